@@ -1,0 +1,126 @@
+//! Providers: one file each, each with one table and one implementation of [`Connector`].
+//!
+//! A connector knows one provider's interface and nothing else: no rule, no plan, no other connector. It owns no HTTP
+//! client; it is handed a [`Reader`] to look with and a [`Writer`] to act with.
+
+use async_trait::async_trait;
+
+use crate::{
+    model::{
+        account::{Account, Observed, Wanted},
+        attribute::{AttributeName, Value},
+        capability::{Capabilities, Change, Foresight},
+        id::SystemName,
+        plan::{Call, Request},
+        refusal::{Refusal, RefusalKind},
+    },
+    wire::{Reader, WireError, Writer},
+};
+
+/// One provider. See `examples/connector.rs` for a whole one.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// What this provider's attributes are called, which can be read, written and cleared, which are unique.
+    fn capabilities(&self) -> &'static Capabilities;
+
+    /// Asks the server who we are and what we may do. Used by `check --connect`; reads only.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached, does not know our credentials, or is not what was configured.
+    async fn standing(&self, wire: &Reader<'_>) -> Result<Standing, ConnectorError>;
+
+    /// Reads the accounts somebody needs, in bulk where the provider can. Reads only.
+    ///
+    /// # Errors
+    /// Where the server cannot be read completely: half an answer is no answer.
+    async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError>;
+
+    /// The value as this provider stores it: lower case, trimmed, without characters it drops. Used before comparing,
+    /// so that a change that would change nothing is no change.
+    fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {
+        let _ = attribute;
+        value.clone()
+    }
+
+    /// What the provider would do with this change of this account, before anything is sent.
+    ///
+    /// Pure: it looks at the arguments and at its own settings. `account.id` is `None` for a creation.
+    fn foresee(&self, account: &Account, change: &Change) -> Foresight;
+
+    /// What would be sent for these changes of one account: one request for each endpoint. Pure.
+    ///
+    /// `account.id` is `None` for a creation; `changes` then hold every attribute the account shall start with.
+    ///
+    /// # Errors
+    /// Where the changes cannot be expressed, such as a creation without a required attribute.
+    fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal>;
+
+    /// Sends one call and tells what the account is afterwards, as the answer or a second look shows it. The caller
+    /// compares: a 200 is no proof.
+    ///
+    /// # Errors
+    /// The provider's no, understood.
+    async fn perform(&self, call: &Call, wire: &mut Writer<'_>) -> Result<Account, Refusal>;
+}
+
+/// Who we are at a provider and what we may do there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The server and its version, such as `Mattermost 11.3.0`.
+    pub server: String,
+    /// Whose credentials we use, such as `homeward (administrator)`.
+    pub we_are: String,
+    /// What we cannot do with them, each with what would help. Empty: nothing is missing.
+    pub missing: Vec<String>,
+}
+
+/// Why a provider could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectorError {
+    /// The connection failed, or the answer was not one.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The server said no.
+    #[error("{system} refused to be read ({refusal})")]
+    Refused {
+        /// Which.
+        system: SystemName,
+        /// Its no.
+        refusal: Refusal,
+    },
+    /// The server answered something this connector does not understand.
+    #[error("{system} answered {what}")]
+    Strange {
+        /// Which.
+        system: SystemName,
+        /// What was odd; holds no values of people.
+        what: String,
+    },
+}
+
+/// A wire fault, told as a refusal: the call may or may not have had its effect.
+#[must_use]
+pub fn unavailable(error: &WireError) -> Refusal {
+    Refusal::new(RefusalKind::Unavailable, error.to_string())
+}
+
+/// Opens a connector from its part of the configuration: the keys that are not common to all providers.
+pub type Open = fn(serde_json::Value) -> Result<Box<dyn Connector>, serde_json::Error>;
+
+/// A kind of provider, as the configuration names it. The shipped ones are listed in `run/kinds.rs`; a program that
+/// brings its own hands them to [`crate::run_with`].
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// The word after `kind =`.
+    pub name: &'static str,
+    /// Its table.
+    pub capabilities: &'static Capabilities,
+    /// Makes the connector.
+    pub open: Open,
+    /// The JSON Schema of its own settings, for editors.
+    pub schema: fn() -> serde_json::Value,
+}
+
+pub(crate) mod gitlab;
+pub(crate) mod mattermost;
+pub(crate) mod zitadel;

@@ -1,0 +1,111 @@
+//! An account as its provider holds it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    attribute::{AttributeName, Value},
+    id::{AccountId, SystemName},
+};
+
+/// Facts that are no attributes but decide what may be done: `auth_service`, `is_admin`, `state`, a server's version.
+///
+/// Rules read them as `person.<system>.<fact>`; connectors read their own.
+pub type Facts = BTreeMap<String, Value>;
+
+/// How somebody proves to this provider who she is: the account at another provider that she signs in with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    /// The kind of the other system, such as `gitlab`; matched against the kinds of configured systems.
+    pub provider: String,
+    /// The id of the account there.
+    pub id: AccountId,
+}
+
+/// One account, observed; or the place where one could be created, where `id` is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The system it lives in.
+    pub system: SystemName,
+    /// Its immutable id. `None`: there is no account yet.
+    pub id: Option<AccountId>,
+    /// What it holds, by attribute. An attribute that could not be read is absent; one that is empty is
+    /// [`Value::Empty`].
+    pub attributes: BTreeMap<AttributeName, Value>,
+    /// What else is known of it.
+    pub facts: Facts,
+    /// The accounts elsewhere that it signs in with.
+    pub identities: Vec<Identity>,
+    /// What is known of the server and of our credentials there; shared by all accounts of one observation.
+    pub server: Arc<Facts>,
+}
+
+impl Account {
+    /// The place where an account could be created on a server with these facts.
+    #[must_use]
+    pub fn absent(system: SystemName, server: Arc<Facts>) -> Self {
+        Self { system, id: None, attributes: BTreeMap::new(), facts: Facts::new(), identities: Vec::new(), server }
+    }
+
+    /// The value of an attribute: [`Value::Empty`] where it is empty or not known.
+    #[must_use]
+    pub fn value(&self, attribute: &AttributeName) -> Value {
+        self.attributes.get(attribute).cloned().unwrap_or_default()
+    }
+
+    /// The text of a fact of this account.
+    #[must_use]
+    pub fn fact(&self, name: &str) -> Option<&str> {
+        self.facts.get(name).and_then(Value::as_text)
+    }
+
+    /// True where the fact is known and true.
+    #[must_use]
+    pub fn is(&self, fact: &str) -> bool {
+        self.facts.get(fact).and_then(Value::as_bool) == Some(true)
+    }
+
+    /// The text of a fact of the server.
+    #[must_use]
+    pub fn server_fact(&self, name: &str) -> Option<&str> {
+        self.server.get(name).and_then(Value::as_text)
+    }
+}
+
+/// What a provider was asked about and what it showed.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// The accounts found, each once.
+    pub accounts: Vec<Account>,
+    /// What is known of the server and of our credentials.
+    pub server: Arc<Facts>,
+    /// What an operator should read: deprecations, missing rights. No values of people.
+    pub warnings: Vec<String>,
+}
+
+/// Which accounts somebody needs to see. A connector may show more, never fewer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Accounts known by id.
+    pub ids: std::collections::BTreeSet<AccountId>,
+    /// Accounts that hold one of these texts in this attribute (compared as the provider compares).
+    pub holding: BTreeMap<AttributeName, std::collections::BTreeSet<String>>,
+}
+
+impl Wanted {
+    /// How many look-ups this amounts to.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids.len() + self.holding.values().map(std::collections::BTreeSet::len).sum::<usize>()
+    }
+
+    /// True where nothing is asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The texts asked for in one attribute.
+    pub fn texts(&self, attribute: &str) -> impl Iterator<Item = &str> {
+        self.holding.get(&AttributeName::new(attribute)).into_iter().flatten().map(String::as_str)
+    }
+}

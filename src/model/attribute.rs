@@ -1,0 +1,163 @@
+//! What can be said about a person: attribute names and their values.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::id::SystemName;
+
+/// The attributes that mean the same in every system.
+pub const NEUTRAL: &[&str] = &[
+    "username",
+    "email",
+    "first_name",
+    "last_name",
+    "display_name",
+    "nickname",
+    "position",
+    "department",
+    "locale",
+    "timezone",
+    "phone",
+    "active",
+];
+
+/// Names an attribute: a neutral one such as `username`, or one of a single system such as `gitlab.note`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttributeName(Arc<str>);
+
+impl AttributeName {
+    /// The name of a neutral attribute, or of one system's where it holds a dot.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(Arc::from(name))
+    }
+
+    /// The name of an attribute that only `system` has.
+    #[must_use]
+    pub fn of_system(system: &SystemName, name: &str) -> Self {
+        Self(format!("{system}.{name}").into())
+    }
+
+    /// The whole name, as rules and plans write it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The system this attribute belongs to; `None` for a neutral one.
+    #[must_use]
+    pub fn system(&self) -> Option<SystemName> {
+        self.0.split_once('.').map(|(system, _)| system.into())
+    }
+
+    /// The name inside its system: `note` for `gitlab.note`, `email` for `email`. Capability tables use this form.
+    #[must_use]
+    pub fn local(&self) -> &str {
+        self.0.split_once('.').map_or(&self.0, |(_, local)| local)
+    }
+}
+
+impl fmt::Display for AttributeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The value of an attribute. JSON `null`, a boolean, or a string.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Value {
+    /// Nothing is stored; what `clear()` asks for.
+    #[default]
+    Empty,
+    /// Yes or no, such as `active`.
+    Bool(bool),
+    /// Any text. Never the empty text: that is [`Value::Empty`].
+    Text(Arc<str>),
+}
+
+impl Value {
+    /// A text, or [`Value::Empty`] for the empty text.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        if text.is_empty() { Self::Empty } else { Self::Text(Arc::from(text)) }
+    }
+
+    /// The text, where this is one.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Empty | Self::Bool(_) => None,
+        }
+    }
+
+    /// The boolean, where this is one.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            Self::Empty | Self::Text(_) => None,
+        }
+    }
+
+    /// True for [`Value::Empty`].
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+
+    /// This value as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Empty => serde_json::Value::Null,
+            Self::Bool(value) => (*value).into(),
+            Self::Text(text) => text.as_ref().into(),
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.pad("(empty)"),
+            Self::Bool(value) => f.pad(if *value { "true" } else { "false" }),
+            Self::Text(text) => f.pad(text),
+        }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Empty => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Text(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::Null => Ok(Self::Empty),
+            serde_json::Value::Bool(value) => Ok(Self::Bool(value)),
+            serde_json::Value::String(text) => Ok(Self::text(&text)),
+            _ => Err(serde::de::Error::custom("a value is null, true, false or a text")),
+        }
+    }
+}

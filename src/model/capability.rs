@@ -1,0 +1,198 @@
+//! What a provider can do, as a table, and what it would do, as a forecast.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    attribute::{AttributeName, Value},
+    id::SystemName,
+    refusal::RefusalKind,
+};
+
+/// What may be done about a call whose answer never arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replay {
+    /// Sending it again does no harm.
+    Repeat,
+    /// Look first whether it took effect, then decide.
+    LookFirst,
+    /// Only a person can tell.
+    AskOperator,
+}
+
+/// Whether a provider can do something. A no carries the text that the user reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// It can.
+    Yes,
+    /// It cannot, and why.
+    No(&'static str),
+}
+
+impl Support {
+    /// True for [`Support::Yes`].
+    #[must_use]
+    pub fn is_yes(self) -> bool {
+        self == Self::Yes
+    }
+}
+
+/// The header a token travels in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `Authorization: Bearer <token>`.
+    Bearer,
+    /// A header of the provider's own, such as `PRIVATE-TOKEN`.
+    Header(&'static str),
+}
+
+/// What a provider knows of one attribute.
+#[derive(Clone, Copy, Debug)]
+pub struct AttributeCapability {
+    /// The local name: `username`, or `note` for what rules call `gitlab.note`.
+    pub name: &'static str,
+    /// True for a neutral attribute, false for one that only this provider has (rules write `<system>.<name>`).
+    pub neutral: bool,
+    /// The provider's own name of the field.
+    pub remote: &'static str,
+    /// Whether it can be changed.
+    pub write: Support,
+    /// Whether it can be made empty.
+    pub clear: Support,
+    /// Whether no two accounts may hold the same value, and whether a change frees the old one at once.
+    pub unique: Unique,
+    /// Whether an account cannot be created without it.
+    pub required: bool,
+    /// What a change of it sets off at the provider: mails, ended sessions, moved links. Empty: nothing.
+    pub side_effect: &'static str,
+}
+
+/// Whether a value can be held by one account only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unique {
+    /// Any number of accounts may hold it.
+    No,
+    /// One holder, whatever the letter case; a change frees the old value at once.
+    Freed,
+    /// One holder, whatever the letter case; the old value stays taken after a change, and why.
+    Kept(&'static str),
+}
+
+/// One provider's table.
+#[derive(Clone, Copy, Debug)]
+pub struct Capabilities {
+    /// The word for this provider in the configuration (`kind = "gitlab"`).
+    pub kind: &'static str,
+    /// Whether accounts can be created, and what to do if that answer is lost.
+    pub create: Support,
+    /// What to do if the answer to a creation is lost.
+    pub create_replay: Replay,
+    /// Every attribute it knows, readable or writable.
+    pub attributes: &'static [AttributeCapability],
+    /// Attributes that can be looked up by value (see [`super::account::Wanted`]), and so joined by.
+    pub lookups: &'static [&'static str],
+    /// Facts of accounts that rules may read beside the attributes, such as `auth_service`.
+    pub facts: &'static [&'static str],
+    /// Writes that may be under way at once, unless the configuration says otherwise.
+    pub concurrency: usize,
+    /// How a token travels.
+    pub scheme: Scheme,
+    /// The scope to ask for where the credential is a private key instead of a token; `None`: tokens only.
+    pub key_scope: Option<&'static str>,
+}
+
+impl Capabilities {
+    /// The row of an attribute as `system`'s rules name it; `None` where this provider does not know it.
+    #[must_use]
+    pub fn of(&self, system: &SystemName, attribute: &AttributeName) -> Option<&'static AttributeCapability> {
+        let owner = attribute.system();
+        let wanted_neutral = owner.is_none();
+        if owner.is_some_and(|owner| owner != *system) {
+            return None;
+        }
+        self.attributes.iter().find(|row| row.name == attribute.local() && row.neutral == wanted_neutral)
+    }
+
+    /// The name rules use for a row of this table.
+    #[must_use]
+    pub fn name(&self, system: &SystemName, row: &AttributeCapability) -> AttributeName {
+        if row.neutral { AttributeName::new(row.name) } else { AttributeName::of_system(system, row.name) }
+    }
+}
+
+/// One attribute of one account: what it is and what it shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which attribute.
+    pub attribute: AttributeName,
+    /// What the account holds now; [`Value::Empty`] where there is no account.
+    pub before: Value,
+    /// What it shall hold, as [`crate::connector::Connector::normalize`] left it.
+    pub after: Value,
+}
+
+/// What a provider would do with a change, told before anything is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foresight {
+    /// What an own call for this change would meet.
+    pub verdict: Verdict,
+    /// Where the value comes from by itself, if it does.
+    pub follows: Option<Follows>,
+}
+
+/// What a call would meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It would be taken.
+    Takes,
+    /// It would be refused.
+    Refuses {
+        /// The kind of no.
+        kind: RefusalKind,
+        /// One sentence: why, and what would help.
+        reason: String,
+    },
+    /// It would be answered with 200 and not done, or undone later.
+    Doomed {
+        /// One sentence: why, and what would help.
+        reason: String,
+    },
+}
+
+/// An attribute that comes to this account from another system without our doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follows {
+    /// The kind of the system it comes from, such as `gitlab`.
+    pub provider: String,
+    /// When it comes, to stand after "it will come": `at the next sign-in through GitLab`.
+    pub when: String,
+    /// Whether this account would hold `after` then. A reason where it would not.
+    pub becomes: Result<Value, String>,
+}
+
+impl Foresight {
+    /// The change would be taken, and does not come by itself.
+    #[must_use]
+    pub fn takes() -> Self {
+        Self { verdict: Verdict::Takes, follows: None }
+    }
+
+    /// The change would be refused.
+    #[must_use]
+    pub fn refuses(kind: RefusalKind, reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Refuses { kind, reason: reason.into() }, follows: None }
+    }
+
+    /// The change would be answered with success and have no lasting effect.
+    #[must_use]
+    pub fn doomed(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Doomed { reason: reason.into() }, follows: None }
+    }
+
+    /// Adds where the value comes from by itself.
+    #[must_use]
+    pub fn following(mut self, follows: Follows) -> Self {
+        self.follows = Some(follows);
+        self
+    }
+}

@@ -1,0 +1,90 @@
+//! Names of things. All are strings on the wire and never interchangeable in the program.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The text of the name.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(Arc::from(text))
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(Arc::from(text))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+id_type!(
+    /// What stands after `systems.` in the configuration, such as `gitlab`.
+    SystemName
+);
+id_type!(
+    /// The immutable key a provider gave to an account, such as GitLab's numeric user id.
+    AccountId
+);
+id_type!(
+    /// The place of a call in its plan: `c1`, `c2` and so on.
+    CallId
+);
+
+/// Names a person by the source that knew them first and that source's key; shown as `hr/1001`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersonId {
+    /// The source that anchors this person.
+    pub system: SystemName,
+    /// The key this source uses for them.
+    pub key: Arc<str>,
+}
+
+impl PersonId {
+    /// Reads what [`fmt::Display`] writes. `None` where there is no `/`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (system, key) = text.split_once('/')?;
+        Some(Self { system: system.into(), key: key.into() })
+    }
+}
+
+impl fmt::Display for PersonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.system, self.key)
+    }
+}
+
+impl Serialize for PersonId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PersonId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("a person is written `system/key`"))
+    }
+}

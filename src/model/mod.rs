@@ -1,0 +1,16 @@
+//! Plain data: the nouns every other room speaks in.
+//!
+//! Nothing here reads a file, a clock, the network or the environment, and nothing here decides. A value of these
+//! types can be shown, saved, compared and tested without running anything.
+
+pub mod account;
+pub mod attribute;
+pub mod capability;
+pub mod id;
+pub mod origin;
+pub mod person;
+pub mod plan;
+pub(crate) mod policy;
+pub mod record;
+pub mod refusal;
+pub mod secret;

@@ -1,0 +1,245 @@
+//! The plan document: everything that will be done, and everything that was decided against, with why.
+//!
+//! Format `homeward.plan/1`. Keys keep the order of the fields below. The same inputs, rules, observations and date give
+//! the same bytes, so nothing here may come from a clock or from an unordered map.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    attribute::{AttributeName, Value},
+    capability::Replay,
+    id::{AccountId, CallId, PersonId, SystemName},
+    origin::Because,
+    person::Link,
+    record::Rejected,
+    refusal::RefusalKind,
+};
+
+/// The format this program writes and reads.
+pub const FORMAT: &str = "homeward.plan/1";
+
+/// The ordered calls of one run, as data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`FORMAT`].
+    pub format: String,
+    /// `sha256:` and the digest of this document with an empty id.
+    pub id: String,
+    /// `sha256:` and the digest of all scripts.
+    pub rules: String,
+    /// The date the rules saw, ISO 8601.
+    pub today: String,
+    /// What was read.
+    pub inputs: Vec<Input>,
+    /// The totals.
+    pub summary: Summary,
+    /// What an operator should read before applying: deprecated interfaces, missing rights.
+    pub warnings: Vec<String>,
+    /// Every change that was decided, whatever the decision, by person, attribute and system.
+    pub changes: Vec<PlannedChange>,
+    /// What would be sent, in an order that respects `after`.
+    pub calls: Vec<Call>,
+    /// Rows that could not be used.
+    pub rejected: Vec<Rejected>,
+    /// Ties between people and accounts that applying this plan will remember.
+    pub links: Vec<Link>,
+    /// What sources showed that applying this plan will remember.
+    pub seen: Vec<Seen>,
+}
+
+/// One input that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The source.
+    pub system: SystemName,
+    /// The file, as the user named it.
+    pub file: String,
+    /// Digest of its bytes, in hex.
+    pub sha256: String,
+    /// Records that were read.
+    pub records: u64,
+    /// Records that could not be used.
+    pub rejected: u64,
+}
+
+/// Totals of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// People the inputs speak of.
+    pub people: u64,
+    /// Changes with the decision `apply`.
+    pub changes: u64,
+    /// Calls.
+    pub calls: u64,
+    /// People for whom nothing changes anywhere.
+    pub unchanged: u64,
+    /// Changes with the decision `refuse`.
+    pub refused: u64,
+    /// Changes with the decision `hold`.
+    pub held: u64,
+    /// Changes with the decision `follow`.
+    pub follows: u64,
+    /// Changes with the decision `drop`.
+    pub dropped: u64,
+    /// Rows that could not be used.
+    pub rejected: u64,
+}
+
+/// What is to become of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// A call carries it out.
+    Apply,
+    /// It will come by itself.
+    Follow,
+    /// It would not work, or is not for this system to say.
+    Refuse,
+    /// A person has to decide.
+    Hold,
+    /// A rule said to leave it.
+    Drop,
+    /// It is so already.
+    Unchanged,
+}
+
+/// One attribute of one account, with what was decided and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedChange {
+    /// Whom it is about.
+    pub person: PersonId,
+    /// What.
+    pub attribute: AttributeName,
+    /// Where.
+    pub system: SystemName,
+    /// Which account; `null` where one is to be created, or where there is none.
+    pub account: Option<AccountId>,
+    /// What is there now.
+    pub before: Value,
+    /// What shall be there.
+    pub after: Value,
+    /// What becomes of it.
+    pub decision: Decision,
+    /// The call that carries it out. With a temporary name in between, the last one.
+    pub call: Option<CallId>,
+    /// Who wants it.
+    pub asked_by: AskedBy,
+    /// Whose word counts; `null` where nobody owns the attribute.
+    pub owner: Option<SystemName>,
+    /// The lines of the rules that led here.
+    pub because: Vec<Because>,
+    /// One sentence for a person.
+    pub reason: String,
+    /// What the provider's no would be, for `refuse`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub refusal: Option<RefusalKind>,
+    /// Where the change belongs instead, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub belongs_to: Option<SystemName>,
+    /// When it comes by itself, for `follow`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub when: Option<String>,
+    /// What the change sets off at the provider besides.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub side_effect: Option<String>,
+}
+
+/// Who asked for a change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedBy {
+    /// The source, or the owner whose copy this is.
+    pub system: SystemName,
+    /// Where it was said: `people.csv:7`.
+    pub origin: String,
+}
+
+/// What a call does to its account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Makes an account.
+    Create,
+    /// Changes attributes of one.
+    Update,
+    /// Switches one off, reversibly.
+    Disable,
+    /// Switches one on again.
+    Enable,
+}
+
+/// What a connector would send: one HTTP request that carries out one or more changes of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What it does.
+    pub operation: Operation,
+    /// `POST`, `PUT`, `PATCH`.
+    pub method: String,
+    /// From the root of the server, percent-encoded. Never holds a secret; holds ids, not names or addresses.
+    pub path: String,
+    /// Headers beside credentials and content type.
+    pub headers: BTreeMap<String, String>,
+    /// The JSON body; `null` for none.
+    pub body: serde_json::Value,
+    /// Top-level fields of the body that get a fresh random password when the call is sent. Nothing records them.
+    pub generated: Vec<String>,
+    /// The attributes it carries.
+    pub carries: Vec<AttributeName>,
+    /// What may be done if its answer is lost.
+    pub replay: Replay,
+}
+
+/// A [`Request`] with its place in a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// `c1`, `c2` and so on, in plan order.
+    pub id: CallId,
+    /// The provider.
+    pub system: SystemName,
+    /// Whom it is about.
+    pub person: PersonId,
+    /// The account; `null` for a creation.
+    pub account: Option<AccountId>,
+    /// What it does.
+    pub operation: Operation,
+    /// The HTTP method.
+    pub method: String,
+    /// From the root of the server.
+    pub path: String,
+    /// Headers beside credentials and content type.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub headers: BTreeMap<String, String>,
+    /// The JSON body.
+    pub body: serde_json::Value,
+    /// Fields of the body that get a fresh random password when the call is sent.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub generated: Vec<String>,
+    /// What the account must hold now, by attribute, for this call to be sent. For a creation: what no account may
+    /// hold, by unique attribute.
+    pub expects: BTreeMap<AttributeName, Value>,
+    /// What the account shall hold afterwards, by attribute.
+    pub intends: BTreeMap<AttributeName, Value>,
+    /// What may be done if its answer is lost.
+    pub replay: Replay,
+    /// Calls that must have succeeded before.
+    pub after: Vec<CallId>,
+}
+
+/// What a source showed of one person, to compare with the next time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// The source.
+    pub system: SystemName,
+    /// The source's key.
+    pub key: String,
+    /// What it showed.
+    pub values: BTreeMap<AttributeName, Value>,
+}

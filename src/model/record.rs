@@ -1,0 +1,109 @@
+//! What inputs hold: records as they were read, rows that were refused, and statements that rules made of records.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    attribute::{AttributeName, Value},
+    id::SystemName,
+};
+
+/// Where in an input a record stands; shown as `people.csv:7`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordOrigin {
+    /// The file, as the user named it.
+    pub file: Arc<str>,
+    /// The physical line the record begins on, from 1.
+    pub line: u64,
+}
+
+impl fmt::Display for RecordOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// The columns of one input, shared by all its records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    names: Vec<Arc<str>>,
+    index: BTreeMap<Arc<str>, usize>,
+}
+
+impl Header {
+    /// The columns in file order. Names must be distinct; the first of equal names wins.
+    #[must_use]
+    pub fn new(names: impl IntoIterator<Item = String>) -> Self {
+        let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
+        let mut index = BTreeMap::new();
+        for (at, name) in names.iter().enumerate() {
+            index.entry(Arc::clone(name)).or_insert(at);
+        }
+        Self { names, index }
+    }
+
+    /// The names in file order.
+    #[must_use]
+    pub fn names(&self) -> &[Arc<str>] {
+        &self.names
+    }
+
+    /// Where the column stands.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.index.get(name).copied()
+    }
+}
+
+/// One row as it was read: every field is text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Where it stands.
+    pub origin: RecordOrigin,
+    /// Its columns.
+    pub header: Arc<Header>,
+    /// Its fields, one for each column of `header`.
+    pub fields: Vec<Arc<str>>,
+}
+
+impl Record {
+    /// The field of the named column.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.header.position(name).and_then(|at| self.fields.get(at)).map(AsRef::as_ref)
+    }
+}
+
+/// A row that could not be used. It never counts as a missing person.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rejected {
+    /// The source.
+    pub system: SystemName,
+    /// The file, as the user named it.
+    pub file: String,
+    /// Physical line, from 1.
+    pub line: u64,
+    /// The column at fault, where there is one.
+    pub column: Option<String>,
+    /// A stable word for the kind of fault, such as `too_few_fields`.
+    pub code: String,
+    /// One sentence for a person. Names no value of the row.
+    pub reason: String,
+}
+
+/// What a source's record says about one person, after the source's rule has read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The source.
+    pub system: SystemName,
+    /// The source's own key for the person.
+    pub key: Arc<str>,
+    /// What is said. An attribute that is absent is not spoken of.
+    pub values: BTreeMap<AttributeName, Value>,
+    /// Where it was said.
+    pub origin: RecordOrigin,
+    /// False for what a source said in an earlier run: it counts as known, and asks for nothing.
+    pub fresh: bool,
+}

@@ -1,0 +1,564 @@
+//! The only door to the network.
+//!
+//! A [`Line`] leads to one system. Reading goes through a [`Reader`], which repeats what failed in passing. Writing goes
+//! through a [`Writer`], which can only be made with the journal in hand: the intent is durable before the request leaves
+//! and the answer is durable before anyone sees it. No redirect is followed and no write is repeated behind anybody's
+//! back. The door knows no provider.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use backon::{ExponentialBuilder, Retryable};
+use serde::Deserialize;
+use tokio::sync::{Mutex, Semaphore};
+use tracing::debug;
+use url::Url;
+
+use crate::{
+    model::{capability::Scheme, id::SystemName, plan::Call, secret::Secret},
+    state::{Entry, Store},
+};
+
+/// Answers larger than this are refused: no provider's page comes near it.
+const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// How often a read is tried in all.
+const READ_ATTEMPTS: usize = 4;
+
+/// How often a write that was turned away unread (429) is tried in all.
+const WRITE_ATTEMPTS: u32 = 5;
+
+/// The longest pause a server may ask for before we give up instead.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
+/// What proves who we are.
+#[derive(Clone, Debug)]
+pub(crate) enum Credential {
+    /// A token, as it is.
+    Token(Secret),
+    /// A service account's key file (RFC 7523), exchanged for a token when one is needed.
+    Key {
+        /// The text of the key file.
+        file: Secret,
+        /// The scope to ask for.
+        scope: &'static str,
+    },
+}
+
+/// How to reach one system.
+#[derive(Clone, Debug)]
+pub(crate) struct Reach {
+    pub(crate) system: SystemName,
+    pub(crate) url: Url,
+    pub(crate) credential: Credential,
+    pub(crate) scheme: Scheme,
+    pub(crate) concurrency: usize,
+    pub(crate) timeout: Duration,
+}
+
+/// A connection to one system: its address, its credentials, and how much may be under way at once.
+pub struct Line {
+    reach: Reach,
+    client: reqwest::Client,
+    slots: Semaphore,
+    token: Mutex<Option<(Secret, Instant)>>,
+}
+
+/// Why there is no answer that could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// Nobody listens there, or the name is unknown: nothing was sent.
+    #[error("{system} at {host} cannot be reached: {cause}")]
+    Unreachable {
+        /// Which system.
+        system: SystemName,
+        /// Host and port, without path or user.
+        host: String,
+        /// In the words of the network.
+        cause: String,
+    },
+    /// It took too long; what was sent may have had its effect.
+    #[error("{system} at {host} did not answer within {seconds} s")]
+    Timeout {
+        /// Which system.
+        system: SystemName,
+        /// Host and port.
+        host: String,
+        /// The limit that passed.
+        seconds: u64,
+    },
+    /// The connection broke; what was sent may have had its effect.
+    #[error("the connection to {system} at {host} broke: {cause}")]
+    Broken {
+        /// Which system.
+        system: SystemName,
+        /// Host and port.
+        host: String,
+        /// In the words of the network.
+        cause: String,
+    },
+    /// The answer is larger than any honest one.
+    #[error("{system} at {host} sent more than {MAX_BODY} bytes")]
+    TooLarge {
+        /// Which system.
+        system: SystemName,
+        /// Host and port.
+        host: String,
+    },
+    /// The key could not be turned into a token.
+    #[error("{system} gave no token for the key: {cause}")]
+    NoToken {
+        /// Which system.
+        system: SystemName,
+        /// Why.
+        cause: String,
+    },
+    /// The journal could not be written, so nothing was sent.
+    #[error("nothing was sent to {system}: the journal could not be written")]
+    NotRecorded {
+        /// Which system.
+        system: SystemName,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl WireError {
+    /// True where the request certainly never reached the server.
+    #[must_use]
+    pub fn never_sent(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::NoToken { .. } | Self::NotRecorded { .. })
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers by lower-case name; of repeated ones the last.
+    pub headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    /// The body as JSON; `None` where it is none.
+    #[must_use]
+    pub fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The body read into a type.
+    ///
+    /// # Errors
+    /// Where the body is not JSON or not of this shape.
+    pub fn read<T: for<'de> Deserialize<'de>>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+
+    /// The body as text, for answers that are no JSON.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// True for 2xx.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// How long the server asks us to wait (`Retry-After` in seconds).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.headers.get("retry-after")?.trim().parse().ok().map(Duration::from_secs)
+    }
+}
+
+/// Looks, and can do nothing else.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    line: &'a Line,
+}
+
+/// Sends one call of a plan. Each request it sends is in the journal first.
+pub struct Writer<'a> {
+    line: &'a Line,
+    journal: &'a dyn Store,
+    run: i64,
+    call: &'a Call,
+    attempt: u32,
+}
+
+impl Line {
+    /// Makes a line; nothing is sent yet.
+    pub(crate) fn new(reach: Reach) -> Result<Self, WireError> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("homeward/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10).min(reach.timeout))
+            .timeout(reach.timeout)
+            .build()
+            .map_err(|error| WireError::Unreachable {
+                system: reach.system.clone(),
+                host: String::new(),
+                cause: error.without_url().to_string(),
+            })?;
+        let slots = Semaphore::new(reach.concurrency.max(1));
+        Ok(Self { reach, client, slots, token: Mutex::new(None) })
+    }
+
+    /// The system at the other end.
+    pub(crate) fn system(&self) -> &SystemName {
+        &self.reach.system
+    }
+
+    /// Something to look with.
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader { line: self }
+    }
+
+    /// Something to act with; the journal makes it possible.
+    pub(crate) fn writer<'a>(&'a self, journal: &'a dyn Store, run: i64, call: &'a Call) -> Writer<'a> {
+        Writer { line: self, journal, run, call, attempt: 0 }
+    }
+
+    fn host(&self) -> String {
+        let url = &self.reach.url;
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}{port}", url.host_str().unwrap_or("?"))
+    }
+
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        let mut url = self.reach.url.clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}{path}"));
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    async fn token(&self, fresh: bool) -> Result<Secret, WireError> {
+        let (file, scope) = match &self.reach.credential {
+            Credential::Token(token) => return Ok(token.clone()),
+            Credential::Key { file, scope } => (file, *scope),
+        };
+        let mut held = self.token.lock().await;
+        if let Some((token, until)) = held.as_ref()
+            && !fresh
+            && Instant::now() < *until
+        {
+            return Ok(token.clone());
+        }
+        let (token, lifetime) = self.exchange(file, scope).await?;
+        *held = Some((token.clone(), Instant::now() + lifetime.mul_f32(0.9)));
+        Ok(token)
+    }
+
+    /// Trades a signed assertion for a token (RFC 7523).
+    async fn exchange(&self, file: &Secret, scope: &str) -> Result<(Secret, Duration), WireError> {
+        let no_token = |cause: String| WireError::NoToken { system: self.reach.system.clone(), cause };
+        let assertion = assertion(file, &self.reach.url).map_err(no_token)?;
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+            ("scope", scope),
+            ("assertion", &assertion),
+        ];
+        let sent = self.client.post(self.url("/oauth/v2/token", &[])).form(&form).send().await;
+        let reply = self.collect(sent).await?;
+        if !reply.is_success() {
+            #[derive(Deserialize)]
+            struct OAuthError {
+                error: String,
+            }
+            let word = reply.read::<OAuthError>().map_or_else(|_| "no reason given".to_owned(), |told| told.error);
+            return Err(no_token(format!("{} {word}", reply.status)));
+        }
+        #[derive(Deserialize)]
+        struct Granted {
+            access_token: String,
+            expires_in: Option<u64>,
+        }
+        let granted: Granted = reply.read().map_err(|_| no_token("the answer holds no access_token".to_owned()))?;
+        Ok((Secret::new(&granted.access_token), Duration::from_secs(granted.expires_in.unwrap_or(300))))
+    }
+
+    /// Sends one request, once, and reads the whole answer. A refused token from a key is renewed once.
+    async fn once(
+        &self,
+        method: &reqwest::Method,
+        path: &str,
+        query: &[(&str, &str)],
+        headers: &BTreeMap<String, String>,
+        body: Option<&serde_json::Value>,
+        fresh_token: bool,
+    ) -> Result<Reply, WireError> {
+        let token = self.token(fresh_token).await?;
+        let mut request = self.client.request(method.clone(), self.url(path, query));
+        request = match self.reach.scheme {
+            Scheme::Bearer => request.bearer_auth(token.expose()),
+            Scheme::Header(name) => request.header(name, sensitive(token.expose(), &self.reach.system)?),
+        };
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let started = Instant::now();
+        let reply = self.collect(request.send().await).await?;
+        debug!(system = %self.reach.system, %method, status = reply.status, ms = started.elapsed().as_millis(), "asked");
+        Ok(reply)
+    }
+
+    async fn collect(&self, sent: Result<reqwest::Response, reqwest::Error>) -> Result<Reply, WireError> {
+        let mut response = sent.map_err(|error| self.fault(error))?;
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.fault(error))? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(WireError::TooLarge { system: self.reach.system.clone(), host: self.host() });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply { status, headers, body })
+    }
+
+    fn fault(&self, error: reqwest::Error) -> WireError {
+        let (system, host) = (self.reach.system.clone(), self.host());
+        if error.is_connect() {
+            return WireError::Unreachable { system, host, cause: innermost(&error.without_url()) };
+        }
+        if error.is_timeout() {
+            return WireError::Timeout { system, host, seconds: self.reach.timeout.as_secs() };
+        }
+        WireError::Broken { system, host, cause: innermost(&error.without_url()) }
+    }
+}
+
+impl Reader<'_> {
+    /// The system at the other end.
+    #[must_use]
+    pub fn system(&self) -> &SystemName {
+        &self.line.reach.system
+    }
+
+    /// Reads one address. What fails in passing (429, 5xx, a broken connection) is tried again.
+    ///
+    /// # Errors
+    /// Where there is no answer at all; an answer that says no is a [`Reply`].
+    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, WireError> {
+        self.ask(&reqwest::Method::GET, path, query, &BTreeMap::new(), None).await
+    }
+
+    /// Asks a question that needs a body: a POST that changes nothing, such as Mattermost's `POST /users/ids`.
+    ///
+    /// # Errors
+    /// As [`Reader::get`].
+    pub async fn search(&self, path: &str, body: &serde_json::Value) -> Result<Reply, WireError> {
+        self.search_with(path, &BTreeMap::new(), body).await
+    }
+
+    /// As [`Reader::search`], with headers of the provider's own.
+    ///
+    /// # Errors
+    /// As [`Reader::get`].
+    pub async fn search_with(
+        &self,
+        path: &str,
+        headers: &BTreeMap<String, String>,
+        body: &serde_json::Value,
+    ) -> Result<Reply, WireError> {
+        self.ask(&reqwest::Method::POST, path, &[], headers, Some(body)).await
+    }
+
+    async fn ask(
+        &self,
+        method: &reqwest::Method,
+        path: &str,
+        query: &[(&str, &str)],
+        headers: &BTreeMap<String, String>,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Reply, WireError> {
+        enum Again {
+            Fault(WireError),
+            Later(Reply),
+        }
+        let _slot = self.line.slots.acquire().await;
+        let attempt = async || {
+            let mut reply = self.line.once(method, path, query, headers, body, false).await;
+            if let (Ok(Reply { status: 401, .. }), Credential::Key { .. }) = (&reply, &self.line.reach.credential) {
+                reply = self.line.once(method, path, query, headers, body, true).await;
+            }
+            match reply {
+                Ok(reply) if matches!(reply.status, 429 | 500 | 502..=504) => Err(Again::Later(reply)),
+                Ok(reply) => Ok(reply),
+                Err(error) => Err(Again::Fault(error)),
+            }
+        };
+        let pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_jitter()
+            .with_max_times(READ_ATTEMPTS - 1);
+        let answer = attempt
+            .retry(pauses)
+            .when(|again| {
+                !matches!(
+                    again,
+                    Again::Fault(
+                        WireError::TooLarge { .. } | WireError::NoToken { .. } | WireError::Unreachable { .. }
+                    )
+                )
+            })
+            .adjust(|again, pause| match again {
+                Again::Later(reply) => match reply.retry_after() {
+                    Some(asked) if asked > LONGEST_PAUSE => None,
+                    Some(asked) => pause.map(|pause| pause.max(asked)),
+                    None => pause,
+                },
+                Again::Fault(_) => pause,
+            })
+            .await;
+        match answer {
+            Ok(reply) | Err(Again::Later(reply)) => Ok(reply),
+            Err(Again::Fault(error)) => Err(error),
+        }
+    }
+}
+
+impl Writer<'_> {
+    /// The system at the other end.
+    #[must_use]
+    pub fn system(&self) -> &SystemName {
+        &self.line.reach.system
+    }
+
+    /// A second look, for providers whose answer is no proof.
+    #[must_use]
+    pub fn reader(&self) -> Reader<'_> {
+        self.line.reader()
+    }
+
+    /// Sends the call as the plan shows it. What was turned away unread (429) is sent again, after the pause the server
+    /// asks for; every attempt is in the journal.
+    ///
+    /// # Errors
+    /// Where there is no answer; [`WireError::never_sent`] tells whether it can have had an effect.
+    pub async fn send(&mut self) -> Result<Reply, WireError> {
+        let mut body = self.call.body.clone();
+        for field in &self.call.generated {
+            if let Some(body) = body.as_object_mut() {
+                body.insert(field.clone(), password().into());
+            }
+        }
+        let body = (!body.is_null()).then_some(&body);
+        let method = reqwest::Method::from_bytes(self.call.method.as_bytes()).unwrap_or(reqwest::Method::POST);
+        let _slot = self.line.slots.acquire().await;
+        let mut fresh_token = false;
+        loop {
+            self.attempt += 1;
+            self.record(Entry::Calling {
+                call: self.call.id.clone(),
+                attempt: self.attempt,
+                method: self.call.method.clone(),
+                path: self.call.path.clone(),
+            })?;
+            let answer = self.line.once(&method, &self.call.path, &[], &self.call.headers, body, fresh_token).await;
+            let (call, attempt) = (self.call.id.clone(), self.attempt);
+            match &answer {
+                Ok(reply) => self.record(Entry::Answered { call, attempt, status: reply.status })?,
+                Err(error) => self.record(Entry::Unanswered { call, attempt, cause: error.to_string() })?,
+            }
+            let Ok(reply) = &answer else { return answer };
+            let stale = reply.status == 401 && matches!(self.line.reach.credential, Credential::Key { .. });
+            if stale && !fresh_token {
+                fresh_token = true;
+                continue;
+            }
+            let pause = reply.retry_after().unwrap_or(Duration::from_secs(1) * self.attempt);
+            if reply.status != 429 || self.attempt >= WRITE_ATTEMPTS || pause > LONGEST_PAUSE {
+                return answer;
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn record(&self, entry: Entry) -> Result<(), WireError> {
+        self.journal.append(self.run, &entry).map_err(|error| WireError::NotRecorded {
+            system: self.line.reach.system.clone(),
+            cause: error.to_string(),
+        })
+    }
+}
+
+/// A password nobody will ever see: the account signs in elsewhere or has it reset.
+fn password() -> String {
+    use rand::distr::{Alphanumeric, SampleString};
+    // The classes that password rules ask for, then enough randomness to make them irrelevant.
+    format!("Aa1!{}", Alphanumeric.sample_string(&mut rand::rng(), 40))
+}
+
+/// A header value that the HTTP library keeps out of its own debug output.
+fn sensitive(text: &str, system: &SystemName) -> Result<reqwest::header::HeaderValue, WireError> {
+    let mut value = reqwest::header::HeaderValue::from_str(text).map_err(|_| WireError::NoToken {
+        system: system.clone(),
+        cause: "it holds characters that no header can carry".to_owned(),
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Signs the assertion of a service account's key file (`zitadel.md` section 2).
+fn assertion(file: &Secret, audience: &Url) -> Result<String, String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct KeyFile {
+        key_id: String,
+        key: String,
+        user_id: String,
+    }
+    #[derive(serde::Serialize)]
+    struct Claims<'a> {
+        iss: &'a str,
+        sub: &'a str,
+        aud: &'a str,
+        iat: u64,
+        exp: u64,
+    }
+    let file: KeyFile = serde_json::from_str(file.expose())
+        .map_err(|_| "the key file is not the JSON that was downloaded".to_owned())?;
+    let key = jsonwebtoken::EncodingKey::from_rsa_pem(file.key.as_bytes())
+        .map_err(|_| "the key in the key file is no RSA key in PEM form".to_owned())?;
+    let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
+    header.kid = Some(file.key_id);
+    let now = jsonwebtoken::get_current_timestamp();
+    let audience = audience.as_str().trim_end_matches('/');
+    let claims = Claims { iss: &file.user_id, sub: &file.user_id, aud: audience, iat: now, exp: now + 600 };
+    jsonwebtoken::encode(&header, &claims, &key).map_err(|error| error.to_string())
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(next) = inner.source() {
+        inner = next;
+    }
+    inner.to_string()
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line").field("system", &self.reach.system).finish_non_exhaustive()
+    }
+}
+
+/// Lines are shared between the tasks of a run.
+pub(crate) type SharedLine = Arc<Line>;
