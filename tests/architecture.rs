@@ -45,7 +45,8 @@ const LIVES_IN: &[(&str, &[&str])] = &[
 fn a_room_uses_only_the_rooms_it_may() {
     let mut faults = Vec::new();
     for (room, file, text) in house() {
-        let (_, allowed) = MAY_USE.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("`{room}` is not on the map"));
+        let (_, allowed) =
+            MAY_USE.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("`{room}` is not on the map"));
         for (other, _) in MAY_USE {
             if *other != room && !allowed.contains(other) && uses_room(&text, other) {
                 faults.push(format!("{} uses {other}", file.display()));

@@ -1,12 +1,33 @@
 //! The lab: simulators of every provider, real HTTP servers on loopback with a memory and bad days.
 //!
 //! Written from the contracts alone and sharing no code with the connectors, so that one mistake cannot hide the other.
-//! A simulator that is kinder than the real server is a bug.
+//! A simulator that is kinder than the real server is a bug. This file is the front: it serves the simulators, writes
+//! down what they were asked, and gives tests and curious operators the `/_lab/` routes. It knows no provider's rules.
+//!
+//! | route, on every simulator | does |
+//! | --- | --- |
+//! | `GET /_lab/state` | the whole state, secrets left out |
+//! | `POST /_lab/settings` | merges settings, the same keys as in the seed |
+//! | `POST /_lab/meddle/{user}` | changes stored fields behind the interface's back, as a colleague would |
+//! | `POST /_lab/login/{user}` | lets somebody sign in |
+//! | `GET /_lab/requests`, `DELETE` | what was asked since the start or the last `DELETE`: method, path, body, status |
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use axum::Router;
-use serde_json::Value;
+use axum::{
+    Json, Router,
+    body::{Body, to_bytes},
+    extract::{Path, Request, State},
+    http::StatusCode,
+    middleware::Next,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
@@ -56,3 +77,157 @@ pub(crate) struct SignedIn {
 /// The other simulators, by kind (`gitlab`).
 #[derive(Clone, Default)]
 pub(crate) struct Peers(pub(crate) BTreeMap<String, Arc<dyn Simulator>>);
+
+/// One simulator to start.
+#[derive(Clone, Debug)]
+pub(crate) struct Bench {
+    /// The configured name.
+    pub(crate) system: String,
+    /// The configured kind.
+    pub(crate) kind: String,
+    /// The kind of token the configuration says it uses.
+    pub(crate) token_kind: String,
+    /// The content of `lab/<system>.json`; an empty object where there is none.
+    pub(crate) seed: Value,
+}
+
+/// Where a simulator is and how to get in: what `.homeward/lab.json` holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Address {
+    pub(crate) kind: String,
+    pub(crate) url: String,
+    pub(crate) token: String,
+}
+
+/// Why a lab cannot start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LabError {
+    #[error("the seed of `{system}` is wrong: {cause}")]
+    Seed { system: String, cause: String },
+    #[error("no port could be opened on loopback")]
+    Port(#[from] std::io::Error),
+}
+
+/// A lab that runs as long as this value lives.
+pub(crate) struct Lab {
+    /// The simulators by the names of the systems they stand for.
+    pub(crate) systems: BTreeMap<String, Address>,
+    servers: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for server in &self.servers {
+            server.abort();
+        }
+    }
+}
+
+/// The simulator of a kind; `None` where there is none.
+fn simulator(kind: &str, seed: &Value) -> Option<Result<Arc<dyn Simulator>, String>> {
+    let _ = seed;
+    match kind {
+        _ => None,
+    }
+}
+
+/// Starts a simulator for each bench that there is one for, each on a port of its own, with so many invented people.
+pub(crate) async fn start(benches: &[Bench], people: u64) -> Result<Lab, LabError> {
+    let mut made = Vec::new();
+    let mut peers = Peers::default();
+    let invented = people::people(people);
+    for bench in benches {
+        let Some(simulator) = simulator(&bench.kind, &bench.seed) else { continue };
+        let simulator = simulator.map_err(|cause| LabError::Seed { system: bench.system.clone(), cause })?;
+        simulator.populate(&invented);
+        peers.0.insert(bench.kind.clone(), Arc::clone(&simulator));
+        made.push((bench, simulator));
+    }
+    let mut lab = Lab { systems: BTreeMap::new(), servers: Vec::new() };
+    for (bench, simulator) in made {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let token = simulator.token(&bench.token_kind);
+        lab.systems.insert(bench.system.clone(), Address { kind: bench.kind.clone(), url, token });
+        let router = front(simulator, peers.clone());
+        lab.servers.push(tokio::spawn(async move {
+            // The only fault `serve` can end with is that of its listener, and then nobody can be told any more.
+            let _ = axum::serve(listener, router).await;
+        }));
+    }
+    Ok(lab)
+}
+
+/// What was asked of one simulator.
+#[derive(Clone, Debug, Serialize)]
+struct Asked {
+    method: String,
+    path: String,
+    body: Value,
+    status: u16,
+}
+
+#[derive(Clone)]
+struct Front {
+    simulator: Arc<dyn Simulator>,
+    peers: Peers,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+fn front(simulator: Arc<dyn Simulator>, peers: Peers) -> Router {
+    let front = Front { simulator: Arc::clone(&simulator), peers, asked: Arc::default() };
+    let provider = simulator.router().layer(axum::middleware::from_fn_with_state(front.clone(), write_down));
+    let lab = Router::new()
+        .route("/_lab/state", get(async |State(front): State<Front>| Json(front.simulator.dump())))
+        .route("/_lab/settings", post(settings))
+        .route("/_lab/meddle/{user}", post(meddle))
+        .route("/_lab/login/{user}", post(login))
+        .route("/_lab/requests", get(requests).delete(forget))
+        .with_state(front);
+    lab.fallback_service(provider)
+}
+
+async fn settings(State(front): State<Front>, Json(wanted): Json<Value>) -> Response {
+    told(front.simulator.configure(&wanted).map(|()| json!({ "ok": true })))
+}
+
+async fn meddle(State(front): State<Front>, Path(user): Path<String>, Json(fields): Json<Value>) -> Response {
+    told(front.simulator.meddle(&user, &fields).map(|()| json!({ "ok": true })))
+}
+
+async fn login(State(front): State<Front>, Path(user): Path<String>) -> Response {
+    told(front.simulator.login(&user, &front.peers))
+}
+
+async fn requests(State(front): State<Front>) -> Json<Value> {
+    Json(json!(*front.asked.lock().unwrap_or_else(PoisonError::into_inner)))
+}
+
+async fn forget(State(front): State<Front>) -> Json<Value> {
+    front.asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    Json(json!({ "ok": true }))
+}
+
+fn told(answer: Result<Value, String>) -> Response {
+    match answer {
+        Ok(value) => Json(value).into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response(),
+    }
+}
+
+/// Keeps what was asked, bodies included, so that a test can say exactly what a run sent.
+async fn write_down(State(front): State<Front>, request: Request, next: Next) -> Response {
+    const LARGEST: usize = 16 * 1024 * 1024;
+    let (parts, body) = request.into_parts();
+    let method = parts.method.to_string();
+    let path = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
+    let Ok(bytes) = to_bytes(body, LARGEST).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let body = serde_json::from_slice(&bytes)
+        .unwrap_or_else(|_| if bytes.is_empty() { Value::Null } else { String::from_utf8_lossy(&bytes).into() });
+    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    let asked = Asked { method, path, body, status: response.status().as_u16() };
+    front.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+    response
+}
