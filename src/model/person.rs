@@ -38,7 +38,7 @@ impl Person {
         if let Some(own) = self.statements.iter().find(|s| s.system == *owner) {
             return own.values.get(attribute).cloned();
         }
-        let asked = self.statements.iter().filter(|s| s.fresh).find_map(|s| s.values.get(attribute));
+        let asked = self.statements.iter().find_map(|s| s.said(attribute));
         asked.or_else(|| self.accounts.get(owner).and_then(|a| a.attributes.get(attribute))).cloned()
     }
 }

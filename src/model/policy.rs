@@ -48,8 +48,28 @@ pub(crate) struct JoinLine {
 /// Who owns what of one person, and where that person should have accounts: what scripts answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ownership {
-    /// The owner of each attribute in question and the line that said so. Nobody owns what is not listed.
-    pub(crate) owners: BTreeMap<AttributeName, (SystemName, Origin)>,
+    /// The owner of each attribute in question. Nobody owns what is not listed.
+    pub(crate) owners: BTreeMap<AttributeName, Owned>,
     /// Whether an account is wanted, where an `account` line speaks of the system.
-    pub(crate) accounts: BTreeMap<SystemName, (bool, Origin)>,
+    pub(crate) accounts: BTreeMap<SystemName, Wish>,
+}
+
+/// The owner of an attribute of one person, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owned {
+    pub(crate) system: SystemName,
+    /// The line that said so.
+    pub(crate) origin: Origin,
+    /// What its condition looked at, such as `mattermost.auth_service` = `gitlab`; empty for a line without one.
+    pub(crate) looked_at: Vec<(String, Value)>,
+}
+
+/// Whether a person should have an account at a system, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) wanted: bool,
+    /// The line that said so.
+    pub(crate) origin: Origin,
+    /// What its condition looked at.
+    pub(crate) looked_at: Vec<(String, Value)>,
 }

@@ -1,6 +1,10 @@
 //! What inputs hold: records as they were read, rows that were refused, and statements that rules made of records.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -106,4 +110,15 @@ pub struct Statement {
     pub origin: RecordOrigin,
     /// False for what a source said in an earlier run: it counts as known, and asks for nothing.
     pub fresh: bool,
+    /// Attributes that are shown and not said: a source that says changes showed the same the last time.
+    pub quiet: BTreeSet<AttributeName>,
+}
+
+impl Statement {
+    /// The value this statement asks to be true now; `None` where it only shows it, or does not speak of it.
+    #[must_use]
+    pub fn said(&self, attribute: &AttributeName) -> Option<&Value> {
+        let silent = !self.fresh || self.quiet.contains(attribute);
+        if silent { None } else { self.values.get(attribute) }
+    }
 }
