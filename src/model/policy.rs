@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{attribute::AttributeName, id::SystemName, origin::Origin};
+use super::{
+    attribute::{AttributeName, Value},
+    id::SystemName,
+    origin::Origin,
+};
 
 /// One `owner` line: for these attributes this system's word counts, always or where a condition holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
