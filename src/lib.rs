@@ -11,6 +11,7 @@ pub mod wire;
 
 mod cli;
 mod lab;
+mod plan;
 mod state;
 
 /// The whole program: reads the arguments, does what they ask, and gives the exit code.

@@ -59,6 +59,12 @@ impl AttributeName {
     }
 }
 
+impl From<&str> for AttributeName {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
 impl fmt::Display for AttributeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)

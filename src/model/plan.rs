@@ -50,6 +50,27 @@ pub struct Plan {
     pub seen: Vec<Seen>,
 }
 
+impl Plan {
+    /// A plan that does nothing, of no rules and no inputs.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            id: String::new(),
+            rules: String::new(),
+            today: String::new(),
+            inputs: Vec::new(),
+            summary: Summary::default(),
+            warnings: Vec::new(),
+            changes: Vec::new(),
+            calls: Vec::new(),
+            rejected: Vec::new(),
+            links: Vec::new(),
+            seen: Vec::new(),
+        }
+    }
+}
+
 /// One input that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    id::{CallId, PersonId, SystemName},
+    id::{CallId, SystemName},
     person::Link,
     plan::{Plan, Seen},
     refusal::Refusal,
@@ -81,7 +81,6 @@ pub(crate) struct RunSummary {
     pub(crate) finished: Option<String>,
     pub(crate) calls: u64,
     pub(crate) done: u64,
-    pub(crate) people: Vec<PersonId>,
 }
 
 /// The store, whatever keeps it. SQLite today; another keeper implements the same words.
@@ -104,6 +103,6 @@ pub(crate) trait Store: Send + Sync {
     /// All runs, newest first.
     fn runs(&self) -> Result<Vec<RunSummary>, StateError>;
 
-    /// The entries of one run in the order they were written.
-    fn entries(&self, run: i64) -> Result<Vec<Entry>, StateError>;
+    /// One run: its plan, and its entries in the order they were written. `None` where there is no such run.
+    fn run(&self, run: i64) -> Result<Option<(Plan, Vec<Entry>)>, StateError>;
 }

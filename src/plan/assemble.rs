@@ -1,0 +1,285 @@
+//! From decided changes to a plan: requests for each account, in an order that respects names, with what each depends on.
+//!
+//! It gives the plan no id: that is a digest, and digests are made where bytes are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Providers,
+    decide::Decided,
+    order::{Holders, Order, order},
+};
+use crate::model::{
+    account::Account,
+    attribute::{AttributeName, Value},
+    capability::{Change, Unique},
+    id::{AccountId, CallId, PersonId, SystemName},
+    person::Link,
+    plan::{Call, Decision, FORMAT, Input, Operation, Plan, PlannedChange, Request, Seen, Summary},
+    policy::Policy,
+    record::Rejected,
+};
+
+/// What a plan is made of beside the decisions.
+#[derive(Debug, Default)]
+pub(crate) struct Frame {
+    /// Digest of the scripts.
+    pub(crate) rules: String,
+    /// ISO date.
+    pub(crate) today: String,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) rejected: Vec<Rejected>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) seen: Vec<Seen>,
+    /// How many people the inputs speak of.
+    pub(crate) people: u64,
+}
+
+/// A request on its way to being a call.
+struct Node {
+    person: PersonId,
+    system: SystemName,
+    account: Option<AccountId>,
+    request: Request,
+    expects: BTreeMap<AttributeName, Value>,
+    intends: BTreeMap<AttributeName, Value>,
+    /// Positions of the changes it carries out.
+    carries: Vec<usize>,
+}
+
+/// Makes the plan.
+pub(crate) fn assemble(
+    mut decided: Vec<Decided>,
+    holders: &Holders,
+    policy: &Policy,
+    providers: &dyn Providers,
+    frame: Frame,
+) -> Plan {
+    decided.sort_by(|a, b| key(&a.planned).cmp(&key(&b.planned)));
+    let order = order(&mut decided, holders, policy, providers);
+    let (nodes, edges) = nodes(&mut decided, &order, providers);
+    let sequence = sequence(&nodes, &edges);
+
+    let mut place = vec![0; nodes.len()];
+    for (position, at) in sequence.iter().enumerate() {
+        place[*at] = position;
+    }
+    let id = |at: usize| CallId::from(format!("c{}", place[at] + 1));
+    let mut after: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (first, second) in &edges {
+        after.entry(*second).or_default().push(place[*first]);
+    }
+    let mut calls: Vec<Call> = Vec::with_capacity(nodes.len());
+    let mut slots: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
+    for at in sequence {
+        let Some(node) = slots[at].take() else { continue };
+        for change in &node.carries {
+            decided[*change].planned.call = Some(id(at));
+        }
+        let mut waits = after.remove(&at).unwrap_or_default();
+        waits.sort_unstable();
+        waits.dedup();
+        let Request { operation, method, path, headers, body, generated, carries: _, replay } = node.request;
+        calls.push(Call {
+            id: id(at),
+            system: node.system,
+            person: node.person,
+            account: node.account,
+            operation,
+            method,
+            path,
+            headers,
+            body,
+            generated,
+            expects: node.expects,
+            intends: node.intends,
+            replay,
+            after: waits.into_iter().map(|position| CallId::from(format!("c{}", position + 1))).collect(),
+        });
+    }
+    let changes: Vec<PlannedChange> = decided.into_iter().map(|one| one.planned).collect();
+    let summary = summary(&changes, &calls, &frame);
+    Plan {
+        format: FORMAT.to_owned(),
+        id: String::new(),
+        rules: frame.rules,
+        today: frame.today,
+        inputs: frame.inputs,
+        summary,
+        warnings: frame.warnings,
+        changes,
+        calls,
+        rejected: frame.rejected,
+        links: frame.links,
+        seen: frame.seen,
+    }
+}
+
+fn key(planned: &PlannedChange) -> (&PersonId, &AttributeName, &SystemName, &Decision, &Value) {
+    (&planned.person, &planned.attribute, &planned.system, &planned.decision, &planned.after)
+}
+
+/// The requests of all changes, and which must come before which.
+fn nodes(decided: &mut [Decided], order: &Order, providers: &dyn Providers) -> (Vec<Node>, BTreeSet<(usize, usize)>) {
+    let mut groups: BTreeMap<(PersonId, SystemName), Vec<usize>> = BTreeMap::new();
+    for (at, one) in decided.iter().enumerate().filter(|(_, one)| one.planned.decision == Decision::Apply) {
+        groups.entry((one.planned.person.clone(), one.planned.system.clone())).or_default().push(at);
+    }
+    let tied: BTreeSet<usize> =
+        order.before.iter().flat_map(|(a, b)| [*a, *b]).chain(order.parked.keys().copied()).collect();
+    let mut nodes: Vec<Node> = Vec::new();
+    // For each change the nodes that leave its old value and that reach its new one.
+    let mut leaves: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut reaches: BTreeMap<usize, usize> = BTreeMap::new();
+    for members in groups.into_values() {
+        let account = std::sync::Arc::clone(&decided[members[0]].account);
+        for part in parts(&members, &tied, account.id.is_none()) {
+            let parked = part.iter().find_map(|at| order.parked.get(at).map(|name| (*at, name.clone())));
+            if let Some((at, name)) = &parked {
+                let change = Change { after: name.clone(), ..decided[*at].change.clone() };
+                if let Some(node) = made(decided, &account, &[(*at, change)], providers) {
+                    leaves.insert(*at, nodes.len());
+                    nodes.extend(node);
+                }
+            }
+            let changes: Vec<(usize, Change)> = part
+                .iter()
+                .map(|at| {
+                    let change = decided[*at].change.clone();
+                    match &parked {
+                        Some((parked, name)) if parked == at => (*at, Change { before: name.clone(), ..change }),
+                        _ => (*at, change),
+                    }
+                })
+                .collect();
+            for node in made(decided, &account, &changes, providers).unwrap_or_default() {
+                for at in &node.carries {
+                    leaves.entry(*at).or_insert(nodes.len());
+                    reaches.insert(*at, nodes.len());
+                }
+                nodes.push(node);
+            }
+        }
+    }
+    let mut edges = BTreeSet::new();
+    for (first, second) in &order.before {
+        if let (Some(first), Some(second)) = (leaves.get(first), reaches.get(second)) {
+            edges.insert((*first, *second));
+        }
+    }
+    for at in order.parked.keys() {
+        if let (Some(first), Some(second)) = (leaves.get(at), reaches.get(at)) {
+            edges.insert((*first, *second));
+        }
+    }
+    // A temporary name carries no change to its end: the plan shows the call that does.
+    for at in order.parked.keys() {
+        if let Some(node) = leaves.get(at).filter(|node| reaches.get(at) != Some(node)) {
+            nodes[*node].carries.clear();
+        }
+    }
+    (nodes, edges)
+}
+
+/// One account's changes, apart where two names of it must wait for different people: one call could not be in two places
+/// of the order.
+fn parts(members: &[usize], tied: &BTreeSet<usize>, creation: bool) -> Vec<Vec<usize>> {
+    let (bound, free): (Vec<usize>, Vec<usize>) = members.iter().partition(|at| tied.contains(at));
+    if creation || bound.len() < 2 {
+        return vec![members.to_vec()];
+    }
+    let apart = bound.into_iter().map(|at| vec![at]);
+    apart.chain((!free.is_empty()).then_some(free)).collect()
+}
+
+/// Asks the connector for the requests; refuses the changes where it has none to offer.
+fn made(
+    decided: &mut [Decided],
+    account: &Account,
+    changes: &[(usize, Change)],
+    providers: &dyn Providers,
+) -> Option<Vec<Node>> {
+    let plain: Vec<Change> = changes.iter().map(|(_, change)| change.clone()).collect();
+    let requests = match providers.calls(account, &plain) {
+        Ok(requests) => requests,
+        Err(refusal) => {
+            for (at, _) in changes {
+                let planned = &mut decided[*at].planned;
+                planned.decision = Decision::Refuse;
+                planned.refusal = Some(refusal.kind);
+                planned.side_effect = None;
+                planned.reason.clone_from(&refusal.reason);
+            }
+            return None;
+        }
+    };
+    let nodes = requests.into_iter().map(|request| {
+        let carried: Vec<&(usize, Change)> =
+            changes.iter().filter(|(_, change)| request.carries.contains(&change.attribute)).collect();
+        let creation = request.operation == Operation::Create;
+        let is_unique = |attribute: &AttributeName| {
+            let table = providers.capabilities(&account.system);
+            table.and_then(|table| table.of(&account.system, attribute)).is_some_and(|row| row.unique != Unique::No)
+        };
+        let expects = carried
+            .iter()
+            .filter(|(_, change)| !creation || is_unique(&change.attribute))
+            .map(|(_, change)| {
+                let value = if creation { &change.after } else { &change.before };
+                (change.attribute.clone(), value.clone())
+            })
+            .collect();
+        let planned = &decided[changes[0].0].planned;
+        Node {
+            person: planned.person.clone(),
+            system: planned.system.clone(),
+            account: account.id.clone(),
+            expects,
+            intends: carried.iter().map(|(_, change)| (change.attribute.clone(), change.after.clone())).collect(),
+            carries: carried.iter().map(|(at, _)| *at).collect(),
+            request,
+        }
+    });
+    Some(nodes.collect())
+}
+
+/// The order of the calls: what must come first comes first, otherwise by person and system.
+fn sequence(nodes: &[Node], edges: &BTreeSet<(usize, usize)>) -> Vec<usize> {
+    let mut waiting = vec![0_usize; nodes.len()];
+    let mut next: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (first, second) in edges {
+        waiting[*second] += 1;
+        next.entry(*first).or_default().push(*second);
+    }
+    // Nodes were made in order of person and system, so their positions are that order.
+    let mut ready: BTreeSet<usize> = (0..nodes.len()).filter(|at| waiting[*at] == 0).collect();
+    let mut sequence = Vec::with_capacity(nodes.len());
+    while let Some(at) = ready.pop_first() {
+        sequence.push(at);
+        for then in next.remove(&at).into_iter().flatten() {
+            waiting[then] -= 1;
+            if waiting[then] == 0 {
+                ready.insert(then);
+            }
+        }
+    }
+    sequence
+}
+
+fn summary(changes: &[PlannedChange], calls: &[Call], frame: &Frame) -> Summary {
+    let count = |decision: Decision| changes.iter().filter(|change| change.decision == decision).count() as u64;
+    let touched: BTreeSet<&PersonId> =
+        changes.iter().filter(|change| change.decision != Decision::Unchanged).map(|change| &change.person).collect();
+    Summary {
+        people: frame.people,
+        changes: count(Decision::Apply),
+        calls: calls.len() as u64,
+        unchanged: frame.people.saturating_sub(touched.len() as u64),
+        refused: count(Decision::Refuse),
+        held: count(Decision::Hold),
+        follows: count(Decision::Follow),
+        dropped: count(Decision::Drop),
+        rejected: frame.rejected.len() as u64,
+    }
+}

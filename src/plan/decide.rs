@@ -1,0 +1,661 @@
+//! What becomes of each attribute of one person: applied, left to come by itself, refused, held, or nothing.
+//!
+//! An owner states; everybody else may only ask. This file sees one person at a time, so it does not know who else holds a
+//! name or in which order calls must go: that is `order.rs`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::Providers;
+use crate::model::{
+    account::Account,
+    attribute::{AttributeName, Value},
+    capability::{Change, Follows, Foresight, Support, Verdict},
+    id::SystemName,
+    origin::Because,
+    person::Person,
+    plan::{AskedBy, Decision, PlannedChange},
+    policy::{Owned, Ownership, Policy, Wish},
+    record::Statement,
+    refusal::RefusalKind,
+};
+
+/// A change with what the next steps need of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Decided {
+    /// What the plan will show.
+    pub(crate) planned: PlannedChange,
+    /// The account it is about; without id where one is to be created.
+    pub(crate) account: Arc<Account>,
+    /// The change itself.
+    pub(crate) change: Change,
+}
+
+/// Decides everything for one person.
+pub(crate) fn decide(
+    person: &Person,
+    ownership: &Ownership,
+    policy: &Policy,
+    providers: &dyn Providers,
+) -> Vec<Decided> {
+    let mut desk = Desk {
+        person,
+        ownership,
+        policy,
+        providers,
+        decided: Vec::new(),
+        after: BTreeMap::new(),
+        looking_on: Vec::new(),
+        switches: Vec::new(),
+    };
+    let spoken: BTreeSet<AttributeName> =
+        person.statements.iter().flat_map(|s| s.values.keys().filter(|name| s.said(name).is_some())).cloned().collect();
+    if let Some(reason) = &person.held {
+        for attribute in &spoken {
+            desk.hold_unsure(attribute, reason);
+        }
+        return desk.decided;
+    }
+    for attribute in &spoken {
+        desk.attribute(attribute);
+    }
+    desk.accounts();
+    desk.settle_switches();
+    desk.follow();
+    desk.decided.sort_by(|a, b| {
+        let key = |d: &Decided| (d.planned.attribute.clone(), d.planned.system.clone());
+        key(a).cmp(&key(b))
+    });
+    desk.decided
+}
+
+/// The work on one person.
+struct Desk<'a> {
+    person: &'a Person,
+    ownership: &'a Ownership,
+    policy: &'a Policy,
+    providers: &'a dyn Providers,
+    decided: Vec<Decided>,
+    /// What accounts will hold when the plan is done, where that differs from now.
+    after: BTreeMap<(SystemName, AttributeName), Value>,
+    /// Accounts that may take a value by themselves; looked at when everything else is decided.
+    looking_on: Vec<Onlooker>,
+    /// Accounts to switch off that the next sign-in would switch on again.
+    switches: Vec<Switch>,
+}
+
+/// A switch whose effect depends on what becomes of the account its holder signs in through.
+struct Switch {
+    system: SystemName,
+    after: Value,
+    foresight: Foresight,
+    line: Owned,
+    asked_by: AskedBy,
+    reason: String,
+}
+
+/// A change of an account that comes from elsewhere, if it comes.
+struct Onlooker {
+    system: SystemName,
+    attribute: AttributeName,
+    value: Value,
+    foresight: Foresight,
+    follows: Follows,
+    asked_by: AskedBy,
+    /// Whether anybody wants a call for it, or it is only worth telling.
+    pushed: bool,
+}
+
+/// Who asks for a value, and what.
+struct Asked<'a> {
+    statement: &'a Statement,
+    value: Value,
+}
+
+impl Desk<'_> {
+    fn attribute(&mut self, attribute: &AttributeName) {
+        let asked: Vec<Asked<'_>> = self
+            .person
+            .statements
+            .iter()
+            .filter_map(|statement| Some(Asked { value: statement.said(attribute)?.clone(), statement }))
+            .collect();
+        let Some(owned) = self.ownership.owners.get(attribute).cloned() else {
+            for one in &asked {
+                let reason = format!("nobody owns `{attribute}` for this person: say who does with an `owner` line");
+                self.refuse_request(attribute, one, None, reason);
+            }
+            return;
+        };
+        if self.providers.capabilities(&owned.system).is_some() {
+            self.owned_by_provider(attribute, &owned, &asked);
+        } else {
+            self.owned_by_source(attribute, &owned, &asked);
+        }
+    }
+
+    /// The owner is a source: its word is a fact, everybody else is told where to go.
+    fn owned_by_source(&mut self, attribute: &AttributeName, owned: &Owned, asked: &[Asked<'_>]) {
+        let word = self.person.statements.iter().find(|s| s.system == owned.system);
+        let fact = word.and_then(|s| s.values.get(attribute)).cloned();
+        for one in asked.iter().filter(|one| one.statement.system != owned.system) {
+            if fact.as_ref() != Some(&one.value) {
+                let owner = &owned.system;
+                let reason = format!("`{attribute}` belongs to {owner} ({}); change it there", why(owned));
+                self.refuse_request(attribute, one, Some(owned), reason);
+            }
+        }
+        let Some((statement, value)) = word.zip(fact) else { return };
+        if statement.said(attribute).is_none() {
+            return;
+        }
+        let asked_by = by(statement);
+        for system in self.holders(attribute) {
+            self.push(&system, attribute, &value, owned, &asked_by);
+        }
+    }
+
+    /// The owner is a provider: what others say is a request to it, and copies take what it will hold.
+    fn owned_by_provider(&mut self, attribute: &AttributeName, owned: &Owned, asked: &[Asked<'_>]) {
+        let owner = &owned.system;
+        let wish = |one: &Asked<'_>| self.providers.normalize(owner, attribute, &one.value);
+        let wishes: BTreeSet<Value> = asked.iter().map(wish).collect();
+        let Some(first) = asked.first() else { return };
+        if wishes.len() > 1 {
+            let said: Vec<String> = asked
+                .iter()
+                .map(|one| format!("{} ({}) asks for {}", one.statement.system, one.statement.origin, one.value))
+                .collect();
+            for one in asked {
+                let value = self.providers.normalize(owner, attribute, &one.value);
+                let reason = format!("two systems ask for different values: {}", said.join(", "));
+                self.put(owner, attribute, &value, Decision::Hold, Some(owned), by(one.statement), reason, |_| {});
+            }
+            return;
+        }
+        let value = self.providers.normalize(owner, attribute, &first.value);
+        let asked_by = by(first.statement);
+        if self.is_account_line(owner, attribute) {
+            return;
+        }
+        let Some(account) = self.person.accounts.get(owner).cloned() else {
+            // An account about to be made starts with this value; see `create`.
+            if !self.wants_account(owner) {
+                let reason =
+                    format!("{owner} owns `{attribute}` ({}) and this person has no account there", why(owned));
+                self.put(owner, attribute, &value, Decision::Refuse, Some(owned), asked_by, reason, |planned| {
+                    planned.refusal = Some(RefusalKind::NotFound);
+                });
+            }
+            return;
+        };
+        let before = account.value(attribute);
+        let mut stands = before.clone();
+        if before != value {
+            let change = Change { attribute: attribute.clone(), before, after: value.clone() };
+            let foresight = self.foresee(&account, &change);
+            let reason = format!("{owner} owns `{attribute}` ({})", why(owned));
+            if is_active(attribute) {
+                self.switch(&account, &value, owned, &asked_by, reason);
+            } else if self.own_call(owner, attribute, &value, foresight, owned, &asked_by, reason) {
+                stands = value;
+            }
+        }
+        for system in self.holders(attribute) {
+            if system != *owner {
+                let from = AskedBy { system: owner.clone(), origin: asked_by.origin.clone() };
+                self.push(&system, attribute, &stands, owned, &from);
+            }
+        }
+    }
+
+    /// Every provider that may hold a copy: those that `copies` names, the one an attribute belongs to, and those that
+    /// could take it by themselves.
+    fn holders(&self, attribute: &AttributeName) -> Vec<SystemName> {
+        let knows = |system: &SystemName| {
+            self.providers.capabilities(system).is_some_and(|table| table.of(system, attribute).is_some())
+        };
+        self.providers.names().into_iter().filter(knows).collect()
+    }
+
+    fn is_copied_to(&self, system: &SystemName, attribute: &AttributeName) -> bool {
+        let named = self.policy.copies.get(attribute).is_some_and(|line| line.systems.contains(system));
+        named || attribute.system().as_ref() == Some(system)
+    }
+
+    /// Brings a decided value to another account: by a call, by itself, or not.
+    fn push(
+        &mut self,
+        system: &SystemName,
+        attribute: &AttributeName,
+        value: &Value,
+        owned: &Owned,
+        asked_by: &AskedBy,
+    ) {
+        let Some(account) = self.person.accounts.get(system).cloned() else { return };
+        if self.is_account_line(system, attribute) {
+            return;
+        }
+        let pushed = self.is_copied_to(system, attribute);
+        let value = self.providers.normalize(system, attribute, value);
+        let before = account.value(attribute);
+        if is_active(attribute) {
+            if pushed {
+                let reason = format!("a copy of what {} says ({})", owned.system, why(owned));
+                self.switch(&account, &value, owned, asked_by, reason);
+            }
+            return;
+        }
+        let change = Change { attribute: attribute.clone(), before: before.clone(), after: value.clone() };
+        let foresight = self.foresee(&account, &change);
+        if let Some(follows) = foresight.follows.clone() {
+            let onlooker = Onlooker {
+                system: system.clone(),
+                attribute: attribute.clone(),
+                value,
+                foresight,
+                follows,
+                asked_by: asked_by.clone(),
+                pushed,
+            };
+            self.looking_on.push(onlooker);
+            return;
+        }
+        if pushed && before != value {
+            let reason = format!("a copy of what {} says ({})", owned.system, why(owned));
+            self.own_call(system, attribute, &value, foresight, owned, asked_by, reason);
+        }
+    }
+
+    /// Decides by what an own call would meet. True where it will be made.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing and all are needed to say why")]
+    fn own_call(
+        &mut self,
+        system: &SystemName,
+        attribute: &AttributeName,
+        value: &Value,
+        foresight: Foresight,
+        owned: &Owned,
+        asked_by: &AskedBy,
+        reason: String,
+    ) -> bool {
+        let belongs_to = foresight.follows.as_ref().and_then(|follows| self.provider_of(&follows.provider));
+        match foresight.verdict {
+            Verdict::Takes => {
+                let side_effect = self.side_effect(system, attribute);
+                self.put(system, attribute, value, Decision::Apply, Some(owned), asked_by.clone(), reason, |planned| {
+                    planned.side_effect = side_effect;
+                });
+                self.after.insert((system.clone(), attribute.clone()), value.clone());
+                true
+            }
+            Verdict::Refuses { kind, reason: no } => {
+                let reason = belongs(no, belongs_to.as_ref());
+                self.put(
+                    system,
+                    attribute,
+                    value,
+                    Decision::Refuse,
+                    Some(owned),
+                    asked_by.clone(),
+                    reason,
+                    |planned| {
+                        planned.refusal = Some(kind);
+                        planned.belongs_to = belongs_to;
+                    },
+                );
+                false
+            }
+            Verdict::Doomed { reason: no } => {
+                let reason = belongs(format!("doomed: {no}"), belongs_to.as_ref());
+                self.put(
+                    system,
+                    attribute,
+                    value,
+                    Decision::Refuse,
+                    Some(owned),
+                    asked_by.clone(),
+                    reason,
+                    |planned| {
+                        planned.refusal = Some(RefusalKind::Ineffective);
+                        planned.belongs_to = belongs_to;
+                    },
+                );
+                false
+            }
+        }
+    }
+
+    /// Settles what may come by itself, now that it is known what the other accounts will hold.
+    fn follow(&mut self) {
+        for onlooker in std::mem::take(&mut self.looking_on) {
+            let Onlooker { system, attribute, value, foresight, follows, asked_by, pushed } = onlooker;
+            let Some(owned) = self.ownership.owners.get(&attribute).cloned() else { continue };
+            let Some(account) = self.person.accounts.get(&system).cloned() else { continue };
+            let leader = self.provider_of(&follows.provider);
+            let led = leader.as_ref().and_then(|leader| self.will_hold(leader, &attribute));
+            let comes = led.is_some_and(|held| self.providers.normalize(&system, &attribute, &held) == value);
+            if comes {
+                let leader = leader.map_or_else(|| follows.provider.clone(), |leader| leader.to_string());
+                match follows.becomes {
+                    Ok(becomes) if becomes == account.value(&attribute) => {}
+                    Ok(becomes) => {
+                        let reason = format!("{system} takes it from {leader} {}", follows.when);
+                        let when = follows.when;
+                        self.put(
+                            &system,
+                            &attribute,
+                            &becomes,
+                            Decision::Follow,
+                            Some(&owned),
+                            asked_by,
+                            reason,
+                            |planned| {
+                                planned.when = Some(when);
+                            },
+                        );
+                    }
+                    Err(no) => {
+                        self.put(
+                            &system,
+                            &attribute,
+                            &value,
+                            Decision::Refuse,
+                            Some(&owned),
+                            asked_by,
+                            no,
+                            |planned| {
+                                planned.refusal = Some(RefusalKind::Invalid);
+                            },
+                        );
+                    }
+                }
+            } else if pushed && account.value(&attribute) != value {
+                let reason = format!("a copy of what {} says ({})", owned.system, why(&owned));
+                self.own_call(&system, &attribute, &value, foresight, &owned, &asked_by, reason);
+            }
+        }
+    }
+
+    /// Accounts that should be there and are not, or should not be and are: where an `account` line speaks, it alone
+    /// says whether that system's account is active.
+    fn accounts(&mut self) {
+        let Some(statement) = self.person.statements.iter().find(|statement| statement.fresh) else { return };
+        let asked_by = by(statement);
+        let owner = self.ownership.owners.get(&AttributeName::new("active")).map(|owned| owned.system.clone());
+        for (system, Wish { wanted, origin, looked_at }) in &self.ownership.accounts {
+            let system_says = owner.clone().unwrap_or_else(|| asked_by.system.clone());
+            let line = Owned { system: system_says, origin: origin.clone(), looked_at: looked_at.clone() };
+            match self.person.accounts.get(system).cloned() {
+                None if *wanted => self.create(system, &line, &asked_by),
+                None => {}
+                Some(account) => {
+                    let wish = if *wanted { "an account is wanted" } else { "no account is wanted" };
+                    let reason = format!("{wish} ({})", why(&line));
+                    self.switch(&account, &Value::Bool(*wanted), &line, &asked_by, reason);
+                }
+            }
+        }
+    }
+
+    /// Switches an existing account on or off, at once or when it is known whether it would last.
+    fn switch(&mut self, account: &Arc<Account>, after: &Value, line: &Owned, asked_by: &AskedBy, reason: String) {
+        let active = AttributeName::new("active");
+        let change = Change { attribute: active.clone(), before: account.value(&active), after: after.clone() };
+        if change.before == change.after {
+            return;
+        }
+        let foresight = self.foresee(account, &change);
+        if foresight.follows.is_some() && matches!(foresight.verdict, Verdict::Doomed { .. }) {
+            let (line, asked_by) = (line.clone(), asked_by.clone());
+            self.switches.push(Switch {
+                system: account.system.clone(),
+                after: after.clone(),
+                foresight,
+                line,
+                asked_by,
+                reason,
+            });
+        } else {
+            self.own_call(&account.system, &active, after, foresight, line, asked_by, reason);
+        }
+    }
+
+    /// Settles switches that the next sign-in would undo: where nobody can sign in any more, they last.
+    fn settle_switches(&mut self) {
+        let active = AttributeName::new("active");
+        for Switch { system, after, mut foresight, line, asked_by, reason } in std::mem::take(&mut self.switches) {
+            let leader = foresight.follows.as_ref().and_then(|follows| self.provider_of(&follows.provider));
+            if leader.is_some_and(|leader| self.will_hold(&leader, &active) == Some(Value::Bool(false))) {
+                foresight = Foresight::takes();
+            }
+            self.own_call(&system, &active, &after, foresight, &line, &asked_by, reason);
+        }
+    }
+
+    /// A new account, with everything this system is told about a person.
+    fn create(&mut self, system: &SystemName, line: &Owned, asked_by: &AskedBy) {
+        let Some(table) = self.providers.capabilities(system) else { return };
+        let account = Arc::new(Account::absent(system.clone(), self.providers.server(system)));
+        if let Support::No(no) = table.create {
+            let active = AttributeName::new("active");
+            let reason = format!("{system} cannot make accounts: {no}");
+            self.put(
+                system,
+                &active,
+                &Value::Bool(true),
+                Decision::Refuse,
+                Some(line),
+                asked_by.clone(),
+                reason,
+                |planned| {
+                    planned.refusal = Some(RefusalKind::Unsupported);
+                },
+            );
+            return;
+        }
+        let mut start = Vec::new();
+        let mut refused = false;
+        for row in table.attributes.iter().filter(|row| row.write.is_yes() && row.name != "active") {
+            let attribute = table.name(system, row);
+            let owned = self.ownership.owners.get(&attribute).cloned();
+            let told = owned
+                .as_ref()
+                .filter(|owned| row.required || owned.system == *system || self.is_copied_to(system, &attribute));
+            let value = told
+                .and_then(|owned| self.person.decided(&owned.system, &attribute))
+                .map(|value| self.providers.normalize(system, &attribute, &value))
+                .filter(|value| !value.is_empty());
+            let (Some(value), Some(owned)) = (value, owned.as_ref()) else {
+                if row.required {
+                    let missing = match &owned {
+                        Some(owned) => format!("{} says nothing of it", owned.system),
+                        None => "nobody owns it".to_owned(),
+                    };
+                    let reason = format!("{system} needs `{attribute}` to make an account, and {missing}");
+                    self.put(
+                        system,
+                        &attribute,
+                        &Value::Empty,
+                        Decision::Refuse,
+                        Some(line),
+                        asked_by.clone(),
+                        reason,
+                        |planned| {
+                            planned.refusal = Some(RefusalKind::Invalid);
+                        },
+                    );
+                    refused = true;
+                }
+                continue;
+            };
+            let change = Change { attribute: attribute.clone(), before: Value::Empty, after: value.clone() };
+            let foresight = self.foresee(&account, &change);
+            if foresight.verdict == Verdict::Takes {
+                start.push((attribute, value, owned.clone()));
+            } else {
+                let reason = format!("a new account ({})", why(line));
+                self.own_call(system, &attribute, &value, foresight, owned, asked_by, reason);
+                refused |= row.required;
+            }
+        }
+        if refused {
+            return;
+        }
+        for (attribute, value, owned) in start {
+            let reason = format!("a new account ({})", why(line));
+            let because = vec![Because::from(&line.origin)];
+            self.put(system, &attribute, &value, Decision::Apply, Some(&owned), asked_by.clone(), reason, |planned| {
+                planned.because.extend(because);
+            });
+            self.after.insert((system.clone(), attribute), value);
+        }
+    }
+
+    /// Whether an `account` line decides this attribute there.
+    fn is_account_line(&self, system: &SystemName, attribute: &AttributeName) -> bool {
+        is_active(attribute) && self.ownership.accounts.contains_key(system)
+    }
+
+    fn wants_account(&self, system: &SystemName) -> bool {
+        self.ownership.accounts.get(system).is_some_and(|wish| wish.wanted)
+    }
+
+    /// What an account will hold when the plan is done; `None` where there is no account and none is made.
+    fn will_hold(&self, system: &SystemName, attribute: &AttributeName) -> Option<Value> {
+        let planned = self.after.get(&(system.clone(), attribute.clone())).cloned();
+        planned.or_else(|| self.person.accounts.get(system).map(|account| account.value(attribute)))
+    }
+
+    /// The one configured system of a kind at which this person could be.
+    fn provider_of(&self, kind: &str) -> Option<SystemName> {
+        let all = self.providers.of_kind(kind);
+        match all.as_slice() {
+            [one] => Some(one.clone()),
+            several => several.iter().find(|system| self.person.accounts.contains_key(*system)).cloned(),
+        }
+    }
+
+    fn foresee(&self, account: &Account, change: &Change) -> Foresight {
+        let row =
+            self.providers.capabilities(&account.system).and_then(|table| table.of(&account.system, &change.attribute));
+        match row.map(|row| (row.write, row.clear)) {
+            None => Foresight::refuses(
+                RefusalKind::Unsupported,
+                format!("{} does not know `{}`", account.system, change.attribute.local()),
+            ),
+            Some((Support::No(no), _)) => Foresight::refuses(RefusalKind::Unsupported, no),
+            Some((_, Support::No(no))) if change.after.is_empty() && !change.before.is_empty() => {
+                Foresight::refuses(RefusalKind::Unsupported, no)
+            }
+            Some(_) => self.providers.foresee(account, change),
+        }
+    }
+
+    fn side_effect(&self, system: &SystemName, attribute: &AttributeName) -> Option<String> {
+        let row = self.providers.capabilities(system)?.of(system, attribute)?;
+        (!row.side_effect.is_empty()).then(|| row.side_effect.to_owned())
+    }
+
+    fn refuse_request(&mut self, attribute: &AttributeName, one: &Asked<'_>, owned: Option<&Owned>, reason: String) {
+        let system = owned.map_or_else(|| one.statement.system.clone(), |owned| owned.system.clone());
+        let belongs_to = owned.map(|owned| owned.system.clone());
+        self.put(&system, attribute, &one.value, Decision::Refuse, owned, by(one.statement), reason, |planned| {
+            planned.refusal = Some(RefusalKind::OwnedElsewhere);
+            planned.belongs_to = belongs_to;
+        });
+    }
+
+    fn hold_unsure(&mut self, attribute: &AttributeName, reason: &str) {
+        for statement in &self.person.statements {
+            let Some(value) = statement.said(attribute).cloned() else { continue };
+            self.put(
+                &statement.system,
+                attribute,
+                &value,
+                Decision::Hold,
+                None,
+                by(statement),
+                reason.to_owned(),
+                |_| {},
+            );
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the one place where a planned change is made")]
+    fn put(
+        &mut self,
+        system: &SystemName,
+        attribute: &AttributeName,
+        after: &Value,
+        decision: Decision,
+        owned: Option<&Owned>,
+        asked_by: AskedBy,
+        reason: String,
+        finish: impl FnOnce(&mut PlannedChange),
+    ) {
+        let account = self.person.accounts.get(system).cloned();
+        let account =
+            account.unwrap_or_else(|| Arc::new(Account::absent(system.clone(), self.providers.server(system))));
+        let before = match (&account.id, self.person.value_at(system, attribute)) {
+            (None, Some(shown)) if self.providers.capabilities(system).is_none() => shown,
+            _ => account.value(attribute),
+        };
+        let mut because: Vec<Because> = owned.iter().map(|owned| Because::from(&owned.origin)).collect();
+        if let Some(line) = self.policy.copies.get(attribute).filter(|line| line.systems.contains(system)) {
+            because.push(Because::from(&line.origin));
+        }
+        let mut planned = PlannedChange {
+            person: self.person.id.clone(),
+            attribute: attribute.clone(),
+            system: system.clone(),
+            account: account.id.clone(),
+            before: before.clone(),
+            after: after.clone(),
+            decision,
+            call: None,
+            asked_by,
+            owner: owned.map(|owned| owned.system.clone()),
+            because,
+            reason,
+            refusal: None,
+            belongs_to: None,
+            when: None,
+            side_effect: None,
+        };
+        finish(&mut planned);
+        let change = Change { attribute: attribute.clone(), before, after: after.clone() };
+        self.decided.push(Decided { planned, account, change });
+    }
+}
+
+fn is_active(attribute: &AttributeName) -> bool {
+    attribute.as_str() == "active"
+}
+
+fn by(statement: &Statement) -> AskedBy {
+    AskedBy { system: statement.system.clone(), origin: statement.origin.to_string() }
+}
+
+/// The line that decided and what it looked at: `rules/ownership.rhai:2:1, where mattermost.auth_service is "gitlab"`.
+fn why(owned: &Owned) -> String {
+    let looked_at: Vec<String> = owned
+        .looked_at
+        .iter()
+        .map(|(what, value)| match value {
+            Value::Text(text) => format!("{what} is \"{text}\""),
+            Value::Bool(yes) => format!("{what} is {yes}"),
+            Value::Empty => format!("{what} is empty"),
+        })
+        .collect();
+    if looked_at.is_empty() { owned.origin.to_string() } else { format!("{}: {}", owned.origin, looked_at.join(", ")) }
+}
+
+fn belongs(no: String, system: Option<&SystemName>) -> String {
+    match system {
+        Some(system) => format!("{no}; it belongs to {system}"),
+        None => no,
+    }
+}

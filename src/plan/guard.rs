@@ -1,0 +1,122 @@
+//! The limits a plan has to pass before anything can run it.
+//!
+//! A broken export and a mass departure look the same from here: many people gone at once. So the executor takes a
+//! [`GuardedPlan`], and this file is the only place that makes one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decide::Decided;
+use crate::model::{
+    attribute::{AttributeName, Value},
+    id::{PersonId, SystemName},
+    plan::{Decision, Plan, PlannedChange},
+};
+
+/// A plan that passed its limits.
+#[derive(Debug)]
+pub(crate) struct GuardedPlan(Plan);
+
+impl GuardedPlan {
+    /// The plan.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.0
+    }
+}
+
+/// What a plan may do at most. `None`: no limit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Limits {
+    /// People with changes at one system, as a share of the people the inputs speak of (0 to 1).
+    pub(crate) changes: Option<f64>,
+    /// People who lose an account at one system.
+    pub(crate) removals: Option<Removals>,
+    /// Accounts that are never touched, by id or username; see [`protect`].
+    pub(crate) protected: BTreeSet<(SystemName, String)>,
+}
+
+/// A limit with a floor, so that one leaver of ten does not stop a small list.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Removals {
+    /// Of the people the inputs speak of (0 to 1).
+    pub(crate) share: f64,
+    /// So many are always allowed.
+    pub(crate) at_least: u64,
+}
+
+/// So many people may change at one system whatever the share says: a share of three people is no measure.
+const ALWAYS_ALLOWED: u64 = 5;
+
+/// A limit that a plan would pass.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum Tripped {
+    #[error("{count} of {people} people would change at {system}; `limits.changes` allows {allowed}")]
+    Changes { system: SystemName, count: u64, people: u64, allowed: u64, examples: Vec<PersonId> },
+    #[error("{count} of {people} people would lose {system}; `limits.removals` allows {allowed}")]
+    Removals { system: SystemName, count: u64, people: u64, allowed: u64, examples: Vec<PersonId> },
+}
+
+/// Judges a plan. Everything that trips is told, not only the first.
+pub(crate) fn guard(plan: Plan, limits: &Limits) -> Result<GuardedPlan, (Plan, Vec<Tripped>)> {
+    let mut tripped = Vec::new();
+    let applied = || plan.changes.iter().filter(|change| change.decision == Decision::Apply);
+    let people = plan.summary.people;
+    if let Some(share) = limits.changes {
+        // Creations are no changes: a first run creates everybody.
+        let existing = applied().filter(|change| change.account.is_some());
+        for (system, who) in by_system(existing) {
+            let allowed = allowed(share, people, ALWAYS_ALLOWED);
+            let count = who.len() as u64;
+            if count > allowed {
+                tripped.push(Tripped::Changes { system, count, people, allowed, examples: examples(&who) });
+            }
+        }
+    }
+    if let Some(removals) = limits.removals {
+        let gone =
+            applied().filter(|change| change.attribute.as_str() == "active" && change.after == Value::Bool(false));
+        for (system, who) in by_system(gone) {
+            let allowed = allowed(removals.share, people, removals.at_least);
+            let count = who.len() as u64;
+            if count > allowed {
+                tripped.push(Tripped::Removals { system, count, people, allowed, examples: examples(&who) });
+            }
+        }
+    }
+    if tripped.is_empty() { Ok(GuardedPlan(plan)) } else { Err((plan, tripped)) }
+}
+
+/// Holds every change of a protected account: administrators and emergency accounts are no feed's to change.
+pub(crate) fn protect(decided: &mut [Decided], limits: &Limits) {
+    let username = AttributeName::new("username");
+    for one in decided.iter_mut().filter(|one| one.planned.decision == Decision::Apply) {
+        let Some(id) = &one.account.id else { continue };
+        let named = |name: &str| limits.protected.contains(&(one.planned.system.clone(), name.to_owned()));
+        if named(id.as_str()) || one.account.value(&username).as_text().is_some_and(named) {
+            one.planned.decision = Decision::Hold;
+            one.planned.side_effect = None;
+            one.planned.reason = "the account is protected by `limits.protected`".to_owned();
+        }
+    }
+}
+
+fn by_system<'a>(changes: impl Iterator<Item = &'a PlannedChange>) -> BTreeMap<SystemName, BTreeSet<&'a PersonId>> {
+    let mut systems: BTreeMap<SystemName, BTreeSet<&PersonId>> = BTreeMap::new();
+    for change in changes {
+        systems.entry(change.system.clone()).or_default().insert(&change.person);
+    }
+    systems
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a number of people is rounded to people; no organisation has 2^52 of them"
+)]
+fn allowed(share: f64, people: u64, at_least: u64) -> u64 {
+    ((people as f64 * share).floor() as u64).max(at_least)
+}
+
+fn examples(who: &BTreeSet<&PersonId>) -> Vec<PersonId> {
+    who.iter().take(3).map(|person| (*person).clone()).collect()
+}
