@@ -1,7 +1,7 @@
 //! Mattermost, REST API v4, as servers from 9.11 to 11.6 speak it (`mattermost.md`).
 //!
 //! Odd habits, all of them handled here and nowhere else: what the login provider owns is 409 for names, and 200 without
-//! effect for addresses (4.4, 4.2); a taken name is 400 and so is an unknown account (4.1, 4.2); an OAuth2 application
+//! effect for addresses (4.4, 4.2); a taken name is 400 and so is an unknown account (4.1, 4.2); an `OAuth2` application
 //! token may do everything but change an address (4.3); every sign-in through a login provider overwrites the account and
 //! switches it on (6). Passwords, roles, teams and the login service itself are not this file's business, and nothing is
 //! ever deleted.
@@ -110,7 +110,7 @@ impl Connector for Mattermost {
     }
 
     async fn standing(&self, wire: &Reader<'_>) -> Result<Standing, ConnectorError> {
-        let us = Us::ask(self.settings.token_kind, wire).await?;
+        let us = Us::ask(self.settings.token_kind, *wire).await?;
         let role = match (us.is_bot, us.is_admin) {
             (false, true) => "administrator",
             (true, true) => "bot, administrator",
@@ -125,12 +125,12 @@ impl Connector for Mattermost {
     }
 
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
-        let us = Us::ask(self.settings.token_kind, wire).await?;
+        let us = Us::ask(self.settings.token_kind, *wire).await?;
         if !us.is_admin {
-            return Err(reading::not_admin(wire));
+            return Err(reading::not_admin(*wire));
         }
         let server = us.facts(self.settings.token_kind);
-        let accounts = reading::accounts(wanted, &server, wire).await?;
+        let accounts = reading::accounts(wanted, &server, *wire).await?;
         Ok(Observed { accounts, server, warnings: us.missing })
     }
 
@@ -181,7 +181,7 @@ impl Connector for Mattermost {
             if call.operation != Operation::Update || !reply::needs_look(&refusal) {
                 return Err(refusal);
             }
-            return Err(reply::informed(refusal, look(call, &reader).await, call.body.get("email").is_some()));
+            return Err(reply::informed(refusal, look(call, reader).await, call.body.get("email").is_some()));
         }
         let reply = match (call.operation, &call.account) {
             // The answer is the user.
@@ -204,8 +204,11 @@ impl Connector for Mattermost {
     }
 }
 
+/// A change, with the provider's name of its field.
+type Field<'a> = (&'static str, &'a Change);
+
 /// The profile in the order of the table, and whether the account shall be active, where that is spoken of.
-fn sorted(changes: &[Change]) -> Result<(Vec<(&'static str, &Change)>, Option<bool>), Refusal> {
+fn sorted(changes: &[Change]) -> Result<(Vec<Field<'_>>, Option<bool>), Refusal> {
     let mut profile = Vec::new();
     let mut active = None;
     for change in changes {
@@ -230,7 +233,7 @@ fn sorted(changes: &[Change]) -> Result<(Vec<(&'static str, &Change)>, Option<bo
 }
 
 /// A new account with everything it starts with.
-fn creation(profile: &[(&'static str, &Change)], active: Option<bool>) -> Result<Request, Refusal> {
+fn creation(profile: &[Field<'_>], active: Option<bool>) -> Result<Request, Refusal> {
     if active == Some(false) {
         return Err(Refusal::new(RefusalKind::Unsupported, "Mattermost makes every account active"));
     }
@@ -254,7 +257,7 @@ fn creation(profile: &[(&'static str, &Change)], active: Option<bool>) -> Result
 }
 
 /// The fields as JSON; the empty text clears (`mattermost.md` 4.1).
-fn body(profile: &[(&'static str, &Change)]) -> serde_json::Value {
+fn body(profile: &[Field<'_>]) -> serde_json::Value {
     profile
         .iter()
         .map(|(remote, change)| ((*remote).to_owned(), change.after.as_text().unwrap_or_default().into()))
@@ -262,12 +265,12 @@ fn body(profile: &[(&'static str, &Change)]) -> serde_json::Value {
         .into()
 }
 
-fn carried(profile: &[(&'static str, &Change)]) -> Vec<AttributeName> {
+fn carried(profile: &[Field<'_>]) -> Vec<AttributeName> {
     profile.iter().map(|(_, change)| change.attribute.clone()).collect()
 }
 
 /// Looks at the account of a refused call again.
-async fn look(call: &Call, wire: &Reader<'_>) -> Look {
+async fn look(call: &Call, wire: Reader<'_>) -> Look {
     let Some(id) = &call.account else { return Look::Unknown };
     let path = format!("/api/v4/users/{}", segment(id.as_str()));
     let (user, me) = tokio::join!(wire.get(&path, &[]), wire.get("/api/v4/users/me", &[]));

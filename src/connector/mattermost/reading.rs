@@ -64,7 +64,7 @@ pub(super) struct Us {
 
 impl Us {
     /// Asks who we are and reads the server's settings.
-    pub(super) async fn ask(token: TokenKind, wire: &Reader<'_>) -> Result<Self, ConnectorError> {
+    pub(super) async fn ask(token: TokenKind, wire: Reader<'_>) -> Result<Self, ConnectorError> {
         let (me, configuration) = tokio::join!(wire.get("/api/v4/users/me", &[]), wire.get("/api/v4/config", &[]));
         let me = me?;
         let user: User = read(wire, &me, "something else than a user to GET /users/me")?;
@@ -133,7 +133,7 @@ impl Us {
 pub(super) async fn accounts(
     wanted: &Wanted,
     server: &Arc<Facts>,
-    wire: &Reader<'_>,
+    wire: Reader<'_>,
 ) -> Result<Vec<Account>, ConnectorError> {
     let asked = Asked::new(wanted);
     let mut found = Found { accounts: BTreeMap::new(), server, wire };
@@ -171,7 +171,7 @@ impl Asked {
     }
 
     /// Whether looking each up takes more requests than reading everybody.
-    async fn is_dear(&self, wire: &Reader<'_>) -> Result<bool, ConnectorError> {
+    async fn is_dear(&self, wire: Reader<'_>) -> Result<bool, ConnectorError> {
         let look_ups = self.ids.len().div_ceil(BULK) + self.usernames.len().div_ceil(BULK) + self.addresses.len();
         if look_ups <= FEW {
             return Ok(false);
@@ -210,7 +210,7 @@ impl Asked {
 struct Found<'a> {
     accounts: BTreeMap<AccountId, Account>,
     server: &'a Arc<Facts>,
-    wire: &'a Reader<'a>,
+    wire: Reader<'a>,
 }
 
 impl Found<'_> {
@@ -249,7 +249,7 @@ async fn walk(asked: &Asked, found: &mut Found<'_>) -> Result<(), ConnectorError
     Ok(())
 }
 
-async fn read_page(wire: &Reader<'_>, page: usize) -> Result<Vec<User>, ConnectorError> {
+async fn read_page(wire: Reader<'_>, page: usize) -> Result<Vec<User>, ConnectorError> {
     let (page, per_page) = (page.to_string(), PER_PAGE.to_string());
     let reply = wire.get("/api/v4/users", &[("page", &page), ("per_page", &per_page)]).await?;
     read_users(wire, &reply)
@@ -287,13 +287,13 @@ async fn look_up_addresses(asked: &Asked, found: &mut Found<'_>) -> Result<(), C
     Ok(())
 }
 
-fn read_users(wire: &Reader<'_>, reply: &Reply) -> Result<Vec<User>, ConnectorError> {
+fn read_users(wire: Reader<'_>, reply: &Reply) -> Result<Vec<User>, ConnectorError> {
     // An empty list may be written `null`.
     Ok(read::<Option<Vec<User>>>(wire, reply, "something else than a list of users")?.unwrap_or_default())
 }
 
 /// The body of a success; a no is an error, and so is a body that is something else.
-fn read<T: for<'de> Deserialize<'de>>(wire: &Reader<'_>, reply: &Reply, what: &str) -> Result<T, ConnectorError> {
+fn read<T: for<'de> Deserialize<'de>>(wire: Reader<'_>, reply: &Reply, what: &str) -> Result<T, ConnectorError> {
     if !reply.is_success() {
         return Err(refused(wire, reply::refusal(reply)));
     }
@@ -302,12 +302,12 @@ fn read<T: for<'de> Deserialize<'de>>(wire: &Reader<'_>, reply: &Reply, what: &s
 }
 
 /// A no, as this room's error.
-pub(super) fn refused(wire: &Reader<'_>, refusal: Refusal) -> ConnectorError {
+pub(super) fn refused(wire: Reader<'_>, refusal: Refusal) -> ConnectorError {
     ConnectorError::Refused { system: wire.system().clone(), refusal }
 }
 
 /// The error of somebody who may not see what has to be seen.
-pub(super) fn not_admin(wire: &Reader<'_>) -> ConnectorError {
+pub(super) fn not_admin(wire: Reader<'_>) -> ConnectorError {
     refused(wire, Refusal::new(RefusalKind::Forbidden, NOT_ADMIN))
 }
 

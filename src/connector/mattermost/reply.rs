@@ -176,7 +176,7 @@ fn meaning(status: u16, json: bool, id: &str) -> (RefusalKind, &'static str) {
         // The limiter answers in plain text (1.5).
         429 => (RateLimited, "the server asks for fewer requests"),
         413 => (Unavailable, "the request is larger than the server or a proxy in between accepts"),
-        300..400 => (Unavailable, "the server sends us elsewhere; is the url right?"),
+        300..=399 => (Unavailable, "the server sends us elsewhere; is the url right?"),
         500.. => (Unavailable, "the server or a proxy in between has a fault of its own"),
         _ if !json => {
             (Unavailable, "the answer is not one of Mattermost's; is the url right, is there a proxy between?")

@@ -18,7 +18,7 @@ pub(super) enum TokenKind {
     /// A personal access token of an administrator.
     #[default]
     Personal,
-    /// A token that an OAuth2 application was granted: it may not change e-mail addresses.
+    /// A token that an `OAuth2` application was granted: it may not change e-mail addresses.
     Oauth,
     /// The token of a bot account that is an administrator.
     Bot,
