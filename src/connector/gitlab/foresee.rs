@@ -157,7 +157,7 @@ fn username(text: &str) -> Result<(), String> {
     if text.starts_with('-') {
         return no("GitLab takes no username that begins with `-`");
     }
-    if text.ends_with('.') || lower.ends_with(".git") || lower.ends_with(".atom") {
+    if [".", ".git", ".atom"].iter().any(|ending| lower.ends_with(ending)) {
         return no("GitLab takes no username that ends in `.`, `.git` or `.atom`");
     }
     if lower.rsplit_once('.').is_some_and(|(_, ending)| FILE_ENDINGS.contains(&ending)) {

@@ -432,9 +432,9 @@ mod tests {
         let observed = observe(&served, &asked).await.unwrap();
 
         assert_eq!(ids(&observed), ["42", "7", "8", "9"]);
-        let server = Facts::from([("me".to_owned(), "1".into()), ("version".to_owned(), "17.11.1".into())]);
-        assert_eq!(*observed.server, server);
-        assert_eq!(*observed.accounts[0].server, server);
+        let known = Facts::from([("me".to_owned(), "1".into()), ("version".to_owned(), "17.11.1".into())]);
+        assert_eq!(*observed.server, known);
+        assert_eq!(*observed.accounts[0].server, known);
         // Anna was found by her id, so nobody asked for her address.
         assert!(!served.requests().iter().any(|request| request.contains("ANNA")), "{:?}", served.requests());
     }

@@ -72,9 +72,11 @@ impl Served {
 
 fn answer(status: u16, headers: &[(&str, &str)], body: &Json) -> String {
     let body = body.to_string();
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let length = body.len();
-    format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
+    let mut text = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+    for (name, value) in headers {
+        text.extend([name, ": ", value, "\r\n"]);
+    }
+    text + "\r\n" + &body
 }
 
 fn serve(mut stream: &TcpStream, script: &Mutex<Script>) {
