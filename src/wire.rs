@@ -360,6 +360,14 @@ impl Reader<'_> {
         self.ask(&reqwest::Method::GET, path, query, &BTreeMap::new(), None).await
     }
 
+    /// As [`Reader::get`], with headers of the provider's own.
+    ///
+    /// # Errors
+    /// As [`Reader::get`].
+    pub async fn get_with(&self, path: &str, headers: &BTreeMap<String, String>) -> Result<Reply, WireError> {
+        self.ask(&reqwest::Method::GET, path, &[], headers, None).await
+    }
+
     /// Asks a question that needs a body: a POST that changes nothing, such as Mattermost's `POST /users/ids`.
     ///
     /// # Errors
