@@ -469,11 +469,8 @@ mod tests {
     }
 
     fn changes<const N: usize>(changes: [(&str, Value); N]) -> Vec<Change> {
-        let change = |(name, after): (&str, Value)| Change {
-            attribute: AttributeName::new(name),
-            before: Value::Empty,
-            after,
-        };
+        let change =
+            |(name, after): (&str, Value)| Change { attribute: AttributeName::new(name), before: Value::Empty, after };
         changes.into_iter().map(change).collect()
     }
 
@@ -490,7 +487,8 @@ mod tests {
                 let found = faults(&request.method, &request.path, &body).unwrap_or_default();
                 assert_eq!(found, Vec::<String>::new(), "{} {body}", request.path);
                 let carries: Vec<&str> = request.carries.iter().map(AttributeName::as_str).collect();
-                let headers: Vec<String> = request.headers.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+                let headers: Vec<String> =
+                    request.headers.iter().map(|(key, value)| format!(" {key}={value}")).collect();
                 let line = format!("{} {}{}", request.method, request.path, headers.concat());
                 (line, request.body, carries.join(" "))
             })
@@ -531,10 +529,7 @@ mod tests {
     fn a_rename_names_the_kind_of_user_too() {
         let rename = changes([("username", "x".into())]);
         let body = json!({ "username": "x", "human": {} });
-        assert_eq!(
-            sent(Interface::V2, &anna(Interface::V2), &rename),
-            [line("PATCH /v2/users/u1", body, "username")]
-        );
+        assert_eq!(sent(Interface::V2, &anna(Interface::V2), &rename), [line("PATCH /v2/users/u1", body, "username")]);
         let mut machine = anna(Interface::V2);
         machine.facts.insert("is_machine".to_owned(), true.into());
         let body = json!({ "username": "x", "machine": {} });
@@ -696,11 +691,8 @@ mod tests {
 
     #[test]
     fn the_address_is_the_name_where_no_name_is_given() {
-        let wanted = changes([
-            ("first_name", "Anna".into()),
-            ("last_name", "Berg".into()),
-            ("email", "a@example.org".into()),
-        ]);
+        let wanted =
+            changes([("first_name", "Anna".into()), ("last_name", "Berg".into()), ("email", "a@example.org".into())]);
         assert_eq!(sent(Interface::V1, &nobody(), &wanted)[0].1["userName"], "a@example.org");
         assert_eq!(sent(Interface::V2, &nobody(), &wanted)[0].1.get("username"), None);
         assert_eq!(sent(Interface::V2Human, &nobody(), &wanted)[0].1.get("username"), None);
@@ -708,11 +700,8 @@ mod tests {
 
     #[test]
     fn a_creation_that_lacks_something_says_what() {
-        let whole = changes([
-            ("first_name", "Anna".into()),
-            ("last_name", "Berg".into()),
-            ("email", "a@example.org".into()),
-        ]);
+        let whole =
+            changes([("first_name", "Anna".into()), ("last_name", "Berg".into()), ("email", "a@example.org".into())]);
         for at in 0..whole.len() {
             let mut some = whole.clone();
             let left_out = some.remove(at).attribute;

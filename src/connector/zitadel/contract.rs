@@ -33,8 +33,10 @@ pub(super) fn faults(method: &str, path: &str, body: &Json) -> Option<Vec<String
 fn description() -> Option<DescriptorPool> {
     #[expect(clippy::disallowed_methods, reason = "a test looks for a file that is not part of the project")]
     let named = std::env::var_os("HOMEWARD_SHARED").map(PathBuf::from);
-    let above = PathBuf::from(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("shared")).collect::<Vec<_>>();
-    let file = named.into_iter().chain(above).map(|folder| folder.join("specs/zitadel.binpb")).find(|file| file.exists());
+    let above =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("shared")).collect::<Vec<_>>();
+    let file =
+        named.into_iter().chain(above).map(|folder| folder.join("specs/zitadel.binpb")).find(|file| file.exists());
     if let Some(file) = file {
         return Some(DescriptorPool::decode(std::fs::read(file).unwrap().as_slice()).unwrap());
     }

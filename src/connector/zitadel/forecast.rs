@@ -2,12 +2,7 @@
 //!
 //! Pure, and the same for every interface but for what can be made empty.
 
-use crate::model::{
-    account::Account,
-    attribute::Value,
-    capability::Foresight,
-    refusal::RefusalKind,
-};
+use crate::model::{account::Account, attribute::Value, capability::Foresight, refusal::RefusalKind};
 
 use super::interface::{Interface, is_machine, state};
 
@@ -96,9 +91,9 @@ fn clearing(interface: Interface, creation: bool, attribute: &str) -> Foresight 
 /// Whether an attribute can be made empty on this interface, and if not, why.
 fn clearable(interface: Interface, attribute: &str) -> Result<(), &'static str> {
     match (interface, attribute) {
-        (_, "phone")
-        | (Interface::V2Human, "nickname" | "display_name")
-        | (Interface::V1, "nickname" | "locale") => Ok(()),
+        (_, "phone") | (Interface::V2Human, "nickname" | "display_name") | (Interface::V1, "nickname" | "locale") => {
+            Ok(())
+        }
         (_, "username") => Err("every user has a username"),
         (_, "email") => Err("every person has an e-mail address in ZITADEL"),
         (_, "first_name" | "last_name") => Err("every person has a first and a last name in ZITADEL"),
@@ -106,7 +101,7 @@ fn clearable(interface: Interface, attribute: &str) -> Result<(), &'static str> 
     }
 }
 
-/// Why UpdateUser leaves some attributes no way back to nothing (`zitadel.md` 5.8).
+/// Why `UpdateUser` leaves some attributes no way back to nothing (`zitadel.md` 5.8).
 pub(super) const NOT_CLEARABLE: &str =
     "ZITADEL's UpdateUser refuses an empty text here; give another value or clear it in the console";
 
@@ -131,9 +126,9 @@ fn writing(attribute: &str, text: &str) -> Foresight {
             "ZITADEL takes no such phone number: write it with `+` and the country's code",
         ),
         // The server takes any text, and makes `und` of what is no language (`zitadel.md` 5.10).
-        "locale" if !is_language(text) => Foresight::doomed(
-            "this is no language tag such as `de` or `de-CH`: ZITADEL would say yes and store none",
-        ),
+        "locale" if !is_language(text) => {
+            Foresight::doomed("this is no language tag such as `de` or `de-CH`: ZITADEL would say yes and store none")
+        }
         _ => Foresight::takes(),
     }
 }
@@ -205,7 +200,7 @@ pub(super) fn language(text: &str) -> String {
         (_, 2) => part.to_ascii_uppercase(),
         (_, 4) if part.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
             let (first, rest) = part.split_at(1);
-            first.to_ascii_uppercase() + &rest.to_ascii_lowercase()
+            format!("{}{}", first.to_ascii_uppercase(), rest.to_ascii_lowercase())
         }
         _ => part.to_ascii_lowercase(),
     };
@@ -219,7 +214,6 @@ fn is_language(text: &str) -> bool {
     let rest = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     language && !text.eq_ignore_ascii_case("und") && parts.all(rest)
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -304,10 +298,7 @@ mod tests {
         assert_eq!(v2("deleted", true), Some(RefusalKind::NotFound));
         assert_eq!(kind(Interface::V2, &account("deleted"), "username", "x"), Some(RefusalKind::NotFound));
         assert_eq!(kind(Interface::V2, &account("initial"), "email", "x@example.org"), None);
-        assert_eq!(
-            kind(Interface::V1, &account("initial"), "email", "x@example.org"),
-            Some(RefusalKind::Unsupported)
-        );
+        assert_eq!(kind(Interface::V1, &account("initial"), "email", "x@example.org"), Some(RefusalKind::Unsupported));
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::{
             Support::{No, Yes},
             Unique,
         },
+        id::AccountId,
         plan::{Call, Operation, Request},
         refusal::{Refusal, RefusalKind},
     },
@@ -50,6 +51,8 @@ mod reply;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod stand_in;
 
 /// An attribute that can be written and not made empty; what differs is added where it stands.
 const ROW: AttributeCapability = AttributeCapability {
@@ -194,7 +197,7 @@ async fn after(
     let id = match (&no, call.operation) {
         (Some(Denial::Refused(refusal)), _) => return Err(refusal.clone()),
         (None, Operation::Create) => reply::created_id(body),
-        _ => call.account.as_ref().map(|id| id.as_str()),
+        _ => call.account.as_ref().map(AccountId::as_str),
     };
     let Some(id) = id else {
         return Err(match no {
@@ -227,4 +230,153 @@ async fn look(call: &Call, id: &str, reader: Reader<'_>) -> Result<Account, Refu
     let facts = std::sync::Arc::new(Facts::new());
     let account = user.map(|user| user.account(reader.system(), look.interface, &facts));
     account.ok_or_else(|| Refusal::new(RefusalKind::NotFound, "there is no such account"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::{stand_in::StandIn, *};
+    use crate::model::id::PersonId;
+
+    fn call(operation: Operation, path: &str, account: Option<&str>) -> Call {
+        Call {
+            id: "c1".into(),
+            system: "zitadel".into(),
+            person: PersonId { system: "hr".into(), key: "1".into() },
+            account: account.map(AccountId::from),
+            operation,
+            method: "POST".to_owned(),
+            path: path.to_owned(),
+            headers: BTreeMap::new(),
+            body: json!({}),
+            generated: Vec::new(),
+            expects: BTreeMap::new(),
+            intends: BTreeMap::from([(AttributeName::new("active"), false.into())]),
+            replay: Replay::Repeat,
+            after: Vec::new(),
+        }
+    }
+
+    fn user(state: &str) -> serde_json::Value {
+        json!({ "user": { "userId": "u1", "state": state, "username": "anna", "details": { "resourceOwner": "o1" },
+            "human": { "profile": {}, "email": {}, "phone": {} } } })
+    }
+
+    #[test]
+    fn the_table_lists_exactly_what_is_forecast() {
+        let names: Vec<&str> = CAPABILITIES.attributes.iter().map(|row| row.name).collect();
+        let mut known = forecast::ATTRIBUTES.to_vec();
+        let mut listed = names.clone();
+        known.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(listed, known);
+        // What the table promises, the newest interface keeps.
+        let mut account = Account::absent("zitadel".into(), std::sync::Arc::default());
+        account.id = Some("u1".into());
+        for row in CAPABILITIES.attributes.iter().filter(|row| row.name != "active") {
+            let verdict = forecast::foresee(Interface::V2, &account, row.name, &Value::Empty);
+            assert_eq!(verdict == Foresight::takes(), row.clear.is_yes(), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn settings_are_read_strictly() {
+        let open = |settings| (KIND.open)(settings).map(drop).map_err(|error| error.to_string());
+        assert_eq!(open(json!({})), Ok(()));
+        assert_eq!(open(json!({ "organization": "o1", "api": "v2-human" })), Ok(()));
+        assert!(open(json!({ "organisation": "o1" })).unwrap_err().contains("unknown field `organisation`"));
+        assert!(open(json!({ "api": "v3" })).unwrap_err().contains("unknown variant `v3`"));
+        let schema = (KIND.schema)();
+        assert_eq!(schema["additionalProperties"], json!(false));
+        assert_eq!(schema["properties"].as_object().unwrap().keys().collect::<Vec<_>>(), ["organization", "api"]);
+    }
+
+    #[test]
+    fn the_configured_interface_is_used_where_none_was_observed() {
+        let zitadel = Zitadel { settings: Settings { organization: None, api: Choice::V1 } };
+        let mut account = Account::absent("zitadel".into(), std::sync::Arc::default());
+        account.id = Some("u1".into());
+        let change = Change { attribute: AttributeName::new("username"), before: Value::Empty, after: "x".into() };
+        let paths = |account: &Account| {
+            let requests = zitadel.calls(account, std::slice::from_ref(&change)).unwrap();
+            requests.into_iter().map(|request| request.path).collect::<Vec<_>>()
+        };
+        assert_eq!(paths(&account), ["/management/v1/users/u1/username"]);
+        account.server = std::sync::Arc::new(Facts::from([("api".to_owned(), "v2".into())]));
+        assert_eq!(paths(&account), ["/v2/users/u1"]);
+    }
+
+    #[tokio::test]
+    async fn a_yes_is_followed_by_a_look_at_the_one_user() {
+        let server = StandIn::serving(|_, _| (200, user("USER_STATE_INACTIVE")));
+        let call = call(Operation::Disable, "/v2/users/u1/deactivate", Some("u1"));
+        let account = after(&call, 200, Some(&json!({ "details": {} })), server.line().reader()).await.unwrap();
+        assert_eq!(account.value(&AttributeName::new("active")), Value::Bool(false));
+        assert_eq!(server.asked(), ["GET /v2/users/u1"]);
+    }
+
+    #[tokio::test]
+    async fn a_creation_is_looked_at_by_the_id_in_the_answer() {
+        for (path, answer, looked) in [
+            ("/v2/users/new", json!({ "id": "u1" }), "GET /v2/users/u1"),
+            ("/v2/users/human", json!({ "userId": "u1" }), "GET /v2/users/u1"),
+            ("/management/v1/users/human/_import", json!({ "userId": "u1" }), "GET /management/v1/users/u1 o1"),
+        ] {
+            let server = StandIn::serving(|_, _| (200, user("USER_STATE_ACTIVE")));
+            let mut call = call(Operation::Create, path, None);
+            if path.starts_with("/management") {
+                call.headers.insert(ORGANIZATION_HEADER.to_owned(), "o1".to_owned());
+            }
+            let account = after(&call, 201, Some(&answer), server.line().reader()).await.unwrap();
+            assert_eq!(account.id, Some("u1".into()));
+            assert_eq!(server.asked(), [looked]);
+        }
+        let server = StandIn::serving(|_, _| (404, json!({})));
+        let call = call(Operation::Create, "/v2/users/new", None);
+        let lost = after(&call, 200, Some(&json!({})), server.line().reader()).await.unwrap_err();
+        assert_eq!((lost.kind, server.asked()), (RefusalKind::Unavailable, Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn already_so_is_no_refusal() {
+        let server = StandIn::serving(|_, _| (200, user("USER_STATE_INACTIVE")));
+        let call = call(Operation::Disable, "/v2/users/u1/deactivate", Some("u1"));
+        for id in ["COMMAND-5gunjw0cd7", "COMMAND-5M0sf"] {
+            let body = json!({ "code": 9, "message": "no", "details": [{ "id": id }] });
+            let account = after(&call, 400, Some(&body), server.line().reader()).await.unwrap();
+            assert_eq!(account.value(&AttributeName::new("active")), Value::Bool(false));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_state_that_does_not_allow_it_is_a_refusal_unless_it_is_so_already() {
+        let server = StandIn::serving(|_, _| (200, user("USER_STATE_INITIAL")));
+        let call = call(Operation::Disable, "/v2/users/u1/deactivate", Some("u1"));
+        let body = json!({ "code": 9, "message": "no", "details": [{ "id": "COMMAND-gvx4kct9r2" }] });
+        let refused = after(&call, 400, Some(&body), server.line().reader()).await.unwrap_err();
+        assert_eq!(refused.kind, RefusalKind::Unsupported);
+        assert_eq!(refused.code.as_deref(), Some("COMMAND-gvx4kct9r2"));
+    }
+
+    #[tokio::test]
+    async fn a_no_needs_no_second_look() {
+        let server = StandIn::serving(|_, _| (200, user("USER_STATE_ACTIVE")));
+        let call = call(Operation::Update, "/v2/users/u1", Some("u1"));
+        let body = json!({ "code": 6, "message": "no", "details": [{ "id": "V3-DKcYh" }] });
+        let refused = after(&call, 409, Some(&body), server.line().reader()).await.unwrap_err();
+        assert_eq!((refused.kind, refused.status), (RefusalKind::Taken, Some(409)));
+        assert_eq!(server.asked(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn an_account_that_is_gone_at_the_second_look_is_not_found() {
+        let missing = json!({ "code": 5, "message": "no", "details": [{ "id": "QUERY-Dfbg2" }] });
+        let server = StandIn::serving(move |_, _| (404, missing.clone()));
+        let call = call(Operation::Update, "/v2/users/u1", Some("u1"));
+        let refused = after(&call, 200, None, server.line().reader()).await.unwrap_err();
+        assert_eq!(refused.kind, RefusalKind::NotFound);
+    }
 }

@@ -17,6 +17,7 @@ use crate::{
     model::{
         account::{Facts, Observed, Wanted},
         attribute::Value,
+        id::AccountId,
         refusal::{Refusal, RefusalKind},
     },
     wire::{Reader, Reply},
@@ -61,13 +62,18 @@ struct ListQuery {
 
 /// A condition. The conditions of a list must all hold.
 #[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(rename_all_fields = "camelCase")]
 enum Query<'a> {
-    OrganizationIdQuery { organization_id: &'a str },
-    InUserIdsQuery { user_ids: Vec<&'a str> },
-    UserNameQuery { user_name: &'a str, method: &'static str },
-    EmailQuery { email_address: &'a str, method: &'static str },
-    OrQuery { queries: Vec<Query<'a>> },
+    #[serde(rename = "organizationIdQuery")]
+    Organization { organization_id: &'a str },
+    #[serde(rename = "inUserIdsQuery")]
+    Ids { user_ids: Vec<&'a str> },
+    #[serde(rename = "userNameQuery")]
+    Username { user_name: &'a str, method: &'static str },
+    #[serde(rename = "emailQuery")]
+    Email { email_address: &'a str, method: &'static str },
+    #[serde(rename = "orQuery")]
+    AnyOf { queries: Vec<Query<'a>> },
 }
 
 const SAME_TEXT: &str = "TEXT_QUERY_METHOD_EQUALS_IGNORE_CASE";
@@ -86,18 +92,18 @@ fn list(queries: &[Query<'_>], offset: usize, limit: usize) -> Json {
 ///
 /// Service users are not left out: their usernames are taken like anybody's.
 fn questions(wanted: &Wanted) -> (Vec<Query<'_>>, Vec<Query<'_>>) {
-    let ids: Vec<&str> = wanted.ids.iter().map(|id| id.as_str()).collect();
-    let by_id = ids.chunks(IDS).map(|ids| Query::InUserIdsQuery { user_ids: ids.to_vec() }).collect();
+    let ids: Vec<&str> = wanted.ids.iter().map(AccountId::as_str).collect();
+    let by_id = ids.chunks(IDS).map(|ids| Query::Ids { user_ids: ids.to_vec() }).collect();
     // Longer texts cannot be held, and would be refused as a question.
     let can_be_held = |text: &&str| (1..=200).contains(&text.chars().count());
     let usernames = wanted.texts("username").map(str::trim).filter(can_be_held);
-    let usernames: Vec<_> = usernames.map(|user_name| Query::UserNameQuery { user_name, method: SAME_TEXT }).collect();
+    let usernames: Vec<_> = usernames.map(|user_name| Query::Username { user_name, method: SAME_TEXT }).collect();
     let emails = wanted.texts("email").map(str::trim).filter(can_be_held);
-    let emails: Vec<_> = emails.map(|email_address| Query::EmailQuery { email_address, method: SAME_TEXT }).collect();
+    let emails: Vec<_> = emails.map(|email_address| Query::Email { email_address, method: SAME_TEXT }).collect();
     let by_text = [usernames, emails]
         .iter()
         .flat_map(|texts| texts.chunks(TEXTS))
-        .map(|texts| Query::OrQuery { queries: texts.to_vec() })
+        .map(|texts| Query::AnyOf { queries: texts.to_vec() })
         .collect();
     (by_id, by_text)
 }
@@ -193,14 +199,11 @@ pub(super) async fn observe(
     let (by_id, by_text) = questions(wanted);
     let mut warnings = server.warnings();
     let mut users: BTreeMap<String, User> = BTreeMap::new();
-    let mut keep = |found: Vec<User>| users.extend(found.into_iter().map(|user| (user.user_id.clone(), user)));
+    let mut keep = |found: Vec<User>| users.extend(found.into_iter().map(|user| (user.id.clone(), user)));
     if by_id.len() + by_text.len() > server.total.div_ceil(PAGE) {
         let (found, total) = look.all(&look.within()).await?;
         if found.len() < total {
-            warnings.push(format!(
-                "ZITADEL shows {} of {total} users: our token may not read the others",
-                found.len()
-            ));
+            warnings.push(format!("ZITADEL shows {} of {total} users: our token may not read the others", found.len()));
         }
         keep(found);
     } else {
@@ -213,10 +216,11 @@ pub(super) async fn observe(
             keep(look.all(&queries).await?.0);
         }
     }
-    let unseen: BTreeSet<&str> = wanted.ids.iter().map(|id| id.as_str()).filter(|id| !users.contains_key(*id)).collect();
+    let unseen: BTreeSet<&str> =
+        wanted.ids.iter().map(AccountId::as_str).filter(|id| !users.contains_key(*id)).collect();
     let looks: Vec<_> = unseen.into_iter().map(|id| look.one(id)).collect();
     let late: Vec<Option<User>> = futures::stream::iter(looks).buffered(LOOKS).try_collect().await?;
-    users.extend(late.into_iter().flatten().map(|user| (user.user_id.clone(), user)));
+    users.extend(late.into_iter().flatten().map(|user| (user.id.clone(), user)));
     let facts = server.facts();
     let account = |user: User| user.account(reader.system(), server.interface, &facts);
     let accounts = users.into_values().map(account).collect();
@@ -274,7 +278,7 @@ impl<'a> Look<'a> {
     fn within(&self) -> Vec<Query<'a>> {
         match (self.interface, self.organization) {
             (Interface::V2 | Interface::V2Human, Some(organization_id)) => {
-                vec![Query::OrganizationIdQuery { organization_id }]
+                vec![Query::Organization { organization_id }]
             }
             _ => Vec::new(),
         }
@@ -307,11 +311,7 @@ impl<'a> Look<'a> {
 }
 
 /// Finds the interface with reads alone, the number of users, and the organization where there is but one.
-async fn ask_server(
-    choice: Choice,
-    organization: Option<&str>,
-    reader: Reader<'_>,
-) -> Result<Server, ConnectorError> {
+async fn ask_server(choice: Choice, organization: Option<&str>, reader: Reader<'_>) -> Result<Server, ConnectorError> {
     let look = |interface| Look { reader, interface, organization };
     let first = async |look: &Look<'_>| look.search(&look.within(), 0, 1).await;
     let (look, reply) = match choice.fixed() {
@@ -358,12 +358,12 @@ impl Look<'_> {
         if self.interface == Interface::V1 {
             return Ok(Some(organization));
         }
-        let here = self.page(&[Query::OrganizationIdQuery { organization_id: &organization }], 0, 1).await?;
+        let here = self.page(&[Query::Organization { organization_id: &organization }], 0, 1).await?;
         Ok((here.total() == Some(total)).then_some(organization))
     }
 }
 
-/// Whether the server speaks Connect, which came with ZITADEL 4 just after UpdateUser: asked by looking at a user that
+/// Whether the server speaks Connect, which came with ZITADEL 4 just after `UpdateUser`: asked by looking at a user that
 /// need not exist (`zitadel.md` sections 1 and 5).
 async fn has_connect(reader: Reader<'_>) -> Result<bool, ConnectorError> {
     let reply = reader.search("/zitadel.user.v2.UserService/GetUserByID", &json!({ "userId": "0" })).await?;
@@ -380,5 +380,273 @@ fn speaks_connect(status: u16, is_object: bool, told: &Told) -> Result<bool, Ref
         200..=299 => Ok(is_object),
         401 | 403 | 429 | 499.. if status != 501 => Err(refusal(status, told)),
         _ => Ok(told.by_connect && status != 501),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{
+        connector::zitadel::{contract::faults, stand_in::StandIn},
+        model::attribute::AttributeName,
+    };
+
+    const CONNECT: &str = "POST /zitadel.user.v2.UserService/GetUserByID";
+
+    fn absent() -> (u16, Json) {
+        (404, json!({ "code": 5, "message": "Not Found" }))
+    }
+
+    fn unknown_user() -> (u16, Json) {
+        (404, json!({ "code": 5, "message": "no", "details": [{ "id": "QUERY-Dfbg2" }] }))
+    }
+
+    fn user(id: usize, organization: &str) -> Json {
+        json!({ "userId": format!("u{id}"), "state": "USER_STATE_ACTIVE", "username": format!("name{id}"),
+            "details": { "resourceOwner": organization }, "human": {} })
+    }
+
+    /// A ZITADEL 4 with so many users, all in `o1`; it lists those for which `listed` holds, but knows all.
+    fn four(users: usize, listed: impl Fn(usize) -> bool + Send + 'static) -> StandIn {
+        StandIn::serving(move |line, body| match line.split_once("/v2/users/") {
+            _ if line == CONNECT => (404, json!({ "code": "not_found", "message": "no" })),
+            Some((_, id)) => match id.trim_start_matches('u').parse::<usize>() {
+                Ok(number) if number < users => (200, json!({ "user": user(number, "o1") })),
+                _ => unknown_user(),
+            },
+            None if line.starts_with("POST /v2/users") => {
+                let offset: usize = body["query"]["offset"].as_str().unwrap().parse().unwrap();
+                let limit = usize::try_from(body["query"]["limit"].as_u64().unwrap()).unwrap();
+                let queries = body["queries"].as_array().cloned().unwrap_or_default();
+                let asked = |id: &str| {
+                    queries.iter().all(|query| match query.get("inUserIdsQuery") {
+                        Some(ids) => ids["userIds"].as_array().unwrap().contains(&id.into()),
+                        None => true,
+                    })
+                };
+                let shown: Vec<usize> = (0..users).filter(|id| listed(*id) && asked(&format!("u{id}"))).collect();
+                let page: Vec<Json> = shown.iter().skip(offset).take(limit).map(|id| user(*id, "o1")).collect();
+                (200, json!({ "details": { "totalResult": shown.len().to_string() }, "result": page }))
+            }
+            None => absent(),
+        })
+    }
+
+    async fn see(server: &StandIn, wanted: &Wanted) -> Observed {
+        observe(Choice::Auto, None, wanted, server.line().reader()).await.unwrap()
+    }
+
+    fn ids(observed: &Observed) -> Vec<&str> {
+        observed.accounts.iter().map(|account| account.id.as_ref().unwrap().as_str()).collect()
+    }
+
+    fn wanted_ids<const N: usize>(ids: [&str; N]) -> Wanted {
+        Wanted { ids: ids.into_iter().map(AccountId::from).collect(), ..Wanted::default() }
+    }
+
+    fn wanted_names(count: usize) -> Wanted {
+        let names: BTreeSet<String> = (0..count).map(|number| format!("name{number}")).collect();
+        Wanted { holding: BTreeMap::from([(AttributeName::new("username"), names)]), ..Wanted::default() }
+    }
+
+    #[tokio::test]
+    async fn the_newest_interface_is_found_with_reads_alone() {
+        let server = four(3, |_| true);
+        let seen = see(&server, &Wanted::default()).await;
+        assert_eq!(*seen.server, Facts::from([(API.to_owned(), "v2".into()), (ORGANIZATION.to_owned(), "o1".into())]));
+        assert_eq!((seen.accounts.len(), seen.warnings), (0, Vec::new()));
+        assert_eq!(server.asked(), [CONNECT, "POST /v2/users", "POST /v2/users"]);
+    }
+
+    #[tokio::test]
+    async fn an_older_server_is_used_with_a_warning() {
+        let list = || {
+            json!({ "details": { "totalResult": "2" }, "result": [{ "id": "1",
+            "details": { "resourceOwner": "o1" } }] })
+        };
+        let second = StandIn::serving(move |line, _| match line {
+            "POST /v2/users" => (200, list()),
+            _ => absent(),
+        });
+        let seen = see(&second, &Wanted::default()).await;
+        assert_eq!(seen.server.get(API), Some(&"v2-human".into()));
+        assert_eq!(seen.warnings, [Interface::V2Human.warning().unwrap()]);
+
+        let first = StandIn::serving(move |line, _| match line {
+            "POST /management/v1/users/_search" => (200, list()),
+            "POST /v2/users" => (405, json!({ "code": 12, "message": "Method Not Allowed" })),
+            _ => absent(),
+        });
+        let seen = see(&first, &Wanted::default()).await;
+        assert_eq!(seen.server.get(API), Some(&"v1".into()));
+        assert_eq!(seen.server.get(ORGANIZATION), Some(&"o1".into()));
+        assert_eq!(seen.warnings, [Interface::V1.warning().unwrap()]);
+    }
+
+    #[tokio::test]
+    async fn a_closed_door_is_no_missing_door() {
+        for status in [401, 403] {
+            let server = StandIn::serving(move |_, _| (status, json!({ "code": "unauthenticated", "message": "no" })));
+            let error = observe(Choice::Auto, None, &Wanted::default(), server.line().reader()).await.unwrap_err();
+            let ConnectorError::Refused { refusal, .. } = error else { panic!("{error}") };
+            assert_eq!((refusal.kind, refusal.status), (RefusalKind::Forbidden, Some(status)));
+            assert_eq!(server.asked(), [CONNECT]);
+        }
+    }
+
+    #[test]
+    fn only_the_answer_of_a_connect_service_proves_one() {
+        let told = |code: Json| Told::of(Some(&json!({ "code": code, "message": "no" })));
+        assert_eq!(speaks_connect(200, true, &Told::default()), Ok(true));
+        assert_eq!(speaks_connect(200, false, &Told::default()), Ok(false));
+        assert_eq!(speaks_connect(404, true, &told("not_found".into())), Ok(true));
+        assert_eq!(speaks_connect(404, true, &told(5.into())), Ok(false));
+        assert_eq!(speaks_connect(404, false, &Told::default()), Ok(false));
+        assert_eq!(speaks_connect(405, true, &told(12.into())), Ok(false));
+        assert_eq!(speaks_connect(501, true, &told("unimplemented".into())), Ok(false));
+        assert!(speaks_connect(503, true, &told(14.into())).is_err());
+        assert!(speaks_connect(401, true, &told("unauthenticated".into())).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_named_interface_is_not_asked_for() {
+        let server = StandIn::serving(|_, _| (200, json!({ "details": { "totalResult": "2" } })));
+        let seen = observe(Choice::V1, Some("o7"), &Wanted::default(), server.line().reader()).await.unwrap();
+        assert_eq!(seen.server.get(ORGANIZATION), Some(&"o7".into()));
+        assert_eq!(server.asked(), ["POST /management/v1/users/_search o7"]);
+    }
+
+    #[tokio::test]
+    async fn everybody_is_read_where_that_takes_fewer_requests() {
+        let server = four(2001, |_| true);
+        // Four questions of a hundred names against three pages.
+        let seen = see(&server, &wanted_names(400)).await;
+        assert_eq!(seen.accounts.len(), 2001);
+        assert_eq!(server.asked()[3..], ["POST /v2/users", "POST /v2/users", "POST /v2/users"]);
+        let pages: Vec<Json> = server.bodies()[3..].iter().map(|body| body["query"].clone()).collect();
+        let page = |offset: &str| json!({ "offset": offset, "limit": 1000, "asc": true });
+        assert_eq!(pages, [page("0"), page("1000"), page("2000")]);
+    }
+
+    #[tokio::test]
+    async fn an_account_that_a_list_does_not_show_yet_is_looked_at_by_itself() {
+        let server = four(5, |id| id != 3);
+        let seen = see(&server, &wanted_ids(["u1", "u3", "u9"])).await;
+        assert_eq!(ids(&seen), ["u1", "u3"]);
+        let mut looks = server.asked().split_off(4);
+        looks.sort();
+        assert_eq!(looks, ["GET /v2/users/u3", "GET /v2/users/u9"]);
+    }
+
+    #[tokio::test]
+    async fn an_account_we_may_not_see_is_not_taken_for_absent() {
+        let hidden = json!({ "code": 5, "message": "no", "details": [{ "id": "AUTHZ-cdgFk" }] });
+        let server = StandIn::serving(move |line, _| match line {
+            CONNECT => (404, json!({ "code": "not_found" })),
+            "POST /v2/users" => (200, json!({ "details": {} })),
+            _ => (404, hidden.clone()),
+        });
+        let wanted = wanted_ids(["u1"]);
+        let error = observe(Choice::Auto, None, &wanted, server.line().reader()).await.unwrap_err();
+        let ConnectorError::Refused { refusal, .. } = error else { panic!("{error}") };
+        assert_eq!(refusal.kind, RefusalKind::Forbidden);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_sees_nobody_is_warned_about() {
+        let server = four(1, |_| true);
+        assert_eq!(see(&server, &Wanted::default()).await.warnings, [BLIND]);
+    }
+
+    #[tokio::test]
+    async fn several_organizations_leave_open_where_to_create() {
+        let server = StandIn::serving(|line, body| match line {
+            CONNECT => (404, json!({ "code": "not_found" })),
+            _ => {
+                let total = if body["queries"].is_null() { "5" } else { "3" };
+                (200, json!({ "details": { "totalResult": total }, "result": [user(1, "o1")] }))
+            }
+        });
+        assert_eq!(see(&server, &Wanted::default()).await.server.get(ORGANIZATION), None);
+    }
+
+    #[tokio::test]
+    async fn a_list_that_shrinks_while_it_is_read_is_begun_anew() {
+        let lists = std::sync::atomic::AtomicUsize::new(0);
+        let server = StandIn::serving(move |line, body| {
+            if line == CONNECT {
+                return (404, json!({ "code": "not_found" }));
+            }
+            let offset: usize = body["query"]["offset"].as_str().unwrap().parse().unwrap();
+            let limit = usize::try_from(body["query"]["limit"].as_u64().unwrap()).unwrap();
+            // The first user is deleted between the first and the second page.
+            let gone = usize::from(lists.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= 3);
+            let page: Vec<Json> = (gone..1500).skip(offset).take(limit).map(|id| user(id, "o1")).collect();
+            (200, json!({ "details": { "totalResult": (1500 - gone).to_string() }, "result": page }))
+        });
+        let seen = see(&server, &wanted_names(300)).await;
+        assert!(ids(&seen).contains(&"u1000"), "the user who moved from the second page to the first is there");
+    }
+
+    #[test]
+    fn questions_are_chunked_and_leave_service_users_in() {
+        let mut wanted = wanted_names(150);
+        wanted
+            .holding
+            .insert(AttributeName::new("email"), BTreeSet::from(["a@example.org".to_owned(), "x".repeat(201)]));
+        wanted.ids = (0..501).map(|id| AccountId::from(format!("u{id}"))).collect();
+        let (by_id, by_text) = questions(&wanted);
+        let json = |query: &Query<'_>| serde_json::to_value(query).unwrap();
+        let sizes: Vec<usize> =
+            by_id.iter().map(|query| json(query)["inUserIdsQuery"]["userIds"].as_array().unwrap().len()).collect();
+        assert_eq!(sizes, [500, 1]);
+        let sizes: Vec<usize> =
+            by_text.iter().map(|query| json(query)["orQuery"]["queries"].as_array().unwrap().len()).collect();
+        assert_eq!(sizes, [100, 50, 1]);
+        assert_eq!(
+            json(&by_text[2]),
+            json!({ "orQuery": { "queries": [{ "emailQuery":
+                { "emailAddress": "a@example.org", "method": "TEXT_QUERY_METHOD_EQUALS_IGNORE_CASE" } }] } })
+        );
+        for queries in [&by_id[..1], &by_text[..1], &by_text[2..]] {
+            for path in ["/v2/users", "/management/v1/users/_search"] {
+                let found = faults("POST", path, &list(queries, 0, PAGE)).unwrap_or_default();
+                assert_eq!(found, Vec::<String>::new());
+            }
+        }
+        let within = [Query::Organization { organization_id: "o1" }];
+        assert_eq!(faults("POST", "/v2/users", &list(&within, 0, 1)).unwrap_or_default(), Vec::<String>::new());
+        assert_eq!(
+            faults("POST", "/zitadel.user.v2.UserService/GetUserByID", &json!({ "userId": "0" })).unwrap_or_default(),
+            Vec::<String>::new()
+        );
+    }
+
+    #[tokio::test]
+    async fn standing_tells_who_we_are_and_what_is_missing() {
+        let server = StandIn::serving(|line, _| match line {
+            CONNECT => (404, json!({ "code": "not_found" })),
+            "GET /auth/v1/users/me" => (
+                200,
+                json!({ "user": { "id": "m1", "userName": "homeward", "machine": {},
+                "details": { "resourceOwner": "o1" } } }),
+            ),
+            "POST /auth/v1/permissions/zitadel/me/_search" => (200, json!({ "result": ["user.read"] })),
+            _ => (200, json!({ "details": { "totalResult": "4" }, "result": [user(1, "o1")] })),
+        });
+        let told = standing(Choice::Auto, None, server.line().reader()).await.unwrap();
+        assert_eq!(told.server, "ZITADEL 4 or newer (UpdateUser)");
+        assert_eq!(told.we_are, "homeward (service user of organization o1)");
+        assert_eq!(told.missing.len(), 1, "{:?}", told.missing);
+        assert!(told.missing[0].contains("user.write"));
+    }
+
+    #[tokio::test]
+    async fn standing_does_without_the_older_interfaces() {
+        let server = four(4, |_| true);
+        let told = standing(Choice::Auto, None, server.line().reader()).await.unwrap();
+        assert_eq!((told.we_are.as_str(), told.missing), ("a token that lists 4 users", Vec::new()));
     }
 }
