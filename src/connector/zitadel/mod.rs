@@ -48,6 +48,7 @@ mod forecast;
 mod interface;
 mod observe;
 mod reply;
+mod requests;
 
 #[cfg(test)]
 mod contract;
@@ -177,7 +178,7 @@ impl Connector for Zitadel {
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {
         let interface = Interface::of(account, self.settings.api);
         let organization = self.settings.organization.as_deref().or_else(|| account.server_fact(ORGANIZATION));
-        bodies::requests(interface, account, changes, organization)
+        requests::requests(interface, account, changes, organization)
     }
 
     async fn perform(&self, call: &Call, wire: &mut Writer<'_>) -> Result<Account, Refusal> {

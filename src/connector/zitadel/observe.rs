@@ -562,12 +562,12 @@ mod tests {
 
     #[tokio::test]
     async fn several_organizations_leave_open_where_to_create() {
-        let server = StandIn::serving(|line, body| match line {
-            CONNECT => (404, json!({ "code": "not_found" })),
-            _ => {
-                let total = if body["queries"].is_null() { "5" } else { "3" };
-                (200, json!({ "details": { "totalResult": total }, "result": [user(1, "o1")] }))
+        let server = StandIn::serving(|line, body| {
+            if line == CONNECT {
+                return (404, json!({ "code": "not_found" }));
             }
+            let total = if body["queries"].is_null() { "5" } else { "3" };
+            (200, json!({ "details": { "totalResult": total }, "result": [user(1, "o1")] }))
         });
         assert_eq!(see(&server, &Wanted::default()).await.server.get(ORGANIZATION), None);
     }
