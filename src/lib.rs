@@ -12,6 +12,7 @@ pub mod wire;
 mod cli;
 mod lab;
 mod plan;
+mod rules;
 mod state;
 
 /// The whole program: reads the arguments, does what they ask, and gives the exit code.

@@ -1,0 +1,343 @@
+//! What can be wrong with rules: facts, each with the place it was found at.
+//!
+//! A [`Fault`] knows what is wrong and nothing of where; a [`RuleError`] knows where as well. Neither knows a terminal:
+//! the edge draws the excerpt. No message holds a value of a record, unless the rule itself throws one.
+
+use std::{fmt, io, sync::Arc};
+
+use crate::model::{attribute::AttributeName, id::SystemName, origin::Origin, record::RecordOrigin};
+
+/// A place in a script, with what is needed to draw an excerpt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) origin: Origin,
+    /// The whole script.
+    pub(super) text: Arc<str>,
+    /// How much to mark, in characters.
+    pub(super) span: usize,
+}
+
+/// What a system has to be for a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Records come from it.
+    Source,
+    /// It has accounts.
+    Provider,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("cannot read {what}: {cause}")]
+    Read { what: String, cause: Arc<io::Error> },
+    #[error("{what} has {size} bytes; a script may have {most}")]
+    TooLarge { what: String, size: usize, most: usize },
+    #[error("{what} is not UTF-8")]
+    NotText { what: String },
+    #[error("{0}")]
+    Parse(String),
+    #[error("{0}")]
+    Runtime(String),
+    #[error("the rule says: {0}")]
+    Thrown(String),
+    #[error("unknown system `{name}`")]
+    UnknownSystem { name: String, near: Option<String>, all: Vec<String> },
+    #[error("unknown attribute `{name}`")]
+    UnknownAttribute { name: String, near: Option<String> },
+    #[error("unknown function `{name}`")]
+    UnknownFunction { name: String, near: Option<String> },
+    #[error("unknown variable `{name}`")]
+    UnknownVariable { name: String, near: Option<String>, declared: Option<&'static str> },
+    #[error("the record has no column `{name}`")]
+    UnknownColumn { name: String, near: Option<String>, all: Vec<String> },
+    #[error("`person` has nothing called `{name}`")]
+    UnknownOfPerson { name: String, near: Option<String> },
+    #[error("an account of `{system}` has nothing called `{name}`")]
+    UnknownOfAccount { system: SystemName, name: String, near: Option<String> },
+    #[error("there is nothing called `{name}` here")]
+    UnknownProperty { name: String },
+    #[error("`{name}` cannot take {got}")]
+    WrongArguments { name: String, takes: Option<&'static str>, got: String },
+    #[error("{what} must be {wanted}, but is {got}")]
+    WrongType { what: String, wanted: String, got: String },
+    #[error("`{system}` is not a {}", match role { Role::Source => "source", Role::Provider => "provider" })]
+    WrongRole { system: SystemName, role: Role },
+    #[error("accounts of `{system}` cannot be found by `{attribute}`")]
+    NoLookup { system: SystemName, attribute: AttributeName, all: Vec<String> },
+    #[error("`{system}` does not hold `{attribute}`")]
+    NotHeld { system: SystemName, attribute: AttributeName },
+    #[error("`{attribute}` already has an owner")]
+    OwnedTwice { attribute: AttributeName },
+    #[error("a second `{word}` line for `{what}`")]
+    DeclaredTwice { word: &'static str, what: String },
+    #[error("`{word}` is a declaration: it stands outside of functions that run for a record or a person")]
+    TooLate { word: &'static str },
+    #[error("the function for `{word}` takes {got} arguments; it must take one")]
+    WrongParameters { word: &'static str, got: usize },
+    #[error("{0}")]
+    LimitExceeded(String),
+    #[error("the record has no key")]
+    NoKey,
+    #[error("not a date of the form `{format}`")]
+    NotADate { format: String },
+    #[error("`{format}` is no form of a date")]
+    BadFormat { format: String },
+    #[error("`{pattern}` is no regular expression: {cause}")]
+    BadPattern { pattern: String, cause: String },
+    #[error("the owner of {} depends on itself", chain(attributes))]
+    OwnerCycle { attributes: Vec<AttributeName> },
+    /// Not a fault of anybody: a condition asked for a value that is not decided yet. Never leaves this room.
+    #[error("the owner of `{0}` is not known yet")]
+    Needs(AttributeName),
+}
+
+/// Something wrong with the rules, or with a record as the rules see it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.fault)]
+pub(crate) struct RuleError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    fault: Fault,
+    key: Option<String>,
+    place: Option<Place>,
+    second: Option<(Place, &'static str)>,
+    record: Option<String>,
+}
+
+impl RuleError {
+    pub(super) fn new(fault: Fault, place: Option<Place>) -> Self {
+        Self(Box::new(Inner { fault, key: None, place, second: None, record: None }))
+    }
+
+    pub(super) fn with_second(mut self, place: Place, label: &'static str) -> Self {
+        self.0.second = Some((place, label));
+        self
+    }
+
+    /// The same place, another fault.
+    pub(super) fn with_fault(mut self, fault: Fault) -> Self {
+        self.0.fault = fault;
+        self
+    }
+
+    /// Which key of a returned map it is about.
+    pub(super) fn about(mut self, key: Option<String>) -> Self {
+        self.0.key = key;
+        self
+    }
+
+    pub(super) fn with_record(mut self, origin: &RecordOrigin) -> Self {
+        self.0.record = Some(origin.to_string());
+        self
+    }
+
+    pub(super) fn or_place(mut self, place: impl FnOnce() -> Place) -> Self {
+        self.0.place.get_or_insert_with(place);
+        self
+    }
+
+    /// What is wrong.
+    pub(crate) fn fault(&self) -> &Fault {
+        &self.0.fault
+    }
+
+    /// Where in the rules.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.0.place.as_ref().map(|place| &place.origin)
+    }
+
+    /// A second place that has to do with it, and what it is.
+    pub(crate) fn second(&self) -> Option<(&Origin, &'static str)> {
+        self.0.second.as_ref().map(|(place, label)| (&place.origin, *label))
+    }
+
+    /// The whole script that [`RuleError::origin`] lies in.
+    pub(crate) fn source_text(&self) -> Option<&str> {
+        self.0.place.as_ref().map(|place| place.text.as_ref())
+    }
+
+    /// The whole script that [`RuleError::second`] lies in.
+    pub(crate) fn second_source_text(&self) -> Option<&str> {
+        self.0.second.as_ref().map(|(place, _)| place.text.as_ref())
+    }
+
+    /// How much to mark from the column on, in characters; at least 1.
+    pub(crate) fn span_chars(&self) -> usize {
+        self.0.place.as_ref().map_or(1, |place| place.span.max(1))
+    }
+
+    /// The record it happened on, as `people.csv:7`.
+    pub(crate) fn record(&self) -> Option<String> {
+        self.0.record.clone()
+    }
+
+    /// The column that the record does not have, or the key of the returned map that is wrong.
+    pub(crate) fn key(&self) -> Option<&str> {
+        match &self.0.fault {
+            Fault::UnknownColumn { name, .. } => Some(name),
+            _ => self.0.key.as_deref(),
+        }
+    }
+
+    /// True where the record is at fault and not the rule: that record is rejected, the others may go on.
+    pub(crate) fn rejects_record(&self) -> bool {
+        self.0.record.is_some()
+            && matches!(
+                self.0.fault,
+                Fault::NoKey | Fault::NotADate { .. } | Fault::Thrown(_) | Fault::LimitExceeded(_)
+            )
+    }
+
+    /// A stable word for the kind of fault.
+    pub(crate) fn code(&self) -> &'static str {
+        match &self.0.fault {
+            Fault::Read { .. } => "unreadable",
+            Fault::TooLarge { .. } => "too_large",
+            Fault::NotText { .. } => "not_text",
+            Fault::Parse(_) => "parse",
+            Fault::Runtime(_) => "runtime",
+            Fault::Thrown(_) => "thrown",
+            Fault::UnknownSystem { .. } => "unknown_system",
+            Fault::UnknownAttribute { .. } => "unknown_attribute",
+            Fault::UnknownFunction { .. } => "unknown_function",
+            Fault::UnknownVariable { .. } => "unknown_variable",
+            Fault::UnknownColumn { .. } => "unknown_column",
+            Fault::UnknownOfPerson { .. } | Fault::UnknownOfAccount { .. } | Fault::UnknownProperty { .. } => {
+                "unknown_property"
+            }
+            Fault::WrongArguments { .. } | Fault::WrongParameters { .. } => "wrong_arguments",
+            Fault::WrongType { .. } => "wrong_type",
+            Fault::WrongRole { .. } => "wrong_role",
+            Fault::NoLookup { .. } => "no_lookup",
+            Fault::NotHeld { .. } => "not_held",
+            Fault::OwnedTwice { .. } => "owned_twice",
+            Fault::DeclaredTwice { .. } => "declared_twice",
+            Fault::TooLate { .. } => "too_late",
+            Fault::LimitExceeded(_) => "limit_exceeded",
+            Fault::NoKey => "no_key",
+            Fault::NotADate { .. } => "not_a_date",
+            Fault::BadFormat { .. } => "bad_format",
+            Fault::BadPattern { .. } => "bad_pattern",
+            Fault::OwnerCycle { .. } => "owner_cycle",
+            Fault::Needs(_) => "undecided",
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.0.fault.hint()
+    }
+}
+
+impl Fault {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownSystem { near: Some(near), .. }
+            | Self::UnknownAttribute { near: Some(near), .. }
+            | Self::UnknownFunction { near: Some(near), .. }
+            | Self::UnknownColumn { near: Some(near), .. }
+            | Self::UnknownOfPerson { near: Some(near), .. }
+            | Self::UnknownOfAccount { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            Self::UnknownSystem { all, .. } if all.is_empty() => Some("no system is configured".to_owned()),
+            Self::UnknownSystem { all, .. } => Some(format!("configured are {}", list(all))),
+            Self::UnknownAttribute { .. } => {
+                Some("an attribute of one system is written with its name in front: `gitlab.note`".to_owned())
+            }
+            Self::UnknownVariable { declared: Some("let"), name, .. } => {
+                Some(format!("functions see constants only: write `const {name} = ...` instead of `let`"))
+            }
+            Self::UnknownVariable { declared: Some(_), .. } => Some(
+                "functions see constants whose value is written out; compute this one inside the function".to_owned(),
+            ),
+            Self::UnknownVariable { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            Self::UnknownVariable { name, .. } => {
+                Some(format!("text is written in quotes: \"{name}\"; a function sees its arguments and constants only"))
+            }
+            Self::UnknownColumn { all, .. } => Some(format!("it has {}", list(all))),
+            Self::UnknownOfPerson { .. } => Some("a person has attributes and systems".to_owned()),
+            Self::UnknownOfAccount { .. } => Some("an account has attributes, facts and `id`".to_owned()),
+            Self::WrongArguments { takes: Some(takes), name, .. } => Some(format!("`{name}` takes {takes}")),
+            Self::WrongArguments { got, .. } if got.contains(NOTHING) => Some(
+                "something here is (): nothing is known of it; compare it (`== true`), or use `?.` and `??`".to_owned(),
+            ),
+            Self::WrongType { wanted, got, .. } if wanted == TRUTH && got == NOTHING => {
+                Some("() means that nothing is known: compare it, as in `person.active == true`".to_owned())
+            }
+            Self::WrongType { wanted, got, what } if wanted == TRUTH && what.contains("active") && got == "text" => {
+                Some("compare it: `active: row.status == \"Active\"`".to_owned())
+            }
+            Self::NoLookup { all, system, .. } if all.is_empty() => Some(format!("`{system}` has no search at all")),
+            Self::NoLookup { all, .. } => Some(format!("they can be found by {}", list(all))),
+            Self::OwnedTwice { .. } => {
+                Some("an attribute has one owner: keep one of these lines, or give the first a condition".to_owned())
+            }
+            Self::DeclaredTwice { .. } => Some("say it all in one line".to_owned()),
+            Self::NoKey => {
+                Some("`key` must be the source's own immutable key for the person, such as a number".to_owned())
+            }
+            Self::BadPattern { .. } => Some("in a rule, a backslash is written twice, or use backticks".to_owned()),
+            Self::BadFormat { .. } => Some("a form is written like `%d.%m.%Y`".to_owned()),
+            Self::OwnerCycle { .. } => {
+                Some("look at an account instead of the decided value, as in `person.gitlab?.username`".to_owned())
+            }
+            Self::TooLarge { .. } => Some("split it: all `*.rhai` files of the folder are loaded".to_owned()),
+            Self::LimitExceeded(_) => Some("a rule has to be short work: look for a loop that does not end".to_owned()),
+            Self::WrongRole { role: Role::Source, .. } => {
+                Some("a source is a system that records come from, such as one with `kind = \"csv\"`".to_owned())
+            }
+            Self::WrongRole { role: Role::Provider, .. } => {
+                Some("a provider is a system with accounts, such as one with `kind = \"gitlab\"`".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// How messages call a truth value.
+pub(super) const TRUTH: &str = "true or false";
+/// How messages call `()`.
+pub(super) const NOTHING: &str = "nothing (`()`)";
+
+/// A type of the script language as messages call it.
+pub(super) fn type_name(name: &str) -> String {
+    let name = name.trim();
+    let plain = match name {
+        "string" | "&str | ImmutableString | String" | "alloc::string::String" => "text",
+        "i64" | "INT" => "a number",
+        "f64" => "a decimal number",
+        "bool" => TRUTH,
+        "()" => NOTHING,
+        "char" => "a character",
+        "array" => "a list",
+        "map" => "a map",
+        "Fn" | "FnPtr" => "a function",
+        other => other,
+    };
+    plain.to_owned()
+}
+
+struct Chain<'a>(&'a [AttributeName]);
+
+fn chain(attributes: &[AttributeName]) -> Chain<'_> {
+    Chain(attributes)
+}
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, attribute) in self.0.iter().enumerate() {
+            write!(f, "{}`{attribute}`", if at == 0 { "" } else { " → " })?;
+        }
+        Ok(())
+    }
+}
+
+/// At most a dozen names, in quotes.
+fn list(names: &[String]) -> String {
+    let mut text = names.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if names.len() > 12 {
+        text.push_str(&format!(" and {} more", names.len() - 12));
+    }
+    text
+}

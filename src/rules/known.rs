@@ -1,0 +1,84 @@
+//! What scripts may name: the configured systems and what each of them has.
+//!
+//! It is handed in by whoever read the configuration; this room knows no provider and reads no file for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{
+    attribute::{AttributeName, NEUTRAL},
+    id::SystemName,
+};
+
+use super::words::near;
+
+/// Everything scripts may name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// The configured systems.
+    pub(crate) systems: BTreeMap<SystemName, KnownSystem>,
+    /// Attributes beside the neutral ones and those of systems.
+    pub(crate) extra_attributes: BTreeSet<AttributeName>,
+}
+
+/// One configured system.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KnownSystem {
+    /// The word after `kind =`.
+    pub(crate) kind: String,
+    /// Records come from it.
+    pub(crate) is_source: bool,
+    /// Calls go to it.
+    pub(crate) is_provider: bool,
+    /// Local names of everything the provider holds, neutral and its own.
+    pub(crate) attributes: Vec<String>,
+    /// Local names of what only this provider has.
+    pub(crate) own_attributes: Vec<String>,
+    /// Facts of its accounts that rules may read.
+    pub(crate) facts: Vec<String>,
+    /// Local names of attributes its accounts can be found by.
+    pub(crate) lookups: Vec<String>,
+}
+
+impl Known {
+    /// The attribute of this name, where there is one.
+    pub(super) fn attribute(&self, name: &str) -> Option<AttributeName> {
+        let attribute = AttributeName::new(name);
+        let known = match attribute.system() {
+            None => NEUTRAL.contains(&name),
+            Some(system) => self.systems.get(&system).is_some_and(|it| has(&it.own_attributes, attribute.local())),
+        };
+        (known || self.extra_attributes.contains(&attribute)).then_some(attribute)
+    }
+
+    /// The names of all attributes.
+    pub(super) fn attributes(&self) -> Vec<String> {
+        let own = self.systems.iter().flat_map(|(system, it)| {
+            it.own_attributes.iter().map(move |local| AttributeName::of_system(system, local).as_str().to_owned())
+        });
+        let neutral = NEUTRAL.iter().map(|name| (*name).to_owned());
+        let extra = self.extra_attributes.iter().map(|name| name.as_str().to_owned());
+        neutral.chain(own).chain(extra).collect()
+    }
+
+    /// The attribute that was probably meant.
+    pub(super) fn near_attribute(&self, name: &str) -> Option<String> {
+        near(name, self.attributes().iter().map(String::as_str))
+    }
+
+    /// The system that was probably meant.
+    pub(super) fn near_system(&self, name: &str) -> Option<String> {
+        near(name, self.systems.keys().map(SystemName::as_str))
+    }
+}
+
+impl KnownSystem {
+    /// Whether accounts there hold this attribute of `system`, which is this one.
+    pub(super) fn holds(&self, system: &SystemName, attribute: &AttributeName) -> bool {
+        attribute.system().is_none_or(|owner| owner == *system) && has(&self.attributes, attribute.local())
+    }
+}
+
+/// Whether the list holds the name.
+pub(super) fn has(names: &[String], name: &str) -> bool {
+    names.iter().any(|it| it == name)
+}

@@ -1,0 +1,296 @@
+//! Everything that is a script: loading, what scripts declare, and asking them.
+//!
+//! A script computes and declares; the host acts. [`RuleSet::load`] runs every script once and keeps what it declared;
+//! [`RuleSet::map`] and [`RuleSet::own`] call functions that were declared, with values that are copies. Nothing here
+//! knows a provider, a connector, a plan or the network. An engine is not `Send`: a thread that maps loads its own.
+//!
+//! ```text
+//! words      the list of words             fault      what can be wrong, and where
+//! known      what scripts may name         sandbox    what a script can touch
+//! script     one file, compiled            text       words about text and dates
+//! view       records, persons, accounts    statement  what a function returned
+//! vocabulary the declarations              own        conditions, asked in order
+//! ```
+
+mod fault;
+mod known;
+mod own;
+mod sandbox;
+mod script;
+mod statement;
+mod text;
+mod view;
+mod vocabulary;
+mod words;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    path::Path,
+    rc::Rc,
+    sync::Arc,
+};
+
+use rhai::Dynamic;
+use sha2::{Digest, Sha256};
+
+use crate::model::{
+    attribute::AttributeName,
+    id::SystemName,
+    origin::Origin,
+    person::Person,
+    policy::{Ownership, Policy},
+    record::{Record, Statement},
+};
+
+use self::{
+    own::{Court, Index},
+    sandbox::{MAX_SCRIPT, Meter},
+    script::{Script, Source, properties},
+    vocabulary::{Declared, Desk},
+};
+
+pub(crate) use self::{
+    fault::{Fault, Role, RuleError},
+    known::{Known, KnownSystem},
+    words::{Word, words},
+};
+
+/// The rules of a project, loaded.
+pub(crate) struct RuleSet {
+    scripts: Vec<Script>,
+    declared: Declared,
+    index: Index,
+    known: Rc<Known>,
+    policy: Policy,
+    digest: String,
+    warnings: Vec<RuleWarning>,
+    /// What a source may speak of, by the name it uses.
+    names: BTreeMap<String, AttributeName>,
+}
+
+/// Something in the rules that is allowed and probably not meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RuleWarning {
+    /// A stable word for the kind of warning.
+    pub(crate) code: &'static str,
+    /// One sentence, a lower-case fragment.
+    pub(crate) message: String,
+    /// The line.
+    pub(crate) origin: Origin,
+    /// The line that makes it so, where there is one.
+    pub(crate) because: Option<Origin>,
+}
+
+impl RuleSet {
+    /// Loads all `*.rhai` files directly in `folder`, in the order of their names, and runs their top level. Messages
+    /// name the files as `shown_as/name`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, not only the first of it.
+    pub(crate) fn load(
+        folder: &Path,
+        shown_as: &str,
+        known: &Known,
+        today: jiff::civil::Date,
+    ) -> Result<Self, Vec<RuleError>> {
+        let (files, digest) = read(folder, shown_as)?;
+        let known = Rc::new(known.clone());
+        let declared = Rc::new(RefCell::new(Declared::default()));
+        let open = Rc::new(Cell::new(true));
+        let patterns = Rc::default();
+        let mut scripts: Vec<Script> = Vec::new();
+        let mut errors = Vec::new();
+        for source in files {
+            let meter = Meter::new();
+            let mut engine = sandbox::engine(&meter);
+            text::register(&mut engine, &meter, &patterns, today);
+            view::register(&mut engine, &properties(&source.text));
+            statement::register(&mut engine);
+            let desk = Desk {
+                script: scripts.len(),
+                source: source.clone(),
+                known: Rc::clone(&known),
+                declared: Rc::clone(&declared),
+                open: Rc::clone(&open),
+            };
+            vocabulary::register(&mut engine, &desk);
+            match Script::compile(source, engine, meter) {
+                Ok(script) => {
+                    errors.extend(script.run().err());
+                    scripts.push(script);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        open.set(false);
+        let mut declared = declared.take();
+        errors.append(&mut declared.errors);
+        errors.extend(wrong_functions(&scripts, &declared));
+        let (index, twice, warnings) = examine_owners(&declared);
+        errors.extend(twice);
+        if !errors.is_empty() {
+            errors.sort_by(|a, b| a.origin().cmp(&b.origin()));
+            return Err(errors);
+        }
+        let names = known.attributes().into_iter().map(|name| (name.clone(), AttributeName::new(&name))).collect();
+        let policy = policy(&declared);
+        Ok(Self { scripts, declared, index, known, policy, digest, warnings, names })
+    }
+
+    /// What the rules declare, as data.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// `sha256:` and a digest of the names and bytes of all scripts.
+    pub(crate) fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// What is allowed and probably not meant.
+    pub(crate) fn warnings(&self) -> &[RuleWarning] {
+        &self.warnings
+    }
+
+    /// Whether a rule reads this source's records.
+    pub(crate) fn has_source(&self, system: &SystemName) -> bool {
+        self.declared.sources.contains_key(system)
+    }
+
+    /// What a record says, as the source's rule reads it. `None` where the rule returns `()`, or where there is none.
+    ///
+    /// # Errors
+    /// Where the rule fails, or returns what is no statement. [`RuleError::rejects_record`] tells whether the record
+    /// is at fault.
+    pub(crate) fn map(&self, system: &SystemName, record: &Record) -> Result<Option<Statement>, RuleError> {
+        let Some(line) = self.declared.sources.get(system) else { return Ok(None) };
+        let script = &self.scripts[line.function.script];
+        let found = script.call(&line.function.name, Dynamic::from(view::Row::new(record))).and_then(|returned| {
+            statement::read(system, record, returned, &self.names, &self.known).map_err(|(fault, key)| {
+                let place = key.as_deref().and_then(|key| script.source.place_of_key(&line.place.origin, key));
+                RuleError::new(fault, place).about(key)
+            })
+        });
+        found.map_err(|error| error.or_place(|| line.place.clone()).with_record(&record.origin))
+    }
+
+    /// The owner of each of these attributes of a person, and where the person should have accounts.
+    ///
+    /// # Errors
+    /// Where a condition fails, or where owners depend on each other in a circle.
+    pub(crate) fn own(&self, person: &Person, attributes: &BTreeSet<AttributeName>) -> Result<Ownership, RuleError> {
+        let court = Court { scripts: &self.scripts, declared: &self.declared, index: &self.index, known: &self.known };
+        court.judge(person, attributes)
+    }
+}
+
+impl std::fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuleSet").field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+/// All scripts of a folder, and their digest.
+fn read(folder: &Path, shown_as: &str) -> Result<(Vec<Source>, String), Vec<RuleError>> {
+    let unreadable = |what: String, cause: std::io::Error| {
+        RuleError::new(Fault::Read { what: format!("`{what}`"), cause: Arc::new(cause) }, None)
+    };
+    let listed = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let listed = listed.map_err(|error| vec![unreadable(shown_as.to_owned(), error)])?;
+    let mut paths: Vec<_> = listed
+        .into_iter()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|it| it == "rhai") && !path.is_dir())
+        .collect();
+    paths.sort();
+    let mut files = Vec::new();
+    let mut errors = Vec::new();
+    let mut digest = Sha256::new();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let shown = format!("{}/{name}", shown_as.trim_end_matches('/'));
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                errors.push(unreadable(shown, error));
+                continue;
+            }
+        };
+        // Lengths first, so that no name and text can pass for another name and text.
+        digest.update(name.len().to_le_bytes());
+        digest.update(name.as_bytes());
+        digest.update(bytes.len().to_le_bytes());
+        digest.update(&bytes);
+        if bytes.len() > MAX_SCRIPT {
+            let what = format!("`{shown}`");
+            errors.push(RuleError::new(Fault::TooLarge { what, size: bytes.len(), most: MAX_SCRIPT }, None));
+            continue;
+        }
+        match String::from_utf8(bytes) {
+            // Editors of one kind put a mark in front that is no part of the text.
+            Ok(text) => files.push(Source { file: shown.into(), text: text.trim_start_matches('\u{feff}').into() }),
+            Err(_) => errors.push(RuleError::new(Fault::NotText { what: format!("`{shown}`") }, None)),
+        }
+    }
+    let mut hex = String::from("sha256:");
+    for byte in digest.finalize() {
+        // Writing to a text cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    if errors.is_empty() { Ok((files, hex)) } else { Err(errors) }
+}
+
+/// Functions that were handed over and do not take exactly one argument.
+fn wrong_functions(scripts: &[Script], declared: &Declared) -> Vec<RuleError> {
+    let wrong = declared.functions.iter().filter_map(|(function, word, place)| {
+        let got = scripts.get(function.script)?.parameters(&function.name)?;
+        (got != 1).then(|| RuleError::new(Fault::WrongParameters { word, got }, Some(place.clone())))
+    });
+    wrong.collect()
+}
+
+/// Which lines speak of which attribute; those that collide; those that nobody reaches.
+fn examine_owners(declared: &Declared) -> (Index, Vec<RuleError>, Vec<RuleWarning>) {
+    let (mut index, mut errors, mut warnings) = (Index::new(), Vec::new(), Vec::new());
+    let mut settled: BTreeMap<&AttributeName, usize> = BTreeMap::new();
+    for (at, owner) in declared.owners.iter().enumerate() {
+        for attribute in &owner.line.attributes {
+            index.entry(attribute.clone()).or_default().push(at);
+            let Some(&first) = settled.get(attribute) else {
+                if !owner.line.conditional {
+                    settled.insert(attribute, at);
+                }
+                continue;
+            };
+            let first = &declared.owners[first];
+            if owner.line.conditional {
+                warnings.push(RuleWarning {
+                    code: "unreachable_owner",
+                    message: format!("this line never decides `{attribute}`: an earlier line without condition does"),
+                    origin: owner.line.origin.clone(),
+                    because: Some(first.line.origin.clone()),
+                });
+            } else {
+                let fault = Fault::OwnedTwice { attribute: attribute.clone() };
+                let error = RuleError::new(fault, Some(owner.place.clone()));
+                errors.push(error.with_second(first.place.clone(), "first owner"));
+            }
+        }
+    }
+    (index, errors, warnings)
+}
+
+fn policy(declared: &Declared) -> Policy {
+    let place = |place: &fault::Place| place.origin.clone();
+    Policy {
+        owners: declared.owners.iter().map(|owner| owner.line.clone()).collect(),
+        copies: declared.copies.iter().map(|(attribute, (line, _))| (attribute.clone(), line.clone())).collect(),
+        joins: declared.joins.iter().map(|(system, (line, _))| (system.clone(), line.clone())).collect(),
+        accounts: declared.accounts.iter().map(|(system, line)| (system.clone(), place(&line.place))).collect(),
+        sources: declared.sources.iter().map(|(system, line)| (system.clone(), place(&line.place))).collect(),
+        temporary: declared.temporary.clone(),
+    }
+}

@@ -1,0 +1,145 @@
+//! Who owns what of one person: the conditions, asked in order.
+//!
+//! A condition may look at a value that has an owner of its own. It then stops, that owner is found first, and the
+//! condition is asked again. A condition that leads back to itself is a fault of the rules. Nothing is decided here
+//! about changes; this file finds owners and wishes for accounts.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use rhai::Dynamic;
+
+use crate::model::{attribute::AttributeName, id::SystemName, origin::Origin, person::Person, policy::Ownership};
+
+use super::{
+    fault::{Fault, Place, RuleError},
+    known::Known,
+    script::Script,
+    statement::read_condition,
+    view::PersonView,
+    vocabulary::{Declared, Function},
+};
+
+/// Which `owner` lines speak of an attribute, first to last.
+pub(super) type Index = BTreeMap<AttributeName, Vec<usize>>;
+
+/// What conditions are asked with.
+#[derive(Clone, Copy)]
+pub(super) struct Court<'a> {
+    pub(super) scripts: &'a [Script],
+    pub(super) declared: &'a Declared,
+    pub(super) index: &'a Index,
+    pub(super) known: &'a Rc<Known>,
+}
+
+impl<'a> Court<'a> {
+    /// The owner of each attribute, and for each system with an `account` line whether an account is wanted.
+    pub(super) fn judge(
+        self,
+        person: &'a Person,
+        attributes: &BTreeSet<AttributeName>,
+    ) -> Result<Ownership, RuleError> {
+        let mut hearing = Hearing {
+            court: self,
+            person,
+            view: None,
+            owners: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            path: Vec::new(),
+        };
+        for attribute in attributes {
+            hearing.find_owner(attribute)?;
+        }
+        let mut accounts = BTreeMap::new();
+        for (system, line) in &self.declared.accounts {
+            let wanted = match &line.condition {
+                None => Some(true),
+                Some(function) => hearing.ask("account", function, &line.place)?,
+            };
+            if let Some(wanted) = wanted {
+                accounts.insert(system.clone(), (wanted, line.place.origin.clone()));
+            }
+        }
+        let asked = |(attribute, owner): (AttributeName, Option<_>)| owner.map(|owner| (attribute, owner));
+        let owners = hearing.owners.into_iter().filter_map(asked).filter(|(it, _)| attributes.contains(it)).collect();
+        Ok(Ownership { owners, accounts })
+    }
+}
+
+/// The conditions of one person, as far as they were asked.
+struct Hearing<'a> {
+    court: Court<'a>,
+    person: &'a Person,
+    /// Made when the first condition asks: most people meet none.
+    view: Option<PersonView>,
+    owners: BTreeMap<AttributeName, Option<(SystemName, Origin)>>,
+    /// Answers by `owner` line: one line may speak of several attributes.
+    answers: BTreeMap<usize, bool>,
+    /// Attributes whose owner is being looked for, each because of the one before.
+    path: Vec<AttributeName>,
+}
+
+impl Hearing<'_> {
+    fn find_owner(&mut self, attribute: &AttributeName) -> Result<(), RuleError> {
+        if self.owners.contains_key(attribute) {
+            return Ok(());
+        }
+        self.path.push(attribute.clone());
+        let mut owner = None;
+        for &at in self.court.index.get(attribute).map(Vec::as_slice).unwrap_or_default() {
+            let line = &self.court.declared.owners[at];
+            let holds = match (&line.condition, self.answers.get(&at)) {
+                (None, _) => true,
+                (Some(_), Some(answer)) => *answer,
+                (Some(function), None) => {
+                    let answer = self.ask("owner", function, &line.place)?.unwrap_or(false);
+                    self.answers.insert(at, answer);
+                    answer
+                }
+            };
+            if holds {
+                owner = Some((line.line.system.clone(), line.line.origin.clone()));
+                break;
+            }
+        }
+        self.path.pop();
+        self.owners.insert(attribute.clone(), owner);
+        Ok(())
+    }
+
+    /// Asks a condition, and first whatever it depends on.
+    fn ask(&mut self, word: &str, function: &Function, place: &Place) -> Result<Option<bool>, RuleError> {
+        loop {
+            let view = self.view.get_or_insert_with(|| PersonView::new(self.person, self.court.known)).clone();
+            let answer = self.court.scripts[function.script].call(&function.name, Dynamic::from(view.clone()));
+            let error = match answer {
+                Ok(answer) => {
+                    return read_condition(word, &answer)
+                        .map_err(|fault| self.error(RuleError::new(fault, None), place));
+                }
+                Err(error) => error,
+            };
+            let Fault::Needs(attribute) = error.fault() else { return Err(self.error(error, place)) };
+            let attribute = attribute.clone();
+            if let Some(start) = self.path.iter().position(|it| *it == attribute) {
+                let mut attributes = self.path[start..].to_vec();
+                attributes.push(attribute);
+                return Err(error.with_fault(Fault::OwnerCycle { attributes }));
+            }
+            self.find_owner(&attribute)?;
+            let owner = self.owners.get(&attribute).and_then(Option::as_ref);
+            let value = owner.and_then(|(system, _)| self.person.decided(system, &attribute));
+            view.decide(attribute, value.as_ref());
+        }
+    }
+
+    fn error(&self, error: RuleError, place: &Place) -> RuleError {
+        let error = error.or_place(|| place.clone());
+        match self.person.statements.first() {
+            Some(said) => error.with_record(&said.origin),
+            None => error,
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! One script file: its text, compiled, and the words for what goes wrong in it.
+//!
+//! A script knows no word's meaning; `vocabulary` does. Each script has an engine of its own, so that its constants are
+//! its own.
+
+use std::{rc::Rc, sync::Arc};
+
+use regex::Regex;
+use rhai::{
+    AST, CallFnOptions, Dynamic, Engine, EvalAltResult, ImmutableString, Module, OptimizationLevel, ParseError,
+    ParseErrorType, Position, Scope,
+};
+
+use crate::model::origin::Origin;
+
+use super::{
+    fault::{Fault, Place, RuleError, type_name},
+    sandbox::Meter,
+    words,
+};
+
+/// The text of a script, and places in it.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    /// As messages name it: `rules/ownership.rhai`.
+    pub(super) file: Arc<str>,
+    pub(super) text: Arc<str>,
+}
+
+impl Source {
+    /// A place, with as much of a mark as what stands there: a name, a text in quotes, or one character.
+    pub(super) fn place(&self, position: Position) -> Option<Place> {
+        Some(self.place_at(position.line()?, position.position().unwrap_or(1)))
+    }
+
+    /// The beginning, for what has no better place.
+    pub(super) fn top(&self) -> Place {
+        self.place_at(1, 1)
+    }
+
+    fn place_at(&self, line: usize, column: usize) -> Place {
+        let text = self.text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+        let mut rest = text.chars().skip(column.saturating_sub(1)).peekable();
+        let span = match rest.peek() {
+            Some('"') => rest.skip(1).position(|c| c == '"').map_or(1, |end| end + 2),
+            _ => rest.take_while(|c| c.is_alphanumeric() || *c == '_').count(),
+        };
+        let origin = Origin { file: Arc::clone(&self.file), line, column, text: text.trim().into() };
+        Place { origin, text: Arc::clone(&self.text), span: span.max(1) }
+    }
+
+    /// Where a text in quotes stands, in the statement that begins at `from`.
+    pub(super) fn place_of_text(&self, from: &Origin, text: &str) -> Option<Place> {
+        let start = self.offset(from);
+        let statement = &self.text[start..];
+        let end = statement.find(';').unwrap_or(statement.len());
+        let at = statement[..end].find(&format!("\"{text}\""))?;
+        Some(self.place_of_offset(start + at))
+    }
+
+    /// Where a key of a returned map stands, somewhere after `from`.
+    pub(super) fn place_of_key(&self, from: &Origin, key: &str) -> Option<Place> {
+        let start = self.offset(from);
+        let escaped = regex::escape(key);
+        let found = Regex::new(&format!(r#"(?:[{{,\s](?<bare>{escaped})|(?<quoted>"{escaped}"))\s*:"#)).ok()?;
+        let found = found.captures(&self.text[start..])?;
+        let at = found.name("bare").or_else(|| found.name("quoted"))?.start();
+        Some(self.place_of_offset(start + at))
+    }
+
+    /// The byte at which a place begins.
+    fn offset(&self, origin: &Origin) -> usize {
+        let line: usize = self.text.split_inclusive('\n').take(origin.line - 1).map(str::len).sum();
+        let rest = self.text.get(line..).unwrap_or_default();
+        line + rest.char_indices().nth(origin.column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
+    }
+
+    fn place_of_offset(&self, offset: usize) -> Place {
+        let before = &self.text[..offset];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        self.place_at(line, column)
+    }
+}
+
+/// A compiled script.
+pub(super) struct Script {
+    pub(super) source: Source,
+    engine: Engine,
+    ast: AST,
+    meter: Rc<Meter>,
+}
+
+impl Script {
+    /// Compiles `source` on an engine that knows all words.
+    pub(super) fn compile(source: Source, mut engine: Engine, meter: Rc<Meter>) -> Result<Self, RuleError> {
+        // Functions of this language see neither variables nor constants around them. Constants that are written out
+        // are found by compiling once without asking, and then made known to everybody by their plain name and as
+        // `global::NAME`; the second compilation asks whether every other name exists.
+        engine.set_strict_variables(false).set_optimization_level(OptimizationLevel::Simple);
+        let loose = engine.compile(source.text.as_ref()).map_err(|error| unparsed(&source, &error))?;
+        let constants: Scope<'_> = loose.iter_literal_variables(true, false).map(|it| (it.0, it.1, it.2)).collect();
+        let mut module = Module::new();
+        for (name, _, value) in constants.iter() {
+            module.set_var(name, value);
+        }
+        let module = Rc::new(module);
+        engine.register_global_module(Rc::clone(&module));
+        engine.register_static_module("global", module);
+        // Not optimised: the optimiser would put a constant in the place of an argument of the same name.
+        engine.set_strict_variables(true).set_optimization_level(OptimizationLevel::None);
+        let compiled = engine.compile_with_scope(&constants, source.text.as_ref());
+        let mut ast = compiled.map_err(|error| unparsed(&source, &error))?;
+        ast.set_source(source.file.as_ref());
+        Ok(Self { source, engine, ast, meter })
+    }
+
+    /// Runs the top level: the declarations.
+    pub(super) fn run(&self) -> Result<(), RuleError> {
+        self.meter.start();
+        self.engine.run_ast(&self.ast).map_err(|error| self.explain(*error))
+    }
+
+    /// How many arguments a function of this script takes.
+    pub(super) fn parameters(&self, name: &str) -> Option<usize> {
+        self.ast.iter_functions().find(|function| function.name == name).map(|function| function.params.len())
+    }
+
+    /// Calls a function of this script.
+    pub(super) fn call(&self, function: &ImmutableString, argument: Dynamic) -> Result<Dynamic, RuleError> {
+        self.meter.start();
+        let options = CallFnOptions::new().eval_ast(false);
+        let answer =
+            self.engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &self.ast, function, (argument,));
+        answer.map_err(|error| self.explain(*error))
+    }
+
+    /// Turns an error of the language into ours.
+    fn explain(&self, error: EvalAltResult) -> RuleError {
+        let mut error = error;
+        while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) = error
+        {
+            error = *inner;
+        }
+        let position = error.position();
+        let fault = match error {
+            EvalAltResult::ErrorTerminated(token, _) => {
+                token.try_cast::<Fault>().unwrap_or_else(|| Fault::LimitExceeded("the rule was stopped".to_owned()))
+            }
+            EvalAltResult::ErrorRuntime(value, _) => Fault::Thrown(short(&thrown(&value))),
+            EvalAltResult::ErrorFunctionNotFound(signature, _) => self.no_function(&signature),
+            EvalAltResult::ErrorVariableNotFound(name, _) => self.no_variable(name.trim_start_matches("global::")),
+            EvalAltResult::ErrorPropertyNotFound(name, _) => Fault::UnknownProperty { name },
+            EvalAltResult::ErrorMismatchDataType(wanted, got, _) => {
+                Fault::WrongType { what: "this".to_owned(), wanted: type_name(&wanted), got: type_name(&got) }
+            }
+            EvalAltResult::ErrorTooManyOperations(_) => limit("the rule does not come to an end"),
+            EvalAltResult::ErrorTooManyVariables(_) => limit("the rule has too many variables"),
+            EvalAltResult::ErrorTooManyModules(_) => limit("rules cannot load modules"),
+            EvalAltResult::ErrorStackOverflow(_) => limit("functions call each other too deeply"),
+            EvalAltResult::ErrorDataTooLarge(what, _) => {
+                limit(&format!("a value becomes too large: {}", what.to_lowercase()))
+            }
+            mut other => {
+                other.clear_position();
+                Fault::Runtime(lower_first(&short(&other.to_string())))
+            }
+        };
+        RuleError::new(fault, self.source.place(position))
+    }
+
+    fn no_function(&self, signature: &str) -> Fault {
+        let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
+        let got = arguments.trim_end_matches(')').split(", ").filter(|it| !it.is_empty()).map(type_name);
+        let got = got.collect::<Vec<_>>().join(" and ");
+        let got = if got.is_empty() { "no arguments".to_owned() } else { got };
+        let takes = words::signature(name);
+        let own = self.parameters(name).is_some();
+        if takes.is_some() || own || !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+            return Fault::WrongArguments { name: name.to_owned(), takes, got };
+        }
+        let own = self.ast.iter_functions().map(|function| function.name).filter(|own| !own.starts_with("anon$"));
+        let mut all: Vec<&str> = words::names().collect();
+        all.extend(own);
+        let near = words::near(name, all);
+        Fault::UnknownFunction { name: name.to_owned(), near }
+    }
+
+    fn no_variable(&self, name: &str) -> Fault {
+        unknown_variable(&self.source.text, name)
+    }
+}
+
+/// Properties a script asks of something, as far as its text shows: engines find a named getter faster than they find
+/// that there is none.
+pub(super) fn properties(text: &str) -> Vec<String> {
+    let Ok(pattern) = Regex::new(r"\.\s*([A-Za-z_][A-Za-z0-9_]*)") else { return Vec::new() };
+    let mut names: Vec<String> = pattern.captures_iter(text).map(|found| found[1].to_owned()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn unparsed(source: &Source, error: &ParseError) -> RuleError {
+    let fault = match error.err_type() {
+        ParseErrorType::VariableUndefined(name) => unknown_variable(&source.text, name),
+        ParseErrorType::ExprTooDeep => limit("expressions are nested too deeply"),
+        ParseErrorType::TooManyFunctions => limit("the script has too many functions"),
+        other => Fault::Parse(lower_first(&short(&other.to_string()))),
+    };
+    RuleError::new(fault, source.place(error.position()))
+}
+
+fn unknown_variable(text: &str, name: &str) -> Fault {
+    let declared = |word: &'static str| {
+        let pattern = Regex::new(&format!(r"(?m)^\s*{word}\s+{}\b", regex::escape(name)));
+        pattern.is_ok_and(|pattern| pattern.is_match(text)).then_some(word)
+    };
+    let declared = declared("let").or_else(|| declared("const"));
+    let names = Regex::new(r"\bconst\s+([A-Za-z_]\w*)|[|,]\s*([A-Za-z_]\w*)\s*[|,]").ok();
+    let names: Vec<String> = names
+        .iter()
+        .flat_map(|names| names.captures_iter(text))
+        .filter_map(|found| found.get(1).or_else(|| found.get(2)))
+        .map(|found| found.as_str().to_owned())
+        .collect();
+    let near = words::near(name, names.iter().map(String::as_str).filter(|it| *it != name));
+    Fault::UnknownVariable { name: name.to_owned(), near, declared }
+}
+
+fn limit(what: &str) -> Fault {
+    Fault::LimitExceeded(what.to_owned())
+}
+
+/// What a rule threw: text, or at least something to read.
+fn thrown(value: &Dynamic) -> String {
+    value.read_lock::<ImmutableString>().map_or_else(
+        || if value.is_unit() { "no".to_owned() } else { type_name(value.type_name()) },
+        |text| text.to_string(),
+    )
+}
+
+fn short(text: &str) -> String {
+    let mut cut: String = text.chars().take(300).collect();
+    if cut.len() < text.len() {
+        cut.push('…');
+    }
+    cut
+}
+
+/// Messages follow a colon. A word in capitals stays.
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(text.chars().skip(1)).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Source {
+        Source { file: "rules/a.rhai".into(), text: text.into() }
+    }
+
+    #[test]
+    fn a_place_counts_characters_and_marks_what_stands_there() {
+        let source = source("// ü\n  let ü = \"ö\"; owner(\"usrname\", \"gitlab\");\n");
+        let place = source.place(Position::new(2, 16)).unwrap();
+        assert_eq!((place.span, place.origin.to_string()), (5, "rules/a.rhai:2:16".to_owned()));
+        assert_eq!(&*place.origin.text, "let ü = \"ö\"; owner(\"usrname\", \"gitlab\");");
+        let text = source.place_of_text(&place.origin, "usrname").unwrap();
+        assert_eq!((text.span, text.origin.column), (9, 22));
+        assert_eq!(source.place_of_text(&place.origin, "absent"), None);
+        assert_eq!(source.place(Position::NONE), None);
+    }
+
+    #[test]
+    fn a_key_is_found_bare_and_in_quotes() {
+        let source = source(
+            "source(\"hr\", |row| #{\n    key: row.email,\n    \"gitlab.note\" : row.email,\n    email: 1 });\n",
+        );
+        let from = source.place(Position::new(1, 1)).unwrap().origin;
+        let at = |key: &str| source.place_of_key(&from, key).map(|it| (it.origin.line, it.origin.column, it.span));
+        assert_eq!(at("key"), Some((2, 5, 3)));
+        assert_eq!(at("gitlab.note"), Some((3, 5, 13)));
+        assert_eq!(at("email"), Some((4, 5, 5)));
+        assert_eq!(at("phone"), None);
+    }
+
+    #[test]
+    fn the_properties_a_script_asks_for_are_found_in_its_text() {
+        assert_eq!(properties("person.a?.b + row . c.lower() + \"x.y\""), ["a", "b", "c", "lower", "y"]);
+    }
+}

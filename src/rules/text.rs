@@ -1,0 +1,248 @@
+//! Words about text and dates. Every one returns a new value; none changes its argument.
+//!
+//! They accept `()` where a value may be unknown and answer with `()`, or with `false` where a question was asked.
+//! What can multiply its input asks the meter first. This file knows no record, no person and no system.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use jiff::civil::Date;
+use regex::{Regex, RegexBuilder};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString};
+use unicode_normalization::UnicodeNormalization;
+
+use super::{
+    fault::Fault,
+    sandbox::{MAX_LIST, Meter, raise},
+};
+
+type Answer<T> = Result<T, Box<EvalAltResult>>;
+
+/// How large a compiled regular expression may become, in bytes.
+const MAX_PATTERN: usize = 1024 * 1024;
+/// How many different regular expressions one set of rules may use.
+const MAX_PATTERNS: usize = 200;
+
+/// The regular expressions of one set of rules, each compiled once.
+#[derive(Debug, Default)]
+pub(super) struct Patterns(RefCell<BTreeMap<ImmutableString, Regex>>);
+
+impl Patterns {
+    fn get(&self, pattern: &ImmutableString) -> Answer<Regex> {
+        if let Some(regex) = self.0.borrow().get(pattern) {
+            return Ok(regex.clone());
+        }
+        if self.0.borrow().len() >= MAX_PATTERNS {
+            return Err(raise(Fault::LimitExceeded(format!("the rules use more than {MAX_PATTERNS} patterns"))));
+        }
+        let built = RegexBuilder::new(pattern).size_limit(MAX_PATTERN).dfa_size_limit(MAX_PATTERN).build();
+        let regex = built.map_err(|error| {
+            let cause = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            raise(Fault::BadPattern { pattern: pattern.to_string(), cause })
+        })?;
+        self.0.borrow_mut().insert(pattern.clone(), regex.clone());
+        Ok(regex)
+    }
+}
+
+/// Teaches an engine the words.
+pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>, patterns: &Rc<Patterns>, today: Date) {
+    reshaping(engine, meter, "trim", |text| text.trim().to_owned());
+    reshaping(engine, meter, "lower", str::to_lowercase);
+    reshaping(engine, meter, "upper", str::to_uppercase);
+    reshaping(engine, meter, "title", title);
+    reshaping(engine, meter, "slug", slug);
+    reshaping(engine, meter, "ascii", deunicode::deunicode);
+
+    asking(engine, "starts_with", |text, part| text.starts_with(part));
+    asking(engine, "ends_with", |text, part| text.ends_with(part));
+    asking(engine, "contains", |text, part| text.contains(part));
+
+    cutting(engine, meter, "before", |text, separator| text.split_once(separator).map_or(text, |(before, _)| before));
+    cutting(engine, meter, "after", |text, separator| text.split_once(separator).map_or("", |(_, after)| after));
+
+    engine.register_fn("is_blank", |text: &str| text.trim().is_empty());
+    engine.register_fn("is_blank", |(): ()| true);
+    engine.register_fn(
+        "or",
+        |text: ImmutableString, default: Dynamic| {
+            if text.trim().is_empty() { default } else { text.into() }
+        },
+    );
+    engine.register_fn("or", |(): (), default: Dynamic| default);
+    engine.register_fn("len", |text: &str| INT::try_from(text.chars().count()).unwrap_or(INT::MAX));
+    engine.register_get("len", |text: &mut ImmutableString| INT::try_from(text.chars().count()).unwrap_or(INT::MAX));
+    engine.register_fn("to_string", |text: ImmutableString| text);
+    engine.register_fn("to_string", |number: INT| number.to_string());
+    engine.register_fn("to_string", |number: f64| number.to_string());
+    engine.register_fn("to_string", |truth: bool| truth.to_string());
+    engine.register_fn("to_string", |letter: char| letter.to_string());
+
+    let own = Rc::clone(meter);
+    engine.register_fn("slug", move |text: &str, language: &str| match language {
+        "de" => own.hand_over(slug(&spelled_out(text))),
+        other => Err(raise(Fault::WrongType {
+            what: "the language of `slug`".to_owned(),
+            wanted: "\"de\"".to_owned(),
+            got: format!("\"{}\"", other.chars().take(20).collect::<String>()),
+        })),
+    });
+    engine.register_fn("slug", |(): (), _: &str| ());
+    let own = Rc::clone(meter);
+    engine.register_fn("sub_string", move |text: &str, start: INT| own.hand_over(part(text, start, INT::MAX)));
+    let own = Rc::clone(meter);
+    engine
+        .register_fn("sub_string", move |text: &str, start: INT, length: INT| own.hand_over(part(text, start, length)));
+
+    engine.register_fn("split", |text: &str, separator: &str| split(text, separator));
+    engine.register_fn("split", |text: &str, separator: char| split(text, separator.encode_utf8(&mut [0; 4])));
+    engine.register_fn("split", |(): (), _: Dynamic| Array::new());
+    let own = Rc::clone(meter);
+    engine.register_fn("replace", move |text: &str, old: &str, new: &str| replace(&own, text, old, new));
+    let own = Rc::clone(meter);
+    engine.register_fn("replace", move |text: &str, old: char, new: char| {
+        replace(&own, text, old.encode_utf8(&mut [0; 4]), new.encode_utf8(&mut [0; 4]))
+    });
+    let own = Rc::clone(meter);
+    engine.register_fn("replace", move |text: &str, old: char, new: &str| {
+        replace(&own, text, old.encode_utf8(&mut [0; 4]), new)
+    });
+    engine.register_fn("replace", |(): (), _: Dynamic, _: Dynamic| ());
+
+    let own = Rc::clone(patterns);
+    engine.register_fn("matches", move |text: &str, pattern: ImmutableString| -> Answer<bool> {
+        Ok(own.get(&pattern)?.is_match(text))
+    });
+    engine.register_fn("matches", |(): (), _: &str| false);
+    let own = Rc::clone(patterns);
+    engine.register_fn("capture", move |text: &str, pattern: ImmutableString| -> Answer<Dynamic> {
+        let regex = own.get(&pattern)?;
+        let group = |it: Option<regex::Match<'_>>| Dynamic::from(it.map_or("", |it| it.as_str()).to_owned());
+        Ok(regex.captures(text).map_or(Dynamic::UNIT, |found| found.iter().map(group).collect::<Array>().into()))
+    });
+    engine.register_fn("capture", |(): (), _: &str| ());
+
+    engine.register_fn("today", move || today.to_string());
+    engine.register_fn("date", date);
+    engine.register_fn("date_or_empty", |text: &str, format: &str| -> Answer<String> {
+        if text.trim().is_empty() { Ok(String::new()) } else { date(text, format) }
+    });
+    engine.register_fn("days_until", move |text: &str| -> Answer<INT> {
+        let then: Date = iso(text).ok_or_else(|| raise(Fault::NotADate { format: "2026-11-20".to_owned() }))?;
+        let span = today.until(then).map_err(|_| raise(Fault::NotADate { format: "2026-11-20".to_owned() }))?;
+        Ok(span.get_days().into())
+    });
+    engine.register_fn("days_until", |(): ()| ());
+}
+
+/// A word that makes one text of another.
+fn reshaping(engine: &mut Engine, meter: &Rc<Meter>, name: &str, reshape: impl Fn(&str) -> String + 'static) {
+    let meter = Rc::clone(meter);
+    engine.register_fn(name, move |text: &str| meter.hand_over(reshape(text)));
+    engine.register_fn(name, |(): ()| ());
+}
+
+/// A word that asks something of a text and a part.
+fn asking(engine: &mut Engine, name: &str, ask: fn(&str, &str) -> bool) {
+    engine.register_fn(name, move |text: &str, part: &str| ask(text, part));
+    engine.register_fn(name, move |text: &str, part: char| ask(text, part.encode_utf8(&mut [0; 4])));
+    engine.register_fn(name, |(): (), _: &str| false);
+}
+
+/// A word that takes a piece of a text, at a separator.
+fn cutting(engine: &mut Engine, meter: &Rc<Meter>, name: &str, cut: for<'a> fn(&'a str, &str) -> &'a str) {
+    let own = Rc::clone(meter);
+    engine.register_fn(name, move |text: &str, at: &str| own.hand_over(cut(text, at)));
+    let own = Rc::clone(meter);
+    engine.register_fn(name, move |text: &str, at: char| own.hand_over(cut(text, at.encode_utf8(&mut [0; 4]))));
+    engine.register_fn(name, |(): (), _: &str| ());
+}
+
+fn title(text: &str) -> String {
+    let mut start = true;
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if start {
+            out.extend(c.to_uppercase())
+        } else {
+            out.push(c)
+        }
+        start = c.is_whitespace() || c == '-';
+    }
+    out
+}
+
+fn slug(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in deunicode::deunicode(text).chars() {
+        if c.is_ascii_alphanumeric() {
+            out.push(c.to_ascii_lowercase());
+        } else if c != '\'' && !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.truncate(out.trim_end_matches('-').len());
+    out
+}
+
+/// Umlauts and their neighbours as two letters, as German and Nordic names are spelled where there are none.
+fn spelled_out(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    // Composed first: a letter and its dots may come as two characters.
+    for c in text.nfc() {
+        match c {
+            'ä' | 'æ' | 'Ä' | 'Æ' => out.push_str("ae"),
+            'ö' | 'ø' | 'Ö' | 'Ø' => out.push_str("oe"),
+            'ü' | 'Ü' => out.push_str("ue"),
+            'å' | 'Å' => out.push_str("aa"),
+            'ß' | 'ẞ' => out.push_str("ss"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Characters from `start` on; a negative start counts from the end.
+fn part(text: &str, start: INT, length: INT) -> String {
+    let count = INT::try_from(text.chars().count()).unwrap_or(INT::MAX);
+    let start = if start < 0 { (count + start).max(0) } else { start };
+    let index = |number: INT| usize::try_from(number.max(0)).unwrap_or(usize::MAX);
+    text.chars().skip(index(start)).take(index(length)).collect()
+}
+
+fn split(text: &str, separator: &str) -> Answer<Array> {
+    let too_many = || raise(Fault::LimitExceeded(format!("the text has more than {MAX_LIST} parts")));
+    // An empty separator means letters.
+    let parts: Array = if separator.is_empty() {
+        text.chars().take(MAX_LIST + 1).map(|c| c.to_string().into()).collect()
+    } else {
+        text.split(separator).take(MAX_LIST + 1).map(|part| part.to_owned().into()).collect()
+    };
+    if parts.len() > MAX_LIST { Err(too_many()) } else { Ok(parts) }
+}
+
+fn replace(meter: &Meter, text: &str, old: &str, new: &str) -> Answer<ImmutableString> {
+    if old.is_empty() {
+        return meter.hand_over(text);
+    }
+    let found = text.matches(old).count();
+    meter.allow((text.len() - found * old.len()).saturating_add(found.saturating_mul(new.len())))?;
+    Ok(text.replace(old, new).into())
+}
+
+fn date(text: &str, format: &str) -> Answer<String> {
+    match Date::strptime(format, text.trim()) {
+        Ok(date) => Ok(date.to_string()),
+        Err(_) => Err(raise(bad_date(format))),
+    }
+}
+
+/// Whether the format or the text is at fault: a format that cannot even be written with is none.
+fn bad_date(format: &str) -> Fault {
+    let usable = jiff::fmt::strtime::format(format, Date::constant(2000, 1, 1)).is_ok();
+    if usable { Fault::NotADate { format: format.to_owned() } } else { Fault::BadFormat { format: format.to_owned() } }
+}
+
+/// Exactly `2026-11-20`.
+fn iso(text: &str) -> Option<Date> {
+    Date::strptime("%Y-%m-%d", text).ok()
+}

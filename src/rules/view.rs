@@ -1,0 +1,190 @@
+//! What a function of a rule is handed: a record, a person, an account. All read-only.
+//!
+//! Each is a copy that scripts may look at; nothing live crosses the border. A name that does not exist is an error
+//! with a suggestion, a value that is not known is `()`.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
+
+use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString};
+
+use crate::model::{
+    account::Account,
+    attribute::{AttributeName, Value},
+    id::SystemName,
+    person::Person,
+    record::{Header, Record, Statement},
+};
+
+use super::{
+    fault::Fault,
+    known::{Known, has},
+    sandbox::raise,
+    words::near,
+};
+
+type Answer<T> = Result<T, Box<EvalAltResult>>;
+
+/// A record, as a `source` function sees it.
+#[derive(Clone)]
+pub(super) struct Row(Rc<Record>);
+
+impl Row {
+    pub(super) fn new(record: &Record) -> Self {
+        Self(Rc::new(record.clone()))
+    }
+
+    fn field(&self, name: &str) -> Answer<ImmutableString> {
+        self.0.field(name).map(ImmutableString::from).ok_or_else(|| self.no_column(name))
+    }
+
+    fn no_column(&self, name: &str) -> Box<EvalAltResult> {
+        let all: Vec<String> = self.0.header.names().iter().map(ToString::to_string).collect();
+        let near = near(name, all.iter().map(String::as_str));
+        raise(Fault::UnknownColumn { name: name.to_owned(), near, all })
+    }
+}
+
+/// A person, as a condition sees her.
+#[derive(Clone)]
+pub(super) struct PersonView(Rc<Observed>);
+
+struct Observed {
+    person: Person,
+    known: Rc<Known>,
+    decided: RefCell<BTreeMap<AttributeName, Dynamic>>,
+}
+
+impl PersonView {
+    pub(super) fn new(person: &Person, known: &Rc<Known>) -> Self {
+        let (person, known) = (person.clone(), Rc::clone(known));
+        Self(Rc::new(Observed { person, known, decided: RefCell::default() }))
+    }
+
+    /// From now on the attribute has this value.
+    pub(super) fn decide(&self, attribute: AttributeName, value: Option<&Value>) {
+        self.0.decided.borrow_mut().insert(attribute, value.map_or(Dynamic::UNIT, dynamic));
+    }
+
+    fn get(&self, name: &str) -> Answer<Dynamic> {
+        if let Some(attribute) = self.0.known.attribute(name) {
+            let decided = self.0.decided.borrow().get(&attribute).cloned();
+            return decided.ok_or_else(|| raise(Fault::Needs(attribute)));
+        }
+        let system = SystemName::from(name);
+        if self.0.known.systems.contains_key(&system) {
+            return Ok(AccountView::new(&self.0, system).map_or(Dynamic::UNIT, Dynamic::from));
+        }
+        let mut all = self.0.known.attributes();
+        all.extend(self.0.known.systems.keys().map(ToString::to_string));
+        let near = near(name, all.iter().map(String::as_str));
+        Err(raise(Fault::UnknownOfPerson { name: name.to_owned(), near }))
+    }
+}
+
+/// What one system shows of a person: a provider its account, a mere source what it last said.
+#[derive(Clone)]
+pub(super) struct AccountView {
+    system: SystemName,
+    known: Rc<Known>,
+    shown: Shown,
+}
+
+#[derive(Clone)]
+enum Shown {
+    Account(Arc<Account>),
+    Statement(Arc<Statement>),
+}
+
+impl AccountView {
+    fn new(observed: &Observed, system: SystemName) -> Option<Self> {
+        let known = Rc::clone(&observed.known);
+        let account = observed.person.accounts.get(&system).filter(|account| account.id.is_some());
+        let shown = match account {
+            Some(account) => Shown::Account(Arc::clone(account)),
+            None if known.systems.get(&system)?.is_provider => return None,
+            None => Shown::Statement(Arc::clone(observed.person.statements.iter().find(|it| it.system == system)?)),
+        };
+        Some(Self { system, known, shown })
+    }
+
+    fn get(&self, name: &str) -> Answer<Dynamic> {
+        let value = match &self.shown {
+            Shown::Account(account) => self.of_account(account, name),
+            Shown::Statement(said) => match name {
+                "id" | "key" => Some(Dynamic::from(said.key.to_string())),
+                _ => self.known.attribute(name).map(|it| said.values.get(&it).map_or(Dynamic::UNIT, dynamic)),
+            },
+        };
+        value.ok_or_else(|| {
+            let system = self.known.systems.get(&self.system);
+            let mut all: Vec<&str> = vec!["id"];
+            all.extend(system.iter().flat_map(|it| it.attributes.iter().chain(&it.facts)).map(String::as_str));
+            let near = near(name, all);
+            raise(Fault::UnknownOfAccount { system: self.system.clone(), name: name.to_owned(), near })
+        })
+    }
+
+    /// `None` where there cannot be such a thing.
+    fn of_account(&self, account: &Account, name: &str) -> Option<Dynamic> {
+        if name == "id" {
+            return Some(account.id.as_ref().map_or(Dynamic::UNIT, |id| Dynamic::from(id.to_string())));
+        }
+        let system = self.known.systems.get(&self.system)?;
+        let value = if has(&system.own_attributes, name) {
+            account.attributes.get(&AttributeName::of_system(&self.system, name))
+        } else if has(&system.attributes, name) {
+            account.attributes.get(&AttributeName::new(name))
+        } else if has(&system.facts, name) {
+            account.facts.get(name)
+        } else {
+            return None;
+        };
+        Some(value.map_or(Dynamic::UNIT, dynamic))
+    }
+}
+
+/// A value as scripts see it: what is empty is `()`.
+fn dynamic(value: &Value) -> Dynamic {
+    match value {
+        Value::Empty => Dynamic::UNIT,
+        Value::Bool(truth) => (*truth).into(),
+        Value::Text(text) => ImmutableString::from(text.as_ref()).into(),
+    }
+}
+
+/// Teaches an engine the three, and the properties that this script asks for by name.
+pub(super) fn register(engine: &mut Engine, properties: &[String]) {
+    engine
+        .register_type_with_name::<Row>("a record")
+        .register_type_with_name::<PersonView>("a person")
+        .register_type_with_name::<AccountView>("an account")
+        .register_indexer_get(|row: &mut Row, name: &str| row.field(name))
+        .register_indexer_get(|person: &mut PersonView, name: &str| person.get(name))
+        .register_indexer_get(|account: &mut AccountView, name: &str| account.get(name))
+        .register_fn("has", |row: &mut Row, name: &str| row.0.header.position(name).is_some());
+    for name in properties {
+        register_column(engine, name);
+        let own = name.clone();
+        engine.register_get(name, move |person: &mut PersonView| person.get(&own));
+        let own = name.clone();
+        engine.register_get(name, move |account: &mut AccountView| account.get(&own));
+    }
+}
+
+/// A getter of one column that remembers where the column stands: records of one input share their header.
+fn register_column(engine: &mut Engine, name: &str) {
+    let own = name.to_owned();
+    let place: RefCell<Option<(Arc<Header>, usize)>> = RefCell::default();
+    engine.register_get(name, move |row: &mut Row| -> Answer<ImmutableString> {
+        let mut place = place.borrow_mut();
+        let at = match &*place {
+            Some((header, at)) if Arc::ptr_eq(header, &row.0.header) => *at,
+            _ => {
+                let at = row.0.header.position(&own).ok_or_else(|| row.no_column(&own))?;
+                *place = Some((Arc::clone(&row.0.header), at));
+                at
+            }
+        };
+        row.0.fields.get(at).map(|field| ImmutableString::from(field.as_ref())).ok_or_else(|| row.no_column(&own))
+    });
+}

@@ -1,0 +1,124 @@
+//! The words a rule can say, as one list: for suggestions, for error messages and for documentation.
+//!
+//! The list says nothing about how a word works; `vocabulary` and `text` do. A test holds the three together.
+
+/// One word of the rule language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// As it is written.
+    pub(crate) name: &'static str,
+    /// What it takes.
+    pub(crate) signature: &'static str,
+    /// What it means, in one sentence.
+    pub(crate) meaning: &'static str,
+}
+
+/// Every word, declarations first.
+pub(crate) fn words() -> Vec<Word> {
+    WORDS.iter().map(|&(name, signature, meaning)| Word { name, signature, meaning }).collect()
+}
+
+/// What a word takes, for "takes ..." in messages; `None` where it is no word of ours.
+pub(super) fn signature(name: &str) -> Option<&'static str> {
+    WORDS.iter().find(|word| word.0 == name).map(|word| word.1)
+}
+
+/// The names of all words.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    WORDS.iter().map(|word| word.0)
+}
+
+/// The candidate somebody who wrote `word` probably meant.
+pub(super) fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let plain = |text: &str| text.to_lowercase().replace([' ', '-', '.'], "_");
+    let wanted = plain(word);
+    let allowed = (wanted.chars().count() / 3).max(1);
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in candidates {
+        let theirs = plain(candidate);
+        let same = wanted.strip_prefix("to_").or_else(|| wanted.strip_prefix("make_")) == Some(&theirs);
+        let distance = if same { 0 } else { strsim::osa_distance(&wanted, &theirs) };
+        let better = best.is_none_or(|(known, _)| distance < known);
+        if distance <= allowed && distance < theirs.chars().count() && better {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate.to_owned())
+}
+
+const WORDS: &[(&str, &str, &str)] = &[
+    (
+        "owner",
+        "(attribute, system) or (attribute, system, |person| condition)",
+        "The system whose word counts for this attribute, or for each of a list; the first line that matches wins.",
+    ),
+    ("copies", "(attribute, system)", "Other systems that get a copy of this attribute; both may be lists."),
+    ("source", "(system, |row| #{ key: ... })", "What a record of this source says about one person."),
+    ("join", "(system, attribute)", "By which attribute, or list of attributes, an account is found the first time."),
+    (
+        "account",
+        "(system) or (system, |person| condition)",
+        "Who should have an account; a condition of () says nothing about this person.",
+    ),
+    (
+        "temporary",
+        "(attribute, system)",
+        "Where a ring of names may be broken by a name that is held for a moment only; the system may be a list.",
+    ),
+    ("clear", "()", "In what a source returns: this attribute is empty. (() says nothing.)"),
+    ("today", "()", "The date of this run, as 2026-11-20."),
+    ("trim", "(text)", "Without white space at both ends."),
+    ("lower", "(text)", "In small letters."),
+    ("upper", "(text)", "In capital letters."),
+    ("title", "(text)", "With a capital at the start of each word; the other letters stay."),
+    ("slug", "(text) or (text, \"de\")", "As [a-z0-9-]: ü becomes u, or ue with \"de\"."),
+    ("ascii", "(text)", "Without accents: each letter as the nearest plain ones; case and spaces stay."),
+    ("split", "(text, separator)", "The parts between the separators, as a list."),
+    ("replace", "(text, old, new)", "With every `old` replaced."),
+    ("matches", "(text, pattern)", "Whether the regular expression is found in the text."),
+    ("capture", "(text, pattern)", "What the regular expression found: the whole match, then its groups; or ()."),
+    ("starts_with", "(text, beginning)", "Whether it starts so."),
+    ("ends_with", "(text, ending)", "Whether it ends so."),
+    ("contains", "(text, part)", "Whether it holds the part."),
+    ("before", "(text, separator)", "What stands before the first separator; all of it where there is none."),
+    ("after", "(text, separator)", "What stands after the first separator; empty where there is none."),
+    ("is_blank", "(text)", "Whether there is nothing, or white space only."),
+    ("or", "(text, default)", "The default where the text is blank."),
+    ("len", "(text)", "How many characters it has."),
+    ("sub_string", "(text, start) or (text, start, length)", "A part of it, counted in characters from 0."),
+    (
+        "date",
+        "(text, format)",
+        "The date written in this format (%d.%m.%Y) as 2026-11-20; anything else rejects the record.",
+    ),
+    ("date_or_empty", "(text, format)", "As `date`, but blank text stays empty."),
+    ("days_until", "(date)", "Days from today to a date such as 2026-11-20; negative where it is past."),
+    ("has", "(row, column)", "Whether the record has a column of this name."),
+    ("to_string", "(value)", "A number, a truth value or a character as text."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_is_near_and_another_word_is_not() {
+        let known = ["username", "email", "last_name"];
+        assert_eq!(near("usrname", known).as_deref(), Some("username"));
+        assert_eq!(near("mail", known).as_deref(), Some("email"));
+        assert_eq!(near("Last Name", known).as_deref(), Some("last_name"));
+        assert_eq!(near("salary", known), None);
+        assert_eq!(near("", known), None);
+        assert_eq!(near("to_lower", names()).as_deref(), Some("lower"));
+    }
+
+    #[test]
+    fn no_word_is_listed_twice() {
+        let mut all: Vec<_> = names().collect();
+        all.sort_unstable();
+        let count = all.len();
+        all.dedup();
+        assert_eq!(all.len(), count);
+        assert_eq!(words().len(), count);
+    }
+}
