@@ -13,6 +13,7 @@ mod cli;
 mod lab;
 mod plan;
 mod rules;
+mod source;
 mod state;
 
 /// The whole program: reads the arguments, does what they ask, and gives the exit code.

@@ -1,0 +1,208 @@
+//! Finding the header, and the delimiter with it.
+//!
+//! Columns are found by name, never by place. A line is the header when it names the columns that are wanted; lines
+//! before it (titles, dates, `sep=;`) are passed over up to a limit. The delimiter is the one that makes such a line.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Seek, SeekFrom},
+};
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::{
+    encoding::{self, Encoded},
+    records::{Raw, Records},
+    settings::Settings,
+};
+use crate::{model::record::Header, source::Why};
+
+/// The header is looked for in so many physical lines.
+const SEARCHED: u64 = 20;
+
+/// What may stand between fields where nothing is configured.
+const CANDIDATES: [u8; 4] = *b",;\t|";
+
+/// The header of one file.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) delimiter: u8,
+    /// Columns that are wanted go by the name the configuration gives them, others by what the file calls them.
+    pub(super) header: Header,
+    /// Where the key stands.
+    pub(super) key: usize,
+    /// Physical line of the header.
+    pub(super) line: u64,
+    /// Physical line on which the last of its rows begins: people come after it.
+    pub(super) last: u64,
+    /// The names as [`fold`] leaves them, to know the header when it comes again.
+    pub(super) folded: Vec<String>,
+    /// Columns that nobody asked for, as the file calls them.
+    pub(super) extra: Vec<String>,
+}
+
+/// Looks for the header with every delimiter that may be meant.
+pub(super) fn find<R: Read + Seek>(input: &mut R, encoded: Encoded, settings: &Settings) -> Result<Found, Why> {
+    let announced = announced(input, encoded, settings)?;
+    let candidates = match settings.delimiter.or(announced) {
+        Some(delimiter) => vec![delimiter],
+        None => CANDIDATES.to_vec(),
+    };
+    let mut best: Option<Found> = None;
+    let mut trouble: Option<Trouble> = None;
+    for delimiter in candidates {
+        match search(input, encoded, delimiter, settings) {
+            Ok(found) if best.as_ref().is_none_or(|best| best.folded.len() < found.folded.len()) => best = Some(found),
+            Ok(_) => {}
+            Err(Trouble { why: why @ (Why::Unreadable(_) | Why::Undecodable { .. } | Why::Zeros { .. }), .. }) => {
+                return Err(why);
+            }
+            Err(worse) if trouble.as_ref().is_some_and(|trouble| trouble.matched >= worse.matched) => {}
+            Err(better) => trouble = Some(better),
+        }
+    }
+    match (best, trouble) {
+        (Some(found), _) => Ok(found),
+        (None, Some(trouble)) => Err(trouble.why),
+        (None, None) => Err(Why::Empty),
+    }
+}
+
+/// A name as it is compared: without marks and outer spaces, in lower case, composed, each gap one space.
+pub(super) fn fold(name: &str) -> String {
+    let visible = name.chars().filter(|c| !super::values::is_zero_width(*c));
+    let lower: String = visible.nfc().flat_map(char::to_lowercase).collect();
+    lower.split_whitespace().collect::<Vec<_>>().join(" ").nfc().collect()
+}
+
+/// Why no header was found with one delimiter, and how near it came.
+struct Trouble {
+    matched: usize,
+    why: Why,
+}
+
+impl From<Why> for Trouble {
+    fn from(why: Why) -> Self {
+        Self { matched: 0, why }
+    }
+}
+
+/// The delimiter that a first line such as `sep=;` tells.
+fn announced<R: Read + Seek>(input: &mut R, encoded: Encoded, settings: &Settings) -> Result<Option<u8>, Why> {
+    // NUL as delimiter: the line stays in one piece, whatever it announces.
+    input.seek(SeekFrom::Start(0))?;
+    let mut records = Records::new(input, encoded, 0, settings.limits)?;
+    let mut raw = Raw::default();
+    match records.next(&mut raw) {
+        Ok(true) => {}
+        Ok(false) | Err(Why::UnclosedQuote { .. } | Why::RecordTooLarge { .. } | Why::TooManyColumns { .. }) => {
+            return Ok(None);
+        }
+        Err(why) => return Err(why),
+    }
+    let line = raw.fields().next().unwrap_or_default();
+    Ok(match line.trim_ascii() {
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] if delimiter.is_ascii() => Some(*delimiter),
+        // `sep=<tab>` loses its tab to the trimming.
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'='] if line.contains(&b'\t') => Some(b'\t'),
+        _ => None,
+    })
+}
+
+fn search<R: Read + Seek>(
+    input: &mut R,
+    encoded: Encoded,
+    delimiter: u8,
+    settings: &Settings,
+) -> Result<Found, Trouble> {
+    input.seek(SeekFrom::Start(0)).map_err(Why::from)?;
+    let mut records = Records::new(input, encoded, delimiter, settings.limits).map_err(Why::from)?;
+    let accepted = accepted(settings);
+    let (mut raw, mut any) = (Raw::default(), false);
+    let mut nearest: Option<Trouble> = None;
+    let ended = loop {
+        match records.next(&mut raw) {
+            Ok(true) if raw.line > SEARCHED => break None,
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(why) => break Some(why),
+        }
+        any = true;
+        let mut names = Vec::with_capacity(raw.len());
+        for field in raw.fields() {
+            match std::str::from_utf8(field) {
+                Ok(name) => names.push(name),
+                // A title or a name with such a letter: without it the line would only be called unknown.
+                Err(_) if !encoded.known => {
+                    let likely = encoding::likely(field);
+                    return Err(Why::Undecodable { line: raw.line, mostly_utf8: false, likely }.into());
+                }
+                Err(_) => names.push(""),
+            }
+        }
+        match recognize(&names, &accepted, settings, delimiter, raw.line) {
+            Ok(mut found) => {
+                for _ in 1..settings.header_rows {
+                    if records.next(&mut raw)? {
+                        found.last = raw.line;
+                    }
+                }
+                return Ok(found);
+            }
+            Err(trouble) if nearest.as_ref().is_some_and(|nearest| nearest.matched >= trouble.matched) => {}
+            Err(trouble) => nearest = Some(trouble),
+        }
+    };
+    Err(match (nearest, ended) {
+        (Some(nearest), _) if nearest.matched > 0 => nearest,
+        (_, Some(why)) => why.into(),
+        (None, None) if !any => Why::Empty.into(),
+        _ => Why::NoHeader { key: settings.key.clone(), searched: SEARCHED }.into(),
+    })
+}
+
+/// Every name a wanted column may have, folded, with the column's own.
+fn accepted(settings: &Settings) -> BTreeMap<String, &str> {
+    let names = settings.columns.iter().flat_map(|(column, others)| {
+        std::iter::once(column).chain(others).map(move |name| (fold(name), column.as_str()))
+    });
+    names.collect()
+}
+
+fn recognize(
+    names: &[&str],
+    accepted: &BTreeMap<String, &str>,
+    settings: &Settings,
+    delimiter: u8,
+    line: u64,
+) -> Result<Found, Trouble> {
+    let folded: Vec<String> = names.iter().map(|name| fold(name)).collect();
+    let wanted: Vec<Option<&str>> = folded.iter().map(|name| accepted.get(name).copied()).collect();
+    let missing: Vec<String> =
+        settings.columns.keys().filter(|column| !wanted.contains(&Some(column.as_str()))).cloned().collect();
+    let matched = settings.columns.len() - missing.len();
+    let shown = |at: usize| wanted[at].map_or_else(|| spaced(names[at]), str::to_owned);
+    if !missing.is_empty() {
+        let present = (0..names.len()).map(shown).filter(|name| !name.is_empty()).collect();
+        return Err(Trouble { matched, why: Why::MissingColumns { line, missing, present } });
+    }
+    // Two names of one column are as bad as one name twice.
+    let same = |a: usize, b: usize| {
+        !folded[a].is_empty() && (folded[a] == folded[b] || (wanted[a].is_some() && wanted[a] == wanted[b]))
+    };
+    let doubled = (0..names.len()).find(|later| (0..*later).any(|earlier| same(earlier, *later)));
+    if let Some(at) = doubled {
+        return Err(Trouble { matched, why: Why::DoubledColumn { line, name: shown(at) } });
+    }
+    let Some(key) = wanted.iter().position(|column| *column == Some(settings.key.as_str())) else {
+        return Err(Why::NoHeader { key: settings.key.clone(), searched: SEARCHED }.into());
+    };
+    let extra = (0..names.len()).filter(|at| wanted[*at].is_none() && !folded[*at].is_empty()).map(shown).collect();
+    Ok(Found { delimiter, header: Header::new((0..names.len()).map(shown)), key, line, last: line, folded, extra })
+}
+
+/// A name as rules see it where the configuration gives no other: each gap one space, nothing invisible.
+fn spaced(name: &str) -> String {
+    let visible: String = name.chars().filter(|c| !super::values::is_zero_width(*c)).nfc().collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}

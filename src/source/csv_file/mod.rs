@@ -1,0 +1,330 @@
+//! Reading a CSV file that somebody else made (`csv-drop-folder.md`, items 18 to 33).
+//!
+//! The file is read twice. The first passage decides whether it can be used at all and which keys occur more than once;
+//! nothing is handed on before that is known. The second hands on its rows, one at a time. So memory grows with the
+//! number of keys only, by 48 bytes for each, and a refused file has said nothing. What its rows mean, and which dates
+//! and states are right, is not known here.
+
+mod encoding;
+mod header;
+mod records;
+pub(crate) mod settings;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read as Bytes, Seek, SeekFrom},
+    path::Path,
+    sync::Arc,
+};
+
+use sha2::{Digest, Sha256};
+
+use self::{
+    encoding::Encoded,
+    header::Found,
+    records::{Raw, Records},
+    settings::Settings,
+    values::{Cleaned, Judge, Skipped, Verdict},
+};
+use super::{FileRefused, Read, Row, Why};
+use crate::model::{
+    id::SystemName,
+    record::{Record, RecordOrigin, Rejected},
+};
+
+/// Bytes that are looked at to tell what a file is.
+const HEAD: u64 = 512;
+
+/// Reads a file and hands its rows to `sink`, in file order.
+///
+/// # Errors
+/// Where nothing of the file may be used. `sink` has then seen no row, unless the file changed meanwhile
+/// ([`Why::Changed`], [`Why::Unreadable`]): what it has seen must then be thrown away.
+pub(crate) fn read(
+    file: &Path,
+    shown_as: &str,
+    system: &SystemName,
+    settings: &Settings,
+    sink: &mut dyn FnMut(Row),
+) -> Result<Read, FileRefused> {
+    let refused = |why| FileRefused { file: shown_as.to_owned(), why };
+    // Looked at before it is opened: opening a pipe would wait for its writer.
+    let is_file = std::fs::metadata(file).map_err(|cause| refused(cause.into()))?.is_file();
+    if !is_file {
+        return Err(refused(Why::NotAFile));
+    }
+    let input = File::open(file).map_err(|cause| refused(cause.into()))?;
+    Reading { shown_as: Arc::from(shown_as), system, settings }.read(input, sink).map_err(refused)
+}
+
+/// One reading of one file.
+struct Reading<'a> {
+    shown_as: Arc<str>,
+    system: &'a SystemName,
+    settings: &'a Settings,
+}
+
+/// What is known of the file when the first passage is over.
+struct Survey {
+    /// What each key that occurs more than once stands for.
+    repeated: BTreeMap<Mark, Seen>,
+    sha256: String,
+    final_line_end: bool,
+}
+
+/// The start of a digest: enough to tell texts apart.
+type Mark = [u8; 16];
+
+/// What was seen of one key.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// Digest of the first row.
+    row: Mark,
+    /// Its line.
+    first: u64,
+    /// How many rows there are.
+    rows: u32,
+    /// False: they are not all the same.
+    alike: bool,
+}
+
+impl Reading<'_> {
+    fn read<R: Bytes + Seek>(&self, mut input: R, sink: &mut dyn FnMut(Row)) -> Result<Read, Why> {
+        let limits = self.settings.limits;
+        let size = input.seek(SeekFrom::End(0))?;
+        if size > limits.file {
+            return Err(Why::FileTooLarge { size, limit: limits.file });
+        }
+        let mut head = Vec::new();
+        input.seek(SeekFrom::Start(0))?;
+        input.by_ref().take(HEAD).read_to_end(&mut head)?;
+        if head.is_empty() {
+            return Err(Why::Empty);
+        }
+        let encoded = encoding::decide(&head, self.settings.encoding)?;
+        let found = header::find(&mut input, encoded, self.settings)?;
+        let survey = self.survey(&mut input, encoded, &found)?;
+        self.hand_on(&mut input, encoded, &found, survey, sink)
+    }
+
+    /// The first passage: may the file be used, and which keys occur more than once?
+    fn survey<R: Bytes + Seek>(&self, input: &mut R, encoded: Encoded, found: &Found) -> Result<Survey, Why> {
+        let judge = Judge { settings: self.settings, found };
+        let mut input = Hashed::from_start(input)?;
+        let mut records = self.records(&mut input, encoded, found)?;
+        let mut seen: BTreeMap<Mark, Seen> = BTreeMap::new();
+        let (mut raw, mut cleaned) = (Raw::default(), Cleaned::default());
+        let (mut rows, mut beyond_ascii) = (0, false);
+        let mut last: Option<(u64, usize)> = None;
+        while records.next(&mut raw)? {
+            if !encoded.known {
+                for field in raw.fields().filter(|field| !field.is_ascii()) {
+                    if std::str::from_utf8(field).is_err() {
+                        let likely = encoding::likely(field);
+                        return Err(Why::Undecodable { line: raw.line, mostly_utf8: beyond_ascii, likely });
+                    }
+                    beyond_ascii = true;
+                }
+            }
+            if Self::is_above(found, &raw) {
+                continue;
+            }
+            last = Some((raw.line, raw.len()));
+            let (key, row) = match judge.judge(&raw, &mut cleaned) {
+                Verdict::Skip(_) => continue,
+                Verdict::Take { key, fields } => (Some(key), mark(fields.iter().map(|field| field.as_bytes()))),
+                // A row at fault is like no other.
+                Verdict::Reject(fault) => (fault.key, mark([fault.code.as_bytes(), &raw.line.to_le_bytes()])),
+            };
+            rows += 1;
+            if rows > self.settings.limits.rows {
+                return Err(Why::TooManyRows { limit: self.settings.limits.rows });
+            }
+            if let Some(key) = key {
+                let entry = seen.entry(mark([key.as_bytes()]));
+                let entry = entry.or_insert(Seen { row, first: raw.line, rows: 0, alike: true });
+                entry.rows = entry.rows.saturating_add(1);
+                entry.alike &= entry.row == row;
+            }
+        }
+        let final_line_end = records.at_line_end();
+        drop(records);
+        let expected = found.folded.len();
+        if let Some((line, count)) = last
+            && count < expected
+            && !final_line_end
+        {
+            return Err(Why::CutOff { line, found: count, expected });
+        }
+        if rows == 0 {
+            return Err(Why::OnlyHeader);
+        }
+        seen.retain(|_, seen| seen.rows > 1);
+        Ok(Survey { repeated: seen, sha256: input.digest(), final_line_end })
+    }
+
+    /// The second passage: every row once, to whoever wants it.
+    fn hand_on<R: Bytes + Seek>(
+        &self,
+        input: &mut R,
+        encoded: Encoded,
+        found: &Found,
+        survey: Survey,
+        sink: &mut dyn FnMut(Row),
+    ) -> Result<Read, Why> {
+        let judge = Judge { settings: self.settings, found };
+        let header = Arc::new(found.header.clone());
+        let mut input = Hashed::from_start(input)?;
+        let mut records = self.records(&mut input, encoded, found)?;
+        let mut tally = Tally::default();
+        let mut raw = Raw::default();
+        while records.next(&mut raw)? {
+            if Self::is_above(found, &raw) {
+                continue;
+            }
+            let fault = match judge.judge(&raw, &mut tally.cleaned) {
+                Verdict::Skip(skipped) => {
+                    *tally.skipped.entry(skipped).or_default() += 1;
+                    continue;
+                }
+                Verdict::Reject(fault) => fault,
+                Verdict::Take { key, fields } => match survey.repeated.get(&mark([key.as_bytes()])) {
+                    Some(seen) if !seen.alike => duplicate(key, &self.settings.key, seen),
+                    Some(seen) if seen.first != raw.line => {
+                        tally.repeated += 1;
+                        continue;
+                    }
+                    _ => {
+                        tally.records += 1;
+                        let origin = RecordOrigin { file: Arc::clone(&self.shown_as), line: raw.line };
+                        sink(Row::Record(Record { origin, header: Arc::clone(&header), fields }));
+                        continue;
+                    }
+                },
+            };
+            tally.rejected += 1;
+            let rejected = Rejected {
+                system: self.system.clone(),
+                file: self.shown_as.to_string(),
+                line: raw.line,
+                column: fault.column,
+                code: fault.code.to_owned(),
+                reason: fault.reason,
+            };
+            sink(Row::Rejected { key: fault.key, rejected });
+        }
+        drop(records);
+        if input.digest() != survey.sha256 {
+            return Err(Why::Changed);
+        }
+        Ok(Read {
+            sha256: survey.sha256,
+            records: tally.records,
+            rejected: tally.rejected,
+            final_line_end: survey.final_line_end,
+            notes: self.notes(encoded, found, &tally),
+        })
+    }
+
+    fn records<R: Bytes>(&self, input: R, encoded: Encoded, found: &Found) -> Result<Records<R>, Why> {
+        Ok(Records::new(input, encoded, found.delimiter, self.settings.limits)?)
+    }
+
+    /// True for what stands above the first row: titles, the header, its labels.
+    fn is_above(found: &Found, raw: &Raw) -> bool {
+        raw.line <= found.last
+    }
+
+    fn notes(&self, encoded: Encoded, found: &Found, tally: &Tally) -> Vec<String> {
+        let how = match (self.settings.encoding, encoded.mark) {
+            (_, 1..) => "as its mark says",
+            (Some(_), 0) => "as configured",
+            (None, 0) => "no mark, and valid throughout",
+        };
+        let mut notes = vec![format!("encoding {} ({how})", encoded.encoding.name())];
+        let name =
+            if found.delimiter == b'\t' { "tab".to_owned() } else { format!("`{}`", char::from(found.delimiter)) };
+        let how = if self.settings.delimiter.is_some() { "as configured" } else { "told by the header" };
+        notes.push(format!("delimiter {name} ({how})"));
+        if found.line > 1 {
+            notes.push(format!("header in line {}; what stands above it was passed over", found.line));
+        }
+        if self.settings.columns.len() > 1 && !found.extra.is_empty() {
+            notes.push(format!("columns that are not declared: {}", found.extra.join(", ")));
+        }
+        for (skipped, count) in &tally.skipped {
+            let what = match skipped {
+                Skipped::Blank => "empty rows passed over",
+                Skipped::HeaderAgain => "repetitions of the header passed over",
+                Skipped::Configured => "rows named in `skip` passed over",
+            };
+            notes.push(format!("{what}: {count}"));
+        }
+        if tally.repeated > 0 {
+            notes.push(format!("rows that repeat an earlier one, counted once: {}", tally.repeated));
+        }
+        notes.extend(tally.cleaned.notes());
+        notes
+    }
+}
+
+/// What the second passage counts.
+#[derive(Default)]
+struct Tally {
+    records: u64,
+    rejected: u64,
+    repeated: u64,
+    skipped: BTreeMap<Skipped, u64>,
+    cleaned: Cleaned,
+}
+
+fn duplicate(key: Arc<str>, column: &str, seen: &Seen) -> values::Fault {
+    let reason = format!(
+        "{} rows have this id and differ (the first is line {}): nobody can say which is right, so none is used",
+        seen.rows, seen.first
+    );
+    values::Fault { key: Some(key), column: Some(column.to_owned()), code: "duplicate_id", reason }
+}
+
+/// A digest of texts in a row, such that no two rows of different texts have the same.
+fn mark<'t>(texts: impl IntoIterator<Item = &'t [u8]>) -> Mark {
+    let mut hasher = Sha256::new();
+    for text in texts {
+        hasher.update(text.len().to_le_bytes());
+        hasher.update(text);
+    }
+    let mut mark = Mark::default();
+    mark.copy_from_slice(&hasher.finalize()[..16]);
+    mark
+}
+
+/// A file that is read from its first byte to its last, and the digest of what was read.
+struct Hashed<'r, R> {
+    input: &'r mut R,
+    hasher: Sha256,
+}
+
+impl<'r, R: Bytes + Seek> Hashed<'r, R> {
+    fn from_start(input: &'r mut R) -> io::Result<Self> {
+        input.seek(SeekFrom::Start(0))?;
+        Ok(Self { input, hasher: Sha256::new() })
+    }
+
+    /// The digest in hex.
+    fn digest(self) -> String {
+        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('?');
+        self.hasher.finalize().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    }
+}
+
+impl<R: Bytes> Bytes for Hashed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
+    }
+}
