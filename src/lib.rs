@@ -10,9 +10,11 @@ pub mod model;
 pub mod wire;
 
 mod cli;
+mod config;
 mod lab;
 mod plan;
 mod rules;
+mod run;
 mod source;
 mod state;
 

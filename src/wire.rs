@@ -191,6 +191,7 @@ pub struct Writer<'a> {
     run: i64,
     call: &'a Call,
     attempt: u32,
+    doubt: bool,
 }
 
 impl Line {
@@ -223,7 +224,7 @@ impl Line {
 
     /// Something to act with; the journal makes it possible.
     pub(crate) fn writer<'a>(&'a self, journal: &'a dyn Store, run: i64, call: &'a Call) -> Writer<'a> {
-        Writer { line: self, journal, run, call, attempt: 0 }
+        Writer { line: self, journal, run, call, attempt: 0, doubt: false }
     }
 
     fn host(&self) -> String {
@@ -456,6 +457,11 @@ impl Writer<'_> {
         self.line.reader()
     }
 
+    /// True where the last thing sent may have had its effect although no answer says so.
+    pub(crate) fn in_doubt(&self) -> bool {
+        self.doubt
+    }
+
     /// Sends the call as the plan shows it. What was turned away unread (429) is sent again, after the pause the server
     /// asks for; every attempt is in the journal.
     ///
@@ -482,6 +488,10 @@ impl Writer<'_> {
             })?;
             let answer = self.line.once(&method, &self.call.path, &[], &self.call.headers, body, fresh_token).await;
             let (call, attempt) = (self.call.id.clone(), self.attempt);
+            self.doubt = match &answer {
+                Ok(reply) => reply.status >= 500,
+                Err(error) => !error.never_sent(),
+            };
             match &answer {
                 Ok(reply) => self.record(Entry::Answered { call, attempt, status: reply.status })?,
                 Err(error) => self.record(Entry::Unanswered { call, attempt, cause: error.to_string() })?,
@@ -505,6 +515,27 @@ impl Writer<'_> {
             system: self.line.reach.system.clone(),
             cause: error.to_string(),
         })
+    }
+}
+
+/// Asks one of the lab's own routes, which need no credentials. Only ever speaks to loopback.
+pub(crate) async fn ask_lab(
+    url: &str,
+    method: &str,
+    path: &str,
+    body: &serde_json::Value,
+) -> Result<serde_json::Value, String> {
+    let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap_or(reqwest::Method::GET);
+    let mut request = reqwest::Client::new().request(method, format!("{url}/_lab/{path}"));
+    if !body.is_null() {
+        request = request.json(body);
+    }
+    let reply = request.send().await.map_err(|error| innermost(&error.without_url()))?;
+    let success = reply.status().is_success();
+    let answer: serde_json::Value = reply.json().await.map_err(|error| innermost(&error.without_url()))?;
+    match answer.get("error").and_then(serde_json::Value::as_str) {
+        Some(error) if !success => Err(error.to_owned()),
+        _ => Ok(answer),
     }
 }
 

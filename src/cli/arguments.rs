@@ -2,11 +2,19 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Sends every change of a person's data home, to the system that owns it.
+///
+/// An owner states; everybody else may only ask. Rules say which system owns what; a plan shows what would be done and
+/// why; apply does exactly that.
 #[derive(Debug, Parser)]
-#[command(name = "homeward", version, propagate_version = true)]
+#[command(name = "homeward", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done or nothing to do · 1 a fault of ours · 2 wrong usage, configuration or rules · \
+3 changes are pending (--detailed-exitcode) · 4 something was refused or held · 5 a system could not be read · \
+6 a limit stopped the plan · 7 some calls were refused or failed · 8 some calls are in doubt"
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) global: Global,
@@ -15,6 +23,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub(super) struct Global {
     /// Work in this folder.
     #[arg(short = 'C', value_name = "DIR", global = true)]
@@ -22,17 +31,151 @@ pub(super) struct Global {
     /// Read this configuration.
     #[arg(short = 'c', value_name = "FILE", default_value = "homeward.toml", global = true)]
     pub(super) config: PathBuf,
+    /// Use simulators instead of the configured providers.
+    #[arg(long, global = true)]
+    pub(super) lab: bool,
+    /// Print results as text or as JSON.
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    pub(super) format: Format,
+    /// Tell more on standard error; twice for every request.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(super) verbose: u8,
+    /// Tell nothing but results and errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Colour the output.
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    pub(super) color: Color,
+    /// Let the rules see this date as today.
+    #[arg(long, value_name = "DATE", global = true)]
+    pub(super) today: Option<jiff::civil::Date>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write a working project: configuration, rules, a sample file, a lab.
+    Init {
+        /// Where; the current folder if not given.
+        directory: Option<PathBuf>,
+    },
+    /// Check configuration, rules and ownership without touching the network.
+    Check {
+        /// Also ask each system who we are and what we may do.
+        #[arg(long)]
+        connect: bool,
+    },
+    /// Show what would be done and why; read, never write.
+    Plan(Plan),
+    /// Show the plan, ask, and carry it out.
+    Apply(Apply),
+    /// Show what happened in earlier runs.
+    Runs {
+        /// The number of one run.
+        run: Option<i64>,
+    },
+    /// Show who owns what.
+    Owners {
+        /// Print a Mermaid diagram.
+        #[arg(long)]
+        mermaid: bool,
+    },
     /// Serve the simulators until stopped.
     Lab(Lab),
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Plan {
+    /// Inputs: the name of a source and a file.
+    #[arg(value_name = "SYSTEM=FILE", required = true)]
+    pub(super) inputs: Vec<String>,
+    /// Save the plan, to read, to hand on, and to apply exactly.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Exit with 3 where changes are pending.
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+    /// Show every change of a long plan.
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    /// A saved plan, or inputs: the name of a source and a file.
+    #[arg(value_name = "PLAN | SYSTEM=FILE", required = true)]
+    pub(super) inputs: Vec<String>,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// Show every change of a long plan.
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Lab {
     /// Invent this many people in every simulator.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) people: u64,
+    /// Go on in the background; `homeward lab stop` ends it.
+    #[arg(long)]
+    pub(super) detach: bool,
+    #[command(subcommand)]
+    pub(super) act: Option<LabAct>,
+}
+
+/// What can be done with a lab that runs.
+#[derive(Debug, Subcommand)]
+pub(super) enum LabAct {
+    /// Let somebody sign in at a simulator, as a person would in a browser.
+    Login {
+        /// The system.
+        system: String,
+        /// An id or a username.
+        user: String,
+    },
+    /// Change a simulator's settings while it runs, such as version="3.2.1".
+    Set {
+        /// The system.
+        system: String,
+        /// Settings as JSON, such as '{"version":"3.2.1"}'.
+        settings: String,
+    },
+    /// Change stored fields of a user behind everybody's back, as a colleague in the web interface would.
+    Meddle {
+        /// The system.
+        system: String,
+        /// An id or a username.
+        user: String,
+        /// Fields as JSON.
+        fields: String,
+    },
+    /// Print the whole state of a simulator.
+    Show {
+        /// The system.
+        system: String,
+    },
+    /// End the lab.
+    Stop,
 }

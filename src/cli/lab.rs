@@ -1,50 +1,235 @@
-//! `homeward lab`: the simulators, served until stopped.
+//! `homeward lab` and `--lab`: the simulators, served until stopped or for one command.
 
-use std::{error::Error, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Exit, arguments};
-use crate::lab::{self, Bench};
+use super::{
+    Exit, Session,
+    arguments::{self, LabAct},
+    diagnostic::Trouble,
+    print, render,
+};
+use crate::{
+    config::{self, Config},
+    lab::{self, Address, Lab},
+    run::{kinds, project::benches},
+    state::{StateError, sqlite::Sqlite},
+    wire,
+};
 
-/// Starts a simulator for each configured provider, writes `.homeward/lab.json`, and waits for the signal to stop.
-pub(super) async fn serve(global: &arguments::Global, wanted: &arguments::Lab) -> Result<Exit, Box<dyn Error>> {
-    let root = global.directory.clone().unwrap_or_else(|| Path::new(".").to_owned());
-    let lab = lab::start(&benches(&root, &global.config)?, wanted.people).await?;
-    let folder = root.join(".homeward");
-    fs::create_dir_all(&folder)?;
-    let file = folder.join("lab.json");
-    let text = serde_json::to_string_pretty(&json!({ "pid": std::process::id(), "systems": lab.systems }))?;
-    // Written aside and moved, so that whoever waits for the file never reads half of it.
-    let aside = folder.join("lab.json.writing");
-    fs::write(&aside, text)?;
-    fs::rename(&aside, &file)?;
-    for (system, address) in &lab.systems {
-        println!("{system:16} {:12} {}", address.kind, address.url);
+/// What `.homeward/lab.json` holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Notice {
+    pid: u32,
+    systems: BTreeMap<String, Address>,
+}
+
+/// The simulators one command works with.
+pub(super) enum Stand {
+    /// A lab that runs by itself; its memory outlasts the command.
+    Running { systems: BTreeMap<String, Address>, state: PathBuf },
+    /// A lab of this command's own; its memory ends with it.
+    Own { lab: Lab, folder: PathBuf },
+}
+
+impl Stand {
+    /// Where the simulators are.
+    pub(super) fn systems(&self) -> &BTreeMap<String, Address> {
+        match self {
+            Self::Running { systems, .. } => systems,
+            Self::Own { lab, .. } => &lab.systems,
+        }
     }
-    stopped().await?;
-    let _ = fs::remove_file(&file);
+
+    /// The file of the lab's memory, where it has one.
+    pub(super) fn state(&self) -> Option<&Path> {
+        match self {
+            Self::Running { state, .. } => Some(state),
+            Self::Own { .. } => None,
+        }
+    }
+
+    /// The store that belongs to this lab.
+    pub(super) fn store(&self) -> Result<Sqlite, StateError> {
+        match self {
+            Self::Running { state, .. } => Sqlite::open(state),
+            Self::Own { .. } => Sqlite::in_memory(),
+        }
+    }
+
+    /// The file that locks are put beside.
+    pub(super) fn lock_beside(&self) -> PathBuf {
+        match self {
+            Self::Running { state, .. } => state.clone(),
+            // Nobody else can reach this lab, so its locks are its own.
+            Self::Own { folder, .. } => folder.join(format!("own-lab-{}.db", std::process::id())),
+        }
+    }
+}
+
+/// A lab that runs, or one started for this command.
+pub(super) async fn stand(session: &Session<'_>, config: &Config) -> Result<Stand, Trouble> {
+    let folder = config.root.join(".homeward");
+    if let Some(notice) = notice(&folder.join("lab.json"))
+        && answers(&notice.systems).await
+    {
+        return Ok(Stand::Running { systems: notice.systems, state: folder.join("lab.db") });
+    }
+    let benches = benches(config, &session.kinds)?;
+    let lab = lab::start(&benches, 0).await.map_err(lab_trouble)?;
+    Ok(Stand::Own { lab, folder })
+}
+
+fn notice(file: &Path) -> Option<Notice> {
+    serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
+}
+
+/// Starts the lab as a process of its own and comes back when it is ready.
+fn detach(session: &Session<'_>, wanted: &arguments::Lab, file: &Path) -> Result<Exit, Trouble> {
+    use std::{
+        io::{BufRead, BufReader},
+        os::unix::process::CommandExt,
+        process::{Command, Stdio},
+    };
+    let failed = |cause: String| Trouble::new(Exit::Fault, format!("the lab did not start: {cause}"), None);
+    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let mut child = Command::new(program)
+        .arg("-C")
+        .arg(&session.root)
+        .arg("-c")
+        .arg(&session.global.config)
+        .args(["lab", "--people", &wanted.people.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    let mut lines = child.stdout.take().map(BufReader::new);
+    let mut first = String::new();
+    if let Some(lines) = &mut lines {
+        let _ = lines.read_line(&mut first);
+    }
+    let Some(notice) = notice(file) else {
+        let code = child.wait().ok().and_then(|status| status.code());
+        // The child has said on standard error what was wrong.
+        let exit = if code == Some(2) { Exit::Usage } else { Exit::Fault };
+        return Err(Trouble::new(exit, "the lab did not start", None));
+    };
+    for (system, address) in &notice.systems {
+        print(&format!("{system:12} {}", address.url));
+    }
     Ok(Exit::Done)
 }
 
-fn benches(root: &Path, config: &Path) -> Result<Vec<Bench>, Box<dyn Error>> {
-    let table: toml::Table = fs::read_to_string(root.join(config))?.parse()?;
-    let mut benches = Vec::new();
-    for (system, options) in table.get("systems").and_then(toml::Value::as_table).into_iter().flatten() {
-        let text = |key: &str| options.get(key).and_then(toml::Value::as_str).map(ToOwned::to_owned);
-        let seed = match fs::read_to_string(root.join("lab").join(format!("{system}.json"))) {
-            Ok(text) => serde_json::from_str(&text)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => json!({}),
-            Err(error) => return Err(error.into()),
-        };
-        benches.push(Bench {
-            system: system.clone(),
-            kind: text("kind").unwrap_or_default(),
-            token_kind: text("token_kind").unwrap_or_else(|| "personal".to_owned()),
-            seed,
-        });
+/// Does something with a lab that runs.
+async fn act_on(file: &Path, act: &LabAct) -> Result<Exit, Trouble> {
+    let none = || {
+        Trouble::new(
+            Exit::Usage,
+            "no lab of this project runs",
+            Some("start one with: homeward lab --detach".to_owned()),
+        )
+    };
+    let notice = notice(file).ok_or_else(none)?;
+    if !answers(&notice.systems).await {
+        return Err(none());
     }
-    Ok(benches)
+    let address = |system: &str| {
+        let known = notice.systems.keys().cloned().collect::<Vec<_>>().join(", ");
+        let hint = Some(format!("it has: {known}"));
+        let missing = move || Trouble::new(Exit::Usage, format!("the lab has no system `{system}`"), hint);
+        notice.systems.get(system).ok_or_else(missing)
+    };
+    let parsed = |text: &str| -> Result<Value, Trouble> {
+        serde_json::from_str(text).map_err(|error| Trouble::new(Exit::Usage, format!("that is no JSON: {error}"), None))
+    };
+    let (address, method, path, body) = match act {
+        LabAct::Login { system, user } => (address(system)?, "POST", format!("login/{user}"), Value::Null),
+        LabAct::Set { system, settings } => (address(system)?, "POST", "settings".to_owned(), parsed(settings)?),
+        LabAct::Meddle { system, user, fields } => {
+            (address(system)?, "POST", format!("meddle/{user}"), parsed(fields)?)
+        }
+        LabAct::Show { system } => (address(system)?, "GET", "state".to_owned(), Value::Null),
+        LabAct::Stop => (notice.systems.values().next().ok_or_else(none)?, "POST", "stop".to_owned(), Value::Null),
+    };
+    match wire::ask_lab(&address.url, method, &path, &body).await {
+        Ok(answer) => {
+            print(&serde_json::to_string_pretty(&answer).unwrap_or_default());
+            Ok(Exit::Done)
+        }
+        Err(cause) => Err(Trouble::new(Exit::Usage, cause, None)),
+    }
+}
+
+/// True where every simulator of the notice still takes connections: a lab that was killed leaves its notice behind.
+async fn answers(systems: &BTreeMap<String, Address>) -> bool {
+    for address in systems.values() {
+        let Some(at) = address.url.strip_prefix("http://") else { return false };
+        if tokio::net::TcpStream::connect(at).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+fn lab_trouble(error: lab::LabError) -> Trouble {
+    let hint = matches!(error, lab::LabError::Seed { .. }).then(|| "mend the file in lab/, or remove it".to_owned());
+    Trouble::new(Exit::Usage, error.to_string(), hint)
+}
+
+/// Starts a simulator for each configured provider, writes `.homeward/lab.json`, and waits for the signal to stop.
+pub(super) async fn serve(session: &Session<'_>, wanted: &arguments::Lab) -> Result<Exit, Trouble> {
+    let config = config::load(&session.config(), &kinds::for_config(&session.kinds))?;
+    let folder = config.root.join(".homeward");
+    if let Some(act) = &wanted.act {
+        return act_on(&folder.join("lab.json"), act).await;
+    }
+    if let Some(notice) = notice(&folder.join("lab.json"))
+        && answers(&notice.systems).await
+    {
+        let hint = "use it with --lab, or end it with: homeward lab stop".to_owned();
+        return Err(Trouble::new(Exit::Usage, "a lab of this project runs already", Some(hint)));
+    }
+    if wanted.detach {
+        return detach(session, wanted, &folder.join("lab.json"));
+    }
+    let lab = lab::start(&benches(&config, &session.kinds)?, wanted.people).await.map_err(lab_trouble)?;
+    let file = folder.join("lab.json");
+    let unusable = |error: std::io::Error| {
+        Trouble::new(Exit::Usage, format!("{} cannot be written: {error}", file.display()), None)
+    };
+    fs::create_dir_all(&folder).map_err(unusable)?;
+    // A new lab remembers nothing, so neither may what was remembered of the last one.
+    for old in ["lab.db", "lab.db-wal", "lab.db-shm"] {
+        let _ = fs::remove_file(folder.join(old));
+    }
+    let notice = Notice { pid: std::process::id(), systems: lab.systems.clone() };
+    // Written aside and moved, so that whoever waits for the file never reads half of it.
+    let aside = folder.join("lab.json.writing");
+    fs::write(&aside, serde_json::to_string_pretty(&notice).unwrap_or_default()).map_err(unusable)?;
+    fs::rename(&aside, &file).map_err(unusable)?;
+    if session.json() {
+        print(&serde_json::to_string(&notice).unwrap_or_default());
+    } else {
+        let mut table = render::aligned(&["system", "kind", "address"]);
+        for (system, address) in &lab.systems {
+            table.add_row([system, &address.kind, &address.url]);
+        }
+        print(&table.to_string());
+    }
+    let stopped = tokio::select! {
+        signal = stopped() => signal,
+        () = lab.stop.notified() => Ok(()),
+    };
+    let _ = fs::remove_file(&file);
+    stopped.map_err(|error| Trouble::new(Exit::Fault, format!("no signal could be awaited: {error}"), None))?;
+    Ok(Exit::Done)
 }
 
 async fn stopped() -> std::io::Result<()> {

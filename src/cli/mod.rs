@@ -1,13 +1,34 @@
 //! The terminal: reads arguments, prints, and gives exit codes. Nobody else does either.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use serde_json::json;
 
-use crate::connector::Kind;
+use crate::{
+    connector::Kind,
+    run::{kinds, project::OpenError},
+};
 
+mod apply;
 mod arguments;
+mod check;
+mod diagnostic;
+mod init;
 mod lab;
+mod owners;
+mod plan;
+mod progress;
+mod render;
+mod runs;
+
+use arguments::{Arguments, Color, Command, Format, Global};
+use diagnostic::Trouble;
 
 /// The program's exit codes. They are part of its interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +40,18 @@ pub(crate) enum Exit {
     Fault = 1,
     /// Wrong usage, configuration or rules.
     Usage = 2,
+    /// Changes are pending, where that was asked for.
+    Pending = 3,
+    /// An input was refused or held.
+    Refused = 4,
+    /// A system could not be read.
+    Unread = 5,
+    /// A limit or guard stopped the plan.
+    Limit = 6,
+    /// Some calls were refused or failed.
+    Failed = 7,
+    /// Some calls are in doubt and need a person.
+    Doubt = 8,
 }
 
 impl From<Exit> for ExitCode {
@@ -27,9 +60,51 @@ impl From<Exit> for ExitCode {
     }
 }
 
+impl From<OpenError> for Trouble {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Config(errors) => errors.into(),
+            OpenError::Rules(errors) => errors.into(),
+            OpenError::Run(error) => error.into(),
+        }
+    }
+}
+
+/// What every command is given.
+struct Session<'a> {
+    global: &'a Global,
+    /// Shipped kinds and those of one's own.
+    kinds: Vec<Kind>,
+    /// The folder to work in.
+    root: PathBuf,
+}
+
+impl Session<'_> {
+    fn config(&self) -> PathBuf {
+        self.root.join(&self.global.config)
+    }
+
+    fn json(&self) -> bool {
+        self.global.format == Format::Json
+    }
+
+    fn today(&self) -> jiff::civil::Date {
+        self.global.today.unwrap_or_else(|| jiff::Zoned::now().date())
+    }
+
+    /// Whether to tell what is neither result nor error.
+    fn talks(&self) -> bool {
+        !self.global.quiet && !self.json()
+    }
+
+    fn open(&self) -> Result<crate::run::project::Project, Trouble> {
+        Ok(crate::run::project::open(&self.config(), &self.kinds, self.today())?)
+    }
+}
+
 /// The whole program in order.
-pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, _kinds: &[Kind]) -> ExitCode {
-    let arguments = match arguments::Arguments::try_parse_from(arguments) {
+pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind]) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are answers, not faults; clap knows which stream each belongs to.
@@ -37,21 +112,75 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, _kinds: &[Kind]
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: no runtime: {error}");
-            return Exit::Fault.into();
-        }
+    listen(&arguments.global);
+    match arguments.global.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let session = Session {
+        global: &arguments.global,
+        kinds: kinds::PROVIDERS.iter().chain(own).copied().collect(),
+        root: arguments.global.directory.clone().unwrap_or_else(|| Path::new(".").to_owned()),
     };
-    let done = match &arguments.command {
-        arguments::Command::Lab(wanted) => runtime.block_on(lab::serve(&arguments.global, wanted)),
-    };
-    match done {
+    match dispatch(&arguments.command, &session) {
         Ok(exit) => exit.into(),
-        Err(error) => {
-            eprintln!("error: {error}");
-            Exit::Usage.into()
+        Err(trouble) => {
+            if session.json() {
+                print(&json!({ "errors": trouble.messages() }).to_string());
+            }
+            trouble.tell();
+            trouble.exit.into()
         }
     }
+}
+
+fn dispatch(command: &Command, session: &Session<'_>) -> Result<Exit, Trouble> {
+    let wait = |future: &mut dyn FnMut(&tokio::runtime::Runtime) -> Result<Exit, Trouble>| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Trouble::new(Exit::Fault, format!("no runtime: {error}"), None))?;
+        future(&runtime)
+    };
+    match command {
+        Command::Init { directory } => init::init(session, directory.as_deref()),
+        Command::Check { connect } => wait(&mut |runtime| runtime.block_on(check::check(session, *connect))),
+        Command::Plan(wanted) => wait(&mut |runtime| runtime.block_on(plan::plan(session, wanted))),
+        Command::Apply(wanted) => wait(&mut |runtime| runtime.block_on(apply::apply(session, wanted))),
+        Command::Runs { run } => runs::runs(session, *run),
+        Command::Owners { mermaid } => owners::owners(session, *mermaid),
+        Command::Lab(wanted) => wait(&mut |runtime| runtime.block_on(lab::serve(session, wanted))),
+        Command::Schema => {
+            let schema = crate::config::schema::schema(&kinds::for_config(&session.kinds));
+            print(&serde_json::to_string_pretty(&schema).unwrap_or_default());
+            Ok(Exit::Done)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Arguments::command(), "homeward", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Prints a result. A reader that has gone away (`| head`) is no fault of ours.
+fn print(text: &str) {
+    let _ = writeln!(anstream::stdout(), "{text}");
+}
+
+/// Tells something on the side.
+fn tell(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// What the program's rooms trace goes to standard error; ours only, so that no library prints a header.
+fn listen(global: &Global) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "info",
+        (false, _) => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::new(format!("off,homeward={level}"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second run in one process keeps the first subscriber, which does the same.
+    let _ = subscriber.with_ansi(false).without_time().try_init();
 }

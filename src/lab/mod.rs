@@ -10,6 +10,7 @@
 //! | `POST /_lab/settings` | merges settings, the same keys as in the seed |
 //! | `POST /_lab/meddle/{user}` | changes stored fields behind the interface's back, as a colleague would |
 //! | `POST /_lab/login/{user}` | lets somebody sign in |
+//! | `POST /_lab/stop` | ends the whole lab |
 //! | `GET /_lab/requests`, `DELETE` | what was asked since the start or the last `DELETE`: method, path, body, status |
 
 use std::{
@@ -28,6 +29,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
@@ -96,8 +98,14 @@ pub(crate) struct Bench {
 pub(crate) struct Address {
     pub(crate) kind: String,
     pub(crate) url: String,
+    /// The token the configuration would use.
     pub(crate) token: String,
+    /// Tokens by kind, for configurations that use another.
+    pub(crate) tokens: BTreeMap<String, String>,
 }
+
+/// The kinds of tokens a lab gives.
+const TOKEN_KINDS: [&str; 4] = ["personal", "oauth", "bot", "session"];
 
 /// Why a lab cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +121,8 @@ pub(crate) struct Lab {
     /// The simulators by the names of the systems they stand for.
     pub(crate) systems: BTreeMap<String, Address>,
     servers: Vec<tokio::task::JoinHandle<()>>,
+    /// Told when somebody asked the lab to stop.
+    pub(crate) stop: Arc<Notify>,
 }
 
 impl Drop for Lab {
@@ -143,13 +153,14 @@ pub(crate) async fn start(benches: &[Bench], people: u64) -> Result<Lab, LabErro
         peers.0.insert(bench.kind.clone(), Arc::clone(&simulator));
         made.push((bench, simulator));
     }
-    let mut lab = Lab { systems: BTreeMap::new(), servers: Vec::new() };
+    let mut lab = Lab { systems: BTreeMap::new(), servers: Vec::new(), stop: Arc::default() };
     for (bench, simulator) in made {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let token = simulator.token(&bench.token_kind);
-        lab.systems.insert(bench.system.clone(), Address { kind: bench.kind.clone(), url, token });
-        let router = front(simulator, peers.clone());
+        let tokens = TOKEN_KINDS.iter().map(|kind| ((*kind).to_owned(), simulator.token(kind))).collect();
+        lab.systems.insert(bench.system.clone(), Address { kind: bench.kind.clone(), url, token, tokens });
+        let router = front(simulator, peers.clone(), Arc::clone(&lab.stop));
         lab.servers.push(tokio::spawn(async move {
             // The only fault `serve` can end with is that of its listener, and then nobody can be told any more.
             let _ = axum::serve(listener, router).await;
@@ -172,10 +183,11 @@ struct Front {
     simulator: Arc<dyn Simulator>,
     peers: Peers,
     asked: Arc<Mutex<Vec<Asked>>>,
+    stop: Arc<Notify>,
 }
 
-fn front(simulator: Arc<dyn Simulator>, peers: Peers) -> Router {
-    let front = Front { simulator: Arc::clone(&simulator), peers, asked: Arc::default() };
+fn front(simulator: Arc<dyn Simulator>, peers: Peers, stop: Arc<Notify>) -> Router {
+    let front = Front { simulator: Arc::clone(&simulator), peers, asked: Arc::default(), stop };
     let provider = simulator.router().layer(axum::middleware::from_fn_with_state(front.clone(), write_down));
     let lab = Router::new()
         .route("/_lab/state", get(async |State(front): State<Front>| Json(front.simulator.dump())))
@@ -183,6 +195,7 @@ fn front(simulator: Arc<dyn Simulator>, peers: Peers) -> Router {
         .route("/_lab/meddle/{user}", post(meddle))
         .route("/_lab/login/{user}", post(login))
         .route("/_lab/requests", get(requests).delete(forget))
+        .route("/_lab/stop", post(end))
         .with_state(front);
     lab.fallback_service(provider)
 }
@@ -197,6 +210,11 @@ async fn meddle(State(front): State<Front>, Path(user): Path<String>, Json(field
 
 async fn login(State(front): State<Front>, Path(user): Path<String>) -> Response {
     told(front.simulator.login(&user, &front.peers))
+}
+
+async fn end(State(front): State<Front>) -> Json<Value> {
+    front.stop.notify_one();
+    Json(json!({ "ok": true }))
 }
 
 async fn requests(State(front): State<Front>) -> Json<Value> {

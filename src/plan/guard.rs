@@ -24,10 +24,10 @@ impl GuardedPlan {
 }
 
 /// What a plan may do at most. `None`: no limit.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// People with changes at one system, as a share of the people the inputs speak of (0 to 1).
-    pub(crate) changes: Option<f64>,
+    /// People with changes at one system, in millionths of the people the inputs speak of.
+    pub(crate) changes: Option<u32>,
     /// People who lose an account at one system.
     pub(crate) removals: Option<Removals>,
     /// Accounts that are never touched, by id or username; see [`protect`].
@@ -35,10 +35,10 @@ pub(crate) struct Limits {
 }
 
 /// A limit with a floor, so that one leaver of ten does not stop a small list.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Removals {
-    /// Of the people the inputs speak of (0 to 1).
-    pub(crate) share: f64,
+    /// In millionths of the people the inputs speak of.
+    pub(crate) share: u32,
     /// So many are always allowed.
     pub(crate) at_least: u64,
 }
@@ -47,7 +47,7 @@ pub(crate) struct Removals {
 const ALWAYS_ALLOWED: u64 = 5;
 
 /// A limit that a plan would pass.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Tripped {
     #[error("{count} of {people} people would change at {system}; `limits.changes` allows {allowed}")]
     Changes { system: SystemName, count: u64, people: u64, allowed: u64, examples: Vec<PersonId> },
@@ -107,14 +107,10 @@ fn by_system<'a>(changes: impl Iterator<Item = &'a PlannedChange>) -> BTreeMap<S
     systems
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of a number of people is rounded to people; no organisation has 2^52 of them"
-)]
-fn allowed(share: f64, people: u64, at_least: u64) -> u64 {
-    ((people as f64 * share).floor() as u64).max(at_least)
+/// So many people, rounded down, and never fewer than the floor.
+fn allowed(share: u32, people: u64, at_least: u64) -> u64 {
+    let part = u128::from(people) * u128::from(share) / 1_000_000;
+    u64::try_from(part).unwrap_or(u64::MAX).max(at_least)
 }
 
 fn examples(who: &BTreeSet<&PersonId>) -> Vec<PersonId> {

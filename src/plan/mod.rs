@@ -20,6 +20,8 @@ pub(crate) mod assemble;
 pub(crate) mod correlate;
 pub(crate) mod decide;
 pub(crate) mod guard;
+#[cfg(test)]
+mod laws;
 pub(crate) mod order;
 
 /// What the planner may ask about providers. Every answer is a function of its arguments.

@@ -39,7 +39,6 @@ struct Move {
 
 /// Refuses what is taken, holds what two people want, and finds the order of the rest.
 pub(crate) fn order(decided: &mut [Decided], holders: &Holders, policy: &Policy, providers: &dyn Providers) -> Order {
-    let mut order = Order::default();
     let mut spaces: BTreeSet<(SystemName, AttributeName)> = BTreeSet::new();
     for one in decided.iter().filter(|one| one.planned.decision == Decision::Apply) {
         if unique(providers, &one.planned.system, &one.planned.attribute) != Unique::No {
@@ -49,7 +48,7 @@ pub(crate) fn order(decided: &mut [Decided], holders: &Holders, policy: &Policy,
     let empty = BTreeMap::new();
     // A creation that is refused for one name must not take another, so spaces are gone through until nothing changes.
     loop {
-        order = Order::default();
+        let mut order = Order::default();
         let mut settled = true;
         for space in &spaces {
             let held = holders.get(space).unwrap_or(&empty);

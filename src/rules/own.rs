@@ -11,7 +11,11 @@ use std::{
 
 use rhai::Dynamic;
 
-use crate::model::{attribute::AttributeName, id::SystemName, origin::Origin, person::Person, policy::Ownership};
+use crate::model::{
+    attribute::{AttributeName, Value},
+    person::Person,
+    policy::{Owned, Ownership, Wish},
+};
 
 use super::{
     fault::{Fault, Place, RuleError},
@@ -59,7 +63,8 @@ impl<'a> Court<'a> {
                 Some(function) => hearing.ask("account", function, &line.place)?,
             };
             if let Some(wanted) = wanted {
-                accounts.insert(system.clone(), (wanted, line.place.origin.clone()));
+                let looked_at = hearing.view.as_ref().map(PersonView::looked_at).unwrap_or_default();
+                accounts.insert(system.clone(), Wish { wanted, origin: line.place.origin.clone(), looked_at });
             }
         }
         let asked = |(attribute, owner): (AttributeName, Option<_>)| owner.map(|owner| (attribute, owner));
@@ -74,9 +79,9 @@ struct Hearing<'a> {
     person: &'a Person,
     /// Made when the first condition asks: most people meet none.
     view: Option<PersonView>,
-    owners: BTreeMap<AttributeName, Option<(SystemName, Origin)>>,
+    owners: BTreeMap<AttributeName, Option<Owned>>,
     /// Answers by `owner` line: one line may speak of several attributes.
-    answers: BTreeMap<usize, bool>,
+    answers: BTreeMap<usize, (bool, Vec<(String, Value)>)>,
     /// Attributes whose owner is being looked for, each because of the one before.
     path: Vec<AttributeName>,
 }
@@ -90,17 +95,19 @@ impl Hearing<'_> {
         let mut owner = None;
         for &at in self.court.index.get(attribute).map(Vec::as_slice).unwrap_or_default() {
             let line = &self.court.declared.owners[at];
-            let holds = match (&line.condition, self.answers.get(&at)) {
-                (None, _) => true,
-                (Some(_), Some(answer)) => *answer,
+            let (holds, looked_at) = match (&line.condition, self.answers.get(&at)) {
+                (None, _) => (true, Vec::new()),
+                (Some(_), Some(answer)) => answer.clone(),
                 (Some(function), None) => {
-                    let answer = self.ask("owner", function, &line.place)?.unwrap_or(false);
-                    self.answers.insert(at, answer);
-                    answer
+                    let holds = self.ask("owner", function, &line.place)?.unwrap_or(false);
+                    let looked_at = self.view.as_ref().map(PersonView::looked_at).unwrap_or_default();
+                    self.answers.insert(at, (holds, looked_at.clone()));
+                    (holds, looked_at)
                 }
             };
             if holds {
-                owner = Some((line.line.system.clone(), line.line.origin.clone()));
+                let (system, origin) = (line.line.system.clone(), line.line.origin.clone());
+                owner = Some(Owned { system, origin, looked_at });
                 break;
             }
         }
@@ -130,7 +137,7 @@ impl Hearing<'_> {
             }
             self.find_owner(&attribute)?;
             let owner = self.owners.get(&attribute).and_then(Option::as_ref);
-            let value = owner.and_then(|(system, _)| self.person.decided(system, &attribute));
+            let value = owner.and_then(|owned| self.person.decided(&owned.system, &attribute));
             view.decide(attribute, value.as_ref());
         }
     }

@@ -62,7 +62,8 @@ pub(super) fn read(
     }
     let key = key.ok_or_else(|| (Fault::NoKey, Some("key".to_owned())))?;
     let origin = record.origin.clone();
-    Ok(Some(Statement { system: system.clone(), key: key.as_str().into(), values, origin, fresh: true }))
+    let (system, key, quiet) = (system.clone(), key.as_str().into(), std::collections::BTreeSet::new());
+    Ok(Some(Statement { system, key, values, origin, fresh: true, quiet }))
 }
 
 fn read_key(value: Dynamic) -> Result<Option<String>, Fault> {

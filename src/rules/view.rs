@@ -52,12 +52,28 @@ struct Observed {
     person: Person,
     known: Rc<Known>,
     decided: RefCell<BTreeMap<AttributeName, Dynamic>>,
+    /// What a condition looked at, in the order it did, each once.
+    looked_at: RefCell<Vec<(String, Value)>>,
+}
+
+impl Observed {
+    fn note(&self, what: String, shown: &Dynamic) {
+        let value = match (shown.as_bool(), shown.clone().into_immutable_string()) {
+            (Ok(truth), _) => Value::Bool(truth),
+            (_, Ok(text)) => Value::text(&text),
+            _ => Value::Empty,
+        };
+        let mut all = self.looked_at.borrow_mut();
+        if !all.iter().any(|(known, _)| *known == what) {
+            all.push((what, value));
+        }
+    }
 }
 
 impl PersonView {
     pub(super) fn new(person: &Person, known: &Rc<Known>) -> Self {
         let (person, known) = (person.clone(), Rc::clone(known));
-        Self(Rc::new(Observed { person, known, decided: RefCell::default() }))
+        Self(Rc::new(Observed { person, known, decided: RefCell::default(), looked_at: RefCell::default() }))
     }
 
     /// From now on the attribute has this value.
@@ -65,14 +81,25 @@ impl PersonView {
         self.0.decided.borrow_mut().insert(attribute, value.map_or(Dynamic::UNIT, dynamic));
     }
 
+    /// What was looked at since the last time this was asked.
+    pub(super) fn looked_at(&self) -> Vec<(String, Value)> {
+        self.0.looked_at.take()
+    }
+
     fn get(&self, name: &str) -> Answer<Dynamic> {
         if let Some(attribute) = self.0.known.attribute(name) {
             let decided = self.0.decided.borrow().get(&attribute).cloned();
-            return decided.ok_or_else(|| raise(Fault::Needs(attribute)));
+            let decided = decided.ok_or_else(|| raise(Fault::Needs(attribute)))?;
+            self.0.note(name.to_owned(), &decided);
+            return Ok(decided);
         }
         let system = SystemName::from(name);
         if self.0.known.systems.contains_key(&system) {
-            return Ok(AccountView::new(&self.0, system).map_or(Dynamic::UNIT, Dynamic::from));
+            let view = AccountView::new(&self.0, system);
+            if view.is_none() {
+                self.0.note(name.to_owned(), &Dynamic::UNIT);
+            }
+            return Ok(view.map_or(Dynamic::UNIT, Dynamic::from));
         }
         let mut all = self.0.known.attributes();
         all.extend(self.0.known.systems.keys().map(ToString::to_string));
@@ -84,6 +111,7 @@ impl PersonView {
 /// What one system shows of a person: a provider its account, a mere source what it last said.
 #[derive(Clone)]
 pub(super) struct AccountView {
+    observed: Rc<Observed>,
     system: SystemName,
     known: Rc<Known>,
     shown: Shown,
@@ -96,7 +124,7 @@ enum Shown {
 }
 
 impl AccountView {
-    fn new(observed: &Observed, system: SystemName) -> Option<Self> {
+    fn new(observed: &Rc<Observed>, system: SystemName) -> Option<Self> {
         let known = Rc::clone(&observed.known);
         let account = observed.person.accounts.get(&system).filter(|account| account.id.is_some());
         let shown = match account {
@@ -104,7 +132,7 @@ impl AccountView {
             None if known.systems.get(&system)?.is_provider => return None,
             None => Shown::Statement(Arc::clone(observed.person.statements.iter().find(|it| it.system == system)?)),
         };
-        Some(Self { system, known, shown })
+        Some(Self { observed: Rc::clone(observed), system, known, shown })
     }
 
     fn get(&self, name: &str) -> Answer<Dynamic> {
@@ -115,6 +143,9 @@ impl AccountView {
                 _ => self.known.attribute(name).map(|it| said.values.get(&it).map_or(Dynamic::UNIT, dynamic)),
             },
         };
+        if let Some(value) = &value {
+            self.observed.note(format!("{}.{name}", self.system), value);
+        }
         value.ok_or_else(|| {
             let system = self.known.systems.get(&self.system);
             let mut all: Vec<&str> = vec!["id"];

@@ -41,14 +41,13 @@ pub(crate) struct Read {
 pub(crate) struct FileRefused {
     /// The file, as the user named it.
     pub(crate) file: String,
-    #[source]
     pub(crate) why: Why,
 }
 
 /// The reasons to refuse a whole file. None of them shows a value of a person.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Why {
-    #[error("the file cannot be read")]
+    #[error("the file cannot be read: {0}")]
     Unreadable(#[from] io::Error),
     #[error("this is no regular file")]
     NotAFile,
@@ -123,8 +122,8 @@ impl FileRefused {
     }
 
     /// What to do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
-        Some(match &self.why {
+    pub(crate) fn hint(&self) -> String {
+        match &self.why {
             Why::Unreadable(cause) if cause.kind() == io::ErrorKind::NotFound => {
                 "check the name; it is taken relative to the working folder".to_owned()
             }
@@ -161,7 +160,7 @@ impl FileRefused {
             Why::TooManyRows { .. } => "raise `limits.rows` if that is right".to_owned(),
             Why::FileTooLarge { .. } => "raise `limits.file` if that is right".to_owned(),
             Why::Changed => "wait until the sender has finished and read it again".to_owned(),
-        })
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::model::{
     refusal::Refusal,
 };
 
+pub(crate) mod lock;
 pub(crate) mod sqlite;
 
 /// One entry of the journal.

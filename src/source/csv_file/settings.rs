@@ -14,6 +14,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 struct Written {
     /// The column whose value names the person, and never changes for a person.
+    #[schemars(example = &"employee_id")]
     key: String,
     /// Whether absence from the file means "gone" (full) or nothing (partial).
     #[serde(default)]
@@ -53,7 +54,7 @@ struct Written {
 pub(crate) enum Coverage {
     /// The file lists everybody: who is missing has gone.
     Full,
-    /// Nothing.
+    /// The file lists some people: nothing is known of the others.
     #[default]
     Partial,
 }

@@ -78,8 +78,8 @@ impl Judge<'_> {
 
     fn is_header(&self, texts: &[Option<&str>]) -> bool {
         let folded = &self.found.folded;
-        let same = |(text, name): (&Option<&str>, &String)| text.is_some_and(|text| header::fold(text) == *name);
-        texts.len() == folded.len() && texts.iter().zip(folded).all(same)
+        let same = |(text, name): (Option<&str>, &String)| text.is_some_and(|text| header::fold(text) == *name);
+        texts.len() == folded.len() && texts.iter().copied().zip(folded).all(same)
     }
 
     fn fields(

@@ -1,0 +1,140 @@
+//! `homeward apply`: shows the plan, asks, and carries it out.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, IsTerminal, Write},
+};
+
+use owo_colors::OwoColorize;
+use serde_json::json;
+
+use super::{Exit, Session, arguments, diagnostic::Trouble, plan, print, progress::Bar, render, tell};
+use crate::{
+    model::{
+        id::CallId,
+        plan::{Call, Plan},
+    },
+    plan::guard::guard,
+    run::{
+        RunError,
+        execute::{Report, execute},
+        prepare::Prepared,
+        seal::unseal,
+    },
+    state::{Outcome, lock::Locks},
+};
+
+/// Makes or reads the plan, asks, and does exactly that.
+pub(super) async fn apply(session: &Session<'_>, wanted: &arguments::Apply) -> Result<Exit, Trouble> {
+    let mut stage = plan::stage(session).await?;
+    let saved = match wanted.inputs.as_slice() {
+        [one] if !one.contains('=') => Some(read(session, one)?),
+        _ => None,
+    };
+    let prepared = match saved {
+        Some(plan) => Prepared { plan, notes: Vec::new() },
+        None => stage.prepare(session, &wanted.inputs).await?,
+    };
+    plan::notes(session, &prepared);
+    if !session.json() {
+        print(render::plan(&prepared.plan, wanted.all).trim_end());
+    }
+    let guarded = guard(prepared.plan, &stage.project.limits).map_err(|(_, tripped)| RunError::Tripped(tripped))?;
+    let plan = guarded.plan();
+    let calls = plan.calls.len() as u64;
+    if calls > 0 && !wanted.yes && !agreed(session, calls)? {
+        tell("nothing was changed");
+        return Ok(Exit::Done);
+    }
+    let store = stage.store()?;
+    let systems = plan.calls.iter().map(|call| call.system.clone()).collect();
+    let folder = stage.lab.as_ref().map_or_else(|| stage.project.config.state.clone(), super::lab::Stand::lock_beside);
+    let _locks = Locks::take(&folder, &systems).map_err(RunError::from)?;
+    let mut bar = Bar::new(calls, session.talks() && std::io::stderr().is_terminal());
+    let now = || jiff::Timestamp::now().to_string();
+    let report = execute(&guarded, &stage.fleet, &store, &now, &mut bar).await;
+    bar.finish();
+    let report = report?;
+    if session.json() {
+        print(&as_json(plan, &report));
+    } else {
+        print(as_text(plan, &report).trim_end());
+    }
+    Ok(exit(plan, &report))
+}
+
+fn read(session: &Session<'_>, file: &str) -> Result<Plan, Trouble> {
+    let text = std::fs::read_to_string(session.root.join(file)).map_err(|error| {
+        Trouble::new(
+            Exit::Usage,
+            format!("{file} cannot be read: {error}"),
+            Some("give a plan saved with --out, or inputs as SYSTEM=FILE".to_owned()),
+        )
+    })?;
+    Ok(unseal(file, &text)?)
+}
+
+/// Asks on the terminal. Without one there is nobody to ask.
+fn agreed(session: &Session<'_>, calls: u64) -> Result<bool, Trouble> {
+    if !std::io::stdin().is_terminal() || session.json() {
+        let hint = "read the plan first with `homeward plan`, then give --yes";
+        return Err(Trouble::new(
+            Exit::Usage,
+            "apply asks before it changes anything, and nobody is there to answer",
+            Some(hint.to_owned()),
+        ));
+    }
+    let _ = write!(std::io::stderr(), "\nCarry out {}? [y/N] ", render::count(calls, "call"));
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    Ok(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// The worst that happened decides.
+fn exit(plan: &Plan, report: &Report) -> Exit {
+    let any = |matches: &dyn Fn(&Outcome) -> bool| report.outcomes.iter().any(|(_, outcome)| matches(outcome));
+    if any(&|outcome| matches!(outcome, Outcome::InDoubt(_))) {
+        return Exit::Doubt;
+    }
+    if any(&|outcome| *outcome != Outcome::Done) {
+        return Exit::Failed;
+    }
+    let left = plan.summary.refused + plan.summary.held + plan.summary.rejected;
+    if left > 0 { Exit::Refused } else { Exit::Done }
+}
+
+fn as_text(plan: &Plan, report: &Report) -> String {
+    let calls: BTreeMap<&CallId, &Call> = plan.calls.iter().map(|call| (&call.id, call)).collect();
+    let mut text = String::new();
+    let mut done = 0_u64;
+    for (id, outcome) in &report.outcomes {
+        done += u64::from(*outcome == Outcome::Done);
+        if let Some(line) = calls.get(id).and_then(|call| render::outcome(call, outcome)) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+    let all = report.outcomes.len() as u64;
+    if all == 0 {
+        return format!("{text}Nothing to do (run {}).", report.run);
+    }
+    let word = if done == all { "Done".green().to_string() } else { "Partly done".yellow().to_string() };
+    let left = plan.summary.refused + plan.summary.held;
+    let left = if left == 0 {
+        String::new()
+    } else {
+        format!(" {} refused or held, as the plan says.", render::count(left, "change"))
+    };
+    format!("{text}{word}: {done} of {} (run {}).{left}", render::count(all, "call"), report.run)
+}
+
+fn as_json(plan: &Plan, report: &Report) -> String {
+    let outcomes: Vec<serde_json::Value> = report
+        .outcomes
+        .iter()
+        .zip(&plan.calls)
+        .map(|((id, outcome), call)| json!({ "call": id, "system": call.system, "person": call.person, "outcome": outcome }))
+        .collect();
+    let document = json!({ "format": "homeward.report/1", "run": report.run, "plan": plan.id, "outcomes": outcomes });
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}

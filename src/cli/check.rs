@@ -1,0 +1,74 @@
+//! `homeward check`: what can be known of configuration and rules without running, and with `--connect` what each system
+//! says of us.
+
+use futures::future::join_all;
+use owo_colors::OwoColorize;
+use serde_json::json;
+
+use super::{Exit, Session, diagnostic::Trouble, plan, print, render, tell};
+use crate::run::RunError;
+
+/// Checks, and tells what was found.
+pub(super) async fn check(session: &Session<'_>, connect: bool) -> Result<Exit, Trouble> {
+    if !connect {
+        let project = session.open()?;
+        let warnings = project.warnings();
+        if session.json() {
+            let warnings: Vec<_> = warnings
+                .iter()
+                .map(|warning| json!({ "code": warning.code, "message": warning.message, "rule": warning.origin.to_string() }))
+                .collect();
+            print(&serde_json::to_string_pretty(&json!({ "warnings": warnings })).unwrap_or_default());
+            return Ok(Exit::Done);
+        }
+        for warning in &warnings {
+            tell(&format!("{}: {} [{}] {}", "warning".yellow(), warning.message, warning.code, warning.origin));
+        }
+        let policy = project.rules.policy();
+        print(&format!(
+            "{}: {}, {}, {}.",
+            if warnings.is_empty() { "Good".green().to_string() } else { "Usable".yellow().to_string() },
+            render::count(project.config.systems.len() as u64, "system"),
+            render::count(policy.owners.len() as u64, "owner line"),
+            render::count(warnings.len() as u64, "warning"),
+        ));
+        return Ok(Exit::Done);
+    }
+    let stage = plan::stage(session).await?;
+    let asked = stage
+        .fleet
+        .members
+        .iter()
+        .map(async |(system, member)| (system, member.connector.standing(&member.line.reader()).await));
+    let answers = join_all(asked).await;
+    let mut first = None;
+    let mut rows = Vec::new();
+    for (system, answer) in answers {
+        match answer {
+            Ok(standing) => rows.push(json!({
+                "system": system, "server": standing.server, "we_are": standing.we_are, "missing": standing.missing,
+            })),
+            Err(source) => {
+                rows.push(json!({ "system": system, "error": source.to_string() }));
+                first.get_or_insert(RunError::Unread { system: system.clone(), source });
+            }
+        }
+    }
+    if session.json() {
+        print(&serde_json::to_string_pretty(&rows).unwrap_or_default());
+    } else {
+        let mut table = render::aligned(&["system", "server", "we are", "missing"]);
+        for row in &rows {
+            let text = |key: &str| render::harmless(row.get(key).and_then(serde_json::Value::as_str).unwrap_or("·"));
+            let missing = row.get("missing").and_then(serde_json::Value::as_array).into_iter().flatten();
+            let missing: Vec<&str> = missing.filter_map(serde_json::Value::as_str).collect();
+            let missing = if row.get("error").is_some() { text("error") } else { missing.join("; ") };
+            table.add_row([text("system"), text("server"), text("we_are"), missing]);
+        }
+        print(&table.to_string());
+    }
+    match first {
+        Some(error) => Err(error.into()),
+        None => Ok(Exit::Done),
+    }
+}

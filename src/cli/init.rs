@@ -1,0 +1,44 @@
+//! `homeward init`: a working project to start from. Nothing that is there is overwritten.
+
+use std::{fs, path::Path};
+
+use super::{Exit, Session, diagnostic::Trouble, print};
+
+/// The files of a new project, and what they hold.
+const FILES: &[(&str, &str)] = &[
+    ("homeward.toml", include_str!("starter/homeward.toml")),
+    ("rules/people.rhai", include_str!("../../rules/people.rhai")),
+    ("people.csv", include_str!("starter/people.csv")),
+    ("lab/gitlab.json", include_str!("starter/lab/gitlab.json")),
+    ("lab/mattermost.json", include_str!("starter/lab/mattermost.json")),
+    (".gitignore", "/.homeward/\n"),
+];
+
+/// Writes the project and says what to do next.
+pub(super) fn init(session: &Session<'_>, directory: Option<&Path>) -> Result<Exit, Trouble> {
+    let root = directory.map_or_else(|| session.root.clone(), |directory| session.root.join(directory));
+    let there: Vec<&str> = FILES.iter().map(|(name, _)| *name).filter(|name| root.join(name).exists()).collect();
+    if !there.is_empty() {
+        let message = format!("{} already holds {}", root.display(), there.join(", "));
+        let hint = "choose another folder: homeward init DIR".to_owned();
+        return Err(Trouble::new(Exit::Usage, message, Some(hint)));
+    }
+    for (name, text) in FILES {
+        let path = root.join(name);
+        let write = || -> std::io::Result<()> {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::write(&path, text)
+        };
+        write().map_err(|error| {
+            Trouble::new(Exit::Usage, format!("{} cannot be written: {error}", path.display()), None)
+        })?;
+    }
+    let enter = directory.map(|directory| format!("  cd {}\n", directory.display())).unwrap_or_default();
+    print(&format!(
+        "A project to start from: homeward.toml, rules/people.rhai, people.csv and a lab.\n\nTry it, nothing real is touched:\n\
+         {enter}  homeward --lab plan hr=people.csv\n  homeward --lab apply --yes hr=people.csv"
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,145 @@
+//! `homeward plan`: the dry run. There is nothing here to write with.
+
+use std::path::Path;
+
+use super::{Exit, Session, arguments, diagnostic::Trouble, lab, print, render, tell};
+use crate::{
+    connector::Kind,
+    model::plan::Plan,
+    run::{
+        RunError,
+        fleet::Fleet,
+        gather::{Named, named},
+        prepare::{Desk, Prepared, prepare},
+        project::{Project, fleet},
+    },
+    state::{Memory, Store, sqlite::Sqlite},
+};
+
+/// A project with its systems open, real or simulated.
+pub(super) struct Stage {
+    pub(super) project: Project,
+    pub(super) fleet: Fleet,
+    /// The simulators, where `--lab` had to start some: they live as long as this.
+    pub(super) lab: Option<lab::Stand>,
+}
+
+/// Opens everything a plan needs.
+pub(super) async fn stage(session: &Session<'_>) -> Result<Stage, Trouble> {
+    let project = session.open()?;
+    let lab = if session.global.lab { Some(lab::stand(session, &project.config).await?) } else { None };
+    let fleet = fleet(&project.config, &session.kinds, lab.as_ref().map(lab::Stand::systems))?;
+    Ok(Stage { project, fleet, lab })
+}
+
+impl Stage {
+    /// The store, opened for writing. A lab has its own, so that nothing simulated is remembered of the real world.
+    pub(super) fn store(&self) -> Result<Sqlite, Trouble> {
+        let store = match &self.lab {
+            Some(lab) => lab.store(),
+            None => Sqlite::open(&self.project.config.state),
+        };
+        Ok(store.map_err(RunError::from)?)
+    }
+
+    /// What earlier runs remembered; reads only, and makes no file where there is none.
+    pub(super) fn memory(&self) -> Result<Memory, Trouble> {
+        let path = match &self.lab {
+            Some(lab) => lab.state().map(Path::to_owned),
+            None => Some(self.project.config.state.clone()),
+        };
+        match path.filter(|path| path.exists()) {
+            Some(path) => Ok(Sqlite::open(&path).and_then(|store| store.memory()).map_err(RunError::from)?),
+            None => Ok(Memory::default()),
+        }
+    }
+
+    /// Makes the plan for these inputs.
+    pub(super) async fn prepare(&mut self, session: &Session<'_>, inputs: &[String]) -> Result<Prepared, Trouble> {
+        let files = files(session, &self.project, &session.kinds, inputs)?;
+        let memory = self.memory()?;
+        let desk = Desk {
+            rules: &self.project.rules,
+            sources: &self.project.sources,
+            limits: &self.project.limits,
+            memory: &memory,
+            today: session.today().to_string(),
+        };
+        Ok(prepare(&desk, &files, &mut self.fleet).await?)
+    }
+}
+
+fn files(session: &Session<'_>, project: &Project, kinds: &[Kind], inputs: &[String]) -> Result<Vec<Named>, Trouble> {
+    let mut files = Vec::new();
+    for input in inputs {
+        let Some(file) = named(&session.root, input) else {
+            let message = format!("`{input}` names no source: write SYSTEM=FILE, such as hr=people.csv");
+            let known = project.sources.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Err(Trouble::new(Exit::Usage, message, Some(format!("sources of this project: {known}"))));
+        };
+        let Some(system) = project.config.systems.get(&file.system) else {
+            let known = project.config.systems.keys().map(ToString::to_string).collect();
+            return Err(RunError::UnknownSystem { name: file.system.to_string(), known }.into());
+        };
+        if Fleet::kind_named(&system.kind, kinds).is_some() {
+            return Err(RunError::NoSource { system: file.system, kind: system.kind.clone() }.into());
+        }
+        files.push(file);
+    }
+    Ok(files)
+}
+
+/// Makes the plan and shows it.
+pub(super) async fn plan(session: &Session<'_>, wanted: &arguments::Plan) -> Result<Exit, Trouble> {
+    let mut stage = stage(session).await?;
+    let prepared = stage.prepare(session, &wanted.inputs).await?;
+    notes(session, &prepared);
+    if let Some(file) = &wanted.out {
+        save(&session.root.join(file), &prepared.plan)?;
+    }
+    if session.json() {
+        print(&document(&prepared.plan));
+    } else {
+        print(render::plan(&prepared.plan, wanted.all).trim_end());
+        if let Some(file) = wanted.out.as_ref().filter(|_| session.talks()) {
+            tell(&format!("saved; apply exactly this with: homeward apply {}", file.display()));
+        }
+    }
+    if let Err((_, tripped)) = crate::plan::guard::guard(prepared.plan.clone(), &stage.project.limits) {
+        return Err(RunError::Tripped(tripped).into());
+    }
+    let pending = !prepared.plan.calls.is_empty() && wanted.detailed_exitcode;
+    Ok(if pending { Exit::Pending } else { Exit::Done })
+}
+
+/// What was decided while reading, and what an operator should know of the servers.
+pub(super) fn notes(session: &Session<'_>, prepared: &Prepared) {
+    if session.talks() && session.global.verbose > 0 {
+        for note in &prepared.notes {
+            tell(&format!("note: {}", render::harmless(note)));
+        }
+    }
+    if !session.global.quiet {
+        for warning in &prepared.plan.warnings {
+            tell(&format!("warning: {}", render::harmless(warning)));
+        }
+    }
+}
+
+/// The plan document, as `--format json` and `--out` write it.
+pub(super) fn document(plan: &Plan) -> String {
+    serde_json::to_string_pretty(plan).unwrap_or_default()
+}
+
+fn save(path: &Path, plan: &Plan) -> Result<(), Trouble> {
+    // A plan holds values of people: nobody but its owner reads the file.
+    let write = || -> std::io::Result<()> {
+        use std::{io::Write, os::unix::fs::OpenOptionsExt};
+        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        writeln!(file, "{}", document(plan))
+    };
+    write().map_err(|error| {
+        let message = format!("{} cannot be written: {error}", path.display());
+        Trouble::new(Exit::Usage, message, Some("choose another place with --out".to_owned()))
+    })
+}

@@ -1,0 +1,72 @@
+//! `homeward runs`: what happened.
+
+use serde_json::json;
+
+use super::{Exit, Session, diagnostic::Trouble, plan::document, print, render};
+use crate::{
+    run::RunError,
+    state::{Entry, Store, sqlite::Sqlite},
+};
+
+/// Lists all runs, or shows one: its calls and what became of each.
+pub(super) fn runs(session: &Session<'_>, run: Option<i64>) -> Result<Exit, Trouble> {
+    let config = crate::config::load(&session.config(), &crate::run::kinds::for_config(&session.kinds))?;
+    let path = if session.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
+    if !path.exists() {
+        print(if session.json() { "[]" } else { "No runs yet." });
+        return Ok(Exit::Done);
+    }
+    let store = Sqlite::open(&path).map_err(RunError::from)?;
+    match run {
+        None => list(session, &store),
+        Some(run) => one(session, &store, run),
+    }
+}
+
+fn list(session: &Session<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
+    let runs = store.runs().map_err(RunError::from)?;
+    if session.json() {
+        print(&serde_json::to_string_pretty(&runs).unwrap_or_default());
+        return Ok(Exit::Done);
+    }
+    let mut table = render::aligned(&["run", "started", "finished", "calls", "done", "plan"]);
+    for run in runs {
+        let finished = run.finished.unwrap_or_else(|| "never".to_owned());
+        let plan = run.plan.chars().take(19).collect();
+        table.add_row([run.id.to_string(), run.started, finished, run.calls.to_string(), run.done.to_string(), plan]);
+    }
+    print(&table.to_string());
+    Ok(Exit::Done)
+}
+
+fn one(session: &Session<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble> {
+    let Some((plan, entries)) = store.run(run).map_err(RunError::from)? else {
+        let hint = Some("list them with: homeward runs".to_owned());
+        return Err(Trouble::new(Exit::Usage, format!("there is no run {run}"), hint));
+    };
+    if session.json() {
+        let plan: serde_json::Value = serde_json::from_str(&document(&plan)).unwrap_or_default();
+        print(&serde_json::to_string_pretty(&json!({ "plan": plan, "journal": entries })).unwrap_or_default());
+        return Ok(Exit::Done);
+    }
+    let mut table = render::aligned(&["call", "system", "person", "does", "outcome"]);
+    for call in &plan.calls {
+        let outcome = entries.iter().rev().find_map(|entry| match entry {
+            Entry::Settled { call: id, outcome } if *id == call.id => {
+                Some(render::outcome(call, outcome).unwrap_or_else(|| "done".to_owned()))
+            }
+            _ => None,
+        });
+        let does = format!("{:?}", call.operation).to_lowercase();
+        let outcome = outcome.unwrap_or_else(|| "not settled".to_owned());
+        table.add_row([
+            call.id.to_string(),
+            call.system.to_string(),
+            render::harmless(&call.person.to_string()),
+            does,
+            outcome,
+        ]);
+    }
+    print(&table.to_string());
+    Ok(Exit::Done)
+}

@@ -1,0 +1,171 @@
+//! What can be wrong with the configuration: facts and a place, and what to do about it.
+//!
+//! No message shows a value that might be a secret: those are pointed at, and the excerpt is the terminal's business.
+
+use std::{fmt, ops::Range, path::PathBuf, sync::Arc};
+
+/// Everything that is wrong with one file, in the order of the file.
+#[derive(Debug, thiserror::Error)]
+#[error("{file} has {}", counted(errors.len()))]
+pub(crate) struct ConfigErrors {
+    /// The file, as the user named it.
+    pub(crate) file: String,
+    /// Its text; empty where it could not be read.
+    pub(crate) text: Arc<str>,
+    /// At least one.
+    pub(crate) errors: Vec<ConfigError>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{fault}")]
+pub(crate) struct ConfigError {
+    span: Option<Range<usize>>,
+    fault: Box<Fault>,
+}
+
+impl ConfigError {
+    pub(super) fn new(span: Option<Range<usize>>, fault: Fault) -> Self {
+        Self { span, fault: Box::new(fault) }
+    }
+
+    /// The same, pointing at `span` where it points nowhere yet.
+    pub(crate) fn at(self, span: Option<Range<usize>>) -> Self {
+        Self { span: self.span.or(span), ..self }
+    }
+
+    /// The bytes of the file it is about.
+    pub(crate) fn span(&self) -> Option<Range<usize>> {
+        self.span.clone()
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.fault.hint()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("there is no {file}")]
+    NotFound { file: String },
+    #[error("{file} cannot be read: {cause}")]
+    Unreadable { file: String, cause: std::io::Error },
+    #[error("line {line} is not UTF-8")]
+    NotUtf8 { line: usize },
+    #[error("{message}")]
+    Syntax { message: String },
+    #[error("unknown key `{key}` in {within}{}", asking(suggestion.as_deref()))]
+    UnknownKey { key: String, within: Within, suggestion: Option<String>, known: Vec<String> },
+    #[error("`{key}` is {found}, but must be {expected}")]
+    WrongType { key: String, expected: String, found: &'static str },
+    #[error("`{key}` must be {limit}")]
+    OutOfRange { key: String, limit: String },
+    #[error("`{key}` cannot be `{value}`{}", asking(suggestion.as_deref()))]
+    NotOneOf { key: String, value: String, allowed: Vec<String>, suggestion: Option<String> },
+    #[error("`{key}` is missing in {within}")]
+    Missing { key: String, within: Within, add: Option<String> },
+    #[error("{message}")]
+    OfKind { message: String, hint: Option<String> },
+    #[error("no system is configured")]
+    NoSystems,
+    #[error("`{name}` cannot name a system: {why}")]
+    SystemName { name: String, why: &'static str },
+    #[error("`{kind}` is not available in this version")]
+    NotYet { kind: String, kinds: Vec<String> },
+    #[error("a secret does not belong into this file")]
+    SecretInClear { key: String, variable: String },
+    #[error("`{key}` needs either `env` or `file`")]
+    SecretNowhere { key: String },
+    #[error("`{first}` and `{second}` are both given")]
+    Both { first: &'static str, second: &'static str },
+    #[error("a {kind} takes a token, and no key")]
+    NoKeys { kind: String },
+    #[error("this address {why}")]
+    Address { why: &'static str, hint: &'static str },
+    #[error("`{key}` is no {what}")]
+    Quantity { key: String, what: &'static str, hint: &'static str },
+    #[error("`{entry}` does not name an account")]
+    ProtectedForm { entry: String },
+    #[error("`{system}` is no configured provider{}", asking(suggestion.as_deref()))]
+    ProtectedSystem { system: String, suggestion: Option<String> },
+    #[error("a store at an address is not supported yet")]
+    StoreAddress,
+    #[error("the environment variable {variable} is not set")]
+    VariableUnset { variable: String },
+    #[error("the environment variable {variable} is not text")]
+    VariableNotText { variable: String },
+    #[error("the environment variable {variable} is empty")]
+    VariableEmpty { variable: String },
+    #[error("the secret in {} cannot be read: {cause}", file.display())]
+    SecretUnreadable { file: PathBuf, cause: std::io::Error },
+    #[error("{} holds no secret: it is empty", file.display())]
+    SecretEmpty { file: PathBuf },
+}
+
+impl Fault {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotFound { .. } => "`homeward init` writes a working project to begin with".to_owned(),
+            Self::NotUtf8 { .. } => "save the file as UTF-8".to_owned(),
+            Self::UnknownKey { known, .. } if !known.is_empty() => format!("known here: {}", listed(known)),
+            Self::NotOneOf { allowed, .. } => format!("it is one of {}", listed(allowed)),
+            Self::Missing { add: Some(add), .. } => format!("add `{add}`"),
+            Self::OfKind { hint: Some(hint), .. } => hint.clone(),
+            Self::NoSystems => "add a table such as `[systems.gitlab]` with `kind`, `url` and `token`".to_owned(),
+            Self::SystemName { .. } => {
+                "rules say `person.<name>`: a small letter first, then small letters, digits and `_`".to_owned()
+            }
+            Self::NotYet { kinds, .. } => format!("kinds that are: {}", listed(kinds)),
+            Self::SecretInClear { key, variable } => {
+                format!("say where it is found: `{key} = {{ env = \"{variable}\" }}` or `{key} = {{ file = \"…\" }}`")
+            }
+            Self::SecretNowhere { key } => {
+                format!("such as `{key} = {{ env = \"NAME\" }}` or `{key} = {{ file = \"/run/secrets/name\" }}`")
+            }
+            Self::Both { first, second } => format!("keep `{first}` or `{second}`"),
+            Self::NoKeys { .. } => "replace `key` by `token = { env = \"…\" }`".to_owned(),
+            Self::Address { hint, .. } | Self::Quantity { hint, .. } => (*hint).to_owned(),
+            Self::ProtectedForm { .. } => "write `system:account`, such as `gitlab:root`".to_owned(),
+            Self::StoreAddress => "name a file, such as `.homeward/state.db`".to_owned(),
+            Self::VariableUnset { variable } | Self::VariableEmpty { variable } => {
+                format!("set it before the start, such as `export {variable}=…`")
+            }
+            Self::VariableNotText { .. } => "a secret is UTF-8 text".to_owned(),
+            Self::SecretUnreadable { .. } => "check that the file is there and that we may read it".to_owned(),
+            Self::SecretEmpty { .. } => "write the secret into it, on one line".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// The table something is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Within(pub(super) Vec<String>);
+
+impl fmt::Display for Within {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { f.write_str("this file") } else { write!(f, "[{}]", self.0.join(".")) }
+    }
+}
+
+/// The candidate that was probably meant.
+pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+    let word = word.to_lowercase();
+    let limit = (word.chars().count() / 3).max(1);
+    let near = candidates.into_iter().map(|candidate| (strsim::damerau_levenshtein(&word, candidate), candidate));
+    let best = near.filter(|(distance, _)| *distance <= limit).min();
+    best.map(|(_, candidate)| candidate.to_owned())
+}
+
+fn asking(suggestion: Option<&str>) -> String {
+    suggestion.map(|suggestion| format!("; did you mean `{suggestion}`?")).unwrap_or_default()
+}
+
+fn listed(words: &[String]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn counted(errors: usize) -> String {
+    if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") }
+}

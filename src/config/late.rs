@@ -1,0 +1,32 @@
+//! Faults that are found after the file was read: by a kind in its own settings, by a secret that is not there.
+
+use super::{
+    Config,
+    error::{ConfigError, ConfigErrors, Fault},
+};
+use crate::model::id::SystemName;
+
+impl Config {
+    /// One fault of one system, pointing at the key where it is known, else at the system's name.
+    pub(crate) fn fault(
+        &self,
+        system: &SystemName,
+        key: Option<&str>,
+        message: String,
+        hint: Option<String>,
+    ) -> ConfigErrors {
+        let span = self.place(system, key.unwrap_or_default());
+        self.because(ConfigError::new(span, Fault::OfKind { message, hint }))
+    }
+
+    /// One fault, with this file around it.
+    pub(crate) fn because(&self, error: ConfigError) -> ConfigErrors {
+        ConfigErrors { file: self.file.clone(), text: self.text.clone(), errors: vec![error] }
+    }
+}
+
+/// The width that the environment says a terminal has.
+#[expect(clippy::disallowed_methods, reason = "this room reads the environment")]
+pub(crate) fn columns() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.parse().ok()
+}

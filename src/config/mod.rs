@@ -1,0 +1,470 @@
+//! `homeward.toml`, and the only door to the environment.
+//!
+//! The file is read strictly and completely: everything that is wrong is told at once, at its place, before anything
+//! else happens. This room knows no kind of system by name. What belongs to a kind stays data, checked against the
+//! kind's schema, until the kind reads it. Secrets are not read here, only where they are found.
+
+mod address;
+mod document;
+pub(crate) mod error;
+pub(crate) mod late;
+pub(crate) mod quantity;
+pub(crate) mod schema;
+pub(crate) mod secret;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use url::Url;
+
+use self::{
+    document::{Document, Places},
+    error::{ConfigError, ConfigErrors, Fault, Within, nearest},
+    quantity::{Share, duration},
+    schema::{FileKeys, Kinds, LimitsKeys, ProviderKeys, ProviderKind, Says, SecretKeys, SourceKeys, SourceKind},
+    secret::SecretSource,
+    shape::Shape,
+};
+use crate::model::{
+    attribute::NEUTRAL,
+    id::{AccountId, SystemName},
+};
+
+/// How long an answer may take where nothing is said.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A configuration that holds together.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The folder of the file: what is relative is relative to it.
+    pub(crate) root: PathBuf,
+    /// The file, as the user named it.
+    pub(crate) file: String,
+    pub(crate) text: Arc<str>,
+    /// The folder of the rules.
+    pub(crate) rules: PathBuf,
+    /// The file of the store.
+    pub(crate) state: PathBuf,
+    pub(crate) systems: BTreeMap<SystemName, System>,
+    pub(crate) limits: Limits,
+    places: Places,
+}
+
+/// One system.
+#[derive(Clone, Debug)]
+pub(crate) struct System {
+    /// One of the kinds that were handed to [`load`].
+    pub(crate) kind: String,
+    /// The keys of its kind, as they are written, without those that are common.
+    pub(crate) options: Value,
+    /// How calls reach it, where calls go to it.
+    pub(crate) provider: Option<Provider>,
+    /// What its records mean, where records come from it.
+    pub(crate) says: Option<Says>,
+}
+
+/// How calls reach a system.
+#[derive(Clone, Debug)]
+pub(crate) struct Provider {
+    pub(crate) url: Url,
+    pub(crate) credential: CredentialSource,
+    /// `None`: as many as the kind thinks right.
+    pub(crate) concurrency: Option<usize>,
+    pub(crate) timeout: Duration,
+}
+
+/// What proves who we are, and where it is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CredentialSource {
+    Token(SecretSource),
+    /// A private key, exchanged for a token.
+    Key(SecretSource),
+}
+
+/// What a plan must keep to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The share of people one run may change.
+    pub(crate) changes: Option<Share>,
+    pub(crate) removals: Option<Removals>,
+    /// Accounts that are never touched.
+    pub(crate) protected: Vec<Protected>,
+}
+
+/// How many people one run may remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Removals {
+    pub(crate) share: Share,
+    /// So many are allowed whatever the share is.
+    pub(crate) at_least: u64,
+}
+
+/// An account that is never touched.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Protected {
+    pub(crate) system: SystemName,
+    /// Its username or id there.
+    pub(crate) account: AccountId,
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn load(file: &Path, kinds: &Kinds) -> Result<Config, ConfigErrors> {
+    let shown = file.display().to_string();
+    let failed = |text: &str, fault: Fault, span| ConfigErrors {
+        file: shown.clone(),
+        text: Arc::from(text),
+        errors: vec![ConfigError::new(span, fault)],
+    };
+    let bytes = std::fs::read(file).map_err(|cause| {
+        let file = shown.clone();
+        let fault = match cause.kind() {
+            std::io::ErrorKind::NotFound => Fault::NotFound { file },
+            _ => Fault::Unreadable { file, cause },
+        };
+        failed("", fault, None)
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..valid].split(|byte| *byte == b'\n').skip(1).count();
+        failed(&String::from_utf8_lossy(error.as_bytes()), Fault::NotUtf8 { line }, None)
+    })?;
+    let root = file.parent().map(Path::to_owned).unwrap_or_default();
+    parse(&text, &root, &shown, kinds)
+}
+
+fn parse(text: &str, root: &Path, shown: &str, kinds: &Kinds) -> Result<Config, ConfigErrors> {
+    let failed = |mut errors: Vec<ConfigError>| {
+        errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+        ConfigErrors { file: shown.to_owned(), text: Arc::from(text), errors }
+    };
+    // Editors of one system put a mark before the text.
+    let body = text.strip_prefix('\u{FEFF}').map_or_else(|| text.to_owned(), |rest| format!("   {rest}"));
+    let document = Document::parse(&body).map_err(failed)?;
+    let schema = schema::schema(kinds);
+    let shape = Shape { root: &schema, places: &document.places };
+    let mut reading = Reading { shape, root, kinds, errors: Vec::new() };
+    let config = reading.file(&document.data, shown, text);
+    let errors = reading.errors;
+    match config {
+        Some(config) if errors.is_empty() => Ok(config),
+        _ => Err(failed(errors)),
+    }
+}
+
+impl Config {
+    /// Where a key of a system stands, for errors that its kind finds later; where it is not given, the system's name.
+    /// A nested key is written `webhook.listen`.
+    pub(crate) fn place(&self, system: &SystemName, key: &str) -> Option<Range<usize>> {
+        let table = ["systems".to_owned(), system.to_string()];
+        let way: Vec<String> = table.iter().cloned().chain(key.split('.').map(str::to_owned)).collect();
+        self.places.value(&way).or_else(|| self.places.key(&table))
+    }
+
+    /// A path of the file, as the file system needs it.
+    pub(crate) fn path(&self, written: &Path) -> PathBuf {
+        self.root.join(written)
+    }
+}
+
+/// One reading of one file: goes on after an error, and collects them.
+struct Reading<'a> {
+    shape: Shape<'a>,
+    root: &'a Path,
+    kinds: &'a Kinds,
+    errors: Vec<ConfigError>,
+}
+
+impl Reading<'_> {
+    fn file(&mut self, data: &Map<String, Value>, shown: &str, text: &str) -> Option<Config> {
+        // Each system is looked at by the schema of its kind; here they only have to be tables.
+        let mut loose = self.shape.root.clone();
+        loose["properties"]["systems"]["additionalProperties"] = Value::Bool(true);
+        if let Some(required) = loose["required"].as_array_mut() {
+            required.retain(|key| key != "systems");
+        }
+        let keys: FileKeys = self.checked(data, &loose, &[])?;
+        if keys.state.contains("://") {
+            self.fault(&["state"], Fault::StoreAddress);
+        }
+        let tables = keys.systems.unwrap_or_default();
+        if tables.is_empty() && !data.contains_key("systems") && self.errors.is_empty() {
+            self.errors.push(ConfigError::new(None, Fault::NoSystems));
+        }
+        let mut systems = BTreeMap::new();
+        for (name, table) in &tables {
+            if let Some(system) = self.system(name, table) {
+                systems.insert(SystemName::from(name.as_str()), system);
+            }
+        }
+        let limits = self.limits(keys.limits, &tables);
+        Some(Config {
+            root: self.root.to_owned(),
+            file: shown.to_owned(),
+            text: Arc::from(text),
+            rules: self.root.join(keys.rules),
+            state: self.root.join(keys.state),
+            systems,
+            limits,
+            places: self.shape.places.clone(),
+        })
+    }
+
+    fn system(&mut self, name: &str, table: &Value) -> Option<System> {
+        let way = ["systems", name];
+        if let Some(why) = unfit(name) {
+            self.fault_at_key(&way, Fault::SystemName { name: name.to_owned(), why });
+        }
+        let Some(table) = table.as_object() else {
+            let loose = serde_json::json!({ "type": "object" });
+            self.misfits(table, &loose, &way);
+            return None;
+        };
+        let names = || self.kinds.names().into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let kind = match table.get("kind") {
+            Some(Value::String(kind)) => kind.as_str(),
+            Some(other) => {
+                let schema = serde_json::json!({ "type": "string" });
+                self.misfits(other, &schema, &["systems", name, "kind"]);
+                return None;
+            }
+            None => {
+                // Somebody who calls a system gitlab probably means one.
+                let likely = nearest(name, self.kinds.names()).or_else(|| names().into_iter().next());
+                let add = likely.map(|kind| format!("kind = \"{kind}\""));
+                self.fault_at_key(&way, Fault::Missing { key: "kind".to_owned(), within: Within(owned(&way)), add });
+                return None;
+            }
+        };
+        if let Some(provider) = self.kinds.providers.iter().find(|provider| provider.name == kind) {
+            return self.provider(name, table, provider);
+        }
+        if let Some(source) = self.kinds.sources.iter().find(|source| source.name == kind) {
+            return self.source(name, table, source);
+        }
+        let fault = if self.kinds.announced.contains(&kind) {
+            Fault::NotYet { kind: kind.to_owned(), kinds: names() }
+        } else {
+            let suggestion = nearest(kind, self.kinds.names());
+            Fault::NotOneOf { key: "kind".to_owned(), value: kind.to_owned(), allowed: names(), suggestion }
+        };
+        self.fault(&["systems", name, "kind"], fault);
+        None
+    }
+
+    fn provider(&mut self, name: &str, table: &Map<String, Value>, kind: &ProviderKind) -> Option<System> {
+        let (keys, options) = self.table::<ProviderKeys>(name, table, kind.name)?;
+        let url = keys.url.and_then(|url| self.address(name, &url, keys.insecure));
+        let token = keys.token.and_then(|token| self.secret(&["systems", name, "token"], token));
+        let key = keys.key.and_then(|key| self.secret(&["systems", name, "key"], key));
+        let credential = match (table.contains_key("token"), table.contains_key("key")) {
+            (true, true) => {
+                self.fault_at_key(&["systems", name, "key"], Fault::Both { first: "token", second: "key" });
+                None
+            }
+            (false, true) if !kind.takes_key => {
+                self.fault_at_key(&["systems", name, "key"], Fault::NoKeys { kind: kind.name.to_owned() });
+                None
+            }
+            (false, false) => {
+                let variable = format!("{}_TOKEN", name.to_uppercase().replace('-', "_"));
+                let add = Some(format!("token = {{ env = \"{variable}\" }}"));
+                let within = Within(owned(&["systems", name]));
+                self.fault_at_key(&["systems", name], Fault::Missing { key: "token".to_owned(), within, add });
+                None
+            }
+            (true, false) => token.map(CredentialSource::Token),
+            (false, true) => key.map(CredentialSource::Key),
+        };
+        let timeout = keys.timeout.map_or(Some(TIMEOUT), |text| {
+            let fault = |key: &str| Fault::Quantity {
+                key: key.to_owned(),
+                what: "duration",
+                hint: "such as `30s`, `5m` or `1h`",
+            };
+            let read = duration(&text);
+            if read.is_none() {
+                self.fault(&["systems", name, "timeout"], fault("timeout"));
+            }
+            read
+        });
+        let provider =
+            Provider { url: url?, credential: credential?, concurrency: keys.concurrency, timeout: timeout? };
+        Some(System { kind: kind.name.to_owned(), options, provider: Some(provider), says: None })
+    }
+
+    fn source(&mut self, name: &str, table: &Map<String, Value>, kind: &SourceKind) -> Option<System> {
+        let (keys, options) = self.table::<SourceKeys>(name, table, kind.name)?;
+        let says = keys.says.unwrap_or(kind.says);
+        Some(System { kind: kind.name.to_owned(), options, provider: None, says: Some(says) })
+    }
+
+    /// The common keys of a system's table, and the rest of it.
+    fn table<T: DeserializeOwned + schemars::JsonSchema>(
+        &mut self,
+        name: &str,
+        table: &Map<String, Value>,
+        kind: &str,
+    ) -> Option<(T, Value)> {
+        let common = schema::common_keys::<T>();
+        let (shared, own): (Map<_, _>, Map<_, _>) =
+            table.clone().into_iter().partition(|(key, _)| common.contains(key));
+        let schema = serde_json::json!({ "$ref": schema::table(kind) });
+        let keys = self.checked_part(table, shared, &schema, &["systems", name])?;
+        Some((keys, Value::Object(own)))
+    }
+
+    /// Compares a table with its schema, and reads what is sound in it.
+    fn checked<T: DeserializeOwned>(&mut self, table: &Map<String, Value>, schema: &Value, way: &[&str]) -> Option<T> {
+        self.checked_part(table, table.clone(), schema, way)
+    }
+
+    fn checked_part<T: DeserializeOwned>(
+        &mut self,
+        table: &Map<String, Value>,
+        part: Map<String, Value>,
+        schema: &Value,
+        way: &[&str],
+    ) -> Option<T> {
+        let way = owned(way);
+        let faults = self.shape.faults(&Value::Object(table.clone()), schema, &way);
+        let mut sound = Value::Object(part);
+        for misfit in faults {
+            // What is wrong is told and taken out; the rest is still worth a look.
+            if let Some(inner) = misfit.way.as_ref().and_then(|whole| whole.strip_prefix(way.as_slice())) {
+                take_out(&mut sound, inner);
+            }
+            self.errors.push(misfit.error);
+        }
+        serde_json::from_value(sound).ok()
+    }
+
+    fn misfits(&mut self, data: &Value, schema: &Value, way: &[&str]) {
+        let misfits = self.shape.faults(data, schema, &owned(way));
+        self.errors.extend(misfits.into_iter().map(|misfit| misfit.error));
+    }
+
+    fn address(&mut self, name: &str, text: &str, insecure: bool) -> Option<Url> {
+        match address::parse(text, insecure) {
+            Ok(url) => Some(url),
+            Err(fault) => {
+                self.fault(&["systems", name, "url"], fault);
+                None
+            }
+        }
+    }
+
+    fn secret(&mut self, way: &[&str], keys: SecretKeys) -> Option<SecretSource> {
+        match (keys.env, keys.file) {
+            (Some(_), Some(_)) => {
+                self.fault(way, Fault::Both { first: "env", second: "file" });
+                None
+            }
+            (Some(variable), None) if !variable.trim().is_empty() => Some(SecretSource::Env(variable)),
+            (None, Some(file)) if !file.trim().is_empty() => Some(SecretSource::File(self.root.join(file))),
+            _ => {
+                // A misspelt `env` has been told already.
+                let here = self.shape.places.value(&owned(way)).unwrap_or_default();
+                let told = self.errors.iter().filter_map(ConfigError::span).any(|span| here.contains(&span.start));
+                if !told {
+                    let key = way.last().copied().unwrap_or_default().to_owned();
+                    self.fault(way, Fault::SecretNowhere { key });
+                }
+                None
+            }
+        }
+    }
+
+    fn limits(&mut self, keys: LimitsKeys, tables: &Map<String, Value>) -> Limits {
+        let changes = keys.changes.and_then(|text| self.share(&["limits", "changes"], &text));
+        let removals = keys.removals.and_then(|removals| {
+            let share = self.share(&["limits", "removals", "share"], &removals.share?)?;
+            Some(Removals { share, at_least: removals.at_least })
+        });
+        let numbered = keys.protected.iter().enumerate();
+        let protected = numbered.filter_map(|(at, entry)| self.protected(at, entry, tables)).collect();
+        Limits { changes, removals, protected }
+    }
+
+    fn share(&mut self, way: &[&str], text: &str) -> Option<Share> {
+        let share = Share::parse(text);
+        if share.is_none() {
+            let key = way.last().copied().unwrap_or_default().to_owned();
+            self.fault(way, Fault::Quantity { key, what: "share", hint: "such as `5%` or `2.5%`, up to `100%`" });
+        }
+        share
+    }
+
+    fn protected(&mut self, at: usize, entry: &str, tables: &Map<String, Value>) -> Option<Protected> {
+        let at = at.to_string();
+        let way = ["limits", "protected", at.as_str()];
+        let Some((system, account)) =
+            entry.split_once(':').filter(|(system, account)| !system.trim().is_empty() && !account.trim().is_empty())
+        else {
+            self.fault(&way, Fault::ProtectedForm { entry: entry.to_owned() });
+            return None;
+        };
+        let is_source = |table: &Value| self.kinds.sources.iter().any(|kind| table["kind"] == kind.name);
+        if tables.get(system).is_none_or(is_source) {
+            let providers = tables.iter().filter(|(_, table)| !is_source(table)).map(|(name, _)| name.as_str());
+            let suggestion = nearest(system, providers);
+            self.fault(&way, Fault::ProtectedSystem { system: system.to_owned(), suggestion });
+            return None;
+        }
+        Some(Protected { system: system.into(), account: account.trim().into() })
+    }
+
+    /// Takes note of a fault of the value at the end of this way.
+    fn fault(&mut self, way: &[&str], fault: Fault) {
+        self.errors.push(ConfigError::new(self.shape.places.value(&owned(way)), fault));
+    }
+
+    /// Takes note of a fault of the key at the end of this way.
+    fn fault_at_key(&mut self, way: &[&str], fault: Fault) {
+        self.errors.push(ConfigError::new(self.shape.places.key(&owned(way)), fault));
+    }
+}
+
+/// Removes what stands at the end of this way. A list goes whole: what is left of it would stand elsewhere.
+fn take_out(data: &mut Value, way: &[String]) {
+    let Some((last, outer)) = way.split_last() else { return };
+    let mut table = data;
+    for (at, key) in outer.iter().enumerate() {
+        match table.get_mut(key) {
+            Some(Value::Array(_)) => return take_out(table, &way[at..=at]),
+            Some(_) => table = &mut table[key],
+            None => return,
+        }
+    }
+    if let Some(table) = table.as_object_mut() {
+        table.shift_remove(last);
+    }
+}
+
+/// Why rules could not speak of a system of this name.
+fn unfit(name: &str) -> Option<&'static str> {
+    let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
+    if NEUTRAL.contains(&name) {
+        Some("it is the name of an attribute")
+    } else if !starts || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+        Some("rules could not write it")
+    } else {
+        None
+    }
+}
+
+fn owned(way: &[&str]) -> Vec<String> {
+    way.iter().map(ToString::to_string).collect()
+}

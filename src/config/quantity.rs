@@ -1,0 +1,97 @@
+//! Shares and durations as people write them.
+
+use std::{fmt, time::Duration};
+
+/// A share of a whole, exact to a ten-thousandth of a percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Share {
+    millionths: u32,
+}
+
+impl Share {
+    /// Reads `20%` or `2.5%`. `None` for anything else, and for more than the whole.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let number = text.trim().strip_suffix('%')?.trim_end();
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) || whole.len() > 3 || fraction.len() > 4 {
+            return None;
+        }
+        let millionths = whole.parse::<u32>().ok()? * 10_000 + format!("{fraction:0<4}").parse::<u32>().ok()?;
+        (millionths <= 1_000_000).then_some(Self { millionths })
+    }
+
+    /// This share in millionths of the whole.
+    pub(crate) fn millionths(self) -> u32 {
+        self.millionths
+    }
+
+    /// How many of `total` this is, rounded down: the largest number that is not more than this share.
+    pub(crate) fn of(self, total: u64) -> u64 {
+        let part = u128::from(total) * u128::from(self.millionths) / 1_000_000;
+        u64::try_from(part).unwrap_or(u64::MAX)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, fraction) = (self.millionths / 10_000, self.millionths % 10_000);
+        if fraction == 0 {
+            write!(f, "{whole}%")
+        } else {
+            write!(f, "{whole}.{}%", format!("{fraction:04}").trim_end_matches('0'))
+        }
+    }
+}
+
+/// Reads `500ms`, `30s`, `5m`, `2h` or `1d`. `None` for anything else, and for no time at all.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let unit = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text[..unit].parse().ok()?;
+    let duration = match &text[unit..] {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number.checked_mul(60)?),
+        "h" => Duration::from_secs(number.checked_mul(3_600)?),
+        "d" => Duration::from_secs(number.checked_mul(86_400)?),
+        _ => return None,
+    };
+    (!duration.is_zero()).then_some(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_a_percentage_up_to_the_whole() {
+        for (text, shown, of_200) in [
+            ("20%", "20%", 40),
+            ("2.5%", "2.5%", 5),
+            ("0%", "0%", 0),
+            ("100 %", "100%", 200),
+            ("0.0049%", "0.0049%", 0),
+        ] {
+            let share = Share::parse(text).unwrap();
+            assert_eq!((share.to_string().as_str(), share.of(200)), (shown, of_200), "{text}");
+        }
+        for text in ["20", "101%", "-1%", "%", "1.%", ".5%", "0.00001%", "5 percent", "٥%", "99999%"] {
+            assert_eq!(Share::parse(text), None, "{text}");
+        }
+        assert_eq!(Share::parse("100%").unwrap().of(u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn a_duration_has_a_unit_and_is_some_time() {
+        for (text, milliseconds) in
+            [("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000), ("1d", 86_400_000)]
+        {
+            assert_eq!(duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["30", "", "s", "0s", "5 m", "1.5h", "-1s", "99999999999999999999s", "9999999999999999999d", "5min"]
+        {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The shape of `homeward.toml`, as JSON Schema: what editors complete and what the file is checked against.
+//!
+//! The keys that all systems share are written down here. What a kind adds comes with the kind, as a schema, so that
+//! this room knows no provider and no source by name.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// The kinds of systems there are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kinds {
+    pub(crate) providers: Vec<ProviderKind>,
+    pub(crate) sources: Vec<SourceKind>,
+    /// Kinds that a coming version will have: known by name, to say so.
+    pub(crate) announced: Vec<&'static str>,
+}
+
+/// A kind of system that calls go to.
+#[derive(Clone, Debug)]
+pub(crate) struct ProviderKind {
+    /// The word after `kind =`.
+    pub(crate) name: &'static str,
+    /// Whether a private key will do instead of a token.
+    pub(crate) takes_key: bool,
+    /// The JSON Schema of its own settings: an object.
+    pub(crate) schema: Value,
+}
+
+/// A kind of system that records come from.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceKind {
+    /// The word after `kind =`.
+    pub(crate) name: &'static str,
+    /// What its records say where `says` is not given.
+    pub(crate) says: Says,
+    /// The JSON Schema of its own settings: an object.
+    pub(crate) schema: Value,
+}
+
+impl Kinds {
+    /// The words that may stand after `kind =`.
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        let providers = self.providers.iter().map(|kind| kind.name);
+        providers.chain(self.sources.iter().map(|kind| kind.name)).collect()
+    }
+}
+
+/// What a record of a source means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Says {
+    /// Each value is what the source holds to be true now.
+    State,
+    /// Only what differs from the last time this source showed this person is said.
+    Changes,
+}
+
+/// `homeward.toml`: who owns what is said in rules, who is who is said here.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileKeys {
+    /// The folder of the rules.
+    #[serde(default = "rules")]
+    pub(super) rules: String,
+    /// The file that keeps what must be remembered between runs.
+    #[serde(default = "state")]
+    pub(super) state: String,
+    /// The systems, each in a table of its own: `[systems.gitlab]`.
+    #[schemars(required)]
+    pub(super) systems: Option<Map<String, Value>>,
+    /// What a plan must keep to, judged before the first write.
+    #[serde(default)]
+    pub(super) limits: LimitsKeys,
+}
+
+/// `[limits]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitsKeys {
+    /// The share of people one run may change, such as `20%`.
+    #[schemars(example = &"20%")]
+    pub(super) changes: Option<String>,
+    /// How many people one run may remove.
+    pub(super) removals: Option<RemovalsKeys>,
+    /// Accounts that are never touched, such as `gitlab:root`.
+    #[serde(default)]
+    pub(super) protected: Vec<String>,
+}
+
+/// `removals = { … }`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RemovalsKeys {
+    /// The share of people, such as `5%`.
+    #[schemars(required, example = &"5%")]
+    pub(super) share: Option<String>,
+    /// So many may be removed whatever the share is: one leaver of ten is no disaster.
+    #[serde(default)]
+    pub(super) at_least: u64,
+}
+
+/// What every provider has.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ProviderKeys {
+    /// The address, such as `https://git.example.com`.
+    #[schemars(required, example = &"https://git.example.com")]
+    pub(super) url: Option<String>,
+    /// Where the token is found.
+    pub(super) token: Option<SecretKeys>,
+    /// Where the private key of a service account is found, for kinds that take one instead of a token.
+    pub(super) key: Option<SecretKeys>,
+    /// How many writes may be under way at once.
+    #[schemars(range(min = 1, max = 100))]
+    pub(super) concurrency: Option<usize>,
+    /// How long an answer may take, such as `30s`.
+    #[schemars(example = &"30s")]
+    pub(super) timeout: Option<String>,
+    /// Allows an `http://` address, which shows everybody on the way the token.
+    #[serde(default)]
+    pub(super) insecure: bool,
+}
+
+/// What every source has.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct SourceKeys {
+    /// What a record means.
+    pub(super) says: Option<Says>,
+}
+
+/// Where a secret is found: one of the two.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("writeOnly" = true))]
+pub(super) struct SecretKeys {
+    /// An environment variable.
+    pub(super) env: Option<String>,
+    /// A file.
+    pub(super) file: Option<String>,
+}
+
+/// Where the schema of a kind's table is found in [`schema`].
+pub(super) fn table(kind: &str) -> String {
+    format!("#/$defs/systems.{kind}")
+}
+
+/// The keys of a table that are common to its role, and not the kind's own.
+pub(super) fn common_keys<T: JsonSchema>() -> Vec<String> {
+    let schema = schemars::schema_for!(T).to_value();
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties.map(|(key, _)| key.clone()).chain(["kind".to_owned()]).collect()
+}
+
+/// The JSON Schema of the whole file.
+pub(crate) fn schema(kinds: &Kinds) -> Value {
+    let mut defs = Map::new();
+    let mut file = adopt(schemars::schema_for!(FileKeys).to_value(), "", &mut defs);
+    let providers = kinds.providers.iter().map(|kind| {
+        let common = schemars::schema_for!(ProviderKeys).to_value();
+        (kind.name, common, &kind.schema)
+    });
+    let sources = kinds.sources.iter().map(|kind| {
+        let common = schemars::schema_for!(SourceKeys).to_value();
+        (kind.name, common, &kind.schema)
+    });
+    let mut tables = Vec::new();
+    for (name, common, own) in providers.chain(sources).collect::<Vec<_>>() {
+        let common = adopt(common, "", &mut defs);
+        let own = adopt(own.clone(), &format!("{name}."), &mut defs);
+        defs.insert(format!("systems.{name}"), joined(name, &common, &own));
+        tables.push(json!({ "$ref": table(name) }));
+    }
+    if let Some(file) = file.as_object_mut() {
+        file.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        file.insert("title".to_owned(), json!("homeward.toml"));
+        file.insert("$defs".to_owned(), Value::Object(defs));
+    }
+    let systems = &mut file["properties"]["systems"];
+    systems["type"] = json!("object");
+    systems["additionalProperties"] = json!({ "oneOf": tables });
+    file
+}
+
+/// The table of one kind: its name, the common keys, its own keys, and nothing else.
+fn joined(name: &str, common: &Value, own: &Value) -> Value {
+    let mut properties = Map::new();
+    properties.insert("kind".to_owned(), json!({ "const": name, "description": "What sort of system this is." }));
+    let mut required = vec![json!("kind")];
+    for schema in [common, own] {
+        for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+            properties.insert(key.clone(), property.clone());
+        }
+        required.extend(schema["required"].as_array().into_iter().flatten().cloned());
+    }
+    let description = own.get("description").or(common.get("description")).cloned().unwrap_or_default();
+    json!({
+        "type": "object", "description": description, "properties": properties, "required": required,
+        "additionalProperties": false,
+    })
+}
+
+/// Moves the definitions of a schema into `defs`, under names with this prefix, and lets its references follow.
+fn adopt(mut schema: Value, prefix: &str, defs: &mut Map<String, Value>) -> Value {
+    redirect(&mut schema, prefix);
+    if let Some(Value::Object(own)) = schema.as_object_mut().and_then(|schema| schema.remove("$defs")) {
+        defs.extend(own.into_iter().map(|(name, definition)| (format!("{prefix}{name}"), definition)));
+    }
+    schema
+}
+
+fn redirect(schema: &mut Value, prefix: &str) {
+    match schema {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::String(target) if key == "$ref" => {
+                        if let Some(name) = target.strip_prefix("#/$defs/") {
+                            *target = format!("#/$defs/{prefix}{name}");
+                        }
+                    }
+                    value => redirect(value, prefix),
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|item| redirect(item, prefix)),
+        _ => {}
+    }
+}
+
+fn rules() -> String {
+    "rules".to_owned()
+}
+
+fn state() -> String {
+    ".homeward/state.db".to_owned()
+}

@@ -1,0 +1,356 @@
+//! Carries out a plan, and nothing but that plan.
+//!
+//! What each call depends on is read again before anything is sent; what moved is not sent. Calls wait for those that must
+//! come before them, calls of one account never overlap, and each system has only so many under way. A call whose answer
+//! never came is settled by looking, never by sending it again blindly.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
+use tracing::{Instrument, info_span, warn};
+
+use super::{RunError, fleet::Fleet};
+use crate::{
+    model::{
+        account::{Account, Wanted},
+        attribute::{AttributeName, Value},
+        id::{AccountId, CallId, SystemName},
+        person::Link,
+        plan::{Call, Operation, Plan},
+        refusal::{Refusal, RefusalKind},
+    },
+    plan::{Providers, guard::GuardedPlan},
+    state::{Entry, Outcome, Store},
+};
+
+/// Told what happens while a plan is carried out.
+pub(crate) trait Watcher {
+    /// A call is over.
+    fn settled(&mut self, call: &Call, outcome: &Outcome);
+}
+
+/// What became of every call.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// The number of the run in the store.
+    pub(crate) run: i64,
+    /// In plan order.
+    pub(crate) outcomes: Vec<(CallId, Outcome)>,
+}
+
+/// What the accounts of a plan hold right now, as far as its calls depend on it.
+#[derive(Default)]
+struct World {
+    accounts: BTreeMap<(SystemName, AccountId), Account>,
+    /// Who holds a value that a creation needs to be free.
+    holders: BTreeMap<(SystemName, AttributeName, String), AccountId>,
+    /// The attributes that creations need to be free.
+    watched: BTreeSet<AttributeName>,
+    /// Systems that could not be read again, and why.
+    unread: BTreeMap<SystemName, Refusal>,
+}
+
+/// Carries out the plan. `now` gives the time for the store, ISO 8601.
+///
+/// # Errors
+/// Where the store cannot be written: then nothing more is sent. What was under way is in the journal.
+pub(crate) async fn execute(
+    guarded: &GuardedPlan,
+    fleet: &Fleet,
+    store: &dyn Store,
+    now: &dyn Fn() -> String,
+    watcher: &mut dyn Watcher,
+) -> Result<Report, RunError> {
+    let plan = guarded.plan();
+    let run = store.begin(plan, &now())?;
+    let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
+    let mut world = read_again(plan, fleet).await;
+    let mut queue = Queue::new(plan, fleet);
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
+    let mut under_way = FuturesUnordered::new();
+    let mut fault = None;
+    loop {
+        while fault.is_none()
+            && let Some(at) = queue.next()
+        {
+            let call = &plan.calls[at];
+            match hindrance(call, &outcomes, &place, &world, fleet) {
+                Some(outcome) => {
+                    if let Err(error) = note(store, run, call, &outcome) {
+                        fault = Some(error);
+                    }
+                    watcher.settled(call, &outcome);
+                    outcomes[at] = Some(outcome);
+                    queue.over(at);
+                }
+                None => under_way.push(async move {
+                    let span = info_span!("call", id = %call.id, system = %call.system);
+                    (at, carry_out(call, fleet, store, run).instrument(span).await)
+                }),
+            }
+        }
+        let Some((at, (outcome, account))) = under_way.next().await else { break };
+        let call = &plan.calls[at];
+        if let Some(account) = account {
+            if call.operation == Operation::Create
+                && let Some(id) = &account.id
+            {
+                let link = Link { person: call.person.clone(), system: call.system.clone(), account: id.clone() };
+                if let Err(error) = store.link(&[link]) {
+                    fault.get_or_insert(error.into());
+                }
+            }
+            world.learn(account);
+        }
+        if let Err(error) = note(store, run, call, &outcome) {
+            fault.get_or_insert(error);
+        }
+        watcher.settled(call, &outcome);
+        outcomes[at] = Some(outcome);
+        queue.over(at);
+    }
+    if let Some(error) = fault {
+        return Err(error);
+    }
+    store.settle(run, &plan.links, &plan.seen, &now())?;
+    let outcomes = plan.calls.iter().zip(outcomes);
+    let outcomes =
+        outcomes.map(|(call, outcome)| (call.id.clone(), outcome.unwrap_or(Outcome::Skipped(call.id.clone()))));
+    Ok(Report { run, outcomes: outcomes.collect() })
+}
+
+fn note(store: &dyn Store, run: i64, call: &Call, outcome: &Outcome) -> Result<(), RunError> {
+    store.append(run, &Entry::Settled { call: call.id.clone(), outcome: outcome.clone() })?;
+    Ok(())
+}
+
+/// Why a call whose turn has come is not sent; `None` where nothing stands in its way.
+fn hindrance(
+    call: &Call,
+    outcomes: &[Option<Outcome>],
+    place: &BTreeMap<&CallId, usize>,
+    world: &World,
+    fleet: &Fleet,
+) -> Option<Outcome> {
+    for needed in &call.after {
+        let outcome = place.get(needed).and_then(|at| outcomes[*at].as_ref());
+        if !matches!(outcome, Some(Outcome::Done)) {
+            return Some(Outcome::Skipped(needed.clone()));
+        }
+    }
+    if let Some(refusal) = world.unread.get(&call.system) {
+        return Some(Outcome::Refused(refusal.clone()));
+    }
+    let moved: Vec<String> = match &call.account {
+        Some(id) => {
+            let Some(account) = world.accounts.get(&(call.system.clone(), id.clone())) else {
+                return Some(Outcome::Moved(vec!["the account is gone".to_owned()]));
+            };
+            let differs = |(attribute, expected): &(&AttributeName, &Value)| account.value(attribute) != **expected;
+            call.expects.iter().filter(differs).map(|(attribute, _)| attribute.to_string()).collect()
+        }
+        None => call
+            .expects
+            .iter()
+            .filter(|(attribute, value)| {
+                let text = fleet.normalize(&call.system, attribute, value).as_text().unwrap_or_default().to_lowercase();
+                world.holders.contains_key(&(call.system.clone(), (*attribute).clone(), text))
+            })
+            .map(|(attribute, _)| attribute.to_string())
+            .collect(),
+    };
+    (!moved.is_empty()).then_some(Outcome::Moved(moved))
+}
+
+/// Sends one call and finds out what became of it.
+async fn carry_out(call: &Call, fleet: &Fleet, store: &dyn Store, run: i64) -> (Outcome, Option<Account>) {
+    let Some(member) = fleet.members.get(&call.system) else {
+        let refusal = Refusal::new(RefusalKind::Unsupported, format!("no system `{}` is configured", call.system));
+        return (Outcome::Refused(refusal), None);
+    };
+    let mut writer = member.line.writer(store, run, call);
+    match member.connector.perform(call, &mut writer).await {
+        Ok(account) => (judge(call, &account, fleet), Some(account)),
+        Err(refusal) if writer.in_doubt() => look(call, refusal, fleet).await,
+        Err(refusal) => (Outcome::Refused(refusal), None),
+    }
+}
+
+/// A 200 is no proof: the account must hold what was sent.
+fn judge(call: &Call, account: &Account, fleet: &Fleet) -> Outcome {
+    let missing = unmet(call, account, fleet);
+    if missing.is_empty() {
+        return Outcome::Done;
+    }
+    let reason = format!("{} said yes and did not change {}", call.system, missing.join(", "));
+    Outcome::Refused(Refusal::new(RefusalKind::Ineffective, reason))
+}
+
+/// The attributes that the account does not hold as the call intends.
+fn unmet(call: &Call, account: &Account, fleet: &Fleet) -> Vec<String> {
+    let differs = |(attribute, intended): &(&AttributeName, &Value)| {
+        let wanted = fleet.normalize(&call.system, attribute, intended);
+        fleet.normalize(&call.system, attribute, &account.value(attribute)) != wanted
+    };
+    call.intends.iter().filter(differs).map(|(attribute, _)| format!("`{attribute}`")).collect()
+}
+
+/// No answer came: looks whether the call had its effect.
+async fn look(call: &Call, refusal: Refusal, fleet: &Fleet) -> (Outcome, Option<Account>) {
+    let Some(member) = fleet.members.get(&call.system) else { return (Outcome::InDoubt(refusal), None) };
+    let mut wanted = Wanted::default();
+    match &call.account {
+        Some(id) => {
+            wanted.ids.insert(id.clone());
+        }
+        None => want_holders(&mut wanted, call),
+    }
+    let observed = match member.connector.observe(&wanted, &member.line.reader()).await {
+        Ok(observed) => observed,
+        Err(error) => {
+            warn!(%error, "the second look failed");
+            return (Outcome::InDoubt(refusal), None);
+        }
+    };
+    let mut met = observed.accounts.into_iter().filter(|account| call.account.is_none() || account.id == call.account);
+    match met.find(|account| unmet(call, account, fleet).is_empty()) {
+        Some(account) => (Outcome::Done, Some(account)),
+        // It may still be on its way through a proxy: that it is not there now does not prove that it never will be.
+        None => (Outcome::InDoubt(refusal), None),
+    }
+}
+
+fn want_holders(wanted: &mut Wanted, call: &Call) {
+    for (attribute, value) in &call.expects {
+        if let Some(text) = value.as_text() {
+            wanted.holding.entry(attribute.clone()).or_default().insert(text.to_owned());
+        }
+    }
+}
+
+/// Reads again exactly what the calls depend on, all systems side by side.
+async fn read_again(plan: &Plan, fleet: &Fleet) -> World {
+    let mut wanted: BTreeMap<&SystemName, Wanted> = BTreeMap::new();
+    for call in &plan.calls {
+        let wanted = wanted.entry(&call.system).or_default();
+        match &call.account {
+            Some(id) => {
+                wanted.ids.insert(id.clone());
+            }
+            None => want_holders(wanted, call),
+        }
+    }
+    let asked = wanted.into_iter().map(async |(system, wanted)| {
+        let answer = match fleet.members.get(system) {
+            Some(member) => member.connector.observe(&wanted, &member.line.reader()).await.map_err(|e| e.to_string()),
+            None => Err(format!("no system `{system}` is configured")),
+        };
+        (system, answer)
+    });
+    let creations = plan.calls.iter().filter(|call| call.account.is_none());
+    let watched = creations.flat_map(|call| call.expects.keys().cloned()).collect();
+    let mut world = World { watched, ..World::default() };
+    for (system, answer) in join_all(asked).await {
+        match answer {
+            Ok(observed) => observed.accounts.into_iter().for_each(|account| world.learn(account)),
+            Err(cause) => {
+                let reason = format!("{system} could not be read again: {cause}");
+                world.unread.insert(system.clone(), Refusal::new(RefusalKind::Unavailable, reason));
+            }
+        }
+    }
+    world
+}
+
+impl World {
+    fn learn(&mut self, account: Account) {
+        let Some(id) = account.id.clone() else { return };
+        let key = |attribute: &AttributeName, value: &Value| {
+            let text = value.as_text().filter(|_| self.watched.contains(attribute))?;
+            Some((account.system.clone(), attribute.clone(), text.to_lowercase()))
+        };
+        let place = (account.system.clone(), id.clone());
+        let old = self.accounts.get(&place).map(|account| account.attributes.clone()).unwrap_or_default();
+        let left: Vec<_> = old.iter().filter_map(|(attribute, value)| key(attribute, value)).collect();
+        let held: Vec<_> = account.attributes.iter().filter_map(|(attribute, value)| key(attribute, value)).collect();
+        for name in left {
+            if self.holders.get(&name) == Some(&id) {
+                self.holders.remove(&name);
+            }
+        }
+        self.holders.extend(held.into_iter().map(|name| (name, id.clone())));
+        self.accounts.insert(place, account);
+    }
+}
+
+/// Whose turn it is.
+struct Queue {
+    /// How many calls each one still waits for.
+    waits: Vec<usize>,
+    /// Who waits for each one.
+    then: BTreeMap<usize, Vec<usize>>,
+    ready: BTreeMap<SystemName, VecDeque<usize>>,
+    free: BTreeMap<SystemName, usize>,
+    systems: Vec<SystemName>,
+}
+
+impl Queue {
+    fn new(plan: &Plan, fleet: &Fleet) -> Self {
+        let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
+        let mut edges = BTreeSet::new();
+        let mut last: BTreeMap<(&SystemName, &AccountId), usize> = BTreeMap::new();
+        for (at, call) in plan.calls.iter().enumerate() {
+            edges.extend(call.after.iter().filter_map(|needed| Some((*place.get(needed)?, at))));
+            // Two calls of one account never overlap, whether or not one needs the other.
+            if let Some(id) = &call.account
+                && let Some(previous) = last.insert((&call.system, id), at)
+            {
+                edges.insert((previous, at));
+            }
+        }
+        let mut queue = Self {
+            waits: vec![0; plan.calls.len()],
+            then: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            free: BTreeMap::new(),
+            systems: plan.calls.iter().map(|call| call.system.clone()).collect(),
+        };
+        for (first, second) in edges {
+            queue.waits[second] += 1;
+            queue.then.entry(first).or_default().push(second);
+        }
+        for (at, call) in plan.calls.iter().enumerate() {
+            let concurrency = fleet.members.get(&call.system).map_or(1, |member| member.concurrency.max(1));
+            queue.free.insert(call.system.clone(), concurrency);
+            if queue.waits[at] == 0 {
+                queue.ready.entry(call.system.clone()).or_default().push_back(at);
+            }
+        }
+        queue
+    }
+
+    /// The next call that may start; takes one of its system's places.
+    fn next(&mut self) -> Option<usize> {
+        for (system, waiting) in &mut self.ready {
+            let Some(free) = self.free.get_mut(system).filter(|free| **free > 0) else { continue };
+            if let Some(at) = waiting.pop_front() {
+                *free -= 1;
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// A call is over: gives its place back and lets those that waited for it go on.
+    fn over(&mut self, at: usize) {
+        if let Some(free) = self.free.get_mut(&self.systems[at]) {
+            *free += 1;
+        }
+        for then in self.then.remove(&at).unwrap_or_default() {
+            self.waits[then] -= 1;
+            if self.waits[then] == 0 {
+                self.ready.entry(self.systems[then].clone()).or_default().push_back(then);
+            }
+        }
+    }
+}

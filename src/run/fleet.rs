@@ -1,0 +1,82 @@
+//! The configured providers, opened: each with its connector and its line, and what was learned of its server.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    connector::{Connector, Kind},
+    model::{
+        account::{Account, Facts},
+        attribute::{AttributeName, Value},
+        capability::{Capabilities, Change, Foresight},
+        id::SystemName,
+        plan::Request,
+        refusal::{Refusal, RefusalKind},
+    },
+    plan::Providers,
+    wire::Line,
+};
+
+/// One provider, ready to be spoken to.
+pub(crate) struct Member {
+    pub(crate) kind: &'static str,
+    pub(crate) connector: Box<dyn Connector>,
+    pub(crate) line: Line,
+    pub(crate) concurrency: usize,
+}
+
+/// All configured systems.
+#[derive(Default)]
+pub(crate) struct Fleet {
+    pub(crate) members: BTreeMap<SystemName, Member>,
+    /// The kinds of sources, which have no connector.
+    pub(crate) sources: BTreeMap<SystemName, String>,
+    /// What was learned of each server when it was observed.
+    pub(crate) servers: BTreeMap<SystemName, Arc<Facts>>,
+}
+
+impl Fleet {
+    /// The kind of that name, shipped or brought along.
+    pub(crate) fn kind_named<'a>(name: &str, kinds: &'a [Kind]) -> Option<&'a Kind> {
+        kinds.iter().find(|kind| kind.name == name)
+    }
+}
+
+impl Providers for Fleet {
+    fn names(&self) -> Vec<SystemName> {
+        self.members.keys().cloned().collect()
+    }
+
+    fn kind(&self, system: &SystemName) -> Option<&str> {
+        let source = || self.sources.get(system).map(String::as_str);
+        self.members.get(system).map(|member| member.kind).or_else(source)
+    }
+
+    fn capabilities(&self, system: &SystemName) -> Option<&'static Capabilities> {
+        self.members.get(system).map(|member| member.connector.capabilities())
+    }
+
+    fn server(&self, system: &SystemName) -> Arc<Facts> {
+        self.servers.get(system).cloned().unwrap_or_default()
+    }
+
+    fn normalize(&self, system: &SystemName, attribute: &AttributeName, value: &Value) -> Value {
+        match self.members.get(system) {
+            Some(member) => member.connector.normalize(attribute, value),
+            None => value.clone(),
+        }
+    }
+
+    fn foresee(&self, account: &Account, change: &Change) -> Foresight {
+        match self.members.get(&account.system) {
+            Some(member) => member.connector.foresee(account, change),
+            None => Foresight::refuses(RefusalKind::Unsupported, format!("{} is no provider", account.system)),
+        }
+    }
+
+    fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {
+        match self.members.get(&account.system) {
+            Some(member) => member.connector.calls(account, changes),
+            None => Err(Refusal::new(RefusalKind::Unsupported, format!("{} is no provider", account.system))),
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Reading: inputs become statements, providers become accounts. Nothing is changed anywhere.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use futures::future::join_all;
+
+use super::{RunError, fleet::Fleet};
+use crate::{
+    config::schema::Says,
+    model::{
+        account::{Account, Wanted},
+        attribute::{AttributeName, Value},
+        capability::Unique,
+        id::{AccountId, PersonId, SystemName},
+        plan::{Input, Seen},
+        policy::Policy,
+        record::{Rejected, Statement},
+    },
+    plan::Providers,
+    rules::{RuleError, RuleSet},
+    source::{Row, csv_file},
+    state::Memory,
+};
+
+/// A source that reads files.
+pub(crate) struct FileSource {
+    pub(crate) settings: csv_file::settings::Settings,
+    pub(crate) says: Says,
+}
+
+/// One file of the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) system: SystemName,
+    /// As the user wrote it.
+    pub(crate) shown: String,
+    /// Where it is.
+    pub(crate) path: PathBuf,
+}
+
+/// What was read from inputs.
+#[derive(Default)]
+pub(crate) struct Said {
+    pub(crate) statements: Vec<Arc<Statement>>,
+    /// What sources said in earlier runs of keys that they do not speak of now.
+    pub(crate) remembered: Vec<Arc<Statement>>,
+    pub(crate) rejected: Vec<Rejected>,
+    pub(crate) inputs: Vec<Input>,
+    /// What to remember: only what differs from what is remembered.
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads the files and lets the rules say what each record means.
+pub(crate) fn read(
+    files: &[Named],
+    sources: &BTreeMap<SystemName, FileSource>,
+    rules: &RuleSet,
+    memory: &Memory,
+) -> Result<Said, RunError> {
+    let mut said = Said::default();
+    let known: BTreeMap<(&SystemName, &str), &BTreeMap<AttributeName, Value>> =
+        memory.seen.iter().map(|seen| ((&seen.system, seen.key.as_str()), &seen.values)).collect();
+    for file in files {
+        let Some(source) = sources.get(&file.system) else { continue };
+        if !rules.has_source(&file.system) {
+            return Err(RunError::NoMeaning { system: file.system.clone() });
+        }
+        one_file(&mut said, file, source, rules, &known)?;
+    }
+    let spoken: BTreeSet<(SystemName, Arc<str>)> =
+        said.statements.iter().map(|statement| (statement.system.clone(), Arc::clone(&statement.key))).collect();
+    for seen in &memory.seen {
+        let key: Arc<str> = seen.key.as_str().into();
+        if !spoken.contains(&(seen.system.clone(), Arc::clone(&key))) {
+            said.remembered.push(Arc::new(Statement {
+                system: seen.system.clone(),
+                key,
+                values: seen.values.clone(),
+                origin: crate::model::record::RecordOrigin { file: "an earlier run".into(), line: 0 },
+                fresh: false,
+                quiet: BTreeSet::new(),
+            }));
+        }
+    }
+    Ok(said)
+}
+
+fn one_file(
+    said: &mut Said,
+    file: &Named,
+    source: &FileSource,
+    rules: &RuleSet,
+    known: &BTreeMap<(&SystemName, &str), &BTreeMap<AttributeName, Value>>,
+) -> Result<(), RunError> {
+    let mut first_fault: Option<RuleError> = None;
+    let mut keys: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    let mut understood = 0_u64;
+    let mut refused = Vec::new();
+    let mut statements: Vec<Statement> = Vec::new();
+    let mut sink = |row: Row| match row {
+        Row::Rejected { rejected, key: _ } => refused.push(rejected),
+        Row::Record(record) => match rules.map(&file.system, &record) {
+            Ok(Some(statement)) => {
+                understood += 1;
+                *keys.entry(Arc::clone(&statement.key)).or_default() += 1;
+                statements.push(statement);
+            }
+            Ok(None) => understood += 1,
+            Err(fault) => {
+                refused.push(Rejected {
+                    system: file.system.clone(),
+                    file: file.shown.clone(),
+                    line: record.origin.line,
+                    column: None,
+                    code: "rule".to_owned(),
+                    reason: fault.to_string(),
+                });
+                first_fault.get_or_insert(fault);
+            }
+        },
+    };
+    let read = csv_file::read(&file.path, &file.shown, &file.system, &source.settings, &mut sink)?;
+    if let Some(fault) = first_fault.filter(|_| understood == 0) {
+        // Not one record could be understood: the rule is wrong, not the records.
+        return Err(RunError::Rule(Box::new(fault)));
+    }
+    for mut statement in statements {
+        if keys.get(&statement.key).is_some_and(|times| *times > 1) {
+            refused.push(Rejected {
+                system: file.system.clone(),
+                file: file.shown.clone(),
+                line: statement.origin.line,
+                column: None,
+                code: "duplicate_key".to_owned(),
+                reason: "another record of this file has the same key by the `source` rule; none of them is used"
+                    .to_owned(),
+            });
+            continue;
+        }
+        let before = known.get(&(&file.system, statement.key.as_ref())).copied();
+        if source.says == Says::Changes {
+            statement.quiet = match before {
+                // First sight is a baseline: the source has not changed anything yet.
+                None => statement.values.keys().cloned().collect(),
+                Some(before) => {
+                    let same = |(name, value): (&AttributeName, &Value)| {
+                        (before.get(name) == Some(value)).then(|| name.clone())
+                    };
+                    statement.values.iter().filter_map(same).collect()
+                }
+            };
+        }
+        if before != Some(&statement.values) {
+            said.seen.push(Seen {
+                system: statement.system.clone(),
+                key: statement.key.to_string(),
+                values: statement.values.clone(),
+            });
+        }
+        said.statements.push(Arc::new(statement));
+    }
+    refused.sort();
+    said.inputs.push(Input {
+        system: file.system.clone(),
+        file: file.shown.clone(),
+        sha256: read.sha256,
+        records: read.records,
+        rejected: refused.len() as u64,
+    });
+    said.rejected.extend(refused);
+    said.notes.extend(read.notes.into_iter().map(|note| format!("{}: {note}", file.shown)));
+    said.seen.sort_by(|a, b| (&a.system, &a.key).cmp(&(&b.system, &b.key)));
+    Ok(())
+}
+
+/// What providers showed.
+#[derive(Default)]
+pub(crate) struct Shown {
+    pub(crate) accounts: BTreeMap<SystemName, Vec<Arc<Account>>>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Looks at every account these statements could be about, and at whoever holds a name they would need.
+pub(crate) async fn observe(
+    said: &Said,
+    memory: &Memory,
+    policy: &Policy,
+    fleet: &mut Fleet,
+) -> Result<Shown, RunError> {
+    let mut seen = Shown::default();
+    if said.statements.is_empty() {
+        return Ok(seen);
+    }
+    let first = first_look(said, memory, policy, fleet);
+    let mut asked: BTreeMap<SystemName, Wanted> = BTreeMap::new();
+    look(&first, fleet, &mut seen, &mut asked).await?;
+    // Accounts lead to others: those they sign in with, and those a copy of their values must not collide with.
+    for _ in 0..3 {
+        let next = next_look(&seen, policy, fleet, &asked);
+        if next.values().all(Wanted::is_empty) {
+            break;
+        }
+        look(&next, fleet, &mut seen, &mut asked).await?;
+    }
+    Ok(seen)
+}
+
+/// The providers that matter to these rules: a provider that no rule names is not asked anything.
+fn concerned(policy: &Policy, fleet: &Fleet) -> Vec<SystemName> {
+    let owners = policy.owners.iter().map(|line| &line.system);
+    let copies = policy.copies.values().flat_map(|line| &line.systems);
+    let own = policy.owners.iter().flat_map(|line| &line.attributes).filter_map(AttributeName::system);
+    let named: BTreeSet<SystemName> =
+        owners.chain(copies).chain(policy.joins.keys()).chain(policy.accounts.keys()).cloned().chain(own).collect();
+    fleet.members.keys().filter(|system| named.contains(*system)).cloned().collect()
+}
+
+fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> BTreeMap<SystemName, Wanted> {
+    let mut people: BTreeSet<PersonId> = said
+        .statements
+        .iter()
+        .map(|statement| PersonId { system: statement.system.clone(), key: Arc::clone(&statement.key) })
+        .collect();
+    let spoken: BTreeSet<(SystemName, AccountId)> = said
+        .statements
+        .iter()
+        .map(|statement| (statement.system.clone(), AccountId::from(statement.key.as_ref())))
+        .collect();
+    let anchors = memory.links.iter().filter(|link| spoken.contains(&(link.system.clone(), link.account.clone())));
+    people.extend(anchors.map(|link| link.person.clone()));
+
+    let mut wanted: BTreeMap<SystemName, Wanted> =
+        concerned(policy, fleet).into_iter().map(|system| (system, Wanted::default())).collect();
+    for link in memory.links.iter().filter(|link| people.contains(&link.person)) {
+        if let Some(wanted) = wanted.get_mut(&link.system) {
+            wanted.ids.insert(link.account.clone());
+        }
+    }
+    for (system, wanted) in &mut wanted {
+        for attribute in looked_up(system, policy, fleet) {
+            for statement in &said.statements {
+                let value = statement.values.get(&attribute).map(|value| fleet.normalize(system, &attribute, value));
+                if let Some(text) = value.as_ref().and_then(Value::as_text) {
+                    wanted.holding.entry(attribute.clone()).or_default().insert(text.to_owned());
+                }
+            }
+        }
+    }
+    wanted
+}
+
+/// The attributes by which a provider is asked: those people are found by, and those that must not collide.
+fn looked_up(system: &SystemName, policy: &Policy, fleet: &Fleet) -> Vec<AttributeName> {
+    let Some(table) = fleet.capabilities(system) else { return Vec::new() };
+    let joins = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
+    let unique = table.attributes.iter().filter(|row| row.unique != Unique::No).map(|row| table.name(system, row));
+    let mut all: Vec<AttributeName> = joins.iter().cloned().chain(unique).collect();
+    all.retain(|attribute| table.lookups.contains(&attribute.as_str()));
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn next_look(
+    seen: &Shown,
+    policy: &Policy,
+    fleet: &Fleet,
+    asked: &BTreeMap<SystemName, Wanted>,
+) -> BTreeMap<SystemName, Wanted> {
+    let mut next: BTreeMap<SystemName, Wanted> = BTreeMap::new();
+    let pushed: BTreeMap<(&AttributeName, &SystemName), bool> = policy
+        .copies
+        .iter()
+        .flat_map(|(attribute, line)| line.systems.iter().map(move |system| (attribute, system)))
+        .map(|(attribute, system)| ((attribute, system), looked_up(system, policy, fleet).contains(attribute)))
+        .collect();
+    let nothing = Wanted::default();
+    let known: BTreeSet<(&SystemName, &AccountId)> = seen
+        .accounts
+        .iter()
+        .flat_map(|(system, accounts)| accounts.iter().filter_map(move |account| Some((system, account.id.as_ref()?))))
+        .collect();
+    for account in seen.accounts.values().flatten() {
+        for identity in &account.identities {
+            if let [provider] = fleet.of_kind(&identity.provider).as_slice() {
+                let is_known = known.contains(&(provider, &identity.id));
+                if !is_known && !asked.get(provider).unwrap_or(&nothing).ids.contains(&identity.id) {
+                    next.entry(provider.clone()).or_default().ids.insert(identity.id.clone());
+                }
+            }
+        }
+        for (attribute, line) in &policy.copies {
+            for system in line.systems.iter().filter(|system| **system != account.system) {
+                if pushed.get(&(attribute, system)) != Some(&true) {
+                    continue;
+                }
+                let value = account.attributes.get(attribute).map(|value| fleet.normalize(system, attribute, value));
+                let Some(text) = value.as_ref().and_then(Value::as_text) else { continue };
+                let before = asked.get(system).and_then(|wanted| wanted.holding.get(attribute));
+                if !before.is_some_and(|texts| texts.contains(text)) {
+                    let wanted = next.entry(system.clone()).or_default();
+                    wanted.holding.entry(attribute.clone()).or_default().insert(text.to_owned());
+                }
+            }
+        }
+    }
+    next
+}
+
+/// Asks all providers side by side.
+async fn look(
+    wanted: &BTreeMap<SystemName, Wanted>,
+    fleet: &mut Fleet,
+    seen: &mut Shown,
+    asked: &mut BTreeMap<SystemName, Wanted>,
+) -> Result<(), RunError> {
+    let questions = wanted.iter().filter_map(|(system, wanted)| {
+        let member = fleet.members.get(system)?;
+        Some(async move { (system, member.connector.observe(wanted, &member.line.reader()).await) })
+    });
+    let answers = join_all(questions).await;
+    for (system, answer) in answers {
+        let observed = answer.map_err(|source| RunError::Unread { system: system.clone(), source })?;
+        fleet.servers.insert(system.clone(), Arc::clone(&observed.server));
+        for warning in observed.warnings {
+            let warning = format!("{system}: {warning}");
+            if !seen.warnings.contains(&warning) {
+                seen.warnings.push(warning);
+            }
+        }
+        let accounts = seen.accounts.entry(system.clone()).or_default();
+        let mut known: BTreeSet<AccountId> = accounts.iter().filter_map(|account| account.id.clone()).collect();
+        for account in observed.accounts {
+            if account.id.as_ref().is_some_and(|id| known.insert(id.clone())) {
+                accounts.push(Arc::new(account));
+            }
+        }
+        let before = asked.entry(system.clone()).or_default();
+        if let Some(wanted) = wanted.get(system) {
+            before.ids.extend(wanted.ids.iter().cloned());
+            for (attribute, texts) in &wanted.holding {
+                before.holding.entry(attribute.clone()).or_default().extend(texts.iter().cloned());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A file named on the command line: `system=path`.
+pub(crate) fn named(root: &Path, argument: &str) -> Option<Named> {
+    let (system, file) = argument.split_once('=')?;
+    if system.is_empty() || file.is_empty() {
+        return None;
+    }
+    Some(Named { system: system.into(), shown: file.to_owned(), path: root.join(file) })
+}

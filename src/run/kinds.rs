@@ -1,0 +1,33 @@
+//! The one list of every source and connector.
+
+use crate::{
+    config::{self},
+    connector::{Kind, gitlab, mattermost, zitadel},
+    source::csv_file,
+};
+
+/// The providers that are shipped, by name.
+pub(crate) const PROVIDERS: &[Kind] = &[gitlab::KIND, mattermost::KIND, zitadel::KIND];
+
+/// The kind of a source that is a file or a folder of files.
+pub(crate) const CSV: &str = "csv";
+
+/// The kinds as the configuration needs to know them.
+pub(crate) fn for_config(kinds: &[Kind]) -> config::schema::Kinds {
+    config::schema::Kinds {
+        providers: kinds
+            .iter()
+            .map(|kind| config::schema::ProviderKind {
+                name: kind.name,
+                takes_key: kind.capabilities.key_scope.is_some(),
+                schema: (kind.schema)(),
+            })
+            .collect(),
+        sources: vec![config::schema::SourceKind {
+            name: CSV,
+            says: config::schema::Says::State,
+            schema: csv_file::settings::Settings::schema(),
+        }],
+        announced: vec!["wordpress"],
+    }
+}

@@ -1,0 +1,55 @@
+//! The conductor: the ten steps from reading to report, each done by the room it belongs to.
+//!
+//! This room knows everybody and decides nothing: what may be sent is decided in `plan`, who owns what in `rules`, how a
+//! provider is spoken to in `connector`.
+
+use crate::{
+    connector::ConnectorError, model::id::SystemName, plan::guard::Tripped, rules::RuleError, source::FileRefused,
+    state::StateError, wire::WireError,
+};
+
+pub(crate) mod execute;
+pub(crate) mod fleet;
+pub(crate) mod gather;
+pub(crate) mod kinds;
+pub(crate) mod prepare;
+pub(crate) mod project;
+pub(crate) mod seal;
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    /// The command line names something that is not configured.
+    #[error("no system `{name}` is configured")]
+    UnknownSystem { name: String, known: Vec<String> },
+    /// The command line gives a file to something that reads none.
+    #[error("`{system}` is a provider of kind `{kind}` and reads no file")]
+    NoSource { system: SystemName, kind: String },
+    /// An input cannot be opened.
+    #[error("{file} cannot be read: {cause}")]
+    NoInput { file: String, cause: String },
+    /// A source without a `source` line in the rules: nobody could say what its records mean.
+    #[error("the rules have no `source(\"{system}\", …)` line, so nobody can tell what its records mean")]
+    NoMeaning { system: SystemName },
+    /// An input is not what it should be.
+    #[error(transparent)]
+    Refused(#[from] FileRefused),
+    /// A rule failed on every record, or on a person.
+    #[error(transparent)]
+    Rule(Box<RuleError>),
+    /// A provider could not be read.
+    #[error("{system} could not be read")]
+    Unread { system: SystemName, source: ConnectorError },
+    /// A line could not be made.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The store could not be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A limit stopped the plan.
+    #[error("the plan passes {} limit(s)", .0.len())]
+    Tripped(Vec<Tripped>),
+    /// A saved plan cannot be used.
+    #[error("{file} is no plan this program can apply: {cause}")]
+    BadPlan { file: String, cause: String },
+}

@@ -1,0 +1,131 @@
+//! From inputs to a sealed plan: the steps 2 to 8, with nothing to write with.
+
+use std::collections::BTreeMap;
+
+use super::{
+    RunError,
+    fleet::Fleet,
+    gather::{self, FileSource, Named, Said, Shown},
+    seal::seal,
+};
+use crate::{
+    config::schema::Says,
+    model::{
+        attribute::AttributeName,
+        capability::Unique,
+        id::{PersonId, SystemName},
+        plan::Plan,
+        policy::Policy,
+    },
+    plan::{
+        Providers,
+        assemble::{Frame, assemble},
+        correlate::{Material, correlate},
+        decide::decide,
+        folded,
+        guard::{Limits, protect},
+        order::Holders,
+    },
+    rules::RuleSet,
+    state::Memory,
+};
+
+/// What a plan is made with.
+pub(crate) struct Desk<'a> {
+    pub(crate) rules: &'a RuleSet,
+    pub(crate) sources: &'a BTreeMap<SystemName, FileSource>,
+    pub(crate) limits: &'a Limits,
+    pub(crate) memory: &'a Memory,
+    /// ISO date.
+    pub(crate) today: String,
+}
+
+/// A plan, and what to tell beside it.
+pub(crate) struct Prepared {
+    pub(crate) plan: Plan,
+    /// How inputs were read: delimiters decided, cells cleaned.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads inputs and providers and decides everything. Writes nothing, anywhere.
+pub(crate) async fn prepare(desk: &Desk<'_>, files: &[Named], fleet: &mut Fleet) -> Result<Prepared, RunError> {
+    let policy = desk.rules.policy();
+    let mut said = gather::read(files, desk.sources, desk.rules, desk.memory)?;
+    let shown = gather::observe(&said, desk.memory, policy, fleet).await?;
+    let notes = std::mem::take(&mut said.notes);
+    let plan = settle(desk, said, &shown, fleet)?;
+    Ok(Prepared { plan, notes })
+}
+
+/// Everything after reading: pure but for the rules, which can touch nothing.
+fn settle(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<Plan, RunError> {
+    let policy = desk.rules.policy();
+    let material = Material {
+        statements: said.statements,
+        remembered: said.remembered,
+        links: &desk.memory.links,
+        accounts: &shown.accounts,
+        sources: &in_rank(desk.sources),
+    };
+    let correlated = correlate(&material, policy, fleet);
+    let attributes = policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();
+    let mut decided = Vec::new();
+    let mut faults: BTreeMap<PersonId, String> = BTreeMap::new();
+    let mut first = None;
+    for person in &correlated.people {
+        match desk.rules.own(person, &attributes) {
+            Ok(ownership) => decided.extend(decide(person, &ownership, policy, fleet)),
+            Err(fault) => {
+                // One person's facts break a rule: she is held, the others go on.
+                let reason = format!("a rule failed: {fault}");
+                let mut person = person.clone();
+                person.held = Some(reason.clone());
+                decided.extend(decide(&person, &crate::model::policy::Ownership::default(), policy, fleet));
+                faults.insert(person.id, reason);
+                first.get_or_insert(fault);
+            }
+        }
+    }
+    if let Some(fault) = first.filter(|_| faults.len() == correlated.people.len()) {
+        return Err(RunError::Rule(Box::new(fault)));
+    }
+    protect(&mut decided, desk.limits);
+    let frame = Frame {
+        rules: desk.rules.digest().to_owned(),
+        today: desk.today.clone(),
+        inputs: said.inputs,
+        rejected: said.rejected,
+        warnings: shown.warnings.clone(),
+        links: correlated.links,
+        seen: said.seen,
+        people: correlated.people.len() as u64,
+    };
+    let holders = holders(shown, policy, fleet);
+    Ok(seal(assemble(decided, &holders, policy, fleet, frame)))
+}
+
+/// Sources that state what is come before those that only tell of changes, then by name.
+fn in_rank(sources: &BTreeMap<SystemName, FileSource>) -> Vec<SystemName> {
+    let mut ranked: Vec<(&SystemName, &FileSource)> = sources.iter().collect();
+    ranked.sort_by_key(|(name, source)| (source.says == Says::Changes, (*name).clone()));
+    ranked.into_iter().map(|(name, _)| name.clone()).collect()
+}
+
+/// Who holds which unique value, among everybody that was seen.
+fn holders(shown: &Shown, _policy: &Policy, fleet: &Fleet) -> Holders {
+    let mut holders = Holders::new();
+    for (system, accounts) in &shown.accounts {
+        let Some(table) = fleet.capabilities(system) else { continue };
+        let unique: Vec<AttributeName> =
+            table.attributes.iter().filter(|row| row.unique != Unique::No).map(|row| table.name(system, row)).collect();
+        for account in accounts {
+            let Some(id) = &account.id else { continue };
+            for attribute in &unique {
+                if let Some(text) = account.attributes.get(attribute).and_then(folded) {
+                    holders.entry((system.clone(), attribute.clone())).or_default().insert(text, id.clone());
+                }
+            }
+        }
+    }
+    holders
+}

@@ -1,0 +1,243 @@
+//! A project opened: configuration and rules read, systems ready to be spoken to. Nothing is sent yet.
+
+use std::{collections::BTreeMap, path::Path};
+
+use jiff::civil::Date;
+use url::Url;
+
+use super::{
+    RunError,
+    fleet::{Fleet, Member},
+    gather::FileSource,
+};
+use crate::{
+    config::{self, Config, CredentialSource, error::ConfigErrors, schema::Says, secret::SecretSource},
+    connector::Kind,
+    lab::{Address, Bench},
+    model::{id::SystemName, origin::Origin, secret::Secret},
+    plan::guard::{Limits, Removals},
+    rules::{Known, KnownSystem, RuleError, RuleSet},
+    source::csv_file,
+    wire::{Credential, Line, Reach},
+};
+
+/// Why a project could not be opened.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    Config(ConfigErrors),
+    Rules(Vec<RuleError>),
+    Run(RunError),
+}
+
+impl From<ConfigErrors> for OpenError {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::Config(errors)
+    }
+}
+
+impl From<RunError> for OpenError {
+    fn from(error: RunError) -> Self {
+        Self::Run(error)
+    }
+}
+
+/// Everything a command works with.
+pub(crate) struct Project {
+    pub(crate) config: Config,
+    pub(crate) known: Known,
+    pub(crate) rules: RuleSet,
+    pub(crate) sources: BTreeMap<SystemName, FileSource>,
+    pub(crate) limits: Limits,
+}
+
+/// Reads configuration and rules. Reads no secret and sends nothing.
+pub(crate) fn open(file: &Path, kinds: &[Kind], today: Date) -> Result<Project, OpenError> {
+    let config = config::load(file, &super::kinds::for_config(kinds))?;
+    let sources = sources(&config)?;
+    check_options(&config, kinds)?;
+    let known = known(&config, kinds);
+    let shown = config.rules.strip_prefix(&config.root).unwrap_or(&config.rules).display().to_string();
+    let rules = RuleSet::load(&config.rules, &shown, &known, today).map_err(OpenError::Rules)?;
+    let limits = limits(&config);
+    Ok(Project { config, known, rules, sources, limits })
+}
+
+fn sources(config: &Config) -> Result<BTreeMap<SystemName, FileSource>, ConfigErrors> {
+    let mut sources = BTreeMap::new();
+    for (name, system) in &config.systems {
+        if system.kind == super::kinds::CSV {
+            let settings = csv_file::settings::Settings::new(&system.options)
+                .map_err(|error| config.fault(name, error.key, error.to_string(), error.hint.clone()))?;
+            sources.insert(name.clone(), FileSource { settings, says: system.says.unwrap_or(Says::State) });
+        }
+    }
+    Ok(sources)
+}
+
+/// Lets every kind read its own settings, so that a wrong one is found before anything else happens.
+fn check_options(config: &Config, kinds: &[Kind]) -> Result<(), ConfigErrors> {
+    for (name, system) in &config.systems {
+        if let Some(kind) = Fleet::kind_named(&system.kind, kinds)
+            && let Err(error) = (kind.open)(system.options.clone())
+        {
+            return Err(config.fault(name, None, error.to_string(), None));
+        }
+    }
+    Ok(())
+}
+
+/// What scripts may name.
+fn known(config: &Config, kinds: &[Kind]) -> Known {
+    let systems = config.systems.iter().map(|(name, system)| {
+        let table = Fleet::kind_named(&system.kind, kinds).map(|kind| kind.capabilities);
+        let rows = table.map(|table| table.attributes).unwrap_or_default();
+        let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
+        let known = KnownSystem {
+            kind: system.kind.clone(),
+            is_source: table.is_none(),
+            is_provider: table.is_some(),
+            attributes: rows.iter().map(|row| row.name.to_owned()).collect(),
+            own_attributes: rows.iter().filter(|row| !row.neutral).map(|row| row.name.to_owned()).collect(),
+            facts: table.map(|table| texts(table.facts)).unwrap_or_default(),
+            lookups: table.map(|table| texts(table.lookups)).unwrap_or_default(),
+        };
+        (name.clone(), known)
+    });
+    Known { systems: systems.collect(), extra_attributes: std::collections::BTreeSet::new() }
+}
+
+fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    Limits {
+        changes: limits.changes.map(config::quantity::Share::millionths),
+        removals: limits
+            .removals
+            .as_ref()
+            .map(|removals| Removals { share: removals.share.millionths(), at_least: removals.at_least }),
+        protected: limits.protected.iter().map(|one| (one.system.clone(), one.account.to_string())).collect(),
+    }
+}
+
+/// Opens a connector and a line for every provider; with a lab, the lab's addresses take the place of the configured ones
+/// and no secret is read.
+pub(crate) fn fleet(
+    config: &Config,
+    kinds: &[Kind],
+    lab: Option<&BTreeMap<String, Address>>,
+) -> Result<Fleet, OpenError> {
+    let mut fleet = Fleet::default();
+    for (name, system) in &config.systems {
+        let Some(kind) = Fleet::kind_named(&system.kind, kinds) else {
+            fleet.sources.insert(name.clone(), system.kind.clone());
+            continue;
+        };
+        let Some(provider) = &system.provider else { continue };
+        let connector =
+            (kind.open)(system.options.clone()).map_err(|error| config.fault(name, None, error.to_string(), None))?;
+        let simulated = lab.and_then(|lab| lab.get(name.as_str())).and_then(|address| {
+            let token = address.tokens.get(token_kind(system)).unwrap_or(&address.token);
+            Some((Url::parse(&address.url).ok()?, Secret::new(token)))
+        });
+        let (url, credential) = match simulated {
+            Some((url, token)) => (url, Credential::Token(token)),
+            None => (provider.url.clone(), credential(config, name, &provider.credential, kind)?),
+        };
+        let concurrency = provider.concurrency.unwrap_or(kind.capabilities.concurrency);
+        let reach = Reach {
+            system: name.clone(),
+            url,
+            credential,
+            scheme: kind.capabilities.scheme,
+            concurrency,
+            timeout: provider.timeout,
+        };
+        let line = Line::new(reach).map_err(RunError::from)?;
+        fleet.members.insert(name.clone(), Member { kind: kind.name, connector, line, concurrency });
+    }
+    Ok(fleet)
+}
+
+/// The kind of token a system is configured with, as far as its kind knows kinds.
+fn token_kind(system: &config::System) -> &str {
+    system.options.get("token_kind").and_then(serde_json::Value::as_str).unwrap_or("personal")
+}
+
+fn credential(
+    config: &Config,
+    system: &SystemName,
+    source: &CredentialSource,
+    kind: &Kind,
+) -> Result<Credential, ConfigErrors> {
+    let read = |secret: &SecretSource| secret.read().map_err(|error| config.because(error));
+    match (source, kind.capabilities.key_scope) {
+        (CredentialSource::Token(token), _) => Ok(Credential::Token(read(token)?)),
+        (CredentialSource::Key(file), Some(scope)) => Ok(Credential::Key { file: read(file)?, scope }),
+        (CredentialSource::Key(_), None) => {
+            let message = format!("a {} takes a token, and no key", kind.name);
+            Err(config.fault(system, Some("key"), message, None))
+        }
+    }
+}
+
+/// The simulators this project would need, with the seeds from its `lab` folder.
+pub(crate) fn benches(config: &Config, kinds: &[Kind]) -> Result<Vec<Bench>, OpenError> {
+    let mut benches = Vec::new();
+    for (name, system) in config.systems.iter().filter(|(_, system)| Fleet::kind_named(&system.kind, kinds).is_some()) {
+        let file = format!("lab/{name}.json");
+        let bad = |cause: String| OpenError::Run(RunError::NoInput { file: file.clone(), cause });
+        let seed = match std::fs::read_to_string(config.root.join(&file)) {
+            Ok(text) => serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => serde_json::json!({}),
+            Err(error) => return Err(bad(error.to_string())),
+        };
+        benches.push(Bench {
+            system: name.to_string(),
+            kind: system.kind.clone(),
+            token_kind: token_kind(system).to_owned(),
+            seed,
+        });
+    }
+    Ok(benches)
+}
+
+/// Something that is allowed and probably not meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Warning {
+    /// A stable word.
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) origin: Origin,
+}
+
+impl Project {
+    /// What `check` has to say: of the scripts alone, and of scripts and configuration together.
+    pub(crate) fn warnings(&self) -> Vec<Warning> {
+        let policy = self.rules.policy();
+        let from_rules = self.rules.warnings().iter().map(|warning| Warning {
+            code: warning.code,
+            message: warning.message.clone(),
+            origin: warning.origin.clone(),
+        });
+        let mut warnings: Vec<Warning> = from_rules.collect();
+        for line in &policy.owners {
+            let is_source = self.known.systems.get(&line.system).is_some_and(|system| system.is_source);
+            for attribute in &line.attributes {
+                let copied = policy.copies.get(attribute).is_some_and(|copy| !copy.systems.is_empty());
+                let followed =
+                    attribute.system().is_some() || (attribute.as_str() == "active" && !policy.accounts.is_empty());
+                if is_source && !copied && !followed {
+                    warnings.push(Warning {
+                        code: "goes_nowhere",
+                        message: format!(
+                            "`{attribute}` belongs to {} and no `copies` line brings it anywhere",
+                            line.system
+                        ),
+                        origin: line.origin.clone(),
+                    });
+                }
+            }
+        }
+        warnings.sort();
+        warnings
+    }
+}

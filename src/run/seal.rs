@@ -1,0 +1,44 @@
+//! The id of a plan: a digest of everything in it.
+
+use sha2::{Digest, Sha256};
+
+use super::RunError;
+use crate::model::plan::{FORMAT, Plan};
+
+/// Gives a plan its id. The same plan gets the same id.
+pub(crate) fn seal(mut plan: Plan) -> Plan {
+    plan.id = digest(&plan);
+    plan
+}
+
+fn digest(plan: &Plan) -> String {
+    let blank = Plan { id: String::new(), ..plan.clone() };
+    // A plan is plain data with text keys; writing it as JSON cannot fail.
+    let bytes = serde_json::to_vec(&blank).unwrap_or_default();
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+}
+
+/// Reads a saved plan. One that was edited is refused: what is applied is what was shown.
+pub(crate) fn unseal(file: &str, text: &str) -> Result<Plan, RunError> {
+    let bad = |cause: String| RunError::BadPlan { file: file.to_owned(), cause };
+    let any: serde_json::Value = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
+    match any.get("format").and_then(serde_json::Value::as_str) {
+        Some(FORMAT) => {}
+        Some(other) => return Err(bad(format!("its format is `{other}`, this program knows `{FORMAT}`"))),
+        None => return Err(bad("it has no `format`".to_owned())),
+    }
+    let plan: Plan = serde_json::from_value(any).map_err(|error| bad(error.to_string()))?;
+    if plan.id != digest(&plan) {
+        return Err(bad("it was changed after it was saved (its id does not match)".to_owned()));
+    }
+    Ok(plan)
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

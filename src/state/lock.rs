@@ -1,0 +1,56 @@
+//! One run at a time writes to one system. The operating system keeps the lock, so it goes with the process, however that
+//! ends.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, TryLockError},
+    path::Path,
+};
+
+use super::StateError;
+use crate::model::id::SystemName;
+
+/// Locks that are held as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Locks {
+    _files: Vec<File>,
+}
+
+impl Locks {
+    /// Takes the locks of all these systems, beside the store, or none.
+    pub(crate) fn take(store: &Path, systems: &BTreeSet<SystemName>) -> Result<Self, StateError> {
+        let mut files = Vec::new();
+        if let Some(folder) = store.parent() {
+            fs::create_dir_all(folder).map_err(|source| StateError::Folder { path: store.to_owned(), source })?;
+        }
+        for system in systems {
+            let path = store.with_extension(format!("{system}.lock"));
+            let file = File::create(&path).map_err(|source| StateError::Folder { path: path.clone(), source })?;
+            match file.try_lock() {
+                Ok(()) => files.push(file),
+                Err(TryLockError::WouldBlock) => return Err(StateError::Locked { system: system.clone(), path }),
+                Err(TryLockError::Error(source)) => return Err(StateError::Folder { path, source }),
+            }
+        }
+        Ok(Self { _files: files })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_is_written_to_by_one_run_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("state.db");
+        let systems = |names: &[&str]| names.iter().map(|name| SystemName::from(*name)).collect::<BTreeSet<_>>();
+        let first = Locks::take(&store, &systems(&["gitlab"])).unwrap();
+        assert!(matches!(
+            Locks::take(&store, &systems(&["gitlab", "mattermost"])),
+            Err(StateError::Locked { system, .. }) if system.as_str() == "gitlab"
+        ));
+        drop(first);
+        Locks::take(&store, &systems(&["gitlab", "mattermost"])).unwrap();
+    }
+}
