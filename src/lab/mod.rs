@@ -135,8 +135,13 @@ impl Drop for Lab {
 
 /// The simulator of a kind; `None` where there is none.
 fn simulator(kind: &str, seed: &Value) -> Option<Result<Arc<dyn Simulator>, String>> {
-    let _ = seed;
+    fn made<S: Simulator + 'static>(made: Result<S, String>) -> Option<Result<Arc<dyn Simulator>, String>> {
+        Some(made.map(|simulator| Arc::new(simulator) as Arc<dyn Simulator>))
+    }
     match kind {
+        "gitlab" => made(gitlab::Gitlab::new(seed)),
+        "mattermost" => made(mattermost::Mattermost::new(seed)),
+        "zitadel" => made(zitadel::Zitadel::new(seed)),
         _ => None,
     }
 }
