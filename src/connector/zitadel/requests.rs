@@ -88,7 +88,6 @@ pub(super) fn requests(
     let changes = changes.iter().map(|change| (change.attribute.as_str(), &change.after)).collect();
     let wish = Wish { account, changes };
     let Some(id) = &account.id else { return creation(interface, &wish, organization).map(|request| vec![request]) };
-    let headers = interface.headers(account.fact(ORGANIZATION).or(organization));
     let mut requests = match interface {
         Interface::V2 => update(&wish, id.as_str()),
         Interface::V2Human => update_human(&wish, id.as_str())?,
@@ -100,7 +99,7 @@ pub(super) fn requests(
         requests.insert(at, switch);
     }
     for request in &mut requests {
-        request.headers.clone_from(&headers);
+        request.headers = Interface::of_path(&request.path).headers(account.fact(ORGANIZATION).or(organization));
     }
     Ok(requests)
 }
@@ -129,27 +128,41 @@ fn update(wish: &Wish<'_>, id: &str) -> Vec<Request> {
     vec![change("PATCH", format!("/v2/users/{}", encoded(id)), &body, wish.carried(&IN_ONE_CALL))]
 }
 
-/// v2-human: the same, but a profile comes with both names.
+/// v2-human: the same, but a profile comes with both names, and an empty number is ignored with a 200: to remove one
+/// takes the call of v1, which these servers have.
 fn update_human(wish: &Wish<'_>, id: &str) -> Result<Vec<Request>, Refusal> {
-    if !wish.touches(&IN_ONE_CALL) {
-        return Ok(Vec::new());
+    let mut requests = Vec::new();
+    let removes = wish.changed("phone") == Some("");
+    let carries: Vec<&str> = IN_ONE_CALL.into_iter().filter(|attribute| !(removes && *attribute == "phone")).collect();
+    if wish.touches(&carries) {
+        let profile = if wish.touches(&PROFILE) {
+            let (first, last) = names(wish)?;
+            Some(Profile {
+                given_name: Some(first),
+                family_name: Some(last),
+                nick_name: wish.changed("nickname"),
+                display_name: wish.changed("display_name"),
+                preferred_language: wish.given("locale"),
+            })
+        } else {
+            None
+        };
+        let human = HumanPart { profile, email: wish.email(), phone: wish.phone().filter(|_| !removes) };
+        let body = HumanUser { username: wish.given("username"), organization: None, human };
+        requests.push(change("PUT", format!("/v2/users/human/{}", encoded(id)), &body, wish.carried(&carries)));
     }
-    let profile = if wish.touches(&PROFILE) {
-        let (first, last) = names(wish)?;
-        Some(Profile {
-            given_name: Some(first),
-            family_name: Some(last),
-            nick_name: wish.changed("nickname"),
-            display_name: wish.changed("display_name"),
-            preferred_language: wish.given("locale"),
-        })
-    } else {
-        None
-    };
-    let human = HumanPart { profile, email: wish.email(), phone: wish.phone() };
-    let body = HumanUser { username: wish.given("username"), organization: None, human };
-    let path = format!("/v2/users/human/{}", encoded(id));
-    Ok(vec![change("PUT", path, &body, wish.carried(&IN_ONE_CALL))])
+    if removes {
+        requests.push(removal(wish, id));
+    }
+    Ok(requests)
+}
+
+/// Takes the phone number away, on v1.
+fn removal(wish: &Wish<'_>, id: &str) -> Request {
+    let path = format!("/management/v1/users/{}/phone", encoded(id));
+    let mut request = change("DELETE", path, &Nothing {}, wish.carried(&["phone"]));
+    request.body = Json::Null;
+    request
 }
 
 /// v1: a call each for name, profile, address and number.
@@ -174,11 +187,7 @@ fn replace(wish: &Wish<'_>, id: &str) -> Result<Vec<Request>, Refusal> {
     }
     match wish.changed("phone") {
         None => {}
-        Some("") => {
-            let mut removal = change("DELETE", path("phone"), &Nothing {}, wish.carried(&["phone"]));
-            removal.body = Json::Null;
-            requests.push(removal);
-        }
+        Some("") => requests.push(removal(wish, id)),
         Some(phone) => {
             let body = V1Phone { phone, is_phone_verified: true };
             requests.push(change("PUT", path("phone"), &body, wish.carried(&["phone"])));
@@ -412,7 +421,7 @@ mod tests {
         );
         assert_eq!(
             sent(Interface::V2Human, &anna(Interface::V2Human), &removal),
-            [line("PUT /v2/users/human/u1", human, "phone")]
+            [line("DELETE /management/v1/users/u1/phone x-zitadel-orgid=o1", Json::Null, "phone")]
         );
         assert_eq!(
             sent(Interface::V1, &anna(Interface::V1), &removal),
