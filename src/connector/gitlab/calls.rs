@@ -1,4 +1,4 @@
-//! What would be sent: one PUT for all attributes of an account, one POST for its state, one POST for a new one.
+//! What would be sent: one PUT for the attributes of an account, one POST for its state, one POST for a new one.
 
 use std::collections::BTreeMap;
 
@@ -21,12 +21,18 @@ use super::{
 
 /// The requests that carry out these changes of one account.
 pub(super) fn calls(account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {
-    let fields = Fields::of(account, changes)?;
+    let mut fields = Fields::of(account, changes)?;
     let Some(id) = &account.id else { return Ok(vec![create(fields)?]) };
     let path =
         user_path(id).ok_or_else(|| Refusal::new(RefusalKind::Invalid, "GitLab's ids are numbers; this is none"))?;
-    let update = (!fields.remote.is_empty()).then(|| update(path.clone(), fields.remote, fields.carries));
-    let Some((name, active)) = fields.active else { return Ok(update.into_iter().collect()) };
+    // While the primary address changes no address counts as confirmed, so a request that also names one for another
+    // purpose would be refused whole. That one follows on its own.
+    let later = if fields.remote.contains_key("email") { fields.split_off_addresses() } else { Fields::default() };
+    let updates = [(fields.remote, fields.carries), (later.remote, later.carries)]
+        .into_iter()
+        .filter(|(remote, _)| !remote.is_empty())
+        .map(|(remote, carries)| update(path.clone(), remote, carries));
+    let Some((name, active)) = fields.active else { return Ok(updates.collect()) };
     let switch = switch(account, active)?.map(|switch| Request {
         operation: switch.operation(),
         method: "POST".to_owned(),
@@ -39,10 +45,11 @@ pub(super) fn calls(account: &Account, changes: &[Change]) -> Result<Vec<Request
         replay: Replay::Repeat,
     });
     // Who leaves is out before anything else is tidied; who comes back finds everything in its place.
-    Ok(if active { [update, switch] } else { [switch, update] }.into_iter().flatten().collect())
+    Ok(if active { updates.chain(switch).collect() } else { switch.into_iter().chain(updates).collect() })
 }
 
 /// Changes, sorted by what carries them.
+#[derive(Default)]
 struct Fields {
     /// GitLab's fields and what they shall hold, in the order of the table.
     remote: Map<String, Json>,
@@ -55,7 +62,7 @@ struct Fields {
 impl Fields {
     fn of(account: &Account, changes: &[Change]) -> Result<Self, Refusal> {
         let system = &account.system;
-        let mut fields = Self { remote: Map::new(), carries: Vec::new(), active: None };
+        let mut fields = Self::default();
         for change in changes {
             expressible(account, change)?;
         }
@@ -64,9 +71,6 @@ impl Fields {
             let Some(change) = changes.iter().rfind(|change| change.attribute == name) else { continue };
             let mistyped = |reason: &str| Refusal::new(RefusalKind::Invalid, format!("`{}` is {reason}", row.name));
             if row.name == "active" {
-                if account.id.is_none() && change.after.is_empty() {
-                    continue;
-                }
                 let active = change.after.as_bool().ok_or_else(|| mistyped("either true or false"))?;
                 fields.active = Some((name, active));
                 continue;
@@ -82,6 +86,18 @@ impl Fields {
         }
         Ok(fields)
     }
+
+    /// Takes out the fields that have to name a confirmed address.
+    fn split_off_addresses(&mut self) -> Self {
+        let mut taken = Self::default();
+        for field in ["public_email", "commit_email"] {
+            let names_one = self.remote.get(field).and_then(Json::as_str).is_some_and(|text| text.contains('@'));
+            taken.remote.extend(names_one.then(|| self.remote.shift_remove_entry(field)).flatten());
+        }
+        let (taken_names, kept) = self.carries.drain(..).partition(|name| taken.remote.contains_key(name.local()));
+        (taken.carries, self.carries) = (taken_names, kept);
+        taken
+    }
 }
 
 /// Whether the table has a way to say this.
@@ -92,8 +108,7 @@ fn expressible(account: &Account, change: &Change) -> Result<(), Refusal> {
     };
     match (row.write, row.clear) {
         (Support::No(why), _) => unsupported(why.to_owned()),
-        // A new account simply begins without what is empty.
-        (_, Support::No(why)) if change.after.is_empty() && account.id.is_some() => unsupported(why.to_owned()),
+        (_, Support::No(why)) if change.after.is_empty() => unsupported(why.to_owned()),
         _ => Ok(()),
     }
 }
@@ -119,6 +134,7 @@ fn create(mut fields: Fields) -> Result<Request, Refusal> {
     if matches!(fields.active, Some((_, false))) {
         return Err(Refusal::new(RefusalKind::Unsupported, BEGINS_ACTIVE));
     }
+    // A new account simply begins without what is empty.
     fields.remote.retain(|_, value| value != "");
     for row in CAPABILITIES.attributes.iter().filter(|row| row.required) {
         if !fields.remote.contains_key(row.remote) {
@@ -236,6 +252,23 @@ mod tests {
     }
 
     #[test]
+    fn an_address_for_another_purpose_follows_the_primary_one() {
+        let changes = [
+            change("gitlab.commit_email", "a@example.test"),
+            change("gitlab.public_email", ""),
+            change("email", "a@example.test"),
+            change("gitlab.note", "x"),
+        ];
+        let first = json!({ "email": "a@example.test", "public_email": "", "note": "x", "skip_reconfirmation": true });
+        let then = json!({ "commit_email": "a@example.test" });
+        let expected =
+            vec![put(first, &["email", "gitlab.public_email", "gitlab.note"]), put(then, &["gitlab.commit_email"])];
+        assert_eq!(calls(&account("active"), &changes), Ok(expected));
+        let alone = calls(&account("active"), &[changes[0].clone(), changes[3].clone()]).unwrap();
+        assert_eq!(alone.len(), 1);
+    }
+
+    #[test]
     fn the_state_travels_alone_by_the_call_that_fits() {
         let off = calls(&account("active"), &[change("active", false)]);
         assert_eq!(off, Ok(vec![post(Operation::Disable, "block")]));
@@ -267,7 +300,6 @@ mod tests {
             change("active", true),
             change("display_name", "Anna Meyer"),
             change("gitlab.location", Value::Empty),
-            change("gitlab.commit_email", Value::Empty),
             change("gitlab.organization", "Example AG"),
             change("username", "ameyer"),
             change("email", "a@example.test"),
@@ -276,15 +308,7 @@ mod tests {
             "email": "a@example.test", "username": "ameyer", "name": "Anna Meyer", "force_random_password": true,
             "skip_confirmation": true, "organization": "Example AG",
         });
-        let carries = [
-            "username",
-            "email",
-            "display_name",
-            "gitlab.commit_email",
-            "gitlab.organization",
-            "gitlab.location",
-            "active",
-        ];
+        let carries = ["username", "email", "display_name", "gitlab.organization", "gitlab.location", "active"];
         let expected = Request {
             operation: Operation::Create,
             method: "POST".to_owned(),

@@ -72,17 +72,13 @@ pub(super) fn foresee(account: &Account, change: &Change, settings: &Settings) -
     if let Support::No(why) = row.write {
         return unsupported(why.to_owned());
     }
-    let creates = account.id.is_none();
-    if change.after.is_empty() {
-        match row.clear {
-            // An account to be created simply begins without it.
-            _ if creates && !row.required => return Foresight::takes(),
-            Support::No(why) => return unsupported(why.to_owned()),
-            Support::Yes => {}
-        }
+    if change.after.is_empty()
+        && let Support::No(why) = row.clear
+    {
+        return unsupported(why.to_owned());
     }
     if row.name == "active" {
-        return match (change.after.as_bool(), creates) {
+        return match (change.after.as_bool(), account.id.is_none()) {
             (None, _) => Foresight::refuses(RefusalKind::Invalid, "`active` is either true or false"),
             (Some(true), true) => Foresight::takes(),
             (Some(false), true) => unsupported(BEGINS_ACTIVE.to_owned()),
@@ -144,23 +140,22 @@ fn judge(row: &AttributeCapability, after: &Value) -> Result<(), String> {
 
 fn username(text: &str) -> Result<(), String> {
     let no = |reason: &str| Err(reason.to_owned());
-    let lower = text.to_ascii_lowercase();
     if !text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) {
         return no("GitLab takes usernames of letters a to z, digits, `_`, `-` and `.` only");
     }
     if text.len() > LONGEST {
         return Err(format!("GitLab takes usernames of at most {LONGEST} characters"));
     }
-    if RESERVED.contains(&lower.as_str()) {
+    if RESERVED.contains(&text.to_ascii_lowercase().as_str()) {
         return no("GitLab keeps this username for an address of its own");
     }
     if text.starts_with('-') {
         return no("GitLab takes no username that begins with `-`");
     }
-    if [".", ".git", ".atom"].iter().any(|ending| lower.ends_with(ending)) {
+    if [".", ".git", ".atom"].iter().any(|ending| text.ends_with(ending)) {
         return no("GitLab takes no username that ends in `.`, `.git` or `.atom`");
     }
-    if lower.rsplit_once('.').is_some_and(|(_, ending)| FILE_ENDINGS.contains(&ending)) {
+    if text.rsplit_once('.').is_some_and(|(_, ending)| FILE_ENDINGS.contains(&ending)) {
         return no("GitLab takes no username that ends like the name of a file");
     }
     Ok(())
@@ -216,6 +211,7 @@ mod tests {
             ("username", "_anna"),
             ("username", "admins"),
             ("username", "anna.gitter"),
+            ("username", "anna.PNG"),
             ("email", "anna@example.com"),
             ("display_name", "Anna Müller"),
             ("gitlab.public_email", "other@example.com"),
@@ -267,7 +263,7 @@ mod tests {
             "anna.git",
             "anna.atom",
             "anna.png",
-            "anna.JSON",
+            "anna.json",
             "admin",
             "Admin",
             "404.html",
@@ -364,7 +360,7 @@ mod tests {
         let nobody = Account::absent("gitlab".into(), Arc::default());
         assert_eq!(seen(&nobody, "active", true), Foresight::takes());
         assert_eq!(refused(seen(&nobody, "active", false)), RefusalKind::Unsupported);
-        assert_eq!(seen(&nobody, "gitlab.commit_email", Value::Empty), Foresight::takes());
+        assert_eq!(seen(&nobody, "gitlab.bio", Value::Empty), Foresight::takes());
         assert_eq!(refused(seen(&nobody, "email", Value::Empty)), RefusalKind::Unsupported);
         assert_eq!(refused(seen(&nobody, "username", "admin")), RefusalKind::Invalid);
     }
