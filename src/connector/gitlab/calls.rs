@@ -329,7 +329,7 @@ mod tests {
             part.remove(missing);
             assert_eq!(kind(calls(&nobody(), &part)), RefusalKind::Invalid);
             part.push(change(whole[missing].attribute.as_str(), Value::Empty));
-            assert_eq!(kind(calls(&nobody(), &part)), RefusalKind::Invalid);
+            assert_eq!(kind(calls(&nobody(), &part)), RefusalKind::Unsupported);
         }
         let mut off = whole.to_vec();
         off.push(change("active", false));

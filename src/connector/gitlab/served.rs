@@ -76,7 +76,8 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &Json) -> String {
     for (name, value) in headers {
         text.extend([name, ": ", value, "\r\n"]);
     }
-    text + "\r\n" + &body
+    text.extend(["\r\n", &body]);
+    text
 }
 
 fn serve(mut stream: &TcpStream, script: &Mutex<Script>) {
