@@ -75,8 +75,12 @@ pub(crate) enum Fault {
     TooLate { word: &'static str },
     #[error("the function for `{word}` takes {got} arguments; it must take one")]
     WrongParameters { word: &'static str, got: usize },
+    /// The work is too long, whatever the record.
     #[error("{0}")]
     LimitExceeded(String),
+    /// A value is too large, which depends on the record.
+    #[error("{0}")]
+    TooMuch(String),
     #[error("the record has no key")]
     NoKey,
     #[error("not a date of the form `{format}`")]
@@ -184,10 +188,7 @@ impl RuleError {
     /// True where the record is at fault and not the rule: that record is rejected, the others may go on.
     pub(crate) fn rejects_record(&self) -> bool {
         self.0.record.is_some()
-            && matches!(
-                self.0.fault,
-                Fault::NoKey | Fault::NotADate { .. } | Fault::Thrown(_) | Fault::LimitExceeded(_)
-            )
+            && matches!(self.0.fault, Fault::NoKey | Fault::NotADate { .. } | Fault::Thrown(_) | Fault::TooMuch(_))
     }
 
     /// A stable word for the kind of fault.
@@ -216,6 +217,7 @@ impl RuleError {
             Fault::DeclaredTwice { .. } => "declared_twice",
             Fault::TooLate { .. } => "too_late",
             Fault::LimitExceeded(_) => "limit_exceeded",
+            Fault::TooMuch(_) => "too_much",
             Fault::NoKey => "no_key",
             Fault::NotADate { .. } => "not_a_date",
             Fault::BadFormat { .. } => "bad_format",
@@ -313,7 +315,14 @@ pub(super) fn type_name(name: &str) -> String {
         "array" => "a list",
         "map" => "a map",
         "Fn" | "FnPtr" => "a function",
-        other => other,
+        // Types of ours that the language calls by their path.
+        other => match other.rsplit("::").next().unwrap_or(other) {
+            "Clear" => "`clear()`",
+            "Row" => "a record",
+            "PersonView" => "a person",
+            "AccountView" => "an account",
+            plain => plain,
+        },
     };
     plain.to_owned()
 }

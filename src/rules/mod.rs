@@ -53,9 +53,9 @@ use self::{
 };
 
 pub(crate) use self::{
-    fault::{Fault, Role, RuleError},
+    fault::{Fault, RuleError},
     known::{Known, KnownSystem},
-    words::{Word, words},
+    words::words,
 };
 
 /// The rules of a project, loaded.
@@ -294,3 +294,6 @@ fn policy(declared: &Declared) -> Policy {
         temporary: declared.temporary.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

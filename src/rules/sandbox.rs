@@ -38,7 +38,8 @@ const MAX_VARIABLES: usize = 100;
 const MAX_FUNCTIONS: usize = 100;
 
 /// Words of the language that a rule has no use for, or could do harm with: they do not even parse.
-const BANNED: &[&str] = &["eval", "print", "debug", "import", "export", "curry", "Fn", "call", "sleep", "exit"];
+const BANNED: &[&str] =
+    &["eval", "print", "debug", "import", "export", "curry", "Fn", "call", "sleep", "exit", "try", "catch"];
 
 /// What one evaluation has used up so far.
 #[derive(Debug)]
@@ -69,16 +70,17 @@ impl Meter {
     pub(super) fn allow(&self, bytes: usize) -> Result<(), Box<EvalAltResult>> {
         let written = self.written.get().saturating_add(bytes);
         if bytes > MAX_TEXT || written > MAX_WRITTEN {
-            return Err(raise(Fault::LimitExceeded("the rule makes too much text".to_owned())));
+            return Err(raise(Fault::TooMuch("the rule makes too much text".to_owned())));
         }
         self.written.set(written);
         Ok(())
     }
 }
 
-/// A fault on its way out of a script. No script can catch it.
+/// A fault on its way out of a script. No script can catch it, because `try` is banned: the errors that the language
+/// itself lets nobody catch lose their place on the way.
 pub(super) fn raise(fault: Fault) -> Box<EvalAltResult> {
-    Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(fault), Position::NONE))
+    Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(fault), Position::NONE))
 }
 
 /// An engine that can compute and nothing else; `vocabulary`, `text` and `view` teach it words.
@@ -144,6 +146,7 @@ mod tests {
             "let f = |x| x; call(f, 1)",
             "let f = |x| x; f.curry(1)",
             "let f = |x| x; curry(f, 1)",
+            "try { throw 1 } catch { }",
             "parse_json(\"{}\")",
             "env(\"HOME\")",
         ] {
@@ -158,8 +161,8 @@ mod tests {
         for script in [
             "loop { }",
             "let x = 0; while true { x += 1; }",
-            "for i in 0..1000000000000 { }",
-            "for i in range(0, 1000000000000) { }",
+            "let x = 0; for i in 0..1000000000000 { x += i; }",
+            "let x = 0; for i in range(0, 1000000000000) { x += 1; }",
             "fn f(x) { f(x + 1) } f(0)",
             "fn f(x) { f(x) + f(x) } f(0)",
             "let s = \"x\"; loop { s += s; }",

@@ -144,10 +144,9 @@ impl Script {
         }
         let position = error.position();
         let fault = match error {
-            EvalAltResult::ErrorTerminated(token, _) => {
-                token.try_cast::<Fault>().unwrap_or_else(|| Fault::LimitExceeded("the rule was stopped".to_owned()))
+            EvalAltResult::ErrorTerminated(value, _) | EvalAltResult::ErrorRuntime(value, _) => {
+                value.try_cast_result::<Fault>().unwrap_or_else(|value| Fault::Thrown(short(&thrown(&value))))
             }
-            EvalAltResult::ErrorRuntime(value, _) => Fault::Thrown(short(&thrown(&value))),
             EvalAltResult::ErrorFunctionNotFound(signature, _) => self.no_function(&signature),
             EvalAltResult::ErrorVariableNotFound(name, _) => self.no_variable(name.trim_start_matches("global::")),
             EvalAltResult::ErrorPropertyNotFound(name, _) => Fault::UnknownProperty { name },
@@ -159,7 +158,7 @@ impl Script {
             EvalAltResult::ErrorTooManyModules(_) => limit("rules cannot load modules"),
             EvalAltResult::ErrorStackOverflow(_) => limit("functions call each other too deeply"),
             EvalAltResult::ErrorDataTooLarge(what, _) => {
-                limit(&format!("a value becomes too large: {}", what.to_lowercase()))
+                Fault::TooMuch(format!("a value is too large: {}", what.to_lowercase()))
             }
             mut other => {
                 other.clear_position();

@@ -24,7 +24,7 @@ pub(super) struct Clear;
 
 /// Teaches an engine `clear()`.
 pub(super) fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<Clear>("`clear()`").register_fn("clear", || Clear);
+    engine.register_fn("clear", || Clear);
 }
 
 /// What a function returned, as a statement. `Ok(None)` where it returned `()`. The text beside a fault is the key of

@@ -210,7 +210,7 @@ fn part(text: &str, start: INT, length: INT) -> String {
 }
 
 fn split(text: &str, separator: &str) -> Answer<Array> {
-    let too_many = || raise(Fault::LimitExceeded(format!("the text has more than {MAX_LIST} parts")));
+    let too_many = || raise(Fault::TooMuch(format!("the text has more than {MAX_LIST} parts")));
     // An empty separator means letters.
     let parts: Array = if separator.is_empty() {
         text.chars().take(MAX_LIST + 1).map(|c| c.to_string().into()).collect()
@@ -245,4 +245,134 @@ fn bad_date(format: &str) -> Fault {
 /// Exactly `2026-11-20`.
 fn iso(text: &str) -> Option<Date> {
     Date::strptime("%Y-%m-%d", text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::sandbox::engine;
+
+    fn taught() -> Engine {
+        let meter = Meter::new();
+        let mut engine = engine(&meter);
+        register(&mut engine, &meter, &Rc::default(), Date::constant(2026, 11, 20));
+        engine
+    }
+
+    fn say(script: &str) -> String {
+        let answer = taught().eval::<Dynamic>(script).unwrap_or_else(|error| panic!("`{script}`: {error}"));
+        answer.to_string()
+    }
+
+    fn fault(script: &str) -> Fault {
+        match *taught().eval::<Dynamic>(script).expect_err(script) {
+            EvalAltResult::ErrorRuntime(token, position) => {
+                assert!(!position.is_none(), "`{script}` has no place");
+                token.cast::<Fault>()
+            }
+            other => panic!("`{script}`: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_word_returns_a_new_value_and_leaves_the_old_one() {
+        assert_eq!(say(r#"let s = "  Ä b "; let t = s.trim().lower(); `[${s}|${t}]`"#), "[  Ä b |ä b]");
+        assert_eq!(say(r#"let s = "a-b"; let t = s.replace("-", "+"); `${s} ${t}`"#), "a-b a+b");
+        assert_eq!(say(r#"const S = " x "; S.trim()"#), "x");
+    }
+
+    #[test]
+    fn texts_are_reshaped_as_the_list_of_words_says() {
+        for (script, wanted) in [
+            (r#""Straße".upper()"#, "STRASSE"),
+            (r#""anna-maria o'neil".title()"#, "Anna-Maria O'neil"),
+            (r#""McDonald von x".title()"#, "McDonald Von X"),
+            (r#""Jürgen Groß".slug()"#, "jurgen-gross"),
+            (r#""Jürgen Groß".slug("de")"#, "juergen-gross"),
+            ("\"Ju\u{308}rgen\".slug(\"de\")", "juergen"),
+            (r#""Łukasz Ødegård".slug()"#, "lukasz-odegard"),
+            (r#""Søren Ågård".slug("de")"#, "soeren-aagaard"),
+            (r#"" --a__b..c-- ".slug()"#, "a-b-c"),
+            (r#""O'Neil".slug()"#, "oneil"),
+            (r#""Łódź Größe".ascii()"#, "Lodz Grosse"),
+            (r#""a@b@c".before("@")"#, "a"),
+            (r#""a@b@c".after("@")"#, "b@c"),
+            (r#""abc".before("@")"#, "abc"),
+            (r#""abc".after('@')"#, ""),
+            (r#""a,b;c".split(",").len()"#, "2"),
+            (r#""a,b,c".split(',')[2]"#, "c"),
+            (r#""aXbX".replace('X', "--")"#, "a--b--"),
+            (r#""äöü".sub_string(1)"#, "öü"),
+            (r#""äöü".sub_string(0, 1)"#, "ä"),
+            (r#""äöü".sub_string(-2, 1)"#, "ö"),
+            (r#""äöü".len()"#, "3"),
+            (r#""äöü".len"#, "3"),
+            (r#"" ".is_blank()"#, "true"),
+            (r#""".or("x")"#, "x"),
+            (r#""y".or("x")"#, "y"),
+            (r#""abc".starts_with("ab") && "abc".ends_with('c') && "abc".contains("b")"#, "true"),
+            (r#""b" in "abc""#, "true"),
+            (r#""E-1234".matches("^E-[0-9]+$")"#, "true"),
+            (r#""E-1234".capture("^(E)-([0-9]+)$")[2]"#, "1234"),
+            (r#""x".capture("y") == ()"#, "true"),
+            (r#"`${1}${true}${"x"}`"#, "1truex"),
+        ] {
+            assert_eq!(say(script), wanted, "{script}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_stays_unknown_and_answers_no() {
+        for script in [
+            "().lower()",
+            "().trim()",
+            "().slug(\"de\")",
+            "().before(\"x\")",
+            "().replace(\"a\", \"b\")",
+            "().capture(\"x\")",
+        ] {
+            assert_eq!(say(&format!("{script} == ()")), "true", "{script}");
+        }
+        assert_eq!(say("().is_blank()"), "true");
+        assert_eq!(say("().contains(\"x\") || ().matches(\"x\")"), "false");
+        assert_eq!(say("().or(\"x\")"), "x");
+    }
+
+    #[test]
+    fn a_date_has_one_declared_form_and_nothing_else_is_a_date() {
+        assert_eq!(say(r#"date("03.04.2026", "%d.%m.%Y")"#), "2026-04-03");
+        assert_eq!(say(r#"date_or_empty(" ", "%d.%m.%Y")"#), "");
+        assert_eq!(say("today()"), "2026-11-20");
+        assert_eq!(say(r#"days_until("2026-12-01")"#), "11");
+        assert_eq!(say(r#"days_until("2026-11-19")"#), "-1");
+        assert_eq!(say(r#"date("03.04.2026", "%d.%m.%Y") < today()"#), "true");
+        for script in [
+            r#"date("2026-02-30", "%Y-%m-%d")"#,
+            r#"date("03/04/2026", "%d.%m.%Y")"#,
+            r#"date("03.04.2026 x", "%d.%m.%Y")"#,
+            r#"date("", "%d.%m.%Y")"#,
+            r#"date_or_empty("31.02.2026", "%d.%m.%Y")"#,
+            r#"days_until("tomorrow")"#,
+        ] {
+            assert!(matches!(fault(script), Fault::NotADate { .. }), "{script}");
+        }
+        assert!(matches!(fault(r#"date("03.04.2026", "%d.%Q")"#), Fault::BadFormat { .. }));
+    }
+
+    #[test]
+    fn a_word_that_multiplies_is_stopped_before_it_does() {
+        let long = "x".repeat(10_000);
+        assert!(matches!(fault(&format!("\"{long}\".replace(\"x\", \"{long}\")")), Fault::TooMuch(_)));
+        assert!(matches!(fault(&format!("\"{long}\".split(\"\")")), Fault::TooMuch(_)));
+        assert!(matches!(fault(&format!("\"{long}\".split(\"x\")")), Fault::TooMuch(_)));
+        assert!(matches!(fault(&format!("loop {{ \"{long}\".trim() }}")), Fault::TooMuch(_)));
+        assert!(matches!(fault(r#""x".matches("(a{1000}){1000}")"#), Fault::BadPattern { .. }));
+        assert!(matches!(fault("let i = 0; loop { \"x\".matches(`${i}`); i += 1; }"), Fault::LimitExceeded(_)));
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_is_named_with_its_cause() {
+        let error = fault(r#""x".matches("(")"#);
+        assert_eq!(error.to_string(), "`(` is no regular expression: unclosed group");
+    }
 }

@@ -186,9 +186,6 @@ fn dynamic(value: &Value) -> Dynamic {
 /// Teaches an engine the three, and the properties that this script asks for by name.
 pub(super) fn register(engine: &mut Engine, properties: &[String]) {
     engine
-        .register_type_with_name::<Row>("a record")
-        .register_type_with_name::<PersonView>("a person")
-        .register_type_with_name::<AccountView>("an account")
         .register_indexer_get(|row: &mut Row, name: &str| row.field(name))
         .register_indexer_get(|person: &mut PersonView, name: &str| person.get(name))
         .register_indexer_get(|account: &mut AccountView, name: &str| account.get(name))

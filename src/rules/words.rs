@@ -65,7 +65,7 @@ const WORDS: &[(&str, &str, &str)] = &[
         "(attribute, system)",
         "Where a ring of names may be broken by a name that is held for a moment only; the system may be a list.",
     ),
-    ("clear", "()", "In what a source returns: this attribute is empty. (() says nothing.)"),
+    ("clear", "()", "What a source returns for an attribute that is empty; () says nothing."),
     ("today", "()", "The date of this run, as 2026-11-20."),
     ("trim", "(text)", "Without white space at both ends."),
     ("lower", "(text)", "In small letters."),
