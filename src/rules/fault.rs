@@ -344,9 +344,9 @@ impl fmt::Display for Chain<'_> {
 
 /// At most a dozen names, in quotes.
 fn list(names: &[String]) -> String {
-    let mut text = names.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if names.len() > 12 {
-        text.push_str(&format!(" and {} more", names.len() - 12));
+    let text = names.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(12) {
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
-    text
 }

@@ -160,6 +160,16 @@ impl RuleSet {
         self.declared.sources.contains_key(system)
     }
 
+    /// The attributes this source's rule writes out as keys: what its records may speak of. Read from the text of the
+    /// rule, so a key that is computed is not among them; for warnings and tables, not for decisions.
+    pub(crate) fn speaks_of(&self, system: &SystemName) -> BTreeSet<AttributeName> {
+        let Some(line) = self.declared.sources.get(system) else { return BTreeSet::new() };
+        let script = &self.scripts[line.function.script];
+        let mut keys = script.source.keys(&line.place.origin);
+        keys.extend(script.source.keys_of_function(&line.function.name));
+        keys.iter().filter_map(|key| self.names.get(key).cloned()).collect()
+    }
+
     /// What a record says, as the source's rule reads it. `None` where the rule returns `()`, or where there is none.
     ///
     /// # Errors

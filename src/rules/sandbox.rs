@@ -79,6 +79,7 @@ impl Meter {
 
 /// A fault on its way out of a script. No script can catch it, because `try` is banned: the errors that the language
 /// itself lets nobody catch lose their place on the way.
+#[expect(clippy::unnecessary_box_returns, reason = "the language hands its errors on in boxes")]
 pub(super) fn raise(fault: Fault) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(fault), Position::NONE))
 }

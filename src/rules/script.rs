@@ -68,6 +68,49 @@ impl Source {
         Some(self.place_of_offset(start + at))
     }
 
+    /// The keys of maps that are written in the statement at `from`, in the order of the text. Read from the text alone:
+    /// what a rule computes is not seen.
+    pub(super) fn keys(&self, from: &Origin) -> Vec<String> {
+        self.keys_from(self.offset(from))
+    }
+
+    /// The same of a named function.
+    pub(super) fn keys_of_function(&self, name: &str) -> Vec<String> {
+        let pattern = Regex::new(&format!(r"\bfn\s+{}\s*\([^)]*\)", regex::escape(name)));
+        let found = pattern.ok().and_then(|pattern| pattern.find(&self.text).map(|found| found.end()));
+        found.map_or_else(Vec::new, |start| self.keys_from(start))
+    }
+
+    fn keys_from(&self, start: usize) -> Vec<String> {
+        // Comments and texts are passed over as a whole, so that their brackets do not count.
+        let tokens = r#"//[^\n]*|(?s:/\*.*?\*/)|"(?<quoted>(?:[^"\\]|\\.)*)"|`[^`]*`|(?<bare>[A-Za-z_]\w*)|::|\S"#;
+        let Ok(tokens) = Regex::new(tokens) else { return Vec::new() };
+        let (mut keys, mut depth) = (Vec::new(), 0_usize);
+        // The name that stands after `{` or `,`, until the next token shows whether it is a key.
+        let (mut at_start, mut candidate) = (false, None);
+        for found in tokens.captures_iter(&self.text[start..]) {
+            let token = found.get(0).map_or("", |token| token.as_str());
+            if token.starts_with("//") || token.starts_with("/*") {
+                continue;
+            }
+            match token {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        break;
+                    }
+                }
+                ":" => keys.extend(candidate.take()),
+                _ => {}
+            }
+            let name = found.name("quoted").or_else(|| found.name("bare"));
+            candidate = name.filter(|_| at_start).map(|name| name.as_str().to_owned());
+            at_start = token == "{" || token == ",";
+        }
+        keys
+    }
+
     /// The byte at which a place begins.
     fn offset(&self, origin: &Origin) -> usize {
         let line: usize = self.text.split_inclusive('\n').take(origin.line - 1).map(str::len).sum();
@@ -289,6 +332,19 @@ mod tests {
         assert_eq!(at("gitlab.note"), Some((3, 5, 13)));
         assert_eq!(at("email"), Some((4, 5, 5)));
         assert_eq!(at("phone"), None);
+    }
+
+    #[test]
+    fn the_keys_of_a_statement_are_read_past_texts_comments_and_brackets() {
+        let source = source(
+            "source(\"hr\", |row| { let x = pick(row, a); // { no: 1,\n #{ key: row[\"a\"], \"gitlab.note\": `}, z: 1`,\n\
+             email: if row.ok { f(1, 2) } else { x::y }, /* , w: */ } });\nsource(\"b\", |row| #{ other: 1 });\n\
+             fn read(row) { #{ key: row.id, phone: 1 } }",
+        );
+        let from = source.place(Position::new(1, 1)).unwrap().origin;
+        assert_eq!(source.keys(&from), ["key", "gitlab.note", "email"]);
+        assert_eq!(source.keys_of_function("read"), ["key", "phone"]);
+        assert_eq!(source.keys_of_function("absent"), Vec::<String>::new());
     }
 
     #[test]

@@ -191,6 +191,11 @@ fn what_rules_declare_becomes_a_policy_with_the_place_of_every_line() {
     assert_eq!(policy.temporary[&(AttributeName::new("username"), "gitlab".into())].line, 20);
     assert!(rules.has_source(&"hr".into()));
     assert!(!rules.has_source(&"gitlab".into()));
+    let spoken =
+        |system: &str| -> Vec<String> { rules.speaks_of(&system.into()).iter().map(ToString::to_string).collect() };
+    assert_eq!(spoken("hr"), ["active", "email", "first_name", "last_name"]);
+    assert_eq!(spoken("website"), ["email", "username"]);
+    assert_eq!(spoken("gitlab"), Vec::<String>::new());
     assert_eq!(rules.warnings(), []);
 }
 
@@ -649,7 +654,7 @@ fn every_listed_word_is_a_word_and_has_its_arguments() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
 
     #[test]
     fn no_text_makes_the_loader_panic(text in "\\PC{0,80}") {

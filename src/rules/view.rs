@@ -34,13 +34,13 @@ impl Row {
     }
 
     fn field(&self, name: &str) -> Answer<ImmutableString> {
-        self.0.field(name).map(ImmutableString::from).ok_or_else(|| self.no_column(name))
+        self.0.field(name).map(ImmutableString::from).ok_or_else(|| raise(self.no_column(name)))
     }
 
-    fn no_column(&self, name: &str) -> Box<EvalAltResult> {
+    fn no_column(&self, name: &str) -> Fault {
         let all: Vec<String> = self.0.header.names().iter().map(ToString::to_string).collect();
         let near = near(name, all.iter().map(String::as_str));
-        raise(Fault::UnknownColumn { name: name.to_owned(), near, all })
+        Fault::UnknownColumn { name: name.to_owned(), near, all }
     }
 }
 
@@ -208,11 +208,15 @@ fn register_column(engine: &mut Engine, name: &str) {
         let at = match &*place {
             Some((header, at)) if Arc::ptr_eq(header, &row.0.header) => *at,
             _ => {
-                let at = row.0.header.position(&own).ok_or_else(|| row.no_column(&own))?;
+                let at = row.0.header.position(&own).ok_or_else(|| raise(row.no_column(&own)))?;
                 *place = Some((Arc::clone(&row.0.header), at));
                 at
             }
         };
-        row.0.fields.get(at).map(|field| ImmutableString::from(field.as_ref())).ok_or_else(|| row.no_column(&own))
+        row.0
+            .fields
+            .get(at)
+            .map(|field| ImmutableString::from(field.as_ref()))
+            .ok_or_else(|| raise(row.no_column(&own)))
     });
 }
