@@ -29,6 +29,9 @@ use super::{
 /// Which `owner` lines speak of an attribute, first to last.
 pub(super) type Index = BTreeMap<AttributeName, Vec<usize>>;
 
+/// What a condition looked at, in the order it did.
+type Seen = Vec<(String, Value)>;
+
 /// What conditions are asked with.
 #[derive(Clone, Copy)]
 pub(super) struct Court<'a> {
@@ -58,12 +61,11 @@ impl<'a> Court<'a> {
         }
         let mut accounts = BTreeMap::new();
         for (system, line) in &self.declared.accounts {
-            let wanted = match &line.condition {
-                None => Some(true),
+            let (wanted, looked_at) = match &line.condition {
+                None => (Some(true), Vec::new()),
                 Some(function) => hearing.ask("account", function, &line.place)?,
             };
             if let Some(wanted) = wanted {
-                let looked_at = hearing.view.as_ref().map(PersonView::looked_at).unwrap_or_default();
                 accounts.insert(system.clone(), Wish { wanted, origin: line.place.origin.clone(), looked_at });
             }
         }
@@ -81,7 +83,7 @@ struct Hearing<'a> {
     view: Option<PersonView>,
     owners: BTreeMap<AttributeName, Option<Owned>>,
     /// Answers by `owner` line: one line may speak of several attributes.
-    answers: BTreeMap<usize, (bool, Vec<(String, Value)>)>,
+    answers: BTreeMap<usize, (bool, Seen)>,
     /// Attributes whose owner is being looked for, each because of the one before.
     path: Vec<AttributeName>,
 }
@@ -99,10 +101,10 @@ impl Hearing<'_> {
                 (None, _) => (true, Vec::new()),
                 (Some(_), Some(answer)) => answer.clone(),
                 (Some(function), None) => {
-                    let holds = self.ask("owner", function, &line.place)?.unwrap_or(false);
-                    let looked_at = self.view.as_ref().map(PersonView::looked_at).unwrap_or_default();
-                    self.answers.insert(at, (holds, looked_at.clone()));
-                    (holds, looked_at)
+                    let (holds, looked_at) = self.ask("owner", function, &line.place)?;
+                    let answer = (holds.unwrap_or(false), looked_at);
+                    self.answers.insert(at, answer.clone());
+                    answer
                 }
             };
             if holds {
@@ -116,14 +118,17 @@ impl Hearing<'_> {
         Ok(())
     }
 
-    /// Asks a condition, and first whatever it depends on.
-    fn ask(&mut self, word: &str, function: &Function, place: &Place) -> Result<Option<bool>, RuleError> {
+    /// Asks a condition, and first whatever it depends on. Its answer, and what it looked at.
+    fn ask(&mut self, word: &str, function: &Function, place: &Place) -> Result<(Option<bool>, Seen), RuleError> {
         loop {
             let view = self.view.get_or_insert_with(|| PersonView::new(self.person, self.court.known)).clone();
+            // An earlier attempt, of this condition or of one that waits for it, has left what it saw.
+            view.looked_at();
             let answer = self.court.scripts[function.script].call(&function.name, Dynamic::from(view.clone()));
             let error = match answer {
                 Ok(answer) => {
                     return read_condition(word, &answer)
+                        .map(|answer| (answer, view.looked_at()))
                         .map_err(|fault| self.error(RuleError::new(fault, None), place));
                 }
                 Err(error) => error,

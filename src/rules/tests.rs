@@ -117,6 +117,7 @@ fn person(statements: &[(&str, &[(&str, Value)])], accounts: Vec<(SystemName, Ar
             values: said.iter().map(|(name, value)| (AttributeName::new(name), value.clone())).collect(),
             origin: RecordOrigin { file: format!("{system}.csv").into(), line: 2 },
             fresh: true,
+            quiet: BTreeSet::new(),
         })
     };
     Person {
@@ -130,8 +131,8 @@ fn person(statements: &[(&str, &[(&str, Value)])], accounts: Vec<(SystemName, Ar
 fn own(rules: &RuleSet, person: &Person, attributes: &[&str]) -> Result<Vec<String>, String> {
     let attributes = attributes.iter().map(|name| AttributeName::new(name)).collect();
     let owned = rules.own(person, &attributes).map_err(|error| tell(&error))?;
-    let owners = owned.owners.iter().map(|(it, (system, origin))| format!("{it}: {system} {}", origin.line));
-    let accounts = owned.accounts.iter().map(|(it, (wanted, origin))| format!("{it}? {wanted} {}", origin.line));
+    let owners = owned.owners.iter().map(|(it, owned)| format!("{it}: {} {}", owned.system, owned.origin.line));
+    let accounts = owned.accounts.iter().map(|(it, wish)| format!("{it}? {} {}", wish.wanted, wish.origin.line));
     Ok(owners.chain(accounts).collect())
 }
 
@@ -377,7 +378,7 @@ fn lines_without_a_condition_run_no_script() {
     let rules = load("owner(\"email\", \"zitadel\"); account(\"gitlab\");");
     let court = rules.own(&person(&[], vec![]), &BTreeSet::from([AttributeName::new("email")])).unwrap();
     assert_eq!(court.accounts.len(), 1);
-    assert!(court.accounts[&"gitlab".into()].0);
+    assert!(court.accounts[&"gitlab".into()].wanted);
     assert!(rules.declared.functions.is_empty());
 }
 
@@ -421,6 +422,34 @@ fn a_condition_sees_accounts_their_facts_and_what_a_source_said() {
         ["email: mattermost 3"]
     );
     assert_eq!(own(&rules, &person(&[], vec![empty]), &["email"]).unwrap(), ["email: zitadel 4"]);
+}
+
+#[test]
+fn an_answer_tells_what_its_own_condition_looked_at_and_nothing_else() {
+    let rules = load(
+        r#"
+        owner("username", "gitlab", |person| person.gitlab?.note == "vip" && person.email.ends_with("@b"));
+        owner("email", "hr", |person| person.website == ());
+        account("gitlab", |person| person.mattermost?.auth_service);
+        account("mattermost", |person| person.email == "x@b");
+        account("zitadel");
+    "#,
+    );
+    let said: &[(&str, Value)] = &[("email", "a@b".into())];
+    let anna = person(&[("hr", said)], vec![account("gitlab", &[("gitlab.note", "vip".into())], &[])]);
+    let wanted = BTreeSet::from([AttributeName::new("username"), AttributeName::new("email")]);
+    let owned = rules.own(&anna, &wanted).unwrap();
+    let note = |what: &str, value: Value| (what.to_owned(), value);
+    let owner = |name: &str| owned.owners[&AttributeName::new(name)].looked_at.clone();
+    assert_eq!(owner("username"), [note("gitlab.note", "vip".into()), note("email", "a@b".into())]);
+    assert_eq!(owner("email"), [note("website", Value::Empty)]);
+    let wish = |system: &str| owned.accounts.get(&system.into()).map(|it| it.looked_at.clone());
+    assert_eq!(wish("gitlab"), None);
+    assert_eq!(wish("mattermost"), Some(vec![note("email", "a@b".into())]));
+    assert_eq!(wish("zitadel"), Some(Vec::new()));
+    // The same where the other owner is looked for in between.
+    let alone = rules.own(&anna, &BTreeSet::from([AttributeName::new("username")])).unwrap();
+    assert_eq!(alone.owners.values().next().map(|it| it.looked_at.len()), Some(2));
 }
 
 #[test]
