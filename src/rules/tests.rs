@@ -440,9 +440,9 @@ fn an_answer_tells_what_its_own_condition_looked_at_and_nothing_else() {
     let wanted = BTreeSet::from([AttributeName::new("username"), AttributeName::new("email")]);
     let owned = rules.own(&anna, &wanted).unwrap();
     let note = |what: &str, value: Value| (what.to_owned(), value);
-    let owner = |name: &str| owned.owners[&AttributeName::new(name)].looked_at.clone();
-    assert_eq!(owner("username"), [note("gitlab.note", "vip".into()), note("email", "a@b".into())]);
-    assert_eq!(owner("email"), [note("website", Value::Empty)]);
+    let seen = |name: &str| owned.owners[&AttributeName::new(name)].looked_at.clone();
+    assert_eq!(seen("username"), [note("gitlab.note", "vip".into()), note("email", "a@b".into())]);
+    assert_eq!(seen("email"), [note("website", Value::Empty)]);
     let wish = |system: &str| owned.accounts.get(&system.into()).map(|it| it.looked_at.clone());
     assert_eq!(wish("gitlab"), None);
     assert_eq!(wish("mattermost"), Some(vec![note("email", "a@b".into())]));
