@@ -158,7 +158,8 @@ impl World {
         let url = format!("{}{path}", self.url(system));
         let bearer = format!("Bearer {}", self.token(system));
         let mut all: Vec<(&str, &str)> = headers.iter().copied().filter(|(_, value)| !value.is_empty()).collect();
-        let speaks_of_token = |name: &str| ["authorization", "private-token", "cookie"].contains(&name.to_lowercase().as_str());
+        let speaks_of_token =
+            |name: &str| ["authorization", "private-token", "cookie"].contains(&name.to_lowercase().as_str());
         if !headers.iter().any(|(name, _)| speaks_of_token(name)) {
             all.push(("Authorization", &bearer));
         }
@@ -207,7 +208,8 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &Value) -> 
         };
         let response = request.send().await.unwrap();
         let headers = response.headers().iter();
-        let headers = headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let headers =
+            headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
         Answer { status: response.status().as_u16(), headers: headers.collect(), text: response.text().await.unwrap() }
     })
 }

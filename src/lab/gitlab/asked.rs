@@ -308,13 +308,11 @@ impl Form<'_> {
     }
 
     fn settled<T>(&mut self, name: &str, read: Option<T>) -> Given<T> {
-        match read {
-            Some(value) => Given::Is(value),
-            None => {
-                self.fault(format!("{name} is invalid"));
-                Given::Not
-            }
+        if let Some(value) = read {
+            return Given::Is(value);
         }
+        self.fault(format!("{name} is invalid"));
+        Given::Not
     }
 }
 

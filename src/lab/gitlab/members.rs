@@ -145,7 +145,7 @@ pub(super) fn add(world: &mut World, caller: &Caller, asked: &Asked, _: i64) -> 
     form.done()?;
     let by = caller.must_be_somebody()?;
     let group = ruled(world, caller, asked)?.id;
-    let called = |world: &World, who: &str| match &ids {
+    let found = |world: &World, who: &str| match &ids {
         Some(_) => who.parse().ok().and_then(|id| world.user(id)).map(|user| user.id),
         None => world.user_named(who).map(|user| user.id),
     };
@@ -153,22 +153,23 @@ pub(super) fn add(world: &mut World, caller: &Caller, asked: &Asked, _: i64) -> 
     if all.contains(',') {
         let mut faults = serde_json::Map::new();
         for who in all.split(',').map(str::trim).filter(|who| !who.is_empty()) {
-            let name = called(world, who).and_then(|id| world.user(id)).map(|user| user.username.clone());
-            let cause = match called(world, who) {
+            let name = found(world, who).and_then(|id| world.user(id)).map(|user| user.username.clone());
+            let cause = match found(world, who) {
                 None => Some("User not found".to_owned()),
-                Some(id) => admit(world, caller, group, id, by, &terms).err().map(|refusal| refusal.plain()),
+                Some(id) => admit(world, caller, group, id, by, &terms).err().map(Refusal::plain),
             };
             if let Some(cause) = cause {
                 faults.insert(name.unwrap_or_else(|| who.to_owned()), Value::String(cause));
             }
         }
-        let body = match faults.is_empty() {
-            true => json!({"status": "success"}),
-            false => json!({"status": "error", "message": faults}),
+        let body = if faults.is_empty() {
+            json!({"status": "success"})
+        } else {
+            json!({"status": "error", "message": faults})
         };
         return Ok(Answer::json(201, body));
     }
-    let id = called(world, &all).ok_or_else(|| Answer::not_found("User"))?;
+    let id = found(world, &all).ok_or_else(|| Answer::not_found("User"))?;
     admit(world, caller, group, id, by, &terms).map_err(Refusal::answer)?;
     let group = world.group_called(&group.to_string()).ok_or_else(|| Answer::not_found("Group"))?;
     shown(world, caller, group.members.get(&id), id, 201)
@@ -177,21 +178,21 @@ pub(super) fn add(world: &mut World, caller: &Caller, asked: &Asked, _: i64) -> 
 /// Why somebody cannot be a member on these terms.
 enum Refusal {
     AlreadyIn,
-    Level(Answer, String),
+    Level { faults: Faults, text: String },
 }
 
 impl Refusal {
     fn answer(self) -> Answer {
         match self {
             Self::AlreadyIn => Answer::message(409, "Member already exists"),
-            Self::Level(answer, _) => answer,
+            Self::Level { faults, .. } => faults.answer(),
         }
     }
 
     fn plain(self) -> String {
         match self {
             Self::AlreadyIn => "Member already exists".to_owned(),
-            Self::Level(_, text) => text,
+            Self::Level { text, .. } => format!("Access level {text}"),
         }
     }
 }
@@ -216,8 +217,7 @@ fn fitting(world: &World, caller: &Caller, group: u64, id: u64, level: i64) -> R
     let refuse = |text: String| {
         let mut faults = Faults::new(caller.language);
         faults.add("access_level", &text);
-        let answer = faults.settle().err().unwrap_or_else(Answer::nothing);
-        Err(Refusal::Level(answer, format!("Access level {text}")))
+        Err(Refusal::Level { faults, text })
     };
     let Some(wanted) = u64::try_from(level).ok().filter(|_| is_level(world, level)) else {
         return refuse(words::NOT_IN_LIST.to_owned());
@@ -247,13 +247,13 @@ fn level_name(level: u64) -> &'static str {
 fn day(given: Given<String>, form: &mut super::asked::Form<'_>) -> Given<String> {
     match given {
         Given::Is(text) if text.is_empty() => Given::Null,
-        Given::Is(text) => match super::user::Stamp::read(&text) {
-            Some(stamp) => Given::Is(String::from(stamp.day())),
-            None => {
-                form.fault("expires_at is invalid");
-                Given::Not
+        Given::Is(text) => {
+            if let Some(stamp) = super::user::Stamp::read(&text) {
+                return Given::Is(String::from(stamp.day()));
             }
-        },
+            form.fault("expires_at is invalid");
+            Given::Not
+        }
         other => other,
     }
 }

@@ -91,10 +91,10 @@ impl Gitlab {
 
     fn routes(self: &Arc<Self>) -> Router {
         let at = |way: fn(Handler) -> MethodRouter, endpoint: Endpoint| way(Handler(Arc::clone(self), endpoint));
-        let reads = |endpoint| at(|handler| get(handler), endpoint);
-        let posts = |endpoint| at(|handler| post(handler), endpoint);
-        let puts = |endpoint| at(|handler| put(handler), endpoint);
-        let deletes = |endpoint| at(|handler| delete(handler), endpoint);
+        let reads = |endpoint| at(get, endpoint);
+        let posts = |endpoint| at(post, endpoint);
+        let puts = |endpoint| at(put, endpoint);
+        let deletes = |endpoint| at(delete, endpoint);
         Router::new()
             .route("/api/v4/version", reads(reading::version))
             .route("/api/v4/metadata", reads(reading::version))

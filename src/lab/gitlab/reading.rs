@@ -296,9 +296,10 @@ pub(super) fn list(world: &mut World, caller: &Caller, asked: &Asked, _: i64) ->
     paging::within(page, world.settings.offset_limit)?;
     if let (Candidates::All, true, true) = (filter.only(world), filter.is_open(), order.by_number()) {
         let (users, total) = (world.users().values(), world.users().len() as u64);
-        return Ok(match order.descending {
-            true => paging::offset(asked, caller, page, total, users.rev(), show),
-            false => paging::offset(asked, caller, page, total, users, show),
+        return Ok(if order.descending {
+            paging::offset(asked, caller, page, total, users.rev(), show)
+        } else {
+            paging::offset(asked, caller, page, total, users, show)
         });
     }
     let mut rows = matching(world, &filter);

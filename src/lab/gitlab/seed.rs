@@ -22,6 +22,7 @@ pub(super) struct Seed {
 /// How this instance is set up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent switches of one instance")]
 pub(super) struct Settings {
     pub(super) version: String,
     /// The configured address of the instance; `None` makes links on the host that was called.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     asked::Answer,
@@ -86,14 +86,12 @@ impl Faults {
 
     /// Nothing, or the one answer that tells them all.
     pub(super) fn settle(self) -> Result<(), Answer> {
-        if self.by_field.is_empty() {
-            return Ok(());
-        }
-        Err(Answer::message(400, self.value()))
+        if self.by_field.is_empty() { Ok(()) } else { Err(self.answer()) }
     }
 
-    fn value(&self) -> Value {
-        json!(self.by_field)
+    /// The refusal as it stands.
+    pub(super) fn answer(self) -> Answer {
+        Answer::message(400, json!(self.by_field))
     }
 }
 

@@ -449,3 +449,67 @@ impl World {
 pub(super) fn root_token(kind: TokenKind) -> String {
     format!("glpat-lab-root-{}", kind.word())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{ROOT, World};
+
+    fn fault(seed: &Value) -> String {
+        World::new(seed).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn an_empty_seed_has_root_and_nobody_else() {
+        for seed in [json!({}), Value::Null] {
+            let world = World::new(&seed).unwrap();
+            let users: Vec<(u64, &str, bool)> =
+                world.users().values().map(|user| (user.id, user.username.as_str(), user.admin)).collect();
+            assert_eq!(users, [(ROOT, "root", true)]);
+        }
+    }
+
+    #[test]
+    fn a_wrong_seed_says_what_is_wrong_and_where() {
+        for (seed, told) in [
+            (json!({"user": []}), "unknown field `user`"),
+            (json!({"users": [{"username": "a"}, {"usrname": "b"}]}), "users[1]: unknown field `usrname`"),
+            (json!({"users": [{"username": "a", "state": "gone"}]}), "users[0]: unknown variant `gone`"),
+            (json!({"users": [{"name": "A"}]}), "a user needs a `username`"),
+            (json!({"users": [{"username": "a"}, {"username": "A"}]}), "the name `A` is taken"),
+            (json!({"users": [{"username": "a", "id": 2}, {"username": "b", "id": 2}]}), "the id 2 is there twice"),
+            (
+                json!({"users": [{"username": "a", "email": "x@example.com"}, {"username": "b", "email": "X@example.com"}]}),
+                "an e-mail address of `b` is taken",
+            ),
+            (json!({"users": [{"username": "a"}], "groups": [{"path": "A"}]}), "the path `A` is taken"),
+            (json!({"groups": [{"path": "a/b"}]}), "`a/b` lies in `a`, which must stand before it"),
+            (
+                json!({"groups": [{"path": "a", "members": [{"username": "x", "access_level": 10}]}]}),
+                "has the member `x`, who is no user",
+            ),
+            (json!({"tokens": [{"user": "x"}]}), "tokens: `x` is no user"),
+            (json!({"settings": {"dormant": 1}}), "unknown field `dormant`"),
+        ] {
+            assert!(fault(&seed).contains(told), "{seed} says: {}", fault(&seed));
+        }
+    }
+
+    #[test]
+    fn a_user_without_a_number_gets_the_next_one_and_numbers_are_never_given_twice() {
+        let mut world = World::new(&json!({"users": [{"username": "a"}, {"username": "b", "id": 40}]})).unwrap();
+        assert_eq!(world.user_named("a").map(|user| user.id), Some(41));
+        world.remove(41);
+        assert_eq!(world.next_user(), 42);
+        assert_eq!(World::new(&json!({"users": [{"username": "a"}]})).unwrap().next_user(), 3);
+    }
+
+    #[test]
+    fn a_seed_may_say_more_about_root() {
+        let world = World::new(&json!({"users": [{"username": "root", "preferred_language": "de", "admin": false}]}));
+        let world = world.unwrap();
+        let root = world.user(ROOT).unwrap();
+        assert_eq!((root.preferred_language.as_str(), root.admin), ("de", true));
+    }
+}
