@@ -344,3 +344,83 @@ fn decoded(path: &str) -> String {
     }
     String::from_utf8_lossy(&decoded).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A GitLab that knows one user, by number and by name.
+    struct GitLab(SignedIn);
+
+    impl Simulator for GitLab {
+        fn router(self: Arc<Self>) -> Router {
+            Router::new()
+        }
+        fn token(&self, _: &str) -> String {
+            String::new()
+        }
+        fn dump(&self) -> Value {
+            Value::Null
+        }
+        fn configure(&self, _: &Value) -> Result<(), String> {
+            Ok(())
+        }
+        fn meddle(&self, _: &str, _: &Value) -> Result<(), String> {
+            Ok(())
+        }
+        fn login(&self, _: &str, _: &Peers) -> Result<Value, String> {
+            Ok(Value::Null)
+        }
+        fn identity(&self, id: &str) -> Option<SignedIn> {
+            (id == self.0.id || id == self.0.username).then(|| self.0.clone())
+        }
+        fn populate(&self, _: &[Invented]) {}
+    }
+
+    fn peers() -> Peers {
+        let who = SignedIn {
+            id: "42".to_owned(),
+            username: "gina.b".to_owned(),
+            email: "gina@example.com".to_owned(),
+            name: "Gina Gold".to_owned(),
+            allowed: true,
+        };
+        Peers([("gitlab".to_owned(), Arc::new(GitLab(who)) as Arc<dyn Simulator>)].into())
+    }
+
+    #[test]
+    fn a_gitlab_account_is_asked_for_at_gitlab() {
+        let users = json!([{ "username": "gina", "auth_service": "gitlab", "auth_data": "42" }]);
+        let chat = Mattermost::new(&json!({ "users": users })).unwrap();
+        assert_eq!(chat.login("gina", &peers()).unwrap()["user"]["username"], "gina.b");
+        assert_eq!(chat.login("gina.b", &peers()).unwrap()["changed"], json!([]));
+        assert_eq!(chat.login("gina.b", &Peers::default()), Err("gitlab knows nobody with the id `42`".to_owned()));
+    }
+
+    #[test]
+    fn somebody_only_gitlab_knows_gets_an_account() {
+        let chat = Mattermost::new(&json!({})).unwrap();
+        assert_eq!(chat.login("gina.b", &peers()).unwrap()["created"], true);
+        assert_eq!(chat.login("42", &peers()).unwrap()["created"], false);
+        let error = "neither this server nor gitlab knows `nobody`";
+        assert_eq!(chat.login("nobody", &peers()), Err(error.to_owned()));
+    }
+
+    #[test]
+    fn invented_people_may_come_from_gitlab() {
+        let chat = Mattermost::new(&json!({ "settings": { "populate_auth_service": "gitlab" } })).unwrap();
+        chat.populate(&crate::lab::people::people(3));
+        let server = chat.server();
+        let person = server.users.by_username("person000002").unwrap();
+        assert_eq!((person.auth_service.as_str(), person.auth_data.as_deref()), ("gitlab", Some("3")));
+    }
+
+    #[test]
+    fn paths_are_decoded_once() {
+        for (path, expected) in [("/a%40b", "/a@b"), ("/%2540", "/%40"), ("/100%", "/100%"), ("/%zz", "/%zz")] {
+            assert_eq!(decoded(path), expected);
+        }
+    }
+}

@@ -328,3 +328,58 @@ fn plant_team(server: &mut Server, position: u64, value: &Value) -> Result<(), S
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_seed_has_an_administrator_and_a_token_of_every_kind() {
+        let server = plant(&json!({})).unwrap();
+        assert!(server.users.by_username(ADMINISTRATOR).unwrap().is_administrator());
+        assert!(server.users.by_username(BOT).unwrap().is_administrator());
+        let kinds: Vec<&str> = server.our_tokens.keys().copied().collect();
+        assert_eq!(kinds, ["bot", "oauth", "personal", "session"]);
+        assert!(server.our_tokens.values().all(|token| token.len() == 26), "{:?}", server.our_tokens);
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_server() {
+        let seed = json!({ "users": [{ "username": "anna" }], "teams": [{ "name": "crew", "members": ["anna"] }] });
+        assert_eq!(plant(&seed).unwrap().dump(), plant(&seed).unwrap().dump());
+    }
+
+    #[test]
+    fn a_wrong_seed_names_the_field() {
+        for (seed, start) in [
+            (json!([]), "the seed: an object is expected"),
+            (json!({ "user": [] }), "user: unknown field `user`"),
+            (
+                json!({ "users": [{ "username": "anna" }, { "usrname": "b" }] }),
+                "users[1].usrname: unknown field `usrname`",
+            ),
+            (json!({ "users": [{ "username": 5 }] }), "users[0].username: invalid type"),
+            (json!({ "users": [{}] }), "users[0].username: a user needs one"),
+            (json!({ "users": [{ "username": "an na" }] }), "users[0]: Username must begin"),
+            (json!({ "users": [{ "username": "a", "id": "short" }] }), "users[0].id: `short` is not an id"),
+            (json!({ "users": [{ "username": "a", "auth_data": "4" }] }), "users[0].auth_data: an account has both"),
+            (
+                json!({ "users": [{ "username": "a" }, { "username": "A", "email": "b@example.com" }] }),
+                "users[1].username: ",
+            ),
+            (
+                json!({ "users": [{ "username": "a" }, { "username": "b", "email": "a@example.com" }] }),
+                "users[1].email: ",
+            ),
+            (json!({ "tokens": [{ "user": "nobody" }] }), "tokens[0].user: nobody is called `nobody`"),
+            (json!({ "tokens": [{ "kind": "saml" }] }), "tokens[0].kind: unknown variant"),
+            (json!({ "settings": { "ladp": true } }), "settings.ladp: unknown field"),
+            (json!({ "teams": [{ "name": "t", "members": ["nobody"] }] }), "teams[0].members: nobody is called"),
+        ] {
+            let error = plant(&seed).unwrap_err();
+            assert!(error.starts_with(start), "{error}");
+        }
+    }
+}

@@ -109,3 +109,103 @@ fn record_login(server: &mut Server, user: &mut User) {
     user.failed_attempts = 0;
     server.store_same(user.clone());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::mattermost::seed;
+
+    fn server() -> Server {
+        let seed = json!({ "users": [
+            { "username": "gina", "email": "gina@example.com", "first_name": "Gina", "last_name": "Gold",
+              "nickname": "gg", "auth_service": "gitlab", "auth_data": "42" },
+            { "username": "anna", "email": "anna@example.com" },
+        ]});
+        seed::plant(&seed).unwrap()
+    }
+
+    fn told(username: &str, email: &str, name: &str) -> SignedIn {
+        SignedIn {
+            id: "42".to_owned(),
+            username: username.to_owned(),
+            email: email.to_owned(),
+            name: name.to_owned(),
+            allowed: true,
+        }
+    }
+
+    /// Username, first name, last name, address and nickname of the user with GitLab's number 42.
+    fn gina(server: &Server) -> [String; 5] {
+        let user = server.users.by_auth_data("42").unwrap().clone();
+        [user.username, user.first_name, user.last_name, user.email, user.nickname]
+    }
+
+    #[test]
+    fn a_rename_at_the_provider_arrives_at_the_next_sign_in() {
+        let mut server = server();
+        let before = server.users.by_auth_data("42").unwrap().update_at;
+        let answer = by_provider(&mut server, "gitlab", &told("Gina.B", "B@Example.com", "Gina van Gold")).unwrap();
+        assert_eq!(answer["changed"], json!(["username", "last_name", "email"]));
+        assert_eq!(gina(&server), ["gina.b", "Gina", "van Gold", "b@example.com", "gg"]);
+        assert!(server.users.by_auth_data("42").unwrap().update_at > before);
+    }
+
+    #[test]
+    fn a_name_or_address_somebody_holds_is_silently_left_alone() {
+        let mut server = server();
+        let answer = by_provider(&mut server, "gitlab", &told("Anna", "Anna@example.com", "Gina Gold")).unwrap();
+        assert_eq!(answer["changed"], json!([]));
+        assert_eq!(gina(&server), ["gina", "Gina", "Gold", "gina@example.com", "gg"]);
+    }
+
+    #[test]
+    fn signing_in_reactivates() {
+        let mut server = server();
+        let id = server.users.by_auth_data("42").unwrap().id.clone();
+        server.set_active(&id, false);
+        let answer = by_provider(&mut server, "gitlab", &told("gina", "gina@example.com", "Gina Gold")).unwrap();
+        assert_eq!(answer["changed"], json!(["delete_at"]));
+        assert!(server.users.get(&id).unwrap().is_active());
+    }
+
+    #[test]
+    fn somebody_the_provider_turns_away_stays_outside_and_unchanged() {
+        let mut server = server();
+        let who = SignedIn { allowed: false, ..told("gina.b", "b@example.com", "Gina Gold") };
+        let before = server.dump();
+        assert_eq!(by_provider(&mut server, "gitlab", &who), Err("gitlab does not let `gina.b` sign in".to_owned()));
+        assert_eq!(server.dump(), before);
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_used_becomes_a_new_random_one_each_time() {
+        let mut server = server();
+        let names: Vec<String> = (0..2)
+            .map(|_| {
+                by_provider(&mut server, "gitlab", &told("system", "gina@example.com", "Gina Gold")).unwrap();
+                gina(&server)[0].clone()
+            })
+            .collect();
+        assert!(names.iter().all(|name| name.len() == 27 && name.starts_with('a')), "{names:?}");
+        assert_ne!(names[0], names[1]);
+    }
+
+    #[test]
+    fn the_first_sign_in_makes_an_account_with_digits_where_the_name_is_taken() {
+        let mut server = server();
+        let who = SignedIn { id: "7".to_owned(), ..told("anna", "other.anna@example.com", "Anna") };
+        let answer = by_provider(&mut server, "gitlab", &who).unwrap();
+        assert_eq!(answer["created"], true);
+        let user = server.users.by_auth_data("7").unwrap();
+        assert_eq!((user.username.as_str(), user.first_name.as_str(), user.last_name.as_str()), ("anna0", "Anna", ""));
+        assert_eq!((user.auth_service.as_str(), user.roles.as_str()), ("gitlab", "system_user"));
+    }
+
+    #[test]
+    fn the_first_sign_in_is_refused_where_the_address_has_an_account() {
+        let mut server = server();
+        let who = SignedIn { id: "7".to_owned(), ..told("other", "anna@example.com", "Anna") };
+        let error = by_provider(&mut server, "gitlab", &who).unwrap_err();
+        assert!(error.starts_with("api.user.create_oauth_user.already_attached.app_error"), "{error}");
+    }
+}
