@@ -942,6 +942,33 @@ fn an_e_mail_account_logs_in_and_only_the_time_moves() {
     assert_eq!((gone.status, gone.json()), (400, json!({ "error": "`dora` is deactivated" })));
 }
 
+#[test]
+fn what_gitlab_renames_arrives_at_the_next_sign_in_and_a_blocked_user_does_not_come_in() {
+    let system = |kind: &str| {
+        format!(
+            "[systems.{kind}]\nkind = \"{kind}\"\nurl = \"https://{kind}.example.com\"\ntoken = {{ env = \"TOKEN\" }}\n"
+        )
+    };
+    let gina = json!({ "id": 42, "username": "gina", "email": "gina@example.com", "name": "Gina Gold" });
+    let here = json!({ "id": id("gina"), "username": "gina", "email": "gina@example.com", "first_name": "Gina",
+        "last_name": "Gold", "auth_service": "gitlab", "auth_data": "42" });
+    let mut world = World::new()
+        .file("homeward.toml", &format!("{}{}", system("gitlab"), system("mattermost")))
+        .file("lab/gitlab.json", &json!({ "users": [gina] }).to_string())
+        .file("lab/mattermost.json", &json!({ "users": [here] }).to_string());
+    world.start_lab(&[]);
+    let name = || world.state("mattermost")["users"][id("gina")]["username"].clone();
+
+    world.lab("gitlab", "POST", "meddle/gina", &json!({ "username": "Gina.B" }));
+    assert_eq!(name(), "gina");
+    let answer = world.lab("mattermost", "POST", "login/gina", &Value::Null);
+    assert_eq!((&answer["changed"], name()), (&json!(["username"]), json!("gina.b")));
+
+    world.lab("gitlab", "POST", "meddle/42", &json!({ "state": "blocked" }));
+    let away = world.ask("mattermost", "POST", "/_lab/login/gina.b", &[], &Value::Null);
+    assert_eq!((away.status, away.json()), (400, json!({ "error": "gitlab does not let `Gina.B` sign in" })));
+}
+
 // 8 Teams and channels
 
 #[test]
