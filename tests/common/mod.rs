@@ -2,7 +2,14 @@
 //!
 //! Environment, folder, width and date are fixed, so that what the program prints can be compared whole.
 
-#![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "each test binary uses its part of the world")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test binary uses its part of the world, and a world that cannot be made fails the test"
+)]
 
 use std::{
     fs,

@@ -60,12 +60,13 @@ pub(super) fn set_active(server: &mut Server, asked: &Asked, session: &Session) 
 }
 
 fn may_leave(server: &Server) -> Result<(), AppError> {
-    match server.settings.enable_user_deactivation {
-        true => Ok(()),
-        false => Err(AppError::unauthorized(
+    if server.settings.enable_user_deactivation {
+        Ok(())
+    } else {
+        Err(AppError::unauthorized(
             "api.user.update_active.not_enable.app_error",
             "You cannot deactivate yourself because this feature is not enabled. Please contact your System Administrator.",
-        )),
+        ))
     }
 }
 

@@ -29,7 +29,11 @@ pub(super) fn id(kind: &str, number: u64) -> String {
     let halves = [scatter(number ^ kind), scatter(number.wrapping_add(kind).rotate_left(17))];
     halves
         .iter()
-        .flat_map(|half| (0..13).map(move |letter| char::from(LETTERS[usize::from((half >> (letter * 5)) as u8 & 31)])))
+        .flat_map(|half| {
+            (0..13).map(move |letter| {
+                char::from(LETTERS[usize::try_from((half >> (letter * 5)) & 31).unwrap_or_default()])
+            })
+        })
         .collect()
 }
 

@@ -41,14 +41,19 @@ impl Limiter {
         let limit = rule.max_burst.saturating_add(1);
         let capacity = cost.saturating_mul(limit);
         let full_at = self.full_at.max(now) + cost;
-        let debt = full_at - now;
+        let debt = full_at.saturating_sub(now);
         if let Some(wait) = debt.checked_sub(capacity).filter(|wait| !wait.is_zero()) {
             let standing = self.full_at.saturating_sub(now);
             let remaining = whole(capacity.saturating_sub(standing), cost);
             return Verdict { limit, remaining, reset: ceiling(standing), retry_after: Some(ceiling(wait)) };
         }
         self.full_at = full_at;
-        Verdict { limit, remaining: whole(capacity - debt, cost), reset: ceiling(debt), retry_after: None }
+        Verdict {
+            limit,
+            remaining: whole(capacity.saturating_sub(debt), cost),
+            reset: ceiling(debt),
+            retry_after: None,
+        }
     }
 }
 

@@ -188,12 +188,13 @@ pub(super) fn check_password(server: &mut Server, id: &str, password: &str) -> R
     let right = !user.password.is_empty() && user.password == password;
     user.failed_attempts = if right { 0 } else { user.failed_attempts + 1 };
     server.store_same(user);
-    match right {
-        true => Ok(()),
-        false => Err(AppError::unauthorized(
+    if right {
+        Ok(())
+    } else {
+        Err(AppError::unauthorized(
             "api.user.check_user_password.invalid.app_error",
             "Login failed because of invalid password.",
-        )),
+        ))
     }
 }
 
@@ -255,18 +256,20 @@ fn change(server: &mut Server, old: &User, patch: Patch) -> Result<Answer, AppEr
 /// Whether the new address is in the domains people or guests may come from.
 fn check_domain(server: &Server, user: &User) -> Result<(), AppError> {
     let settings = &server.settings;
-    let (domains, id) = match user.is_guest() {
-        true => (&settings.guest_restrict_creation_to_domains, "api.user.update_user.accepted_guest_domain.app_error"),
-        false => (&settings.restrict_creation_to_domains, "api.user.update_user.accepted_domain.app_error"),
+    let (domains, id) = if user.is_guest() {
+        (&settings.guest_restrict_creation_to_domains, "api.user.update_user.accepted_guest_domain.app_error")
+    } else {
+        (&settings.restrict_creation_to_domains, "api.user.update_user.accepted_domain.app_error")
     };
     let exempt = ["ldap", "saml"].contains(&user.auth_service.as_str());
-    match exempt || in_domains(&user.email, domains) {
-        true => Ok(()),
-        false => Err(AppError::bad(
+    if exempt || in_domains(&user.email, domains) {
+        Ok(())
+    } else {
+        Err(AppError::bad(
             id,
             "The email you provided does not belong to an accepted domain. Please contact your administrator or sign up \
              with a different email.",
-        )),
+        ))
     }
 }
 

@@ -227,7 +227,7 @@ fn plant_owners(server: &mut Server) -> Result<(), String> {
         let Some(owner) = server.users.named(owner) else {
             return Err(format!("bot `{}`: nobody is called `{owner}`", bot.username));
         };
-        bot.bot_owner = owner.id.clone();
+        bot.bot_owner.clone_from(&owner.id);
         server.users.put(bot).map_err(|taken| format!("{}: given twice", taken.name()))?;
     }
     Ok(())
@@ -246,10 +246,7 @@ fn plant_tokens(server: &mut Server, tokens: &[Value]) -> Result<(), String> {
             return Err(format!("{place}.kind: a bot has bot tokens and nobody else has (`{name}`)"));
         }
         let ours = user.username == if kind == Kind::Bot { BOT } else { ADMINISTRATOR };
-        let text = token.token.unwrap_or_else(|| match ours {
-            true => our_token(kind),
-            false => clock::id("token", position),
-        });
+        let text = token.token.unwrap_or_else(|| if ours { our_token(kind) } else { clock::id("token", position) });
         if text.is_empty() || text.len() > 50 {
             return Err(format!("{place}.token: a token has 1 to 50 characters"));
         }

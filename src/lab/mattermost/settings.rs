@@ -8,6 +8,7 @@ use super::{limiter::RateLimit, strict};
 /// Everything about the server that can be switched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the real server, and they are independent")]
 pub(super) struct Settings {
     pub(super) version: String,
     pub(super) require_email_verification: bool,

@@ -10,6 +10,7 @@ use super::{
 };
 
 /// `GET /system/ping`
+#[expect(clippy::unnecessary_wraps, reason = "every route has this shape")]
 pub(super) fn ping(server: &mut Server, asked: &Asked, session: Option<&Session>) -> Result<Answer, AppError> {
     let mut body = json!({
         "ActiveSearchBackend": "database",
@@ -48,9 +49,10 @@ pub(super) fn client_config(server: &mut Server, asked: &Asked, _: Option<&Sessi
 
 /// `GET /config`
 pub(super) fn config(server: &mut Server, _: &Asked, session: &Session) -> Result<Answer, AppError> {
-    match server.may(session, Permission::ManageSystem) {
-        true => Ok(Answer::ok(configuration(server))),
-        false => Err(AppError::permissions()),
+    if server.may(session, Permission::ManageSystem) {
+        Ok(Answer::ok(configuration(server)))
+    } else {
+        Err(AppError::permissions())
     }
 }
 

@@ -277,10 +277,7 @@ pub(super) fn clean_username(name: &str, random: u64) -> String {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
     let clean: String = clean.trim().chars().map(|c| if fits(c) { c } else { '-' }).collect();
     let clean = clean.trim_matches('-');
-    match is_valid_username(clean, false) {
-        true => clean.to_owned(),
-        false => random_username(random),
-    }
+    if is_valid_username(clean, false) { clean.to_owned() } else { random_username(random) }
 }
 
 /// `a` and 26 random characters.
