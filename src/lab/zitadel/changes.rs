@@ -220,9 +220,9 @@ fn change_email(instance: &mut Instance, human: &mut Human, email: &Body, codes:
     let address = text(email, "email");
     let verified = email.get("isVerified") == Some(&Value::Bool(true));
     if address == human.email {
-        let verifies = verified && !human.email_verified;
+        let newly = verified && !human.email_verified;
         human.email_verified |= verified;
-        return u64::from(verifies);
+        return u64::from(newly);
     }
     address.clone_into(&mut human.email);
     human.email_verified = verified;
@@ -239,9 +239,9 @@ fn change_email(instance: &mut Instance, human: &mut Human, email: &Body, codes:
 fn change_phone(instance: &mut Instance, human: &mut Human, phone: &Body, number: String, codes: &mut Codes) -> u64 {
     let verified = phone.get("isVerified") == Some(&Value::Bool(true));
     if number == human.phone {
-        let verifies = verified && !human.phone_verified;
+        let newly = verified && !human.phone_verified;
         human.phone_verified |= verified;
-        return u64::from(verifies);
+        return u64::from(newly);
     }
     human.phone = number;
     human.phone_verified = verified;

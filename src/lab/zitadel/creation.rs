@@ -182,7 +182,7 @@ fn create(instance: &mut Instance, caller: &Caller, draft: Draft) -> Result<User
     }
     instance.check_domain(&organization, &username)?;
     if human.display_name.is_empty() {
-        human.display_name = format!("{} {}", human.given_name, human.family_name).trim().to_owned();
+        human.display_name = human.whole_name();
     }
     if human.gender.is_empty() {
         "GENDER_UNSPECIFIED".clone_into(&mut human.gender);

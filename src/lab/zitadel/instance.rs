@@ -100,6 +100,13 @@ pub(super) struct Link {
     pub(super) auto_update: bool,
 }
 
+impl Human {
+    /// What a display name is made of where none is given.
+    pub(super) fn whole_name(&self) -> String {
+        format!("{} {}", self.given_name, self.family_name).trim().to_owned()
+    }
+}
+
 impl User {
     pub(super) fn human(&self) -> Option<&Human> {
         match &self.kind {
@@ -191,9 +198,10 @@ impl Instance {
     pub(super) fn find(&self, name: &str) -> Option<&Arc<User>> {
         let by_name = || {
             let wanted = name.to_lowercase();
-            let id = match self.scoped() {
-                false => self.names.get(&(String::new(), wanted)),
-                true => self.organizations.keys().find_map(|scope| self.names.get(&(scope.clone(), wanted.clone()))),
+            let id = if self.scoped() {
+                self.organizations.keys().find_map(|scope| self.names.get(&(scope.clone(), wanted.clone())))
+            } else {
+                self.names.get(&(String::new(), wanted))
             };
             id.and_then(|id| self.users.get(id))
         };

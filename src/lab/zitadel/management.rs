@@ -183,6 +183,7 @@ pub(super) fn get(instance: &mut Instance, caller: &Caller, body: &Body) -> Answ
 }
 
 /// `GET /management/v1/policies/domain`.
+#[expect(clippy::unnecessary_wraps, reason = "a command like all the others")]
 pub(super) fn domain_policy(instance: &mut Instance, _: &Caller, _: &Body) -> Answer {
     let mut answer = json!({ "policy": {
         "userLoginMustBeDomain": instance.settings.user_login_must_be_domain,
@@ -193,6 +194,7 @@ pub(super) fn domain_policy(instance: &mut Instance, _: &Caller, _: &Body) -> An
 }
 
 /// `GET /v2/settings/domain`.
+#[expect(clippy::unnecessary_wraps, reason = "a command like all the others")]
 pub(super) fn domain_settings(instance: &mut Instance, _: &Caller, _: &Body) -> Answer {
     let mut answer = json!({ "settings": {
         "loginNameIncludesDomain": instance.settings.user_login_must_be_domain,

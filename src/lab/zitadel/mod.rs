@@ -164,7 +164,7 @@ fn plant(instance: &mut Instance, seed: &UserSeed) -> Result<(), String> {
     if let Some(human) = user.human_mut()
         && human.display_name.is_empty()
     {
-        human.display_name = format!("{} {}", human.given_name, human.family_name).trim().to_owned();
+        human.display_name = human.whole_name();
     }
     let id = user.id.clone();
     let taken = |_| format!("zitadel seed: user {id}: the username is taken");
@@ -219,13 +219,13 @@ fn altered(instance: &Instance, user: &mut User, fields: &UserSeed) -> Result<()
     human.email_verified = fields.email_verified.unwrap_or(human.email_verified);
     human.phone_verified = fields.phone_verified.unwrap_or(human.phone_verified);
     if let Some(gender) = fields.gender {
-        human.gender = match gender {
+        let name = match gender {
             GenderSeed::Unspecified => "GENDER_UNSPECIFIED",
             GenderSeed::Female => "GENDER_FEMALE",
             GenderSeed::Male => "GENDER_MALE",
             GenderSeed::Diverse => "GENDER_DIVERSE",
-        }
-        .to_owned();
+        };
+        name.clone_into(&mut human.gender);
     }
     Ok(())
 }
@@ -374,5 +374,149 @@ fn overwrite(human: &mut Human, told: &SignedIn) {
         human.display_name.clone_from(&told.name);
         let (given, family) = told.name.split_once(' ').unwrap_or((&told.name, &human.family_name));
         (human.given_name, human.family_name) = (given.to_owned(), family.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An identity provider that knows one user.
+    struct Provider(SignedIn);
+
+    impl Simulator for Provider {
+        fn router(self: Arc<Self>) -> Router {
+            Router::new()
+        }
+
+        fn token(&self, _: &str) -> String {
+            String::new()
+        }
+
+        fn dump(&self) -> Value {
+            Value::Null
+        }
+
+        fn configure(&self, _: &Value) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn meddle(&self, _: &str, _: &Value) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn login(&self, _: &str, _: &Peers) -> Result<Value, String> {
+            Ok(Value::Null)
+        }
+
+        fn identity(&self, id: &str) -> Option<SignedIn> {
+            (id == self.0.id).then(|| self.0.clone())
+        }
+
+        fn populate(&self, _: &[Invented]) {}
+    }
+
+    fn linked(auto_update: bool, allowed: bool) -> (Zitadel, Peers) {
+        let seed = json!({ "users": [{
+            "id": "jane", "username": "jane", "first_name": "Jane", "last_name": "Doe", "email": "jane@example.org",
+            "idp_links": [{ "idp_id": "gitlab", "user_id": "42", "user_name": "jane", "auto_update": auto_update }],
+        }] });
+        let told = SignedIn {
+            id: "42".to_owned(),
+            username: "janet".to_owned(),
+            email: "janet@example.org".to_owned(),
+            name: "Janet Roe".to_owned(),
+            allowed,
+        };
+        let provider: Arc<dyn Simulator> = Arc::new(Provider(told));
+        (Zitadel::new(&seed).unwrap(), Peers(BTreeMap::from([("gitlab".to_owned(), provider)])))
+    }
+
+    #[test]
+    fn a_login_through_an_updating_provider_overwrites_everything_but_the_username() {
+        let (zitadel, peers) = linked(true, true);
+        zitadel.login("jane", &peers).unwrap();
+        let jane = &zitadel.dump()["users"]["jane"];
+        let shown = ["username", "email", "first_name", "last_name", "display_name"].map(|name| &jane[name]);
+        assert_eq!(shown, ["jane", "janet@example.org", "Janet", "Roe", "Janet Roe"]);
+        assert_eq!(jane["idp_links"][0]["user_name"], "janet");
+        let before = zitadel.dump();
+        zitadel.login("jane", &peers).unwrap();
+        assert_eq!(zitadel.dump(), before);
+    }
+
+    #[test]
+    fn a_login_through_another_provider_refreshes_the_link_only() {
+        let (zitadel, peers) = linked(false, true);
+        zitadel.login("jane", &peers).unwrap();
+        let jane = &zitadel.dump()["users"]["jane"];
+        assert_eq!((&jane["email"], &jane["display_name"]), (&json!("jane@example.org"), &json!("Jane Doe")));
+        assert_eq!(jane["idp_links"][0]["user_name"], "janet");
+    }
+
+    #[test]
+    fn a_provider_that_turns_somebody_away_keeps_her_out() {
+        let (zitadel, peers) = linked(true, false);
+        let before = zitadel.dump();
+        assert_eq!(zitadel.login("jane", &peers), Err("zitadel: gitlab turns the user away".to_owned()));
+        assert_eq!(zitadel.dump(), before);
+    }
+
+    #[test]
+    fn an_identity_is_allowed_as_long_as_she_is_active() {
+        let (zitadel, _) = linked(false, true);
+        let jane = |allowed| SignedIn {
+            id: "jane".to_owned(),
+            username: "jane".to_owned(),
+            email: "jane@example.org".to_owned(),
+            name: "Jane Doe".to_owned(),
+            allowed,
+        };
+        assert_eq!(zitadel.identity("jane"), Some(jane(true)));
+        zitadel.meddle("jane", &json!({ "state": "locked" })).unwrap();
+        assert_eq!(zitadel.identity("jane"), Some(jane(false)));
+        assert_eq!(zitadel.identity("gone"), None);
+    }
+
+    #[test]
+    fn a_slip_in_the_seed_is_named() {
+        let cases = [
+            (json!({ "user": [] }), "unknown field `user`"),
+            (json!({ "settings": { "lag": 1 } }), "unknown field `lag`"),
+            (json!({ "settings": { "version": "1.9" } }), "version `1.9` is none we know"),
+            (json!({ "users": [{ "username": "a" }, { "username": "A" }] }), "the username is taken"),
+            (json!({ "users": [{ "id": "a" }, { "id": "a" }] }), "two users with the id `a`"),
+            (json!({ "users": [{ "organization": "org9" }] }), "there is no organization `org9`"),
+            (json!({ "tokens": [{ "user": "gone" }] }), "there is no user `gone`"),
+            (json!({ "keys": [{ "key_id": "k", "user": "homeward-service", "public_key_pem": "x" }] }), "key `k`"),
+        ];
+        for (seed, wanted) in cases {
+            let fault = Zitadel::new(&seed).err().unwrap_or_default();
+            assert!(fault.contains(wanted), "{seed}: {fault}");
+        }
+    }
+
+    #[test]
+    fn missing_ids_are_made_in_order_and_the_service_user_is_always_there() {
+        let zitadel = Zitadel::new(&json!({ "users": [{ "username": "a" }] })).unwrap();
+        let dump = zitadel.dump();
+        let names: Vec<_> =
+            dump["users"].as_object().unwrap().iter().map(|(id, user)| (id.as_str(), &user["username"])).collect();
+        let wanted = [("300000000000000001", &json!("a")), ("300000000000000002", &json!("homeward-service"))];
+        assert_eq!(names, wanted);
+        assert_eq!(
+            (zitadel.token("personal"), zitadel.token("oauth")),
+            (SERVICE_TOKEN.to_owned(), SERVICE_TOKEN.to_owned())
+        );
+    }
+
+    #[test]
+    fn many_people_fit_and_are_found_by_name_and_address() {
+        let zitadel = Zitadel::new(&json!({})).unwrap();
+        zitadel.populate(&super::super::people::people(100_000));
+        let instance = zitadel.lock();
+        assert_eq!(instance.users().count(), 100_001);
+        let by_name = instance.find("PERSON077777").map(|user| user.id.clone()).unwrap();
+        assert_eq!(instance.ids_by_email("person077777@EXAMPLE.com"), [by_name]);
     }
 }

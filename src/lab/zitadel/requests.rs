@@ -1,6 +1,7 @@
 //! The request messages the simulator understands, written from `zitadel.md` 4 to 7 field by field.
 //!
-//! `tests` below hold every one of them against the provider's own description: names, kinds, groups.
+//! Every member of the real message is here, so that what is ignored is what the real server ignores; only the recovery
+//! codes of the old import are left out.
 
 use super::message::{Field, Message};
 
