@@ -927,7 +927,7 @@ fn by_policy_a_username_is_unique_in_its_organization_only() {
 
 // 6. Reading.
 
-fn search(world: &World, queries: Value) -> Vec<String> {
+fn search(world: &World, queries: &Value) -> Vec<String> {
     let body = json!({ "query": { "asc": true, "limit": 100 }, "queries": queries });
     ids(&done(&ask(world, "POST", "/v2/users", &body))).into_iter().map(str::to_owned).collect()
 }
@@ -989,7 +989,7 @@ fn every_query_finds_whom_it_means_and_queries_narrow_one_another() {
         ),
     ];
     for (queries, wanted) in cases {
-        assert_eq!(search(&world, queries.clone()), wanted, "{queries}");
+        assert_eq!(search(&world, &queries), wanted, "{queries}");
     }
 }
 
@@ -1005,7 +1005,7 @@ fn a_query_needs_a_member_and_may_not_be_nested_too_deeply() {
             |inner, _| json!({ "andQuery": { "queries": [inner] } }),
         )
     };
-    assert_eq!(search(&world, json!([nested(20)])), ["jane"]);
+    assert_eq!(search(&world, &json!([nested(20)])), ["jane"]);
     let deep = ask(&world, "POST", "/v2/users", &json!({ "queries": [nested(21)] }));
     assert_eq!(short(&deep), no(400, 3, "USER-zsQ97"));
 }
