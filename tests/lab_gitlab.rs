@@ -4,7 +4,6 @@
 
 #![expect(clippy::unwrap_used, reason = "what is missing in an answer fails the test, in a helper too")]
 
-#[expect(unreachable_pub, reason = "the world is shared by every test binary, and each is a crate of its own")]
 mod common;
 
 use std::collections::BTreeSet;

@@ -117,7 +117,8 @@ fn word<const N: usize>(
             if !desk.open.get() {
                 return Err(raise(Fault::TooLate { word: name }));
             }
-            let mut taken = arguments.iter_mut().map(|argument| std::mem::take(*argument));
+            // Cloned: a variable that is given as first argument arrives as itself, and taking it would empty it.
+            let mut taken = arguments.iter_mut().map(|argument| argument.clone());
             let taken = std::array::from_fn(|_| taken.next().unwrap_or_default());
             let place = desk.source.place(context.call_position()).unwrap_or_else(|| desk.source.top());
             if let Err(error) = take(&Line { desk: &desk, word: name, place }, taken) {
