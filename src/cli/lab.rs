@@ -99,6 +99,10 @@ fn detach(session: &Session<'_>, wanted: &arguments::Lab, file: &Path) -> Result
     };
     let failed = |cause: String| Trouble::new(Exit::Fault, format!("the lab did not start: {cause}"), None);
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+    // Not our own standard error: who waits for its end would wait for the lab's.
+    let log = file.with_file_name("lab.log");
+    let _ = file.parent().map(fs::create_dir_all);
+    let said = fs::File::create(&log).map_err(|error| failed(error.to_string()))?;
     let mut child = Command::new(program)
         .arg("-C")
         .arg(&session.root)
@@ -107,6 +111,7 @@ fn detach(session: &Session<'_>, wanted: &arguments::Lab, file: &Path) -> Result
         .args(["lab", "--people", &wanted.people.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(said)
         .process_group(0)
         .spawn()
         .map_err(|error| failed(error.to_string()))?;
@@ -117,9 +122,9 @@ fn detach(session: &Session<'_>, wanted: &arguments::Lab, file: &Path) -> Result
     }
     let Some(notice) = notice(file) else {
         let code = child.wait().ok().and_then(|status| status.code());
-        // The child has said on standard error what was wrong.
         let exit = if code == Some(2) { Exit::Usage } else { Exit::Fault };
-        return Err(Trouble::new(exit, "the lab did not start", None));
+        let cause = fs::read_to_string(&log).unwrap_or_default();
+        return Err(Trouble::new(exit, format!("the lab did not start:\n{}", cause.trim_end()), None));
     };
     for (system, address) in &notice.systems {
         print(&format!("{system:12} {}", address.url));

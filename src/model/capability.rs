@@ -168,6 +168,41 @@ pub struct Follows {
     pub when: String,
     /// Whether this account would hold `after` then. A reason where it would not.
     pub becomes: Result<Value, String>,
+    /// Which part of which attribute there becomes this one here.
+    pub reads: Reads,
+}
+
+/// What an account takes from the system its holder signs in through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// The attribute of the same name.
+    Same,
+    /// What stands before the first space of another attribute; all of it where there is none.
+    BeforeSpace(&'static str),
+    /// What stands after the first space of another attribute; nothing where there is none.
+    AfterSpace(&'static str),
+}
+
+impl Reads {
+    /// The attribute that is read, where it is another one.
+    #[must_use]
+    pub fn other(self) -> Option<&'static str> {
+        match self {
+            Self::Same => None,
+            Self::BeforeSpace(other) | Self::AfterSpace(other) => Some(other),
+        }
+    }
+
+    /// What becomes of the value that is read.
+    #[must_use]
+    pub fn of(self, value: &Value) -> Value {
+        let text = value.as_text().unwrap_or_default();
+        match self {
+            Self::Same => value.clone(),
+            Self::BeforeSpace(_) => Value::text(text.split_once(' ').map_or(text, |(before, _)| before)),
+            Self::AfterSpace(_) => Value::text(text.split_once(' ').map_or("", |(_, after)| after)),
+        }
+    }
 }
 
 impl Foresight {

@@ -12,7 +12,7 @@ use super::Providers;
 use crate::model::{
     account::Account,
     attribute::{AttributeName, Value},
-    capability::{Change, Follows, Foresight, Support, Verdict},
+    capability::{Change, Follows, Foresight, Reads, Support, Verdict},
     id::SystemName,
     origin::Because,
     person::Person,
@@ -335,14 +335,25 @@ impl Desk<'_> {
             let Some(owned) = self.ownership.owners.get(&attribute).cloned() else { continue };
             let Some(account) = self.person.accounts.get(&system).cloned() else { continue };
             let leader = self.provider_of(&follows.provider);
-            let led = leader.as_ref().and_then(|leader| self.will_hold(leader, &attribute));
-            let comes = led.is_some_and(|held| self.providers.normalize(&system, &attribute, &held) == value);
+            let read = follows.reads.other().map_or_else(|| attribute.clone(), AttributeName::new);
+            let led =
+                leader.as_ref().and_then(|leader| self.will_hold(leader, &read)).map(|held| follows.reads.of(&held));
+            let (comes, becomes) = match (led, follows.reads) {
+                // The same attribute comes as the connector says, if it is the value in question.
+                (Some(led), Reads::Same) => {
+                    (self.providers.normalize(&system, &attribute, &led) == value, follows.becomes)
+                }
+                // A part of another one comes as it is, whatever was asked for.
+                (Some(led), _) => (led != account.value(&attribute), Ok(led)),
+                (None, _) => (false, follows.becomes),
+            };
             if comes {
                 let leader = leader.map_or_else(|| follows.provider.clone(), |leader| leader.to_string());
-                match follows.becomes {
+                match becomes {
                     Ok(becomes) if becomes == account.value(&attribute) => {}
                     Ok(becomes) => {
-                        let reason = format!("{system} takes it from {leader} {}", follows.when);
+                        let reason =
+                            format!("{system} takes it from {leader} {}{}", follows.when, instead(&foresight.verdict));
                         let when = follows.when;
                         self.put(
                             &system,
@@ -628,6 +639,15 @@ impl Desk<'_> {
         finish(&mut planned);
         let change = Change { attribute: attribute.clone(), before, after: after.clone() };
         self.decided.push(Decided { planned, account, change });
+    }
+}
+
+/// What a call of our own would have met, where it would not have been taken.
+fn instead(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Takes => String::new(),
+        Verdict::Refuses { kind, reason } => format!(" (a call of its own would be refused, {kind}: {reason})"),
+        Verdict::Doomed { reason } => format!(" (a call of its own would be doomed: {reason})"),
     }
 }
 

@@ -15,7 +15,6 @@ use crate::{
         capability::Unique,
         id::{PersonId, SystemName},
         plan::Plan,
-        policy::Policy,
     },
     plan::{
         Providers,
@@ -100,7 +99,7 @@ fn settle(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<P
         seen: said.seen,
         people: correlated.people.len() as u64,
     };
-    let holders = holders(shown, policy, fleet);
+    let holders = holders(shown, fleet);
     Ok(seal(assemble(decided, &holders, policy, fleet, frame)))
 }
 
@@ -112,7 +111,7 @@ fn in_rank(sources: &BTreeMap<SystemName, FileSource>) -> Vec<SystemName> {
 }
 
 /// Who holds which unique value, among everybody that was seen.
-fn holders(shown: &Shown, _policy: &Policy, fleet: &Fleet) -> Holders {
+fn holders(shown: &Shown, fleet: &Fleet) -> Holders {
     let mut holders = Holders::new();
     for (system, accounts) in &shown.accounts {
         let Some(table) = fleet.capabilities(system) else { continue };
@@ -124,6 +123,11 @@ fn holders(shown: &Shown, _policy: &Policy, fleet: &Fleet) -> Holders {
                 if let Some(text) = account.attributes.get(attribute).and_then(folded) {
                     holders.entry((system.clone(), attribute.clone())).or_default().insert(text, id.clone());
                 }
+            }
+            // Addresses an account keeps beside its own, as GitLab's secondary ones: taken for everybody else.
+            for text in account.fact("also_holds").into_iter().flat_map(str::split_whitespace) {
+                let held = holders.entry((system.clone(), AttributeName::new("email"))).or_default();
+                held.entry(text.to_owned()).or_insert_with(|| id.clone());
             }
         }
     }

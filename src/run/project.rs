@@ -14,7 +14,7 @@ use crate::{
     config::{self, Config, CredentialSource, error::ConfigErrors, schema::Says, secret::SecretSource},
     connector::Kind,
     lab::{Address, Bench},
-    model::{id::SystemName, origin::Origin, secret::Secret},
+    model::{id::SystemName, origin::Origin, policy::OwnerLine, secret::Secret},
     plan::guard::{Limits, Removals},
     rules::{Known, KnownSystem, RuleError, RuleSet},
     source::csv_file,
@@ -233,6 +233,34 @@ impl Project {
                             line.system
                         ),
                         origin: line.origin.clone(),
+                    });
+                }
+            }
+        }
+        for (source, line) in &policy.sources {
+            let Some(says) = self.sources.get(source).map(|source| source.says) else { continue };
+            for attribute in self.rules.speaks_of(source) {
+                let owners: Vec<&OwnerLine> =
+                    policy.owners.iter().filter(|line| line.attributes.contains(&attribute)).collect();
+                let joins = policy.joins.values().any(|join| join.attributes.contains(&attribute));
+                if owners.is_empty() && !(joins && says == Says::Changes) {
+                    warnings.push(Warning {
+                        code: "nobody_owns",
+                        message: format!("{source} speaks of `{attribute}`, and no `owner` line says who owns it"),
+                        origin: line.clone(),
+                    });
+                }
+                if let Some(other) = owners.iter().find(|owner| owner.system != *source)
+                    && says == Says::State
+                {
+                    warnings.push(Warning {
+                        code: "would_revert",
+                        message: format!(
+                            "{source} states `{attribute}` again and again, and {} may own it ({}): it would undo the owner's \
+                             changes for ever; let {source} own it, or set says = \"changes\"",
+                            other.system, other.origin
+                        ),
+                        origin: line.clone(),
                     });
                 }
             }

@@ -8,7 +8,7 @@
 use crate::model::{
     account::Account,
     attribute::Value,
-    capability::{AttributeCapability, Change, Follows, Foresight, Support},
+    capability::{AttributeCapability, Change, Follows, Foresight, Reads, Support},
     refusal::RefusalKind,
 };
 
@@ -99,6 +99,7 @@ pub(super) fn foresee(account: &Account, change: &Change, settings: &Settings) -
             provider: from.clone(),
             when: format!("at the next sign-in through {from}"),
             becomes: valid.map(|()| change.after.clone()),
+            reads: Reads::Same,
         });
     }
     match valid {
@@ -320,6 +321,7 @@ mod tests {
             provider: "ldapmain".to_owned(),
             when: "at the next sign-in through ldapmain".to_owned(),
             becomes: Ok("anna@example.com".into()),
+            reads: Reads::Same,
         };
         assert_eq!(foresight.follows, Some(follows));
 

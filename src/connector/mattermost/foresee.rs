@@ -12,7 +12,7 @@ use super::{settings::TokenKind, value};
 use crate::model::{
     account::Account,
     attribute::Value,
-    capability::{Change, Follows, Foresight, Verdict},
+    capability::{Change, Follows, Foresight, Reads, Verdict},
     refusal::RefusalKind,
 };
 
@@ -202,7 +202,12 @@ fn follows(account: &Account, attribute: &str, after: &Value) -> Option<Follows>
         )),
         _ => return None,
     };
-    Some(Follows { provider: service.to_owned(), when: format!("at the next sign-in through {name}"), becomes })
+    let reads = match attribute {
+        "first_name" if service == "gitlab" => Reads::BeforeSpace("display_name"),
+        "last_name" if service == "gitlab" => Reads::AfterSpace("display_name"),
+        _ => Reads::Same,
+    };
+    Some(Follows { provider: service.to_owned(), when: format!("at the next sign-in through {name}"), becomes, reads })
 }
 
 fn sign_in(service: &str) -> Option<&'static str> {
@@ -324,6 +329,7 @@ mod tests {
                 provider: "gitlab".to_owned(),
                 when: "at the next sign-in through GitLab".to_owned(),
                 becomes,
+                reads: Reads::Same,
             })
         };
         let verdict = Verdict::Refuses { kind: RefusalKind::OwnedElsewhere, reason };
@@ -519,6 +525,7 @@ mod tests {
                     becomes: Err("a sign-in through GitLab only ever switches accounts on; who is blocked in GitLab \
                                   cannot sign in again"
                         .to_owned()),
+                    reads: Reads::Same,
                 })
         );
     }
