@@ -6,11 +6,11 @@ use super::{Exit, Session, diagnostic::Trouble, print};
 
 /// The files of a new project, and what they hold.
 const FILES: &[(&str, &str)] = &[
-    ("homeward.toml", include_str!("starter/homeward.toml")),
+    ("homeward.toml", include_str!("../../examples/start/homeward.toml")),
     ("rules/people.rhai", include_str!("../../rules/people.rhai")),
-    ("people.csv", include_str!("starter/people.csv")),
-    ("lab/gitlab.json", include_str!("starter/lab/gitlab.json")),
-    ("lab/mattermost.json", include_str!("starter/lab/mattermost.json")),
+    ("people.csv", include_str!("../../examples/start/people.csv")),
+    ("lab/gitlab.json", include_str!("../../examples/start/lab/gitlab.json")),
+    ("lab/mattermost.json", include_str!("../../examples/start/lab/mattermost.json")),
     (".gitignore", "/.homeward/\n"),
 ];
 
