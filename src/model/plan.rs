@@ -261,6 +261,9 @@ pub struct Seen {
     pub system: SystemName,
     /// The source's key.
     pub key: String,
+    /// Whom the plan found to be meant.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub person: Option<PersonId>,
     /// What it showed.
     pub values: BTreeMap<AttributeName, Value>,
 }

@@ -14,9 +14,9 @@ use crate::{
     model::{
         account::{Account, Wanted},
         attribute::{AttributeName, Value},
-        id::{AccountId, CallId, SystemName},
+        id::{AccountId, CallId, PersonId, SystemName},
         person::Link,
-        plan::{Call, Operation, Plan},
+        plan::{Call, Decision, Operation, Plan, PlannedChange, Seen},
         refusal::{Refusal, RefusalKind},
     },
     plan::{Providers, guard::GuardedPlan},
@@ -112,11 +112,53 @@ pub(crate) async fn execute(
     if let Some(error) = fault {
         return Err(error);
     }
-    store.settle(run, &plan.links, &plan.seen, &now())?;
+    store.settle(run, &plan.links, &shown(plan, &outcomes, &place, store)?, &now())?;
     let outcomes = plan.calls.iter().zip(outcomes);
     let outcomes =
         outcomes.map(|(call, outcome)| (call.id.clone(), outcome.unwrap_or(Outcome::Skipped(call.id.clone()))));
     Ok(Report { run, outcomes: outcomes.collect() })
+}
+
+/// What is remembered of what sources showed. What was asked for and is not done yet is left as it was remembered before:
+/// then a source that says only changes says it again, and nothing is lost. Only a request that belongs elsewhere is
+/// answered for good.
+fn shown(
+    plan: &Plan,
+    outcomes: &[Option<Outcome>],
+    place: &BTreeMap<&CallId, usize>,
+    store: &dyn Store,
+) -> Result<Vec<Seen>, RunError> {
+    let is_open = |change: &&PlannedChange| match change.decision {
+        Decision::Apply => {
+            let outcome = change.call.as_ref().and_then(|call| place.get(call)).and_then(|at| outcomes[*at].as_ref());
+            !matches!(outcome, Some(Outcome::Done))
+        }
+        Decision::Hold => true,
+        Decision::Refuse => change.refusal != Some(RefusalKind::OwnedElsewhere),
+        Decision::Follow | Decision::Drop | Decision::Unchanged => false,
+    };
+    let mut open: BTreeMap<&PersonId, BTreeSet<&AttributeName>> = BTreeMap::new();
+    for change in plan.changes.iter().filter(is_open) {
+        open.entry(&change.person).or_default().insert(&change.attribute);
+    }
+    let mut seen = plan.seen.clone();
+    if open.is_empty() {
+        return Ok(seen);
+    }
+    let before = store.memory()?.seen;
+    let before: BTreeMap<(&SystemName, &str), &Seen> =
+        before.iter().map(|one| ((&one.system, one.key.as_str()), one)).collect();
+    for one in &mut seen {
+        // A first sight said nothing, so nothing of it can be left open.
+        let Some(before) = before.get(&(&one.system, one.key.as_str())) else { continue };
+        for attribute in one.person.as_ref().and_then(|person| open.get(person)).into_iter().flatten() {
+            match before.values.get(*attribute) {
+                Some(value) => one.values.insert((*attribute).clone(), value.clone()),
+                None => one.values.remove(*attribute),
+            };
+        }
+    }
+    Ok(seen)
 }
 
 fn note(store: &dyn Store, run: i64, call: &Call, outcome: &Outcome) -> Result<(), RunError> {

@@ -159,6 +159,7 @@ fn one_file(
             said.seen.push(Seen {
                 system: statement.system.clone(),
                 key: statement.key.to_string(),
+                person: None,
                 values: statement.values.clone(),
             });
         }

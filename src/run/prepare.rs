@@ -89,6 +89,15 @@ fn settle(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<P
         return Err(RunError::Rule(Box::new(fault)));
     }
     protect(&mut decided, desk.limits);
+    let meant: BTreeMap<(&SystemName, &str), &PersonId> = correlated
+        .people
+        .iter()
+        .flat_map(|person| person.statements.iter().map(move |said| ((&said.system, said.key.as_ref()), &person.id)))
+        .collect();
+    let mut seen = said.seen;
+    for one in &mut seen {
+        one.person = meant.get(&(&one.system, one.key.as_str())).map(|person| (*person).clone());
+    }
     let frame = Frame {
         rules: desk.rules.digest().to_owned(),
         today: desk.today.clone(),
@@ -96,7 +105,7 @@ fn settle(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<P
         rejected: said.rejected,
         warnings: shown.warnings.clone(),
         links: correlated.links,
-        seen: said.seen,
+        seen,
         people: correlated.people.len() as u64,
     };
     let holders = holders(shown, fleet);

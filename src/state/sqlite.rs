@@ -96,7 +96,7 @@ impl Store for Sqlite {
             .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
         for row in rows {
             let (system, key, said) = row?;
-            seen.push(Seen { system: system.into(), key, values: serde_json::from_str(&said)? });
+            seen.push(Seen { system: system.into(), key, person: None, values: serde_json::from_str(&said)? });
         }
         Ok(Memory { links, seen })
     }
@@ -200,7 +200,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/state.db");
         let link = Link { person: PersonId::parse("hr/1").unwrap(), system: "gitlab".into(), account: "42".into() };
-        let seen = Seen { system: "web".into(), key: "7".into(), values: [("username".into(), "ann".into())].into() };
+        let seen = Seen {
+            system: "web".into(),
+            key: "7".into(),
+            person: None,
+            values: [("username".into(), "ann".into())].into(),
+        };
         let plan = Plan::empty();
         {
             let store = Sqlite::open(&path).unwrap();
