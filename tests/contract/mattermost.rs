@@ -6,11 +6,10 @@ use crate::{
     description,
     prism::{Description, hold_against},
     prism_program,
-    workload::Work,
+    workload::{NEWCOMERS, Row, Work},
 };
 
-const COLUMNS: &[&str] =
-    &["username", "email", "first_name", "last_name", "nickname", "position", "locale", "active"];
+const COLUMNS: &[&str] = &["username", "email", "first_name", "last_name", "nickname", "position", "locale", "active"];
 
 /// What the work must have led to; without one of these the check would have looked at less than it seems.
 const CALLS: &[&str] = &[
@@ -52,31 +51,41 @@ fn what_passes_between_us_and_mattermost_fits_its_description() {
     let work = Work::new("mattermost", &seed, 0, COLUMNS, Some((&program, &description, "")));
 
     // Many people: everybody is read. One is switched on again, one off.
-    let many: Vec<(String, String)> = (10..16).map(|id| (id.to_string(), format!("new{id}"))).collect();
-    let addresses: Vec<String> = many.iter().map(|(_, name)| format!("{name}@example.com")).collect();
-    let cells: Vec<[(&str, &str); 3]> = many
-        .iter()
-        .zip(&addresses)
-        .map(|((_, name), email)| [("username", name.as_str()), ("email", email.as_str()), ("active", "yes")])
-        .collect();
-    let mut rows: Vec<(&str, &[(&str, &str)])> =
-        many.iter().zip(&cells).map(|((id, _), cells)| (id.as_str(), cells.as_slice())).collect();
-    rows.push(("3", &[("username", "lars"), ("email", "lars@example.com"), ("active", "yes")]));
-    rows.push(("4", &[("username", "tdvorak"), ("email", "tomas@example.com"), ("active", "no")]));
-    work.apply(0, &rows);
+    let changed: &[Row] = &[
+        ("3", &[("username", "lars"), ("email", "lars@example.com"), ("active", "yes")]),
+        ("4", &[("username", "tdvorak"), ("email", "tomas@example.com"), ("active", "no")]),
+    ];
+    work.apply(0, &[NEWCOMERS, changed].concat());
     // A few people: each is looked up. One is new, one changes in every attribute.
-    let mia = [("email", "mia@example.com"), ("active", "yes")];
     work.apply(
         0,
         &[
-            ("1", &[
-                ("username", "mia"), ("email", "mia@example.com"), ("first_name", "Mía"), ("last_name", "Meyer"),
-                ("nickname", "Mi"), ("position", "Chef"), ("locale", "de"), ("active", "yes"),
-            ]),
-            ("2", &[
-                ("username", "new"), ("email", "new@example.com"), ("first_name", "Nele"), ("last_name", "Neu"),
-                ("nickname", "N"), ("position", "Cook"), ("locale", "en"), ("active", "yes"),
-            ]),
+            (
+                "1",
+                &[
+                    ("username", "mia"),
+                    ("email", "mia@example.com"),
+                    ("first_name", "Mía"),
+                    ("last_name", "Meyer"),
+                    ("nickname", "Mi"),
+                    ("position", "Chef"),
+                    ("locale", "de"),
+                    ("active", "yes"),
+                ],
+            ),
+            (
+                "2",
+                &[
+                    ("username", "new"),
+                    ("email", "new@example.com"),
+                    ("first_name", "Nele"),
+                    ("last_name", "Neu"),
+                    ("nickname", "N"),
+                    ("position", "Cook"),
+                    ("locale", "en"),
+                    ("active", "yes"),
+                ],
+            ),
         ],
     );
     // Known people are asked for by their ids: emptied, moved, switched off.
@@ -87,12 +96,20 @@ fn what_passes_between_us_and_mattermost_fits_its_description() {
             ("2", &[("first_name", "-"), ("last_name", "-"), ("active", "")]),
         ],
     );
-    refusals(&work, &mia);
+    refusals(&work);
     work.look_around(None);
     work.look_around(Some(plain));
     work.look_around(Some("a-token-that-nobody-knows"));
 
-    let exchanges = work.recorder.taken();
+    let mut exchanges = work.recorder.taken();
+    // So many people that there is more than one page of them.
+    let work = Work::new("mattermost", &seed, 230, COLUMNS, Some((&program, &description, "")));
+    work.hr(NEWCOMERS);
+    work.look_around(None);
+    let many = work.recorder.taken();
+    let paths = many.iter().map(|exchange| &exchange.path);
+    assert!(paths.clone().any(|path| path.contains("page=1&")), "{:#?}", paths.collect::<Vec<_>>());
+    exchanges.extend(many);
     let calls = description.calls(&exchanges, "");
     let unheard: Vec<_> = CALLS.iter().filter(|call| !calls.contains(**call)).collect();
     assert!(unheard.is_empty(), "never happened: {unheard:#?}\nhappened: {calls:#?}");
@@ -100,18 +117,20 @@ fn what_passes_between_us_and_mattermost_fits_its_description() {
 }
 
 /// What Mattermost says no to, and only it could know.
-fn refusals(work: &Work, mia: &[(&str, &str)]) {
-    let with = |cell: (&'static str, &'static str)| [mia, &[cell]].concat();
+fn refusals(work: &Work) {
     // A group of the same name.
-    work.apply(7, &[("1", &with(("username", "crew")))]);
-    // Taken between plan and act, by a change and by a creation.
-    work.overtaken(7, &[("1", &with(("username", "wanted")))], |work| {
+    work.apply(7, &[("1", &[("username", "crew"), ("active", "yes")])]);
+    // Taken between plan and act.
+    work.overtaken(7, &[("1", &[("username", "wanted"), ("active", "yes")])], |work| {
         work.meddle("plain", &json!({ "username": "wanted" }));
     });
-    let fresh = [("username", "fresh"), ("email", "fresh@example.com"), ("active", "yes")];
-    work.overtaken(7, &[("5", &fresh)], |work| work.meddle("wanted", &json!({ "username": "fresh" })));
+    // A creation is not even sent then; somebody else's is.
+    let fresh: Row = ("7", &[("username", "fresh"), ("email", "fresh@example.com"), ("active", "yes")]);
+    work.overtaken(7, &[fresh], |work| work.meddle("wanted", &json!({ "username": "fresh" })));
+    let taken = json!({ "username": "fresh", "email": "other@example.com", "password": "a long pass phrase 1" });
+    work.ask("POST", "/api/v4/users", &taken);
     // Moved to a login provider between plan and act.
-    work.overtaken(7, &[("1", &with(("username", "locked")))], |work| {
+    work.overtaken(7, &[("1", &[("username", "locked"), ("active", "yes")])], |work| {
         work.meddle("mia", &json!({ "auth_service": "gitlab", "auth_data": "77" }));
     });
     work.overtaken(7, &[("2", &[("active", "no")])], |work| {

@@ -156,7 +156,10 @@ fn a_violation_that_is_not_listed_and_one_that_is_gone_both_fail() {
         let found = found(lines);
         std::panic::catch_unwind(move || hold_against(list, &found)).is_err()
     };
-    assert!(!fails("# note\nGET /a 200 x: y\nGET /b 200 x: y\n    both, because\n", &["GET /a 200 x: y", "GET /b 200 x: y"]));
+    assert!(!fails(
+        "# note\nGET /a 200 x: y\nGET /b 200 x: y\n    both, because\n",
+        &["GET /a 200 x: y", "GET /b 200 x: y"]
+    ));
     assert!(fails("", &["GET /a 200 x: y"]));
     assert!(fails("GET /a 200 x: y\n    because\n", &[]));
     assert!(fails("GET /a 200 x: y\n", &["GET /a 200 x: y"]));

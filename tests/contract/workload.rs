@@ -10,6 +10,19 @@ use crate::{
     recorder::Recorder,
 };
 
+/// What HR says of one person: an id, and what stands in which column. `-` empties.
+pub(crate) type Row = (&'static str, &'static [(&'static str, &'static str)]);
+
+/// People whom no provider knows, enough of them that looking each up is more work than reading everybody.
+pub(crate) const NEWCOMERS: &[Row] = &[
+    ("91", &[("username", "n1"), ("email", "n1@example.com"), ("display_name", "N 1"), ("active", "yes")]),
+    ("92", &[("username", "n2"), ("email", "n2@example.com"), ("display_name", "N 2"), ("active", "yes")]),
+    ("93", &[("username", "n3"), ("email", "n3@example.com"), ("display_name", "N 3"), ("active", "yes")]),
+    ("94", &[("username", "n4"), ("email", "n4@example.com"), ("display_name", "N 4"), ("active", "yes")]),
+    ("95", &[("username", "n5"), ("email", "n5@example.com"), ("display_name", "N 5"), ("active", "yes")]),
+    ("96", &[("username", "n6"), ("email", "n6@example.com"), ("display_name", "N 6"), ("active", "yes")]),
+];
+
 /// A project with one provider behind a recorder, and HR files to feed it with.
 pub(crate) struct Work {
     pub(crate) world: World,
@@ -53,8 +66,8 @@ impl Work {
         Self { world, recorder, kind, columns, _prism: prism.map(|(prism, _)| prism) }
     }
 
-    /// Writes what HR says: a row for each person, each an id and the columns it fills. `-` empties.
-    pub(crate) fn hr(&self, rows: &[(&str, &[(&str, &str)])]) {
+    /// Writes what HR says, as far as it has a column for it.
+    pub(crate) fn hr(&self, rows: &[Row]) {
         let mut text = format!("id,{}\n", self.columns.join(","));
         for (id, cells) in rows {
             text.push_str(id);
@@ -68,13 +81,13 @@ impl Work {
     }
 
     /// Has the program do what HR says, and expects this exit code.
-    pub(crate) fn apply(&self, status: i32, rows: &[(&str, &[(&str, &str)])]) {
+    pub(crate) fn apply(&self, status: i32, rows: &[Row]) {
         self.hr(rows);
         expect(status, &self.world.homeward(&["apply", "--yes", "hr=people.csv"]));
     }
 
     /// Has the program plan what HR says, lets something happen meanwhile, and has the plan applied.
-    pub(crate) fn overtaken(&self, status: i32, rows: &[(&str, &[(&str, &str)])], meanwhile: impl FnOnce(&Self)) {
+    pub(crate) fn overtaken(&self, status: i32, rows: &[Row], meanwhile: impl FnOnce(&Self)) {
         self.hr(rows);
         expect(0, &self.world.homeward(&["plan", "hr=people.csv", "--out", "plan.json"]));
         meanwhile(self);

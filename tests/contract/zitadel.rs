@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 
 use crate::{description, recorder::Exchange, workload::Work};
 
-const COLUMNS: &[&str] = &[
-    "username", "email", "first_name", "last_name", "display_name", "nickname", "locale", "phone", "active",
-];
+const COLUMNS: &[&str] =
+    &["username", "email", "first_name", "last_name", "display_name", "nickname", "locale", "phone", "active"];
 
 /// The services that are spoken to, and what their addresses begin with.
 const SERVICES: &[(&str, &str)] = &[
@@ -121,16 +120,34 @@ fn working(work: &Work, version: &str) {
     work.apply(
         0,
         &[
-            ("1", &[
-                ("username", "mia"), ("email", "mia@example.com"), ("first_name", "Mía"), ("last_name", "Meyer"),
-                ("display_name", "Mía Meyer"), ("nickname", "Mi"), ("locale", "de"), ("phone", "+41791234568"),
-                ("active", "yes"),
-            ]),
-            ("2", &[
-                ("username", "new"), ("email", "new@example.com"), ("first_name", "Nele"), ("last_name", "Neu"),
-                ("display_name", "Nele Neu"), ("nickname", "N"), ("locale", "en"), ("phone", "+41791234569"),
-                ("active", "yes"),
-            ]),
+            (
+                "1",
+                &[
+                    ("username", "mia"),
+                    ("email", "mia@example.com"),
+                    ("first_name", "Mía"),
+                    ("last_name", "Meyer"),
+                    ("display_name", "Mía Meyer"),
+                    ("nickname", "Mi"),
+                    ("locale", "de"),
+                    ("phone", "+41791234568"),
+                    ("active", "yes"),
+                ],
+            ),
+            (
+                "2",
+                &[
+                    ("username", "new"),
+                    ("email", "new@example.com"),
+                    ("first_name", "Nele"),
+                    ("last_name", "Neu"),
+                    ("display_name", "Nele Neu"),
+                    ("nickname", "N"),
+                    ("locale", "en"),
+                    ("phone", "+41791234569"),
+                    ("active", "yes"),
+                ],
+            ),
             ("7", &[("username", "robot")]),
         ],
     );
@@ -188,7 +205,11 @@ fn asking(work: &Work) {
         ("DELETE", "/v2/users/u4".to_owned(), json!(null)),
         ("PATCH", "/v2/users/u1".to_owned(), json!({ "username": "x" })),
         ("PATCH", "/v2/users/u1".to_owned(), json!({ "username": "", "human": {} })),
-        ("PATCH", "/v2/users/u1".to_owned(), json!({ "human": { "email": { "email": "n@example.com", "returnCode": {} } } })),
+        (
+            "PATCH",
+            "/v2/users/u1".to_owned(),
+            json!({ "human": { "email": { "email": "n@example.com", "returnCode": {} } } }),
+        ),
         ("POST", connect("UpdateUser"), json!({ "userId": "u1", "username": "connected", "human": {} })),
         ("POST", connect("UpdateUser"), json!({ "userId": "nobody", "username": "x", "human": {} })),
         ("POST", connect("GetUserByID"), json!({ "userId": "u1" })),
@@ -250,7 +271,8 @@ fn refused(pool: &DescriptorPool, answer: &Value, is_connect: bool) -> Option<St
     for detail in answer["details"].as_array().into_iter().flatten() {
         let mut inner = if is_connect { detail["debug"].clone() } else { detail.clone() };
         let kind = if is_connect { "zitadel.v1.ErrorDetail" } else { "type.googleapis.com/zitadel.v1.ErrorDetail" };
-        let named = if is_connect { Some(detail["type"].clone()) } else { inner.as_object_mut()?.shift_remove("@type") };
+        let named =
+            if is_connect { Some(detail["type"].clone()) } else { inner.as_object_mut()?.shift_remove("@type") };
         if named != Some(kind.into()) {
             return Some(format!("a detail of another kind: {detail}"));
         }
@@ -314,7 +336,8 @@ fn broken_rules(pool: &DescriptorPool, message: &DynamicMessage, found: &mut Vec
             let prefix = rule(pool, &field, &["string", "prefix"]);
             let begins = prefix.is_none_or(|prefix| text.starts_with(prefix.as_str().unwrap()));
             if !(least..=most).contains(&length) || !begins {
-                found.push(format!("asked: {} is too short, too long or begins otherwise: {text:?}", field.full_name()));
+                found
+                    .push(format!("asked: {} is too short, too long or begins otherwise: {text:?}", field.full_name()));
             }
         }
         match (present, value.as_ref()) {

@@ -184,6 +184,7 @@ fn route(method: &str, path: &[&str]) -> Option<Route> {
         ("POST", ["users", "search"]) => Route::Closed(reading::search),
         ("GET", ["users", "username", username]) if name(username) => Route::Closed(reading::by_username),
         ("GET", ["users", "email", email, ..]) if !email.is_empty() => Route::Closed(reading::by_email),
+        ("GET", ["users", "stats"]) => Route::Closed(reading::stats),
         ("GET", ["users"]) => Route::Closed(reading::list),
         ("POST", ["users"]) => Route::Open(account::create),
         ("GET", ["users", _]) if is_at(1) => Route::Closed(reading::by_id),

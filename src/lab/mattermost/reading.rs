@@ -1,6 +1,6 @@
 //! The reads: one user by any of her names, many at once, lists and searches (`mattermost.md` 3).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, AppError},
@@ -70,6 +70,14 @@ pub(super) fn by_usernames(server: &mut Server, asked: &Asked, session: &Session
     }
     let found = names.iter().filter_map(|name| server.users.by_username(name));
     Ok(many(server, session, found.collect()))
+}
+
+/// `GET /users/stats`: the provider's own description has it, the contract does not. The server counts bots, and nobody
+/// who is deactivated.
+#[expect(clippy::unnecessary_wraps, reason = "every route has this shape")]
+pub(super) fn stats(server: &mut Server, _: &Asked, _: &Session) -> Result<Answer, AppError> {
+    let count = server.users.by_id().filter(|user| user.is_active()).count();
+    Ok(Answer::ok(json!({ "total_users_count": count })))
 }
 
 /// `GET /users`
