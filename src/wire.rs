@@ -337,12 +337,12 @@ impl Line {
     fn fault(&self, error: reqwest::Error) -> WireError {
         let (system, host) = (self.reach.system.clone(), self.host());
         if error.is_connect() {
-            return WireError::Unreachable { system, host, cause: innermost(&error.without_url()) };
+            return WireError::Unreachable { system, host, cause: network(&error.without_url()) };
         }
         if error.is_timeout() {
             return WireError::Timeout { system, host, seconds: self.reach.timeout.as_secs() };
         }
-        WireError::Broken { system, host, cause: innermost(&error.without_url()) }
+        WireError::Broken { system, host, cause: network(&error.without_url()) }
     }
 }
 
@@ -583,6 +583,33 @@ fn assertion(file: &Secret, audience: &Url) -> Result<String, String> {
     let audience = audience.as_str().trim_end_matches('/');
     let claims = Claims { iss: &file.user_id, sub: &file.user_id, aud: audience, iat: now, exp: now + 600 };
     jsonwebtoken::encode(&header, &claims, &key).map_err(|error| error.to_string())
+}
+
+/// Why a connection failed, in words that do not depend on the machine we run on.
+fn network(error: &dyn std::error::Error) -> String {
+    let mut causes = vec![error.to_string()];
+    let mut inner = error;
+    while let Some(next) = inner.source() {
+        causes.push(next.to_string());
+        inner = next;
+    }
+    let any = |part: &str| causes.iter().any(|cause| cause.contains(part));
+    let said = if any("dns error") || any("lookup address") {
+        "there is no host of this name"
+    } else if any("Connection refused") {
+        "nobody listens there"
+    } else if any("InvalidContentType") {
+        "it does not speak https there; perhaps this is an http port"
+    } else if any("UnknownIssuer") {
+        "no authority known here vouches for its certificate"
+    } else if any("NotValidForName") {
+        "its certificate is for another name"
+    } else if any("certificate expired") || any("Expired") {
+        "its certificate has expired"
+    } else {
+        return innermost(error);
+    };
+    said.to_owned()
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

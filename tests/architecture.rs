@@ -38,6 +38,7 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("comfy_table", &["cli"]),
     ("indicatif", &["cli"]),
     ("owo_colors", &["cli"]),
+    ("terminal_size", &["cli"]),
     ("tracing_subscriber", &["cli"]),
 ];
 

@@ -8,7 +8,7 @@ use std::{
 use owo_colors::OwoColorize;
 use serde_json::json;
 
-use super::{Exit, Session, arguments, diagnostic::Trouble, plan, print, progress::Bar, render, tell};
+use super::{Exit, Session, arguments, diagnostic::Trouble, plan, print, progress::Bar, render, tell, width};
 use crate::{
     model::{
         id::CallId,
@@ -26,18 +26,18 @@ use crate::{
 
 /// Makes or reads the plan, asks, and does exactly that.
 pub(super) async fn apply(session: &Session<'_>, wanted: &arguments::Apply) -> Result<Exit, Trouble> {
-    let mut stage = plan::stage(session).await?;
-    let saved = match wanted.inputs.as_slice() {
-        [one] if !one.contains('=') => Some(read(session, one)?),
-        _ => None,
+    let (saved, inputs) = match wanted.inputs.as_slice() {
+        [one] if !one.contains('=') => (Some(read(session, one)?), [].as_slice()),
+        inputs => (None, inputs),
     };
+    let mut stage = plan::stage(session, inputs).await?;
     let prepared = match saved {
         Some(plan) => Prepared { plan, notes: Vec::new() },
-        None => stage.prepare(session, &wanted.inputs).await?,
+        None => stage.prepare(session).await?,
     };
     plan::notes(session, &prepared);
     if !session.json() {
-        print(render::plan(&prepared.plan, wanted.all).trim_end());
+        print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
     }
     let guarded = guard(prepared.plan, &stage.project.limits).map_err(|(_, tripped)| RunError::Tripped(tripped))?;
     let plan = guarded.plan();

@@ -5,7 +5,11 @@ use futures::future::join_all;
 use owo_colors::OwoColorize;
 use serde_json::json;
 
-use super::{Exit, Session, diagnostic::Trouble, plan, print, render, tell};
+use super::{
+    Exit, Session,
+    diagnostic::{Told, Trouble},
+    plan, print, render, tell,
+};
 use crate::run::RunError;
 
 /// Checks, and tells what was found.
@@ -16,13 +20,15 @@ pub(super) async fn check(session: &Session<'_>, connect: bool) -> Result<Exit, 
         if session.json() {
             let warnings: Vec<_> = warnings
                 .iter()
-                .map(|warning| json!({ "code": warning.code, "message": warning.message, "rule": warning.origin.to_string() }))
+                .map(|warning| json!({ "code": warning.code, "message": warning.message, "rule": warning.origin.as_ref().map(ToString::to_string) }))
                 .collect();
             print(&serde_json::to_string_pretty(&json!({ "warnings": warnings })).unwrap_or_default());
             return Ok(Exit::Done);
         }
         for warning in &warnings {
-            tell(&format!("{}: {} [{}] {}", "warning".yellow(), warning.message, warning.code, warning.origin));
+            let text = warning.origin.as_ref().and_then(|origin| project.rules.text(&origin.file));
+            let message = format!("{} [{}]", warning.message, warning.code);
+            tell(&format!("{}\n", Told::warning(message, warning.origin.as_ref(), text).draw()));
         }
         let policy = project.rules.policy();
         print(&format!(
@@ -34,14 +40,14 @@ pub(super) async fn check(session: &Session<'_>, connect: bool) -> Result<Exit, 
         ));
         return Ok(Exit::Done);
     }
-    let stage = plan::stage(session).await?;
+    let stage = plan::stage(session, &[]).await?;
     let asked = stage
         .fleet
         .members
         .iter()
         .map(async |(system, member)| (system, member.connector.standing(&member.line.reader()).await));
     let answers = join_all(asked).await;
-    let mut first = None;
+    let mut troubles: Vec<Trouble> = Vec::new();
     let mut rows = Vec::new();
     for (system, answer) in answers {
         match answer {
@@ -50,7 +56,7 @@ pub(super) async fn check(session: &Session<'_>, connect: bool) -> Result<Exit, 
             })),
             Err(source) => {
                 rows.push(json!({ "system": system, "error": source.to_string() }));
-                first.get_or_insert(RunError::Unread { system: system.clone(), source });
+                troubles.push(RunError::Unread { system: system.clone(), source }.into());
             }
         }
     }
@@ -60,15 +66,17 @@ pub(super) async fn check(session: &Session<'_>, connect: bool) -> Result<Exit, 
         let mut table = render::aligned(&["system", "server", "we are", "missing"]);
         for row in &rows {
             let text = |key: &str| render::harmless(row.get(key).and_then(serde_json::Value::as_str).unwrap_or("·"));
+            if row.get("error").is_some() {
+                continue;
+            }
             let missing = row.get("missing").and_then(serde_json::Value::as_array).into_iter().flatten();
             let missing: Vec<&str> = missing.filter_map(serde_json::Value::as_str).collect();
-            let missing = if row.get("error").is_some() { text("error") } else { missing.join("; ") };
+            let missing = if missing.is_empty() { "nothing".to_owned() } else { missing.join("; ") };
             table.add_row([text("system"), text("server"), text("we_are"), missing]);
         }
-        print(&table.to_string());
+        if table.row_count() > 0 {
+            print(&render::drawn(&table));
+        }
     }
-    match first {
-        Some(error) => Err(error.into()),
-        None => Ok(Exit::Done),
-    }
+    Trouble::all(troubles).map_or(Ok(Exit::Done), Err)
 }

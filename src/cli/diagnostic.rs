@@ -1,119 +1,250 @@
 //! Errors in the user's words: where, the line itself, the cause, and what to do next.
 //!
 //! Rooms below hold facts. Here they become an excerpt with a mark, a chain of causes, a hint and an exit code. Rhai counts
-//! columns in characters and excerpts count bytes; they are converted here and nowhere else.
+//! columns in characters and excerpts count bytes; they are converted here and nowhere else. What the program cannot know
+//! is what a message is for: every fault carries its own hint, or none is right.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, fmt, ops::Range, sync::Arc};
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
+use serde_json::{Value, json};
 
-use super::{Exit, render::harmless};
+use super::{Exit, render::harmless, tell, width};
 use crate::{
-    config::error::ConfigErrors, model::origin::Origin, plan::guard::Tripped, rules::RuleError, run::RunError,
+    config::error::ConfigErrors,
+    connector::ConnectorError,
+    model::{id::SystemName, origin::Origin, refusal::RefusalKind},
+    plan::guard::Tripped,
+    rules::RuleError,
+    run::RunError,
+    state::StateError,
     wire::WireError,
 };
 
 /// Something that went wrong, ready to be told.
 pub(super) struct Trouble {
     pub(super) exit: Exit,
-    reports: Vec<Report>,
+    faults: Vec<Told>,
+}
+
+/// One thing to tell.
+pub(super) struct Told {
+    message: String,
+    hint: Option<String>,
+    severity: Severity,
+    place: Option<Excerpt>,
+    /// Another place that has to do with it, in another file, and what it is.
+    also: Option<(String, Excerpt)>,
+}
+
+/// Marked places in a text.
+struct Excerpt {
+    file: String,
+    text: Arc<str>,
+    /// Bytes, and a word for each where there are several. The first is the place of the fault.
+    marks: Vec<(Range<usize>, Option<&'static str>)>,
 }
 
 impl Trouble {
     /// One fault without a place.
     pub(super) fn new(exit: Exit, message: impl Into<String>, hint: Option<String>) -> Self {
-        Self { exit, reports: vec![plain(message.into(), hint)] }
+        Self { exit, faults: vec![Told::plain(message.into(), hint)] }
+    }
+
+    /// Several troubles as one, with the exit code of the first; `None` where there is none.
+    pub(super) fn all(troubles: impl IntoIterator<Item = Self>) -> Option<Self> {
+        troubles.into_iter().reduce(|mut all, next| {
+            all.faults.extend(next.faults);
+            all
+        })
     }
 
     /// Prints everything on standard error.
     pub(super) fn tell(&self) {
-        let width = terminal_width();
-        let handler =
-            GraphicalReportHandler::new_themed(GraphicalTheme::unicode()).with_width(width).with_context_lines(1);
-        for report in &self.reports {
-            let mut text = String::new();
-            if handler.render_report(&mut text, report.as_ref()).is_err() {
-                text = report.to_string();
+        let drawn: Vec<String> = self.faults.iter().map(Told::draw).collect();
+        tell(&drawn.join("\n\n"));
+    }
+
+    /// Everything for machines.
+    pub(super) fn as_json(&self) -> Value {
+        json!({ "errors": self.faults.iter().map(Told::as_json).collect::<Vec<_>>() })
+    }
+}
+
+impl Told {
+    fn plain(message: String, hint: Option<String>) -> Self {
+        Self { message, hint, severity: Severity::Error, place: None, also: None }
+    }
+
+    /// A warning of `check`; `text` is the script that its place lies in.
+    pub(super) fn warning(message: String, origin: Option<&Origin>, text: Option<&Arc<str>>) -> Self {
+        let place = origin.zip(text).map(|(origin, text)| {
+            let start = byte_of(text, origin.line, origin.column);
+            let length = text[start..].lines().next().unwrap_or_default().trim_end().len();
+            Excerpt::new(&origin.file, text, vec![(start..start + length, None)])
+        });
+        Self { severity: Severity::Warning, place, ..Self::plain(message, None) }
+    }
+
+    /// As it is shown: the message, the excerpt, the hint.
+    pub(super) fn draw(&self) -> String {
+        let message = lines(&self.message);
+        let drawn = Drawn { message, hint: self.hint.clone(), severity: self.severity, place: self.place.as_ref() };
+        let mut text = drawn.to_text();
+        if let Some((message, place)) = &self.also {
+            let also =
+                Drawn { message: message.clone(), hint: None, severity: Severity::Advice, place: Some(place) };
+            text = format!("{text}\n{}", also.to_text());
+        }
+        text
+    }
+
+    fn as_json(&self) -> Value {
+        let (line, column) = self.place.as_ref().map(Excerpt::line_and_column).unzip();
+        json!({
+            "message": lines(&self.message), "file": self.place.as_ref().map(|place| &place.file),
+            "line": line, "column": column, "hint": self.hint,
+        })
+    }
+}
+
+impl Excerpt {
+    fn new(file: &str, text: &Arc<str>, mut marks: Vec<(Range<usize>, Option<&'static str>)>) -> Self {
+        for (span, _) in &mut marks {
+            if span.start == span.end && text[span.start.min(text.len())..].trim().is_empty() {
+                // At the end there is nothing to mark: the last character there is is the nearest.
+                let end = text.trim_end().len();
+                let last = text[..end].chars().next_back().map_or(0, char::len_utf8);
+                *span = end - last..end;
             }
-            anstream::eprintln!("{}", text.trim_end());
+        }
+        Self { file: file.to_owned(), text: Arc::clone(text), marks }
+    }
+
+    /// Where the first mark begins, both from 1, the column in characters.
+    fn line_and_column(&self) -> (usize, usize) {
+        let start = self.marks.first().map_or(0, |(span, _)| span.start);
+        let before = &self.text[..start];
+        (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
+    }
+}
+
+/// A fault as the drawing library wants it.
+struct Drawn<'a> {
+    message: String,
+    hint: Option<String>,
+    severity: Severity,
+    place: Option<&'a Excerpt>,
+}
+
+impl Drawn<'_> {
+    fn to_text(&self) -> String {
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode())
+            .with_width(width(&std::io::stderr()).unwrap_or(100).clamp(40, 160))
+            .with_context_lines(1);
+        let source = self.place.map(|place| NamedSource::new(&place.file, place.text.to_string()));
+        let mut text = String::new();
+        match handler.render_report(&mut text, &Sourced { drawn: self, source }) {
+            Ok(()) => text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"),
+            Err(_) => self.message.clone(),
         }
     }
+}
 
-    /// The messages alone, for machines.
-    pub(super) fn messages(&self) -> Vec<String> {
-        self.reports.iter().map(ToString::to_string).collect()
+struct Sourced<'a> {
+    drawn: &'a Drawn<'a>,
+    source: Option<NamedSource<String>>,
+}
+
+impl fmt::Debug for Sourced<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.drawn.message)
     }
 }
 
-/// Columns of the terminal that errors go to.
-fn terminal_width() -> usize {
-    crate::config::late::columns().unwrap_or(100).clamp(40, 160)
-}
-
-fn plain(message: String, hint: Option<String>) -> Report {
-    let mut diagnostic = MietteDiagnostic::new(harmless_lines(&message));
-    if let Some(hint) = hint {
-        diagnostic = diagnostic.with_help(hint);
+impl fmt::Display for Sourced<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.drawn.message)
     }
-    Report::new(diagnostic)
 }
 
-fn harmless_lines(text: &str) -> String {
-    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
-}
+impl Error for Sourced<'_> {}
 
-/// An excerpt with marks: byte spans with a word at each.
-fn marked(message: String, hint: Option<String>, file: &str, text: &str, marks: Vec<LabeledSpan>) -> Report {
-    let mut diagnostic = MietteDiagnostic::new(harmless_lines(&message)).with_labels(marks);
-    if let Some(hint) = hint {
-        diagnostic = diagnostic.with_help(hint);
+impl Diagnostic for Sourced<'_> {
+    fn severity(&self) -> Option<Severity> {
+        Some(self.drawn.severity)
     }
-    Report::new(diagnostic).with_source_code(NamedSource::new(file, text.to_owned()))
+
+    fn help<'h>(&'h self) -> Option<Box<dyn fmt::Display + 'h>> {
+        self.drawn.hint.as_ref().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let marks = self.drawn.place?.marks.iter();
+        Some(Box::new(marks.map(|(span, word)| LabeledSpan::new_with_span(word.map(str::to_owned), span.clone()))))
+    }
+}
+
+/// A message from anywhere: no control character acts, and no number of the operating system stands in it.
+fn lines(text: &str) -> String {
+    text.lines().map(|line| harmless(&without_number(line))).collect::<Vec<_>>().join("\n")
+}
+
+/// `Permission denied (os error 13)` as `Permission denied`.
+fn without_number(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        kept.push_str(before);
+        rest = after.split_once(')').map_or("", |(_, after)| after);
+    }
+    kept + rest
 }
 
 impl From<ConfigErrors> for Trouble {
     fn from(errors: ConfigErrors) -> Self {
-        let reports = errors.errors.iter().map(|error| match error.span() {
-            Some(span) => {
-                let mark = LabeledSpan::new_with_span(Some("here".to_owned()), span);
-                marked(error.to_string(), error.hint(), &errors.file, &errors.text, vec![mark])
-            }
-            None => plain(error.to_string(), error.hint()),
+        let told = errors.errors.iter().map(|error| Told {
+            place: error.span().map(|span| Excerpt::new(&errors.file, &errors.text, vec![(span, None)])),
+            ..Told::plain(error.to_string(), error.hint())
         });
-        Self { exit: Exit::Usage, reports: reports.collect() }
+        Self { exit: Exit::Usage, faults: told.collect() }
     }
 }
 
 impl From<Vec<RuleError>> for Trouble {
     fn from(errors: Vec<RuleError>) -> Self {
-        Self { exit: Exit::Usage, reports: errors.iter().map(rule).collect() }
+        Self { exit: Exit::Usage, faults: errors.iter().map(rule).collect() }
     }
 }
 
-fn rule(error: &RuleError) -> Report {
+fn rule(error: &RuleError) -> Told {
     let mut message = error.to_string();
     if let Some(record) = error.record() {
         message = format!("{message} (on {record})");
     }
-    let (Some(origin), Some(text)) = (error.origin(), error.source_text()) else {
-        return plain(message, error.hint());
-    };
+    let mut told = Told::plain(message, error.hint());
+    let (Some(origin), Some(text)) = (error.origin(), error.source_text()) else { return told };
     let start = byte_of(text, origin.line, origin.column);
-    let length = text[start..].chars().take(error.span_chars().max(1)).map(char::len_utf8).sum::<usize>();
-    let second = error.second();
-    let here = if second.is_some() { "second" } else { "here" };
-    let mut marks = vec![LabeledSpan::new(Some(here.to_owned()), start, length)];
-    let mut hint = error.hint();
-    if let Some((first, word)) = second {
-        if first.file == origin.file {
-            let start = byte_of(text, first.line, first.column);
-            let rest = text[start..].lines().next().unwrap_or_default().trim_end().len();
-            marks.push(LabeledSpan::new(Some(word.to_owned()), start, rest));
-        } else {
-            hint = Some(format!("{} {word}: {first}", hint.unwrap_or_default()).trim().to_owned());
+    let length = text[start..].chars().take(error.span_chars().max(1)).take_while(|c| *c != '\n');
+    let here = start..start + length.map(char::len_utf8).sum::<usize>();
+    let mut marks = vec![(here, None)];
+    if let Some(((first, word), other)) = error.second().zip(error.second_source_text()) {
+        let start = byte_of(other, first.line, first.column);
+        let rest = other[start..].lines().next().unwrap_or_default().trim_end().len();
+        let span = start..start + rest;
+        if first.file == origin.file && !span.contains(&marks[0].0.start) {
+            marks[0].1 = Some("here");
+            marks.push((span, Some(word)));
+        } else if first.file != origin.file {
+            told.also = Some((word.to_owned(), Excerpt::new(&first.file, &other.into(), vec![(span, None)])));
         }
     }
-    marked(message, hint, &origin.file, text, marks)
+    told.place = Some(Excerpt::new(&origin.file, &text.into(), marks));
+    told
 }
 
 /// Where a place of an editor lies in the text: line and column from 1, column in characters. The end of the text where
@@ -134,37 +265,40 @@ impl From<RunError> for Trouble {
     fn from(error: RunError) -> Self {
         let text = chain(&error);
         match error {
-            RunError::UnknownSystem { ref known, .. } => {
-                let known = known.join(", ");
-                Self::new(Exit::Usage, text, Some(format!("configured under [systems]: {known}")))
+            RunError::UnknownSystem { ref name, ref known } => {
+                let hint = did_you_mean(name, known.iter().map(String::as_str))
+                    .unwrap_or_else(|| format!("configured under [systems]: {}", known.join(", ")));
+                Self::new(Exit::Usage, text, Some(hint))
             }
             RunError::NoSource { .. } => {
                 let hint = "only sources such as kind = \"csv\" take a file: homeward plan hr=people.csv";
                 Self::new(Exit::Usage, text, Some(hint.to_owned()))
             }
-            RunError::NoInput { .. } => Self::new(
-                Exit::Refused,
-                text,
-                Some("check the path; it is looked for from where you are, or from -C DIR".to_owned()),
-            ),
-            RunError::NoMeaning { ref system } => {
+            RunError::Seed { ref file, ref cause } => {
+                let (cause, near) = without_list(cause);
+                let hint = near.unwrap_or_else(|| "mend this file, or remove it: a lab can start empty".to_owned());
+                Self::new(Exit::Usage, format!("{file} cannot be used: {cause}"), Some(hint))
+            }
+            RunError::NoMeaning { ref system, ref key } => {
+                let row = if plain_name(key) { format!("row.{key}") } else { format!("row[\"{key}\"]") };
                 let hint = format!(
-                    "add to a file in rules/:\nsource(\"{system}\", |row| #{{ key: row.employee_id, email: row.email }});"
+                    "add to a file in the folder of the rules:\nsource(\"{system}\", |row| #{{ key: {row}, email: row.email }});"
                 );
                 Self::new(Exit::Usage, text, Some(hint))
             }
             RunError::Refused(ref refused) => Self::new(Exit::Refused, text, Some(refused.hint())),
             RunError::Rule(rule_error) => vec![*rule_error].into(),
-            RunError::Unread { ref source, .. } => Self::new(Exit::Unread, text, Some(unread_hint(source))),
-            RunError::Wire(_) => Self::new(Exit::Unread, text, None),
+            RunError::Unread { ref system, ref source } => {
+                Self::new(Exit::Unread, unread(system, source), Some(unread_hint(system, source)))
+            }
+            RunError::Wire(_) => {
+                let hint = "check the token of this system: no other character than those it was shown with";
+                Self::new(Exit::Usage, text, Some(hint.to_owned()))
+            }
             RunError::State(ref state) => {
                 let hint = match state {
-                    crate::state::StateError::Newer { .. } => {
-                        "use the version of homeward that wrote it, or a newer one"
-                    }
-                    crate::state::StateError::Locked { .. } => {
-                        "wait until the other run is over; its lock goes with it"
-                    }
+                    StateError::Newer { .. } => "use the version of homeward that wrote it, or a newer one",
+                    StateError::Locked { .. } => "wait until the other run is over; its lock goes with it",
                     _ => {
                         "check the folder's rights and the space on its disk; nothing was sent that is not written down"
                     }
@@ -172,39 +306,87 @@ impl From<RunError> for Trouble {
                 Self::new(Exit::Fault, text, Some(hint.to_owned()))
             }
             RunError::Tripped(tripped) => tripped_limits(&tripped),
-            RunError::BadPlan { .. } => {
-                Self::new(Exit::Usage, text, Some("make it again with: homeward plan … --out plan.json".to_owned()))
+            RunError::BadPlan { ref cause, .. } => {
+                let hint = if cause.contains("line 1 column 1") {
+                    "a saved plan is what `homeward plan … --out plan.json` wrote; an input is SYSTEM=FILE: hr=people.csv"
+                } else {
+                    "make it again with: homeward plan … --out plan.json"
+                };
+                Self::new(Exit::Usage, text, Some(hint.to_owned()))
             }
         }
     }
 }
 
+fn plain_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The candidate that was probably meant, as a question.
+pub(super) fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+    let limit = (word.chars().count() / 3).max(1);
+    let near = candidates.into_iter().map(|candidate| (strsim::osa_distance(word, candidate), candidate));
+    let (_, best) = near.filter(|(distance, _)| *distance <= limit).min()?;
+    Some(format!("did you mean `{best}`?"))
+}
+
+/// A message that lists every key there is, without the list; and the one of the list that was probably meant, or the
+/// list where it is short.
+pub(super) fn without_list(message: &str) -> (String, Option<String>) {
+    let split = message.split_once(", expected one of ").or_else(|| message.split_once(", expected "));
+    let Some((said, list)) = split.filter(|(said, _)| said.contains("unknown field `")) else {
+        return (message.to_owned(), None);
+    };
+    let said = said.replace("unknown field", "unknown key");
+    let known: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    let word = said.rsplit('`').nth(1).unwrap_or_default();
+    let short = || (known.len() <= 12).then(|| format!("known here: {}", known.join(", ")));
+    let hint = did_you_mean(word, known.iter().copied()).or_else(short);
+    (said, hint)
+}
+
 fn tripped_limits(tripped: &[Tripped]) -> Trouble {
-    let reports = tripped.iter().map(|one| {
+    let told = tripped.iter().map(|one| {
         let (Tripped::Changes { examples, .. } | Tripped::Removals { examples, .. }) = one;
         let who: Vec<String> = examples.iter().map(ToString::to_string).collect();
         let hint = format!(
             "among them {}; look at the input first, then raise the limit in [limits] if it is right",
             who.join(", ")
         );
-        plain(one.to_string(), Some(hint))
+        Told::plain(one.to_string(), Some(hint))
     });
-    Trouble { exit: Exit::Limit, reports: reports.collect() }
+    Trouble { exit: Exit::Limit, faults: told.collect() }
 }
 
-fn unread_hint(error: &crate::connector::ConnectorError) -> String {
-    use crate::connector::ConnectorError::{Refused, Strange, Wire};
+/// The fault itself says which system it was, so that nothing is said twice.
+fn unread(system: &SystemName, error: &ConnectorError) -> String {
+    let text = chain(error);
+    if text.contains(system.as_str()) { text } else { format!("{system} could not be read: {text}") }
+}
+
+fn unread_hint(system: &SystemName, error: &ConnectorError) -> String {
     match error {
-        Wire(WireError::Unreachable { .. }) => {
-            "check `url` in homeward.toml and that the server runs; --lab uses a simulator instead"
+        ConnectorError::Wire(WireError::Unreachable { .. }) => format!(
+            "check `url` in [systems.{system}] and that the server runs; with --lab a simulator takes its place"
+        ),
+        ConnectorError::Wire(WireError::Timeout { .. }) => {
+            format!("try again, or raise `timeout` in [systems.{system}]")
         }
-        Wire(WireError::Timeout { .. }) => "try again, or raise `timeout` for this system in homeward.toml",
-        Wire(WireError::NoToken { .. }) => "check the key or token of this system",
-        Wire(_) => "try again; nothing was changed",
-        Refused { .. } => "check the token and its rights with: homeward check --connect",
-        Strange { .. } => "check that `url` points at the server itself, not at a login page or a proxy",
+        ConnectorError::Wire(WireError::NoToken { .. }) => format!("check `key` or `token` in [systems.{system}]"),
+        ConnectorError::Wire(_) => "try again; nothing was changed".to_owned(),
+        ConnectorError::Refused { refusal, .. }
+            if matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::RateLimited) =>
+        {
+            "try again later; nothing was changed".to_owned()
+        }
+        ConnectorError::Refused { .. } => format!(
+            "the token of [systems.{system}] must be right, not expired, and an administrator's; \
+             `homeward check --connect` tells whose it is"
+        ),
+        ConnectorError::Strange { .. } => {
+            format!("check that `url` in [systems.{system}] is the server itself, not a login page or a proxy")
+        }
     }
-    .to_owned()
 }
 
 /// An error and its causes in one line.
@@ -221,27 +403,9 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// An excerpt for a warning of `check`.
-pub(super) fn warning(message: &str, origin: &Origin, text: Option<&Arc<str>>) -> Report {
-    match text {
-        Some(text) => {
-            let start = byte_of(text, origin.line, origin.column);
-            let length = text[start..].lines().next().unwrap_or_default().trim_end().len().max(1);
-            marked(
-                message.to_owned(),
-                None,
-                &origin.file,
-                text,
-                vec![LabeledSpan::new(Some("here".to_owned()), start, length)],
-            )
-        }
-        None => plain(format!("{message} ({origin})"), None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::byte_of;
+    use super::*;
 
     #[test]
     fn a_column_in_characters_is_found_among_umlauts_and_emoji() {
@@ -250,5 +414,31 @@ mod tests {
         assert_eq!(&text[byte_of(text, 2, 12)..][..4], "\"hr\"");
         assert_eq!(byte_of(text, 1, 99), 17);
         assert_eq!(byte_of(text, 9, 1), text.len());
+    }
+
+    #[test]
+    fn what_lies_at_the_end_is_marked_at_the_last_character() {
+        let text: Arc<str> = "owner(ü\n\n".into();
+        let excerpt = Excerpt::new("a.rhai", &text, vec![(text.len()..text.len(), None)]);
+        assert_eq!(excerpt.marks[0].0, 6..8);
+        assert_eq!(excerpt.line_and_column(), (1, 7));
+        let nothing: Arc<str> = "".into();
+        assert_eq!(Excerpt::new("a.rhai", &nothing, vec![(0..0, None)]).marks[0].0, 0..0);
+    }
+
+    #[test]
+    fn a_number_of_the_operating_system_is_left_out() {
+        assert_eq!(without_number("a: no (os error 2), b: not (os error 13)"), "a: no, b: not");
+        assert_eq!(without_number("cut (os error 2"), "cut");
+    }
+
+    #[test]
+    fn a_long_list_of_keys_becomes_a_question_or_nothing() {
+        let told = |text: &str| without_list(text);
+        let (said, hint) = told("users[0]: unknown field `usrname`, expected one of `id`, `username`");
+        assert_eq!((said.as_str(), hint.as_deref()), ("users[0]: unknown key `usrname`", Some("did you mean `username`?")));
+        let (said, hint) = told("unknown field `x`, expected `version`");
+        assert_eq!((said.as_str(), hint.as_deref()), ("unknown key `x`", Some("known here: version")));
+        assert_eq!(told("no JSON, expected one of us"), ("no JSON, expected one of us".to_owned(), None));
     }
 }

@@ -19,8 +19,10 @@ pub(super) fn init(session: &Session<'_>, directory: Option<&Path>) -> Result<Ex
     let root = directory.map_or_else(|| session.root.clone(), |directory| session.root.join(directory));
     let there: Vec<&str> = FILES.iter().map(|(name, _)| *name).filter(|name| root.join(name).exists()).collect();
     if !there.is_empty() {
-        let message = format!("{} already holds {}", root.display(), there.join(", "));
-        let hint = "choose another folder: homeward init DIR".to_owned();
+        let folder = directory.map_or_else(|| "this folder".to_owned(), |directory| directory.display().to_string());
+        let more = if there.len() > 1 { format!(" and {} more", there.len() - 1) } else { String::new() };
+        let message = format!("{folder} already holds {}{more}, and nothing is overwritten", there[0]);
+        let hint = "choose another folder, such as: homeward init homeward-try".to_owned();
         return Err(Trouble::new(Exit::Usage, message, Some(hint)));
     }
     for (name, text) in FILES {
@@ -32,7 +34,8 @@ pub(super) fn init(session: &Session<'_>, directory: Option<&Path>) -> Result<Ex
             fs::write(&path, text)
         };
         write().map_err(|error| {
-            Trouble::new(Exit::Usage, format!("{} cannot be written: {error}", path.display()), None)
+            let hint = "choose a folder that you may write to: homeward init DIR".to_owned();
+            Trouble::new(Exit::Usage, format!("{} cannot be written: {error}", path.display()), Some(hint))
         })?;
     }
     let enter = directory.map(|directory| format!("  cd {}\n", directory.display())).unwrap_or_default();

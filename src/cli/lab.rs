@@ -12,13 +12,13 @@ use serde_json::Value;
 use super::{
     Exit, Session,
     arguments::{self, LabAct},
-    diagnostic::Trouble,
+    diagnostic::{Trouble, did_you_mean, without_list},
     print, render,
 };
 use crate::{
     config::{self, Config},
     lab::{self, Address, Lab},
-    run::{kinds, project::benches},
+    run::{RunError, kinds, project::benches},
     state::{StateError, sqlite::Sqlite},
     wire,
 };
@@ -103,9 +103,9 @@ fn detach(session: &Session<'_>, wanted: &arguments::Lab, file: &Path) -> Result
     let log = file.with_file_name("lab.log");
     let _ = file.parent().map(fs::create_dir_all);
     let said = fs::File::create(&log).map_err(|error| failed(error.to_string()))?;
+    let folder = session.global.directory.iter().flat_map(|folder| [std::ffi::OsStr::new("-C"), folder.as_os_str()]);
     let mut child = Command::new(program)
-        .arg("-C")
-        .arg(&session.root)
+        .args(folder)
         .arg("-c")
         .arg(&session.global.config)
         .args(["lab", "--people", &wanted.people.to_string()])
@@ -126,14 +126,16 @@ fn detach(session: &Session<'_>, wanted: &arguments::Lab, file: &Path) -> Result
         let cause = fs::read_to_string(&log).unwrap_or_default();
         return Err(Trouble::new(exit, format!("the lab did not start:\n{}", cause.trim_end()), None));
     };
+    let mut table = render::aligned(&["system", "kind", "address"]);
     for (system, address) in &notice.systems {
-        print(&format!("{system:12} {}", address.url));
+        table.add_row([system, &address.kind, &address.url]);
     }
+    print(&render::drawn(&table));
     Ok(Exit::Done)
 }
 
 /// Does something with a lab that runs.
-async fn act_on(file: &Path, act: &LabAct) -> Result<Exit, Trouble> {
+async fn act_on(file: &Path, act: &LabAct, json: bool) -> Result<Exit, Trouble> {
     let none = || {
         Trouble::new(
             Exit::Usage,
@@ -147,12 +149,16 @@ async fn act_on(file: &Path, act: &LabAct) -> Result<Exit, Trouble> {
     }
     let address = |system: &str| {
         let known = notice.systems.keys().cloned().collect::<Vec<_>>().join(", ");
-        let hint = Some(format!("it has: {known}"));
+        let near = did_you_mean(system, notice.systems.keys().map(String::as_str));
+        let hint = Some(near.unwrap_or_else(|| format!("it has: {known}")));
         let missing = move || Trouble::new(Exit::Usage, format!("the lab has no system `{system}`"), hint);
         notice.systems.get(system).ok_or_else(missing)
     };
     let parsed = |text: &str| -> Result<Value, Trouble> {
-        serde_json::from_str(text).map_err(|error| Trouble::new(Exit::Usage, format!("that is no JSON: {error}"), None))
+        serde_json::from_str(text).map_err(|error| {
+            let hint = "put it in single quotes, such as '{\"version\":\"3.2.1\"}'".to_owned();
+            Trouble::new(Exit::Usage, format!("`{text}` is no JSON: {error}"), Some(hint))
+        })
     };
     let (address, method, path, body) = match act {
         LabAct::Login { system, user } => (address(system)?, "POST", format!("login/{user}"), Value::Null),
@@ -165,10 +171,41 @@ async fn act_on(file: &Path, act: &LabAct) -> Result<Exit, Trouble> {
     };
     match wire::ask_lab(&address.url, method, &path, &body).await {
         Ok(answer) => {
-            print(&serde_json::to_string_pretty(&answer).unwrap_or_default());
+            print(&told(act, &answer, json));
             Ok(Exit::Done)
         }
-        Err(cause) => Err(Trouble::new(Exit::Usage, cause, None)),
+        Err(cause) => {
+            let (message, near) = without_list(&cause);
+            let hint = near.or_else(|| match act {
+                LabAct::Login { system, .. } | LabAct::Set { system, .. } | LabAct::Meddle { system, .. } => {
+                    Some(format!("what it holds is shown by: homeward lab show {system}"))
+                }
+                LabAct::Show { .. } | LabAct::Stop => None,
+            });
+            Err(Trouble::new(Exit::Usage, message, hint))
+        }
+    }
+}
+
+/// What an act came to: a line for a person, the whole answer for a machine.
+fn told(act: &LabAct, answer: &Value, json: bool) -> String {
+    let whole = || serde_json::to_string_pretty(answer).unwrap_or_default();
+    match act {
+        _ if json => whole(),
+        LabAct::Show { .. } => whole(),
+        LabAct::Stop => "The lab is stopped.".to_owned(),
+        LabAct::Set { system, .. } => format!("{system} has these settings now."),
+        LabAct::Meddle { system, user, .. } => format!("{user} was changed at {system} behind everybody's back."),
+        LabAct::Login { system, user } => {
+            let changed = answer["changed"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let changed: Vec<&str> = changed.collect();
+            let name = answer["user"]["username"].as_str().or_else(|| answer["username"].as_str()).unwrap_or(user);
+            let came = match changed.as_slice() {
+                [] => String::new(),
+                changed => format!("; this changed {}", changed.join(", ")),
+            };
+            format!("{} signed in at {system}{came}.", render::harmless(name))
+        }
     }
 }
 
@@ -184,8 +221,17 @@ async fn answers(systems: &BTreeMap<String, Address>) -> bool {
 }
 
 fn lab_trouble(error: lab::LabError) -> Trouble {
-    let hint = matches!(error, lab::LabError::Seed { .. }).then(|| "mend the file in lab/, or remove it".to_owned());
-    Trouble::new(Exit::Usage, error.to_string(), hint)
+    match error {
+        lab::LabError::Seed { system, cause } => {
+            // The simulator says of what kind it is; the file says it better.
+            let cause = cause.split_once(" seed: ").map_or(cause.as_str(), |(_, cause)| cause).to_owned();
+            RunError::Seed { file: format!("lab/{system}.json"), cause }.into()
+        }
+        lab::LabError::Port(_) => {
+            let hint = "simulators listen on 127.0.0.1; check that this is allowed here".to_owned();
+            Trouble::new(Exit::Fault, error.to_string(), Some(hint))
+        }
+    }
 }
 
 /// Starts a simulator for each configured provider, writes `.homeward/lab.json`, and waits for the signal to stop.
@@ -193,7 +239,7 @@ pub(super) async fn serve(session: &Session<'_>, wanted: &arguments::Lab) -> Res
     let config = config::load(&session.config(), &kinds::for_config(&session.kinds))?;
     let folder = config.root.join(".homeward");
     if let Some(act) = &wanted.act {
-        return act_on(&folder.join("lab.json"), act).await;
+        return act_on(&folder.join("lab.json"), act, session.json()).await;
     }
     if let Some(notice) = notice(&folder.join("lab.json"))
         && answers(&notice.systems).await
@@ -207,7 +253,8 @@ pub(super) async fn serve(session: &Session<'_>, wanted: &arguments::Lab) -> Res
     let lab = lab::start(&benches(&config, &session.kinds)?, wanted.people).await.map_err(lab_trouble)?;
     let file = folder.join("lab.json");
     let unusable = |error: std::io::Error| {
-        Trouble::new(Exit::Usage, format!("{} cannot be written: {error}", file.display()), None)
+        let hint = "the lab writes down where it is: check the rights of this folder".to_owned();
+        Trouble::new(Exit::Usage, format!("{} cannot be written: {error}", file.display()), Some(hint))
     };
     fs::create_dir_all(&folder).map_err(unusable)?;
     // A new lab remembers nothing, so neither may what was remembered of the last one.
@@ -226,7 +273,7 @@ pub(super) async fn serve(session: &Session<'_>, wanted: &arguments::Lab) -> Res
         for (system, address) in &lab.systems {
             table.add_row([system, &address.kind, &address.url]);
         }
-        print(&table.to_string());
+        print(&render::drawn(&table));
     }
     let stopped = tokio::select! {
         signal = stopped() => signal,

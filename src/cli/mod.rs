@@ -2,14 +2,13 @@
 
 use std::{
     ffi::OsString,
-    io::Write,
-    path::{Path, PathBuf},
+    io::{IsTerminal, Write},
+    os::fd::AsFd,
+    path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{CommandFactory, Parser};
-use serde_json::json;
-
 use crate::{
     connector::Kind,
     run::{kinds, project::OpenError},
@@ -121,17 +120,28 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind]) -
     let session = Session {
         global: &arguments.global,
         kinds: kinds::PROVIDERS.iter().chain(own).copied().collect(),
-        root: arguments.global.directory.clone().unwrap_or_else(|| Path::new(".").to_owned()),
+        root: arguments.global.directory.clone().unwrap_or_default(),
     };
-    match dispatch(&arguments.command, &session) {
+    match here(&session).and_then(|()| dispatch(&arguments.command, &session)) {
         Ok(exit) => exit.into(),
         Err(trouble) => {
             if session.json() {
-                print(&json!({ "errors": trouble.messages() }).to_string());
+                print(&trouble.as_json().to_string());
             }
             trouble.tell();
             trouble.exit.into()
         }
+    }
+}
+
+/// The folder that -C names has to be there.
+fn here(session: &Session<'_>) -> Result<(), Trouble> {
+    match &session.global.directory {
+        Some(folder) if !folder.is_dir() => {
+            let hint = "-C DIR works in a folder that is there; `homeward init DIR` makes one".to_owned();
+            Err(Trouble::new(Exit::Usage, format!("there is no folder {}", folder.display()), Some(hint)))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -155,7 +165,10 @@ fn dispatch(command: &Command, session: &Session<'_>) -> Result<Exit, Trouble> {
             Ok(Exit::Done)
         }
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Arguments::command(), "homeward", &mut std::io::stdout());
+            // Into memory first: the generator panics where its reader goes away.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "homeward", &mut script);
+            print(String::from_utf8_lossy(&script).trim_end());
             Ok(Exit::Done)
         }
     }
@@ -164,6 +177,16 @@ fn dispatch(command: &Command, session: &Session<'_>) -> Result<Exit, Trouble> {
 /// Prints a result. A reader that has gone away (`| head`) is no fault of ours.
 fn print(text: &str) {
     let _ = writeln!(anstream::stdout(), "{text}");
+}
+
+/// The columns of the terminal that a stream goes to, where there is one; $COLUMNS where that is set.
+fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
+    let shown = || {
+        let (terminal_size::Width(columns), _) =
+            stream.is_terminal().then(|| terminal_size::terminal_size_of(stream.as_fd()))??;
+        Some(usize::from(columns))
+    };
+    crate::config::late::columns().or_else(shown).filter(|columns| *columns > 0)
 }
 
 /// Tells something on the side.

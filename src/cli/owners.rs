@@ -15,20 +15,16 @@ pub(super) fn owners(session: &Session<'_>, mermaid: bool) -> Result<Exit, Troub
         policy.owners.iter().flat_map(|line| line.attributes.iter().map(move |attribute| (attribute, line))).collect();
     if mermaid {
         let mut text = String::from("flowchart LR\n");
+        // Names get a letter in front: a system may be called as a word of the diagram language is.
+        let place = |system: &str| format!("s_{system}([\"{system}\"])");
+        let thing = |attribute: &str| format!("a_{}[\"{attribute}\"]", attribute.replace('.', "_"));
         for (attribute, line) in &rows {
-            let arrow = if line.conditional { "-.->" } else { "-->" };
-            let _ = writeln!(
-                text,
-                "  {}([{}]) {arrow}|owns| {}",
-                line.system,
-                line.system,
-                attribute.as_str().replace('.', "_")
-            );
+            let arrow = if line.conditional { "-. may own .->" } else { "-- owns -->" };
+            let _ = writeln!(text, "  {} {arrow} {}", place(line.system.as_str()), thing(attribute.as_str()));
         }
         for (attribute, line) in &policy.copies {
             for system in &line.systems {
-                let _ =
-                    writeln!(text, "  {} -->|copied to| {system}([{system}])", attribute.as_str().replace('.', "_"));
+                let _ = writeln!(text, "  {} -- copied to --> {}", thing(attribute.as_str()), place(system.as_str()));
             }
         }
         print(text.trim_end());
@@ -46,12 +42,17 @@ pub(super) fn owners(session: &Session<'_>, mermaid: bool) -> Result<Exit, Troub
     } else {
         let mut table = render::aligned(&["attribute", "owner", "holds", "copies", "rule"]);
         for (attribute, line) in &rows {
-            let holds = if line.conditional { "where its condition does" } else { "for everybody else" };
+            let others = rows.iter().filter(|(other, _)| other == attribute).count();
+            let holds = match (line.conditional, others) {
+                (true, _) => "where its condition does",
+                (false, 1) => "always",
+                (false, _) => "for everybody else",
+            };
             let copies: Vec<&str> = copies(*attribute).iter().map(crate::model::id::SystemName::as_str).collect();
             let row = [attribute.as_str(), line.system.as_str(), holds, &copies.join(", "), &line.origin.to_string()];
             table.add_row(row);
         }
-        print(&table.to_string());
+        print(&render::drawn(&table));
     }
     Ok(Exit::Done)
 }

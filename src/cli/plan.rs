@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Exit, Session, arguments, diagnostic::Trouble, lab, print, render, tell};
+use super::{Exit, Session, arguments, diagnostic::Trouble, lab, print, render, tell, width};
 use crate::{
     connector::Kind,
     model::plan::Plan,
@@ -20,16 +20,19 @@ use crate::{
 pub(super) struct Stage {
     pub(super) project: Project,
     pub(super) fleet: Fleet,
+    /// The inputs of the command line.
+    files: Vec<Named>,
     /// The simulators, where `--lab` had to start some: they live as long as this.
     pub(super) lab: Option<lab::Stand>,
 }
 
-/// Opens everything a plan needs.
-pub(super) async fn stage(session: &Session<'_>) -> Result<Stage, Trouble> {
+/// Opens everything a plan needs. What was typed is looked at before a secret is read or a simulator started.
+pub(super) async fn stage(session: &Session<'_>, inputs: &[String]) -> Result<Stage, Trouble> {
     let project = session.open()?;
+    let files = files(session, &project, &session.kinds, inputs)?;
     let lab = if session.global.lab { Some(lab::stand(session, &project.config).await?) } else { None };
     let fleet = fleet(&project.config, &session.kinds, lab.as_ref().map(lab::Stand::systems))?;
-    Ok(Stage { project, fleet, lab })
+    Ok(Stage { project, fleet, files, lab })
 }
 
 impl Stage {
@@ -54,9 +57,8 @@ impl Stage {
         }
     }
 
-    /// Makes the plan for these inputs.
-    pub(super) async fn prepare(&mut self, session: &Session<'_>, inputs: &[String]) -> Result<Prepared, Trouble> {
-        let files = files(session, &self.project, &session.kinds, inputs)?;
+    /// Makes the plan for the inputs.
+    pub(super) async fn prepare(&mut self, session: &Session<'_>) -> Result<Prepared, Trouble> {
         let memory = self.memory()?;
         let desk = Desk {
             rules: &self.project.rules,
@@ -65,7 +67,7 @@ impl Stage {
             memory: &memory,
             today: session.today().to_string(),
         };
-        Ok(prepare(&desk, &files, &mut self.fleet).await?)
+        Ok(prepare(&desk, &self.files, &mut self.fleet).await?)
     }
 }
 
@@ -73,9 +75,14 @@ fn files(session: &Session<'_>, project: &Project, kinds: &[Kind], inputs: &[Str
     let mut files = Vec::new();
     for input in inputs {
         let Some(file) = named(&session.root, input) else {
-            let message = format!("`{input}` names no source: write SYSTEM=FILE, such as hr=people.csv");
-            let known = project.sources.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            return Err(Trouble::new(Exit::Usage, message, Some(format!("sources of this project: {known}"))));
+            let message = format!("`{input}` does not say whose records it holds");
+            let known: Vec<String> = project.sources.keys().map(|source| format!("{source}={input}")).collect();
+            let hint = if known.is_empty() {
+                "write SYSTEM=FILE; this project has no source yet, such as one with kind = \"csv\"".to_owned()
+            } else {
+                format!("write SYSTEM=FILE: {}", known.join(" or "))
+            };
+            return Err(Trouble::new(Exit::Usage, message, Some(hint)));
         };
         let Some(system) = project.config.systems.get(&file.system) else {
             let known = project.config.systems.keys().map(ToString::to_string).collect();
@@ -91,8 +98,8 @@ fn files(session: &Session<'_>, project: &Project, kinds: &[Kind], inputs: &[Str
 
 /// Makes the plan and shows it.
 pub(super) async fn plan(session: &Session<'_>, wanted: &arguments::Plan) -> Result<Exit, Trouble> {
-    let mut stage = stage(session).await?;
-    let prepared = stage.prepare(session, &wanted.inputs).await?;
+    let mut stage = stage(session, &wanted.inputs).await?;
+    let prepared = stage.prepare(session).await?;
     notes(session, &prepared);
     if let Some(file) = &wanted.out {
         save(&session.root.join(file), &prepared.plan)?;
@@ -100,7 +107,7 @@ pub(super) async fn plan(session: &Session<'_>, wanted: &arguments::Plan) -> Res
     if session.json() {
         print(&document(&prepared.plan));
     } else {
-        print(render::plan(&prepared.plan, wanted.all).trim_end());
+        print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
         if let Some(file) = wanted.out.as_ref().filter(|_| session.talks()) {
             tell(&format!("saved; apply exactly this with: homeward apply {}", file.display()));
         }

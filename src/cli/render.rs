@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 use owo_colors::OwoColorize;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::{
     model::plan::{Call, Decision, Operation, Plan, PlannedChange},
@@ -16,6 +16,12 @@ const READABLE: usize = 200;
 
 /// How many changes of each kind a summed-up plan still shows.
 const EXAMPLES: usize = 3;
+
+/// The widest a value is shown, in columns, unless all of it is asked for.
+const VALUE: usize = 28;
+
+/// The least room a reason needs beside its change; with less it stands below.
+const BESIDE: usize = 36;
 
 /// A number and what it counts: `1 call`, `2 calls`.
 pub(super) fn count(number: u64, noun: &str) -> String {
@@ -41,19 +47,22 @@ fn thousands(number: u64) -> String {
 
 /// Text from outside, made harmless for a terminal: no control character acts.
 pub(super) fn harmless(text: &str) -> String {
-    let acts = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let acts = |c: char| {
+        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        c.is_control() || turns || matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+    };
     text.chars().map(|c| if acts(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }
 
-/// A plan for a person: everybody's changes, then the totals.
-pub(super) fn plan(plan: &Plan, all: bool) -> String {
+/// A plan for a person: everybody's changes, then the totals. `width` is that of the terminal, where there is one.
+pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
     let mut text = String::new();
     let shown: Vec<&PlannedChange> =
         plan.changes.iter().filter(|change| change.decision != Decision::Unchanged).collect();
     if shown.len() > READABLE && !all {
-        summed_up(&mut text, &shown);
+        summed_up(&mut text, &shown, width);
     } else {
-        by_person(&mut text, &shown);
+        by_person(&mut text, &shown, all, width);
     }
     for rejected in plan.rejected.iter().take(if all { usize::MAX } else { 20 }) {
         let column = rejected.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
@@ -69,6 +78,9 @@ pub(super) fn plan(plan: &Plan, all: bool) -> String {
     }
     if plan.rejected.len() > 20 && !all {
         let _ = writeln!(text, "… and {} more rejected; --all shows them", plan.rejected.len() - 20);
+    }
+    if !plan.rejected.is_empty() {
+        text.push('\n');
     }
     if !shown.is_empty() {
         let _ = writeln!(text, "{}\n", totals(plan));
@@ -94,13 +106,43 @@ fn also(number: u64, word: &str) -> String {
     if number == 0 { String::new() } else { format!(", {} {word}", thousands(number)) }
 }
 
+/// How wide the columns of changes are, over the whole plan.
+struct Columns {
+    attribute: usize,
+    system: usize,
+    values: usize,
+    call: usize,
+    /// The widest a value may be.
+    value: usize,
+    /// Where the reason stands; `None`: below, for there is no room beside.
+    reason: Option<usize>,
+    width: Option<usize>,
+}
+
+impl Columns {
+    fn new(changes: &[&PlannedChange], all: bool, width: Option<usize>) -> Self {
+        let widest =
+            |of: &dyn Fn(&PlannedChange) -> String| changes.iter().map(|change| of(change).width()).max().unwrap_or(0);
+        let attribute = widest(&|change| change.attribute.to_string());
+        let system = widest(&|change| change.system.to_string());
+        let call = widest(&|change| call(change));
+        // Indent, decision, attribute, system and the blanks between them.
+        let before = 2 + 6 + 1 + attribute + 1 + system + 1;
+        let value = match width {
+            _ if all => usize::MAX,
+            Some(width) => (width.saturating_sub(before + 3) / 2).clamp(10, VALUE),
+            None => VALUE,
+        };
+        let values = widest(&|change| before_and_after(change, value)).min(2 * VALUE + 3);
+        let reason = before + values + 2 + call + usize::from(call > 0);
+        let fits = width.is_none_or(|width| reason + BESIDE <= width);
+        Self { attribute, system, values, call, value, reason: fits.then_some(reason), width }
+    }
+}
+
 /// One row for each change, under the name of its person, columns aligned over the whole plan.
-fn by_person(text: &mut String, changes: &[&PlannedChange]) {
-    let column =
-        |of: &dyn Fn(&PlannedChange) -> String| changes.iter().map(|change| of(change).width()).max().unwrap_or(0);
-    let attribute = column(&|change| change.attribute.to_string());
-    let system = column(&|change| change.system.to_string());
-    let values = column(&|change| before_and_after(change)).min(48);
+fn by_person(text: &mut String, changes: &[&PlannedChange], all: bool, width: Option<usize>) {
+    let columns = Columns::new(changes, all, width);
     let mut person = None;
     for change in changes {
         if person != Some(&change.person) {
@@ -108,38 +150,126 @@ fn by_person(text: &mut String, changes: &[&PlannedChange]) {
             let _ = writeln!(text, "{gap}{}", harmless(&change.person.to_string()).bold());
             person = Some(&change.person);
         }
-        let _ = writeln!(text, "  {}", row(change, attribute, system, values));
+        row(text, change, &columns);
     }
     if !changes.is_empty() {
         text.push('\n');
     }
 }
 
-fn row(change: &PlannedChange, attribute: usize, system: usize, values: usize) -> String {
-    let word = match change.decision {
-        Decision::Apply => "apply ".green().to_string(),
-        Decision::Follow => "follow".cyan().to_string(),
-        Decision::Refuse => "refuse".red().to_string(),
-        Decision::Hold => "hold  ".yellow().to_string(),
-        Decision::Drop => "drop  ".dimmed().to_string(),
-        Decision::Unchanged => "same  ".dimmed().to_string(),
-    };
-    let call = change.call.as_ref().map(|call| format!("{call} ")).unwrap_or_default();
-    let no = change.refusal.map(|kind| format!("{kind}: ")).unwrap_or_default();
-    let effect = change.side_effect.as_ref().map(|effect| format!("; {effect}")).unwrap_or_default();
-    format!(
-        "{word} {} {} {}  {call}{}{}{}",
-        pad(&change.attribute.to_string(), attribute),
-        pad(&change.system.to_string(), system).bold(),
-        pad(&before_and_after(change), values),
-        no.red(),
-        harmless(&change.reason),
-        effect.dimmed(),
-    )
+fn row(text: &mut String, change: &PlannedChange, columns: &Columns) {
+    let values = before_and_after(change, columns.value);
+    let first = format!(
+        "  {} {} {} {}",
+        word(change.decision, 6),
+        pad(&change.attribute.to_string(), columns.attribute),
+        pad(&change.system.to_string(), columns.system).bold(),
+        values,
+    );
+    let call = pad(&call(change), columns.call);
+    let gap = " ".repeat(columns.values.saturating_sub(values.width()));
+    let indent = columns.reason.unwrap_or(9);
+    let room = columns.width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(20));
+    let (why, effect) = why(change);
+    match columns.reason {
+        Some(_) => {
+            let blank = if columns.call > 0 { " " } else { "" };
+            let _ = write!(text, "{first}{gap}  {}{blank}", call.dimmed());
+        }
+        None => {
+            let _ = write!(text, "{}", format!("{first}{gap}  {call}").trim_end());
+            let _ = write!(text, "\n{}", " ".repeat(indent));
+        }
+    }
+    // A side effect stands beside the reason where both fit, else on a line of its own.
+    let together = format!("{why}; {effect}").width() <= room;
+    let mut lines = wrapped(&why, room).into_iter().map(|line| line.to_string()).collect::<Vec<_>>();
+    if let Some(kind) = change.refusal.map(|kind| format!("{kind}:"))
+        && let Some(rest) = lines.first().and_then(|line| line.strip_prefix(&kind)).map(str::to_owned)
+    {
+        lines[0] = format!("{}{rest}", kind.red());
+    }
+    if !effect.is_empty() && together {
+        lines = vec![format!("{}{}", lines.concat(), format!("; {effect}").dimmed())];
+    } else if !effect.is_empty() {
+        lines.extend(wrapped(&effect, room).iter().map(|line| line.dimmed().to_string()));
+    }
+    let _ = writeln!(text, "{}", lines.join(&format!("\n{}", " ".repeat(indent))).trim_end());
 }
 
-fn before_and_after(change: &PlannedChange) -> String {
-    harmless(&format!("{} → {}", change.before, change.after))
+fn word(decision: Decision, width: usize) -> String {
+    match decision {
+        Decision::Apply => pad("apply", width).green().to_string(),
+        Decision::Follow => pad("follow", width).cyan().to_string(),
+        Decision::Refuse => pad("refuse", width).red().to_string(),
+        Decision::Hold => pad("hold", width).yellow().to_string(),
+        Decision::Drop => pad("drop", width).dimmed().to_string(),
+        Decision::Unchanged => pad("same", width).dimmed().to_string(),
+    }
+}
+
+fn call(change: &PlannedChange) -> String {
+    change.call.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Why it is decided so, and what else comes of it.
+fn why(change: &PlannedChange) -> (String, String) {
+    let no = change.refusal.map(|kind| format!("{kind}: ")).unwrap_or_default();
+    let effect = change.side_effect.as_deref().map(harmless).unwrap_or_default();
+    (format!("{no}{}", harmless(&change.reason)), effect)
+}
+
+/// Both values in at most so many columns each. Where they are longer, what is cut off is what they have in common.
+fn before_and_after(change: &PlannedChange, most: usize) -> String {
+    let (before, after) = (harmless(&change.before.to_string()), harmless(&change.after.to_string()));
+    if before.width() <= most && after.width() <= most {
+        return format!("{before} → {after}");
+    }
+    let same: usize =
+        before.chars().zip(after.chars()).take_while(|(one, other)| one == other).map(|(one, _)| one.len_utf8()).sum();
+    let from = start_before(&before, same, 6);
+    let cut = |text: &str| if from == 0 { text.to_owned() } else { format!("…{}", &text[from..]) };
+    format!("{} → {}", shortened(&cut(&before), most), shortened(&cut(&after), most))
+}
+
+/// A place some columns before `at` where a character can begin; the beginning, where that is near.
+fn start_before(text: &str, at: usize, columns: usize) -> usize {
+    let mut room = 0;
+    for (start, c) in text[..at].char_indices().rev() {
+        room += c.width().unwrap_or(0);
+        if room > columns && c.width().unwrap_or(0) > 0 {
+            return start;
+        }
+    }
+    0
+}
+
+/// At most so many columns of a text, the last of them an ellipsis where there is more.
+fn shortened(text: &str, most: usize) -> String {
+    if text.width() <= most {
+        return text.to_owned();
+    }
+    let mut width = 0;
+    let fits = |c: &char| {
+        width += c.width().unwrap_or(0);
+        width < most
+    };
+    format!("{}…", text.chars().take_while(fits).collect::<String>())
+}
+
+/// A text in lines of at most so many columns, broken at blanks; a word that is longer stays whole.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn pad(text: &str, width: usize) -> String {
@@ -147,24 +277,29 @@ fn pad(text: &str, width: usize) -> String {
 }
 
 /// A long plan: how many of what kind, with examples, and nothing that needs a person left out of the count.
-fn summed_up(text: &mut String, changes: &[&PlannedChange]) {
+fn summed_up(text: &mut String, changes: &[&PlannedChange], width: Option<usize>) {
     let mut kinds: BTreeMap<(Decision, String, String), Vec<&PlannedChange>> = BTreeMap::new();
     for change in changes {
         let key = (change.decision, change.system.to_string(), change.attribute.to_string());
         kinds.entry(key).or_default().push(change);
     }
     let examples: Vec<&PlannedChange> = kinds.values().flat_map(|all| all.iter().take(EXAMPLES).copied()).collect();
-    let width =
+    let widest =
         |of: &dyn Fn(&PlannedChange) -> String| examples.iter().map(|change| of(change).width()).max().unwrap_or(0);
-    let values = width(&|change| before_and_after(change)).min(48);
-    let people = width(&|change| change.person.to_string());
+    let people = widest(&|change| harmless(&change.person.to_string()));
+    let value = width.map_or(VALUE, |width| (width.saturating_sub(people + 7) / 2).clamp(10, VALUE));
+    let values = widest(&|change| before_and_after(change, value));
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(people + values + 6));
     for ((decision, system, attribute), all) in &kinds {
-        let word = format!("{decision:?}").to_lowercase();
-        let _ = writeln!(text, "{} {word} {} {attribute}", thousands(all.len() as u64).bold(), system.bold());
+        let number = thousands(all.len() as u64);
+        let _ = writeln!(text, "{} {} {} {attribute}", number.bold(), word(*decision, 0), system.bold());
         for change in all.iter().take(EXAMPLES) {
             let person = pad(&harmless(&change.person.to_string()), people);
-            let _ =
-                writeln!(text, "  {person}  {}  {}", pad(&before_and_after(change), values), harmless(&change.reason));
+            let (reason, _) = why(change);
+            // Examples keep to one line: the whole reason is in the whole plan.
+            let reason = if room < BESIDE / 2 { String::new() } else { shortened(&reason, room) };
+            let line = format!("  {person}  {}  {reason}", pad(&before_and_after(change, value), values));
+            let _ = writeln!(text, "{}", line.trim_end());
         }
         if all.len() > EXAMPLES {
             let _ = writeln!(text, "  … and {} more", thousands((all.len() - EXAMPLES) as u64));
@@ -173,8 +308,9 @@ fn summed_up(text: &mut String, changes: &[&PlannedChange]) {
     let _ = writeln!(text, "\n{}\n", "A long plan, summed up: --all shows every change.".dimmed());
 }
 
-/// One line for each system: what it would be asked to do.
-fn totals(plan: &Plan) -> Table {
+/// One line for each system: what it would be asked to do. A column of nothing is left out.
+fn totals(plan: &Plan) -> String {
+    const HEADER: [&str; 8] = ["create", "update", "disable", "enable", "calls", "follow", "refused", "held"];
     let mut systems: BTreeMap<&str, [u64; 8]> = BTreeMap::new();
     for call in &plan.calls {
         let column = match call.operation {
@@ -195,17 +331,28 @@ fn totals(plan: &Plan) -> Table {
         };
         systems.entry(change.system.as_str()).or_default()[column] += 1;
     }
-    let mut table = aligned(&["system", "create", "update", "disable", "enable", "calls", "follow", "refused", "held"]);
+    let used: Vec<usize> =
+        (0..HEADER.len()).filter(|column| systems.values().any(|numbers| numbers[*column] > 0)).collect();
+    let header: Vec<&str> = std::iter::once("system").chain(used.iter().map(|column| HEADER[*column])).collect();
+    let mut table = aligned(&header);
     for (system, numbers) in systems {
-        let numbers = numbers.iter().map(|number| if *number == 0 { "·".to_owned() } else { thousands(*number) });
-        table.add_row(std::iter::once(system.to_owned()).chain(numbers));
+        let number = |column: &usize| match numbers[*column] {
+            0 => "·".to_owned(),
+            number => thousands(number),
+        };
+        table.add_row(std::iter::once(system.to_owned()).chain(used.iter().map(number)));
     }
-    for column in 1..=8 {
+    for column in 1..header.len() {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table
+    drawn(&table)
+}
+
+/// A table as text, without blanks at the ends of its lines.
+pub(super) fn drawn(table: &Table) -> String {
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 /// A table without lines, as other well-mannered tools print them.
@@ -254,6 +401,23 @@ mod tests {
         assert_eq!(count(1, "call"), "1 call");
         assert_eq!(count(0, "person"), "0 people");
         assert_eq!(count(1_234_567, "change"), "1,234,567 changes");
+    }
+
+    #[test]
+    fn a_long_value_is_cut_where_it_says_nothing_new() {
+        assert_eq!(shortened("Müller", 6), "Müller");
+        assert_eq!(shortened("Müller-Lüdenscheidt", 8), "Müller-…");
+        assert_eq!(shortened("山田太郎山田", 7), "山田太…");
+        assert_eq!(shortened("e\u{301}e\u{301}e\u{301}e\u{301}", 3), "e\u{301}e\u{301}…");
+        assert_eq!(start_before("Rua das Flores 1", 15, 6), 8);
+        assert_eq!(start_before("short", 5, 6), 0);
+    }
+
+    #[test]
+    fn a_reason_is_broken_at_blanks_and_a_long_word_stays_whole() {
+        assert_eq!(wrapped("a copy of what hr says", 10), ["a copy of", "what hr", "says"]);
+        assert_eq!(wrapped("rules/ownership.rhai:3:1", 10), ["rules/ownership.rhai:3:1"]);
+        assert_eq!(wrapped("", 10), [""]);
     }
 
     #[test]

@@ -31,12 +31,18 @@ fn list(session: &Session<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
     }
     let mut table = render::aligned(&["run", "started", "finished", "calls", "done", "plan"]);
     for run in runs {
-        let finished = run.finished.unwrap_or_else(|| "never".to_owned());
+        let finished = run.finished.as_deref().map_or_else(|| "never".to_owned(), second);
+        let started = second(&run.started);
         let plan = run.plan.chars().take(19).collect();
-        table.add_row([run.id.to_string(), run.started, finished, run.calls.to_string(), run.done.to_string(), plan]);
+        table.add_row([run.id.to_string(), started, finished, run.calls.to_string(), run.done.to_string(), plan]);
     }
-    print(&table.to_string());
+    print(&render::drawn(&table));
     Ok(Exit::Done)
+}
+
+/// A time without the part of a second.
+fn second(time: &str) -> String {
+    time.split_once('.').map_or_else(|| time.to_owned(), |(whole, _)| format!("{whole}Z"))
 }
 
 fn one(session: &Session<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble> {
@@ -67,6 +73,6 @@ fn one(session: &Session<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble>
             outcome,
         ]);
     }
-    print(&table.to_string());
+    print(&render::drawn(&table));
     Ok(Exit::Done)
 }

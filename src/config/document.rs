@@ -48,14 +48,37 @@ impl Document {
         let (table, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
             let told = |error: toml::de::Error| {
-                let message = error.message().lines().collect::<Vec<_>>().join("; ");
-                ConfigError::new(error.span(), Fault::Syntax { message })
+                let (message, hint) = syntax(error.message());
+                ConfigError::new(error.span(), Fault::Syntax { message, hint })
             };
             return Err(errors.into_iter().map(told).collect());
         }
         let mut document = Self::default();
         document.data = document.places.table(table.get_ref(), &[]);
         Ok(document)
+    }
+}
+
+/// What the parser says, in the words of somebody who writes a file; and what to do.
+fn syntax(said: &str) -> (String, &'static str) {
+    let known = [
+        ("string values must be quoted", "text has to stand in quotes", "such as `url = \"https://git.example.com\"`"),
+        ("invalid basic string", "the text in quotes does not end in this line", "write the closing quote `\"`"),
+        ("invalid literal string", "the text in quotes does not end in this line", "write the closing quote `'`"),
+        ("duplicate key", "this is here a second time", "keep one of them"),
+        ("invalid table header", "this header of a table is not complete", "such as `[systems.gitlab]`"),
+        ("unclosed table", "this header of a table is not complete", "such as `[systems.gitlab]`"),
+        ("unclosed inline table", "this table does not end in this line", "such as `token = { env = \"GITLAB_TOKEN\" }`"),
+        ("unclosed array", "this list does not end", "write the closing `]`"),
+        ("key with no value", "there is a key and no value", "such as `kind = \"gitlab\"`"),
+        ("missing value", "there is a key and no value", "such as `kind = \"gitlab\"`"),
+    ];
+    match known.into_iter().find(|(begins, ..)| said.starts_with(begins)) {
+        Some((_, message, hint)) => (message.to_owned(), hint),
+        None => {
+            let message = format!("this is no TOML: {}", said.lines().collect::<Vec<_>>().join("; "));
+            (message, "a line is `key = value` or `[table]`; text stands in quotes")
+        }
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) enum Fault {
     #[error("line {line} is not UTF-8")]
     NotUtf8 { line: usize },
     #[error("{message}")]
-    Syntax { message: String },
+    Syntax { message: String, hint: &'static str },
     #[error("unknown key `{key}` in {within}{}", asking(suggestion.as_deref()))]
     UnknownKey { key: String, within: Within, suggestion: Option<String>, known: Vec<String> },
     #[error("`{key}` is {found}, but must be {expected}")]
@@ -106,8 +106,16 @@ pub(super) enum Fault {
 impl Fault {
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotFound { .. } => "`homeward init` writes a working project to begin with".to_owned(),
+            Self::NotFound { .. } => {
+                "go where it is, name it with -c, or begin with `homeward init`, which writes a working project".to_owned()
+            }
+            Self::Unreadable { .. } => "check that it is a file and that we may read it".to_owned(),
             Self::NotUtf8 { .. } => "save the file as UTF-8".to_owned(),
+            Self::Syntax { hint, .. } => (*hint).to_owned(),
+            Self::WrongType { key, expected, .. } if expected == "text in quotes" => {
+                format!("write it as `{key} = \"…\"`")
+            }
+            Self::UnknownKey { suggestion: Some(_), .. } => return None,
             Self::UnknownKey { known, .. } if !known.is_empty() => format!("known here: {}", listed(known)),
             Self::NotOneOf { allowed, .. } => format!("it is one of {}", listed(allowed)),
             Self::Missing { add: Some(add), .. } => format!("add `{add}`"),
@@ -129,7 +137,7 @@ impl Fault {
             Self::ProtectedForm { .. } => "write `system:account`, such as `gitlab:root`".to_owned(),
             Self::StoreAddress => "name a file, such as `.homeward/state.db`".to_owned(),
             Self::VariableUnset { variable } | Self::VariableEmpty { variable } => {
-                format!("set it before the start, such as `export {variable}=…`")
+                format!("set it before the start: `export {variable}=…`; with --lab none is needed")
             }
             Self::VariableNotText { .. } => "a secret is UTF-8 text".to_owned(),
             Self::SecretUnreadable { .. } => "check that the file is there and that we may read it".to_owned(),

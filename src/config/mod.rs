@@ -200,8 +200,9 @@ impl Reading<'_> {
             self.fault(&["state"], Fault::StoreAddress);
         }
         let tables = keys.systems.unwrap_or_default();
-        if tables.is_empty() && !data.contains_key("systems") && self.errors.is_empty() {
-            self.errors.push(ConfigError::new(None, Fault::NoSystems));
+        if tables.is_empty() && self.errors.is_empty() {
+            let place = self.shape.places.key(&owned(&["systems"]));
+            self.errors.push(ConfigError::new(place, Fault::NoSystems));
         }
         let mut systems = BTreeMap::new();
         for (name, table) in &tables {

@@ -19,6 +19,9 @@ pub(super) struct Misfit {
     pub(super) error: ConfigError,
 }
 
+/// How messages call a string.
+const TEXT: &str = "text in quotes";
+
 /// One comparison.
 pub(super) struct Shape<'a> {
     /// The schema that references lead into.
@@ -43,7 +46,7 @@ impl Shape<'_> {
                     let fault = Fault::NotOneOf { key, value: word.clone(), allowed, suggestion };
                     vec![misfit(way, at_value(), fault)]
                 }
-                other => vec![misfit(way, at_value(), wrong_type(key, "a text", other))],
+                other => vec![misfit(way, at_value(), wrong_type(key, TEXT, other))],
             };
         }
         if let Some(expected) = mismatch(data, schema) {
@@ -75,6 +78,7 @@ impl Shape<'_> {
         let none = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
         let mut faults = Vec::new();
+        let mut misspelt = Vec::new();
         for (key, value) in table {
             let way_there = step(way, key);
             match (properties.get(key), schema.get("additionalProperties")) {
@@ -83,6 +87,7 @@ impl Shape<'_> {
                     let known: Vec<String> =
                         properties.keys().filter(|known| !table.contains_key(*known)).cloned().collect();
                     let suggestion = nearest(key, known.iter().map(String::as_str));
+                    misspelt.extend(suggestion.clone());
                     let within = Within(way.clone());
                     let fault = Fault::UnknownKey { key: key.clone(), within, suggestion, known };
                     faults.push(misfit(&way_there, self.places.key(&way_there), fault));
@@ -92,7 +97,9 @@ impl Shape<'_> {
             }
         }
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
-        for key in required.filter_map(Value::as_str).filter(|key| !table.contains_key(*key)) {
+        let missing = required.filter_map(Value::as_str).filter(|key| !table.contains_key(*key));
+        // A key that is there with a slip of the finger is told once.
+        for key in missing.filter(|key| misspelt.iter().all(|meant| meant != key)) {
             let example = properties.get(key).and_then(|property| property.get("examples")?.get(0));
             let add = example.map(|example| format!("{key} = {example}"));
             let fault = Fault::Missing { key: key.to_owned(), within: Within(way.clone()), add };
@@ -186,7 +193,7 @@ fn mismatch(data: &Value, schema: &Value) -> Option<String> {
         _ => true,
     });
     let names = types.iter().map(|one| match *one {
-        "string" => "a text",
+        "string" => TEXT,
         "integer" => "a whole number",
         "number" => "a number",
         "boolean" => "true or false",

@@ -261,11 +261,11 @@ columns = { id = ["a", 7] }
     assert_eq!(
         faults(text),
         [
-            "5 | `team` is a number, but must be a text | -",
+            "5 | `team` is a number, but must be text in quotes | -",
             "\"mail\" | `login` cannot be `mail`; did you mean `email`? | it is one of `email`, `username`",
             "listn | unknown key `listn` in [systems.chat.webhook]; did you mean `listen`? | known here: `listen`",
             "\"abc\" | a secret does not belong into this file | say where it is found: `secret = { env = \"CHAT_WEBHOOK_SECRET\" }` or `secret = { file = \"…\" }`",
-            "7 | `1` is a number, but must be a text | -",
+            "7 | `1` is a number, but must be text in quotes | -",
         ]
     );
 }

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     NotText { what: String },
     #[error("{0}")]
     Parse(String),
+    #[error("`{word}` is not in this version")]
+    NotYet { word: String },
     #[error("{0}")]
     Runtime(String),
     #[error("the rule says: {0}")]
@@ -185,6 +187,17 @@ impl RuleError {
         }
     }
 
+    /// The name that is looked for in vain behind a dot.
+    pub(super) fn property(&self) -> Option<&str> {
+        match &self.0.fault {
+            Fault::UnknownColumn { name, .. }
+            | Fault::UnknownOfPerson { name, .. }
+            | Fault::UnknownOfAccount { name, .. }
+            | Fault::UnknownProperty { name } => Some(name),
+            _ => None,
+        }
+    }
+
     /// True where the record is at fault and not the rule: that record is rejected, the others may go on.
     pub(crate) fn rejects_record(&self) -> bool {
         self.0.record.is_some()
@@ -198,6 +211,7 @@ impl RuleError {
             Fault::TooLarge { .. } => "too_large",
             Fault::NotText { .. } => "not_text",
             Fault::Parse(_) => "parse",
+            Fault::NotYet { .. } => "not_yet",
             Fault::Runtime(_) => "runtime",
             Fault::Thrown(_) => "thrown",
             Fault::UnknownSystem { .. } => "unknown_system",
@@ -292,9 +306,51 @@ impl Fault {
             Self::WrongRole { role: Role::Provider, .. } => {
                 Some("a provider is a system with accounts, such as one with `kind = \"gitlab\"`".to_owned())
             }
+            Self::Read { cause, .. } if cause.kind() == io::ErrorKind::NotFound => {
+                Some("make the folder, or say where the rules are: `rules = \"…\"` in the configuration".to_owned())
+            }
+            Self::Read { .. } => Some("check that it is there, what it is, and that we may read it".to_owned()),
+            Self::NotText { .. } => Some("save the file as UTF-8".to_owned()),
+            Self::NotYet { .. } => Some(format!("what rules can say is {}", list(&declarations()))),
+            Self::Parse(said) if said.contains("to separate") || said.contains("to close") || said.contains("to end") => {
+                Some("the place is the first that cannot be right; what is missing belongs just before it".to_owned())
+            }
+            Self::Parse(said) if said.contains("script is incomplete") => {
+                Some("a bracket or a quote that was opened is not closed".to_owned())
+            }
+            Self::Parse(_) => Some("the place is the first that cannot be right; look just before it as well".to_owned()),
+            Self::UnknownFunction { .. } => Some(format!(
+                "rules can say {}; a text has `trim`, `lower`, `upper`, `replace`, `split`, `before`, `after` and more",
+                list(&declarations())
+            )),
+            Self::WrongArguments { .. } => Some("look at the types: a column of a record is always text".to_owned()),
+            Self::WrongParameters { word: "source", .. } => Some("write it as `|row| #{ key: row.id }`".to_owned()),
+            Self::WrongParameters { word, .. } => {
+                Some(format!("write it as `|person| …`; `{word}` asks it for one person at a time"))
+            }
+            Self::WrongType { wanted, .. } if wanted.contains(TRUTH) => {
+                Some("compare something, as in `|person| person.active == true`".to_owned())
+            }
+            Self::WrongType { wanted, .. } if wanted.contains("|person|") => {
+                Some("a condition is a function, as in `|person| person.active == true`".to_owned())
+            }
+            Self::WrongType { wanted, .. } if wanted.contains("#{") => {
+                Some("as in `source(\"hr\", |row| #{ key: row.employee_id, email: row.email })`".to_owned())
+            }
+            Self::NotHeld { system, attribute } => {
+                Some(format!("only a system that holds `{attribute}` can own it or get a copy; `{system}` has no place for it"))
+            }
+            Self::UnknownProperty { .. } => Some("look at the spelling, and at what stands before the dot".to_owned()),
+            Self::TooLate { .. } => Some("move it to the top level of the file".to_owned()),
+            Self::NotADate { format } => Some(format!("`date_or_empty` takes blank cells; the form is `{format}`")),
             _ => None,
         }
     }
+}
+
+/// The words that stand at the top level.
+fn declarations() -> Vec<String> {
+    ["owner", "copies", "source", "join", "account", "temporary"].map(str::to_owned).to_vec()
 }
 
 /// How messages call a truth value.

@@ -155,6 +155,16 @@ impl RuleSet {
         &self.warnings
     }
 
+    /// True where there is no script at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.scripts.is_empty()
+    }
+
+    /// The script of this name.
+    pub(crate) fn text(&self, file: &str) -> Option<&Arc<str>> {
+        self.scripts.iter().map(|script| &script.source).find(|source| *source.file == *file).map(|source| &source.text)
+    }
+
     /// Whether a rule reads this source's records.
     pub(crate) fn has_source(&self, system: &SystemName) -> bool {
         self.declared.sources.contains_key(system)
@@ -184,7 +194,10 @@ impl RuleSet {
                 RuleError::new(fault, place).about(key)
             })
         });
-        found.map_err(|error| error.or_place(|| line.place.clone()).with_record(&record.origin))
+        found.map_err(|error| {
+            let place = script.place_of(&error, &line.place);
+            error.or_place(|| place).with_record(&record.origin)
+        })
     }
 
     /// The owner of each of these attributes of a person, and where the person should have accounts.

@@ -129,11 +129,11 @@ impl Hearing<'_> {
                 Ok(answer) => {
                     return read_condition(word, &answer)
                         .map(|answer| (answer, view.looked_at()))
-                        .map_err(|fault| self.error(RuleError::new(fault, None), place));
+                        .map_err(|fault| self.error(RuleError::new(fault, None), function, place));
                 }
                 Err(error) => error,
             };
-            let Fault::Needs(attribute) = error.fault() else { return Err(self.error(error, place)) };
+            let Fault::Needs(attribute) = error.fault() else { return Err(self.error(error, function, place)) };
             let attribute = attribute.clone();
             if let Some(start) = self.path.iter().position(|it| *it == attribute) {
                 let mut attributes = self.path[start..].to_vec();
@@ -147,8 +147,9 @@ impl Hearing<'_> {
         }
     }
 
-    fn error(&self, error: RuleError, place: &Place) -> RuleError {
-        let error = error.or_place(|| place.clone());
+    fn error(&self, error: RuleError, function: &Function, line: &Place) -> RuleError {
+        let place = self.court.scripts[function.script].place_of(&error, line);
+        let error = error.or_place(|| place);
         match self.person.statements.first() {
             Some(said) => error.with_record(&said.origin),
             None => error,

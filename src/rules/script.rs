@@ -111,6 +111,14 @@ impl Source {
         keys
     }
 
+    /// Where a name stands behind a dot, somewhere after `from`.
+    pub(super) fn place_of_property(&self, from: &Origin, name: &str) -> Option<Place> {
+        let start = self.offset(from);
+        let found = Regex::new(&format!(r"\.\s*(?<name>{})\b", regex::escape(name))).ok()?;
+        let at = found.captures(&self.text[start..])?.name("name")?.start();
+        Some(self.place_of_offset(start + at))
+    }
+
     /// The byte at which a place begins.
     fn offset(&self, origin: &Origin) -> usize {
         let line: usize = self.text.split_inclusive('\n').take(origin.line - 1).map(str::len).sum();
@@ -162,6 +170,12 @@ impl Script {
     pub(super) fn run(&self) -> Result<(), RuleError> {
         self.meter.start();
         self.engine.run_ast(&self.ast).map_err(|error| self.explain(*error))
+    }
+
+    /// Where an error that knows no place belongs: at the name it is about, else at the line that asked.
+    pub(super) fn place_of(&self, error: &RuleError, line: &Place) -> Place {
+        let named = error.property().and_then(|name| self.source.place_of_property(&line.origin, name));
+        named.unwrap_or_else(|| line.clone())
     }
 
     /// How many arguments a function of this script takes.
@@ -217,6 +231,9 @@ impl Script {
         let got = got.collect::<Vec<_>>().join(" and ");
         let got = if got.is_empty() { "no arguments".to_owned() } else { got };
         let takes = words::signature(name);
+        if words::LATER.contains(&name) && self.parameters(name).is_none() {
+            return Fault::NotYet { word: name.to_owned() };
+        }
         let own = self.parameters(name).is_some();
         if takes.is_some() || own || !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
             return Fault::WrongArguments { name: name.to_owned(), takes, got };

@@ -23,6 +23,7 @@ use super::{
     known::{Known, KnownSystem, has},
     sandbox::raise,
     script::Source,
+    words,
 };
 
 /// A function of a script.
@@ -98,7 +99,17 @@ pub(super) fn register(engine: &mut Engine, desk: &Desk) {
         let condition = line.function(condition)?;
         line.account(system, Some(condition))
     });
+    for name in words::LATER {
+        later::<1>(engine, desk, name);
+        later::<2>(engine, desk, name);
+        later::<3>(engine, desk, name);
+    }
     word(engine, desk, "temporary", |line, [attributes, systems]: [Dynamic; 2]| line.temporary(attributes, systems));
+}
+
+/// Lets a word of a later version be noted as a fault, so that the rest of the script is looked at too.
+fn later<const N: usize>(engine: &mut Engine, desk: &Desk, name: &'static str) {
+    word(engine, desk, name, |line, _: [Dynamic; N]| Err(line.error(Fault::NotYet { word: line.word.to_owned() })));
 }
 
 /// Registers one declaration with `N` arguments of any type, so that wrong ones meet our words and not the language's.
@@ -115,7 +126,10 @@ fn word<const N: usize>(
         types,
         move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> Answer {
             if !desk.open.get() {
-                return Err(raise(Fault::TooLate { word: name }));
+                let later = words::LATER.contains(&name);
+                let fault =
+                    if later { Fault::NotYet { word: name.to_owned() } } else { Fault::TooLate { word: name } };
+                return Err(raise(fault));
             }
             // Cloned: a variable that is given as first argument arrives as itself, and taking it would empty it.
             let mut taken = arguments.iter_mut().map(|argument| argument.clone());

@@ -68,7 +68,7 @@ pub(crate) fn read(
     for file in files {
         let Some(source) = sources.get(&file.system) else { continue };
         if !rules.has_source(&file.system) {
-            return Err(RunError::NoMeaning { system: file.system.clone() });
+            return Err(RunError::NoMeaning { system: file.system.clone(), key: source.settings.key.clone() });
         }
         one_file(&mut said, file, source, rules, &known)?;
     }

@@ -25,12 +25,12 @@ pub(crate) enum RunError {
     /// The command line gives a file to something that reads none.
     #[error("`{system}` is a provider of kind `{kind}` and reads no file")]
     NoSource { system: SystemName, kind: String },
-    /// An input cannot be opened.
-    #[error("{file} cannot be read: {cause}")]
-    NoInput { file: String, cause: String },
+    /// A file that a simulator should begin with is not what it should be.
+    #[error("{file} cannot be used: {cause}")]
+    Seed { file: String, cause: String },
     /// A source without a `source` line in the rules: nobody could say what its records mean.
     #[error("the rules have no `source(\"{system}\", …)` line, so nobody can tell what its records mean")]
-    NoMeaning { system: SystemName },
+    NoMeaning { system: SystemName, key: String },
     /// An input is not what it should be.
     #[error(transparent)]
     Refused(#[from] FileRefused),

@@ -126,6 +126,7 @@ pub(crate) fn fleet(
     lab: Option<&BTreeMap<String, Address>>,
 ) -> Result<Fleet, OpenError> {
     let mut fleet = Fleet::default();
+    let mut faults: Option<ConfigErrors> = None;
     for (name, system) in &config.systems {
         let Some(kind) = Fleet::kind_named(&system.kind, kinds) else {
             fleet.sources.insert(name.clone(), system.kind.clone());
@@ -140,7 +141,17 @@ pub(crate) fn fleet(
         });
         let (url, credential) = match simulated {
             Some((url, token)) => (url, Credential::Token(token)),
-            None => (provider.url.clone(), credential(config, name, &provider.credential, kind)?),
+            None => match credential(config, name, &provider.credential, kind) {
+                Ok(credential) => (provider.url.clone(), credential),
+                Err(errors) => {
+                    // All that is missing at once: nobody wants to set one variable after another.
+                    match &mut faults {
+                        Some(faults) => faults.errors.extend(errors.errors),
+                        None => faults = Some(errors),
+                    }
+                    continue;
+                }
+            },
         };
         let concurrency = provider.concurrency.unwrap_or(kind.capabilities.concurrency);
         let reach = Reach {
@@ -154,7 +165,10 @@ pub(crate) fn fleet(
         let line = Line::new(reach).map_err(RunError::from)?;
         fleet.members.insert(name.clone(), Member { kind: kind.name, connector, line, concurrency });
     }
-    Ok(fleet)
+    match faults {
+        Some(faults) => Err(faults.into()),
+        None => Ok(fleet),
+    }
 }
 
 /// The kind of token a system is configured with, as far as its kind knows kinds.
@@ -168,7 +182,10 @@ fn credential(
     source: &CredentialSource,
     kind: &Kind,
 ) -> Result<Credential, ConfigErrors> {
-    let read = |secret: &SecretSource| secret.read().map_err(|error| config.because(error));
+    let read = |secret: &SecretSource| {
+        let key = if matches!(source, CredentialSource::Token(_)) { "token" } else { "key" };
+        secret.read().map_err(|error| config.because(error.at(config.place(system, key))))
+    };
     match (source, kind.capabilities.key_scope) {
         (CredentialSource::Token(token), _) => Ok(Credential::Token(read(token)?)),
         (CredentialSource::Key(file), Some(scope)) => Ok(Credential::Key { file: read(file)?, scope }),
@@ -184,7 +201,7 @@ pub(crate) fn benches(config: &Config, kinds: &[Kind]) -> Result<Vec<Bench>, Ope
     let mut benches = Vec::new();
     for (name, system) in config.systems.iter().filter(|(_, system)| Fleet::kind_named(&system.kind, kinds).is_some()) {
         let file = format!("lab/{name}.json");
-        let bad = |cause: String| OpenError::Run(RunError::NoInput { file: file.clone(), cause });
+        let bad = |cause: String| OpenError::Run(RunError::Seed { file: file.clone(), cause });
         let seed = match std::fs::read_to_string(config.root.join(&file)) {
             Ok(text) => serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => serde_json::json!({}),
@@ -206,7 +223,8 @@ pub(crate) struct Warning {
     /// A stable word.
     pub(crate) code: &'static str,
     pub(crate) message: String,
-    pub(crate) origin: Origin,
+    /// The line; `None` where one is missing.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Project {
@@ -216,7 +234,7 @@ impl Project {
         let from_rules = self.rules.warnings().iter().map(|warning| Warning {
             code: warning.code,
             message: warning.message.clone(),
-            origin: warning.origin.clone(),
+            origin: Some(warning.origin.clone()),
         });
         let mut warnings: Vec<Warning> = from_rules.collect();
         for line in &policy.owners {
@@ -232,7 +250,7 @@ impl Project {
                             "`{attribute}` belongs to {} and no `copies` line brings it anywhere",
                             line.system
                         ),
-                        origin: line.origin.clone(),
+                        origin: Some(line.origin.clone()),
                     });
                 }
             }
@@ -247,7 +265,7 @@ impl Project {
                     warnings.push(Warning {
                         code: "nobody_owns",
                         message: format!("{source} speaks of `{attribute}`, and no `owner` line says who owns it"),
-                        origin: line.clone(),
+                        origin: Some(line.clone()),
                     });
                 }
                 if let Some(other) = owners.iter().find(|owner| owner.system != *source)
@@ -260,11 +278,26 @@ impl Project {
                              changes for ever; let {source} own it, or set says = \"changes\"",
                             other.system, other.origin
                         ),
-                        origin: line.clone(),
+                        origin: Some(line.clone()),
                     });
                 }
             }
         }
+        let nothing = self.rules.is_empty();
+        if nothing {
+            let folder = self.config.rules.strip_prefix(&self.config.root).unwrap_or(&self.config.rules).display();
+            warnings.push(Warning {
+                code: "no_rules",
+                message: format!("{folder} holds no rules: write them into files such as {folder}/people.rhai"),
+                origin: None,
+            });
+        }
+        let silent = self.sources.keys().filter(|system| !nothing && !self.rules.has_source(system));
+        warnings.extend(silent.map(|system| Warning {
+            code: "no_meaning",
+            message: format!("no `source(\"{system}\", …)` line says what a record of {system} means"),
+            origin: None,
+        }));
         warnings.sort();
         warnings
     }

@@ -125,7 +125,7 @@ impl FileRefused {
     pub(crate) fn hint(&self) -> String {
         match &self.why {
             Why::Unreadable(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                "check the name; it is taken relative to the working folder".to_owned()
+                "check the name; it is looked for in the working folder, or in that of -C DIR".to_owned()
             }
             Why::Unreadable(_) => "check the rights of the file and of its folder".to_owned(),
             Why::NotAFile => "name a file on disk: it is read twice, so a pipe will not do".to_owned(),
@@ -143,8 +143,8 @@ impl FileRefused {
             }
             Why::OtherEncoding { .. } => "remove `encoding` from this system, or export without the mark".to_owned(),
             Why::NoHeader { key, .. } => format!(
-                "if the column has another name in this file, say so: `columns = {{ {key} = [\"its name\"] }}`; \
-                 `delimiter` may be set too"
+                "check `key`; where the column has another name in this file, say so: \
+                 columns = {{ {key} = [\"its name\"] }}; `delimiter` may be set too"
             ),
             Why::MissingColumns { present, .. } => {
                 format!("it has {}; other names of a column can be given in `columns`", quoted(present))
