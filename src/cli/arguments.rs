@@ -69,7 +69,8 @@ pub(super) enum Command {
     /// Write a working project: configuration, rules, a sample file, a lab.
     Init {
         /// Where; the current folder if not given.
-        directory: Option<PathBuf>,
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
     },
     /// Check configuration, rules and ownership without touching the network.
     Check {

@@ -92,8 +92,7 @@ impl Told {
         let drawn = Drawn { message, hint: self.hint.clone(), severity: self.severity, place: self.place.as_ref() };
         let mut text = drawn.to_text();
         if let Some((message, place)) = &self.also {
-            let also =
-                Drawn { message: message.clone(), hint: None, severity: Severity::Advice, place: Some(place) };
+            let also = Drawn { message: message.clone(), hint: None, severity: Severity::Advice, place: Some(place) };
             text = format!("{text}\n{}", also.to_text());
         }
         text
@@ -307,7 +306,7 @@ impl From<RunError> for Trouble {
             }
             RunError::Tripped(tripped) => tripped_limits(&tripped),
             RunError::BadPlan { ref cause, .. } => {
-                let hint = if cause.contains("line 1 column 1") {
+                let hint = if cause.contains("no JSON") {
                     "a saved plan is what `homeward plan … --out plan.json` wrote; an input is SYSTEM=FILE: hr=people.csv"
                 } else {
                     "make it again with: homeward plan … --out plan.json"
@@ -436,7 +435,10 @@ mod tests {
     fn a_long_list_of_keys_becomes_a_question_or_nothing() {
         let told = |text: &str| without_list(text);
         let (said, hint) = told("users[0]: unknown field `usrname`, expected one of `id`, `username`");
-        assert_eq!((said.as_str(), hint.as_deref()), ("users[0]: unknown key `usrname`", Some("did you mean `username`?")));
+        assert_eq!(
+            (said.as_str(), hint.as_deref()),
+            ("users[0]: unknown key `usrname`", Some("did you mean `username`?"))
+        );
         let (said, hint) = told("unknown field `x`, expected `version`");
         assert_eq!((said.as_str(), hint.as_deref()), ("unknown key `x`", Some("known here: version")));
         assert_eq!(told("no JSON, expected one of us"), ("no JSON, expected one of us".to_owned(), None));

@@ -8,11 +8,11 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{CommandFactory, Parser};
 use crate::{
     connector::Kind,
     run::{kinds, project::OpenError},
 };
+use clap::{CommandFactory, Parser};
 
 mod apply;
 mod arguments;
@@ -152,7 +152,7 @@ fn dispatch(command: &Command, session: &Session<'_>) -> Result<Exit, Trouble> {
         future(&runtime)
     };
     match command {
-        Command::Init { directory } => init::init(session, directory.as_deref()),
+        Command::Init { folder } => init::init(session, folder.as_deref()),
         Command::Check { connect } => wait(&mut |runtime| runtime.block_on(check::check(session, *connect))),
         Command::Plan(wanted) => wait(&mut |runtime| runtime.block_on(plan::plan(session, wanted))),
         Command::Apply(wanted) => wait(&mut |runtime| runtime.block_on(apply::apply(session, wanted))),

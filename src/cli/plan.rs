@@ -109,7 +109,8 @@ pub(super) async fn plan(session: &Session<'_>, wanted: &arguments::Plan) -> Res
     } else {
         print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
         if let Some(file) = wanted.out.as_ref().filter(|_| session.talks()) {
-            tell(&format!("saved; apply exactly this with: homeward apply {}", file.display()));
+            let lab = if session.global.lab { "--lab " } else { "" };
+            tell(&format!("saved; apply exactly this with: homeward {lab}apply {}", file.display()));
         }
     }
     if let Err((_, tripped)) = crate::plan::guard::guard(prepared.plan.clone(), &stage.project.limits) {

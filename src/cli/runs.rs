@@ -12,15 +12,19 @@ use crate::{
 pub(super) fn runs(session: &Session<'_>, run: Option<i64>) -> Result<Exit, Trouble> {
     let config = crate::config::load(&session.config(), &crate::run::kinds::for_config(&session.kinds))?;
     let path = if session.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
-    if !path.exists() {
+    if !path.exists() && run.is_none() {
         print(if session.json() { "[]" } else { "No runs yet." });
         return Ok(Exit::Done);
     }
-    let store = Sqlite::open(&path).map_err(RunError::from)?;
     match run {
-        None => list(session, &store),
-        Some(run) => one(session, &store, run),
+        Some(run) if !path.exists() => Err(unknown(run)),
+        Some(run) => one(session, &Sqlite::open(&path).map_err(RunError::from)?, run),
+        None => list(session, &Sqlite::open(&path).map_err(RunError::from)?),
     }
+}
+
+fn unknown(run: i64) -> Trouble {
+    Trouble::new(Exit::Usage, format!("there is no run {run}"), Some("list them with: homeward runs".to_owned()))
 }
 
 fn list(session: &Session<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
@@ -47,8 +51,7 @@ fn second(time: &str) -> String {
 
 fn one(session: &Session<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble> {
     let Some((plan, entries)) = store.run(run).map_err(RunError::from)? else {
-        let hint = Some("list them with: homeward runs".to_owned());
-        return Err(Trouble::new(Exit::Usage, format!("there is no run {run}"), hint));
+        return Err(unknown(run));
     };
     if session.json() {
         let plan: serde_json::Value = serde_json::from_str(&document(&plan)).unwrap_or_default();

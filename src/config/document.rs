@@ -68,7 +68,11 @@ fn syntax(said: &str) -> (String, &'static str) {
         ("duplicate key", "this is here a second time", "keep one of them"),
         ("invalid table header", "this header of a table is not complete", "such as `[systems.gitlab]`"),
         ("unclosed table", "this header of a table is not complete", "such as `[systems.gitlab]`"),
-        ("unclosed inline table", "this table does not end in this line", "such as `token = { env = \"GITLAB_TOKEN\" }`"),
+        (
+            "unclosed inline table",
+            "this table does not end in this line",
+            "such as `token = { env = \"GITLAB_TOKEN\" }`",
+        ),
         ("unclosed array", "this list does not end", "write the closing `]`"),
         ("key with no value", "there is a key and no value", "such as `kind = \"gitlab\"`"),
         ("missing value", "there is a key and no value", "such as `kind = \"gitlab\"`"),

@@ -83,7 +83,7 @@ pub(super) enum Fault {
     NoKeys { kind: String },
     #[error("this address {why}")]
     Address { why: &'static str, hint: &'static str },
-    #[error("`{key}` is no {what}")]
+    #[error("`{key}` is not a {what}")]
     Quantity { key: String, what: &'static str, hint: &'static str },
     #[error("`{entry}` does not name an account")]
     ProtectedForm { entry: String },
@@ -107,7 +107,8 @@ impl Fault {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotFound { .. } => {
-                "go where it is, name it with -c, or begin with `homeward init`, which writes a working project".to_owned()
+                "go where it is, name it with -c, or begin with `homeward init`, which writes a working project"
+                    .to_owned()
             }
             Self::Unreadable { .. } => "check that it is a file and that we may read it".to_owned(),
             Self::NotUtf8 { .. } => "save the file as UTF-8".to_owned(),

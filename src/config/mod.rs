@@ -403,7 +403,10 @@ impl Reading<'_> {
         let share = Share::parse(text);
         if share.is_none() {
             let key = way.last().copied().unwrap_or_default().to_owned();
-            self.fault(way, Fault::Quantity { key, what: "share", hint: "such as `5%` or `2.5%`, up to `100%`" });
+            self.fault(
+                way,
+                Fault::Quantity { key, what: "share of people", hint: "such as `5%` or `2.5%`, up to `100%`" },
+            );
         }
         share
     }

@@ -257,7 +257,7 @@ impl Fault {
             | Self::UnknownOfPerson { near: Some(near), .. }
             | Self::UnknownOfAccount { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             Self::UnknownSystem { all, .. } if all.is_empty() => Some("no system is configured".to_owned()),
-            Self::UnknownSystem { all, .. } => Some(format!("configured are {}", list(all))),
+            Self::UnknownSystem { all, .. } => Some(format!("configured under [systems]: {}", list(all))),
             Self::UnknownAttribute { .. } => {
                 Some("an attribute of one system is written with its name in front: `gitlab.note`".to_owned())
             }
@@ -310,15 +310,22 @@ impl Fault {
                 Some("make the folder, or say where the rules are: `rules = \"…\"` in the configuration".to_owned())
             }
             Self::Read { .. } => Some("check that it is there, what it is, and that we may read it".to_owned()),
+            Self::Thrown(_) => {
+                Some("the rule stops here by itself: look at what it was given, or at the rule".to_owned())
+            }
             Self::NotText { .. } => Some("save the file as UTF-8".to_owned()),
             Self::NotYet { .. } => Some(format!("what rules can say is {}", list(&declarations()))),
-            Self::Parse(said) if said.contains("to separate") || said.contains("to close") || said.contains("to end") => {
+            Self::Parse(said)
+                if said.contains("to separate") || said.contains("to close") || said.contains("to end") =>
+            {
                 Some("the place is the first that cannot be right; what is missing belongs just before it".to_owned())
             }
             Self::Parse(said) if said.contains("script is incomplete") => {
                 Some("a bracket or a quote that was opened is not closed".to_owned())
             }
-            Self::Parse(_) => Some("the place is the first that cannot be right; look just before it as well".to_owned()),
+            Self::Parse(_) => {
+                Some("the place is the first that cannot be right; look just before it as well".to_owned())
+            }
             Self::UnknownFunction { .. } => Some(format!(
                 "rules can say {}; a text has `trim`, `lower`, `upper`, `replace`, `split`, `before`, `after` and more",
                 list(&declarations())
@@ -337,9 +344,9 @@ impl Fault {
             Self::WrongType { wanted, .. } if wanted.contains("#{") => {
                 Some("as in `source(\"hr\", |row| #{ key: row.employee_id, email: row.email })`".to_owned())
             }
-            Self::NotHeld { system, attribute } => {
-                Some(format!("only a system that holds `{attribute}` can own it or get a copy; `{system}` has no place for it"))
-            }
+            Self::NotHeld { system, attribute } => Some(format!(
+                "only a system that holds `{attribute}` can own it or get a copy; `{system}` has no place for it"
+            )),
             Self::UnknownProperty { .. } => Some("look at the spelling, and at what stands before the dot".to_owned()),
             Self::TooLate { .. } => Some("move it to the top level of the file".to_owned()),
             Self::NotADate { format } => Some(format!("`date_or_empty` takes blank cells; the form is `{format}`")),

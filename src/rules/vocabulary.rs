@@ -127,8 +127,7 @@ fn word<const N: usize>(
         move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> Answer {
             if !desk.open.get() {
                 let later = words::LATER.contains(&name);
-                let fault =
-                    if later { Fault::NotYet { word: name.to_owned() } } else { Fault::TooLate { word: name } };
+                let fault = if later { Fault::NotYet { word: name.to_owned() } } else { Fault::TooLate { word: name } };
                 return Err(raise(fault));
             }
             // Cloned: a variable that is given as first argument arrives as itself, and taking it would empty it.

@@ -47,9 +47,8 @@ pub(super) fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>
 }
 
 /// Words that are promised for a later version: whoever writes one is told so, and not that it is misspelt.
-pub(super) const LATER: &[&str] = &[
-    "route", "refused", "guard", "test", "perform", "hold", "drop", "to", "given", "when", "assert", "assert_eq",
-];
+pub(super) const LATER: &[&str] =
+    &["route", "refused", "guard", "test", "perform", "hold", "drop", "to", "given", "when", "assert", "assert_eq"];
 
 const WORDS: &[(&str, &str, &str)] = &[
     (

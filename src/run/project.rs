@@ -203,7 +203,7 @@ pub(crate) fn benches(config: &Config, kinds: &[Kind]) -> Result<Vec<Bench>, Ope
         let file = format!("lab/{name}.json");
         let bad = |cause: String| OpenError::Run(RunError::Seed { file: file.clone(), cause });
         let seed = match std::fs::read_to_string(config.root.join(&file)) {
-            Ok(text) => serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?,
+            Ok(text) => serde_json::from_str(&text).map_err(|error| bad(format!("it is no JSON ({error})")))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => serde_json::json!({}),
             Err(error) => return Err(bad(error.to_string())),
         };

@@ -21,7 +21,7 @@ fn digest(plan: &Plan) -> String {
 /// Reads a saved plan. One that was edited is refused: what is applied is what was shown.
 pub(crate) fn unseal(file: &str, text: &str) -> Result<Plan, RunError> {
     let bad = |cause: String| RunError::BadPlan { file: file.to_owned(), cause };
-    let any: serde_json::Value = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
+    let any: serde_json::Value = serde_json::from_str(text).map_err(|error| bad(format!("it is no JSON ({error})")))?;
     match any.get("format").and_then(serde_json::Value::as_str) {
         Some(FORMAT) => {}
         Some(other) => return Err(bad(format!("its format is `{other}`, this program knows `{FORMAT}`"))),
