@@ -138,7 +138,7 @@ impl Hearing<'_> {
             if let Some(start) = self.path.iter().position(|it| *it == attribute) {
                 let mut attributes = self.path[start..].to_vec();
                 attributes.push(attribute);
-                return Err(self.error(error.with_fault(Fault::OwnerCycle { attributes }), place));
+                return Err(self.error(error.with_fault(Fault::OwnerCycle { attributes }), function, place));
             }
             self.find_owner(&attribute)?;
             let owner = self.owners.get(&attribute).and_then(Option::as_ref);
