@@ -67,6 +67,24 @@ pub struct AttributeCapability {
     pub side_effect: &'static str,
 }
 
+impl AttributeCapability {
+    /// The row of a neutral attribute that can be written and cleared, and is neither unique nor required: what most rows
+    /// of a table begin with (`AttributeCapability { required: true, ..AttributeCapability::plain("email", "mail") }`).
+    #[must_use]
+    pub const fn plain(name: &'static str, remote: &'static str) -> Self {
+        Self {
+            name,
+            neutral: true,
+            remote,
+            write: Support::Yes,
+            clear: Support::Yes,
+            unique: Unique::No,
+            required: false,
+            side_effect: "",
+        }
+    }
+}
+
 /// Whether a value can be held by one account only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unique {
