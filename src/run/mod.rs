@@ -16,6 +16,9 @@ pub(crate) mod prepare;
 pub(crate) mod project;
 pub(crate) mod seal;
 
+#[cfg(test)]
+mod conformance;
+
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
