@@ -574,7 +574,7 @@ impl Desk<'_> {
         let system = owned.map_or_else(|| one.statement.system.clone(), |owned| owned.system.clone());
         let belongs_to = owned.map(|owned| owned.system.clone());
         self.put(&system, attribute, &one.value, Decision::Refuse, owned, by(one.statement), reason, |planned| {
-            planned.refusal = Some(RefusalKind::OwnedElsewhere);
+            planned.refusal = belongs_to.as_ref().map(|_| RefusalKind::OwnedElsewhere);
             planned.belongs_to = belongs_to;
         });
     }
