@@ -8,7 +8,6 @@ mod common;
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    process::Stdio,
 };
 
 use common::World;
@@ -266,7 +265,10 @@ fn a_token_without_administrator_rights() {
     let world = world_at(&lab);
     insta::assert_snapshot!(told(&world, &["check", "--connect"]), @r"
     system  server          we are                  missing
-    gitlab  GitLab 17.11.1  mia (no administrator)  reading and changing accounts: a token of an administrator with the scope `api` is needed, and with `admin_mode` too where Admin Mode is on
+    gitlab  GitLab 17.11.1  mia (no administrator)  1, below
+
+    missing at gitlab: reading and changing accounts: a token of an administrator with the scope `api` is needed, and with
+      `admin_mode` too where Admin Mode is on
     -- stderr
     -- exit 0
     ");
@@ -360,7 +362,7 @@ fn everything_that_is_wrong_with_the_configuration_is_told_at_once() {
         r#"[systems.gitlab]
 kind = "gitlab"
 urll = "https://git.example.com"
-token = "glpat-do-not-show-outside-of-the-excerpt"
+token = "glpat-never-shown"
 timeout = "5 lightyears"
 concurrency = "many"
 
@@ -383,21 +385,21 @@ protected = ["root", "gitlb:root"]
      2 │ kind = "gitlab"
      3 │ urll = "https://git.example.com"
        · ────
-     4 │ token = "glpat-do-not-show-outside-of-the-excerpt"
+     4 │ token = "*****************"
        ╰────
 
       × a secret does not belong into this file
        ╭─[homeward.toml:4:9]
      3 │ urll = "https://git.example.com"
-     4 │ token = "glpat-do-not-show-outside-of-the-excerpt"
-       ·         ──────────────────────────────────────────
+     4 │ token = "*****************"
+       ·         ───────────────────
      5 │ timeout = "5 lightyears"
        ╰────
       help: say where it is found: `token = { env = "GITLAB_TOKEN" }` or `token = { file = "…" }`
 
       × `timeout` is not a duration
        ╭─[homeward.toml:5:11]
-     4 │ token = "glpat-do-not-show-outside-of-the-excerpt"
+     4 │ token = "*****************"
      5 │ timeout = "5 lightyears"
        ·           ──────────────
      6 │ concurrency = "many"
@@ -411,6 +413,7 @@ protected = ["root", "gitlb:root"]
        ·               ──────
      7 │
        ╰────
+      help: write it without quotes
 
       × `kind` cannot be `mattermos`; did you mean `mattermost`?
         ╭─[homeward.toml:9:8]
@@ -462,6 +465,23 @@ protected = ["root", "gitlb:root"]
      17 │ protected = ["root", "gitlb:root"]
         ·                      ────────────
         ╰────
+    -- exit 2
+    "#);
+}
+
+#[test]
+fn a_secret_is_not_shown_even_where_the_file_is_no_toml() {
+    let world = config("[systems.gitlab]\nkind = \"gitlab\"\ntoken = glpat-never-shown\n");
+    insta::assert_snapshot!(told(&world, &["--format", "json", "check"]), @r#"
+    {"errors":[{"message":"text has to stand in quotes","file":"homeward.toml","line":3,"column":9,"hint":"such as `url = \"https://git.example.com\"`"}]}
+    -- stderr
+      × text has to stand in quotes
+       ╭─[homeward.toml:3:9]
+     2 │ kind = "gitlab"
+     3 │ token = *****************
+       ·         ─────────────────
+       ╰────
+      help: such as `url = "https://git.example.com"`
     -- exit 2
     "#);
 }
@@ -812,6 +832,7 @@ fn a_rule_that_fails_while_it_is_loaded() {
      1 │ let x = 1 / 0;
        ·           ─
        ╰────
+      help: look at what is computed here, and with what
     -- exit 2
     ");
 }
@@ -1028,17 +1049,17 @@ fn a_rule_that_divides_text() {
 
 #[test]
 fn a_rule_that_says_no_itself() {
-    let world = rules(&RULES.replace("row.email }", "throw \"no way\" }"));
+    let world = rules(&RULES.replace("row.email }", "{ throw \"no way\" } }"));
     insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv"]), @r#"
     -- stderr
-      × unexpected 'throw'
-       ╭─[rules/people.rhai:4:43]
+      × the rule says: no way (on people.csv:2)
+       ╭─[rules/people.rhai:4:45]
      3 │ copies("email", "gitlab");
-     4 │ source("hr", |row| #{ key: row.id, email: throw "no way" });
-       ·                                           ─────
+     4 │ source("hr", |row| #{ key: row.id, email: { throw "no way" } });
+       ·                                             ─────
      5 │ join("gitlab", "email");
        ╰────
-      help: the place is the first that cannot be right; look just before it as well
+      help: the rule stops here by itself: look at what it was given, or at the rule
     -- exit 2
     "#);
 }

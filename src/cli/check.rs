@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     Exit, Session,
     diagnostic::{Told, Trouble},
-    plan, print, render, tell,
+    plan, print, render, tell, width,
 };
 use crate::run::RunError;
 
@@ -63,6 +63,7 @@ pub(super) async fn check(session: &Session<'_>, connect: bool) -> Result<Exit, 
     if session.json() {
         print(&serde_json::to_string_pretty(&rows).unwrap_or_default());
     } else {
+        let mut lacks: Vec<String> = Vec::new();
         let mut table = render::aligned(&["system", "server", "we are", "missing"]);
         for row in &rows {
             let text = |key: &str| render::harmless(row.get(key).and_then(serde_json::Value::as_str).unwrap_or("·"));
@@ -71,11 +72,21 @@ pub(super) async fn check(session: &Session<'_>, connect: bool) -> Result<Exit, 
             }
             let missing = row.get("missing").and_then(serde_json::Value::as_array).into_iter().flatten();
             let missing: Vec<&str> = missing.filter_map(serde_json::Value::as_str).collect();
-            let missing = if missing.is_empty() { "nothing".to_owned() } else { missing.join("; ") };
-            table.add_row([text("system"), text("server"), text("we_are"), missing]);
+            let number = if missing.is_empty() {
+                "nothing".to_owned()
+            } else {
+                lacks
+                    .extend(missing.iter().map(|missing| format!("{}: {}", text("system"), render::harmless(missing))));
+                format!("{}, below", missing.len())
+            };
+            table.add_row([text("system"), text("server"), text("we_are"), number]);
         }
         if table.row_count() > 0 {
             print(&render::drawn(&table));
+        }
+        for lack in lacks {
+            let lines = render::wrapped(&lack, width(&std::io::stdout()).unwrap_or(usize::MAX).saturating_sub(2));
+            print(&format!("\n{} {}", "missing at".yellow(), lines.join("\n  ")));
         }
     }
     Trouble::all(troubles).map_or(Ok(Exit::Done), Err)

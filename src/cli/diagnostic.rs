@@ -206,8 +206,9 @@ fn without_number(text: &str) -> String {
 
 impl From<ConfigErrors> for Trouble {
     fn from(errors: ConfigErrors) -> Self {
+        let text = errors.shown();
         let told = errors.errors.iter().map(|error| Told {
-            place: error.span().map(|span| Excerpt::new(&errors.file, &errors.text, vec![(span, None)])),
+            place: error.span().map(|span| Excerpt::new(&errors.file, &text, vec![(span, None)])),
             ..Told::plain(error.to_string(), error.hint())
         });
         Self { exit: Exit::Usage, faults: told.collect() }

@@ -21,7 +21,7 @@ const EXAMPLES: usize = 3;
 const VALUE: usize = 28;
 
 /// The least room a reason needs beside its change; with less it stands below.
-const BESIDE: usize = 36;
+const BESIDE: usize = 60;
 
 /// A number and what it counts: `1 call`, `2 calls`.
 pub(super) fn count(number: u64, noun: &str) -> String {
@@ -259,7 +259,7 @@ fn shortened(text: &str, most: usize) -> String {
 }
 
 /// A text in lines of at most so many columns, broken at blanks; a word that is longer stays whole.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {
@@ -298,7 +298,7 @@ fn summed_up(text: &mut String, changes: &[&PlannedChange], width: Option<usize>
             let person = pad(&harmless(&change.person.to_string()), people);
             let (reason, _) = why(change);
             // Examples keep to one line: the whole reason is in the whole plan.
-            let reason = if room < BESIDE / 2 { String::new() } else { shortened(&reason, room) };
+            let reason = if room < BESIDE / 3 { String::new() } else { shortened(&reason, room) };
             let line = format!("  {person}  {}  {reason}", pad(&before_and_after(change, value), values));
             let _ = writeln!(text, "{}", line.trim_end());
         }

@@ -16,6 +16,42 @@ pub(crate) struct ConfigErrors {
     pub(crate) errors: Vec<ConfigError>,
 }
 
+impl ConfigErrors {
+    /// The text with stars for whatever may be a secret: fit for an excerpt, places unchanged.
+    pub(crate) fn shown(&self) -> Arc<str> {
+        let mut secrets: Vec<Range<usize>> = self
+            .errors
+            .iter()
+            .filter(|error| matches!(*error.fault, Fault::SecretInClear { .. }))
+            .filter_map(ConfigError::span)
+            .collect();
+        // Where the file is no TOML nobody knows what is a value; the name of a key has to do.
+        let mut start = 0;
+        for line in self.text.split_inclusive('\n') {
+            let named = line.split_once('=').filter(|(key, _)| {
+                let key = key.trim().trim_matches('"').rsplit('.').next().unwrap_or_default().trim();
+                ["token", "secret", "password"].contains(&key)
+            });
+            if let Some((key, value)) = named
+                && !value.trim_start().starts_with('{')
+            {
+                secrets.push(start + key.len() + 1..start + line.trim_end().len());
+            }
+            start += line.len();
+        }
+        let is_secret = |at: usize| secrets.iter().any(|span| span.contains(&at));
+        let mut shown = String::with_capacity(self.text.len());
+        for (at, c) in self.text.char_indices() {
+            if is_secret(at) && !c.is_whitespace() && !matches!(c, '"' | '\'') {
+                shown.extend(std::iter::repeat_n('*', c.len_utf8()));
+            } else {
+                shown.push(c);
+            }
+        }
+        shown.into()
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{fault}")]
@@ -115,6 +151,9 @@ impl Fault {
             Self::Syntax { hint, .. } => (*hint).to_owned(),
             Self::WrongType { key, expected, .. } if expected == "text in quotes" => {
                 format!("write it as `{key} = \"…\"`")
+            }
+            Self::WrongType { expected, found: "a text", .. } if expected.ends_with("number") => {
+                "write it without quotes".to_owned()
             }
             Self::UnknownKey { suggestion: Some(_), .. } => return None,
             Self::UnknownKey { known, .. } if !known.is_empty() => format!("known here: {}", listed(known)),

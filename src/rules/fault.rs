@@ -313,6 +313,7 @@ impl Fault {
             Self::Thrown(_) => {
                 Some("the rule stops here by itself: look at what it was given, or at the rule".to_owned())
             }
+            Self::Runtime(_) => Some("look at what is computed here, and with what".to_owned()),
             Self::NotText { .. } => Some("save the file as UTF-8".to_owned()),
             Self::NotYet { .. } => Some(format!("what rules can say is {}", list(&declarations()))),
             Self::Parse(said)
