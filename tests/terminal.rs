@@ -84,39 +84,38 @@ fn a_new_project_says_what_to_do_next() {
 fn a_plan_shows_who_what_where_and_why() {
     insta::assert_snapshot!(shown(&starter(), &["--lab", "plan", "hr=people.csv"]), @r"
     hr/1001
-      apply  display_name gitlab     Mia Muster → Mia Meyer           c1 a copy of what hr says (rules/people.rhai:2:1)
-                                                                         the personal namespace takes the new name
-      follow last_name    mattermost Muster → Meyer                      mattermost takes it from gitlab at the next sign-in
-                                                                         through GitLab (a call of its own would be refused,
-                                                                         owned_elsewhere: the name of this account comes
-                                                                         from GitLab; change it there)
-      apply  username     gitlab     mmuster → mmeyer                 c1 a copy of what hr says (rules/people.rhai:2:1)
-                                                                         the personal namespace and projects move; old
-                                                                         addresses redirect until somebody takes them
-      follow username     mattermost mmuster → mmeyer                    mattermost takes it from gitlab at the next sign-in
-                                                                         through GitLab (a call of its own would be refused,
-                                                                         owned_elsewhere: the username of this account comes
-                                                                         from GitLab; change it there)
+      apply  display_name gitlab     Mia Muster → Mia Meyer           c1
+             a copy of what hr says (rules/people.rhai:2:1); the personal namespace takes the new name
+      follow last_name    mattermost Muster → Meyer
+             mattermost takes it from gitlab at the next sign-in through GitLab (a call of its own would be refused,
+             owned_elsewhere: the name of this account comes from GitLab; change it there)
+      apply  username     gitlab     mmuster → mmeyer                 c1
+             a copy of what hr says (rules/people.rhai:2:1)
+             the personal namespace and projects move; old addresses redirect until somebody takes them
+      follow username     mattermost mmuster → mmeyer
+             mattermost takes it from gitlab at the next sign-in through GitLab (a call of its own would be refused,
+             owned_elsewhere: the username of this account comes from GitLab; change it there)
 
     hr/1002
-      apply  display_name gitlab     Tomas Dvorak → Tomáš Dvořák      c2 a copy of what hr says (rules/people.rhai:2:1)
-                                                                         the personal namespace takes the new name
-      apply  first_name   mattermost Tomas → Tomáš                    c3 a copy of what hr says (rules/people.rhai:2:1)
-      apply  last_name    mattermost Dvorak → Dvořák                  c3 a copy of what hr says (rules/people.rhai:2:1)
+      apply  display_name gitlab     Tomas Dvorak → Tomáš Dvořák      c2
+             a copy of what hr says (rules/people.rhai:2:1); the personal namespace takes the new name
+      apply  first_name   mattermost Tomas → Tomáš                    c3
+             a copy of what hr says (rules/people.rhai:2:1)
+      apply  last_name    mattermost Dvorak → Dvořák                  c3
+             a copy of what hr says (rules/people.rhai:2:1)
 
     hr/1003
-      apply  display_name gitlab     (empty) → Özge Kaya              c4 a new account (rules/people.rhai:26:1: active is
-                                                                         true)
-      apply  email        gitlab     (empty) → ozge.kaya@example.com  c4 a new account (rules/people.rhai:26:1: active is
-                                                                         true)
-      apply  username     gitlab     (empty) → okaya                  c4 a new account (rules/people.rhai:26:1: active is
-                                                                         true)
+      apply  display_name gitlab     (empty) → Özge Kaya              c4
+             a new account (rules/people.rhai:26:1: active is true)
+      apply  email        gitlab     (empty) → ozge.kaya@example.com  c4
+             a new account (rules/people.rhai:26:1: active is true)
+      apply  username     gitlab     (empty) → okaya                  c4
+             a new account (rules/people.rhai:26:1: active is true)
 
     hr/1004
-      apply  active       gitlab     true → false                     c5 no account is wanted (rules/people.rhai:26:1:
-                                                                         active is false)
-                                                                         a blocked account cannot sign in, here or to what
-                                                                         signs in through GitLab
+      apply  active       gitlab     true → false                     c5
+             no account is wanted (rules/people.rhai:26:1: active is false)
+             a blocked account cannot sign in, here or to what signs in through GitLab
 
     system      create  update  disable  calls  follow
     gitlab           1       2        1      4       ·
