@@ -172,19 +172,15 @@ fn row(text: &mut String, change: &PlannedChange, columns: &Columns) {
     let indent = columns.reason.unwrap_or(9);
     let room = columns.width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(20));
     let (why, effect) = why(change);
-    match columns.reason {
-        Some(_) => {
-            let blank = if columns.call > 0 { " " } else { "" };
-            let _ = write!(text, "{first}{gap}  {}{blank}", call.dimmed());
-        }
-        None => {
-            let _ = write!(text, "{}", format!("{first}{gap}  {call}").trim_end());
-            let _ = write!(text, "\n{}", " ".repeat(indent));
-        }
+    if columns.reason.is_some() {
+        let blank = if columns.call > 0 { " " } else { "" };
+        let _ = write!(text, "{first}{gap}  {}{blank}", call.dimmed());
+    } else {
+        let _ = write!(text, "{}\n{}", format!("{first}{gap}  {call}").trim_end(), " ".repeat(indent));
     }
     // A side effect stands beside the reason where both fit, else on a line of its own.
     let together = format!("{why}; {effect}").width() <= room;
-    let mut lines = wrapped(&why, room).into_iter().map(|line| line.to_string()).collect::<Vec<_>>();
+    let mut lines = wrapped(&why, room);
     if let Some(kind) = change.refusal.map(|kind| format!("{kind}:"))
         && let Some(rest) = lines.first().and_then(|line| line.strip_prefix(&kind)).map(str::to_owned)
     {

@@ -77,13 +77,11 @@ fn syntax(said: &str) -> (String, &'static str) {
         ("key with no value", "there is a key and no value", "such as `kind = \"gitlab\"`"),
         ("missing value", "there is a key and no value", "such as `kind = \"gitlab\"`"),
     ];
-    match known.into_iter().find(|(begins, ..)| said.starts_with(begins)) {
-        Some((_, message, hint)) => (message.to_owned(), hint),
-        None => {
-            let message = format!("this is no TOML: {}", said.lines().collect::<Vec<_>>().join("; "));
-            (message, "a line is `key = value` or `[table]`; text stands in quotes")
-        }
+    if let Some((_, message, hint)) = known.into_iter().find(|(begins, ..)| said.starts_with(begins)) {
+        return (message.to_owned(), hint);
     }
+    let message = format!("this is no TOML: {}", said.lines().collect::<Vec<_>>().join("; "));
+    (message, "a line is `key = value` or `[table]`; text stands in quotes")
 }
 
 impl Places {

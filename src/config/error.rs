@@ -148,9 +148,10 @@ impl Fault {
             }
             Self::Unreadable { .. } => "check that it is a file and that we may read it".to_owned(),
             Self::NotUtf8 { .. } => "save the file as UTF-8".to_owned(),
-            Self::Syntax { hint, .. } => (*hint).to_owned(),
             Self::WrongType { key, expected, .. } if expected == "text in quotes" => {
-                format!("write it as `{key} = \"…\"`")
+                // The item of a list goes by its number.
+                let is_item = key.chars().all(|c| c.is_ascii_digit());
+                if is_item { "write it in quotes".to_owned() } else { format!("write it as `{key} = \"…\"`") }
             }
             Self::WrongType { expected, found: "a text", .. } if expected.ends_with("number") => {
                 "write it without quotes".to_owned()
@@ -173,7 +174,7 @@ impl Fault {
             }
             Self::Both { first, second } => format!("keep `{first}` or `{second}`"),
             Self::NoKeys { .. } => "replace `key` by `token = { env = \"…\" }`".to_owned(),
-            Self::Address { hint, .. } | Self::Quantity { hint, .. } => (*hint).to_owned(),
+            Self::Syntax { hint, .. } | Self::Address { hint, .. } | Self::Quantity { hint, .. } => (*hint).to_owned(),
             Self::ProtectedForm { .. } => "write `system:account`, such as `gitlab:root`".to_owned(),
             Self::StoreAddress => "name a file, such as `.homeward/state.db`".to_owned(),
             Self::VariableUnset { variable } | Self::VariableEmpty { variable } => {

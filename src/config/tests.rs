@@ -171,21 +171,20 @@ protected = ["gti:root", "root", "hr:1"]
     assert_eq!(
         faults(text),
         [
-            "rulez | unknown key `rulez` in this file; did you mean `rules`? | known here: `rules`",
+            "rulez | unknown key `rulez` in this file; did you mean `rules`? | -",
             "\"postgres://localhost/homeward\" | a store at an address is not supported yet | name a file, such as `.homeward/state.db`",
             "\"http://git.example.com\" | this address is not encrypted: everybody on the way could read the token | use `https://`, or set `insecure = true` for this system if the way there is safe",
             "\"glpat-secret\" | a secret does not belong into this file | say where it is found: `token = { env = \"GIT_TOKEN\" }` or `token = { file = \"…\" }`",
-            "\"many\" | `concurrency` is a text, but must be a whole number | -",
+            "\"many\" | `concurrency` is a text, but must be a whole number | write it without quotes",
             "\"5 minutes\" | `timeout` is not a duration | such as `30s`, `5m` or `1h`",
-            "gruop | unknown key `gruop` in [systems.git]; did you mean `group`? | known here: `key`, `insecure`, `group`",
+            "gruop | unknown key `gruop` in [systems.git]; did you mean `group`? | -",
             "\"chaat\" | `kind` cannot be `chaat`; did you mean `chat`? | it is one of `forge`, `chat`, `table`",
             "\"website\" | `website` is not available in this version | kinds that are: `forge`, `chat`, `table`",
             "hr | `key` is missing in [systems.hr] | add `key = \"employee_id\"`",
             "\"stat\" | `says` cannot be `stat`; did you mean `state`? | it is one of `state`, `changes`",
             "0 | `header_rows` must be from 1 to 10 | -",
             "\"200%\" | `changes` is not a share of people | such as `5%` or `2.5%`, up to `100%`",
-            "removals | `share` is missing in [limits.removals] | add `share = \"5%\"`",
-            "shar | unknown key `shar` in [limits.removals]; did you mean `share`? | known here: `share`, `at_least`",
+            "shar | unknown key `shar` in [limits.removals]; did you mean `share`? | -",
             "\"gti:root\" | `gti` is no configured provider; did you mean `git`? | -",
             "\"root\" | `root` does not name an account | write `system:account`, such as `gitlab:root`",
             "\"hr:1\" | `hr` is no configured provider | -",
@@ -209,9 +208,7 @@ fn what_a_system_needs_is_named_with_what_to_add() {
     );
     assert_eq!(
         faults("[system.git]\nkind = \"forge\""),
-        [
-            "system | unknown key `system` in this file; did you mean `systems`? | known here: `rules`, `state`, `systems`, `limits`"
-        ]
+        ["system | unknown key `system` in this file; did you mean `systems`? | -"]
     );
 }
 
@@ -234,7 +231,7 @@ fn a_credential_is_one_and_has_one_place() {
     );
     assert_eq!(
         with("token = { evn = \"A\" }"),
-        ["evn | unknown key `evn` in [systems.git.token]; did you mean `env`? | known here: `env`, `file`"]
+        ["evn | unknown key `evn` in [systems.git.token]; did you mean `env`? | -"]
     );
     assert_eq!(
         with("token = { env = \"A\" }\nkey = { file = \"b\" }"),
@@ -261,11 +258,11 @@ columns = { id = ["a", 7] }
     assert_eq!(
         faults(text),
         [
-            "5 | `team` is a number, but must be text in quotes | -",
+            "5 | `team` is a number, but must be text in quotes | write it as `team = \"…\"`",
             "\"mail\" | `login` cannot be `mail`; did you mean `email`? | it is one of `email`, `username`",
-            "listn | unknown key `listn` in [systems.chat.webhook]; did you mean `listen`? | known here: `listen`",
+            "listn | unknown key `listn` in [systems.chat.webhook]; did you mean `listen`? | -",
             "\"abc\" | a secret does not belong into this file | say where it is found: `secret = { env = \"CHAT_WEBHOOK_SECRET\" }` or `secret = { file = \"…\" }`",
-            "7 | `1` is a number, but must be text in quotes | -",
+            "7 | `1` is a number, but must be text in quotes | write it in quotes",
         ]
     );
 }
@@ -286,7 +283,7 @@ fn text_that_is_no_toml_is_told_where() {
     let errors = faults("rules = \n[systems.git\nkind = 5\n");
     assert!(errors.len() >= 2, "{errors:?}");
     let doubled = faults("rules = \"a\"\nrules = \"b\"\n");
-    assert_eq!(doubled, ["rules | duplicate key | -"]);
+    assert_eq!(doubled, ["rules | this is here a second time | keep one of them"]);
 }
 
 #[test]
@@ -300,7 +297,13 @@ fn a_file_that_cannot_be_read_says_what_to_do() {
     let shown = file.display().to_string();
     assert_eq!(
         told(&file),
-        (format!("there is no {shown}"), Some("`homeward init` writes a working project to begin with".to_owned()))
+        (
+            format!("there is no {shown}"),
+            Some(
+                "go where it is, name it with -c, or begin with `homeward init`, which writes a working project"
+                    .to_owned()
+            )
+        )
     );
     std::fs::write(&file, b"rules = \"a\"\n# J\xF6rg\n").unwrap();
     assert_eq!(told(&file), ("line 2 is not UTF-8".to_owned(), Some("save the file as UTF-8".to_owned())));

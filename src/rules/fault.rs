@@ -336,6 +336,9 @@ impl Fault {
             Self::WrongParameters { word, .. } => {
                 Some(format!("write it as `|person| …`; `{word}` asks it for one person at a time"))
             }
+            Self::WrongType { wanted, what, .. } if wanted.contains(TRUTH) && what.contains("active") => {
+                Some("compare something: `active: row.status == \"Active\"`".to_owned())
+            }
             Self::WrongType { wanted, .. } if wanted.contains(TRUTH) => {
                 Some("compare something, as in `|person| person.active == true`".to_owned())
             }

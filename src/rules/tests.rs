@@ -314,7 +314,10 @@ fn what_a_source_function_may_not_return_is_named_with_its_key() {
             "#{ key: row.id, active: row.id }",
             "`active` must be true or false, but is text on hr.csv:7; compare it: `active: row.status == \"Active\"`",
         ),
-        ("#{ key: row.id, active: clear() }", "`active` must be true or false, but is `clear()` on hr.csv:7"),
+        (
+            "#{ key: row.id, active: clear() }",
+            "`active` must be true or false, but is `clear()` on hr.csv:7; compare something: `active: row.status == \"Active\"`",
+        ),
         ("#{ key: row.id, email: true }", "`email` must be text, but is true or false on hr.csv:7"),
         ("#{ key: row.id, email: [1] }", "`email` must be text, but is a list on hr.csv:7"),
         ("#{ key: row.id, email: 1.5 }", "`email` must be text, but is a decimal number on hr.csv:7"),
@@ -323,7 +326,10 @@ fn what_a_source_function_may_not_return_is_named_with_its_key() {
             "the record has no key on hr.csv:7; `key` must be the source's own immutable key for the person, such as a number",
         ),
         ("#{ key: true }", "`key` must be text, but is true or false on hr.csv:7"),
-        ("row.id", "what the function for `hr` returns must be a map `#{ key: ... }` or (), but is text on hr.csv:7"),
+        (
+            "row.id",
+            "what the function for `hr` returns must be a map `#{ key: ... }` or (), but is text on hr.csv:7; as in `source(\"hr\", |row| #{ key: row.employee_id, email: row.email })`",
+        ),
     ] {
         let error = map(&format!("source(\"hr\", |row| {returned});"), &[("id", "1")]).unwrap_err();
         assert_eq!(error.split_once("] ").unwrap().1, wanted, "{returned}");
@@ -493,7 +499,7 @@ fn an_unknown_name_on_a_person_or_an_account_is_an_error_with_a_suggestion() {
     );
     assert_eq!(
         error("\"yes\""),
-        "rules/people.rhai:1:1 [owner] the condition of `owner` must be true or false, or nothing (`()`), but is text"
+        "rules/people.rhai:1:1 [owner] the condition of `owner` must be true or false, or nothing (`()`), but is text; compare something, as in `|person| person.active == true`"
     );
     assert_eq!(
         error("person.active && true").split_once("] ").unwrap().1,
@@ -533,15 +539,15 @@ temporary("note", "gitlab");
         [
             "rules/people.rhai:2:7 [\"usrname\"] unknown attribute `usrname`; did you mean `username`?",
             "rules/people.rhai:3:16 [\"gitlap\"] unknown system `gitlap`; did you mean `gitlab`?",
-            "rules/people.rhai:4:16 [\"ldap\"] unknown system `ldap`; configured are `gitlab`, `hr`, `mattermost`, `website`, `zitadel`",
+            "rules/people.rhai:4:16 [\"ldap\"] unknown system `ldap`; configured under [systems]: `gitlab`, `hr`, `mattermost`, `website`, `zitadel`",
             "rules/people.rhai:5:1 [owner] the attribute in `owner` must be text in quotes, but is a number",
             "rules/people.rhai:6:1 [owner] the attribute in `owner` must be named, but is an empty list",
-            "rules/people.rhai:7:7 [\"department\"] `gitlab` does not hold `department`",
-            "rules/people.rhai:8:1 [owner] the condition in `owner` must be a function `|person| ...`, but is true or false",
-            "rules/people.rhai:9:1 [owner] the function for `owner` takes 2 arguments; it must take one",
+            "rules/people.rhai:7:7 [\"department\"] `gitlab` does not hold `department`; only a system that holds `department` can own it or get a copy; `gitlab` has no place for it",
+            "rules/people.rhai:8:1 [owner] the condition in `owner` must be a function `|person| ...`, but is true or false; a condition is a function, as in `|person| person.active == true`",
+            "rules/people.rhai:9:1 [owner] the function for `owner` takes 2 arguments; it must take one; write it as `|person| …`; `owner` asks it for one person at a time",
             "rules/people.rhai:10:17 [\"hr\"] `hr` is not a provider; a provider is a system with accounts, such as one with `kind = \"gitlab\"`",
             "rules/people.rhai:11:8 [\"gitlab\"] `gitlab` is not a source; a source is a system that records come from, such as one with `kind = \"csv\"`",
-            "rules/people.rhai:12:1 [source] what reads a record in `source` must be a function `|row| #{ ... }`, but is a map",
+            "rules/people.rhai:12:1 [source] what reads a record in `source` must be a function `|row| #{ ... }`, but is a map; as in `source(\"hr\", |row| #{ key: row.employee_id, email: row.email })`",
             "rules/people.rhai:13:16 [\"department\"] accounts of `gitlab` cannot be found by `department`; they can be found by `username`, `email`",
             "rules/people.rhai:14:9 [\"website\"] `website` is not a provider; a provider is a system with accounts, such as one with `kind = \"gitlab\"`",
             "rules/people.rhai:15:11 [\"note\"] unknown attribute `note`; an attribute of one system is written with its name in front: `gitlab.note`",
@@ -588,7 +594,11 @@ fn an_owner_line_that_nobody_reaches_is_a_warning() {
 fn what_does_not_parse_and_what_is_not_known_is_shown_with_its_place() {
     for (text, wanted) in [
         ("ownr(\"email\", \"gitlab\");", "rules/people.rhai:1:1 [ownr] unknown function `ownr`; did you mean `owner`?"),
-        ("route(1);", "rules/people.rhai:1:1 [route] unknown function `route`"),
+        (
+            "route(1);",
+            "rules/people.rhai:1:1 [route] `route` is not in this version; what rules can say is `owner`, `copies`, \
+             `source`, `join`, `account`, `temporary`",
+        ),
         (
             "let x = \"A\".to_lower();",
             "rules/people.rhai:1:13 [to_lower] unknown function `to_lower`; did you mean `lower`?",
@@ -599,7 +609,10 @@ fn what_does_not_parse_and_what_is_not_known_is_shown_with_its_place() {
              `owner` takes (attribute, system) or (attribute, system, |person| condition)",
         ),
         ("let x = 5; x.lower();", "rules/people.rhai:1:14 [lower] `lower` cannot take a number; `lower` takes (text)"),
-        ("let x = 5 - \"a\";", "rules/people.rhai:1:11 [-] `-` cannot take a number and text"),
+        (
+            "let x = 5 - \"a\";",
+            "rules/people.rhai:1:11 [-] `-` cannot take a number and text; look at the types: a column of a record is always text",
+        ),
         (
             "owner(email, \"gitlab\");",
             "rules/people.rhai:1:7 [email] unknown variable `email`; text is written in quotes: \"email\"; \
@@ -623,7 +636,11 @@ fn what_does_not_parse_and_what_is_not_known_is_shown_with_its_place() {
             "loop { }",
             "rules/people.rhai:1:6 [{] the rule does not come to an end; a rule has to be short work: look for a loop that does not end",
         ),
-        ("throw \"stop\";", "rules/people.rhai:1:1 [throw] the rule says: stop"),
+        (
+            "throw \"stop\";",
+            "rules/people.rhai:1:1 [throw] the rule says: stop; the rule stops here by itself: look at what it was given, \
+             or at the rule",
+        ),
     ] {
         assert_eq!(faults(text), [wanted], "{text}");
     }
@@ -637,7 +654,7 @@ fn a_declaration_inside_of_a_function_that_runs_later_is_refused() {
     assert_eq!(
         error,
         "rules/people.rhai:1:22 [owner] `owner` is a declaration: it stands outside of functions that run for a record \
-         or a person on hr.csv:7"
+         or a person on hr.csv:7; move it to the top level of the file"
     );
 }
 
@@ -661,7 +678,7 @@ fn files_that_cannot_be_read_as_scripts_are_named() {
     fs::write(folder.path().join("b.rhai"), b"\xff").unwrap();
     let today = jiff::civil::date(2026, 11, 20);
     let errors = RuleSet::load(folder.path(), "rules", &known(), today).unwrap_err();
-    assert_eq!(told(&errors), ["nowhere [] `rules/b.rhai` is not UTF-8"]);
+    assert_eq!(told(&errors), ["nowhere [] `rules/b.rhai` is not UTF-8; save the file as UTF-8"]);
     let errors = RuleSet::load(&folder.path().join("absent"), "rules", &known(), today).unwrap_err();
     assert!(matches!(errors[0].fault(), Fault::Read { .. }));
 }
