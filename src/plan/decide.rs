@@ -402,6 +402,8 @@ impl Desk<'_> {
             match self.person.accounts.get(system).cloned() {
                 None if *wanted => self.create(system, &line, &asked_by),
                 None => {}
+                // A provider without a switch has the account as wanted as it can be.
+                Some(_) if *wanted && !self.switches_accounts(system) => {}
                 Some(account) => {
                     let wish = if *wanted { "an account is wanted" } else { "no account is wanted" };
                     let reason = format!("{wish} ({})", why(&line));
@@ -409,6 +411,11 @@ impl Desk<'_> {
                 }
             }
         }
+    }
+
+    fn switches_accounts(&self, system: &SystemName) -> bool {
+        let active = AttributeName::new("active");
+        self.providers.capabilities(system).is_some_and(|table| table.of(system, &active).is_some())
     }
 
     /// Switches an existing account on or off, at once or when it is known whether it would last.

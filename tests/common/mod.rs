@@ -35,6 +35,18 @@ pub struct Ran {
     pub stderr: String,
 }
 
+impl Ran {
+    /// Runs a program to its end.
+    pub fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
 impl Default for World {
     fn default() -> Self {
         Self::new()
@@ -94,7 +106,12 @@ impl World {
 
     /// The program, ready to be given arguments.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_homeward"));
+        self.program(env!("CARGO_BIN_EXE_homeward").as_ref())
+    }
+
+    /// Another program in this world, ready to be given arguments.
+    pub fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
             .env_clear()
@@ -108,12 +125,7 @@ impl World {
 
     /// Runs the program to its end.
     pub fn homeward(&self, arguments: &[&str]) -> Ran {
-        let output = self.command().args(arguments).output().unwrap();
-        Ran {
-            status: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Ran::of(self.command().args(arguments))
     }
 
     /// Starts the lab of this project and waits until it says where it is.
