@@ -1,10 +1,30 @@
-//! Homeward: an owner states; everybody else may only ask.
+//! Homeward sends every change of a person's data home: to the system that owns the attribute. Rules say who owns what, a
+//! plan shows what would be done and why, and apply does exactly that.
 //!
-//! The rooms of the house, in the order a datum passes through them. What is `pub` here is what a connector of one's own
-//! needs (see `examples/connector.rs`), and nothing else.
+//! The program is used from the command line. What is `pub` here is what a connector of one's own needs, and nothing else:
+//! a provider that Homeward does not know is added by a program of a few lines, without touching this one.
+//!
+//! # Writing a connector
+//!
+//! `examples/connector.rs` is a whole one, to copy from. In order:
+//!
+//! 1. A table, [`model::capability::Capabilities`]: the provider's attributes by the names that rules use, which can be
+//!    written and cleared, which are unique, and by which an account can be found.
+//! 2. A type for its settings, read from the keys under `[systems.…]` that are not common to all providers.
+//! 3. [`connector::Connector`] for it. [`observe`](connector::Connector::observe) reads accounts through a
+//!    [`wire::Reader`], which can do nothing but look. [`foresee`](connector::Connector::foresee) and
+//!    [`calls`](connector::Connector::calls) are pure: they say what the provider would do with a change, and what would be
+//!    sent. [`perform`](connector::Connector::perform) sends one call through a [`wire::Writer`], which writes it into the
+//!    journal first, and tells what the account is afterwards.
+//! 4. A [`connector::Kind`] with the word for `kind =`, the table, a function that opens the connector, and the schema of
+//!    its settings.
+//! 5. A `main` that hands the kind to [`run_with`].
+//!
+//! Planning, limits, the journal, `check`, `docs` and `schema` then treat it as one of the shipped providers.
 
 use std::{ffi::OsString, process::ExitCode};
 
+// The rooms of the house, in the order of the map: those a connector uses, then the others.
 pub mod connector;
 pub mod model;
 pub mod wire;

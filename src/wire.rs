@@ -7,7 +7,6 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -32,7 +31,7 @@ const READ_ATTEMPTS: usize = 4;
 const WRITE_ATTEMPTS: u32 = 5;
 
 /// The longest pause a server may ask for before we give up instead.
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 /// What proves who we are.
 #[derive(Clone, Debug)]
@@ -60,7 +59,7 @@ pub(crate) struct Reach {
 }
 
 /// A connection to one system: its address, its credentials, and how much may be under way at once.
-pub struct Line {
+pub(crate) struct Line {
     reach: Reach,
     client: reqwest::Client,
     slots: Semaphore,
@@ -129,7 +128,7 @@ pub enum WireError {
 impl WireError {
     /// True where the request certainly never reached the server.
     #[must_use]
-    pub fn never_sent(&self) -> bool {
+    pub(crate) fn never_sent(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::NoToken { .. } | Self::NotRecorded { .. })
     }
 }
@@ -212,11 +211,6 @@ impl Line {
         Ok(Self { reach, client, slots, token: Mutex::new(None) })
     }
 
-    /// The system at the other end.
-    pub(crate) fn system(&self) -> &SystemName {
-        &self.reach.system
-    }
-
     /// Something to look with.
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader { line: self }
@@ -262,6 +256,15 @@ impl Line {
 
     /// Trades a signed assertion for a token (RFC 7523).
     async fn exchange(&self, file: &Secret, scope: &str) -> Result<(Secret, Duration), WireError> {
+        #[derive(Deserialize)]
+        struct OAuthError {
+            error: String,
+        }
+        #[derive(Deserialize)]
+        struct Granted {
+            access_token: String,
+            expires_in: Option<u64>,
+        }
         let no_token = |cause: String| WireError::NoToken { system: self.reach.system.clone(), cause };
         let assertion = assertion(file, &self.reach.url).map_err(no_token)?;
         let form = [
@@ -272,17 +275,8 @@ impl Line {
         let sent = self.client.post(self.url("/oauth/v2/token", &[])).form(&form).send().await;
         let reply = self.collect(sent).await?;
         if !reply.is_success() {
-            #[derive(Deserialize)]
-            struct OAuthError {
-                error: String,
-            }
             let word = reply.read::<OAuthError>().map_or_else(|_| "no reason given".to_owned(), |told| told.error);
             return Err(no_token(format!("{} {word}", reply.status)));
-        }
-        #[derive(Deserialize)]
-        struct Granted {
-            access_token: String,
-            expires_in: Option<u64>,
         }
         let granted: Granted = reply.read().map_err(|_| no_token("the answer holds no access_token".to_owned()))?;
         Ok((Secret::new(&granted.access_token), Duration::from_secs(granted.expires_in.unwrap_or(300))))
@@ -480,7 +474,7 @@ impl Writer<'_> {
         let mut fresh_token = false;
         loop {
             self.attempt += 1;
-            self.record(Entry::Calling {
+            self.record(&Entry::Calling {
                 call: self.call.id.clone(),
                 attempt: self.attempt,
                 method: self.call.method.clone(),
@@ -493,8 +487,8 @@ impl Writer<'_> {
                 Err(error) => !error.never_sent(),
             };
             match &answer {
-                Ok(reply) => self.record(Entry::Answered { call, attempt, status: reply.status })?,
-                Err(error) => self.record(Entry::Unanswered { call, attempt, cause: error.to_string() })?,
+                Ok(reply) => self.record(&Entry::Answered { call, attempt, status: reply.status })?,
+                Err(error) => self.record(&Entry::Unanswered { call, attempt, cause: error.to_string() })?,
             }
             let Ok(reply) = &answer else { return answer };
             let stale = reply.status == 401 && matches!(self.line.reach.credential, Credential::Key { .. });
@@ -510,8 +504,8 @@ impl Writer<'_> {
         }
     }
 
-    fn record(&self, entry: Entry) -> Result<(), WireError> {
-        self.journal.append(self.run, &entry).map_err(|error| WireError::NotRecorded {
+    fn record(&self, entry: &Entry) -> Result<(), WireError> {
+        self.journal.append(self.run, entry).map_err(|error| WireError::NotRecorded {
             system: self.line.reach.system.clone(),
             cause: error.to_string(),
         })
@@ -625,6 +619,3 @@ impl std::fmt::Debug for Line {
         f.debug_struct("Line").field("system", &self.reach.system).finish_non_exhaustive()
     }
 }
-
-/// Lines are shared between the tasks of a run.
-pub(crate) type SharedLine = Arc<Line>;

@@ -1,7 +1,7 @@
 //! The connector of `examples/connector.rs` against a phone book that has a memory and habits of its own: what a program
 //! with a kind of its own plans, does and tells.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a phone book that cannot be made fails the test")]
+#![expect(clippy::unwrap_used, reason = "a phone book that cannot be made fails the test")]
 
 mod common;
 
@@ -110,26 +110,27 @@ impl PhoneBook {
         self.shelf.open().asked.clone()
     }
 
-    /// A project that owns its phone numbers in HR.
-    fn project(&self, country: &str) -> World {
-        let url = &self.url;
-        World::new()
-            .file(
-                "homeward.toml",
-                &format!(
-                    "[systems.phones]\nkind = \"phone_book\"\nurl = \"{url}\"\ntoken = {{ env = \"PHONES_TOKEN\" }}\n\
-                     {country}\n\n[systems.hr]\nkind = \"csv\"\nkey = \"id\"\n"
-                ),
-            )
-            .file("rules/phones.rhai", RULES)
-            .variable("PHONES_TOKEN", "of-the-phone-book")
+    /// A project whose phone numbers belong to HR.
+    fn project(&self) -> World {
+        project(&self.url, "country = \"+49\"")
     }
 }
 
-const COUNTRY: &str = "country = \"+49\"";
+fn project(url: &str, country: &str) -> World {
+    World::new()
+        .file(
+            "homeward.toml",
+            &format!(
+                "[systems.phones]\nkind = \"phone_book\"\nurl = \"{url}\"\ntoken = {{ env = \"PHONES_TOKEN\" }}\n\
+                     {country}\n\n[systems.hr]\nkind = \"csv\"\nkey = \"id\"\n"
+            ),
+        )
+        .file("rules/phones.rhai", RULES)
+        .variable("PHONES_TOKEN", "of-the-phone-book")
+}
 
 const RULES: &str = r#"owner(["email", "phone", "phones.room"], "hr");
-copies("phone", "phones");
+copies(["email", "phone"], "phones");
 source("hr", |row| #{ key: row.id, email: row.email, phone: row.phone, "phones.room": row.room });
 join("phones", "email");
 account("phones", |person| true);
@@ -162,7 +163,7 @@ fn run(world: &World, arguments: &[&str]) -> String {
 #[test]
 fn a_connector_of_ones_own_plans_and_does_what_a_shipped_one_does() {
     let book = PhoneBook::open();
-    let world = book.project(COUNTRY).file(
+    let world = book.project().file(
         "monday.csv",
         "id,email,phone,room\n\
          1001,anna@example.com,030 / 11 11,1.01\n\
@@ -180,7 +181,7 @@ fn a_connector_of_ones_own_plans_and_does_what_a_shipped_one_does() {
 #[test]
 fn what_the_phone_book_refuses_or_leaves_out_is_told() {
     let book = PhoneBook::open();
-    let world = book.project(COUNTRY).file(
+    let world = book.project().file(
         "tuesday.csv",
         "id,email,phone,room\n\
          1001,anna@example.com,030999,1.01\n\
@@ -194,9 +195,11 @@ fn what_the_phone_book_refuses_or_leaves_out_is_told() {
 #[test]
 fn check_and_schema_know_a_kind_of_ones_own() {
     let book = PhoneBook::open();
-    let world = book.project(COUNTRY);
+    let world = book.project();
     insta::assert_snapshot!(run(&world, &["check"]), @"");
     insta::assert_snapshot!(run(&world, &["check", "--connect"]), @"");
+    let docs = run(&world, &["docs"]);
+    insta::assert_snapshot!(docs.split_once("## `phone_book`").unwrap().1, @"");
     let schema = Ran::of(world.program(&example()).arg("schema"));
     let schema: Value = serde_json::from_str(&schema.stdout).unwrap();
     assert_eq!(
@@ -205,12 +208,12 @@ fn check_and_schema_know_a_kind_of_ones_own() {
             &json!({ "description": "What a number without a country begins with, such as `+49`.", "type": "string" })
         )
     );
-    insta::assert_snapshot!(run(&book.project("county = \"+49\""), &["check"]), @"");
+    insta::assert_snapshot!(run(&project("http://127.0.0.1:1", "county = \"+49\""), &["check"]), @"");
 }
 
 #[test]
 fn the_program_as_shipped_does_not_know_the_kind() {
-    let world = PhoneBook::open().project(COUNTRY);
+    let world = project("http://127.0.0.1:1", "country = \"+49\"");
     let ran = world.homeward(&["check"]);
     insta::assert_snapshot!(ran.stderr, @"");
     assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));

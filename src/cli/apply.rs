@@ -39,7 +39,7 @@ pub(super) async fn apply(session: &Session<'_>, wanted: &arguments::Apply) -> R
     if !session.json() {
         print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
     }
-    let guarded = guard(prepared.plan, &stage.project.limits).map_err(|(_, tripped)| RunError::Tripped(tripped))?;
+    let guarded = guard(prepared.plan, &stage.project.limits).map_err(RunError::Tripped)?;
     let plan = guarded.plan();
     let calls = plan.calls.len() as u64;
     if calls > 0 && !wanted.yes && !agreed(session, calls)? {

@@ -95,6 +95,8 @@ pub(super) enum Command {
     },
     /// Serve the simulators until stopped.
     Lab(Lab),
+    /// Print the reference as Markdown: the words of the rules, and what each kind of provider can do.
+    Docs,
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Print completions for a shell.

@@ -56,7 +56,7 @@ pub(super) async fn check(session: &Session<'_>, connect: bool) -> Result<Exit, 
             })),
             Err(source) => {
                 rows.push(json!({ "system": system, "error": source.to_string() }));
-                troubles.push(RunError::Unread { system: system.clone(), source }.into());
+                troubles.push(RunError::Unread { system: system.clone(), source: Box::new(source) }.into());
             }
         }
     }

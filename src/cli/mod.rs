@@ -18,6 +18,7 @@ mod apply;
 mod arguments;
 mod check;
 mod diagnostic;
+mod docs;
 mod init;
 mod lab;
 mod owners;
@@ -159,6 +160,7 @@ fn dispatch(command: &Command, session: &Session<'_>) -> Result<Exit, Trouble> {
         Command::Runs { run } => runs::runs(session, *run),
         Command::Owners { mermaid } => owners::owners(session, *mermaid),
         Command::Lab(wanted) => wait(&mut |runtime| runtime.block_on(lab::serve(session, wanted))),
+        Command::Docs => Ok(docs::docs(session)),
         Command::Schema => {
             let schema = crate::config::schema::schema(&kinds::for_config(&session.kinds));
             print(&serde_json::to_string_pretty(&schema).unwrap_or_default());

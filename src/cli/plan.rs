@@ -113,7 +113,7 @@ pub(super) async fn plan(session: &Session<'_>, wanted: &arguments::Plan) -> Res
             tell(&format!("saved; apply exactly this with: homeward {lab}apply {}", file.display()));
         }
     }
-    if let Err((_, tripped)) = crate::plan::guard::guard(prepared.plan.clone(), &stage.project.limits) {
+    if let Err(tripped) = crate::plan::guard::guard(prepared.plan.clone(), &stage.project.limits) {
         return Err(RunError::Tripped(tripped).into());
     }
     let pending = !prepared.plan.calls.is_empty() && wanted.detailed_exitcode;

@@ -172,11 +172,6 @@ impl Config {
         let way: Vec<String> = table.iter().cloned().chain(key.split('.').map(str::to_owned)).collect();
         self.places.value(&way).or_else(|| self.places.key(&table))
     }
-
-    /// A path of the file, as the file system needs it.
-    pub(crate) fn path(&self, written: &Path) -> PathBuf {
-        self.root.join(written)
-    }
 }
 
 /// One reading of one file: goes on after an error, and collects them.

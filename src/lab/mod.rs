@@ -135,15 +135,15 @@ impl Drop for Lab {
 
 /// The simulator of a kind; `None` where there is none.
 fn simulator(kind: &str, seed: &Value) -> Option<Result<Arc<dyn Simulator>, String>> {
-    fn made<S: Simulator + 'static>(made: Result<S, String>) -> Option<Result<Arc<dyn Simulator>, String>> {
-        Some(made.map(|simulator| Arc::new(simulator) as Arc<dyn Simulator>))
+    fn made<S: Simulator + 'static>(made: Result<S, String>) -> Result<Arc<dyn Simulator>, String> {
+        made.map(|simulator| Arc::new(simulator) as Arc<dyn Simulator>)
     }
-    match kind {
+    Some(match kind {
         "gitlab" => made(gitlab::Gitlab::new(seed)),
         "mattermost" => made(mattermost::Mattermost::new(seed)),
         "zitadel" => made(zitadel::Zitadel::new(seed)),
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
 /// Starts a simulator for each bench that there is one for, each on a port of its own, with so many invented people.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::id::SystemName;
 
 /// The attributes that mean the same in every system.
-pub const NEUTRAL: &[&str] = &[
+pub(crate) const NEUTRAL: &[&str] = &[
     "username",
     "email",
     "first_name",

@@ -5,19 +5,11 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 macro_rules! id_type {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $visible:vis $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(Arc<str>);
-
-        impl $name {
-            /// The text of the name.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
+        $visible struct $name(Arc<str>);
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
@@ -41,30 +33,46 @@ macro_rules! id_type {
 
 id_type!(
     /// What stands after `systems.` in the configuration, such as `gitlab`.
-    SystemName
+    pub SystemName
 );
 id_type!(
     /// The immutable key a provider gave to an account, such as GitLab's numeric user id.
-    AccountId
+    pub AccountId
 );
 id_type!(
     /// The place of a call in its plan: `c1`, `c2` and so on.
-    CallId
+    pub(crate) CallId
 );
+
+impl SystemName {
+    /// The text of the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AccountId {
+    /// The text of the id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 /// Names a person by the source that knew them first and that source's key; shown as `hr/1001`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PersonId {
+pub(crate) struct PersonId {
     /// The source that anchors this person.
-    pub system: SystemName,
+    pub(crate) system: SystemName,
     /// The key this source uses for them.
-    pub key: Arc<str>,
+    pub(crate) key: Arc<str>,
 }
 
 impl PersonId {
     /// Reads what [`fmt::Display`] writes. `None` where there is no `/`.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (system, key) = text.split_once('/')?;
         Some(Self { system: system.into(), key: key.into() })
     }

@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 /// A place in a script: file, line and column as an editor counts them, and the line itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The script, relative to the project.
-    pub file: Arc<str>,
+    pub(crate) file: Arc<str>,
     /// From 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// From 1, in characters.
-    pub column: usize,
+    pub(crate) column: usize,
     /// The text of the line, trimmed.
-    pub text: Arc<str>,
+    pub(crate) text: Arc<str>,
 }
 
 impl fmt::Display for Origin {
@@ -26,11 +26,11 @@ impl fmt::Display for Origin {
 /// The line of a rule that led to a decision, as the plan shows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Because {
+pub(crate) struct Because {
     /// `file:line:column`.
-    pub rule: String,
+    pub(crate) rule: String,
     /// The text of that line.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl From<&Origin> for Because {

@@ -11,22 +11,22 @@ use super::{
 
 /// The human being, as far as this run can see.
 #[derive(Clone, Debug)]
-pub struct Person {
+pub(crate) struct Person {
     /// Who it is.
-    pub id: PersonId,
+    pub(crate) id: PersonId,
     /// What sources say, fresh or remembered, at most one of each source.
-    pub statements: Vec<Arc<Statement>>,
+    pub(crate) statements: Vec<Arc<Statement>>,
     /// What providers hold, at most one account of each.
-    pub accounts: BTreeMap<SystemName, Arc<Account>>,
+    pub(crate) accounts: BTreeMap<SystemName, Arc<Account>>,
     /// Why nothing may be decided for this person, where correlation found more than one answer.
-    pub held: Option<String>,
+    pub(crate) held: Option<String>,
 }
 
 impl Person {
     /// What `system` says or holds of an attribute: its statement's value where it is a source that speaks of it, else
     /// its account's.
     #[must_use]
-    pub fn value_at(&self, system: &SystemName, attribute: &AttributeName) -> Option<Value> {
+    pub(crate) fn value_at(&self, system: &SystemName, attribute: &AttributeName) -> Option<Value> {
         let stated = self.statements.iter().find(|s| s.system == *system).and_then(|s| s.values.get(attribute));
         stated.or_else(|| self.accounts.get(system).and_then(|a| a.attributes.get(attribute))).cloned()
     }
@@ -34,7 +34,7 @@ impl Person {
     /// The value that counts, if `owner` owns the attribute: what the owner states; where the owner is a provider, what
     /// a fresh statement asks of it, else what it holds.
     #[must_use]
-    pub fn decided(&self, owner: &SystemName, attribute: &AttributeName) -> Option<Value> {
+    pub(crate) fn decided(&self, owner: &SystemName, attribute: &AttributeName) -> Option<Value> {
         if let Some(own) = self.statements.iter().find(|s| s.system == *owner) {
             return own.values.get(attribute).cloned();
         }
@@ -46,11 +46,11 @@ impl Person {
 /// Ties a record's key or an account's id to a person, for good. Immutable ids only, so that a rename breaks nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Link {
+pub(crate) struct Link {
     /// The person.
-    pub person: PersonId,
+    pub(crate) person: PersonId,
     /// The system the id belongs to: a provider, or a source that does not anchor this person.
-    pub system: SystemName,
+    pub(crate) system: SystemName,
     /// The account's id at a provider, the record's key at a source.
-    pub account: AccountId,
+    pub(crate) account: AccountId,
 }

@@ -18,42 +18,43 @@ use super::{
 };
 
 /// The format this program writes and reads.
-pub const FORMAT: &str = "homeward.plan/1";
+pub(crate) const FORMAT: &str = "homeward.plan/1";
 
 /// The ordered calls of one run, as data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// [`FORMAT`].
-    pub format: String,
+    pub(crate) format: String,
     /// `sha256:` and the digest of this document with an empty id.
-    pub id: String,
+    pub(crate) id: String,
     /// `sha256:` and the digest of all scripts.
-    pub rules: String,
+    pub(crate) rules: String,
     /// The date the rules saw, ISO 8601.
-    pub today: String,
+    pub(crate) today: String,
     /// What was read.
-    pub inputs: Vec<Input>,
+    pub(crate) inputs: Vec<Input>,
     /// The totals.
-    pub summary: Summary,
+    pub(crate) summary: Summary,
     /// What an operator should read before applying: deprecated interfaces, missing rights.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// Every change that was decided, whatever the decision, by person, attribute and system.
-    pub changes: Vec<PlannedChange>,
+    pub(crate) changes: Vec<PlannedChange>,
     /// What would be sent, in an order that respects `after`.
-    pub calls: Vec<Call>,
+    pub(crate) calls: Vec<Call>,
     /// Rows that could not be used.
-    pub rejected: Vec<Rejected>,
+    pub(crate) rejected: Vec<Rejected>,
     /// Ties between people and accounts that applying this plan will remember.
-    pub links: Vec<Link>,
+    pub(crate) links: Vec<Link>,
     /// What sources showed that applying this plan will remember.
-    pub seen: Vec<Seen>,
+    pub(crate) seen: Vec<Seen>,
 }
 
 impl Plan {
     /// A plan that does nothing, of no rules and no inputs.
+    #[cfg(test)]
     #[must_use]
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             format: FORMAT.to_owned(),
             id: String::new(),
@@ -74,47 +75,47 @@ impl Plan {
 /// One input that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Input {
+pub(crate) struct Input {
     /// The source.
-    pub system: SystemName,
+    pub(crate) system: SystemName,
     /// The file, as the user named it.
-    pub file: String,
+    pub(crate) file: String,
     /// Digest of its bytes, in hex.
-    pub sha256: String,
+    pub(crate) sha256: String,
     /// Records that were read.
-    pub records: u64,
+    pub(crate) records: u64,
     /// Records that could not be used.
-    pub rejected: u64,
+    pub(crate) rejected: u64,
 }
 
 /// Totals of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// People the inputs speak of.
-    pub people: u64,
+    pub(crate) people: u64,
     /// Changes with the decision `apply`.
-    pub changes: u64,
+    pub(crate) changes: u64,
     /// Calls.
-    pub calls: u64,
+    pub(crate) calls: u64,
     /// People for whom nothing changes anywhere.
-    pub unchanged: u64,
+    pub(crate) unchanged: u64,
     /// Changes with the decision `refuse`.
-    pub refused: u64,
+    pub(crate) refused: u64,
     /// Changes with the decision `hold`.
-    pub held: u64,
+    pub(crate) held: u64,
     /// Changes with the decision `follow`.
-    pub follows: u64,
+    pub(crate) follows: u64,
     /// Changes with the decision `drop`.
-    pub dropped: u64,
+    pub(crate) dropped: u64,
     /// Rows that could not be used.
-    pub rejected: u64,
+    pub(crate) rejected: u64,
 }
 
 /// What is to become of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Decision {
+pub(crate) enum Decision {
     /// A call carries it out.
     Apply,
     /// It will come by itself.
@@ -132,53 +133,53 @@ pub enum Decision {
 /// One attribute of one account, with what was decided and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PlannedChange {
+pub(crate) struct PlannedChange {
     /// Whom it is about.
-    pub person: PersonId,
+    pub(crate) person: PersonId,
     /// What.
-    pub attribute: AttributeName,
+    pub(crate) attribute: AttributeName,
     /// Where.
-    pub system: SystemName,
+    pub(crate) system: SystemName,
     /// Which account; `null` where one is to be created, or where there is none.
-    pub account: Option<AccountId>,
+    pub(crate) account: Option<AccountId>,
     /// What is there now.
-    pub before: Value,
+    pub(crate) before: Value,
     /// What shall be there.
-    pub after: Value,
+    pub(crate) after: Value,
     /// What becomes of it.
-    pub decision: Decision,
+    pub(crate) decision: Decision,
     /// The call that carries it out. With a temporary name in between, the last one.
-    pub call: Option<CallId>,
+    pub(crate) call: Option<CallId>,
     /// Who wants it.
-    pub asked_by: AskedBy,
+    pub(crate) asked_by: AskedBy,
     /// Whose word counts; `null` where nobody owns the attribute.
-    pub owner: Option<SystemName>,
+    pub(crate) owner: Option<SystemName>,
     /// The lines of the rules that led here.
-    pub because: Vec<Because>,
+    pub(crate) because: Vec<Because>,
     /// One sentence for a person.
-    pub reason: String,
+    pub(crate) reason: String,
     /// What the provider's no would be, for `refuse`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub refusal: Option<RefusalKind>,
+    pub(crate) refusal: Option<RefusalKind>,
     /// Where the change belongs instead, where that is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub belongs_to: Option<SystemName>,
+    pub(crate) belongs_to: Option<SystemName>,
     /// When it comes by itself, for `follow`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub when: Option<String>,
+    pub(crate) when: Option<String>,
     /// What the change sets off at the provider besides.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub side_effect: Option<String>,
+    pub(crate) side_effect: Option<String>,
 }
 
 /// Who asked for a change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AskedBy {
+pub(crate) struct AskedBy {
     /// The source, or the owner whose copy this is.
-    pub system: SystemName,
+    pub(crate) system: SystemName,
     /// Where it was said: `people.csv:7`.
-    pub origin: String,
+    pub(crate) origin: String,
 }
 
 /// What a call does to its account.
@@ -221,11 +222,11 @@ pub struct Request {
 #[serde(deny_unknown_fields)]
 pub struct Call {
     /// `c1`, `c2` and so on, in plan order.
-    pub id: CallId,
+    pub(crate) id: CallId,
     /// The provider.
     pub system: SystemName,
     /// Whom it is about.
-    pub person: PersonId,
+    pub(crate) person: PersonId,
     /// The account; `null` for a creation.
     pub account: Option<AccountId>,
     /// What it does.
@@ -236,34 +237,34 @@ pub struct Call {
     pub path: String,
     /// Headers beside credentials and content type.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub headers: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
     /// The JSON body.
     pub body: serde_json::Value,
     /// Fields of the body that get a fresh random password when the call is sent.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub generated: Vec<String>,
+    pub(crate) generated: Vec<String>,
     /// What the account must hold now, by attribute, for this call to be sent. For a creation: what no account may
     /// hold, by unique attribute.
-    pub expects: BTreeMap<AttributeName, Value>,
+    pub(crate) expects: BTreeMap<AttributeName, Value>,
     /// What the account shall hold afterwards, by attribute.
     pub intends: BTreeMap<AttributeName, Value>,
     /// What may be done if its answer is lost.
-    pub replay: Replay,
+    pub(crate) replay: Replay,
     /// Calls that must have succeeded before.
-    pub after: Vec<CallId>,
+    pub(crate) after: Vec<CallId>,
 }
 
 /// What a source showed of one person, to compare with the next time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// The source.
-    pub system: SystemName,
+    pub(crate) system: SystemName,
     /// The source's key.
-    pub key: String,
+    pub(crate) key: String,
     /// Whom the plan found to be meant.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub person: Option<PersonId>,
+    pub(crate) person: Option<PersonId>,
     /// What it showed.
-    pub values: BTreeMap<AttributeName, Value>,
+    pub(crate) values: BTreeMap<AttributeName, Value>,
 }

@@ -15,11 +15,11 @@ use super::{
 
 /// Where in an input a record stands; shown as `people.csv:7`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RecordOrigin {
+pub(crate) struct RecordOrigin {
     /// The file, as the user named it.
-    pub file: Arc<str>,
+    pub(crate) file: Arc<str>,
     /// The physical line the record begins on, from 1.
-    pub line: u64,
+    pub(crate) line: u64,
 }
 
 impl fmt::Display for RecordOrigin {
@@ -30,7 +30,7 @@ impl fmt::Display for RecordOrigin {
 
 /// The columns of one input, shared by all its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     names: Vec<Arc<str>>,
     index: BTreeMap<Arc<str>, usize>,
 }
@@ -38,7 +38,7 @@ pub struct Header {
 impl Header {
     /// The columns in file order. Names must be distinct; the first of equal names wins.
     #[must_use]
-    pub fn new(names: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(names: impl IntoIterator<Item = String>) -> Self {
         let names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
         let mut index = BTreeMap::new();
         for (at, name) in names.iter().enumerate() {
@@ -49,32 +49,32 @@ impl Header {
 
     /// The names in file order.
     #[must_use]
-    pub fn names(&self) -> &[Arc<str>] {
+    pub(crate) fn names(&self) -> &[Arc<str>] {
         &self.names
     }
 
     /// Where the column stands.
     #[must_use]
-    pub fn position(&self, name: &str) -> Option<usize> {
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.index.get(name).copied()
     }
 }
 
 /// One row as it was read: every field is text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     /// Where it stands.
-    pub origin: RecordOrigin,
+    pub(crate) origin: RecordOrigin,
     /// Its columns.
-    pub header: Arc<Header>,
+    pub(crate) header: Arc<Header>,
     /// Its fields, one for each column of `header`.
-    pub fields: Vec<Arc<str>>,
+    pub(crate) fields: Vec<Arc<str>>,
 }
 
 impl Record {
     /// The field of the named column.
     #[must_use]
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.header.position(name).and_then(|at| self.fields.get(at)).map(AsRef::as_ref)
     }
 }
@@ -82,42 +82,42 @@ impl Record {
 /// A row that could not be used. It never counts as a missing person.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rejected {
+pub(crate) struct Rejected {
     /// The source.
-    pub system: SystemName,
+    pub(crate) system: SystemName,
     /// The file, as the user named it.
-    pub file: String,
+    pub(crate) file: String,
     /// Physical line, from 1.
-    pub line: u64,
+    pub(crate) line: u64,
     /// The column at fault, where there is one.
-    pub column: Option<String>,
+    pub(crate) column: Option<String>,
     /// A stable word for the kind of fault, such as `too_few_fields`.
-    pub code: String,
+    pub(crate) code: String,
     /// One sentence for a person. Names no value of the row.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// What a source's record says about one person, after the source's rule has read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// The source.
-    pub system: SystemName,
+    pub(crate) system: SystemName,
     /// The source's own key for the person.
-    pub key: Arc<str>,
+    pub(crate) key: Arc<str>,
     /// What is said. An attribute that is absent is not spoken of.
-    pub values: BTreeMap<AttributeName, Value>,
+    pub(crate) values: BTreeMap<AttributeName, Value>,
     /// Where it was said.
-    pub origin: RecordOrigin,
+    pub(crate) origin: RecordOrigin,
     /// False for what a source said in an earlier run: it counts as known, and asks for nothing.
-    pub fresh: bool,
+    pub(crate) fresh: bool,
     /// Attributes that are shown and not said: a source that says changes showed the same the last time.
-    pub quiet: BTreeSet<AttributeName>,
+    pub(crate) quiet: BTreeSet<AttributeName>,
 }
 
 impl Statement {
     /// The value this statement asks to be true now; `None` where it only shows it, or does not speak of it.
     #[must_use]
-    pub fn said(&self, attribute: &AttributeName) -> Option<&Value> {
+    pub(crate) fn said(&self, attribute: &AttributeName) -> Option<&Value> {
         let silent = !self.fresh || self.quiet.contains(attribute);
         if silent { None } else { self.values.get(attribute) }
     }

@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc};
 
 /// A token, password or key. `Debug` shows `Secret(..)`; there is no `Display`, `Serialize` or `PartialEq`.
 #[derive(Clone)]
-pub struct Secret(Arc<str>);
+pub(crate) struct Secret(Arc<str>);
 
 impl Secret {
     /// Hides `text`.
     #[must_use]
-    pub fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self(Arc::from(text))
     }
 

@@ -44,31 +44,31 @@ pub(crate) struct Correlated {
 /// Where an id points to.
 type Place = (SystemName, AccountId);
 
-/// Every way an account can be found.
+/// Every way an account can be found: by what.
 struct Index<'a> {
-    by_id: BTreeMap<Place, &'a Arc<Account>>,
-    by_value: BTreeMap<(SystemName, AttributeName), BTreeMap<String, Vec<AccountId>>>,
-    by_identity: BTreeMap<Place, Vec<Place>>,
+    id: BTreeMap<Place, &'a Arc<Account>>,
+    value: BTreeMap<(SystemName, AttributeName), BTreeMap<String, Vec<AccountId>>>,
+    identity: BTreeMap<Place, Vec<Place>>,
 }
 
 impl<'a> Index<'a> {
     fn new(material: &'a Material<'_>, policy: &Policy, providers: &dyn Providers) -> Self {
-        let mut index = Self { by_id: BTreeMap::new(), by_value: BTreeMap::new(), by_identity: BTreeMap::new() };
+        let mut index = Self { id: BTreeMap::new(), value: BTreeMap::new(), identity: BTreeMap::new() };
         for (system, accounts) in material.accounts {
             let joins = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
             for account in accounts {
                 let Some(id) = &account.id else { continue };
-                index.by_id.insert((system.clone(), id.clone()), account);
+                index.id.insert((system.clone(), id.clone()), account);
                 for attribute in joins {
                     let Some(text) = account.attributes.get(attribute).and_then(folded) else { continue };
-                    let values = index.by_value.entry((system.clone(), attribute.clone())).or_default();
+                    let values = index.value.entry((system.clone(), attribute.clone())).or_default();
                     values.entry(text).or_default().push(id.clone());
                 }
                 for identity in &account.identities {
                     // Two systems of one kind: the kind alone does not say which of them is meant.
                     if let [provider] = providers.of_kind(&identity.provider).as_slice() {
                         let place = (provider.clone(), identity.id.clone());
-                        index.by_identity.entry(place).or_default().push((system.clone(), id.clone()));
+                        index.identity.entry(place).or_default().push((system.clone(), id.clone()));
                     }
                 }
             }
@@ -127,7 +127,7 @@ pub(crate) fn correlate(material: &Material<'_>, policy: &Policy, providers: &dy
         let mut found = Draft::default();
         if let Some(person) = &by_link {
             for (system, id) in linked.get(person).into_iter().flatten() {
-                if index.by_id.contains_key(&(system.clone(), id.clone())) {
+                if index.id.contains_key(&(system.clone(), id.clone())) {
                     found.accounts.insert(system.clone(), id.clone());
                 }
             }
@@ -205,7 +205,7 @@ fn by_joins(
         for attribute in &line.attributes {
             let Some(value) = statement.values.get(attribute) else { continue };
             let Some(text) = folded(&providers.normalize(system, attribute, value)) else { continue };
-            let hits = index.by_value.get(&(system.clone(), attribute.clone())).and_then(|values| values.get(&text));
+            let hits = index.value.get(&(system.clone(), attribute.clone())).and_then(|values| values.get(&text));
             let free = |id: &&AccountId| !anothers(&(system.clone(), (*id).clone()));
             let hits: Vec<&AccountId> = hits.into_iter().flatten().filter(free).collect();
             match hits.as_slice() {
@@ -237,16 +237,16 @@ fn by_identities(found: &mut Draft, index: &Index<'_>, providers: &dyn Providers
             continue;
         }
         let mut neighbours = Vec::new();
-        if let Some(account) = index.by_id.get(&place) {
+        if let Some(account) = index.id.get(&place) {
             for identity in &account.identities {
                 if let [provider] = providers.of_kind(&identity.provider).as_slice() {
                     neighbours.push((provider.clone(), identity.id.clone()));
                 }
             }
         }
-        neighbours.extend(index.by_identity.get(&place).into_iter().flatten().cloned());
+        neighbours.extend(index.identity.get(&place).into_iter().flatten().cloned());
         for neighbour in neighbours {
-            if index.by_id.contains_key(&neighbour) {
+            if index.id.contains_key(&neighbour) {
                 found.take(&neighbour, "the way she signs in");
                 waiting.push(neighbour);
             }
@@ -284,7 +284,7 @@ fn finish(
                 let names: Vec<String> = several.iter().map(ToString::to_string).collect();
                 draft.held.get_or_insert(format!("{system} account {account} could be any of {}", names.join(", ")));
             }
-            if let Some(account) = index.by_id.get(&place) {
+            if let Some(account) = index.id.get(&place) {
                 accounts.insert(system.clone(), Arc::clone(account));
             }
         }

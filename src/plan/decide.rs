@@ -142,25 +142,25 @@ impl Desk<'_> {
         let fact = word.and_then(|s| s.values.get(attribute)).cloned();
         for one in asked.iter().filter(|one| one.statement.system != owned.system) {
             if fact.as_ref() != Some(&one.value) {
-                let owner = &owned.system;
-                let reason = format!("`{attribute}` belongs to {owner} ({}); change it there", why(owned));
+                let home = &owned.system;
+                let reason = format!("`{attribute}` belongs to {home} ({}); change it there", why(owned));
                 self.refuse_request(attribute, one, Some(owned), reason);
             }
         }
-        let Some((statement, value)) = word.zip(fact) else { return };
-        if statement.said(attribute).is_none() {
+        let Some((word, value)) = word.zip(fact) else { return };
+        if word.said(attribute).is_none() {
             return;
         }
-        let asked_by = by(statement);
+        let asked_by = by(word);
         for system in self.holders(attribute) {
             self.push(&system, attribute, &value, owned, &asked_by);
         }
     }
 
-    /// The owner is a provider: what others say is a request to it, and copies take what it will hold.
+    /// The home is a provider: what others say is a request to it, and copies take what it will hold.
     fn owned_by_provider(&mut self, attribute: &AttributeName, owned: &Owned, asked: &[Asked<'_>]) {
-        let owner = &owned.system;
-        let wish = |one: &Asked<'_>| self.providers.normalize(owner, attribute, &one.value);
+        let home = &owned.system;
+        let wish = |one: &Asked<'_>| self.providers.normalize(home, attribute, &one.value);
         let wishes: BTreeSet<Value> = asked.iter().map(wish).collect();
         let Some(first) = asked.first() else { return };
         if wishes.len() > 1 {
@@ -169,23 +169,22 @@ impl Desk<'_> {
                 .map(|one| format!("{} ({}) asks for {}", one.statement.system, one.statement.origin, one.value))
                 .collect();
             for one in asked {
-                let value = self.providers.normalize(owner, attribute, &one.value);
+                let value = self.providers.normalize(home, attribute, &one.value);
                 let reason = format!("two systems ask for different values: {}", said.join(", "));
-                self.put(owner, attribute, &value, Decision::Hold, Some(owned), by(one.statement), reason, |_| {});
+                self.put(home, attribute, &value, Decision::Hold, Some(owned), by(one.statement), reason, |_| {});
             }
             return;
         }
-        let value = self.providers.normalize(owner, attribute, &first.value);
+        let value = self.providers.normalize(home, attribute, &first.value);
         let asked_by = by(first.statement);
-        if self.is_account_line(owner, attribute) {
+        if self.is_account_line(home, attribute) {
             return;
         }
-        let Some(account) = self.person.accounts.get(owner).cloned() else {
+        let Some(account) = self.person.accounts.get(home).cloned() else {
             // An account about to be made starts with this value; see `create`.
-            if !self.wants_account(owner) {
-                let reason =
-                    format!("{owner} owns `{attribute}` ({}) and this person has no account there", why(owned));
-                self.put(owner, attribute, &value, Decision::Refuse, Some(owned), asked_by, reason, |planned| {
+            if !self.wants_account(home) {
+                let reason = format!("{home} owns `{attribute}` ({}) and this person has no account there", why(owned));
+                self.put(home, attribute, &value, Decision::Refuse, Some(owned), asked_by, reason, |planned| {
                     planned.refusal = Some(RefusalKind::NotFound);
                 });
             }
@@ -196,16 +195,16 @@ impl Desk<'_> {
         if before != value {
             let change = Change { attribute: attribute.clone(), before, after: value.clone() };
             let foresight = self.foresee(&account, &change);
-            let reason = format!("{owner} owns `{attribute}` ({})", why(owned));
+            let reason = format!("{home} owns `{attribute}` ({})", why(owned));
             if is_active(attribute) {
                 self.switch(&account, &value, owned, &asked_by, reason);
-            } else if self.own_call(owner, attribute, &value, foresight, owned, &asked_by, reason) {
+            } else if self.own_call(home, attribute, &value, foresight, owned, &asked_by, reason) {
                 stands = value;
             }
         }
         for system in self.holders(attribute) {
-            if system != *owner {
-                let from = AskedBy { system: owner.clone(), origin: asked_by.origin.clone() };
+            if system != *home {
+                let from = AskedBy { system: home.clone(), origin: asked_by.origin.clone() };
                 self.push(&system, attribute, &stands, owned, &from);
             }
         }

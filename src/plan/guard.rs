@@ -56,7 +56,7 @@ pub(crate) enum Tripped {
 }
 
 /// Judges a plan. Everything that trips is told, not only the first.
-pub(crate) fn guard(plan: Plan, limits: &Limits) -> Result<GuardedPlan, (Plan, Vec<Tripped>)> {
+pub(crate) fn guard(plan: Plan, limits: &Limits) -> Result<GuardedPlan, Vec<Tripped>> {
     let mut tripped = Vec::new();
     let applied = || plan.changes.iter().filter(|change| change.decision == Decision::Apply);
     let people = plan.summary.people;
@@ -82,7 +82,7 @@ pub(crate) fn guard(plan: Plan, limits: &Limits) -> Result<GuardedPlan, (Plan, V
             }
         }
     }
-    if tripped.is_empty() { Ok(GuardedPlan(plan)) } else { Err((plan, tripped)) }
+    if tripped.is_empty() { Ok(GuardedPlan(plan)) } else { Err(tripped) }
 }
 
 /// Holds every change of a protected account: administrators and emergency accounts are no feed's to change.
@@ -94,7 +94,7 @@ pub(crate) fn protect(decided: &mut [Decided], limits: &Limits) {
         if named(id.as_str()) || one.account.value(&username).as_text().is_some_and(named) {
             one.planned.decision = Decision::Hold;
             one.planned.side_effect = None;
-            one.planned.reason = "the account is protected by `limits.protected`".to_owned();
+            "the account is protected by `limits.protected`".clone_into(&mut one.planned.reason);
         }
     }
 }

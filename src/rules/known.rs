@@ -23,8 +23,6 @@ pub(crate) struct Known {
 /// One configured system.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KnownSystem {
-    /// The word after `kind =`.
-    pub(crate) kind: String,
     /// Records come from it.
     pub(crate) is_source: bool,
     /// Calls go to it.

@@ -17,9 +17,8 @@ fn texts(names: &[&str]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-fn provider(kind: &str, attributes: &[&str], own: &[&str], facts: &[&str], lookups: &[&str]) -> KnownSystem {
+fn provider(attributes: &[&str], own: &[&str], facts: &[&str], lookups: &[&str]) -> KnownSystem {
     KnownSystem {
-        kind: kind.to_owned(),
         is_source: false,
         is_provider: true,
         attributes: texts(&[attributes, own].concat()),
@@ -30,17 +29,14 @@ fn provider(kind: &str, attributes: &[&str], own: &[&str], facts: &[&str], looku
 }
 
 fn known() -> Known {
-    let source = |kind: &str| KnownSystem { kind: kind.to_owned(), is_source: true, ..KnownSystem::default() };
+    let source = KnownSystem { is_source: true, ..KnownSystem::default() };
     let names = &["username", "email", "first_name", "last_name", "nickname", "position", "active"];
     let systems = [
-        (
-            "gitlab",
-            provider("gitlab", &["username", "email", "active"], &["note"], &["is_admin"], &["username", "email"]),
-        ),
-        ("mattermost", provider("mattermost", names, &["teams"], &["auth_service"], &["username", "email"])),
-        ("zitadel", provider("zitadel", names, &[], &["state"], &["email"])),
-        ("hr", source("csv")),
-        ("website", source("wordpress")),
+        ("gitlab", provider(&["username", "email", "active"], &["note"], &["is_admin"], &["username", "email"])),
+        ("mattermost", provider(names, &["teams"], &["auth_service"], &["username", "email"])),
+        ("zitadel", provider(names, &[], &["state"], &["email"])),
+        ("hr", source.clone()),
+        ("website", source),
     ];
     Known {
         systems: systems.into_iter().map(|(name, it)| (name.into(), it)).collect(),

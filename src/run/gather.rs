@@ -98,11 +98,14 @@ fn one_file(
     known: &BTreeMap<(&SystemName, &str), &BTreeMap<AttributeName, Value>>,
 ) -> Result<(), RunError> {
     let mut first_fault: Option<RuleError> = None;
+    let mut broken: Option<RuleError> = None;
     let mut keys: BTreeMap<Arc<str>, u64> = BTreeMap::new();
     let mut understood = 0_u64;
     let mut refused = Vec::new();
     let mut statements: Vec<Statement> = Vec::new();
     let mut sink = |row: Row| match row {
+        // The rule itself is wrong: nothing it would say of further records is worth hearing.
+        _ if broken.is_some() => {}
         Row::Rejected { rejected, key: _ } => refused.push(rejected),
         Row::Record(record) => match rules.map(&file.system, &record) {
             Ok(Some(statement)) => {
@@ -111,13 +114,14 @@ fn one_file(
                 statements.push(statement);
             }
             Ok(None) => understood += 1,
+            Err(fault) if !fault.rejects_record() => broken = Some(fault),
             Err(fault) => {
                 refused.push(Rejected {
                     system: file.system.clone(),
                     file: file.shown.clone(),
                     line: record.origin.line,
-                    column: None,
-                    code: "rule".to_owned(),
+                    column: fault.key().map(str::to_owned),
+                    code: fault.code().to_owned(),
                     reason: fault.to_string(),
                 });
                 first_fault.get_or_insert(fault);
@@ -125,8 +129,8 @@ fn one_file(
         },
     };
     let read = csv_file::read(&file.path, &file.shown, &file.system, &source.settings, &mut sink)?;
-    if let Some(fault) = first_fault.filter(|_| understood == 0) {
-        // Not one record could be understood: the rule is wrong, not the records.
+    // Where not one record could be understood, the rule is wrong too, and not the records.
+    if let Some(fault) = broken.or(first_fault.filter(|_| understood == 0)) {
         return Err(RunError::Rule(Box::new(fault)));
     }
     for mut statement in statements {
@@ -326,7 +330,8 @@ async fn look(
     });
     let answers = join_all(questions).await;
     for (system, answer) in answers {
-        let observed = answer.map_err(|source| RunError::Unread { system: system.clone(), source })?;
+        let observed =
+            answer.map_err(|source| RunError::Unread { system: system.clone(), source: Box::new(source) })?;
         fleet.servers.insert(system.clone(), Arc::clone(&observed.server));
         for warning in observed.warnings {
             let warning = format!("{system}: {warning}");

@@ -42,7 +42,7 @@ pub(crate) enum RunError {
     Rule(Box<RuleError>),
     /// A provider could not be read.
     #[error("{system} could not be read")]
-    Unread { system: SystemName, source: ConnectorError },
+    Unread { system: SystemName, source: Box<ConnectorError> },
     /// A line could not be made.
     #[error(transparent)]
     Wire(#[from] WireError),

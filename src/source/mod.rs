@@ -97,30 +97,6 @@ pub(crate) enum Why {
 }
 
 impl FileRefused {
-    /// A stable word for the reason, for reports and metrics.
-    pub(crate) fn code(&self) -> &'static str {
-        match self.why {
-            Why::Unreadable(_) => "unreadable",
-            Why::NotAFile => "not_a_file",
-            Why::NotCsv { .. } => "not_csv",
-            Why::Empty => "empty",
-            Why::OnlyHeader => "only_header",
-            Why::Undecodable { .. } => "undecodable",
-            Why::OtherEncoding { .. } => "other_encoding",
-            Why::NoHeader { .. } => "no_header",
-            Why::MissingColumns { .. } => "missing_column",
-            Why::DoubledColumn { .. } => "doubled_column",
-            Why::UnclosedQuote { .. } => "unclosed_quote",
-            Why::CutOff { .. } => "cut_off",
-            Why::Zeros { .. } => "zero_bytes",
-            Why::RecordTooLarge { .. } => "record_too_large",
-            Why::TooManyColumns { .. } => "too_many_columns",
-            Why::TooManyRows { .. } => "too_many_rows",
-            Why::FileTooLarge { .. } => "file_too_large",
-            Why::Changed => "changed",
-        }
-    }
-
     /// What to do about it.
     pub(crate) fn hint(&self) -> String {
         match &self.why {

@@ -84,7 +84,7 @@ pub(crate) struct RunSummary {
     pub(crate) done: u64,
 }
 
-/// The store, whatever keeps it. SQLite today; another keeper implements the same words.
+/// The store, whatever keeps it. `SQLite` today; another keeper implements the same words.
 pub(crate) trait Store: Send + Sync {
     /// Everything a run starts from.
     fn memory(&self) -> Result<Memory, StateError>;

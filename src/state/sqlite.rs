@@ -1,4 +1,4 @@
-//! The store in one SQLite file.
+//! The store in one `SQLite` file.
 //!
 //! Write-ahead log with full synchronisation: when a call of [`Store`] returns, what it wrote survives a power cut.
 
@@ -35,7 +35,7 @@ const TABLES: &str = "
     ) without rowid, strict;
 ";
 
-/// A SQLite file that is open.
+/// A `SQLite` file that is open.
 pub(crate) struct Sqlite {
     connection: Mutex<Connection>,
 }
@@ -212,7 +212,9 @@ mod tests {
             let run = store.begin(&plan, "2026-11-20T00:00:00Z").unwrap();
             let entry = Entry::Calling { call: "c1".into(), attempt: 1, method: "PUT".into(), path: "/x".into() };
             store.append(run, &entry).unwrap();
-            store.settle(run, &[link.clone()], &[seen.clone()], "2026-11-20T00:00:01Z").unwrap();
+            store
+                .settle(run, std::slice::from_ref(&link), std::slice::from_ref(&seen), "2026-11-20T00:00:01Z")
+                .unwrap();
         }
         let store = Sqlite::open(&path).unwrap();
         let memory = store.memory().unwrap();

@@ -48,7 +48,9 @@ fn user(kind: &str, number: u64) -> Json {
         "guest" => set("roles", "system_guest".into()),
         "bot" => set("is_bot", true.into()),
         "remote" => set("remote_id", "elsewhere".into()),
-        "names" => ["first_name", "last_name", "nickname", "position"].into_iter().for_each(|name| set(name, "".into())),
+        "names" => {
+            ["first_name", "last_name", "nickname", "position"].into_iter().for_each(|name| set(name, "".into()))
+        }
         _ => {}
     }
     if kind.starts_with("inactive") {
@@ -183,7 +185,14 @@ fn as_it_is(account: &Account) -> Account {
     account.clone()
 }
 
-async fn matrix(name: &str, token: &str, settings: Json, accounts: &[&'static str], asked: &dyn Fn(&Wish) -> bool, report: &mut Report) {
+async fn matrix(
+    name: &str,
+    token: &str,
+    settings: Json,
+    accounts: &[&'static str],
+    asked: &dyn Fn(&Wish) -> bool,
+    report: &mut Report,
+) {
     let (cases, users, leaders) = cases(accounts, asked);
     let bed = bed(token, settings, users, leaders).await;
     compare(&bed, name, &cases, &legal, as_it_is, report).await;

@@ -305,7 +305,9 @@ impl Report {
     /// Fails with the table where there is anything to tell.
     fn settle(self) {
         let unmet = self.accepted.iter().enumerate().filter(|(at, _)| !self.met.contains(at));
-        let stale = unmet.map(|(_, one)| format!("accepted and never met: {} {} -> {}: {}", one.bed, one.foreseen, one.met, one.why));
+        let stale = unmet.map(|(_, one)| {
+            format!("accepted and never met: {} {} -> {}: {}", one.bed, one.foreseen, one.met, one.why)
+        });
         let table: Vec<String> = self.lines.into_iter().chain(stale).collect();
         assert!(table.is_empty(), "bed | account | attribute | value | foreseen | met\n{}", table.join("\n"));
         assert!(self.cases > 0, "nothing was compared");
@@ -316,7 +318,14 @@ impl Report {
 type Plain = fn(&Account) -> Account;
 
 /// Runs all cases of one bed, each on the account it names.
-async fn compare(bed: &Bed, name: &str, cases: &[Case], legal: &dyn Fn(&str) -> Value, plain: Plain, report: &mut Report) {
+async fn compare(
+    bed: &Bed,
+    name: &str,
+    cases: &[Case],
+    legal: &dyn Fn(&str) -> Value,
+    plain: Plain,
+    report: &mut Report,
+) {
     let mut accounts = bed.accounts(cases.iter().map(|case| case.id.clone())).await;
     let mut used = BTreeSet::new();
     for case in cases {
@@ -416,11 +425,9 @@ async fn compare_creations(
         report.cases += 1;
         let number = 90_000 + at as u64;
         let wish = wishes(number).swap_remove(at);
-        let mut all: Vec<Wish> =
-            whole(number).into_iter().filter(|other| other.attribute != wish.attribute).collect();
+        let mut all: Vec<Wish> = whole(number).into_iter().filter(|other| other.attribute != wish.attribute).collect();
         all.push(wish.clone());
-        let changes: Vec<Change> =
-            all.iter().map(|wish| bed.change(&nobody, &wish.attribute, &wish.value)).collect();
+        let changes: Vec<Change> = all.iter().map(|wish| bed.change(&nobody, &wish.attribute, &wish.value)).collect();
         let words = changes.iter().map(|change| match bed.foresee(&nobody, change).verdict {
             Verdict::Takes => "takes".to_owned(),
             Verdict::Refuses { kind, .. } => kind.to_string(),

@@ -85,9 +85,12 @@ impl Default for Limits {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) key: String,
+    #[expect(dead_code, reason = "what absence means is acted upon once leavers are found by it")]
     pub(crate) coverage: Coverage,
     /// As written: relative to the configuration's folder.
+    #[expect(dead_code, reason = "read by whoever watches the folder")]
     pub(crate) folder: Option<PathBuf>,
+    #[expect(dead_code, reason = "read by whoever watches the folder")]
     pub(crate) pattern: Option<String>,
     pub(super) delimiter: Option<u8>,
     pub(super) encoding: Option<&'static Encoding>,
