@@ -20,6 +20,9 @@ use std::{
 
 use serde_json::Value;
 
+pub mod journey;
+pub mod readme;
+
 /// A project in a folder of its own, and the lab that serves it, if one was started. Both end with the value.
 pub struct World {
     folder: tempfile::TempDir,
