@@ -124,6 +124,9 @@ impl Desk<'_> {
             .collect();
         let Some(owned) = self.ownership.owners.get(attribute).cloned() else {
             for one in &asked {
+                if self.is_so_everywhere(attribute, &one.value) {
+                    continue;
+                }
                 let reason = format!("nobody owns `{attribute}` for this person: say who does with an `owner` line");
                 self.refuse_request(attribute, one, None, reason);
             }
@@ -217,6 +220,17 @@ impl Desk<'_> {
             self.providers.capabilities(system).is_some_and(|table| table.of(system, attribute).is_some())
         };
         self.providers.names().into_iter().filter(knows).collect()
+    }
+
+    /// True where this person has accounts that know the attribute and all of them hold this value: then nobody asks for
+    /// anything. So a value that is only there to find people by needs no owner.
+    fn is_so_everywhere(&self, attribute: &AttributeName, value: &Value) -> bool {
+        let holders = self.holders(attribute);
+        let mut accounts = holders.iter().filter_map(|system| self.person.accounts.get(system)).peekable();
+        let is_so = |account: &Arc<Account>| {
+            account.value(attribute) == self.providers.normalize(&account.system, attribute, value)
+        };
+        accounts.peek().is_some() && accounts.all(is_so)
     }
 
     fn is_copied_to(&self, system: &SystemName, attribute: &AttributeName) -> bool {
