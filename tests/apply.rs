@@ -148,6 +148,54 @@ mod saved {
         assert_eq!(changes(&again), ["hr/1 nickname mattermost apply Theirs → New First"]);
     }
 
+    /// A website tells of a change once. What was not carried out must not be forgotten as if it had been.
+    #[test]
+    fn a_request_whose_call_was_not_sent_is_asked_again() {
+        let world = started(World::example("rename-through-gitlab"));
+        world.json(0, &["apply", "website=before.csv"]);
+        world.json(0, &["plan", "--out", "plan.json", "website=after.csv"]);
+        world.lab("gitlab", "POST", "meddle/42", &json!({ "username": "anna.x" }));
+        let report = world.json(7, &["apply", "--yes", "plan.json"]);
+        assert_eq!(outcomes(&report), [json!({ "moved": ["username"] })]);
+        let again = world.json(0, &["apply", "--yes", "website=after.csv"]);
+        assert_eq!(outcomes(&again), ["done"]);
+        assert_eq!(world.user("gitlab", "id", "42")["username"], "anna.b");
+        let last = world.json(0, &["plan", "website=after.csv"]);
+        assert_eq!(calls(&last), Vec::<String>::new());
+    }
+
+    /// Only what is open is asked again: what was done meanwhile belongs to its owner.
+    #[test]
+    fn a_request_that_was_held_is_asked_again_and_what_was_done_beside_it_is_not() {
+        let rules = "owner([\"username\", \"display_name\"], \"gitlab\");
+source(\"web\", |row| #{ key: row.id, email: row.email, username: row.username, display_name: row.name });
+join(\"gitlab\", \"email\");\n";
+        let users =
+            json!({ "users": [seeded("gitlab", "ann", "p0@example.com"), seeded("gitlab", "bob", "p1@example.com")] });
+        let world = project(&[("gitlab", users)], rules);
+        let settings = world.read("homeward.toml");
+        let (hr, web) = settings.split_at(settings.find("[systems.web]").unwrap());
+        world.write("homeward.toml", (hr.to_owned() + &web.replacen("\"state\"", "\"changes\"", 1)).as_bytes());
+        let says = |text: &str| world.write("web.csv", format!("id,email,username,name\n{text}").as_bytes());
+        says("0,p0@example.com,ann,Ann Other\n1,p1@example.com,bob,Ann Other\n");
+        world.json(0, &["apply", "web=web.csv"]);
+
+        // The names are a ring, and held; the new display name is not.
+        says("0,p0@example.com,bob,Ann Newman\n1,p1@example.com,ann,Ann Other\n");
+        assert_eq!(outcomes(&world.json(4, &["apply", "--yes", "web=web.csv"])), ["done"]);
+        let id = world.user("gitlab", "email", "p0@example.com")["id"].as_str().unwrap().to_owned();
+        world.lab("gitlab", "POST", &format!("meddle/{id}"), &json!({ "name": "Ann Third" }));
+
+        // The advice is followed.
+        world.write("rules/rules.rhai", format!("{rules}temporary(\"username\", \"gitlab\");\n").as_bytes());
+        let plan = world.json(0, &["plan", "web=web.csv"]);
+        assert_eq!(changes(&plan), ["web/0 username gitlab apply ann → bob", "web/1 username gitlab apply bob → ann"]);
+        world.json(0, &["apply", "--yes", "web=web.csv"]);
+        assert_eq!(world.state("gitlab")["users"][&id]["username"], "bob");
+        assert_eq!(world.state("gitlab")["users"][&id]["name"], "Ann Third");
+        assert_eq!(changes(&world.json(0, &["plan", "web=web.csv"])), Vec::<String>::new());
+    }
+
     #[test]
     fn a_plan_that_was_edited_is_refused_whole() {
         let (system, fields) = FIELDS[0];
@@ -435,8 +483,8 @@ for system in [\"gitlab\", \"mattermost\", \"zitadel\"] { join(system, \"email\"
     /// A store that lets so many entries be written and then no more, as a full disk does.
     fn full_after(world: &World, entries: u32) {
         // A run that does nothing makes the store.
-        world.write("nobody.csv", b"id,username,email,nickname\n");
-        assert_eq!(world.homeward(&["apply", "--yes", "hr=nobody.csv"]).status, 0);
+        world.write("same.csv", b"id,username,email,nickname\n1,ann,ann@example.com,\n");
+        assert_eq!(world.homeward(&["apply", "--yes", "hr=same.csv"]).status, 0);
         let store = rusqlite::Connection::open(world.path("state.db")).unwrap();
         let trigger = format!(
             "create trigger full before insert on journal when (select count(*) from journal) >= {entries}
