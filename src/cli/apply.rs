@@ -8,7 +8,7 @@ use std::{
 use owo_colors::OwoColorize;
 use serde_json::json;
 
-use super::{Exit, Session, arguments, diagnostic::Trouble, plan, print, progress::Bar, render, tell, width};
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, plan, print, progress::Bar, render, tell, width};
 use crate::{
     model::{
         id::CallId,
@@ -25,24 +25,24 @@ use crate::{
 };
 
 /// Makes or reads the plan, asks, and does exactly that.
-pub(super) async fn apply(session: &Session<'_>, wanted: &arguments::Apply) -> Result<Exit, Trouble> {
+pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> Result<Exit, Trouble> {
     let (saved, inputs) = match wanted.inputs.as_slice() {
-        [one] if !one.contains('=') => (Some(read(session, one)?), [].as_slice()),
+        [one] if !one.contains('=') => (Some(read(given, one)?), [].as_slice()),
         inputs => (None, inputs),
     };
-    let mut stage = plan::stage(session, inputs).await?;
+    let mut stage = plan::stage(given, inputs).await?;
     let prepared = match saved {
         Some(plan) => Prepared { plan, notes: Vec::new() },
-        None => stage.prepare(session).await?,
+        None => stage.prepare(given).await?,
     };
-    plan::notes(session, &prepared);
-    if !session.json() {
+    plan::notes(given, &prepared);
+    if !given.json() {
         print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
     }
     let guarded = guard(prepared.plan, &stage.project.limits).map_err(RunError::Tripped)?;
     let plan = guarded.plan();
     let calls = plan.calls.len() as u64;
-    if calls > 0 && !wanted.yes && !agreed(session, calls)? {
+    if calls > 0 && !wanted.yes && !agreed(given, calls)? {
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
@@ -50,12 +50,12 @@ pub(super) async fn apply(session: &Session<'_>, wanted: &arguments::Apply) -> R
     let systems = plan.calls.iter().map(|call| call.system.clone()).collect();
     let folder = stage.lab.as_ref().map_or_else(|| stage.project.config.state.clone(), super::lab::Stand::lock_beside);
     let _locks = Locks::take(&folder, &systems).map_err(RunError::from)?;
-    let mut bar = Bar::new(calls, session.talks() && std::io::stderr().is_terminal());
+    let mut bar = Bar::new(calls, given.talks() && std::io::stderr().is_terminal());
     let now = || jiff::Timestamp::now().to_string();
     let report = execute(&guarded, &stage.fleet, &store, &now, &mut bar).await;
     bar.finish();
     let report = report?;
-    if session.json() {
+    if given.json() {
         print(&as_json(plan, &report));
     } else {
         print(as_text(plan, &report).trim_end());
@@ -63,8 +63,8 @@ pub(super) async fn apply(session: &Session<'_>, wanted: &arguments::Apply) -> R
     Ok(exit(plan, &report))
 }
 
-fn read(session: &Session<'_>, file: &str) -> Result<Plan, Trouble> {
-    let text = std::fs::read_to_string(session.root.join(file)).map_err(|error| {
+fn read(given: &Invocation<'_>, file: &str) -> Result<Plan, Trouble> {
+    let text = std::fs::read_to_string(given.root.join(file)).map_err(|error| {
         Trouble::new(
             Exit::Usage,
             format!("{file} cannot be read: {error}"),
@@ -75,8 +75,8 @@ fn read(session: &Session<'_>, file: &str) -> Result<Plan, Trouble> {
 }
 
 /// Asks on the terminal. Without one there is nobody to ask.
-fn agreed(session: &Session<'_>, calls: u64) -> Result<bool, Trouble> {
-    if !std::io::stdin().is_terminal() || session.json() {
+fn agreed(given: &Invocation<'_>, calls: u64) -> Result<bool, Trouble> {
+    if !std::io::stdin().is_terminal() || given.json() {
         let hint = "read the plan first with `homeward plan`, then give --yes";
         return Err(Trouble::new(
             Exit::Usage,

@@ -6,18 +6,18 @@ use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::{
-    Exit, Session,
+    Exit, Invocation,
     diagnostic::{Told, Trouble},
     plan, print, render, tell, width,
 };
 use crate::run::RunError;
 
 /// Checks, and tells what was found.
-pub(super) async fn check(session: &Session<'_>, connect: bool) -> Result<Exit, Trouble> {
+pub(super) async fn check(given: &Invocation<'_>, connect: bool) -> Result<Exit, Trouble> {
     if !connect {
-        let project = session.open()?;
+        let project = given.open()?;
         let warnings = project.warnings();
-        if session.json() {
+        if given.json() {
             let warnings: Vec<_> = warnings
                 .iter()
                 .map(|warning| json!({ "code": warning.code, "message": warning.message, "rule": warning.origin.as_ref().map(ToString::to_string) }))
@@ -40,7 +40,7 @@ pub(super) async fn check(session: &Session<'_>, connect: bool) -> Result<Exit, 
         ));
         return Ok(Exit::Done);
     }
-    let stage = plan::stage(session, &[]).await?;
+    let stage = plan::stage(given, &[]).await?;
     let asked = stage
         .fleet
         .members
@@ -60,7 +60,7 @@ pub(super) async fn check(session: &Session<'_>, connect: bool) -> Result<Exit, 
             }
         }
     }
-    if session.json() {
+    if given.json() {
         print(&serde_json::to_string_pretty(&rows).unwrap_or_default());
     } else {
         let mut lacks: Vec<String> = Vec::new();

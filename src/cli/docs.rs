@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Exit, Session, print};
+use super::{Exit, Invocation, print};
 use crate::{
     connector::Kind,
     model::capability::{AttributeCapability, Support, Unique},
@@ -11,13 +11,13 @@ use crate::{
 };
 
 /// Prints the reference. It needs no project.
-pub(super) fn docs(session: &Session<'_>) -> Exit {
+pub(super) fn docs(given: &Invocation<'_>) -> Exit {
     let mut text = String::from("# The words of the rules\n\n| word | takes | meaning |\n| --- | --- | --- |\n");
     for word in words() {
         row(&mut text, &[&format!("`{}`", word.name), &format!("`{}`", word.signature), word.meaning]);
     }
     text.push_str("\n# What providers can do\n");
-    for kind in &session.kinds {
+    for kind in &given.kinds {
         provider(&mut text, kind);
     }
     print(text.trim_end());

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Exit, Session, diagnostic::Trouble, print};
+use super::{Exit, Invocation, diagnostic::Trouble, print};
 
 /// The files of a new project, and what they hold.
 const FILES: &[(&str, &str)] = &[
@@ -15,8 +15,8 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// Writes the project and says what to do next.
-pub(super) fn init(session: &Session<'_>, directory: Option<&Path>) -> Result<Exit, Trouble> {
-    let root = directory.map_or_else(|| session.root.clone(), |directory| session.root.join(directory));
+pub(super) fn init(given: &Invocation<'_>, directory: Option<&Path>) -> Result<Exit, Trouble> {
+    let root = directory.map_or_else(|| given.root.clone(), |directory| given.root.join(directory));
     let there: Vec<&str> = FILES.iter().map(|(name, _)| *name).filter(|name| root.join(name).exists()).collect();
     if !there.is_empty() {
         let folder = directory.map_or_else(|| "this folder".to_owned(), |directory| directory.display().to_string());

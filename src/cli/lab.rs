@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Exit, Session,
+    Exit, Invocation,
     arguments::{self, LabAct},
     diagnostic::{Trouble, did_you_mean, without_list},
     print, render,
@@ -74,14 +74,14 @@ impl Stand {
 }
 
 /// A lab that runs, or one started for this command.
-pub(super) async fn stand(session: &Session<'_>, config: &Config) -> Result<Stand, Trouble> {
+pub(super) async fn stand(given: &Invocation<'_>, config: &Config) -> Result<Stand, Trouble> {
     let folder = config.root.join(".homeward");
     if let Some(notice) = notice(&folder.join("lab.json"))
         && answers(&notice.systems).await
     {
         return Ok(Stand::Running { systems: notice.systems, state: folder.join("lab.db") });
     }
-    let benches = benches(config, &session.kinds)?;
+    let benches = benches(config, &given.kinds)?;
     let lab = lab::start(&benches, 0).await.map_err(lab_trouble)?;
     Ok(Stand::Own { lab, folder })
 }
@@ -91,7 +91,7 @@ fn notice(file: &Path) -> Option<Notice> {
 }
 
 /// Starts the lab as a process of its own and comes back when it is ready.
-fn detach(session: &Session<'_>, wanted: &arguments::Lab, file: &Path) -> Result<Exit, Trouble> {
+fn detach(given: &Invocation<'_>, wanted: &arguments::Lab, file: &Path) -> Result<Exit, Trouble> {
     use std::{
         io::{BufRead, BufReader},
         os::unix::process::CommandExt,
@@ -103,11 +103,11 @@ fn detach(session: &Session<'_>, wanted: &arguments::Lab, file: &Path) -> Result
     let log = file.with_file_name("lab.log");
     let _ = file.parent().map(fs::create_dir_all);
     let said = fs::File::create(&log).map_err(|error| failed(error.to_string()))?;
-    let folder = session.global.directory.iter().flat_map(|folder| [std::ffi::OsStr::new("-C"), folder.as_os_str()]);
+    let folder = given.global.directory.iter().flat_map(|folder| [std::ffi::OsStr::new("-C"), folder.as_os_str()]);
     let mut child = Command::new(program)
         .args(folder)
         .arg("-c")
-        .arg(&session.global.config)
+        .arg(&given.global.config)
         .args(["lab", "--people", &wanted.people.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -235,11 +235,11 @@ fn lab_trouble(error: lab::LabError) -> Trouble {
 }
 
 /// Starts a simulator for each configured provider, writes `.homeward/lab.json`, and waits for the signal to stop.
-pub(super) async fn serve(session: &Session<'_>, wanted: &arguments::Lab) -> Result<Exit, Trouble> {
-    let config = config::load(&session.config(), &kinds::for_config(&session.kinds))?;
+pub(super) async fn serve(given: &Invocation<'_>, wanted: &arguments::Lab) -> Result<Exit, Trouble> {
+    let config = config::load(&given.config(), &kinds::for_config(&given.kinds))?;
     let folder = config.root.join(".homeward");
     if let Some(act) = &wanted.act {
-        return act_on(&folder.join("lab.json"), act, session.json()).await;
+        return act_on(&folder.join("lab.json"), act, given.json()).await;
     }
     if let Some(notice) = notice(&folder.join("lab.json"))
         && answers(&notice.systems).await
@@ -248,9 +248,9 @@ pub(super) async fn serve(session: &Session<'_>, wanted: &arguments::Lab) -> Res
         return Err(Trouble::new(Exit::Usage, "a lab of this project runs already", Some(hint)));
     }
     if wanted.detach {
-        return detach(session, wanted, &folder.join("lab.json"));
+        return detach(given, wanted, &folder.join("lab.json"));
     }
-    let lab = lab::start(&benches(&config, &session.kinds)?, wanted.people).await.map_err(lab_trouble)?;
+    let lab = lab::start(&benches(&config, &given.kinds)?, wanted.people).await.map_err(lab_trouble)?;
     let file = folder.join("lab.json");
     let unusable = |error: std::io::Error| {
         let hint = "the lab writes down where it is: check the rights of this folder".to_owned();
@@ -266,7 +266,7 @@ pub(super) async fn serve(session: &Session<'_>, wanted: &arguments::Lab) -> Res
     let aside = folder.join("lab.json.writing");
     fs::write(&aside, serde_json::to_string_pretty(&notice).unwrap_or_default()).map_err(unusable)?;
     fs::rename(&aside, &file).map_err(unusable)?;
-    if session.json() {
+    if given.json() {
         print(&serde_json::to_string(&notice).unwrap_or_default());
     } else {
         let mut table = render::aligned(&["system", "kind", "address"]);

@@ -71,7 +71,7 @@ impl From<OpenError> for Trouble {
 }
 
 /// What every command is given.
-struct Session<'a> {
+struct Invocation<'a> {
     global: &'a Global,
     /// Shipped kinds and those of one's own.
     kinds: Vec<Kind>,
@@ -79,7 +79,7 @@ struct Session<'a> {
     root: PathBuf,
 }
 
-impl Session<'_> {
+impl Invocation<'_> {
     fn config(&self) -> PathBuf {
         self.root.join(&self.global.config)
     }
@@ -118,15 +118,15 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind]) -
         Color::Always => anstream::ColorChoice::Always.write_global(),
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
-    let session = Session {
+    let given = Invocation {
         global: &arguments.global,
         kinds: kinds::PROVIDERS.iter().chain(own).copied().collect(),
         root: arguments.global.directory.clone().unwrap_or_default(),
     };
-    match here(&session).and_then(|()| dispatch(&arguments.command, &session)) {
+    match here(&given).and_then(|()| dispatch(&arguments.command, &given)) {
         Ok(exit) => exit.into(),
         Err(trouble) => {
-            if session.json() {
+            if given.json() {
                 print(&trouble.as_json().to_string());
             }
             trouble.tell();
@@ -136,8 +136,8 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind]) -
 }
 
 /// The folder that -C names has to be there.
-fn here(session: &Session<'_>) -> Result<(), Trouble> {
-    match &session.global.directory {
+fn here(given: &Invocation<'_>) -> Result<(), Trouble> {
+    match &given.global.directory {
         Some(folder) if !folder.is_dir() => {
             let hint = "-C DIR works in a folder that is there; `homeward init DIR` makes one".to_owned();
             Err(Trouble::new(Exit::Usage, format!("there is no folder {}", folder.display()), Some(hint)))
@@ -146,23 +146,18 @@ fn here(session: &Session<'_>) -> Result<(), Trouble> {
     }
 }
 
-fn dispatch(command: &Command, session: &Session<'_>) -> Result<Exit, Trouble> {
-    let wait = |future: &mut dyn FnMut(&tokio::runtime::Runtime) -> Result<Exit, Trouble>| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Trouble::new(Exit::Fault, format!("no runtime: {error}"), None))?;
-        future(&runtime)
-    };
+fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> {
     match command {
-        Command::Init { folder } => init::init(session, folder.as_deref()),
-        Command::Check { connect } => wait(&mut |runtime| runtime.block_on(check::check(session, *connect))),
-        Command::Plan(wanted) => wait(&mut |runtime| runtime.block_on(plan::plan(session, wanted))),
-        Command::Apply(wanted) => wait(&mut |runtime| runtime.block_on(apply::apply(session, wanted))),
-        Command::Runs { run } => runs::runs(session, *run),
-        Command::Owners { mermaid } => owners::owners(session, *mermaid),
-        Command::Lab(wanted) => wait(&mut |runtime| runtime.block_on(lab::serve(session, wanted))),
-        Command::Docs => Ok(docs::docs(session)),
+        Command::Init { folder } => init::init(given, folder.as_deref()),
+        Command::Check { connect } => waiting()?.block_on(check::check(given, *connect)),
+        Command::Plan(wanted) => waiting()?.block_on(plan::plan(given, wanted)),
+        Command::Apply(wanted) => waiting()?.block_on(apply::apply(given, wanted)),
+        Command::Runs { run } => runs::runs(given, *run),
+        Command::Owners { mermaid } => owners::owners(given, *mermaid),
+        Command::Lab(wanted) => waiting()?.block_on(lab::serve(given, wanted)),
+        Command::Docs => Ok(docs::docs(given)),
         Command::Schema => {
-            let schema = crate::config::schema::schema(&kinds::for_config(&session.kinds));
+            let schema = crate::config::schema::schema(&kinds::for_config(&given.kinds));
             print(&serde_json::to_string_pretty(&schema).unwrap_or_default());
             Ok(Exit::Done)
         }
@@ -174,6 +169,12 @@ fn dispatch(command: &Command, session: &Session<'_>) -> Result<Exit, Trouble> {
             Ok(Exit::Done)
         }
     }
+}
+
+/// What waits for many answers at once.
+fn waiting() -> Result<tokio::runtime::Runtime, Trouble> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Trouble::new(Exit::Fault, format!("no runtime: {error}"), None))
 }
 
 /// Prints a result. A reader that has gone away (`| head`) is no fault of ours.

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::{Exit, Session, diagnostic::Trouble, print, render};
+use super::{Exit, Invocation, diagnostic::Trouble, print, render};
 
 /// Prints the ownership table as text, JSON or a Mermaid diagram.
-pub(super) fn owners(session: &Session<'_>, mermaid: bool) -> Result<Exit, Trouble> {
-    let project = session.open()?;
+pub(super) fn owners(given: &Invocation<'_>, mermaid: bool) -> Result<Exit, Trouble> {
+    let project = given.open()?;
     let policy = project.rules.policy();
     let copies = |attribute| policy.copies.get(attribute).map(|line| line.systems.as_slice()).unwrap_or_default();
     let rows: Vec<_> =
@@ -28,7 +28,7 @@ pub(super) fn owners(session: &Session<'_>, mermaid: bool) -> Result<Exit, Troub
             }
         }
         print(text.trim_end());
-    } else if session.json() {
+    } else if given.json() {
         let rows: Vec<_> = rows
             .iter()
             .map(|(attribute, line)| {

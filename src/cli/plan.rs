@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Exit, Session, arguments, diagnostic::Trouble, lab, print, render, tell, width};
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, print, render, tell, width};
 use crate::{
     connector::Kind,
     model::plan::Plan,
@@ -27,11 +27,11 @@ pub(super) struct Stage {
 }
 
 /// Opens everything a plan needs. What was typed is looked at before a secret is read or a simulator started.
-pub(super) async fn stage(session: &Session<'_>, inputs: &[String]) -> Result<Stage, Trouble> {
-    let project = session.open()?;
-    let files = files(session, &project, &session.kinds, inputs)?;
-    let lab = if session.global.lab { Some(lab::stand(session, &project.config).await?) } else { None };
-    let fleet = fleet(&project.config, &session.kinds, lab.as_ref().map(lab::Stand::systems))?;
+pub(super) async fn stage(given: &Invocation<'_>, inputs: &[String]) -> Result<Stage, Trouble> {
+    let project = given.open()?;
+    let files = files(given, &project, &given.kinds, inputs)?;
+    let lab = if given.global.lab { Some(lab::stand(given, &project.config).await?) } else { None };
+    let fleet = fleet(&project.config, &given.kinds, lab.as_ref().map(lab::Stand::systems))?;
     Ok(Stage { project, fleet, files, lab })
 }
 
@@ -58,23 +58,23 @@ impl Stage {
     }
 
     /// Makes the plan for the inputs.
-    pub(super) async fn prepare(&mut self, session: &Session<'_>) -> Result<Prepared, Trouble> {
+    pub(super) async fn prepare(&mut self, given: &Invocation<'_>) -> Result<Prepared, Trouble> {
         let memory = self.memory()?;
         let desk = Desk {
             rules: &self.project.rules,
             sources: &self.project.sources,
             limits: &self.project.limits,
             memory: &memory,
-            today: session.today().to_string(),
+            today: given.today().to_string(),
         };
         Ok(prepare(&desk, &self.files, &mut self.fleet).await?)
     }
 }
 
-fn files(session: &Session<'_>, project: &Project, kinds: &[Kind], inputs: &[String]) -> Result<Vec<Named>, Trouble> {
+fn files(given: &Invocation<'_>, project: &Project, kinds: &[Kind], inputs: &[String]) -> Result<Vec<Named>, Trouble> {
     let mut files = Vec::new();
     for input in inputs {
-        let Some(file) = named(&session.root, input) else {
+        let Some(file) = named(&given.root, input) else {
             let message = format!("`{input}` does not say whose records it holds");
             let known: Vec<String> = project.sources.keys().map(|source| format!("{source}={input}")).collect();
             let hint = if known.is_empty() {
@@ -97,19 +97,19 @@ fn files(session: &Session<'_>, project: &Project, kinds: &[Kind], inputs: &[Str
 }
 
 /// Makes the plan and shows it.
-pub(super) async fn plan(session: &Session<'_>, wanted: &arguments::Plan) -> Result<Exit, Trouble> {
-    let mut stage = stage(session, &wanted.inputs).await?;
-    let prepared = stage.prepare(session).await?;
-    notes(session, &prepared);
+pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Result<Exit, Trouble> {
+    let mut stage = stage(given, &wanted.inputs).await?;
+    let prepared = stage.prepare(given).await?;
+    notes(given, &prepared);
     if let Some(file) = &wanted.out {
-        save(&session.root.join(file), &prepared.plan)?;
+        save(&given.root.join(file), &prepared.plan)?;
     }
-    if session.json() {
+    if given.json() {
         print(&document(&prepared.plan));
     } else {
         print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
-        if let Some(file) = wanted.out.as_ref().filter(|_| session.talks()) {
-            let lab = if session.global.lab { "--lab " } else { "" };
+        if let Some(file) = wanted.out.as_ref().filter(|_| given.talks()) {
+            let lab = if given.global.lab { "--lab " } else { "" };
             tell(&format!("saved; apply exactly this with: homeward {lab}apply {}", file.display()));
         }
     }
@@ -121,13 +121,13 @@ pub(super) async fn plan(session: &Session<'_>, wanted: &arguments::Plan) -> Res
 }
 
 /// What was decided while reading, and what an operator should know of the servers.
-pub(super) fn notes(session: &Session<'_>, prepared: &Prepared) {
-    if session.talks() && session.global.verbose > 0 {
+pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
+    if given.talks() && given.global.verbose > 0 {
         for note in &prepared.notes {
             tell(&format!("note: {}", render::harmless(note)));
         }
     }
-    if !session.global.quiet {
+    if !given.global.quiet {
         for warning in &prepared.plan.warnings {
             tell(&format!("warning: {}", render::harmless(warning)));
         }

@@ -2,24 +2,24 @@
 
 use serde_json::json;
 
-use super::{Exit, Session, diagnostic::Trouble, plan::document, print, render};
+use super::{Exit, Invocation, diagnostic::Trouble, plan::document, print, render};
 use crate::{
     run::RunError,
     state::{Entry, Store, sqlite::Sqlite},
 };
 
 /// Lists all runs, or shows one: its calls and what became of each.
-pub(super) fn runs(session: &Session<'_>, run: Option<i64>) -> Result<Exit, Trouble> {
-    let config = crate::config::load(&session.config(), &crate::run::kinds::for_config(&session.kinds))?;
-    let path = if session.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
+pub(super) fn runs(given: &Invocation<'_>, run: Option<i64>) -> Result<Exit, Trouble> {
+    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
+    let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
     if !path.exists() && run.is_none() {
-        print(if session.json() { "[]" } else { "No runs yet." });
+        print(if given.json() { "[]" } else { "No runs yet." });
         return Ok(Exit::Done);
     }
     match run {
         Some(run) if !path.exists() => Err(unknown(run)),
-        Some(run) => one(session, &Sqlite::open(&path).map_err(RunError::from)?, run),
-        None => list(session, &Sqlite::open(&path).map_err(RunError::from)?),
+        Some(run) => one(given, &Sqlite::open(&path).map_err(RunError::from)?, run),
+        None => list(given, &Sqlite::open(&path).map_err(RunError::from)?),
     }
 }
 
@@ -27,9 +27,9 @@ fn unknown(run: i64) -> Trouble {
     Trouble::new(Exit::Usage, format!("there is no run {run}"), Some("list them with: homeward runs".to_owned()))
 }
 
-fn list(session: &Session<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
+fn list(given: &Invocation<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
     let runs = store.runs().map_err(RunError::from)?;
-    if session.json() {
+    if given.json() {
         print(&serde_json::to_string_pretty(&runs).unwrap_or_default());
         return Ok(Exit::Done);
     }
@@ -49,11 +49,11 @@ fn second(time: &str) -> String {
     time.split_once('.').map_or_else(|| time.to_owned(), |(whole, _)| format!("{whole}Z"))
 }
 
-fn one(session: &Session<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble> {
+fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble> {
     let Some((plan, entries)) = store.run(run).map_err(RunError::from)? else {
         return Err(unknown(run));
     };
-    if session.json() {
+    if given.json() {
         let plan: serde_json::Value = serde_json::from_str(&document(&plan)).unwrap_or_default();
         print(&serde_json::to_string_pretty(&json!({ "plan": plan, "journal": entries })).unwrap_or_default());
         return Ok(Exit::Done);

@@ -1,0 +1,85 @@
+//! The README stays true because it is run: its commands, its rules, its configuration, its tables.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::{fs, path::Path};
+
+use common::{
+    Ran, World,
+    readme::{blocks, shell},
+};
+
+fn page() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// The first fenced block of a language behind a heading.
+fn block(page: &str, heading: &str, language: &str) -> String {
+    let rest = page.split_once(&format!("\n## {heading}\n")).unwrap().1;
+    let rest = rest.split_once(&format!("```{language}\n")).unwrap().1;
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_first_block_holds_the_main_job_and_all_tests() {
+    // The gate runs these two as they stand here.
+    let first: Vec<String> = blocks(&page())[0].commands().map(ToOwned::to_owned).collect();
+    let expected = ["cargo run --quiet -- -C examples/start --lab apply --yes hr=people.csv", "cargo test --quiet"];
+    assert_eq!(first, expected);
+}
+
+#[test]
+fn a_newcomer_gets_from_init_to_an_explained_plan_with_the_commands_of_the_page() {
+    let world = World::new();
+    let Ran { status, stdout, stderr } = shell(&world, &blocks(&page())[1].text);
+    assert_eq!(status, 0, "{stdout}\n{stderr}");
+    assert_eq!(stderr, "saved; apply exactly this with: homeward --lab apply plan.json\n");
+    let plan = fs::read_to_string(world.path("people/plan.json")).unwrap();
+    assert!(plan.contains("\"format\": \"homeward.plan/1\""));
+    for line in ["mmuster → mmeyer", "takes it from gitlab at the next sign-in", "Plan: 9 changes in 5 calls"] {
+        assert!(stdout.contains(line), "{line}\n{stdout}");
+    }
+
+    // The next step of the page: its rule above the first line makes `check` warn, and the advice silences it.
+    let rule = block(&page(), "A project of your own", "rhai");
+    let rules = format!("{rule}{}", world.read("people/rules/people.rhai"));
+    world.write("people/rules/people.rhai", rules.as_bytes());
+    let warned = world.homeward(&["-C", "people", "check"]);
+    assert_eq!(warned.status, 0, "{}", warned.stderr);
+    assert!(warned.stderr.contains("would_revert"), "{}", warned.stderr);
+    let config = world.read("people/homeward.toml").replace("says = \"state\" ", "says = \"changes\" ");
+    world.write("people/homeward.toml", config.as_bytes());
+    let quiet = world.homeward(&["-C", "people", "check"]);
+    assert_eq!((quiet.status, quiet.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn the_rules_and_the_configuration_of_the_page_load_together() {
+    let page = page();
+    let gitlab = "\n[systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://git.example.com\"\ntoken = { env = \"GITLAB_TOKEN\" }\n";
+    let world = World::new()
+        .file("homeward.toml", &format!("{}{gitlab}", block(&page, "Configuration", "toml")))
+        .file("rules/people.rhai", &block(&page, "Rules", "rhai"));
+    let Ran { status, stdout, stderr } = world.homeward(&["check"]);
+    assert_eq!(status, 0, "{stdout}\n{stderr}");
+}
+
+#[test]
+fn every_command_of_the_page_exists() {
+    let help = World::new().homeward(&["--help"]).stdout;
+    let commands = block_of_table(&page(), "Commands");
+    assert!(commands.len() >= 9);
+    for command in commands {
+        assert!(help.contains(&format!("\n  {command} ")), "`{command}` is in the README and not in --help");
+    }
+}
+
+/// The second word of each first cell of a section's first table: `homeward plan …` gives `plan`.
+fn block_of_table(page: &str, heading: &str) -> Vec<String> {
+    let rest = page.split_once(&format!("\n## {heading}\n")).unwrap().1;
+    let rows = rest.lines().skip_while(|line| !line.starts_with("| `")).take_while(|line| line.starts_with('|'));
+    let word = |row: &str| row.split_whitespace().nth(2).unwrap().trim_matches(['`', ',']).to_owned();
+    rows.map(word).collect()
+}
