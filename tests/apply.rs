@@ -235,6 +235,28 @@ account(\"mattermost\");\n";
     }
 
     #[test]
+    fn pending_changes_are_an_exit_code_for_who_asks() {
+        let (system, fields) = FIELDS[1];
+        let world = ten(system, fields);
+        world.json(3, &["plan", "--detailed-exitcode", "hr=people.csv"]);
+        world.json(0, &["apply", "--yes", "plan.json"]);
+        world.json(0, &["plan", "--detailed-exitcode", "hr=people.csv"]);
+    }
+
+    #[test]
+    fn nothing_is_done_where_nobody_can_be_asked() {
+        let (system, fields) = FIELDS[1];
+        let world = ten(system, fields);
+        for input in ["plan.json", "hr=people.csv"] {
+            let ran = world.homeward(&["--lab", "apply", input]);
+            assert_eq!(ran.status, 2, "{}", ran.stderr);
+            assert!(ran.stderr.contains("--yes"), "{}", ran.stderr);
+        }
+        assert_eq!(world.writes(system), Vec::<Value>::new());
+        assert_eq!(world.json(0, &["runs"]), json!([]));
+    }
+
+    #[test]
     fn a_saved_plan_passes_the_limits_of_the_day_it_is_applied() {
         let (system, fields) = FIELDS[1];
         let world = ten(system, fields);
@@ -360,6 +382,106 @@ mod names {
         let before = ["ann", "bob", "ann-moving1"];
         let steps = ["p0 ann-moving2", "p1 ann", "p0 bob"];
         ends(&before, &["bob", "ann", "ann-moving1"], true, &steps);
+    }
+
+    #[test]
+    fn older_servers_exchange_names_too() {
+        let before = ["ann", "bob"];
+        for (version, path, field) in
+            [("3.2.1", "/v2/users/human/", "username"), ("2.30.0", "/management/v1/users/", "userName")]
+        {
+            let world = world(&before, &["bob", "ann"], true);
+            world.lab("zitadel", "POST", "settings", &json!({ "version": version }));
+            world.json(0, &["apply", "--yes", "hr=people.csv"]);
+            let names: Vec<Value> = world.writes("zitadel").iter().map(|write| write[2][field].clone()).collect();
+            assert_eq!(names, ["ann-moving1", "ann", "bob"], "{version}");
+            assert!(world.writes("zitadel").iter().all(|write| write[1].as_str().unwrap().starts_with(path)));
+            assert_eq!(held_now(&world, "zitadel", 2), ["bob", "ann"], "{version}");
+        }
+    }
+
+    /// In a chain each step needs the one before it. Where one does not happen, those behind it are not tried.
+    #[test]
+    fn a_chain_stops_where_a_step_cannot_be_made() {
+        let (before, after) = (["one", "two", "three", "four", "five"], ["two", "three", "four", "five", "six"]);
+        let world = world(&before, &after, false);
+        world.json(0, &["plan", "--out", "plan.json", "hr=people.csv"]);
+        world.lab("gitlab", "POST", "meddle/three", &json!({ "username": "third" }));
+        world.forget(&ALL);
+        let report = world.json(7, &["apply", "--yes", "plan.json"]);
+        let of_gitlab = report["outcomes"].as_array().unwrap().iter().filter(|one| one["system"] == "gitlab");
+        let of_gitlab: Vec<Value> = of_gitlab.map(|one| json!([one["call"], one["person"], one["outcome"]])).collect();
+        let call = |at: usize| of_gitlab[at][0].clone();
+        let expected = [
+            json!([call(0), "hr/4", "done"]),
+            json!([call(1), "hr/3", "done"]),
+            json!([call(2), "hr/2", { "moved": ["username"] }]),
+            json!([call(3), "hr/1", { "skipped": call(2) }]),
+            json!([call(4), "hr/0", { "skipped": call(3) }]),
+        ];
+        assert_eq!(of_gitlab, expected);
+        assert_eq!(held_now(&world, "gitlab", 5), ["one", "two", "third", "five", "six"]);
+        // What went wrong at one provider stops nothing at another.
+        for system in ["mattermost", "zitadel"] {
+            assert_eq!(held_now(&world, system, 5), after, "{system}");
+        }
+        // And the next run finishes.
+        world.json(0, &["apply", "--yes", "hr=people.csv"]);
+        assert_eq!(held_now(&world, "gitlab", 5), after);
+    }
+
+    #[test]
+    fn two_people_exchange_everything_they_have() {
+        let rules = "owner([\"username\", \"email\", \"nickname\"], \"hr\");
+copies([\"username\", \"email\"], [\"gitlab\", \"mattermost\", \"zitadel\"]);
+copies(\"nickname\", [\"mattermost\", \"zitadel\"]);
+source(\"hr\", |row| #{ key: row.id, email: row.email, username: row.username, nickname: row.nickname });
+for system in [\"gitlab\", \"mattermost\", \"zitadel\"] {
+    join(system, \"email\");
+    temporary([\"username\", \"email\"], system);
+}\n";
+        let world = project(&with_people(&["ann", "bob"]), rules);
+        let says = |text: &str| world.write("hr.csv", format!("id,email,username,nickname\n{text}").as_bytes());
+        // The first run ties people to accounts, so that an address that wanders takes nobody along.
+        says("0,p0@example.com,ann,Annie\n1,p1@example.com,bob,Bobby\n");
+        world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+        let ids =
+            |name: &str| ALL.map(|system| world.user(system, "username", name)["id"].as_str().unwrap().to_owned());
+        let (ann, bob) = (ids("ann"), ids("bob"));
+        says("0,p1@example.com,bob,Bobby\n1,p0@example.com,ann,Annie\n");
+        // GitLab keeps an old address with its account, so there it cannot be exchanged.
+        let plan = world.json(0, &["plan", "hr=hr.csv"]);
+        for person in ["hr/0", "hr/1"] {
+            let email = change(&plan, person, "email", "gitlab");
+            assert_eq!((&email["decision"], &email["refusal"]), (&json!("refuse"), &json!("taken")));
+        }
+        let report = world.json(4, &["apply", "--yes", "hr=hr.csv"]);
+        assert!(outcomes(&report).iter().all(|outcome| outcome == "done"), "{report:#}");
+        for (at, system) in ALL.iter().enumerate() {
+            let state = world.state(system);
+            let has = |id: &str| {
+                ["username", "email", "nickname"]
+                    .map(|field| state["users"][id][field].as_str().unwrap_or_default().to_owned())
+            };
+            let (first, second) = (has(&ann[at]), has(&bob[at]));
+            match *system {
+                "gitlab" => assert_eq!(
+                    (&first[..2], &second[..2]),
+                    (
+                        &["bob", "p0@example.com"].map(String::from)[..],
+                        &["ann", "p1@example.com"].map(String::from)[..]
+                    )
+                ),
+                _ => assert_eq!(
+                    (first, second),
+                    (
+                        ["bob", "p1@example.com", "Bobby"].map(String::from),
+                        ["ann", "p0@example.com", "Annie"].map(String::from)
+                    ),
+                    "{system}"
+                ),
+            }
+        }
     }
 
     #[test]
@@ -617,6 +739,20 @@ for system in [\"gitlab\", \"mattermost\", \"zitadel\"] {
         let world = empty();
         says(&world, &[(1, "ann", "ann@example.com", false)]);
         assert_eq!(changes(&world.json(0, &["plan", "hr=people.csv"])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_newcomer_takes_a_name_only_after_it_was_given_up() {
+        let world = empty();
+        says(&world, &[(1, "ann", "ann.o@example.com", true)]);
+        world.json(0, &["apply", "--yes", "hr=people.csv"]);
+        let ids = ALL.map(|system| id(&world, system, "ann.o@example.com"));
+        says(&world, &[(1, "ann.old", "ann.o@example.com", true), (2, "ann", "ann.n@example.com", true)]);
+        world.json(0, &["apply", "--yes", "hr=people.csv"]);
+        for (system, id) in ALL.iter().zip(&ids) {
+            assert_eq!(world.state(system)["users"][id]["username"], "ann.old", "{system}");
+            assert_eq!(world.user(system, "email", "ann.n@example.com")["username"], "ann", "{system}");
+        }
     }
 
     /// Mattermost with one account that signs in through GitLab, and rules that want neither account of `systems`.
