@@ -2,7 +2,7 @@
 //!
 //! A new folder is covered by itself: its README must open with a block of commands that succeeds and ends its lab.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod common;
 
