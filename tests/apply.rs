@@ -207,7 +207,7 @@ join(\"gitlab\", \"email\");\n";
         for (text, why) in [(edited.as_str(), "it was changed after it was saved"), (&text[..text.len() / 2], "EOF")] {
             world.write("plan.json", text.as_bytes());
             let told = world.json(2, &["apply", "--yes", "plan.json"]);
-            assert!(told["errors"][0].as_str().unwrap().contains(why), "{told}");
+            assert!(told["errors"][0]["message"].as_str().unwrap().contains(why), "{told}");
         }
         assert_eq!(world.asked(system), Vec::<String>::new());
     }
