@@ -33,6 +33,9 @@ const WRITE_ATTEMPTS: u32 = 5;
 /// The longest pause a server may ask for before we give up instead.
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
+/// A token is kept no longer than this, whatever the server says of its life.
+const LONGEST_TOKEN: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// What proves who we are.
 #[derive(Clone, Debug)]
 pub(crate) enum Credential {
@@ -115,6 +118,14 @@ pub enum WireError {
         /// Why.
         cause: String,
     },
+    /// The request cannot be written as one that stays where it belongs, so nothing was sent.
+    #[error("nothing was sent to {system}: {cause}")]
+    Unsendable {
+        /// Which system.
+        system: SystemName,
+        /// What is wrong with it; holds no values.
+        cause: &'static str,
+    },
     /// The journal could not be written, so nothing was sent.
     #[error("nothing was sent to {system}: the journal could not be written")]
     NotRecorded {
@@ -129,7 +140,10 @@ impl WireError {
     /// True where the request certainly never reached the server.
     #[must_use]
     pub(crate) fn never_sent(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::NoToken { .. } | Self::NotRecorded { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::NoToken { .. } | Self::Unsendable { .. } | Self::NotRecorded { .. }
+        )
     }
 }
 
@@ -170,6 +184,23 @@ impl Reply {
         (200..300).contains(&self.status)
     }
 
+    /// The answer without our token: a server or a proxy that repeats what it was sent must not bring it into messages,
+    /// plans or the store.
+    fn without(mut self, token: &Secret) -> Self {
+        const INSTEAD: &str = "[our token]";
+        let quoted = serde_json::to_string(token.expose()).unwrap_or_default();
+        for text in [token.expose(), quoted.trim_matches('"')] {
+            let body = String::from_utf8_lossy(&self.body);
+            if body.contains(text) {
+                self.body = body.replace(text, INSTEAD).into_bytes();
+            }
+        }
+        for value in self.headers.values_mut().filter(|value| value.contains(token.expose())) {
+            *value = value.replace(token.expose(), INSTEAD);
+        }
+        self
+    }
+
     /// How long the server asks us to wait (`Retry-After` in seconds).
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -191,6 +222,7 @@ pub struct Writer<'a> {
     call: &'a Call,
     attempt: u32,
     doubt: bool,
+    taken: bool,
 }
 
 impl Line {
@@ -218,7 +250,7 @@ impl Line {
 
     /// Something to act with; the journal makes it possible.
     pub(crate) fn writer<'a>(&'a self, journal: &'a dyn Store, run: i64, call: &'a Call) -> Writer<'a> {
-        Writer { line: self, journal, run, call, attempt: 0, doubt: false }
+        Writer { line: self, journal, run, call, attempt: 0, doubt: false, taken: false }
     }
 
     fn host(&self) -> String {
@@ -227,14 +259,20 @@ impl Line {
         format!("{}{port}", url.host_str().unwrap_or("?"))
     }
 
-    fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
+    /// Where a path leads. One that would be rewritten on its way into an address (`..`, `%2e%2e`, `?`, `//`) came from
+    /// an id or a saved plan that wants to be somewhere else, and leads nowhere.
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, WireError> {
         let mut url = self.reach.url.clone();
-        let base = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{base}{path}"));
+        let whole = format!("{}{path}", url.path().trim_end_matches('/'));
+        url.set_path(&whole);
+        if url.path() != whole || is_astray(path) {
+            let cause = "its path is not one of this system's";
+            return Err(WireError::Unsendable { system: self.reach.system.clone(), cause });
+        }
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        url
+        Ok(url)
     }
 
     async fn token(&self, fresh: bool) -> Result<Secret, WireError> {
@@ -250,6 +288,8 @@ impl Line {
             return Ok(token.clone());
         }
         let (token, lifetime) = self.exchange(file, scope).await?;
+        // A server may claim any number; one that is too high only means that we ask again earlier.
+        let lifetime = lifetime.min(LONGEST_TOKEN);
         *held = Some((token.clone(), Instant::now() + lifetime.mul_f32(0.9)));
         Ok(token)
     }
@@ -272,10 +312,13 @@ impl Line {
             ("scope", scope),
             ("assertion", &assertion),
         ];
-        let sent = self.client.post(self.url("/oauth/v2/token", &[])).form(&form).send().await;
+        let sent = self.client.post(self.url("/oauth/v2/token", &[])?).form(&form).send().await;
         let reply = self.collect(sent).await?;
         if !reply.is_success() {
-            let word = reply.read::<OAuthError>().map_or_else(|_| "no reason given".to_owned(), |told| told.error);
+            // One of the words of RFC 6749 5.2, and nothing longer that a server might have put there.
+            let is_word = |text: &String| text.len() < 40 && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
+            let word = reply.read::<OAuthError>().ok().map(|told| told.error).filter(is_word);
+            let word = word.unwrap_or_else(|| "no reason given".to_owned());
             return Err(no_token(format!("{} {word}", reply.status)));
         }
         let granted: Granted = reply.read().map_err(|_| no_token("the answer holds no access_token".to_owned()))?;
@@ -293,9 +336,12 @@ impl Line {
         fresh_token: bool,
     ) -> Result<Reply, WireError> {
         let token = self.token(fresh_token).await?;
-        let mut request = self.client.request(method.clone(), self.url(path, query));
+        let mut request = self.client.request(method.clone(), self.url(path, query)?);
         request = match self.reach.scheme {
-            Scheme::Bearer => request.bearer_auth(token.expose()),
+            Scheme::Bearer => {
+                let value = format!("Bearer {}", token.expose());
+                request.header(reqwest::header::AUTHORIZATION, sensitive(&value, &self.reach.system)?)
+            }
             Scheme::Header(name) => request.header(name, sensitive(token.expose(), &self.reach.system)?),
         };
         for (name, value) in headers {
@@ -305,7 +351,7 @@ impl Line {
             request = request.json(body);
         }
         let started = Instant::now();
-        let reply = self.collect(request.send().await).await?;
+        let reply = self.collect(request.send().await).await?.without(&token);
         debug!(system = %self.reach.system, %method, status = reply.status, ms = started.elapsed().as_millis(), "asked");
         Ok(reply)
     }
@@ -330,6 +376,9 @@ impl Line {
 
     fn fault(&self, error: reqwest::Error) -> WireError {
         let (system, host) = (self.reach.system.clone(), self.host());
+        if error.is_builder() {
+            return WireError::Unsendable { system, cause: "it cannot be written as a request" };
+        }
         if error.is_connect() {
             return WireError::Unreachable { system, host, cause: network(&error.without_url()) };
         }
@@ -418,7 +467,10 @@ impl Reader<'_> {
                 !matches!(
                     again,
                     Again::Fault(
-                        WireError::TooLarge { .. } | WireError::NoToken { .. } | WireError::Unreachable { .. }
+                        WireError::TooLarge { .. }
+                            | WireError::NoToken { .. }
+                            | WireError::Unreachable { .. }
+                            | WireError::Unsendable { .. }
                     )
                 )
             })
@@ -456,6 +508,11 @@ impl Writer<'_> {
         self.doubt
     }
 
+    /// True where the last thing sent was answered with a yes, whatever else the answer was.
+    pub(crate) fn was_taken(&self) -> bool {
+        self.taken
+    }
+
     /// Sends the call as the plan shows it. What was turned away unread (429) is sent again, after the pause the server
     /// asks for; every attempt is in the journal.
     ///
@@ -483,9 +540,11 @@ impl Writer<'_> {
             let answer = self.line.once(&method, &self.call.path, &[], &self.call.headers, body, fresh_token).await;
             let (call, attempt) = (self.call.id.clone(), self.attempt);
             self.doubt = match &answer {
-                Ok(reply) => reply.status >= 500,
+                // 408 is what a proxy says when the server behind it has not answered in time.
+                Ok(reply) => reply.status >= 500 || reply.status == 408,
                 Err(error) => !error.never_sent(),
             };
+            self.taken = answer.as_ref().is_ok_and(Reply::is_success);
             match &answer {
                 Ok(reply) => self.record(&Entry::Answered { call, attempt, status: reply.status })?,
                 Err(error) => self.record(&Entry::Unanswered { call, attempt, cause: error.to_string() })?,
@@ -510,6 +569,17 @@ impl Writer<'_> {
             cause: error.to_string(),
         })
     }
+}
+
+/// True for a path that means more than its words: a step up or nowhere, a host, a query, something that a server
+/// might read differently.
+pub(crate) fn is_astray(path: &str) -> bool {
+    let step = |segment: &str| matches!(segment.to_lowercase().replace("%2e", ".").as_str(), "" | "." | "..");
+    let Some(rest) = path.strip_prefix('/') else { return true };
+    let odd = |c: char| {
+        !c.is_ascii_graphic() || matches!(c, '?' | '#' | '\\' | '"' | '<' | '>' | '`' | '{' | '}' | '|' | '^')
+    };
+    rest.split('/').any(step) || path.contains(odd)
 }
 
 /// Asks one of the lab's own routes, which need no credentials. Only ever speaks to loopback.
