@@ -230,16 +230,16 @@ struct Stats {
 
 async fn walk(asked: &Asked, found: &mut Found<'_>) -> Result<(), ConnectorError> {
     let wire = found.wire;
-    let mut top = None;
+    let mut seen = BTreeSet::new();
     for first in (0..).step_by(SIDE_BY_SIDE) {
         let pages = try_join_all((first..first + SIDE_BY_SIDE).map(|page| read_page(wire, page))).await?;
-        // A server, or a cache before it, that shows one page for ever must not hold us for ever.
-        let next = pages.first().and_then(|page| page.first()).map(|user| user.id.clone());
-        if next.is_some() && next == top {
+        // A server, or a cache before it, that shows the same pages for ever must not hold us for ever.
+        let known = seen.len();
+        seen.extend(pages.iter().flatten().map(|user| user.id.clone()));
+        if seen.len() == known && pages.iter().all(|page| page.len() >= PER_PAGE) {
             let system = wire.system().clone();
             return Err(ConnectorError::Strange { system, what: "the same users on different pages".to_owned() });
         }
-        top = next;
         let is_last = pages.iter().any(|page| page.len() < PER_PAGE);
         pages.into_iter().flatten().filter(|user| asked.is(user)).for_each(|user| found.add(user));
         if is_last {

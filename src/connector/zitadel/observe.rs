@@ -227,15 +227,26 @@ pub(super) async fn observe(
     Ok(Observed { accounts, server: facts, warnings })
 }
 
+/// Pages in a row that may bring nobody new, because we may not read those on them. More of them are a list that never
+/// ends.
+const IDLE: usize = 100;
+
 impl<'a> Look<'a> {
     /// All users that meet these conditions, and how many the server counted.
     async fn all(&self, queries: &[Query<'_>]) -> Result<(Vec<User>, usize), ConnectorError> {
         for _ in 0..PASSES {
             let mut users: Vec<User> = Vec::new();
-            let (mut offset, mut known) = (0, 0);
+            let (mut offset, mut known) = (0_usize, 0);
+            let (mut ids, mut idle) = (BTreeSet::new(), 0);
             loop {
                 let page = self.page(queries, offset, PAGE).await?;
                 let total = page.total().ok_or_else(|| self.strange("a list without a readable total"))?;
+                let shown = ids.len();
+                ids.extend(page.result.iter().map(|user| user.id.clone()));
+                idle = if ids.len() == shown { idle + 1 } else { 0 };
+                if idle > IDLE {
+                    return Err(self.strange("the same users, or none, on page after page"));
+                }
                 users.extend(page.result);
                 if total < known {
                     // Somebody was deleted while we read: the pages have shifted, and one user fell between two.
