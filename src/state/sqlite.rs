@@ -3,7 +3,8 @@
 //! Write-ahead log with full synchronisation: when a call of [`Store`] returns, what it wrote survives a power cut.
 
 use std::{
-    fs,
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -44,7 +45,12 @@ impl Sqlite {
     /// Opens the file, makes it and its folder where they are missing.
     pub(crate) fn open(path: &Path) -> Result<Self, StateError> {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|source| StateError::Folder { path: path.to_owned(), source })?;
+            // What is in it is about people: a folder that is made for it is its owner's alone.
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(|source| StateError::Folder { path: path.to_owned(), source })?;
         }
         let open = |source| StateError::Open { path: path.to_owned(), source };
         Self::prepare(Connection::open(path).map_err(open)?).map_err(|error| match error {
