@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, IsTerminal, Write},
+    io::{BufRead, IsTerminal, Read, Write},
+    path::Path,
 };
 
 use owo_colors::OwoColorize;
@@ -27,12 +28,15 @@ use crate::{
 /// Makes or reads the plan, asks, and does exactly that.
 pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> Result<Exit, Trouble> {
     let (saved, inputs) = match wanted.inputs.as_slice() {
-        [one] if !one.contains('=') => (Some(read(given, one)?), [].as_slice()),
+        [one] if !one.contains('=') => (Some((one, read(given, one)?)), [].as_slice()),
         inputs => (None, inputs),
     };
     let mut stage = plan::stage(given, inputs).await?;
     let prepared = match saved {
-        Some(plan) => Prepared { plan, notes: Vec::new() },
+        Some((file, text)) => {
+            let plan = unseal(file, &text, &stage.fleet.members.keys().cloned().collect())?;
+            Prepared { plan, notes: Vec::new() }
+        }
         None => stage.prepare(given).await?,
     };
     plan::notes(given, &prepared);
@@ -63,15 +67,22 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     Ok(exit(plan, &report))
 }
 
-fn read(given: &Invocation<'_>, file: &str) -> Result<Plan, Trouble> {
-    let text = std::fs::read_to_string(given.root.join(file)).map_err(|error| {
+fn read(given: &Invocation<'_>, file: &str) -> Result<String, Trouble> {
+    text_of(&given.root.join(file)).map_err(|error| {
         Trouble::new(
             Exit::Usage,
             format!("{file} cannot be read: {error}"),
             Some("give a plan saved with --out, or inputs as SYSTEM=FILE".to_owned()),
         )
-    })?;
-    Ok(unseal(file, &text)?)
+    })
+}
+
+/// A file, as far as a plan can be that long.
+fn text_of(file: &Path) -> std::io::Result<String> {
+    const LONGEST: u64 = 1 << 30;
+    let mut text = String::new();
+    let read = std::fs::File::open(file)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    if read as u64 > LONGEST { Err(std::io::Error::other("it is too large for a plan")) } else { Ok(text) }
 }
 
 /// Asks on the terminal. Without one there is nobody to ask.

@@ -7,19 +7,31 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::Decided;
 use crate::model::{
+    account::Account,
     attribute::{AttributeName, Value},
     id::{PersonId, SystemName},
     plan::{Decision, Plan, PlannedChange},
 };
 
-/// A plan that passed its limits.
+/// A plan that passed its limits, with the accounts that nothing may touch.
 #[derive(Debug)]
-pub(crate) struct GuardedPlan(Plan);
+pub(crate) struct GuardedPlan {
+    plan: Plan,
+    protected: BTreeSet<(SystemName, String)>,
+}
 
 impl GuardedPlan {
     /// The plan.
     pub(crate) fn plan(&self) -> &Plan {
-        &self.0
+        &self.plan
+    }
+
+    /// True where the account is protected, by its id or by the username it has now. Asked again before every call: a
+    /// plan may have been saved before the protection, or made by somebody else.
+    pub(crate) fn protects(&self, account: &Account) -> bool {
+        let named = |name: &str| self.protected.contains(&(account.system.clone(), name.to_owned()));
+        let username = account.value(&AttributeName::new("username"));
+        account.id.as_ref().is_some_and(|id| named(id.as_str())) || username.as_text().is_some_and(named)
     }
 }
 
@@ -82,7 +94,7 @@ pub(crate) fn guard(plan: Plan, limits: &Limits) -> Result<GuardedPlan, Vec<Trip
             }
         }
     }
-    if tripped.is_empty() { Ok(GuardedPlan(plan)) } else { Err(tripped) }
+    if tripped.is_empty() { Ok(GuardedPlan { plan, protected: limits.protected.clone() }) } else { Err(tripped) }
 }
 
 /// Holds every change of a protected account: administrators and emergency accounts are no feed's to change.

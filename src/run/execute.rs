@@ -4,7 +4,10 @@
 //! come before them, calls of one account never overlap, and each system has only so many under way. A call whose answer
 //! never came is settled by looking, never by sending it again blindly.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tracing::{Instrument, info_span, warn};
@@ -12,11 +15,12 @@ use tracing::{Instrument, info_span, warn};
 use super::{RunError, fleet::Fleet};
 use crate::{
     model::{
-        account::{Account, Wanted},
+        account::{Account, Facts, Wanted},
         attribute::{AttributeName, Value},
+        capability::Change,
         id::{AccountId, CallId, PersonId, SystemName},
         person::Link,
-        plan::{Call, Decision, Operation, Plan, PlannedChange, Seen},
+        plan::{Call, Decision, Operation, Plan, PlannedChange, Request, Seen},
         refusal::{Refusal, RefusalKind},
     },
     plan::{Providers, guard::GuardedPlan},
@@ -46,6 +50,8 @@ struct World {
     holders: BTreeMap<(SystemName, AttributeName, String), AccountId>,
     /// The attributes that creations need to be free.
     watched: BTreeSet<AttributeName>,
+    /// What was learned of each server.
+    servers: BTreeMap<SystemName, Arc<Facts>>,
     /// Systems that could not be read again, and why.
     unread: BTreeMap<SystemName, Refusal>,
 }
@@ -65,6 +71,7 @@ pub(crate) async fn execute(
     let run = store.begin(plan, &now())?;
     let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
     let mut world = read_again(plan, fleet).await;
+    let strange = strangers(plan, &world, fleet);
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
     let mut under_way = FuturesUnordered::new();
@@ -74,7 +81,10 @@ pub(crate) async fn execute(
             && let Some(at) = queue.next()
         {
             let call = &plan.calls[at];
-            match hindrance(call, &outcomes, &place, &world, fleet) {
+            let hindrance = hindrance(call, &outcomes, &place, &world, fleet);
+            let hindrance =
+                hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
+            match hindrance {
                 Some(outcome) => {
                     if let Err(error) = note(store, run, call, &outcome) {
                         fault = Some(error);
@@ -92,8 +102,10 @@ pub(crate) async fn execute(
         let Some((at, (outcome, account))) = under_way.next().await else { break };
         let call = &plan.calls[at];
         if let Some(account) = account {
+            // An answer that shows somebody else's names is no proof that this account is hers.
             if call.operation == Operation::Create
                 && let Some(id) = &account.id
+                && holds(&account, &call.expects, fleet)
             {
                 let link = Link { person: call.person.clone(), system: call.system.clone(), account: id.clone() };
                 if let Err(error) = store.link(&[link]) {
@@ -204,6 +216,44 @@ fn hindrance(
     (!moved.is_empty()).then_some(Outcome::Moved(moved))
 }
 
+/// Whatever a plan says, a protected account is left alone.
+fn forbidden(call: &Call, world: &World, guarded: &GuardedPlan) -> Option<Outcome> {
+    let account = world.accounts.get(&(call.system.clone(), call.account.clone()?))?;
+    let reason = "the account is protected by `limits.protected`";
+    guarded.protects(account).then(|| Outcome::Refused(Refusal::new(RefusalKind::Forbidden, reason)))
+}
+
+/// The calls that the connectors would not make of the very changes they are said to carry out. A plan's id is a digest
+/// that anybody can compute, so it proves a file whole, not honest: what is sent must be what this program sends.
+fn strangers(plan: &Plan, world: &World, fleet: &Fleet) -> BTreeMap<usize, Outcome> {
+    let is_strange = |call: &Call| {
+        let server = world.servers.get(&call.system).cloned().unwrap_or_default();
+        let account = match &call.account {
+            Some(id) => world.accounts.get(&(call.system.clone(), id.clone()))?.clone(),
+            None => Account::absent(call.system.clone(), server),
+        };
+        let change = |(attribute, after): (&AttributeName, &Value)| Change {
+            attribute: attribute.clone(),
+            before: account.value(attribute),
+            after: after.clone(),
+        };
+        let changes: Vec<Change> = call.intends.iter().map(change).collect();
+        let known = fleet.calls(&account, &changes).unwrap_or_default().iter().any(|request| is_this(call, request));
+        let reason = format!("{} would not be asked this for these changes: make the plan again", call.system);
+        (!known).then(|| Outcome::Refused(Refusal::new(RefusalKind::Unsupported, reason)))
+    };
+    plan.calls.iter().enumerate().filter_map(|(at, call)| Some((at, is_strange(call)?))).collect()
+}
+
+fn is_this(call: &Call, request: &Request) -> bool {
+    call.operation == request.operation
+        && call.method == request.method
+        && call.path == request.path
+        && call.headers == request.headers
+        && call.body == request.body
+        && call.generated == request.generated
+}
+
 /// Sends one call and finds out what became of it.
 async fn carry_out(call: &Call, fleet: &Fleet, store: &dyn Store, run: i64) -> (Outcome, Option<Account>) {
     let Some(member) = fleet.members.get(&call.system) else {
@@ -212,8 +262,17 @@ async fn carry_out(call: &Call, fleet: &Fleet, store: &dyn Store, run: i64) -> (
     };
     let mut writer = member.line.writer(store, run, call);
     match member.connector.perform(call, &mut writer).await {
-        Ok(account) => (judge(call, &account, fleet), Some(account)),
-        Err(refusal) if writer.in_doubt() => look(call, refusal, fleet).await,
+        Ok(account) if call.account.is_none() || account.id == call.account => {
+            (judge(call, &account, fleet), Some(account))
+        }
+        Ok(_) => {
+            let reason = format!("{} answered with another account", call.system);
+            look(call, Refusal::new(RefusalKind::Unavailable, reason), fleet).await
+        }
+        // A yes that shows nothing of the account may have been one all the same.
+        Err(refusal) if writer.in_doubt() || (writer.was_taken() && refusal.kind == RefusalKind::Unavailable) => {
+            look(call, refusal, fleet).await
+        }
         Err(refusal) => (Outcome::Refused(refusal), None),
     }
 }
@@ -230,11 +289,24 @@ fn judge(call: &Call, account: &Account, fleet: &Fleet) -> Outcome {
 
 /// The attributes that the account does not hold as the call intends.
 fn unmet(call: &Call, account: &Account, fleet: &Fleet) -> Vec<String> {
-    let differs = |(attribute, intended): &(&AttributeName, &Value)| {
-        let wanted = fleet.normalize(&call.system, attribute, intended);
-        fleet.normalize(&call.system, attribute, &account.value(attribute)) != wanted
-    };
-    call.intends.iter().filter(differs).map(|(attribute, _)| format!("`{attribute}`")).collect()
+    let missing = differing(account, &call.intends, fleet);
+    missing.map(|attribute| format!("`{attribute}`")).collect()
+}
+
+/// True where the account holds all of these values, as its provider stores them.
+fn holds(account: &Account, values: &BTreeMap<AttributeName, Value>, fleet: &Fleet) -> bool {
+    differing(account, values, fleet).next().is_none()
+}
+
+fn differing<'a>(
+    account: &Account,
+    values: &'a BTreeMap<AttributeName, Value>,
+    fleet: &Fleet,
+) -> impl Iterator<Item = &'a AttributeName> {
+    values.iter().filter_map(|(attribute, intended)| {
+        let wanted = fleet.normalize(&account.system, attribute, intended);
+        (fleet.normalize(&account.system, attribute, &account.value(attribute)) != wanted).then_some(attribute)
+    })
 }
 
 /// No answer came: looks whether the call had its effect.
@@ -294,7 +366,10 @@ async fn read_again(plan: &Plan, fleet: &Fleet) -> World {
     let mut world = World { watched, ..World::default() };
     for (system, answer) in join_all(asked).await {
         match answer {
-            Ok(observed) => observed.accounts.into_iter().for_each(|account| world.learn(account)),
+            Ok(observed) => {
+                world.servers.insert(system.clone(), observed.server);
+                observed.accounts.into_iter().for_each(|account| world.learn(account));
+            }
             Err(cause) => {
                 let reason = format!("{system} could not be read again: {cause}");
                 world.unread.insert(system.clone(), Refusal::new(RefusalKind::Unavailable, reason));

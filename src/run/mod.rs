@@ -15,6 +15,7 @@ pub(crate) mod kinds;
 pub(crate) mod prepare;
 pub(crate) mod project;
 pub(crate) mod seal;
+pub(crate) mod vet;
 
 #[cfg(test)]
 mod conformance;

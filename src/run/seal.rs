@@ -1,9 +1,14 @@
 //! The id of a plan: a digest of everything in it.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
-use super::RunError;
-use crate::model::plan::{FORMAT, Plan};
+use super::{RunError, vet::vet};
+use crate::model::{
+    id::SystemName,
+    plan::{FORMAT, Plan},
+};
 
 /// Gives a plan its id. The same plan gets the same id.
 pub(crate) fn seal(mut plan: Plan) -> Plan {
@@ -18,8 +23,9 @@ fn digest(plan: &Plan) -> String {
     format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
-/// Reads a saved plan. One that was edited is refused: what is applied is what was shown.
-pub(crate) fn unseal(file: &str, text: &str) -> Result<Plan, RunError> {
+/// Reads a saved plan. One that was edited is refused: what is applied is what was shown. Since anybody can compute a
+/// digest, what it says is looked at as well.
+pub(crate) fn unseal(file: &str, text: &str, systems: &BTreeSet<SystemName>) -> Result<Plan, RunError> {
     let bad = |cause: String| RunError::BadPlan { file: file.to_owned(), cause };
     let any: serde_json::Value = serde_json::from_str(text).map_err(|error| bad(format!("it is no JSON ({error})")))?;
     match any.get("format").and_then(serde_json::Value::as_str) {
@@ -31,6 +37,7 @@ pub(crate) fn unseal(file: &str, text: &str) -> Result<Plan, RunError> {
     if plan.id != digest(&plan) {
         return Err(bad("it was changed after it was saved (its id does not match)".to_owned()));
     }
+    vet(&plan, systems).map_err(bad)?;
     Ok(plan)
 }
 
