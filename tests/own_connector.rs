@@ -171,11 +171,58 @@ fn a_connector_of_ones_own_plans_and_does_what_a_shipped_one_does() {
          1003,cleo@example.com,030-3,1.03\n\
          1004,dora@example.com,0304,1.04\n",
     );
-    insta::assert_snapshot!(run(&world, &["plan", "hr=monday.csv"]), @"");
+    insta::assert_snapshot!(run(&world, &["plan", "hr=monday.csv"]), @r#"
+    -- stdout
+    hr/1001
+      apply  phone       phones +49301 → +49301111          c1 a copy of what hr says (rules/phones.rhai:1:1)
+                                                               the old number is dead
+
+    hr/1002
+      apply  phones.room phones 1.02 → 2.02                 c2 a copy of what hr says (rules/phones.rhai:1:1)
+
+    hr/1004
+      apply  email       phones (empty) → dora@example.com  c3 a new account (rules/phones.rhai:5:1)
+      apply  phone       phones (empty) → +49304            c3 a new account (rules/phones.rhai:5:1)
+      apply  phones.room phones (empty) → 1.04              c3 a new account (rules/phones.rhai:5:1)
+
+    system  create  update  calls
+    phones       1       2      3
+
+    Plan: 5 changes in 3 calls, 1 of 4 people unchanged.
+    -- exit: 0
+    "#);
     assert_eq!(book.asked(), Vec::<String>::new());
-    insta::assert_snapshot!(run(&world, &["apply", "--yes", "hr=monday.csv"]), @"");
-    insta::assert_snapshot!(book.asked().join("\n"), @"");
-    insta::assert_snapshot!(run(&world, &["plan", "hr=monday.csv"]), @"");
+    insta::assert_snapshot!(run(&world, &["apply", "--yes", "hr=monday.csv"]), @r#"
+    -- stdout
+    hr/1001
+      apply  phone       phones +49301 → +49301111          c1 a copy of what hr says (rules/phones.rhai:1:1)
+                                                               the old number is dead
+
+    hr/1002
+      apply  phones.room phones 1.02 → 2.02                 c2 a copy of what hr says (rules/phones.rhai:1:1)
+
+    hr/1004
+      apply  email       phones (empty) → dora@example.com  c3 a new account (rules/phones.rhai:5:1)
+      apply  phone       phones (empty) → +49304            c3 a new account (rules/phones.rhai:5:1)
+      apply  phones.room phones (empty) → 1.04              c3 a new account (rules/phones.rhai:5:1)
+
+    system  create  update  calls
+    phones       1       2      3
+
+    Plan: 5 changes in 3 calls, 1 of 4 people unchanged.
+    Done: 3 of 3 calls (run 1).
+    -- exit: 0
+    "#);
+    insta::assert_snapshot!(book.asked().join("\n"), @r#"
+    PUT 1 {"number":"+49301111"}
+    PUT 2 {"room":"2.02"}
+    POST {"mail":"dora@example.com","number":"+49304","room":"1.04"}
+    "#);
+    insta::assert_snapshot!(run(&world, &["plan", "hr=monday.csv"]), @r#"
+    -- stdout
+    Plan: 0 changes in 0 calls, 4 of 4 people unchanged.
+    -- exit: 0
+    "#);
 }
 
 #[test]
@@ -188,18 +235,60 @@ fn what_the_phone_book_refuses_or_leaves_out_is_told() {
          1002,ben@example.com,0302,9.99\n\
          1003,cleo@example.com,0307,1.03\n",
     );
-    insta::assert_snapshot!(run(&world, &["apply", "--yes", "hr=tuesday.csv"]), @"");
-    insta::assert_snapshot!(book.asked().join("\n"), @"");
+    insta::assert_snapshot!(run(&world, &["apply", "--yes", "hr=tuesday.csv"]), @r#"
+    -- stdout
+    hr/1001
+      apply  phone       phones +49301 → +4930999  c1 a copy of what hr says (rules/phones.rhai:1:1); the old number is dead
+
+    hr/1002
+      apply  phones.room phones 1.02 → 9.99        c2 a copy of what hr says (rules/phones.rhai:1:1)
+
+    hr/1003
+      refuse phone       phones +49303 → +49307       forbidden: the switchboard keeps this entry; ask there
+
+    system  update  calls  refused
+    phones       2      2        1
+
+    Plan: 2 changes in 2 calls, 0 of 3 people unchanged, 1 refused.
+    refused c1 phones account 1 of hr/1001: taken: the number belongs to somebody else
+    refused c2 phones account 2 of hr/1002: ineffective: phones said yes and did not change `phones.room`
+    Partly done: 0 of 2 calls (run 1). 1 change refused or held, as the plan says.
+    -- exit: 7
+    "#);
+    insta::assert_snapshot!(book.asked().join("\n"), @r#"
+    PUT 1 {"number":"+4930999"}
+    PUT 2 {"room":"9.99"}
+    "#);
 }
 
 #[test]
 fn check_and_schema_know_a_kind_of_ones_own() {
     let book = PhoneBook::open();
     let world = book.project();
-    insta::assert_snapshot!(run(&world, &["check"]), @"");
-    insta::assert_snapshot!(run(&world, &["check", "--connect"]), @"");
+    insta::assert_snapshot!(run(&world, &["check"]), @r#"
+    -- stdout
+    Good: 2 systems, 1 owner line, 0 warnings.
+    -- exit: 0
+    "#);
+    insta::assert_snapshot!(run(&world, &["check", "--connect"]), @r#"
+    -- stdout
+    system  server      we are    missing
+    phones  phone book  homeward  nothing
+    -- exit: 0
+    "#);
     let docs = run(&world, &["docs"]);
-    insta::assert_snapshot!(docs.split_once("## `phone_book`").unwrap().1, @"");
+    insta::assert_snapshot!(docs.split_once("## `phone_book`").unwrap().1, @r#"
+    | attribute | field there | change | make empty | one holder | a change sets off |
+    | --- | --- | --- | --- | --- | --- |
+    | `email` (required) | `mail` | yes | no: an entry needs it | no |  |
+    | `phone` | `number` | yes | yes | yes; the old value is free at once | the old number is dead |
+    | `<system>.room` | `room` | yes | yes | no |  |
+
+    - makes accounts: yes
+    - accounts are found by: `email`, `phone`
+    - rules may also read: `locked`
+    -- exit: 0
+    "#);
     let schema = Ran::of(world.program(&example()).arg("schema"));
     let schema: Value = serde_json::from_str(&schema.stdout).unwrap();
     assert_eq!(
@@ -208,13 +297,32 @@ fn check_and_schema_know_a_kind_of_ones_own() {
             &json!({ "description": "What a number without a country begins with, such as `+49`.", "type": "string" })
         )
     );
-    insta::assert_snapshot!(run(&project("http://127.0.0.1:1", "county = \"+49\""), &["check"]), @"");
+    insta::assert_snapshot!(run(&project("http://127.0.0.1:1", "county = \"+49\""), &["check"]), @r#"
+    -- stderr
+      × unknown key `county` in [systems.phones]; did you mean `country`?
+       ╭─[homeward.toml:5:1]
+     4 │ token = { env = "PHONES_TOKEN" }
+     5 │ county = "+49"
+       · ──────
+     6 │
+       ╰────
+    -- exit: 2
+    "#);
 }
 
 #[test]
 fn the_program_as_shipped_does_not_know_the_kind() {
     let world = project("http://127.0.0.1:1", "country = \"+49\"");
     let ran = world.homeward(&["check"]);
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stderr, @r#"
+     × `kind` cannot be `phone_book`
+      ╭─[homeward.toml:2:8]
+    1 │ [systems.phones]
+    2 │ kind = "phone_book"
+      ·        ────────────
+    3 │ url = "http://127.0.0.1:1"
+      ╰────
+     help: it is one of `gitlab`, `mattermost`, `zitadel`, `csv`
+    "#);
     assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
 }
