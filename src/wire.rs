@@ -1,6 +1,6 @@
 //! The only door to the network.
 //!
-//! A [`Line`] leads to one system. Reading goes through a [`Reader`], which repeats what failed in passing. Writing goes
+//! A line leads to one system. Reading goes through a [`Reader`], which repeats what failed in passing. Writing goes
 //! through a [`Writer`], which can only be made with the journal in hand: the intent is durable before the request leaves
 //! and the answer is durable before anyone sees it. No redirect is followed and no write is repeated behind anybody's
 //! back. The door knows no provider.
@@ -517,7 +517,8 @@ impl Writer<'_> {
     /// asks for; every attempt is in the journal.
     ///
     /// # Errors
-    /// Where there is no answer; [`WireError::never_sent`] tells whether it can have had an effect.
+    /// Where there is no answer. Whether the request can have had an effect all the same is known to whoever made the
+    /// writer: a connector only tells what it met.
     pub async fn send(&mut self) -> Result<Reply, WireError> {
         let mut body = self.call.body.clone();
         for field in &self.call.generated {
