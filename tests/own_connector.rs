@@ -277,7 +277,7 @@ fn check_and_schema_know_a_kind_of_ones_own() {
     -- exit: 0
     "#);
     let docs = run(&world, &["docs"]);
-    insta::assert_snapshot!(docs.split_once("## `phone_book`").unwrap().1, @r#"
+    insta::assert_snapshot!(docs.split_once("## `phone_book`\n\n").unwrap().1, @r#"
     | attribute | field there | change | make empty | one holder | a change sets off |
     | --- | --- | --- | --- | --- | --- |
     | `email` (required) | `mail` | yes | no: an entry needs it | no |  |
