@@ -34,7 +34,7 @@ const WRITE_ATTEMPTS: u32 = 5;
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 /// A token is kept no longer than this, whatever the server says of its life.
-const LONGEST_TOKEN: Duration = Duration::from_secs(12 * 60 * 60);
+const LONGEST_TOKEN: Duration = Duration::from_hours(12);
 
 /// What proves who we are.
 #[derive(Clone, Debug)]
