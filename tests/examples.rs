@@ -61,7 +61,7 @@ fn every_apply_of_an_example_is_planned_the_same_each_time_and_leaves_nothing_fo
             // Simulators that end with each command remember nothing.
             assert_eq!(shell(&world, "homeward lab --detach").status, 0, "{name}");
         }
-        let applies = block.commands().filter(|command| planning(command).is_some()).count();
+        let all = block.commands().filter(|command| planning(command).is_some()).count();
         let mut applied = 0;
         for command in block.commands() {
             let Some(plan) = planning(command) else {
@@ -73,7 +73,7 @@ fn every_apply_of_an_example_is_planned_the_same_each_time_and_leaves_nothing_fo
             let first = shell(&world, &plan);
             assert_eq!(first.status, 0, "{name}: {plan}\n{}", first.stderr);
             // The last one has the most behind it.
-            let times = if applied == applies { 20 } else { 2 };
+            let times = if applied == all { 20 } else { 2 };
             for _ in 1..times {
                 assert_eq!(shell(&world, &plan), first, "{name}: {plan}");
             }
