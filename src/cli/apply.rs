@@ -34,7 +34,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     let mut stage = plan::stage(given, inputs).await?;
     let prepared = match saved {
         Some((file, text)) => {
-            let plan = unseal(file, &text, &stage.fleet.members.keys().cloned().collect())?;
+            let plan = unseal(file, &text, &stage.fleet.homes())?;
             Prepared { plan, notes: Vec::new() }
         }
         None => stage.prepare(given).await?,

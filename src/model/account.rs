@@ -89,6 +89,9 @@ pub struct Wanted {
     pub ids: std::collections::BTreeSet<AccountId>,
     /// Accounts that hold one of these texts in this attribute (compared as the provider compares).
     pub holding: BTreeMap<AttributeName, std::collections::BTreeSet<String>>,
+    /// True where accounts asked for by id must be shown as they are at this moment: a list that may lag behind its
+    /// server's writes will not do. Asked before anything is sent.
+    pub fresh: bool,
 }
 
 impl Wanted {

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) today: String,
     /// What was read.
     pub(crate) inputs: Vec<Input>,
+    /// The providers it was made for: their kinds and addresses, `lab` for a simulated one.
+    pub(crate) systems: BTreeMap<SystemName, Home>,
     /// The totals.
     pub(crate) summary: Summary,
     /// What an operator should read before applying: deprecated interfaces, missing rights.
@@ -61,6 +63,7 @@ impl Plan {
             rules: String::new(),
             today: String::new(),
             inputs: Vec::new(),
+            systems: BTreeMap::new(),
             summary: Summary::default(),
             warnings: Vec::new(),
             changes: Vec::new(),
@@ -70,6 +73,16 @@ impl Plan {
             seen: Vec::new(),
         }
     }
+}
+
+/// A provider a plan was made for. Applied anywhere else, a plan would mean other people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Home {
+    /// The kind.
+    pub(crate) kind: String,
+    /// The address, or `lab`.
+    pub(crate) url: String,
 }
 
 /// One input that was read.

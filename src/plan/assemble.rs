@@ -15,7 +15,7 @@ use crate::model::{
     capability::{Change, Unique},
     id::{AccountId, CallId, PersonId, SystemName},
     person::Link,
-    plan::{Call, Decision, FORMAT, Input, Operation, Plan, PlannedChange, Request, Seen, Summary},
+    plan::{Call, Decision, FORMAT, Home, Input, Operation, Plan, PlannedChange, Request, Seen, Summary},
     policy::Policy,
     record::Rejected,
 };
@@ -28,6 +28,8 @@ pub(crate) struct Frame {
     /// ISO date.
     pub(crate) today: String,
     pub(crate) inputs: Vec<Input>,
+    /// The providers it is made for.
+    pub(crate) systems: BTreeMap<SystemName, Home>,
     pub(crate) rejected: Vec<Rejected>,
     pub(crate) warnings: Vec<String>,
     pub(crate) links: Vec<Link>,
@@ -106,6 +108,7 @@ pub(crate) fn assemble(
         rules: frame.rules,
         today: frame.today,
         inputs: frame.inputs,
+        systems: frame.systems,
         summary,
         warnings: frame.warnings,
         changes,

@@ -256,7 +256,7 @@ impl Desk<'_> {
         let before = account.value(attribute);
         if is_active(attribute) {
             if pushed {
-                let reason = format!("a copy of what {} says ({})", owned.system, why(owned));
+                let reason = self.a_copy(owned);
                 self.switch(&account, &value, owned, asked_by, reason);
             }
             return;
@@ -277,7 +277,7 @@ impl Desk<'_> {
             return;
         }
         if pushed && before != value {
-            let reason = format!("a copy of what {} says ({})", owned.system, why(owned));
+            let reason = self.a_copy(owned);
             self.own_call(system, attribute, &value, foresight, owned, asked_by, reason);
         }
     }
@@ -297,7 +297,7 @@ impl Desk<'_> {
         let belongs_to = foresight.follows.as_ref().and_then(|follows| self.provider_of(&follows.provider));
         match foresight.verdict {
             Verdict::Takes => {
-                let side_effect = self.side_effect(system, attribute);
+                let side_effect = self.side_effect(system, attribute, value);
                 self.put(system, attribute, value, Decision::Apply, Some(owned), asked_by.clone(), reason, |planned| {
                     planned.side_effect = side_effect;
                 });
@@ -397,7 +397,7 @@ impl Desk<'_> {
                     }
                 }
             } else if pushed && account.value(&attribute) != value {
-                let reason = format!("a copy of what {} says ({})", owned.system, why(&owned));
+                let reason = self.a_copy(&owned);
                 self.own_call(&system, &attribute, &value, foresight, &owned, &asked_by, reason);
             }
         }
@@ -545,6 +545,13 @@ impl Desk<'_> {
         }
     }
 
+    /// Why a value is pushed.
+    fn a_copy(&self, owned: &Owned) -> String {
+        let is_provider = self.providers.capabilities(&owned.system).is_some();
+        let word = if is_provider { "holds" } else { "says" };
+        format!("a copy of what {} {word} ({})", owned.system, why(owned))
+    }
+
     /// Whether an `account` line decides this attribute there.
     fn is_account_line(&self, system: &SystemName, attribute: &AttributeName) -> bool {
         is_active(attribute) && self.ownership.accounts.contains_key(system)
@@ -585,7 +592,11 @@ impl Desk<'_> {
         }
     }
 
-    fn side_effect(&self, system: &SystemName, attribute: &AttributeName) -> Option<String> {
+    fn side_effect(&self, system: &SystemName, attribute: &AttributeName, value: &Value) -> Option<String> {
+        // What tables tell of `active` is about switching off.
+        if *value == Value::Bool(true) {
+            return None;
+        }
         let row = self.providers.capabilities(system)?.of(system, attribute)?;
         (!row.side_effect.is_empty()).then(|| row.side_effect.to_owned())
     }

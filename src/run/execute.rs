@@ -201,7 +201,13 @@ fn hindrance(
                 return Some(Outcome::Moved(vec!["the account is gone".to_owned()]));
             };
             let differs = |(attribute, expected): &(&AttributeName, &Value)| account.value(attribute) != **expected;
-            call.expects.iter().filter(differs).map(|(attribute, _)| attribute.to_string()).collect()
+            let moved: Vec<String> =
+                call.expects.iter().filter(differs).map(|(attribute, _)| attribute.to_string()).collect();
+            if !moved.is_empty() && unmet(call, account, fleet).is_empty() {
+                // Somebody did it already, perhaps an earlier try of this plan: there is nothing left to send.
+                return Some(Outcome::Done);
+            }
+            moved
         }
         None => call
             .expects
@@ -312,7 +318,7 @@ fn differing<'a>(
 /// No answer came: looks whether the call had its effect.
 async fn look(call: &Call, refusal: Refusal, fleet: &Fleet) -> (Outcome, Option<Account>) {
     let Some(member) = fleet.members.get(&call.system) else { return (Outcome::InDoubt(refusal), None) };
-    let mut wanted = Wanted::default();
+    let mut wanted = Wanted { fresh: true, ..Wanted::default() };
     match &call.account {
         Some(id) => {
             wanted.ids.insert(id.clone());
@@ -347,6 +353,7 @@ async fn read_again(plan: &Plan, fleet: &Fleet) -> World {
     let mut wanted: BTreeMap<&SystemName, Wanted> = BTreeMap::new();
     for call in &plan.calls {
         let wanted = wanted.entry(&call.system).or_default();
+        wanted.fresh = true;
         match &call.account {
             Some(id) => {
                 wanted.ids.insert(id.clone());

@@ -9,7 +9,7 @@ use crate::{
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         id::SystemName,
-        plan::Request,
+        plan::{Home, Request},
         refusal::{Refusal, RefusalKind},
     },
     plan::Providers,
@@ -22,6 +22,8 @@ pub(crate) struct Member {
     pub(crate) connector: Box<dyn Connector>,
     pub(crate) line: Line,
     pub(crate) concurrency: usize,
+    /// The configured address, or `lab`.
+    pub(crate) home: String,
 }
 
 /// All configured systems.
@@ -35,6 +37,14 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
+    /// The providers as a plan names them.
+    pub(crate) fn homes(&self) -> BTreeMap<SystemName, Home> {
+        let home = |(name, member): (&SystemName, &Member)| {
+            (name.clone(), Home { kind: member.kind.to_owned(), url: member.home.clone() })
+        };
+        self.members.iter().map(home).collect()
+    }
+
     /// The kind of that name, shipped or brought along.
     pub(crate) fn kind_named<'a>(name: &str, kinds: &'a [Kind]) -> Option<&'a Kind> {
         kinds.iter().find(|kind| kind.name == name)

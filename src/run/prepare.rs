@@ -14,7 +14,9 @@ use crate::{
         attribute::AttributeName,
         capability::Unique,
         id::{PersonId, SystemName},
+        person::Person,
         plan::Plan,
+        policy::Ownership,
     },
     plan::{
         Providers,
@@ -69,24 +71,18 @@ fn settle(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<P
     let correlated = correlate(&material, policy, fleet);
     let attributes = policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();
     let mut decided = Vec::new();
-    let mut faults: BTreeMap<PersonId, String> = BTreeMap::new();
-    let mut first = None;
     for person in &correlated.people {
         match desk.rules.own(person, &attributes) {
             Ok(ownership) => decided.extend(decide(person, &ownership, policy, fleet)),
-            Err(fault) => {
-                // One person's facts break a rule: she is held, the others go on.
-                let reason = format!("a rule failed: {fault}");
-                let mut person = person.clone();
-                person.held = Some(reason.clone());
-                decided.extend(decide(&person, &crate::model::policy::Ownership::default(), policy, fleet));
-                faults.insert(person.id, reason);
-                first.get_or_insert(fault);
+            // One person's facts are too much for a rule: she is held, the others go on.
+            Err(fault) if fault.rejects_record() => {
+                let place = fault.origin().map(|origin| format!(" ({origin})")).unwrap_or_default();
+                let person = Person { held: Some(format!("a rule failed{place}: {fault}")), ..person.clone() };
+                decided.extend(decide(&person, &Ownership::default(), policy, fleet));
             }
+            // The rule is wrong, and nobody's plan can be trusted to it.
+            Err(fault) => return Err(RunError::Rule(Box::new(fault))),
         }
-    }
-    if let Some(fault) = first.filter(|_| faults.len() == correlated.people.len()) {
-        return Err(RunError::Rule(Box::new(fault)));
     }
     protect(&mut decided, desk.limits);
     let meant: BTreeMap<(&SystemName, &str), &PersonId> = correlated
@@ -102,6 +98,7 @@ fn settle(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<P
         rules: desk.rules.digest().to_owned(),
         today: desk.today.clone(),
         inputs: said.inputs,
+        systems: fleet.homes(),
         rejected: said.rejected,
         warnings: shown.warnings.clone(),
         links: correlated.links,

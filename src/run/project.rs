@@ -138,6 +138,7 @@ pub(crate) fn fleet(
             let token = address.tokens.get(token_kind(system)).unwrap_or(&address.token);
             Some((Url::parse(&address.url).ok()?, Secret::new(token)))
         });
+        let home = if simulated.is_some() { "lab".to_owned() } else { provider.url.to_string() };
         let (url, credential) = match simulated {
             Some((url, token)) => (url, Credential::Token(token)),
             None => match credential(config, name, &provider.credential, kind) {
@@ -162,7 +163,7 @@ pub(crate) fn fleet(
             timeout: provider.timeout,
         };
         let line = Line::new(reach).map_err(RunError::from)?;
-        fleet.members.insert(name.clone(), Member { kind: kind.name, connector, line, concurrency });
+        fleet.members.insert(name.clone(), Member { kind: kind.name, connector, line, concurrency, home });
     }
     match faults {
         Some(faults) => Err(faults.into()),

@@ -1,13 +1,13 @@
 //! The id of a plan: a digest of everything in it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
 use super::{RunError, vet::vet};
 use crate::model::{
     id::SystemName,
-    plan::{FORMAT, Plan},
+    plan::{FORMAT, Home, Plan},
 };
 
 /// Gives a plan its id. The same plan gets the same id.
@@ -25,7 +25,7 @@ fn digest(plan: &Plan) -> String {
 
 /// Reads a saved plan. One that was edited is refused: what is applied is what was shown. Since anybody can compute a
 /// digest, what it says is looked at as well.
-pub(crate) fn unseal(file: &str, text: &str, systems: &BTreeSet<SystemName>) -> Result<Plan, RunError> {
+pub(crate) fn unseal(file: &str, text: &str, homes: &BTreeMap<SystemName, Home>) -> Result<Plan, RunError> {
     let bad = |cause: String| RunError::BadPlan { file: file.to_owned(), cause };
     let any: serde_json::Value = serde_json::from_str(text).map_err(|error| bad(format!("it is no JSON ({error})")))?;
     match any.get("format").and_then(serde_json::Value::as_str) {
@@ -37,7 +37,17 @@ pub(crate) fn unseal(file: &str, text: &str, systems: &BTreeSet<SystemName>) -> 
     if plan.id != digest(&plan) {
         return Err(bad("it was changed after it was saved (its id does not match)".to_owned()));
     }
-    vet(&plan, systems).map_err(bad)?;
+    for call in &plan.calls {
+        let (made_for, here) = (plan.systems.get(&call.system), homes.get(&call.system));
+        if made_for.is_none() || made_for != here {
+            let shown = |home: Option<&Home>| {
+                home.map_or_else(|| "nothing".to_owned(), |home| format!("{} at {}", home.kind, home.url))
+            };
+            let (system, made_for, here) = (&call.system, shown(made_for), shown(here));
+            return Err(bad(format!("it was made for {system}, {made_for}; here {system} is {here}")));
+        }
+    }
+    vet(&plan, &homes.keys().cloned().collect()).map_err(bad)?;
     Ok(plan)
 }
 
