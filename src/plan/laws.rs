@@ -335,3 +335,17 @@ fn a_name_that_somebody_keeps_is_refused_before_anything_is_sent() {
     let refused = plan.changes.iter().find(|change| change.attribute.as_str() == "username").unwrap();
     assert_eq!(refused.reason, "account chat-01 at chat has this `username` already");
 }
+
+#[test]
+fn a_column_shifted_by_one_row_is_ordered_for_a_whole_organisation() {
+    // Everybody takes the next one's name, and the last one a name that is free: one chain through all.
+    const PEOPLE: usize = 20_000;
+    let mut chain: Vec<Somebody> =
+        (0..PEOPLE).map(|at| Somebody { username: at + 1, nickname: None, active: true, there: Some(at) }).collect();
+    let plan = plan_of(&case(&chain, false));
+    assert_eq!(plan.summary.calls, 2 * PEOPLE as u64);
+    // And where the last one's name is kept by somebody else, nobody moves.
+    chain.push(Somebody { username: PEOPLE, nickname: None, active: true, there: Some(PEOPLE) });
+    let plan = plan_of(&case(&chain, false));
+    assert_eq!(plan.summary.calls, 0);
+}

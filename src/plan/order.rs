@@ -104,36 +104,50 @@ fn refuse_taken(
     for one in &moves {
         wanted.entry(&one.to).or_default().push(one);
     }
-    let mut settled = true;
-    for one in &moves {
-        let (system, attribute) = space;
-        let rivals = wanted.get(one.to.as_str()).map_or(0, Vec::len);
-        if rivals > 1 {
-            let names: Vec<String> =
-                wanted[one.to.as_str()].iter().map(|rival| decided[rival.at].planned.person.to_string()).collect();
-            let planned = &mut decided[one.at].planned;
-            planned.decision = Decision::Hold;
-            planned.reason = format!("{} want the same `{attribute}` at {system}", names.join(" and "));
-            settled = false;
+    // Who waits for the name that an account still holds: at most one, for rivals are held.
+    let next: BTreeMap<&AccountId, usize> =
+        moves.iter().enumerate().filter_map(|(at, one)| Some((held.get(&one.to)?, at))).collect();
+    let (system, attribute) = space;
+    let mut stays = vec![false; moves.len()];
+    let mut waiting: Vec<usize> = (0..moves.len()).rev().collect();
+    while let Some(at) = waiting.pop() {
+        if stays[at] {
             continue;
         }
-        let Some(holder) = held.get(&one.to).filter(|holder| one.account.as_ref() != Some(holder)) else { continue };
-        let moving = leaving.get(holder).filter(|other| other.from.as_deref() == Some(&one.to) && other.to != one.to);
-        let refusal = match (moving, rule) {
-            (None, _) => Some(format!("account {holder} at {system} has this `{attribute}` already")),
-            (Some(_), Unique::Kept(why)) => Some(format!("account {holder} at {system} gives it up, but {why}")),
-            (Some(_), Unique::Freed | Unique::No) => None,
+        let one = &moves[at];
+        let rivals = wanted.get(one.to.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let planned = |at: usize| decided[moves[at].at].planned.person.to_string();
+        let reason = if rivals.len() > 1 {
+            let names: Vec<String> = rivals.iter().map(|rival| planned(rival.person_order)).collect();
+            Some((Decision::Hold, format!("{} want the same `{attribute}` at {system}", names.join(" and "))))
+        } else {
+            let holder = held.get(&one.to).filter(|holder| one.account.as_ref() != Some(holder));
+            holder
+                .and_then(|holder| {
+                    let leaves = |other: &&&Move| {
+                        !stays[other.person_order] && other.from.as_deref() == Some(&one.to) && other.to != one.to
+                    };
+                    match (leaving.get(holder).filter(leaves), rule) {
+                        (None, _) => Some(format!("account {holder} at {system} has this `{attribute}` already")),
+                        (Some(_), Unique::Kept(why)) => {
+                            Some(format!("account {holder} at {system} gives it up, but {why}"))
+                        }
+                        (Some(_), Unique::Freed | Unique::No) => None,
+                    }
+                })
+                .map(|reason| (Decision::Refuse, reason))
         };
-        if let Some(reason) = refusal {
-            let planned = &mut decided[one.at].planned;
-            planned.decision = Decision::Refuse;
-            planned.refusal = Some(RefusalKind::Taken);
-            planned.side_effect = None;
-            planned.reason = reason;
-            settled = false;
-        }
+        let Some((decision, reason)) = reason else { continue };
+        stays[at] = true;
+        // Whoever was to take the name that is now kept must be looked at again.
+        waiting.extend(one.account.as_ref().and_then(|account| next.get(account)));
+        let planned = &mut decided[one.at].planned;
+        planned.decision = decision;
+        planned.refusal = (decision == Decision::Refuse).then_some(RefusalKind::Taken);
+        planned.side_effect = None;
+        planned.reason = reason;
     }
-    settled
+    !stays.contains(&true)
 }
 
 /// Orders chains and breaks or holds rings. True where nothing had to be held.
@@ -157,24 +171,33 @@ fn arrange(
         .collect();
     let mut settled = true;
     let mut ring_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let mut done = BTreeSet::new();
+    // Each one is walked over once: a path ends at nobody, at one that was seen before, or at itself, which is a ring.
+    let mut seen_from: Vec<Option<usize>> = vec![None; moves.len()];
     for start in 0..moves.len() {
-        let mut path = vec![start];
-        while let Some(next) = waits_for[path[path.len() - 1]] {
-            if let Some(from) = path.iter().position(|at| *at == next) {
-                let ring = path[from..].to_vec();
-                if ring.iter().all(|at| done.insert(*at)) {
-                    let first = ring.iter().copied().min_by_key(|at| moves[*at].person_order).unwrap_or(next);
+        let mut path = Vec::new();
+        let mut at = Some(start);
+        while let Some(here) = at {
+            match seen_from[here] {
+                Some(from) if from == start => {
+                    let ring: Vec<usize> = path.iter().copied().skip_while(|at| *at != here).collect();
+                    let first = ring.iter().copied().min_by_key(|at| moves[*at].person_order).unwrap_or(here);
                     ring_of.insert(first, ring);
+                    break;
                 }
-                break;
+                Some(_) => break,
+                None => {
+                    seen_from[here] = Some(start);
+                    path.push(here);
+                    at = waits_for[here];
+                }
             }
-            path.push(next);
         }
     }
+    let mut names: BTreeSet<String> = moves.iter().map(|one| one.to.clone()).collect();
     for (first, ring) in &ring_of {
         if policy.temporary.contains_key(&(space.1.clone(), space.0.clone())) {
-            let name = temporary(&moves[*first], held, &moves);
+            let name = temporary(&moves[*first], held, &names);
+            names.insert(name.clone());
             order.parked.insert(moves[*first].at, Value::text(&name));
         } else {
             let names: Vec<String> = ring.iter().map(|at| decided[moves[*at].at].planned.person.to_string()).collect();
@@ -202,15 +225,15 @@ fn arrange(
     settled
 }
 
-/// A name that nobody has and nobody wants, valid wherever the old one was.
-fn temporary(one: &Move, held: &BTreeMap<String, AccountId>, moves: &[Move]) -> String {
-    let base: String = one.from.as_deref().unwrap_or("moving").chars().take(40).collect();
-    let is_free = |name: &String| !held.contains_key(name) && moves.iter().all(|other| other.to != *name);
-    let mut names = (1_u32..).map(|number| match base.split_once('@') {
-        Some((local, domain)) => format!("{local}-moving{number}@{domain}"),
-        None => format!("{base}-moving{number}"),
-    });
-    names.find(is_free).unwrap_or(base)
+/// A name that nobody has and nobody wants, valid wherever the old one was. Of an address only the part before the `@` is
+/// changed.
+fn temporary(one: &Move, held: &BTreeMap<String, AccountId>, names: &BTreeSet<String>) -> String {
+    let old = one.from.as_deref().unwrap_or("moving");
+    let (local, domain) =
+        old.split_once('@').map_or((old, String::new()), |(local, domain)| (local, format!("@{domain}")));
+    let short: String = local.chars().take(40).collect();
+    let mut candidates = (1_u32..).map(|number| format!("{short}-moving{number}{domain}"));
+    candidates.find(|name| !held.contains_key(name) && !names.contains(name)).unwrap_or_else(|| old.to_owned())
 }
 
 /// A creation is one call: if one of its values is refused or held, none of it happens.

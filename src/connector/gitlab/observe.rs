@@ -399,6 +399,7 @@ mod tests {
                 (AttributeName::new("username"), texts(usernames)),
                 (AttributeName::new("email"), texts(emails)),
             ]),
+            ..Wanted::default()
         }
     }
 

@@ -495,6 +495,7 @@ mod tests {
             holding: [("username", usernames), ("email", addresses)]
                 .map(|(name, values)| (AttributeName::new(name), texts(values)))
                 .into(),
+            ..Wanted::default()
         }
     }
 
