@@ -232,17 +232,22 @@ pub struct Writer<'a> {
 impl Line {
     /// Makes a line; nothing is sent yet.
     pub(crate) fn new(reach: Reach) -> Result<Self, WireError> {
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder()
             .user_agent(concat!("homeward/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
+            // Whatever is sent again is sent by us, with the journal knowing.
+            .retry(reqwest::retry::never())
             .connect_timeout(Duration::from_secs(10).min(reach.timeout))
-            .timeout(reach.timeout)
-            .build()
-            .map_err(|error| WireError::Unreachable {
-                system: reach.system.clone(),
-                host: String::new(),
-                cause: error.without_url().to_string(),
-            })?;
+            .timeout(reach.timeout);
+        if is_loopback(&reach.url) {
+            // A proxy of the environment is for the world outside: nobody else must see what stays on this machine.
+            client = client.no_proxy();
+        }
+        let client = client.build().map_err(|error| WireError::Unreachable {
+            system: reach.system.clone(),
+            host: String::new(),
+            cause: error.without_url().to_string(),
+        })?;
         let slots = Semaphore::new(reach.concurrency.max(1));
         Ok(Self { reach, client, slots, token: Mutex::new(None) })
     }
@@ -317,7 +322,8 @@ impl Line {
             ("assertion", &assertion),
         ];
         let sent = self.client.post(self.url("/oauth/v2/token", &[])?).form(&form).send().await;
-        let reply = self.collect(sent).await?;
+        // Without a token the call itself was never sent, however the exchange failed.
+        let reply = self.collect(sent).await.map_err(|error| no_token(error.to_string()))?;
         if !reply.is_success() {
             // One of the words of RFC 6749 5.2, and nothing longer that a server might have put there.
             let is_word = |text: &String| text.len() < 40 && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
@@ -595,7 +601,9 @@ pub(crate) async fn ask_lab(
     body: &serde_json::Value,
 ) -> Result<serde_json::Value, String> {
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap_or(reqwest::Method::GET);
-    let mut request = reqwest::Client::new().request(method, format!("{url}/_lab/{path}"));
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
+    let client = client.map_err(|error| innermost(&error.without_url()))?;
+    let mut request = client.request(method, format!("{url}/_lab/{path}"));
     if !body.is_null() {
         request = request.json(body);
     }
@@ -605,6 +613,15 @@ pub(crate) async fn ask_lab(
     match answer.get("error").and_then(serde_json::Value::as_str) {
         Some(error) if !success => Err(error.to_owned()),
         _ => Ok(answer),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

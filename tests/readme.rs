@@ -26,7 +26,7 @@ fn block(page: &str, heading: &str, language: &str) -> String {
 fn the_first_block_holds_the_main_job_and_all_tests() {
     // The gate runs these two as they stand here.
     let first: Vec<String> = blocks(&page())[0].commands().map(ToOwned::to_owned).collect();
-    let expected = ["cargo run --quiet -- -C examples/start --lab apply --yes hr=people.csv", "cargo test --quiet"];
+    let expected = ["cargo run -- -C examples/start --lab apply --yes hr=people.csv", "cargo test --quiet"];
     assert_eq!(first, expected);
 }
 
@@ -35,10 +35,16 @@ fn a_newcomer_gets_from_init_to_an_explained_plan_with_the_commands_of_the_page(
     let world = World::new();
     let Ran { status, stdout, stderr } = shell(&world, &blocks(&page())[1].text);
     assert_eq!(status, 0, "{stdout}\n{stderr}");
-    assert_eq!(stderr, "saved; apply exactly this with: homeward --lab apply plan.json\n");
+    assert!(stderr.contains("saved; apply exactly this with: homeward --lab apply plan.json"), "{stderr}");
     let plan = fs::read_to_string(world.path("people/plan.json")).unwrap();
     assert!(plan.contains("\"format\": \"homeward.plan/1\""));
-    for line in ["mmuster → mmeyer", "takes it from gitlab at the next sign-in", "Plan: 9 changes in 5 calls"] {
+    for line in [
+        "mmuster → mmeyer",
+        "takes it from gitlab at the next sign-in",
+        "Plan: 9 changes in 5 calls",
+        "Done: 5 of 5 calls (run 1)",
+        "Plan: 0 changes in 0 calls",
+    ] {
         assert!(stdout.contains(line), "{line}\n{stdout}");
     }
 
@@ -70,7 +76,7 @@ fn the_rules_and_the_configuration_of_the_page_load_together() {
 fn every_command_of_the_page_exists() {
     let help = World::new().homeward(&["--help"]).stdout;
     let commands = block_of_table(&page(), "Commands");
-    assert!(commands.len() >= 9);
+    assert!(commands.len() >= 8, "{commands:?}");
     for command in commands {
         assert!(help.contains(&format!("\n  {command} ")), "`{command}` is in the README and not in --help");
     }

@@ -35,7 +35,10 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     let prepared = match saved {
         Some((file, text)) => {
             let plan = unseal(file, &text, &stage.fleet.homes())?;
-            Prepared { plan, notes: Vec::new() }
+            if plan.rules != stage.project.rules.digest() && !given.global.quiet {
+                tell("warning: the rules have changed since this plan was made; it is carried out as it was shown");
+            }
+            Prepared { plan, notes: Vec::new(), firsts: BTreeMap::new() }
         }
         None => stage.prepare(given).await?,
     };
@@ -52,8 +55,12 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     }
     let store = stage.store()?;
     let systems = plan.calls.iter().map(|call| call.system.clone()).collect();
-    let folder = stage.lab.as_ref().map_or_else(|| stage.project.config.state.clone(), super::lab::Stand::lock_beside);
-    let _locks = Locks::take(&folder, &systems).map_err(RunError::from)?;
+    let kept = match &stage.lab {
+        Some(lab) => lab.state().map(Path::to_owned),
+        None => Some(stage.project.config.state.clone()),
+    };
+    // A lab of this command's own can be reached by nobody else, and ends with it.
+    let _locks = kept.as_deref().map(|state| Locks::take(state, &systems)).transpose().map_err(RunError::from)?;
     let mut bar = Bar::new(calls, given.talks() && std::io::stderr().is_terminal());
     let now = || jiff::Timestamp::now().to_string();
     let report = execute(&guarded, &stage.fleet, &store, &now, &mut bar).await;
@@ -62,7 +69,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     if given.json() {
         print(&as_json(plan, &report));
     } else {
-        print(as_text(plan, &report).trim_end());
+        print(as_text(plan, &report, kept.is_some()).trim_end());
     }
     Ok(exit(plan, &report))
 }
@@ -114,7 +121,7 @@ fn exit(plan: &Plan, report: &Report) -> Exit {
     if left > 0 { Exit::Refused } else { Exit::Done }
 }
 
-fn as_text(plan: &Plan, report: &Report) -> String {
+fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {
     let calls: BTreeMap<&CallId, &Call> = plan.calls.iter().map(|call| (&call.id, call)).collect();
     let mut text = String::new();
     let mut done = 0_u64;
@@ -126,8 +133,10 @@ fn as_text(plan: &Plan, report: &Report) -> String {
         }
     }
     let all = report.outcomes.len() as u64;
+    let run =
+        if kept { format!(" (run {})", report.run) } else { " at simulators that end with this command".to_owned() };
     if all == 0 {
-        return format!("{text}Nothing to do (run {}).", report.run);
+        return format!("{text}Nothing to do{run}.");
     }
     let word = if done == all { "Done".green().to_string() } else { "Partly done".yellow().to_string() };
     let left = plan.summary.refused + plan.summary.held;
@@ -136,7 +145,9 @@ fn as_text(plan: &Plan, report: &Report) -> String {
     } else {
         format!(" {} refused or held, as the plan says.", render::count(left, "change"))
     };
-    format!("{text}{word}: {done} of {} (run {}).{left}", render::count(all, "call"), report.run)
+    let moved = report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Moved(_) | Outcome::Skipped(_)));
+    let next = if moved { " Plan again to see what is there now." } else { "" };
+    format!("{text}{word}: {} of {}{run}.{left}{next}", render::thousands(done), render::count(all, "call"))
 }
 
 fn as_json(plan: &Plan, report: &Report) -> String {

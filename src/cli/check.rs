@@ -89,5 +89,6 @@ pub(super) async fn check(given: &Invocation<'_>, connect: bool) -> Result<Exit,
             print(&format!("\n{} {}", "missing at".yellow(), lines.join("\n  ")));
         }
     }
-    Trouble::all(troubles).map_or(Ok(Exit::Done), Err)
+    let lacking = rows.iter().any(|row| row.get("missing").is_some_and(|missing| *missing != json!([])));
+    Trouble::all(troubles).map_or(Ok(if lacking { Exit::Usage } else { Exit::Done }), Err)
 }

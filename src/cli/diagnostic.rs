@@ -270,6 +270,14 @@ impl From<RunError> for Trouble {
                     .unwrap_or_else(|| format!("configured under [systems]: {}", known.join(", ")));
                 Self::new(Exit::Usage, text, Some(hint))
             }
+            RunError::NoSimulator { ref known, .. } => {
+                let hint = format!(
+                    "it simulates {}; a lab that runs already is from before: end it with `homeward lab stop`. \
+                     A kind of one's own is tried without --lab, against a server of one's own",
+                    known.join(", ")
+                );
+                Self::new(Exit::Usage, text, Some(hint))
+            }
             RunError::NoSource { .. } => {
                 let hint = "only sources such as kind = \"csv\" take a file: homeward plan hr=people.csv";
                 Self::new(Exit::Usage, text, Some(hint.to_owned()))

@@ -35,7 +35,7 @@ pub(super) enum Stand {
     /// A lab that runs by itself; its memory outlasts the command.
     Running { systems: BTreeMap<String, Address>, state: PathBuf },
     /// A lab of this command's own; its memory ends with it.
-    Own { lab: Lab, folder: PathBuf },
+    Own { lab: Lab },
 }
 
 impl Stand {
@@ -62,15 +62,6 @@ impl Stand {
             Self::Own { .. } => Sqlite::in_memory(),
         }
     }
-
-    /// The file that locks are put beside.
-    pub(super) fn lock_beside(&self) -> PathBuf {
-        match self {
-            Self::Running { state, .. } => state.clone(),
-            // Nobody else can reach this lab, so its locks are its own.
-            Self::Own { folder, .. } => folder.join(format!("own-lab-{}.db", std::process::id())),
-        }
-    }
 }
 
 /// A lab that runs, or one started for this command.
@@ -83,7 +74,7 @@ pub(super) async fn stand(given: &Invocation<'_>, config: &Config) -> Result<Sta
     }
     let benches = benches(config, &given.kinds)?;
     let lab = lab::start(&benches, 0).await.map_err(lab_trouble)?;
-    Ok(Stand::Own { lab, folder })
+    Ok(Stand::Own { lab })
 }
 
 fn notice(file: &Path) -> Option<Notice> {

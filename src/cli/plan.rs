@@ -52,7 +52,7 @@ impl Stage {
             None => Some(self.project.config.state.clone()),
         };
         match path.filter(|path| path.exists()) {
-            Some(path) => Ok(Sqlite::open(&path).and_then(|store| store.memory()).map_err(RunError::from)?),
+            Some(path) => Ok(Sqlite::look_into(&path).and_then(|store| store.memory()).map_err(RunError::from)?),
             None => Ok(Memory::default()),
         }
     }
@@ -91,6 +91,10 @@ fn files(given: &Invocation<'_>, project: &Project, kinds: &[Kind], inputs: &[St
         if Fleet::kind_named(&system.kind, kinds).is_some() {
             return Err(RunError::NoSource { system: file.system, kind: system.kind.clone() }.into());
         }
+        if files.iter().any(|other: &Named| other.path == file.path && other.system == file.system) {
+            let hint = Some("name each file once".to_owned());
+            return Err(Trouble::new(Exit::Usage, format!("`{input}` is given twice"), hint));
+        }
         files.push(file);
     }
     Ok(files)
@@ -125,6 +129,12 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
     if given.talks() && given.global.verbose > 0 {
         for note in &prepared.notes {
             tell(&format!("note: {}", render::harmless(note)));
+        }
+    }
+    if given.talks() {
+        for (source, people) in &prepared.firsts {
+            let people = render::count(*people, "person");
+            tell(&format!("note: {source} shows {people} for the first time: a baseline, nothing is asked for"));
         }
     }
     if !given.global.quiet {

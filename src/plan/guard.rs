@@ -29,7 +29,7 @@ impl GuardedPlan {
     /// True where the account is protected, by its id or by the username it has now. Asked again before every call: a
     /// plan may have been saved before the protection, or made by somebody else.
     pub(crate) fn protects(&self, account: &Account) -> bool {
-        let named = |name: &str| self.protected.contains(&(account.system.clone(), name.to_owned()));
+        let named = |name: &str| self.protected.contains(&(account.system.clone(), name.to_lowercase()));
         let username = account.value(&AttributeName::new("username"));
         account.id.as_ref().is_some_and(|id| named(id.as_str())) || username.as_text().is_some_and(named)
     }
@@ -42,7 +42,7 @@ pub(crate) struct Limits {
     pub(crate) changes: Option<u32>,
     /// People who lose an account at one system.
     pub(crate) removals: Option<Removals>,
-    /// Accounts that are never touched, by id or username; see [`protect`].
+    /// Accounts that are never touched, by id or username in lower case; see [`protect`].
     pub(crate) protected: BTreeSet<(SystemName, String)>,
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn protect(decided: &mut [Decided], limits: &Limits) {
     let username = AttributeName::new("username");
     for one in decided.iter_mut().filter(|one| one.planned.decision == Decision::Apply) {
         let Some(id) = &one.account.id else { continue };
-        let named = |name: &str| limits.protected.contains(&(one.planned.system.clone(), name.to_owned()));
+        let named = |name: &str| limits.protected.contains(&(one.planned.system.clone(), name.to_lowercase()));
         if named(id.as_str()) || one.account.value(&username).as_text().is_some_and(named) {
             one.planned.decision = Decision::Hold;
             one.planned.side_effect = None;

@@ -81,11 +81,11 @@ fn moves(decided: &[Decided], (system, attribute): &(SystemName, AttributeName))
     let all: Vec<(usize, &Decided)> = decided.iter().enumerate().collect();
     all.iter()
         .filter(mine)
+        .filter_map(|(at, one)| Some((at, one, folded(&one.planned.after)?)))
         .enumerate()
-        .filter_map(|(person_order, (at, one))| {
-            let to = folded(&one.planned.after)?;
+        .map(|(person_order, (at, one, to))| {
             let account = one.planned.account.clone();
-            Some(Move { at: *at, person_order, from: folded(&one.planned.before), to, account })
+            Move { at: *at, person_order, from: folded(&one.planned.before), to, account }
         })
         .collect()
 }

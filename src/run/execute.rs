@@ -276,9 +276,7 @@ async fn carry_out(call: &Call, fleet: &Fleet, store: &dyn Store, run: i64) -> (
             look(call, Refusal::new(RefusalKind::Unavailable, reason), fleet).await
         }
         // A yes that shows nothing of the account may have been one all the same.
-        Err(refusal) if writer.in_doubt() || (writer.was_taken() && refusal.kind == RefusalKind::Unavailable) => {
-            look(call, refusal, fleet).await
-        }
+        Err(refusal) if writer.in_doubt() || writer.was_taken() => look(call, refusal, fleet).await,
         Err(refusal) => (Outcome::Refused(refusal), None),
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Said {
     /// What to remember: only what differs from what is remembered.
     pub(crate) seen: Vec<Seen>,
     pub(crate) notes: Vec<String>,
+    /// How many people a source that says changes showed for the first time.
+    pub(crate) firsts: BTreeMap<SystemName, u64>,
 }
 
 /// Reads the files and lets the rules say what each record means.
@@ -150,7 +152,10 @@ fn one_file(
         if source.says == Says::Changes {
             statement.quiet = match before {
                 // First sight is a baseline: the source has not changed anything yet.
-                None => statement.values.keys().cloned().collect(),
+                None => {
+                    *said.firsts.entry(file.system.clone()).or_default() += 1;
+                    statement.values.keys().cloned().collect()
+                }
                 Some(before) => {
                     let same = |(name, value): (&AttributeName, &Value)| {
                         (before.get(name) == Some(value)).then(|| name.clone())

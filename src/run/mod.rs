@@ -32,6 +32,9 @@ pub(crate) enum RunError {
     /// A file that a simulator should begin with is not what it should be.
     #[error("{file} cannot be used: {cause}")]
     Seed { file: String, cause: String },
+    /// A lab is wanted and has nothing that stands for this system.
+    #[error("the lab has no simulator for `{system}`, of kind `{kind}`")]
+    NoSimulator { system: SystemName, kind: String, known: Vec<String> },
     /// A source without a `source` line in the rules: nobody could say what its records mean.
     #[error("the rules have no `source(\"{system}\", …)` line, so nobody can tell what its records mean")]
     NoMeaning { system: SystemName, key: String },

@@ -46,6 +46,8 @@ pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     /// How inputs were read: delimiters decided, cells cleaned.
     pub(crate) notes: Vec<String>,
+    /// How many people a source showed for the first time, which is a baseline and asks for nothing.
+    pub(crate) firsts: BTreeMap<SystemName, u64>,
 }
 
 /// Reads inputs and providers and decides everything. Writes nothing, anywhere.
@@ -53,9 +55,9 @@ pub(crate) async fn prepare(desk: &Desk<'_>, files: &[Named], fleet: &mut Fleet)
     let policy = desk.rules.policy();
     let mut said = gather::read(files, desk.sources, desk.rules, desk.memory)?;
     let shown = gather::observe(&said, desk.memory, policy, fleet).await?;
-    let notes = std::mem::take(&mut said.notes);
+    let (notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
     let plan = settle(desk, said, &shown, fleet)?;
-    Ok(Prepared { plan, notes })
+    Ok(Prepared { plan, notes, firsts })
 }
 
 /// Everything after reading: pure but for the rules, which can touch nothing.

@@ -113,7 +113,11 @@ fn limits(config: &Config) -> Limits {
             .removals
             .as_ref()
             .map(|removals| Removals { share: removals.share.millionths(), at_least: removals.at_least }),
-        protected: limits.protected.iter().map(|one| (one.system.clone(), one.account.to_string())).collect(),
+        protected: limits
+            .protected
+            .iter()
+            .map(|one| (one.system.clone(), one.account.as_str().to_lowercase()))
+            .collect(),
     }
 }
 
@@ -138,6 +142,11 @@ pub(crate) fn fleet(
             let token = address.tokens.get(token_kind(system)).unwrap_or(&address.token);
             Some((Url::parse(&address.url).ok()?, Secret::new(token)))
         });
+        if let (Some(lab), None) = (lab, &simulated) {
+            // Never the real server instead: what was meant for a simulator must not reach it.
+            let known = lab.keys().cloned().collect();
+            return Err(RunError::NoSimulator { system: name.clone(), kind: system.kind.clone(), known }.into());
+        }
         let home = if simulated.is_some() { "lab".to_owned() } else { provider.url.to_string() };
         let (url, credential) = match simulated {
             Some((url, token)) => (url, Credential::Token(token)),
@@ -202,11 +211,16 @@ pub(crate) fn benches(config: &Config, kinds: &[Kind]) -> Result<Vec<Bench>, Ope
     for (name, system) in config.systems.iter().filter(|(_, system)| Fleet::kind_named(&system.kind, kinds).is_some()) {
         let file = format!("lab/{name}.json");
         let bad = |cause: String| OpenError::Run(RunError::Seed { file: file.clone(), cause });
-        let seed = match std::fs::read_to_string(config.root.join(&file)) {
+        let mut seed: serde_json::Value = match std::fs::read_to_string(config.root.join(&file)) {
             Ok(text) => serde_json::from_str(&text).map_err(|error| bad(format!("it is no JSON ({error})")))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => serde_json::json!({}),
             Err(error) => return Err(bad(error.to_string())),
         };
+        // A simulator has the organization that is configured, unless its seed says which ones it has.
+        if let (Some(id), Some(seed)) = (system.options.get("organization"), seed.as_object_mut()) {
+            let organizations = serde_json::json!([{ "id": id, "name": "the configured organization" }]);
+            seed.entry("organizations").or_insert(organizations);
+        }
         benches.push(Bench {
             system: name.to_string(),
             kind: system.kind.clone(),
@@ -253,6 +267,17 @@ impl Project {
                         origin: Some(line.origin.clone()),
                     });
                 }
+            }
+        }
+        for (source, settings) in self.sources.iter().map(|(name, source)| (name, &source.settings)) {
+            if settings.coverage == csv_file::settings::Coverage::Full {
+                warnings.push(Warning {
+                    code: "not_yet",
+                    message: format!(
+                        "{source} is covered in full, and in this version nobody is gone for being absent"
+                    ),
+                    origin: None,
+                });
             }
         }
         for (source, line) in &policy.sources {

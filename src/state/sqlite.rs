@@ -59,6 +59,18 @@ impl Sqlite {
         })
     }
 
+    /// Opens a file that is there, to read and nothing else.
+    pub(crate) fn look_into(path: &Path) -> Result<Self, StateError> {
+        let open = |source| StateError::Open { path: path.to_owned(), source };
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(open)?;
+        let found: i64 = connection.query_row("pragma user_version", [], |row| row.get(0)).map_err(open)?;
+        if found > FORMAT {
+            return Err(StateError::Newer { found, known: FORMAT });
+        }
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
     /// A store that is gone with the process: for planning where there is no file yet, and for a lab of one command.
     pub(crate) fn in_memory() -> Result<Self, StateError> {
         Self::prepare(Connection::open_in_memory()?)
