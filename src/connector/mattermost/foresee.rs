@@ -53,7 +53,13 @@ fn creation(account: &Account, attribute: &str, after: &Value) -> Verdict {
         );
     }
     if let Some(fault) = value::fault(attribute, after, false) {
-        return refuses(RefusalKind::Invalid, fault);
+        // Only here the server says nothing of a language it does not know, and takes its own.
+        return match (attribute, after) {
+            ("locale", Value::Text(_)) => Verdict::Doomed {
+                reason: format!("{fault}; a new account would get the server's own language instead, without a word"),
+            },
+            _ => refuses(RefusalKind::Invalid, fault),
+        };
     }
     if attribute == "email" && !domain_admits(account, "restrict_creation_to_domains", after) {
         return foreign_domain("RestrictCreationToDomains");
@@ -486,10 +492,11 @@ mod tests {
                 ("last_name", &*"a".repeat(65)),
                 ("nickname", &*"a".repeat(65)),
                 ("position", &*"a".repeat(129)),
-                ("locale", "deutsch"),
             ] {
                 assert_eq!(word(&told(&place, attribute, "x", after)), "invalid", "{attribute} {after}");
             }
+            let language = word(&told(&place, "locale", "x", "deutsch"));
+            assert_eq!(language, if place.id.is_some() { "invalid" } else { "doomed" });
             assert_eq!(word(&told(&place, "active", true, "no")), "invalid");
             assert_eq!(word(&told(&place, "phone", "", "1")), "unsupported");
             assert_eq!(word(&told(&place, "chat.username", "", "anna")), "unsupported");

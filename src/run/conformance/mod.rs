@@ -252,8 +252,8 @@ fn agrees(foreseen: &str, met: Met, held: bool) -> bool {
     match met {
         Met::Took => matches!(foreseen, "takes" | "unchanged"),
         Met::Ineffective | Met::Undone => foreseen == "doomed",
-        // Uniqueness is the planner's to know.
-        Met::Refused(RefusalKind::Taken) if held => foreseen == "takes",
+        // Uniqueness is the planner's to know, and asked before some of what dooms a change.
+        Met::Refused(RefusalKind::Taken) if held => matches!(foreseen, "takes" | "doomed"),
         Met::Refused(kind) | Met::Unsaid(kind) => foreseen == kind.to_string(),
     }
 }
@@ -340,7 +340,18 @@ async fn compare(
         let change = bed.change(account, &case.wish.attribute, &case.wish.value);
         let foresight = bed.foresee(account, &change);
         let foreseen = word(&change, &foresight);
-        let (met, shown) = meet(bed, account, &change, legal, plain).await;
+        let signs_in = account.identities.iter().any(|identity| bed.lab.systems.contains_key(&identity.provider));
+        let (mut met, mut shown) = meet(bed, account, &change, legal, plain).await;
+        if met == Met::Took && signs_in {
+            // What was taken must outlive the next sign-in, unless it was foretold not to.
+            let login = bed.lab(bed.system.as_str(), "POST", &format!("login/{}", case.id), &Json::Null).await;
+            let after = bed.account(case.id.as_str()).await;
+            assert!(login.is_ok(), "{}: {login:?}", case.account);
+            if !bed.holds(&after, &change) {
+                met = Met::Undone;
+            }
+            shown = Some(after);
+        }
         if let Some(shown) = shown {
             accounts.insert(case.id.clone(), shown);
         }
