@@ -31,17 +31,20 @@ const RESERVED: &[&str] = &[
     "503.html",
     "admin",
     "api",
+    "apple-touch-icon.png",
     "assets",
     "dashboard",
     "deploy.html",
     "explore",
     "favicon.ico",
+    "favicon.png",
     "files",
     "groups",
     "health_check",
     "help",
     "import",
     "jwt",
+    "login",
     "oauth",
     "profile",
     "projects",
@@ -50,17 +53,23 @@ const RESERVED: &[&str] = &[
     "s",
     "search",
     "sent_notifications",
+    "sitemap",
+    "sitemap.xml",
+    "sitemap.xml.gz",
+    "slash-command-logo.png",
     "snippets",
     "unsubscribes",
     "uploads",
     "users",
+    "v2",
 ];
 
 /// Endings that GitLab's web server takes for the kind of a document. The server's own list decides; these are on it.
 const FILE_ENDINGS: &[&str] = &[
-    "atom", "bmp", "css", "csv", "gif", "gz", "gzip", "html", "ics", "jpe", "jpeg", "jpg", "js", "json", "m4a", "m4v",
-    "mp3", "mp4", "mpeg", "mpg", "oga", "ogg", "otf", "pdf", "png", "rss", "svg", "text", "tif", "tiff", "ttf", "txt",
-    "vcf", "vtt", "webm", "webp", "woff", "woff2", "xhtml", "xml", "yaml", "yml", "zip",
+    "aac", "atom", "avi", "bmp", "css", "csv", "diff", "flac", "gif", "gz", "gzip", "htm", "html", "ico", "ics", "jpe",
+    "jpeg", "jpg", "js", "json", "m4a", "m4v", "md", "mov", "mp1", "mp2", "mp3", "mp4", "mpeg", "mpg", "mpga", "oga",
+    "ogg", "ogv", "otf", "patch", "pdf", "pjpeg", "png", "rss", "svg", "text", "tif", "tiff", "ttf", "txt", "vcf",
+    "vtt", "wav", "webm", "webp", "woff", "woff2", "xhtml", "xml", "yaml", "yml", "zip",
 ];
 
 /// What would come of this change of this account.
@@ -162,11 +171,13 @@ fn username(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The form alone: two sides of one `@`, without what would need quotes, and a domain without empty parts.
 fn looks_like_address(text: &str) -> bool {
-    let one_at = text
-        .split_once('@')
-        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
-    one_at && !text.chars().any(char::is_whitespace)
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>,;()[]\"\\@".contains(c);
+    !local.is_empty()
+        && local.chars().chain(domain.chars()).all(is_plain)
+        && domain.split('.').all(|part| !part.is_empty())
 }
 
 #[cfg(test)]
@@ -267,6 +278,8 @@ mod tests {
             "anna.json",
             "admin",
             "Admin",
+            "login",
+            "anna.md",
             "404.html",
             "-",
             "users",
@@ -289,6 +302,10 @@ mod tests {
             ("email", Value::text("anna@")),
             ("email", Value::text("a@b@c")),
             ("email", Value::text("anna b@example.com")),
+            ("email", Value::text("anna@example..com")),
+            ("email", Value::text("anna@example.com.")),
+            ("email", Value::text("Anna <anna@example.com>")),
+            ("email", Value::text("anna,b@example.com")),
             ("email", Value::text("_private")),
             ("gitlab.public_email", Value::text("_private")),
             ("gitlab.commit_email", Value::text("anna")),

@@ -81,7 +81,9 @@ impl Connector for GitLab {
 
     fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {
         match (attribute.local(), value) {
-            ("email" | "public_email" | "commit_email", Value::Text(text)) => Value::text(&text.to_lowercase()),
+            // A sign-in name loses the blanks around it; the other addresses do not.
+            ("email", Value::Text(text)) => Value::text(&text.trim().to_lowercase()),
+            ("public_email" | "commit_email", Value::Text(text)) => Value::text(&text.to_lowercase()),
             ("display_name", Value::Text(text)) => Value::text(&without_markup(text)),
             _ => value.clone(),
         }
@@ -250,6 +252,7 @@ mod tests {
         let stored = |name: &str, value: Value| gitlab.normalize(&AttributeName::new(name), &value);
         assert_eq!(stored("email", "Anna@Example.TEST".into()), "anna@example.test".into());
         assert_eq!(stored("gitlab.public_email", "Anna@Example.TEST".into()), "anna@example.test".into());
+        assert_eq!(stored("email", " Anna@example.test ".into()), "anna@example.test".into());
         assert_eq!(stored("username", "Anna".into()), "Anna".into());
         assert_eq!(stored("gitlab.note", "A <b>".into()), "A <b>".into());
         assert_eq!(stored("display_name", Value::Empty), Value::Empty);
