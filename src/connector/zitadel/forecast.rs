@@ -207,12 +207,59 @@ pub(super) fn language(text: &str) -> String {
     tag.split('-').enumerate().map(spelled).collect::<Vec<_>>().join("-")
 }
 
+/// The second letters of the languages with two letters (ISO 639-1), by the first, from `a` to `z`.
+const LANGUAGES: [&str; 26] = [
+    "abefkmnrsvyz",
+    "aeghimnors",
+    "aehorsuvy",
+    "aevz",
+    "elnostu",
+    "afijory",
+    "adlnuv",
+    "aeiortuyz",
+    "adegikostu",
+    "av",
+    "agijklmnorsuvwy",
+    "abginotuv",
+    "ghiklnrsty",
+    "abdeglnorvy",
+    "cjmrs",
+    "ailst",
+    "u",
+    "mnouw",
+    "acdegiklmnoqrstuvw",
+    "aeghiklnorstwy",
+    "gkrz",
+    "eio",
+    "ao",
+    "h",
+    "io",
+    "ahu",
+];
+
+/// Whether the server would find a language in it: one that exists where it has two letters, with parts behind it that
+/// have the shape of a script, a region or a variant.
 fn is_language(text: &str) -> bool {
     let mut parts = text.split('-');
-    let first = parts.next().unwrap_or_default();
-    let language = (2..=3).contains(&first.len()) && first.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let rest = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    language && !text.eq_ignore_ascii_case("und") && parts.all(rest)
+    let first = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let language = match first.as_bytes() {
+        [one @ b'a'..=b'z', two] => LANGUAGES[usize::from(one - b'a')].as_bytes().contains(two),
+        three @ [_, _, _] => three.iter().all(u8::is_ascii_lowercase) && first != "und",
+        _ => false,
+    };
+    language && parts.all(is_part_of_a_language)
+}
+
+fn is_part_of_a_language(part: &str) -> bool {
+    let all = |fits: fn(&u8) -> bool| part.bytes().all(|byte| fits(&byte));
+    match part.len() {
+        2 => all(u8::is_ascii_alphabetic),
+        3 => all(u8::is_ascii_digit),
+        4 if part.starts_with(|c: char| c.is_ascii_digit()) => all(u8::is_ascii_alphanumeric),
+        4 => all(u8::is_ascii_alphabetic),
+        5..=8 => all(u8::is_ascii_alphanumeric),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -265,7 +312,10 @@ mod tests {
             ("phone", "+4179123456789012", Some(RefusalKind::Invalid)),
             ("phone", "ask Anna", Some(RefusalKind::Invalid)),
             ("locale", "de-CH", None),
+            ("locale", "de-1996", None),
             ("locale", "German", Some(RefusalKind::Ineffective)),
+            ("locale", "xx", Some(RefusalKind::Ineffective)),
+            ("locale", "de-1", Some(RefusalKind::Ineffective)),
             ("locale", "zh-Hant-TW-x", Some(RefusalKind::Invalid)),
             ("timezone", "Europe/Zurich", Some(RefusalKind::Unsupported)),
         ] {

@@ -186,7 +186,13 @@ pub(super) fn language(text: &str) -> String {
             2 if letters => part.to_ascii_uppercase(),
             3 if digits => part.to_owned(),
             4 if letters => format!("{}{}", part[..1].to_ascii_uppercase(), part[1..].to_ascii_lowercase()),
-            5..=8 if part.bytes().all(|letter| letter.is_ascii_alphanumeric()) => part.to_ascii_lowercase(),
+            4..=8
+                if (part.len() > 4 || part.as_bytes()[0].is_ascii_digit())
+                    && part.bytes().all(|letter| letter.is_ascii_alphanumeric()) =>
+            {
+                // A variant; one of four characters begins with a digit.
+                part.to_ascii_lowercase()
+            }
             _ => return UNKNOWN.to_owned(),
         };
         tag.push('-');
@@ -265,6 +271,7 @@ mod tests {
             ("EN-us", "en-US"),
             ("zh_hans_cn", "zh-Hans-CN"),
             ("es-419", "es-419"),
+            ("de-1996", "de-1996"),
             ("xx", "und"),
             ("", "und"),
             ("no way", "und"),
