@@ -39,6 +39,8 @@ pub(crate) enum Fault {
     Parse(String),
     #[error("`{word}` is not in this version")]
     NotYet { word: String },
+    #[error("`{word}` is a word of the rules already")]
+    WordTaken { word: String },
     #[error("{0}")]
     Runtime(String),
     #[error("the rule says: {0}")]
@@ -208,6 +210,7 @@ impl RuleError {
     pub(crate) fn code(&self) -> &'static str {
         match &self.0.fault {
             Fault::Read { .. } => "unreadable",
+            Fault::WordTaken { .. } => "word_taken",
             Fault::TooLarge { .. } => "too_large",
             Fault::NotText { .. } => "not_text",
             Fault::Parse(_) => "parse",
@@ -256,6 +259,7 @@ impl Fault {
             | Self::UnknownColumn { near: Some(near), .. }
             | Self::UnknownOfPerson { near: Some(near), .. }
             | Self::UnknownOfAccount { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            Self::WordTaken { .. } => Some("give your function another name".to_owned()),
             Self::UnknownSystem { all, .. } if all.is_empty() => Some("no system is configured".to_owned()),
             Self::UnknownSystem { all, .. } => Some(format!("configured under [systems]: {}", list(all))),
             Self::UnknownAttribute { .. } => {

@@ -119,6 +119,13 @@ impl Source {
         Some(self.place_of_offset(start + at))
     }
 
+    /// Where the name of a function stands that is defined here.
+    fn place_of_function(&self, name: &str) -> Option<Place> {
+        let pattern = Regex::new(&format!(r"\bfn\s+(?<name>{})\s*\(", regex::escape(name))).ok()?;
+        let found = pattern.captures(&self.text)?.name("name")?;
+        Some(self.place_of_offset(found.start()))
+    }
+
     /// The byte at which a place begins.
     fn offset(&self, origin: &Origin) -> usize {
         let line: usize = self.text.split_inclusive('\n').take(origin.line - 1).map(str::len).sum();
@@ -163,6 +170,11 @@ impl Script {
         let compiled = engine.compile_with_scope(&constants, source.text.as_ref());
         let mut ast = compiled.map_err(|error| unparsed(&source, &error))?;
         ast.set_source(source.file.as_ref());
+        // It would take the place of ours, and every line that says the word would silently do something else.
+        if let Some(function) = ast.iter_functions().find(|function| words::signature(function.name).is_some()) {
+            let fault = Fault::WordTaken { word: function.name.to_owned() };
+            return Err(RuleError::new(fault, source.place_of_function(function.name)));
+        }
         Ok(Self { source, engine, ast, meter })
     }
 
