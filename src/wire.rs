@@ -188,8 +188,9 @@ impl Reply {
     /// plans or the store.
     fn without(mut self, token: &Secret) -> Self {
         const INSTEAD: &str = "[our token]";
-        // Anything shorter is no secret, and would be found in the middle of ordinary words.
-        if token.expose().len() < 8 {
+        // One as short as a word would be found in every text, and is no secret.
+        const SHORTEST: usize = 12;
+        if token.expose().len() < SHORTEST {
             return self;
         }
         let quoted = serde_json::to_string(token.expose()).unwrap_or_default();
