@@ -19,6 +19,9 @@ fn call<'a>(plan: &'a mut Value, system: &str, operation: &str) -> &'a mut Value
     calls.iter_mut().find(|call| call["system"] == system && call["operation"] == operation).unwrap()
 }
 
+/// What is forged, and how.
+type Forgery = (&'static str, Box<dyn Fn(&mut Value)>);
+
 #[test]
 fn a_saved_plan_that_is_whole_but_not_ours_sends_nothing() {
     let company = Company::new();
@@ -28,7 +31,6 @@ fn a_saved_plan_that_is_whole_but_not_ours_sends_nothing() {
     let honest: Value = serde_json::from_str(&world.read("honest.json")).unwrap();
     assert_eq!(sealed(honest.clone()), honest, "this is how a plan is sealed");
     let before = company.states();
-    type Forgery = (&'static str, Box<dyn Fn(&mut Value)>);
     let path = |path: &'static str| -> Box<dyn Fn(&mut Value)> {
         Box::new(move |plan| call(plan, "gitlab", "update")["path"] = path.into())
     };

@@ -139,9 +139,8 @@ fn a_token_is_in_no_output_no_file_and_no_error_however_the_server_behaves() {
     // The same on writes, where the answer is kept.
     for (system, token) in PROVIDERS.iter().zip(tokens) {
         let upstream = company.world.url(system);
-        company.servers[system].behave(move |request| match request.is_read() {
-            true => forward(&upstream, &with_token(request, &token)),
-            false => echo(403)(request),
+        company.servers[system].behave(move |request| {
+            if request.is_read() { forward(&upstream, &with_token(request, &token)) } else { echo(403)(request) }
         });
     }
     company.world.write("people.csv", crate::company::PEOPLE.replace("Quarterstaff", "Newname").as_bytes());

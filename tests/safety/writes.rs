@@ -80,7 +80,7 @@ fn what_was_turned_away_for_now_is_sent_again_and_each_attempt_is_written_down()
     treat(&company, later);
     apply(&company, 0);
     let writes = company.writes().len();
-    assert!(writes >= 12 && writes % 2 == 0, "{writes}");
+    assert!(writes >= 12 && writes.is_multiple_of(2), "{writes}");
     mended(&company);
 }
 

@@ -11,15 +11,18 @@ const ACCEPTED: &[Accepted] = &[];
 const BORN: &[Accepted] = &[];
 
 /// The interfaces: how each is called here, the settings of a server that has it, and what the configuration says.
-const INTERFACES: &[(&str, &str, &str)] =
-    &[("v2", "4.13.0", "auto"), ("v2-human", "3.2.1", "auto"), ("v2-human of 2", "2.71.0", "auto"), ("v1", "2.40.0", "v1")];
+const INTERFACES: &[(&str, &str, &str)] = &[
+    ("v2", "4.13.0", "auto"),
+    ("v2-human", "3.2.1", "auto"),
+    ("v2-human of 2", "2.71.0", "auto"),
+    ("v1", "2.40.0", "v1"),
+];
 
 /// The kinds of accounts that get every wish.
 const ACCOUNTS: &[&str] = &["person", "service user"];
 
 /// The kinds of accounts of which each kind of wish is tried.
-const OTHERS: &[&str] =
-    &["inactive", "locked", "initial", "bare", "unverified", "elsewhere", "inactive service user"];
+const OTHERS: &[&str] = &["inactive", "locked", "initial", "bare", "unverified", "elsewhere", "inactive service user"];
 
 fn user(kind: &str, number: u64) -> Json {
     if kind.ends_with("service user") {
@@ -125,8 +128,7 @@ fn wishes(number: u64) -> Vec<Wish> {
         Wish::new("position", "new", "Dean"),
         Wish::new("zitadel.note", "new", "note"),
     ];
-    for (name, same) in
-        [("first_name", "Pat"), ("last_name", "Lee"), ("display_name", "Pat Lee"), ("nickname", "Pip")]
+    for (name, same) in [("first_name", "Pat"), ("last_name", "Lee"), ("display_name", "Pat Lee"), ("nickname", "Pip")]
     {
         all.extend([
             Wish::new(name, "new", "Robin"),
@@ -191,7 +193,12 @@ fn plain(account: &Account) -> Account {
     plain.facts.insert("state".to_owned(), "active".into());
     plain.facts.insert("is_machine".to_owned(), false.into());
     plain.server = std::sync::Arc::new(
-        account.server.iter().filter(|(name, _)| *name != "me").map(|(name, value)| (name.clone(), value.clone())).collect(),
+        account
+            .server
+            .iter()
+            .filter(|(name, _)| *name != "me")
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
     );
     for (name, value) in [("first_name", "Pat"), ("last_name", "Lee")] {
         plain.attributes.entry(name.into()).or_insert_with(|| value.into());
@@ -226,7 +233,10 @@ async fn zitadel_does_what_was_foreseen() {
     for (name, settings) in [
         ("scoped", json!({ "organization_scoped_usernames": true })),
         ("domains", json!({ "verified_domains": { "org2": ["anywhere.example"] } })),
-        ("login with domain", json!({ "user_login_must_be_domain": true, "verified_domains": { "org2": ["anywhere.example"] } })),
+        (
+            "login with domain",
+            json!({ "user_login_must_be_domain": true, "verified_domains": { "org2": ["anywhere.example"] } }),
+        ),
         ("lagging", json!({ "projection_lag": 3 })),
     ] {
         matrix(name, json!({}), settings, &["person"], &names, &mut report).await;
