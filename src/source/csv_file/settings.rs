@@ -85,7 +85,6 @@ impl Default for Limits {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) key: String,
-    #[expect(dead_code, reason = "what absence means is acted upon once leavers are found by it")]
     pub(crate) coverage: Coverage,
     /// As written: relative to the configuration's folder.
     #[expect(dead_code, reason = "read by whoever watches the folder")]
