@@ -272,7 +272,7 @@ fn a_token_without_administrator_rights() {
     missing at gitlab: reading and changing accounts: a token of an administrator with the scope `api` is needed, and with
       `admin_mode` too where Admin Mode is on
     -- stderr
-    -- exit 0
+    -- exit 2
     ");
     insta::assert_snapshot!(told(&world, &["plan", "hr=people.csv"]), @r"
     -- stderr

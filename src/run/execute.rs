@@ -48,6 +48,8 @@ struct World {
     accounts: BTreeMap<(SystemName, AccountId), Account>,
     /// Who holds a value that a creation needs to be free.
     holders: BTreeMap<(SystemName, AttributeName, String), AccountId>,
+    /// The accounts that earlier runs tied to people.
+    linked: BTreeMap<(PersonId, SystemName), AccountId>,
     /// The attributes that creations need to be free.
     watched: BTreeSet<AttributeName>,
     /// What was learned of each server.
@@ -71,6 +73,8 @@ pub(crate) async fn execute(
     let run = store.begin(plan, &now())?;
     let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
     let mut world = read_again(plan, fleet).await;
+    let of_people = |link: Link| ((link.person, link.system), link.account);
+    world.linked = store.memory()?.links.into_iter().map(of_people).collect();
     let strange = strangers(plan, &world, fleet);
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
@@ -219,7 +223,18 @@ fn hindrance(
             .map(|(attribute, _)| attribute.to_string())
             .collect(),
     };
+    if !moved.is_empty() && is_made(call, world, fleet) {
+        return Some(Outcome::Done);
+    }
     (!moved.is_empty()).then_some(Outcome::Moved(moved))
+}
+
+/// True where an earlier try of this creation made the account already: it is tied to this person and holds all that it
+/// should begin with.
+fn is_made(call: &Call, world: &World, fleet: &Fleet) -> bool {
+    let linked = world.linked.get(&(call.person.clone(), call.system.clone()));
+    let account = linked.and_then(|id| world.accounts.get(&(call.system.clone(), id.clone())));
+    call.account.is_none() && account.is_some_and(|account| unmet(call, account, fleet).is_empty())
 }
 
 /// Whatever a plan says, a protected account is left alone.
