@@ -1,7 +1,8 @@
 //! Reading: which interface the server has, lists in pages, single users, and who we are.
 //!
 //! Sends nothing that changes anything. A list shows only what the token may read, and misses what was written a moment
-//! ago; so accounts known by id are looked at one by one where a list does not hold them (`zitadel.md` 6 and 10).
+//! ago; so accounts known by id are looked at one by one where a list does not hold them, and always where they must be
+//! shown as they are now (`zitadel.md` 6 and 10).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -92,13 +93,12 @@ fn list(queries: &[Query<'_>], offset: usize, limit: usize) -> Json {
 ///
 /// Service users are not left out: their usernames are taken like anybody's.
 fn questions(wanted: &Wanted) -> (Vec<Query<'_>>, Vec<Query<'_>>) {
-    let ids: Vec<&str> = wanted.ids.iter().map(AccountId::as_str).collect();
+    // No list is fresh: then each id is a look of its own.
+    let ids: Vec<&str> = wanted.ids.iter().filter(|_| !wanted.fresh).map(AccountId::as_str).collect();
     let by_id = ids.chunks(IDS).map(|ids| Query::Ids { user_ids: ids.to_vec() }).collect();
-    // Longer texts cannot be held, and would be refused as a question.
-    let can_be_held = |text: &&str| (1..=200).contains(&text.chars().count());
-    let usernames = wanted.texts("username").map(str::trim).filter(can_be_held);
+    let usernames = asked_for(wanted, "username");
     let usernames: Vec<_> = usernames.map(|user_name| Query::Username { user_name, method: SAME_TEXT }).collect();
-    let emails = wanted.texts("email").map(str::trim).filter(can_be_held);
+    let emails = asked_for(wanted, "email");
     let emails: Vec<_> = emails.map(|email_address| Query::Email { email_address, method: SAME_TEXT }).collect();
     let by_text = [usernames, emails]
         .iter()
@@ -106,6 +106,35 @@ fn questions(wanted: &Wanted) -> (Vec<Query<'_>>, Vec<Query<'_>>) {
         .map(|texts| Query::AnyOf { queries: texts.to_vec() })
         .collect();
     (by_id, by_text)
+}
+
+/// The texts of an attribute that somebody could hold. Longer ones nobody can, and they would be refused as a question.
+fn asked_for<'a>(wanted: &'a Wanted, attribute: &str) -> impl Iterator<Item = &'a str> {
+    wanted.texts(attribute).map(str::trim).filter(|text| (1..=200).contains(&text.chars().count()))
+}
+
+/// Those among everybody whom the questions would have found.
+struct Sought<'a> {
+    ids: BTreeSet<&'a str>,
+    usernames: BTreeSet<String>,
+    emails: BTreeSet<String>,
+}
+
+impl<'a> Sought<'a> {
+    fn of(wanted: &'a Wanted) -> Self {
+        let texts = |attribute| asked_for(wanted, attribute).map(str::to_lowercase).collect();
+        Self {
+            ids: wanted.ids.iter().map(AccountId::as_str).collect(),
+            usernames: texts("username"),
+            emails: texts("email"),
+        }
+    }
+
+    fn names(&self, user: &User) -> bool {
+        self.ids.contains(user.id.as_str())
+            || self.usernames.contains(&user.username.to_lowercase())
+            || user.email().is_some_and(|email| self.emails.contains(&email.to_lowercase()))
+    }
 }
 
 /// What was found out about the server.
@@ -198,6 +227,9 @@ pub(super) async fn observe(
     let look = Look { reader, interface: server.interface, organization };
     let (by_id, by_text) = questions(wanted);
     let mut warnings = server.warnings();
+    let ids = wanted.ids.iter().map(AccountId::as_str);
+    // Each by itself before any list: such a look also brings the lists up to date.
+    let now = if wanted.fresh { look.each(ids.clone()).await? } else { Vec::new() };
     let mut users: BTreeMap<String, User> = BTreeMap::new();
     let mut keep = |found: Vec<User>| users.extend(found.into_iter().map(|user| (user.id.clone(), user)));
     if by_id.len() + by_text.len() > server.total.div_ceil(PAGE) {
@@ -205,7 +237,8 @@ pub(super) async fn observe(
         if found.len() < total {
             warnings.push(format!("ZITADEL shows {} of {total} users: our token may not read the others", found.len()));
         }
-        keep(found);
+        let sought = Sought::of(wanted);
+        keep(found.into_iter().filter(|user| sought.names(user)).collect());
     } else {
         for question in by_id {
             keep(look.all(&[question]).await?.0);
@@ -216,11 +249,16 @@ pub(super) async fn observe(
             keep(look.all(&queries).await?.0);
         }
     }
-    let unseen: BTreeSet<&str> =
-        wanted.ids.iter().map(AccountId::as_str).filter(|id| !users.contains_key(*id)).collect();
-    let looks: Vec<_> = unseen.into_iter().map(|id| look.one(id)).collect();
-    let late: Vec<Option<User>> = futures::stream::iter(looks).buffered(LOOKS).try_collect().await?;
-    users.extend(late.into_iter().flatten().map(|user| (user.id.clone(), user)));
+    let by_itself = if wanted.fresh {
+        // What a list says of them counts for nothing, not even that they are there.
+        for id in ids {
+            users.remove(id);
+        }
+        now
+    } else {
+        look.each(ids.filter(|id| !users.contains_key(*id))).await?
+    };
+    users.extend(by_itself.into_iter().map(|user| (user.id.clone(), user)));
     let facts = server.facts();
     let account = |user: User| user.account(reader.system(), server.interface, &facts);
     let accounts = users.into_values().map(account).collect();
@@ -309,6 +347,13 @@ impl<'a> Look<'a> {
         }
         let one: One = reply.read().map_err(|_| self.strange("a user that is none"))?;
         Ok(Some(one.user))
+    }
+
+    /// Those of these users that there are, each as just written.
+    async fn each(&self, ids: impl Iterator<Item = &str>) -> Result<Vec<User>, ConnectorError> {
+        let looks: Vec<_> = ids.map(|id| self.one(id)).collect();
+        let users: Vec<Option<User>> = futures::stream::iter(looks).buffered(LOOKS).try_collect().await?;
+        Ok(users.into_iter().flatten().collect())
     }
 
     fn refused(&self, reply: &Reply) -> ConnectorError {
@@ -534,7 +579,9 @@ mod tests {
         let server = four(2001, |_| true);
         // Four questions of a hundred names against three pages.
         let seen = see(&server, &wanted_names(400)).await;
-        assert_eq!(seen.accounts.len(), 2001);
+        let mut sought: Vec<String> = (0..400).map(|id| format!("u{id}")).collect();
+        sought.sort();
+        assert_eq!(ids(&seen), sought, "of everybody only those who were sought are shown, in order of id");
         assert_eq!(server.asked()[3..], ["POST /v2/users", "POST /v2/users", "POST /v2/users"]);
         let pages: Vec<Json> = server.bodies()[3..].iter().map(|body| body["query"].clone()).collect();
         let page = |offset: &str| json!({ "offset": offset, "limit": 1000, "asc": true });
@@ -549,6 +596,80 @@ mod tests {
         let mut looks = server.asked().split_off(4);
         looks.sort();
         assert_eq!(looks, ["GET /v2/users/u3", "GET /v2/users/u9"]);
+    }
+
+    /// A list that shows everybody with a name of yesterday, and one user who is gone.
+    fn lagging() -> StandIn {
+        StandIn::serving(|line, _| match line.strip_prefix("GET /v2/users/") {
+            _ if line == CONNECT => (404, json!({ "code": "not_found" })),
+            Some("u9") => unknown_user(),
+            Some(id) => (200, json!({ "user": { "userId": id, "username": format!("{id}.new") } })),
+            None => {
+                let old = |id: &str| json!({ "userId": id, "username": format!("{id}.old"), "human": {} });
+                let all = ["u1", "u2", "u3", "u9"].map(old);
+                (200, json!({ "details": { "totalResult": "4" }, "result": all }))
+            }
+        })
+    }
+
+    fn names(observed: &Observed) -> Vec<&str> {
+        let name = AttributeName::new("username");
+        observed.accounts.iter().filter_map(|account| account.attributes[&name].as_text()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_must_be_fresh_is_looked_at_by_itself_and_no_list_is_believed() {
+        let server = lagging();
+        let mut wanted = wanted_ids(["u1", "u2", "u9"]);
+        assert_eq!(names(&see(&server, &wanted).await), ["u1.old", "u2.old", "u3.old", "u9.old"]);
+        assert_eq!(server.asked().split_off(2), ["POST /v2/users"]);
+
+        wanted.fresh = true;
+        let server = lagging();
+        assert_eq!(names(&see(&server, &wanted).await), ["u1.new", "u2.new"]);
+        let mut looks = server.asked().split_off(2);
+        looks.sort();
+        assert_eq!(looks, ["GET /v2/users/u1", "GET /v2/users/u2", "GET /v2/users/u9"]);
+
+        // Values go on through the list, whoever else is shown there.
+        let texts = BTreeSet::from(["u3.old".to_owned()]);
+        wanted.holding.insert(AttributeName::new("username"), texts);
+        let server = lagging();
+        assert_eq!(names(&see(&server, &wanted).await), ["u1.new", "u2.new", "u3.old"]);
+        let mut looks = server.asked().split_off(2);
+        assert_eq!(looks.pop().as_deref(), Some("POST /v2/users"), "the list comes last");
+        assert_eq!(looks.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_walk_keeps_whom_questions_would_have_found() {
+        let all = || {
+            let human = |id: &str, name: &str, email: &str| json!({ "userId": id, "username": name, "human": { "email": { "email": email } } });
+            [
+                human("u4", "Ann", "a@example.org"),
+                human("u2", "bob", "B@Example.org"),
+                json!({ "userId": "u1", "username": "robot", "machine": {} }),
+                human("u3", "eve", "e@example.org"),
+                human("u5", "dan", ""),
+            ]
+        };
+        let server = StandIn::serving(move |line, _| match line {
+            CONNECT => (404, json!({ "code": "not_found" })),
+            _ => (200, json!({ "details": { "totalResult": "5" }, "result": all() })),
+        });
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let wanted = Wanted {
+            holding: BTreeMap::from([
+                (AttributeName::new("username"), texts(&[" aNN ", "ROBOT"])),
+                (AttributeName::new("email"), texts(&["b@example.ORG", ""])),
+            ]),
+            ..wanted_ids(["u3"])
+        };
+        // Three questions against one page.
+        let seen = see(&server, &wanted).await;
+        assert_eq!(server.asked().split_off(2), ["POST /v2/users"]);
+        assert_eq!(server.bodies()[2].get("queries"), None);
+        assert_eq!(ids(&seen), ["u1", "u2", "u3", "u4"]);
     }
 
     #[tokio::test]
@@ -597,7 +718,7 @@ mod tests {
             let page: Vec<Json> = (gone..1500).skip(offset).take(limit).map(|id| user(id, "o1")).collect();
             (200, json!({ "details": { "totalResult": (1500 - gone).to_string() }, "result": page }))
         });
-        let seen = see(&server, &wanted_names(300)).await;
+        let seen = see(&server, &wanted_names(1001)).await;
         assert!(ids(&seen).contains(&"u1000"), "the user who moved from the second page to the first is there");
     }
 

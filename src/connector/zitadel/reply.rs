@@ -60,7 +60,7 @@ pub(super) struct User {
     pub(super) id: String,
     state: String,
     #[serde(alias = "userName")]
-    username: String,
+    pub(super) username: String,
     preferred_login_name: String,
     human: Option<Human>,
     machine: Option<Json>,
@@ -111,6 +111,11 @@ struct Phone {
 }
 
 impl User {
+    /// The address. A service user has none.
+    pub(super) fn email(&self) -> Option<&str> {
+        self.human.as_ref().map(|human| human.email.email.as_str())
+    }
+
     /// Who this is, for a line that tells whose token we use.
     pub(super) fn introduction(&self) -> String {
         let kind = if self.machine.is_some() { "service user" } else { "person" };
