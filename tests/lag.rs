@@ -35,7 +35,8 @@ fn planned() -> World {
         json!({ "id": id, "username": id, "first_name": "Ann", "last_name": "Other",
             "email": format!("{id}@example.com") })
     };
-    let seed = json!({ "settings": { "projection_lag": 50 }, "users": ["p0", "p1", "p2"].map(user) });
+    let users = ["p0", "p1", "p2"].map(user);
+    let seed = json!({ "settings": { "projection_lag": 50 }, "users": users });
     let mut world = World::new()
         .file("homeward.toml", SETTINGS)
         .file("rules/rules.rhai", RULES)
@@ -50,7 +51,8 @@ fn planned() -> World {
 
 /// Somebody else's write.
 fn rename(world: &World, id: &str, username: &str) {
-    let answer = world.ask("zitadel", "PATCH", &format!("/v2/users/{id}"), &[], &json!({ "username": username }));
+    let answer =
+        world.ask("zitadel", "PATCH", &format!("/v2/users/{id}"), &[], &json!({ "username": username, "human": {} }));
     assert_eq!(answer.status, 200, "{}", answer.text);
 }
 
