@@ -644,7 +644,10 @@ mod tests {
     #[tokio::test]
     async fn a_walk_keeps_whom_questions_would_have_found() {
         let all = || {
-            let human = |id: &str, name: &str, email: &str| json!({ "userId": id, "username": name, "human": { "email": { "email": email } } });
+            let human = |id: &str, name: &str, email: &str| {
+                let email = json!({ "email": email });
+                json!({ "userId": id, "username": name, "human": { "email": email } })
+            };
             [
                 human("u4", "Ann", "a@example.org"),
                 human("u2", "bob", "B@Example.org"),
