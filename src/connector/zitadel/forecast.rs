@@ -52,11 +52,17 @@ pub(super) fn foresee(interface: Interface, account: &Account, attribute: &str, 
         ("active", _) => Foresight::refuses(RefusalKind::Invalid, "`active` is true or false"),
         (_, Value::Bool(_)) => Foresight::refuses(RefusalKind::Invalid, format!("`{attribute}` is a text")),
         (_, Value::Empty) => clearing(interface, creation, attribute),
-        ("email", Value::Text(_)) if interface == Interface::V1 && state(account) == "initial" => Foresight::refuses(
-            RefusalKind::Unsupported,
-            "the person has not set up this account yet, and until then this server changes no e-mail address",
-        ),
-        (_, Value::Text(text)) => writing(attribute, text),
+        (_, Value::Text(text)) => {
+            let written = writing(interface, attribute, text);
+            let waits = interface == Interface::V1 && attribute == "email" && state(account) == "initial";
+            if !waits || written != Foresight::takes() {
+                return written;
+            }
+            Foresight::refuses(
+                RefusalKind::Unsupported,
+                "the person has not set up this account yet, and until then this server changes no e-mail address",
+            )
+        }
     }
 }
 
@@ -91,9 +97,9 @@ fn clearing(interface: Interface, creation: bool, attribute: &str) -> Foresight 
 /// Whether an attribute can be made empty on this interface, and if not, why.
 fn clearable(interface: Interface, attribute: &str) -> Result<(), &'static str> {
     match (interface, attribute) {
-        (_, "phone") | (Interface::V2Human, "nickname" | "display_name") | (Interface::V1, "nickname" | "locale") => {
-            Ok(())
-        }
+        (_, "phone")
+        | (Interface::V2Human, "nickname" | "display_name" | "locale")
+        | (Interface::V1, "nickname" | "locale") => Ok(()),
         (_, "username") => Err("every user has a username"),
         (_, "email") => Err("every person has an e-mail address in ZITADEL"),
         (_, "first_name" | "last_name") => Err("every person has a first and a last name in ZITADEL"),
@@ -105,7 +111,7 @@ fn clearable(interface: Interface, attribute: &str) -> Result<(), &'static str> 
 pub(super) const NOT_CLEARABLE: &str =
     "ZITADEL's UpdateUser refuses an empty text here; give another value or clear it in the console";
 
-fn writing(attribute: &str, text: &str) -> Foresight {
+fn writing(interface: Interface, attribute: &str, text: &str) -> Foresight {
     let limit = if attribute == "locale" { LONGEST_LANGUAGE } else { LONGEST };
     if text.chars().count() > limit {
         let reason = format!("`{attribute}` may hold at most {limit} characters in ZITADEL");
@@ -115,7 +121,7 @@ fn writing(attribute: &str, text: &str) -> Foresight {
         return Foresight::refuses(RefusalKind::Invalid, format!("`{attribute}` holds nothing but blanks"));
     }
     match attribute {
-        "email" => match email_fault(text) {
+        "email" => match email_fault(interface, text) {
             Some(fault) => {
                 Foresight::refuses(RefusalKind::Invalid, format!("ZITADEL takes no such e-mail address: {fault}"))
             }
@@ -134,15 +140,21 @@ fn writing(attribute: &str, text: &str) -> Foresight {
 }
 
 /// What is wrong with an address, by the two checks it has to pass: the request's and Go's parser (`zitadel.md` 5).
-fn email_fault(address: &str) -> Option<&'static str> {
+/// Requests of v1 are checked for their length only, so there the parser has the word alone.
+fn email_fault(interface: Interface, address: &str) -> Option<&'static str> {
     let Some((local, host)) = address.rsplit_once('@') else { return Some("there is no `@`") };
-    if local.is_empty() || local.len() > 64 {
+    let parsed_only = interface == Interface::V1;
+    if local.is_empty() || local.len() > 64 && !parsed_only {
         return Some("the part before the `@` must have 1 to 64 characters");
     }
     let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
     let of_an_atom = |c: char| !c.is_whitespace() && !c.is_control() && !"()<>[]:;@\\,\"".contains(c);
     if !quoted && local.split('.').any(|atom| atom.is_empty() || !atom.chars().all(of_an_atom)) {
         return Some("the part before the `@` holds a character or a dot where none may be");
+    }
+    if parsed_only {
+        let is_dotted = host.split('.').all(|atom| !atom.is_empty() && atom.chars().all(of_an_atom));
+        return (!is_dotted).then_some("the part after the `@` is no host name");
     }
     if address.len() > 254 || host.len() > 253 {
         return Some("it is too long");
@@ -328,13 +340,29 @@ mod tests {
     }
 
     #[test]
+    fn v1_leaves_an_address_to_the_parser() {
+        for (address, v1) in [
+            ("anna@bücher.example", None),
+            ("anna@exa_mple.org", None),
+            ("anna@-example.org", None),
+            ("anna@example..org", Some(RefusalKind::Invalid)),
+            ("anna@example.org.", Some(RefusalKind::Invalid)),
+            ("anna@[127.0.0.1]", Some(RefusalKind::Invalid)),
+            ("anna b@example.org", Some(RefusalKind::Invalid)),
+        ] {
+            assert_eq!(kind(Interface::V1, &account("active"), "email", address), v1, "{address}");
+            assert_eq!(kind(Interface::V2, &account("active"), "email", address), Some(RefusalKind::Invalid));
+        }
+    }
+
+    #[test]
     fn what_can_be_made_empty_depends_on_the_interface() {
         let can = |interface| -> Vec<&str> {
             let takes = |attribute: &&str| kind(interface, &account("active"), attribute, Value::Empty).is_none();
             ATTRIBUTES.into_iter().filter(takes).collect()
         };
         assert_eq!(can(Interface::V2), ["phone"]);
-        assert_eq!(can(Interface::V2Human), ["display_name", "nickname", "phone"]);
+        assert_eq!(can(Interface::V2Human), ["display_name", "nickname", "locale", "phone"]);
         assert_eq!(can(Interface::V1), ["nickname", "locale", "phone"]);
     }
 
@@ -349,6 +377,7 @@ mod tests {
         assert_eq!(kind(Interface::V2, &account("deleted"), "username", "x"), Some(RefusalKind::NotFound));
         assert_eq!(kind(Interface::V2, &account("initial"), "email", "x@example.org"), None);
         assert_eq!(kind(Interface::V1, &account("initial"), "email", "x@example.org"), Some(RefusalKind::Unsupported));
+        assert_eq!(kind(Interface::V1, &account("initial"), "email", "x"), Some(RefusalKind::Invalid));
     }
 
     #[test]

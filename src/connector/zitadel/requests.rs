@@ -142,7 +142,7 @@ fn update_human(wish: &Wish<'_>, id: &str) -> Result<Vec<Request>, Refusal> {
                 family_name: Some(last),
                 nick_name: wish.changed("nickname"),
                 display_name: wish.changed("display_name"),
-                preferred_language: wish.given("locale"),
+                preferred_language: wish.changed("locale"),
             })
         } else {
             None
