@@ -265,10 +265,9 @@ fn is_language(text: &str) -> bool {
 fn is_part_of_a_language(part: &str) -> bool {
     let all = |fits: fn(&u8) -> bool| part.bytes().all(|byte| fits(&byte));
     match part.len() {
-        2 => all(u8::is_ascii_alphabetic),
         3 => all(u8::is_ascii_digit),
         4 if part.starts_with(|c: char| c.is_ascii_digit()) => all(u8::is_ascii_alphanumeric),
-        4 => all(u8::is_ascii_alphabetic),
+        2 | 4 => all(u8::is_ascii_alphabetic),
         5..=8 => all(u8::is_ascii_alphanumeric),
         _ => false,
     }

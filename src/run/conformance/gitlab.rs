@@ -213,7 +213,9 @@ fn user(kind: &str, number: u64) -> Json {
             set("commit_email", format!("second{number}@example.com").into());
         }
         "with empty profile" => {
-            ["bio", "location", "organization", "note"].into_iter().for_each(|name| set(name, "".into()));
+            for name in ["bio", "location", "organization", "note"] {
+                set(name, "".into());
+            }
         }
         _ => {}
     }
@@ -449,7 +451,7 @@ async fn whoever_is_switched_off_by_us_stays_off() {
     let account = bed.account("7").await;
     let change = bed.change(&account, "active", &false.into());
     assert_eq!(word(&change, &bed.foresee(&account, &change)), "takes");
-    assert!(bed.holds(&bed.carry_out(&account, &[change.clone()]).await.unwrap(), &change));
+    assert!(bed.holds(&bed.carry_out(&account, std::slice::from_ref(&change)).await.unwrap(), &change));
     let turned_away = bed.lab("gitlab", "POST", "login/7", &Json::Null).await;
     assert_eq!(turned_away, Err("gitlab refuses the sign-in of `p7`: blocked".to_owned()));
     assert!(bed.holds(&bed.account("7").await, &change));
@@ -462,4 +464,25 @@ async fn the_account_we_work_with_is_not_blocked() {
     let mut report = Report::new(&[]);
     compare(&bed, "own", &cases, &legal, plain, &mut report).await;
     report.settle();
+}
+
+/// What only the person can change is unsupported: asked for all the same, it would be dropped without a word (3.1).
+#[tokio::test]
+async fn what_is_unsupported_would_be_dropped_without_a_word() {
+    let bed = bed("personal", json!({}), json!({}), vec![user("person", 7)]).await;
+    for (attribute, remote) in [
+        ("gitlab.job_title", "job_title"),
+        ("position", "job_title"),
+        ("gitlab.preferred_language", "preferred_language"),
+        ("locale", "preferred_language"),
+    ] {
+        let account = bed.account("7").await;
+        let change = bed.change(&account, attribute, &"de".into());
+        assert_eq!(word(&change, &bed.foresee(&account, &change)), "unsupported", "{attribute}");
+        let note = bed.change(&account, "gitlab.note", &"de".into());
+        let mut requests = bed.connector.calls(&account, &[note]).unwrap();
+        requests[0].body = json!({ remote: "de" });
+        let shown = bed.send(&account, std::slice::from_ref(&change), requests).await.unwrap();
+        assert_eq!(shown.attributes, account.attributes, "{attribute}");
+    }
 }

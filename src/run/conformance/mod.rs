@@ -102,15 +102,23 @@ impl Bed {
         self.connector.observe(wanted, &self.line.reader()).await
     }
 
-    /// The accounts with these ids.
+    /// The accounts with these ids, as a plan sees them.
     async fn accounts(&self, ids: impl IntoIterator<Item = AccountId>) -> BTreeMap<AccountId, Account> {
-        let wanted = Wanted { ids: ids.into_iter().collect(), ..Wanted::default() };
+        self.seen(Wanted { ids: ids.into_iter().collect(), ..Wanted::default() }).await
+    }
+
+    /// The accounts with these ids, as they are now.
+    async fn accounts_now(&self, ids: impl IntoIterator<Item = AccountId>) -> BTreeMap<AccountId, Account> {
+        self.seen(Wanted { ids: ids.into_iter().collect(), fresh: true, ..Wanted::default() }).await
+    }
+
+    async fn seen(&self, wanted: Wanted) -> BTreeMap<AccountId, Account> {
         let observed = self.observe(&wanted).await.unwrap();
         observed.accounts.into_iter().filter_map(|account| Some((account.id.clone()?, account))).collect()
     }
 
     async fn account(&self, id: &str) -> Account {
-        self.accounts([id.into()]).await.remove(&id.into()).unwrap_or_else(|| panic!("{id} is not there"))
+        self.accounts_now([id.into()]).await.remove(&id.into()).unwrap_or_else(|| panic!("{id} is not there"))
     }
 
     /// The place where an account could be created.
@@ -291,15 +299,12 @@ impl Report {
                 && fits(one.values, wish.like)
                 && (one.foreseen, one.met) == (foreseen, met)
         });
-        match known {
-            Some(known) => {
-                self.met.insert(known);
-            }
-            None => {
-                let attribute = &wish.attribute;
-                self.lines.push(format!("{bed} | {account} | {attribute} | {} | {foreseen} | {met}", wish.like));
-            }
+        if let Some(known) = known {
+            self.met.insert(known);
+            return;
         }
+        let attribute = &wish.attribute;
+        self.lines.push(format!("{bed} | {account} | {attribute} | {} | {foreseen} | {met}", wish.like));
     }
 
     /// Fails with the table where there is anything to tell.
@@ -331,7 +336,7 @@ async fn compare(
     for case in cases {
         report.cases += 1;
         if !used.insert(case.id.clone()) {
-            accounts.extend(bed.accounts([case.id.clone()]).await);
+            accounts.extend(bed.accounts_now([case.id.clone()]).await);
         }
         let Some(account) = accounts.get(&case.id) else {
             report.difference(name, case.account, &case.wish, "an account", "nobody");
@@ -360,7 +365,7 @@ async fn compare(
         }
     }
     // The answers must have told the truth.
-    let after = bed.accounts(used).await;
+    let after = bed.accounts_now(used).await;
     for case in cases.iter().rev() {
         let attribute = AttributeName::new(&case.wish.attribute);
         let Some(told) = accounts.remove(&case.id) else { continue };

@@ -587,3 +587,21 @@ async fn looking_changes_nothing() {
         assert_eq!(before, bed.dump().await, "{}", server.name);
     }
 }
+
+/// Who we are is told by nothing that the contract knows of, so this cannot be foreseen: the server does it, and then no
+/// second look is possible any more.
+#[tokio::test]
+async fn switching_off_the_service_user_we_are_is_taken_and_ends_our_token() {
+    for version in ["4.13.0", "3.2.1", "2.71.0"] {
+        let own = json!({ "id": "ours", "username": "homeward-service", "machine": true });
+        let seed = json!({ "settings": { "version": version }, "users": [own] });
+        let bed =
+            Bed::made(Bedding { kind: &KIND, options: json!({}), token_kind: "personal", seed, leader: None }).await;
+        let account = bed.account("ours").await;
+        let change = bed.change(&account, "active", &false.into());
+        assert_eq!(word(&change, &bed.foresee(&account, &change)), "takes", "{version}");
+        let refusal = bed.carry_out(&account, &[change]).await.unwrap_err();
+        assert_eq!((refusal.kind, refusal.status), (RefusalKind::Forbidden, Some(401)), "{version}");
+        assert!(bed.dump().await["users"]["ours"]["state"].as_str().unwrap().to_lowercase().contains("inactive"));
+    }
+}
