@@ -3,8 +3,8 @@
 //! Write-ahead log with full synchronisation: when a call of [`Store`] returns, what it wrote survives a power cut.
 
 use std::{
-    fs::DirBuilder,
-    os::unix::fs::DirBuilderExt,
+    fs::{DirBuilder, OpenOptions},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -53,6 +53,8 @@ impl Sqlite {
                 .map_err(|source| StateError::Folder { path: path.to_owned(), source })?;
         }
         let open = |source| StateError::Open { path: path.to_owned(), source };
+        // The file, too; SQLite gives its companions the same rights. What stands in the way is SQLite's to tell.
+        let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
         Self::prepare(Connection::open(path).map_err(open)?).map_err(|error| match error {
             StateError::Use(source) => open(source),
             error => error,
@@ -240,6 +242,18 @@ mod tests {
         assert_eq!(store.runs().unwrap()[0].finished.as_deref(), Some("2026-11-20T00:00:01Z"));
         let (document, entries) = store.run(1).unwrap().unwrap();
         assert_eq!((document, entries.len()), (plan, 1));
+    }
+
+    #[test]
+    fn nobody_but_its_owner_reads_a_store() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let _store = Sqlite::open(&path).unwrap();
+        for file in ["state.db", "state.db-wal"] {
+            let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
     }
 
     #[test]
