@@ -29,3 +29,20 @@ fn a_request_that_could_not_be_done_is_asked_again_the_next_time() {
     let nothing = world.homeward(&["--lab", "plan", "website=after.csv"]);
     assert_eq!(nothing.stdout, "Plan: 0 changes in 0 calls, 2 of 2 people unchanged.\n");
 }
+
+#[test]
+fn a_plan_that_a_limit_stops_is_one_document_and_its_limits_are_told_beside_it() {
+    let world = World::example("start").file("people.csv", &{
+        let rows = (1..=9).map(|n| format!("{n},Ann,Lee,p{n}@example.com,new{n},Left\n"));
+        rows.fold("employee_id,first_name,last_name,email,username,status\n".to_owned(), |text, row| text + &row)
+    });
+    let users: Vec<_> = (1..=9)
+        .map(|n| json!({ "username": format!("p{n}"), "name": "Ann Lee", "email": format!("p{n}@example.com") }))
+        .collect();
+    let world = world.file("lab/gitlab.json", &json!({ "users": users }).to_string());
+    let ran = world.homeward(&["--lab", "--format", "json", "plan", "hr=people.csv"]);
+    assert_eq!(ran.status, 6, "{}", ran.stderr);
+    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(plan["format"], "homeward.plan/1");
+    assert!(ran.stderr.contains("9 of 9 people would lose gitlab; `limits.removals` allows 5"), "{}", ran.stderr);
+}

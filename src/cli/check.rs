@@ -90,5 +90,8 @@ pub(super) async fn check(given: &Invocation<'_>, connect: bool) -> Result<Exit,
         }
     }
     let lacking = rows.iter().any(|row| row.get("missing").is_some_and(|missing| *missing != json!([])));
-    Trouble::all(troubles).map_or(Ok(if lacking { Exit::Usage } else { Exit::Done }), Err)
+    let Some(trouble) = Trouble::all(troubles) else { return Ok(if lacking { Exit::Usage } else { Exit::Done }) };
+    // What each system said is the result, and printed already: what went wrong is told beside it.
+    trouble.tell();
+    Ok(trouble.exit)
 }

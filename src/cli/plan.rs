@@ -118,7 +118,10 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
         }
     }
     if let Err(tripped) = crate::plan::guard::guard(prepared.plan.clone(), &stage.project.limits) {
-        return Err(RunError::Tripped(tripped).into());
+        // The plan is the result, and printed already: what stops it is told beside it.
+        let trouble = Trouble::from(RunError::Tripped(tripped));
+        trouble.tell();
+        return Ok(trouble.exit);
     }
     let pending = !prepared.plan.calls.is_empty() && wanted.detailed_exitcode;
     Ok(if pending { Exit::Pending } else { Exit::Done })
