@@ -44,6 +44,7 @@ const TABLE: Capabilities = Capabilities {
         // Only this provider has rooms: rules write `phones.room`.
         Row { neutral: false, ..Row::plain("room", "room") },
     ],
+    operations: &[],
     lookups: &["email", "phone"],
     facts: &["locked"],
     concurrency: 2,

@@ -307,23 +307,25 @@ fn summed_up(text: &mut String, changes: &[&PlannedChange], width: Option<usize>
 
 /// One line for each system: what it would be asked to do. A column of nothing is left out.
 fn totals(plan: &Plan) -> String {
-    const HEADER: [&str; 8] = ["create", "update", "disable", "enable", "calls", "follow", "refused", "held"];
-    let mut systems: BTreeMap<&str, [u64; 8]> = BTreeMap::new();
+    const HEADER: [&str; 9] =
+        ["create", "update", "disable", "enable", "perform", "calls", "follow", "refused", "held"];
+    let mut systems: BTreeMap<&str, [u64; 9]> = BTreeMap::new();
     for call in &plan.calls {
         let column = match call.operation {
             Operation::Create => 0,
             Operation::Update => 1,
             Operation::Disable => 2,
             Operation::Enable => 3,
+            Operation::Perform => 4,
         };
         systems.entry(call.system.as_str()).or_default()[column] += 1;
-        systems.entry(call.system.as_str()).or_default()[4] += 1;
+        systems.entry(call.system.as_str()).or_default()[5] += 1;
     }
     for change in &plan.changes {
         let column = match change.decision {
-            Decision::Follow => 5,
-            Decision::Refuse => 6,
-            Decision::Hold => 7,
+            Decision::Follow => 6,
+            Decision::Refuse => 7,
+            Decision::Hold => 8,
             Decision::Apply | Decision::Drop | Decision::Unchanged => continue,
         };
         systems.entry(change.system.as_str()).or_default()[column] += 1;

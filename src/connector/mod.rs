@@ -3,6 +3,8 @@
 //! A connector knows one provider's interface and nothing else: no rule, no plan, no other connector. It owns no HTTP
 //! client; it is handed a [`Reader`] to look with and a [`Writer`] to act with.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use crate::{
@@ -54,6 +56,24 @@ pub trait Connector: Send + Sync {
     /// # Errors
     /// Where the changes cannot be expressed, such as a creation without a required attribute.
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal>;
+
+    /// What would be sent for an operation of the table. Pure.
+    ///
+    /// `account` is the person's account where the operation is done to one, else [`Account::absent`] with the server's
+    /// facts. The arguments were checked against the table.
+    ///
+    /// # Errors
+    /// Where the server would refuse it, as far as that can be known.
+    fn operation(
+        &self,
+        account: &Account,
+        operation: &str,
+        arguments: &BTreeMap<String, Value>,
+    ) -> Result<Request, Refusal> {
+        let _ = arguments;
+        let reason = format!("{} has no operation `{operation}`", account.system);
+        Err(Refusal::new(RefusalKind::Unsupported, reason))
+    }
 
     /// Sends one call and tells what the account is afterwards, as the answer or a second look shows it. The caller
     /// compares: a 200 is no proof.

@@ -89,13 +89,19 @@ pub struct Wanted {
     pub ids: std::collections::BTreeSet<AccountId>,
     /// Accounts that hold one of these texts in this attribute (compared as the provider compares).
     pub holding: BTreeMap<AttributeName, std::collections::BTreeSet<String>>,
+    /// Members of sets that matter: for every account shown, each of these must be shown too, as an attribute of its own
+    /// ([`AttributeName::member_of`]) that holds the level, or is empty where the account is no member.
+    pub members: BTreeMap<AttributeName, std::collections::BTreeSet<String>>,
+    /// Things whose ids are needed, by what they are: `channel` to names. [`Observed::server`] then holds each id under
+    /// `channel:<name>`, as it does for the members above; what does not exist there is absent.
+    pub named: BTreeMap<String, std::collections::BTreeSet<String>>,
     /// True where accounts asked for by id must be shown as they are at this moment: a list that may lag behind its
     /// server's writes will not do. Asked before anything is sent.
     pub fresh: bool,
 }
 
 impl Wanted {
-    /// How many look-ups this amounts to.
+    /// How many look-ups of accounts this amounts to.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ids.len() + self.holding.values().map(std::collections::BTreeSet::len).sum::<usize>()
@@ -104,7 +110,13 @@ impl Wanted {
     /// True where nothing is asked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len() == 0 && self.named.is_empty()
+    }
+
+    /// The names of things of this kind whose ids are needed, those of wanted members of `set` included.
+    pub fn names<'a>(&'a self, kind: &str, set: &AttributeName) -> impl Iterator<Item = &'a str> {
+        let members = self.members.get(set).into_iter().flatten();
+        self.named.get(kind).into_iter().flatten().chain(members).map(String::as_str)
     }
 
     /// The texts asked for in one attribute.

@@ -40,6 +40,24 @@ impl AttributeName {
         Self(format!("{system}.{name}").into())
     }
 
+    /// One member of a set, as an attribute of its own: `gitlab.groups[platform/dev]`.
+    #[must_use]
+    pub fn member_of(set: &Self, member: &str) -> Self {
+        Self(format!("{set}[{member}]").into())
+    }
+
+    /// The member, where this is one of a set: `platform/dev` for `gitlab.groups[platform/dev]`.
+    #[must_use]
+    pub fn member(&self) -> Option<&str> {
+        self.0.strip_suffix(']')?.split_once('[').map(|(_, member)| member)
+    }
+
+    /// The set, where this is a member of one: `gitlab.groups` for `gitlab.groups[platform/dev]`.
+    #[must_use]
+    pub fn set(&self) -> Option<Self> {
+        self.0.strip_suffix(']')?.split_once('[').map(|(set, _)| Self::new(set))
+    }
+
     /// The whole name, as rules and plans write it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -52,10 +70,12 @@ impl AttributeName {
         self.0.split_once('.').map(|(system, _)| system.into())
     }
 
-    /// The name inside its system: `note` for `gitlab.note`, `email` for `email`. Capability tables use this form.
+    /// The name inside its system: `note` for `gitlab.note`, `email` for `email`, `groups` for a member of
+    /// `gitlab.groups`. Capability tables use this form.
     #[must_use]
     pub fn local(&self) -> &str {
-        self.0.split_once('.').map_or(&self.0, |(_, local)| local)
+        let set = self.0.split_once('[').map_or(&*self.0, |(set, _)| set);
+        set.split_once('.').map_or(set, |(_, local)| local)
     }
 }
 

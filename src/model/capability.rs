@@ -65,6 +65,62 @@ pub struct AttributeCapability {
     pub required: bool,
     /// What a change of it sets off at the provider: mails, ended sessions, moved links. Empty: nothing.
     pub side_effect: &'static str,
+    /// For an attribute with many members, such as groups: each is planned as an attribute of its own
+    /// ([`AttributeName::member_of`]).
+    pub set: Option<SetCapability>,
+}
+
+/// What a provider knows of the members of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetCapability {
+    /// What a member is, as [`super::account::Wanted::named`] calls it: `group`, `team`.
+    pub named: &'static str,
+    /// What somebody can be in it, weakest first: `guest`, `developer`. The one word `member` where there are no levels.
+    pub levels: &'static [&'static str],
+}
+
+/// A call that rules may ask for and that is no attribute: a message, a revoked key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OperationCapability {
+    /// As rules name it: `post_message`.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub meaning: &'static str,
+    /// True where it is done to the person's account, which must then be there.
+    pub of_account: bool,
+    /// What it takes.
+    pub arguments: &'static [Argument],
+    /// What may be done if its answer is lost.
+    pub replay: Replay,
+    /// What it sets off besides. Empty: nothing.
+    pub side_effect: &'static str,
+}
+
+/// One argument of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Argument {
+    /// As rules name it.
+    pub name: &'static str,
+    /// Which values it may have.
+    pub takes: Takes,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What it means, in one sentence.
+    pub meaning: &'static str,
+}
+
+/// Which values an argument may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Any text but the empty one.
+    Text,
+    /// Yes or no.
+    Truth,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// The name of a thing that has an id there, by what it is: `channel`. Its id is looked up first
+    /// ([`super::account::Wanted::named`]).
+    Named(&'static str),
 }
 
 impl AttributeCapability {
@@ -81,6 +137,7 @@ impl AttributeCapability {
             unique: Unique::No,
             required: false,
             side_effect: "",
+            set: None,
         }
     }
 }
@@ -107,6 +164,8 @@ pub struct Capabilities {
     pub create_replay: Replay,
     /// Every attribute it knows, readable or writable.
     pub attributes: &'static [AttributeCapability],
+    /// What rules can ask for beside attributes.
+    pub operations: &'static [OperationCapability],
     /// Attributes that can be looked up by value (see [`super::account::Wanted`]), and so joined by.
     pub lookups: &'static [&'static str],
     /// Facts of accounts that rules may read beside the attributes, such as `auth_service`.
@@ -129,6 +188,12 @@ impl Capabilities {
             return None;
         }
         self.attributes.iter().find(|row| row.name == attribute.local() && row.neutral == wanted_neutral)
+    }
+
+    /// The operation of this name.
+    #[must_use]
+    pub fn operation(&self, name: &str) -> Option<&'static OperationCapability> {
+        self.operations.iter().find(|operation| operation.name == name)
     }
 
     /// The name rules use for a row of this table.

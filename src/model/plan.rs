@@ -207,6 +207,8 @@ pub enum Operation {
     Disable,
     /// Switches one on again.
     Enable,
+    /// Does what is no attribute: an operation of the provider's table.
+    Perform,
 }
 
 /// What a connector would send: one HTTP request that carries out one or more changes of one account.
@@ -244,6 +246,9 @@ pub struct Call {
     pub account: Option<AccountId>,
     /// What it does.
     pub operation: Operation,
+    /// The name of the operation, for [`Operation::Perform`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub performs: Option<String>,
     /// The HTTP method.
     pub method: String,
     /// From the root of the server.

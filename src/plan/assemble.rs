@@ -89,6 +89,7 @@ pub(crate) fn assemble(
             person: node.person,
             account: node.account,
             operation,
+            performs: None,
             method,
             path,
             headers,

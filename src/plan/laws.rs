@@ -33,7 +33,17 @@ use crate::model::{
 
 const fn row(name: &'static str, unique: Unique, required: bool) -> AttributeCapability {
     let (write, clear) = (Support::Yes, Support::Yes);
-    AttributeCapability { name, neutral: true, remote: name, write, clear, unique, required, side_effect: "" }
+    AttributeCapability {
+        name,
+        neutral: true,
+        remote: name,
+        write,
+        clear,
+        unique,
+        required,
+        side_effect: "",
+        set: None,
+    }
 }
 
 const TABLE: Capabilities = Capabilities {
@@ -45,6 +55,7 @@ const TABLE: Capabilities = Capabilities {
         row("nickname", Unique::No, false),
         row("active", Unique::No, false),
     ],
+    operations: &[],
     lookups: &["username"],
     facts: &[],
     concurrency: 1,

@@ -112,7 +112,7 @@ async fn settle(call: &Call, reply: &Reply, wire: Reader<'_>, token: TokenKind) 
     // A state call answers true, false or null (section 4), which tells nothing of the account.
     let shown = match call.operation {
         Operation::Create | Operation::Update => reply.json(),
-        Operation::Disable | Operation::Enable => None,
+        Operation::Disable | Operation::Enable | Operation::Perform => None,
     };
     if let Some(account) = shown.and_then(|user| reply::account(wire.system(), &user, &Arc::default())) {
         return Ok(account);
@@ -207,6 +207,7 @@ mod tests {
             person: PersonId::parse("hr/1").unwrap(),
             account: (operation != Operation::Create).then(|| "42".into()),
             operation,
+            performs: None,
             method: "PUT".to_owned(),
             path: "/answer".to_owned(),
             headers: BTreeMap::new(),

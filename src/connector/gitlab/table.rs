@@ -23,6 +23,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
             unique: Unique::Freed,
             required: true,
             side_effect: "the personal namespace and projects move; old addresses redirect until somebody takes them",
+            set: None,
         },
         AttributeCapability {
             name: "email",
@@ -36,6 +37,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
             ),
             required: true,
             side_effect: "GitLab writes to the old address, which stays with the account as a secondary one",
+            set: None,
         },
         AttributeCapability {
             name: "display_name",
@@ -46,6 +48,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
             unique: Unique::No,
             required: true,
             side_effect: "the personal namespace takes the new name",
+            set: None,
         },
         AttributeCapability {
             name: "active",
@@ -56,6 +59,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
             unique: Unique::No,
             required: false,
             side_effect: "a blocked account cannot sign in, here or to what signs in through GitLab",
+            set: None,
         },
         read_only("locale", true, "preferred_language"),
         read_only("position", true, "job_title"),
@@ -76,6 +80,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         read_only("job_title", false, "job_title"),
         read_only("preferred_language", false, "preferred_language"),
     ],
+    operations: &[],
     lookups: &["username", "email"],
     facts: &["state", "is_admin", "bot", "external", "also_holds"],
     concurrency: 4,
@@ -95,6 +100,7 @@ const fn own(name: &'static str) -> AttributeCapability {
         unique: Unique::No,
         required: false,
         side_effect: "",
+        set: None,
     }
 }
 
@@ -109,6 +115,7 @@ const fn read_only(name: &'static str, neutral: bool, remote: &'static str) -> A
         unique: Unique::No,
         required: false,
         side_effect: "",
+        set: None,
     }
 }
 

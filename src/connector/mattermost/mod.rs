@@ -71,6 +71,7 @@ const CAPABILITIES: Capabilities = Capabilities {
             ..PLAIN
         },
     ],
+    operations: &[],
     lookups: &["username", "email"],
     facts: &["auth_service", "is_admin", "is_bot", "is_remote", "roles"],
     concurrency: 4,
@@ -88,6 +89,7 @@ const PLAIN: AttributeCapability = AttributeCapability {
     unique: Unique::No,
     required: false,
     side_effect: "",
+    set: None,
 };
 
 /// This provider, for the list of kinds.
@@ -187,11 +189,11 @@ impl Connector for Mattermost {
             // The answer is the user.
             (Operation::Create | Operation::Update, _) => reply,
             // The answer is only `OK`.
-            (Operation::Enable | Operation::Disable, Some(id)) => {
+            (Operation::Enable | Operation::Disable | Operation::Perform, Some(id)) => {
                 let path = format!("/api/v4/users/{}", segment(id.as_str()));
                 reader.get(&path, &[]).await.map_err(|error| unavailable(&error))?
             }
-            (Operation::Enable | Operation::Disable, None) => {
+            (Operation::Enable | Operation::Disable | Operation::Perform, None) => {
                 return Err(Refusal::new(RefusalKind::NotFound, "the call names no account"));
             }
         };

@@ -65,6 +65,7 @@ const ROW: AttributeCapability = AttributeCapability {
     unique: Unique::No,
     required: false,
     side_effect: "",
+    set: None,
 };
 
 static CAPABILITIES: Capabilities = Capabilities {
@@ -120,6 +121,7 @@ static CAPABILITIES: Capabilities = Capabilities {
             ..ROW
         },
     ],
+    operations: &[],
     lookups: &["username", "email"],
     facts: &["state", "email_verified", "phone_verified", "organization", "is_machine", "preferred_login_name"],
     concurrency: 4,
@@ -249,6 +251,7 @@ mod tests {
             person: PersonId { system: "hr".into(), key: "1".into() },
             account: account.map(AccountId::from),
             operation,
+            performs: None,
             method: "POST".to_owned(),
             path: path.to_owned(),
             headers: BTreeMap::new(),

@@ -154,6 +154,7 @@ impl Bed {
                 person: PersonId { system: "hr".into(), key: number.to_string().into() },
                 account: account.id.clone(),
                 operation: request.operation,
+                performs: None,
                 method: request.method,
                 path: request.path,
                 headers: request.headers,

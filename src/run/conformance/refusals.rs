@@ -40,6 +40,7 @@ async fn without_token(bed: &Bed, kind: &Kind, id: &str) -> (Refusal, ConnectorE
         person: PersonId { system: "hr".into(), key: "1".into() },
         account: account.id.clone(),
         operation: request.operation,
+        performs: None,
         method: request.method,
         path: request.path,
         headers: request.headers,
