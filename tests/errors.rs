@@ -752,59 +752,78 @@ fn a_second_owner_in_another_file_shows_both_files() {
 }
 
 #[test]
-fn words_of_a_later_version_are_not_called_misspelt() {
+fn words_about_changes_and_plans_that_are_wrong_are_all_told() {
     let world = rules(
-        r#"route(|change| hold("look first"));
-refused("mattermost", |change, refusal| to("gitlab"));
-guard(|plan| ());
-test("a test", || {});
+        r#"route(|change, more| hold("look first"));
+refused("mattermost", |change| to("gitlab"));
+refused("hr", |change, refusal| to("gitlab"));
+guard("ten");
+test("a test", |x| {});
+range("gitlab.note", ["a"]);
 perform("mattermost", "post_message", #{});
 "#,
     );
     insta::assert_snapshot!(told(&world, &["check"]), @r#"
     -- stderr
-      × `route` is not in this version
+      × the function for `route` takes 2 arguments; it must take one
        ╭─[rules/people.rhai:1:1]
-     1 │ route(|change| hold("look first"));
+     1 │ route(|change, more| hold("look first"));
        · ─────
-     2 │ refused("mattermost", |change, refusal| to("gitlab"));
+     2 │ refused("mattermost", |change| to("gitlab"));
        ╰────
-      help: what rules can say is `owner`, `copies`, `source`, `join`, `account`, `temporary`
+      help: write it as `|change| …`
 
-      × `refused` is not in this version
+      × the function for `refused` takes 1 argument; it must take two
        ╭─[rules/people.rhai:2:1]
-     1 │ route(|change| hold("look first"));
-     2 │ refused("mattermost", |change, refusal| to("gitlab"));
+     1 │ route(|change, more| hold("look first"));
+     2 │ refused("mattermost", |change| to("gitlab"));
        · ───────
-     3 │ guard(|plan| ());
+     3 │ refused("hr", |change, refusal| to("gitlab"));
        ╰────
-      help: what rules can say is `owner`, `copies`, `source`, `join`, `account`, `temporary`
+      help: write it as `|change, refusal| …`
 
-      × `guard` is not in this version
-       ╭─[rules/people.rhai:3:1]
-     2 │ refused("mattermost", |change, refusal| to("gitlab"));
-     3 │ guard(|plan| ());
-       · ─────
-     4 │ test("a test", || {});
+      × `hr` is not a provider
+       ╭─[rules/people.rhai:3:9]
+     2 │ refused("mattermost", |change| to("gitlab"));
+     3 │ refused("hr", |change, refusal| to("gitlab"));
+       ·         ────
+     4 │ guard("ten");
        ╰────
-      help: what rules can say is `owner`, `copies`, `source`, `join`, `account`, `temporary`
+      help: a provider is a system with accounts, such as one with `kind = "gitlab"`
 
-      × `test` is not in this version
+      × what looks at a plan in `guard` must be a function `|plan| ...`, but is text
        ╭─[rules/people.rhai:4:1]
-     3 │ guard(|plan| ());
-     4 │ test("a test", || {});
-       · ────
-     5 │ perform("mattermost", "post_message", #{});
+     3 │ refused("hr", |change, refusal| to("gitlab"));
+     4 │ guard("ten");
+       · ─────
+     5 │ test("a test", |x| {});
        ╰────
-      help: what rules can say is `owner`, `copies`, `source`, `join`, `account`, `temporary`
+      help: it is a function, written in place: see the reference with `homeward docs`
 
-      × `perform` is not in this version
+      × the function for `test` takes 1 argument; it must take none
        ╭─[rules/people.rhai:5:1]
-     4 │ test("a test", || {});
-     5 │ perform("mattermost", "post_message", #{});
+     4 │ guard("ten");
+     5 │ test("a test", |x| {});
+       · ────
+     6 │ range("gitlab.note", ["a"]);
+       ╰────
+      help: write it as `|| { … }`
+
+      × `gitlab.note` is no set: it has one value, and no members
+       ╭─[rules/people.rhai:6:7]
+     5 │ test("a test", |x| {});
+     6 │ range("gitlab.note", ["a"]);
+       ·       ─────────────
+     7 │ perform("mattermost", "post_message", #{});
+       ╰────
+
+      × `perform` is said where nobody hears it: it is what a `source` function returns
+       ╭─[rules/people.rhai:7:1]
+     6 │ range("gitlab.note", ["a"]);
+     7 │ perform("mattermost", "post_message", #{});
        · ───────
        ╰────
-      help: what rules can say is `owner`, `copies`, `source`, `join`, `account`, `temporary`
+      help: as in `source("events", |row| perform("mattermost", "post_message", #{ … }))`
     -- exit 2
     "#);
 }
@@ -975,8 +994,8 @@ fn a_function_nobody_knows() {
        ·                                                     ────────
      5 │ join("gitlab", "email");
        ╰────
-      help: rules can say `owner`, `copies`, `source`, `join`, `account`, `temporary`; a text has `trim`, `lower`,
-            `upper`, `replace`, `split`, `before`, `after` and more
+      help: rules can say `owner`, `copies`, `source`, `join`, `account`, `temporary`, `range`, `route`, `refused`,
+            `guard`, `test`; a text has `trim`, `lower`, `upper`, `replace`, `split`, `before`, `after` and more
     -- exit 2
     "#);
 }

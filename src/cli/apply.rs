@@ -15,11 +15,10 @@ use crate::{
         id::CallId,
         plan::{Call, Plan},
     },
-    plan::guard::guard,
     run::{
         RunError,
         execute::{Report, execute},
-        prepare::Prepared,
+        prepare::{Prepared, guarded},
         seal::unseal,
     },
     state::{Outcome, lock::Locks},
@@ -46,7 +45,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     if !given.json() {
         print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
     }
-    let guarded = guard(prepared.plan, &stage.project.limits).map_err(RunError::Tripped)?;
+    let guarded = guarded(prepared.plan, &stage.project.rules, &stage.project.limits)?;
     let plan = guarded.plan();
     let calls = plan.calls.len() as u64;
     if calls > 0 && !wanted.yes && !agreed(given, calls)? {

@@ -355,7 +355,13 @@ pub(super) fn without_list(message: &str) -> (String, Option<String>) {
 
 fn tripped_limits(tripped: &[Tripped]) -> Trouble {
     let told = tripped.iter().map(|one| {
-        let (Tripped::Changes { examples, .. } | Tripped::Removals { examples, .. }) = one;
+        let examples = match one {
+            Tripped::Changes { examples, .. } | Tripped::Removals { examples, .. } => examples,
+            Tripped::Rule(objection) => {
+                let hint = format!("the line is `{}`; look at the plan first, then at the rule", objection.origin.text);
+                return Told::plain(one.to_string(), Some(hint));
+            }
+        };
         let who: Vec<String> = examples.iter().map(ToString::to_string).collect();
         let hint = format!(
             "among them {}; look at the input first, then raise the limit in [limits] if it is right",

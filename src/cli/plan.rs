@@ -10,7 +10,7 @@ use crate::{
         RunError,
         fleet::Fleet,
         gather::{Named, named},
-        prepare::{Desk, Prepared, prepare},
+        prepare::{Desk, Prepared, guarded, prepare},
         project::{Project, fleet},
     },
     state::{Memory, Store, sqlite::Sqlite},
@@ -117,9 +117,9 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
             tell(&format!("saved; apply exactly this with: homeward {lab}apply {}", file.display()));
         }
     }
-    if let Err(tripped) = crate::plan::guard::guard(prepared.plan.clone(), &stage.project.limits) {
+    if let Err(error) = guarded(prepared.plan.clone(), &stage.project.rules, &stage.project.limits) {
         // The plan is the result, and printed already: what stops it is told beside it.
-        let trouble = Trouble::from(RunError::Tripped(tripped));
+        let trouble = Trouble::from(error);
         trouble.tell();
         return Ok(trouble.exit);
     }

@@ -3,7 +3,7 @@
 //! Format `homeward.plan/1`. Keys keep the order of the fields below. The same inputs, rules, observations and date give
 //! the same bytes, so nothing here may come from a clock or from an unordered map.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,9 @@ pub(crate) struct Plan {
     pub(crate) warnings: Vec<String>,
     /// Every change that was decided, whatever the decision, by person, attribute and system.
     pub(crate) changes: Vec<PlannedChange>,
+    /// Operations that records ask for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) operations: Vec<PlannedOperation>,
     /// What would be sent, in an order that respects `after`.
     pub(crate) calls: Vec<Call>,
     /// Rows that could not be used.
@@ -67,6 +70,7 @@ impl Plan {
             summary: Summary::default(),
             warnings: Vec::new(),
             changes: Vec::new(),
+            operations: Vec::new(),
             calls: Vec::new(),
             rejected: Vec::new(),
             links: Vec::new(),
@@ -123,6 +127,34 @@ pub(crate) struct Summary {
     pub(crate) dropped: u64,
     /// Rows that could not be used.
     pub(crate) rejected: u64,
+}
+
+impl Summary {
+    /// The totals of a plan's parts.
+    pub(crate) fn count(
+        people: u64,
+        changes: &[PlannedChange],
+        operations: &[PlannedOperation],
+        calls: &[Call],
+        rejected: &[Rejected],
+    ) -> Self {
+        let of_changes = |decision| changes.iter().filter(|change| change.decision == decision).count() as u64;
+        let of_operations = |decision| operations.iter().filter(|it| it.decision == decision).count() as u64;
+        let changed = changes.iter().filter(|change| change.decision != Decision::Unchanged);
+        let touched: BTreeSet<&PersonId> =
+            changed.map(|change| &change.person).chain(operations.iter().map(|it| &it.person)).collect();
+        Self {
+            people,
+            changes: of_changes(Decision::Apply),
+            calls: calls.len() as u64,
+            unchanged: people.saturating_sub(touched.len() as u64),
+            refused: of_changes(Decision::Refuse) + of_operations(Decision::Refuse),
+            held: of_changes(Decision::Hold) + of_operations(Decision::Hold),
+            follows: of_changes(Decision::Follow),
+            dropped: of_changes(Decision::Drop),
+            rejected: rejected.len() as u64,
+        }
+    }
 }
 
 /// What is to become of a change.
@@ -183,6 +215,40 @@ pub(crate) struct PlannedChange {
     /// What the change sets off at the provider besides.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) side_effect: Option<String>,
+}
+
+/// An operation that a record asks for, with what was decided and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlannedOperation {
+    /// Whom it is about; the record itself where it speaks of nobody.
+    pub(crate) person: PersonId,
+    /// The provider.
+    pub(crate) system: SystemName,
+    /// The person's account there, where it is done to one.
+    pub(crate) account: Option<AccountId>,
+    /// The name in the provider's table.
+    pub(crate) operation: String,
+    /// What it is given.
+    pub(crate) arguments: BTreeMap<String, Value>,
+    /// `apply`, `refuse` or `hold`.
+    pub(crate) decision: Decision,
+    /// The call that does it.
+    pub(crate) call: Option<CallId>,
+    /// The record.
+    pub(crate) asked_by: AskedBy,
+    /// The line that asks for it.
+    pub(crate) because: Vec<Because>,
+    /// One sentence.
+    pub(crate) reason: String,
+    /// The kind of no, for `refuse`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) refusal: Option<RefusalKind>,
+    /// What it sets off besides.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) side_effect: Option<String>,
+    /// Digest of record key, system, operation and arguments: what is done is remembered by it and not done again.
+    pub(crate) mark: String,
 }
 
 /// Who asked for a change.

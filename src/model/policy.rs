@@ -1,11 +1,13 @@
 //! What rules declare, as data: the planner reads this and knows no script.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    account::Account,
     attribute::{AttributeName, Value},
     id::SystemName,
     origin::Origin,
+    person::Person,
 };
 
 /// One `owner` line: for these attributes this system's word counts, always or where a condition holds.
@@ -33,6 +35,28 @@ pub(crate) struct Policy {
     pub(crate) sources: BTreeMap<SystemName, Origin>,
     /// Systems in which a ring of names may be broken by a name that is held for a moment only.
     pub(crate) temporary: BTreeMap<(AttributeName, SystemName), Origin>,
+    /// The members of sets that rules may touch; nothing outside of them is looked at.
+    pub(crate) ranges: BTreeMap<AttributeName, RangeLine>,
+    /// `route` lines, in file and line order: the first that answers wins.
+    pub(crate) routes: Vec<Origin>,
+    /// `refused` lines, in file and line order: the first of its system that answers wins.
+    pub(crate) refusals: Vec<(SystemName, Origin)>,
+    /// `guard` lines: all are asked.
+    pub(crate) guards: Vec<Origin>,
+}
+
+impl Policy {
+    /// The `copies` line of an attribute; a member of a set has that of its set.
+    pub(crate) fn copy(&self, attribute: &AttributeName) -> Option<&CopyLine> {
+        self.copies.get(attribute).or_else(|| self.copies.get(&attribute.set()?))
+    }
+}
+
+/// `range(attribute, members)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RangeLine {
+    pub(crate) members: BTreeSet<String>,
+    pub(crate) origin: Origin,
 }
 
 /// `copies(attribute, systems)`.
@@ -56,6 +80,53 @@ pub(crate) struct Ownership {
     pub(crate) owners: BTreeMap<AttributeName, Owned>,
     /// Whether an account is wanted, where an `account` line speaks of the system.
     pub(crate) accounts: BTreeMap<SystemName, Wish>,
+}
+
+impl Ownership {
+    /// The owner of an attribute; a member of a set has that of its set.
+    pub(crate) fn owner(&self, attribute: &AttributeName) -> Option<&Owned> {
+        self.owners.get(attribute).or_else(|| self.owners.get(&attribute.set()?))
+    }
+}
+
+/// One change as a `route` or `refused` line is asked about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) person: &'a Person,
+    pub(crate) ownership: &'a Ownership,
+    /// Whose account would change.
+    pub(crate) account: &'a Account,
+    pub(crate) attribute: &'a AttributeName,
+    pub(crate) before: &'a Value,
+    pub(crate) after: &'a Value,
+    /// Who says or asks it.
+    pub(crate) asked_by: &'a SystemName,
+    pub(crate) owner: Option<&'a SystemName>,
+}
+
+/// What a `route` or `refused` line answered, and which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Instruction {
+    pub(crate) action: Action,
+    pub(crate) origin: Origin,
+}
+
+/// What a rule wants done with a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Make it at these systems, and not where it was going.
+    To(Vec<SystemName>),
+    /// Leave it until a person decides, and why.
+    Hold(String),
+    /// Leave it, and why.
+    Drop(String),
+}
+
+/// A `guard` line's no to a whole plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Objection {
+    pub(crate) reason: String,
+    pub(crate) origin: Origin,
 }
 
 /// The owner of an attribute of one person, and why.

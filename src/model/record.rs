@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     attribute::{AttributeName, Value},
     id::SystemName,
+    origin::Origin,
 };
 
 /// Where in an input a record stands; shown as `people.csv:7`.
@@ -97,6 +98,21 @@ pub(crate) struct Rejected {
     pub(crate) reason: String,
 }
 
+/// An operation that a record asks for, as a rule made it of the record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deed {
+    /// The provider.
+    pub(crate) system: SystemName,
+    /// The name in its table.
+    pub(crate) operation: String,
+    /// Checked against the table.
+    pub(crate) arguments: BTreeMap<String, Value>,
+    /// The line that asks for it.
+    pub(crate) origin: Origin,
+    /// Digest of the source, the record's key and all of the above but the line: two of the same mark are one.
+    pub(crate) mark: String,
+}
+
 /// What a source's record says about one person, after the source's rule has read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Statement {
@@ -110,6 +126,10 @@ pub(crate) struct Statement {
     pub(crate) origin: RecordOrigin,
     /// False for what a source said in an earlier run: it counts as known, and asks for nothing.
     pub(crate) fresh: bool,
+    /// Operations it asks for. Each is done once, however often the same is asked.
+    pub(crate) deeds: Vec<Deed>,
+    /// True where the record speaks of no person and only asks for operations.
+    pub(crate) of_nobody: bool,
     /// Attributes that are shown and not said: a source that says changes showed the same the last time.
     pub(crate) quiet: BTreeSet<AttributeName>,
 }

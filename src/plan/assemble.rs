@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Providers,
     decide::Decided,
+    deeds::{self, DecidedDeed},
     order::{Holders, Order, order},
 };
 use crate::model::{
@@ -15,7 +16,9 @@ use crate::model::{
     capability::{Change, Unique},
     id::{AccountId, CallId, PersonId, SystemName},
     person::Link,
-    plan::{Call, Decision, FORMAT, Home, Input, Operation, Plan, PlannedChange, Request, Seen, Summary},
+    plan::{
+        Call, Decision, FORMAT, Home, Input, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen, Summary,
+    },
     policy::Policy,
     record::Rejected,
 };
@@ -48,11 +51,28 @@ struct Node {
     intends: BTreeMap<AttributeName, Value>,
     /// Positions of the changes it carries out.
     carries: Vec<usize>,
+    /// Position of the operation it does.
+    deed: Option<usize>,
+}
+
+/// The request of an operation.
+fn asked_for(at: usize, planned: &PlannedOperation, request: Request) -> Node {
+    Node {
+        person: planned.person.clone(),
+        system: planned.system.clone(),
+        account: planned.account.clone(),
+        request,
+        expects: BTreeMap::new(),
+        intends: BTreeMap::new(),
+        carries: Vec::new(),
+        deed: Some(at),
+    }
 }
 
 /// Makes the plan.
 pub(crate) fn assemble(
     mut decided: Vec<Decided>,
+    mut deeds: Vec<DecidedDeed>,
     holders: &Holders,
     policy: &Policy,
     providers: &dyn Providers,
@@ -60,7 +80,12 @@ pub(crate) fn assemble(
 ) -> Plan {
     decided.sort_by(|a, b| key(&a.planned).cmp(&key(&b.planned)));
     let order = order(&mut decided, holders, policy, providers);
-    let (nodes, edges) = nodes(&mut decided, &order, providers);
+    let (mut nodes, edges) = nodes(&mut decided, &order, providers);
+    deeds.sort_by(|a, b| deeds::key(a).cmp(&deeds::key(b)));
+    // After all changes: what is done to an account is done to the account as it is to be.
+    for (at, deed) in deeds.iter_mut().enumerate() {
+        nodes.extend(deed.request.take().map(|request| asked_for(at, &deed.planned, request)));
+    }
     let sequence = sequence(&nodes, &edges);
 
     let mut place = vec![0; nodes.len()];
@@ -79,6 +104,9 @@ pub(crate) fn assemble(
         for change in &node.carries {
             decided[*change].planned.call = Some(id(at));
         }
+        if let Some(deed) = node.deed {
+            deeds[deed].planned.call = Some(id(at));
+        }
         let mut waits = after.remove(&at).unwrap_or_default();
         waits.sort_unstable();
         waits.dedup();
@@ -89,7 +117,7 @@ pub(crate) fn assemble(
             person: node.person,
             account: node.account,
             operation,
-            performs: None,
+            performs: node.deed.map(|deed| deeds[deed].planned.operation.clone()),
             method,
             path,
             headers,
@@ -102,7 +130,8 @@ pub(crate) fn assemble(
         });
     }
     let changes: Vec<PlannedChange> = decided.into_iter().map(|one| one.planned).collect();
-    let summary = summary(&changes, &calls, &frame);
+    let operations: Vec<PlannedOperation> = deeds.into_iter().map(|one| one.planned).collect();
+    let summary = Summary::count(frame.people, &changes, &operations, &calls, &frame.rejected);
     Plan {
         format: FORMAT.to_owned(),
         id: String::new(),
@@ -113,6 +142,7 @@ pub(crate) fn assemble(
         summary,
         warnings: frame.warnings,
         changes,
+        operations,
         calls,
         rejected: frame.rejected,
         links: frame.links,
@@ -242,6 +272,7 @@ fn made(
             expects,
             intends: carried.iter().map(|(_, change)| (change.attribute.clone(), change.after.clone())).collect(),
             carries: carried.iter().map(|(at, _)| *at).collect(),
+            deed: None,
             request,
         }
     });
@@ -269,21 +300,4 @@ fn sequence(nodes: &[Node], edges: &BTreeSet<(usize, usize)>) -> Vec<usize> {
         }
     }
     sequence
-}
-
-fn summary(changes: &[PlannedChange], calls: &[Call], frame: &Frame) -> Summary {
-    let count = |decision: Decision| changes.iter().filter(|change| change.decision == decision).count() as u64;
-    let touched: BTreeSet<&PersonId> =
-        changes.iter().filter(|change| change.decision != Decision::Unchanged).map(|change| &change.person).collect();
-    Summary {
-        people: frame.people,
-        changes: count(Decision::Apply),
-        calls: calls.len() as u64,
-        unchanged: frame.people.saturating_sub(touched.len() as u64),
-        refused: count(Decision::Refuse),
-        held: count(Decision::Hold),
-        follows: count(Decision::Follow),
-        dropped: count(Decision::Drop),
-        rejected: frame.rejected.len() as u64,
-    }
 }

@@ -8,16 +8,16 @@ use std::{
     sync::Arc,
 };
 
-use super::Providers;
+use super::{Hooks, Providers};
 use crate::model::{
     account::Account,
     attribute::{AttributeName, Value},
     capability::{Change, Follows, Foresight, Reads, Support, Verdict},
     id::SystemName,
-    origin::Because,
+    origin::{Because, Origin},
     person::Person,
     plan::{AskedBy, Decision, PlannedChange},
-    policy::{Owned, Ownership, Policy, Wish},
+    policy::{Action, Instruction, Owned, Ownership, Policy, Question, Wish},
     record::Statement,
     refusal::RefusalKind,
 };
@@ -39,12 +39,15 @@ pub(crate) fn decide(
     ownership: &Ownership,
     policy: &Policy,
     providers: &dyn Providers,
+    hooks: &dyn Hooks,
 ) -> Vec<Decided> {
     let mut desk = Desk {
         person,
         ownership,
         policy,
         providers,
+        hooks,
+        elsewhere: Vec::new(),
         decided: Vec::new(),
         after: BTreeMap::new(),
         looking_on: Vec::new(),
@@ -63,7 +66,9 @@ pub(crate) fn decide(
     }
     desk.accounts();
     desk.settle_switches();
+    desk.settle_elsewhere();
     desk.follow();
+    desk.settle_elsewhere();
     desk.decided.sort_by(|a, b| {
         let key = |d: &Decided| (d.planned.attribute.clone(), d.planned.system.clone());
         key(a).cmp(&key(b))
@@ -77,6 +82,7 @@ struct Desk<'a> {
     ownership: &'a Ownership,
     policy: &'a Policy,
     providers: &'a dyn Providers,
+    hooks: &'a dyn Hooks,
     decided: Vec<Decided>,
     /// What accounts will hold when the plan is done, where that differs from now.
     after: BTreeMap<(SystemName, AttributeName), Value>,
@@ -84,6 +90,19 @@ struct Desk<'a> {
     looking_on: Vec<Onlooker>,
     /// Accounts to switch off that the next sign-in would switch on again.
     switches: Vec<Switch>,
+    /// Changes that a rule sent somewhere else.
+    elsewhere: Vec<Elsewhere>,
+}
+
+/// A change that a rule sent to other systems than the owner's.
+struct Elsewhere {
+    systems: Vec<SystemName>,
+    attribute: AttributeName,
+    value: Value,
+    owned: Option<Owned>,
+    asked_by: AskedBy,
+    /// The line that sent it.
+    origin: Origin,
 }
 
 /// A switch whose effect depends on what becomes of the account its holder signs in through.
@@ -108,6 +127,12 @@ struct Onlooker {
     pushed: bool,
 }
 
+/// A no that a rule was told of; without kind where there was none.
+struct Told {
+    kind: Option<RefusalKind>,
+    no: String,
+}
+
 /// Who asks for a value, and what.
 struct Asked<'a> {
     statement: &'a Statement,
@@ -122,7 +147,7 @@ impl Desk<'_> {
             .iter()
             .filter_map(|statement| Some(Asked { value: statement.said(attribute)?.clone(), statement }))
             .collect();
-        let Some(owned) = self.ownership.owners.get(attribute).cloned() else {
+        let Some(owned) = self.ownership.owner(attribute).cloned() else {
             for one in &asked {
                 if self.is_so_everywhere(attribute, &one.value) {
                     continue;
@@ -187,6 +212,17 @@ impl Desk<'_> {
             // An account about to be made starts with this value; see `create`.
             if !self.wants_account(home) {
                 let reason = format!("{home} owns `{attribute}` ({}) and this person has no account there", why(owned));
+                let instruction = self.routed(home, attribute, &value, Some(owned), &asked_by);
+                let kind = RefusalKind::NotFound;
+                let instruction = instruction.map(|instruction| (None, instruction)).or_else(|| {
+                    let said = self.refused(home, attribute, &value, Some(owned), &asked_by, kind, &reason);
+                    Some((Some(kind), said?))
+                });
+                if let Some((kind, instruction)) = instruction {
+                    let told = Told { kind, no: reason };
+                    self.obey(instruction, home, attribute, &value, Some(owned), &asked_by, &Foresight::takes(), &told);
+                    return;
+                }
                 self.put(home, attribute, &value, Decision::Refuse, Some(owned), asked_by, reason, |planned| {
                     planned.refusal = Some(RefusalKind::NotFound);
                 });
@@ -234,7 +270,7 @@ impl Desk<'_> {
     }
 
     fn is_copied_to(&self, system: &SystemName, attribute: &AttributeName) -> bool {
-        let named = self.policy.copies.get(attribute).is_some_and(|line| line.systems.contains(system));
+        let named = self.policy.copy(attribute).is_some_and(|line| line.systems.contains(system));
         named || attribute.system().as_ref() == Some(system)
     }
 
@@ -294,6 +330,40 @@ impl Desk<'_> {
         asked_by: &AskedBy,
         reason: String,
     ) -> bool {
+        let told = |kind: Option<RefusalKind>, no: &str| Told { kind, no: no.to_owned() };
+        let no = match &foresight.verdict {
+            Verdict::Takes => None,
+            Verdict::Refuses { kind, reason } => Some((*kind, reason.as_str())),
+            Verdict::Doomed { reason } => Some((RefusalKind::Ineffective, reason.as_str())),
+        };
+        let mut here = true;
+        if let Some(instruction) = self.routed(system, attribute, value, Some(owned), asked_by) {
+            here = matches!(&instruction.action, Action::To(systems) if systems.contains(system));
+            self.obey(instruction, system, attribute, value, Some(owned), asked_by, &foresight, &told(None, ""));
+        } else if let Some((kind, no)) = no
+            && let Some(instruction) = self.refused(system, attribute, value, Some(owned), asked_by, kind, no)
+        {
+            here = false;
+            self.obey(instruction, system, attribute, value, Some(owned), asked_by, &foresight, &told(Some(kind), no));
+        }
+        if !here {
+            return false;
+        }
+        self.call(system, attribute, value, foresight, owned, asked_by, reason)
+    }
+
+    /// The same, of what no rule sent elsewhere.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing and all are needed to say why")]
+    fn call(
+        &mut self,
+        system: &SystemName,
+        attribute: &AttributeName,
+        value: &Value,
+        foresight: Foresight,
+        owned: &Owned,
+        asked_by: &AskedBy,
+        reason: String,
+    ) -> bool {
         let belongs_to = foresight.follows.as_ref().and_then(|follows| self.provider_of(&follows.provider));
         match foresight.verdict {
             Verdict::Takes => {
@@ -341,11 +411,180 @@ impl Desk<'_> {
         }
     }
 
+    /// What a `route` line says to a change.
+    fn routed(
+        &self,
+        system: &SystemName,
+        attribute: &AttributeName,
+        value: &Value,
+        owned: Option<&Owned>,
+        asked_by: &AskedBy,
+    ) -> Option<Instruction> {
+        let account = self.account_at(system);
+        let before = self.before(system, attribute, &account);
+        self.hooks.route(&self.question(&account, attribute, &before, value, owned, asked_by))
+    }
+
+    /// What a `refused` line says to a provider's no.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing that the line may ask for")]
+    fn refused(
+        &self,
+        system: &SystemName,
+        attribute: &AttributeName,
+        value: &Value,
+        owned: Option<&Owned>,
+        asked_by: &AskedBy,
+        kind: RefusalKind,
+        no: &str,
+    ) -> Option<Instruction> {
+        let account = self.account_at(system);
+        let before = self.before(system, attribute, &account);
+        self.hooks.refused(&self.question(&account, attribute, &before, value, owned, asked_by), kind, no)
+    }
+
+    fn question<'q>(
+        &'q self,
+        account: &'q Account,
+        attribute: &'q AttributeName,
+        before: &'q Value,
+        after: &'q Value,
+        owned: Option<&'q Owned>,
+        asked_by: &'q AskedBy,
+    ) -> Question<'q> {
+        let (person, ownership) = (self.person, self.ownership);
+        let (asked_by, owner) = (&asked_by.system, owned.map(|owned| &owned.system));
+        Question { person, ownership, account, attribute, before, after, asked_by, owner }
+    }
+
+    /// Does with a change what a rule says instead of what was decided.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing and all are needed to say why")]
+    fn obey(
+        &mut self,
+        instruction: Instruction,
+        system: &SystemName,
+        attribute: &AttributeName,
+        value: &Value,
+        owned: Option<&Owned>,
+        asked_by: &AskedBy,
+        foresight: &Foresight,
+        told: &Told,
+    ) {
+        let Instruction { action, origin } = instruction;
+        let line = Because::from(&origin);
+        let (decision, reason) = match action {
+            Action::Hold(reason) => (Decision::Hold, format!("{reason} ({origin})")),
+            Action::Drop(reason) => (Decision::Drop, format!("{reason} ({origin})")),
+            Action::To(systems) => {
+                self.elsewhere.push(Elsewhere {
+                    systems: systems.clone(),
+                    attribute: attribute.clone(),
+                    value: value.clone(),
+                    owned: owned.cloned(),
+                    asked_by: asked_by.clone(),
+                    origin: origin.clone(),
+                });
+                if systems.contains(system) {
+                    return;
+                }
+                let leader = foresight
+                    .follows
+                    .clone()
+                    .zip(foresight.follows.as_ref().and_then(|follows| self.provider_of(&follows.provider)));
+                if let Some((follows, _)) = leader.filter(|(_, leader)| systems.contains(leader)) {
+                    // Sent to where it comes from by itself: this account takes it from there.
+                    self.looking_on.push(Onlooker {
+                        system: system.clone(),
+                        attribute: attribute.clone(),
+                        value: value.clone(),
+                        foresight: foresight.clone(),
+                        follows,
+                        asked_by: asked_by.clone(),
+                        pushed: false,
+                    });
+                    return;
+                }
+                let names: Vec<&str> = systems.iter().map(SystemName::as_str).collect();
+                let instead = format!("it goes to {} instead ({origin})", names.join(" and "));
+                match told.kind {
+                    Some(_) => (Decision::Refuse, format!("{}; {instead}", told.no)),
+                    None => (Decision::Drop, instead),
+                }
+            }
+        };
+        let refusal = told.kind.filter(|_| decision == Decision::Refuse);
+        self.put(system, attribute, value, decision, owned, asked_by.clone(), reason, |planned| {
+            planned.because.push(line);
+            planned.refusal = refusal;
+        });
+    }
+
+    /// Makes the changes that rules sent somewhere else. What a rule sent on is not sent on again.
+    fn settle_elsewhere(&mut self) {
+        for Elsewhere { systems, attribute, value, owned, asked_by, origin } in std::mem::take(&mut self.elsewhere) {
+            for system in systems {
+                let first = self.decided.len();
+                self.send_to(&system, &attribute, &value, owned.as_ref(), &asked_by, &origin);
+                for one in &mut self.decided[first..] {
+                    one.planned.because.push(Because::from(&origin));
+                }
+            }
+        }
+    }
+
+    fn send_to(
+        &mut self,
+        system: &SystemName,
+        attribute: &AttributeName,
+        value: &Value,
+        owned: Option<&Owned>,
+        asked_by: &AskedBy,
+        origin: &Origin,
+    ) {
+        if self.providers.capabilities(system).is_none() {
+            let reason = format!("`{attribute}` goes to {system} ({origin}), which is a source: change it there");
+            self.put(system, attribute, value, Decision::Refuse, owned, asked_by.clone(), reason, |planned| {
+                planned.refusal = Some(RefusalKind::OwnedElsewhere);
+                planned.belongs_to = Some(system.clone());
+            });
+            return;
+        }
+        let Some(account) = self.person.accounts.get(system).cloned() else {
+            let reason = format!("`{attribute}` goes to {system} ({origin}), and this person has no account there");
+            self.put(system, attribute, value, Decision::Refuse, owned, asked_by.clone(), reason, |planned| {
+                planned.refusal = Some(RefusalKind::NotFound);
+            });
+            return;
+        };
+        let value = self.providers.normalize(system, attribute, value);
+        let made = |one: &&Decided| one.planned.system == *system && one.planned.attribute == *attribute;
+        let made = self.decided.iter().filter(made).find(|one| one.planned.decision == Decision::Apply);
+        if let Some(other) = made {
+            if other.planned.after != value {
+                let reason = format!("{origin} sends a value here, and another one is decided already");
+                self.put(system, attribute, &value, Decision::Hold, owned, asked_by.clone(), reason, |_| {});
+            }
+            return;
+        }
+        let before = account.value(attribute);
+        if before == value {
+            return;
+        }
+        let change = Change { attribute: attribute.clone(), before, after: value.clone() };
+        let foresight = self.foresee(&account, &change);
+        let line = owned.cloned().unwrap_or_else(|| Owned {
+            system: system.clone(),
+            origin: origin.clone(),
+            looked_at: Vec::new(),
+        });
+        let reason = format!("a rule sends it to {system} ({origin})");
+        self.call(system, attribute, &value, foresight, &line, asked_by, reason);
+    }
+
     /// Settles what may come by itself, now that it is known what the other accounts will hold.
     fn follow(&mut self) {
         for onlooker in std::mem::take(&mut self.looking_on) {
             let Onlooker { system, attribute, value, foresight, follows, asked_by, pushed } = onlooker;
-            let Some(owned) = self.ownership.owners.get(&attribute).cloned() else { continue };
+            let Some(owned) = self.ownership.owner(&attribute).cloned() else { continue };
             let Some(account) = self.person.accounts.get(&system).cloned() else { continue };
             let leader = self.provider_of(&follows.provider);
             let read = follows.reads.other().map_or_else(|| attribute.clone(), AttributeName::new);
@@ -406,7 +645,7 @@ impl Desk<'_> {
     /// Accounts that should be there and are not, or should not be and are: where an `account` line speaks, it alone
     /// says whether that system's account is active.
     fn accounts(&mut self) {
-        let Some(statement) = self.person.statements.iter().find(|statement| statement.fresh) else { return };
+        let Some(statement) = self.person.statements.iter().find(|said| said.fresh && !said.of_nobody) else { return };
         let asked_by = by(statement);
         let owner = self.ownership.owners.get(&AttributeName::new("active")).map(|owned| owned.system.clone());
         for (system, Wish { wanted, origin, looked_at }) in &self.ownership.accounts {
@@ -489,9 +728,12 @@ impl Desk<'_> {
         }
         let mut start = Vec::new();
         let mut refused = false;
-        for row in table.attributes.iter().filter(|row| row.write.is_yes() && row.name != "active") {
+        for row in table.attributes.iter().filter(|row| {
+            // A membership needs the account to be there: it comes with the next plan.
+            row.write.is_yes() && row.name != "active" && row.set.is_none()
+        }) {
             let attribute = table.name(system, row);
-            let owned = self.ownership.owners.get(&attribute).cloned();
+            let owned = self.ownership.owner(&attribute).cloned();
             let told = owned
                 .as_ref()
                 .filter(|owned| row.required || owned.system == *system || self.is_copied_to(system, &attribute));
@@ -525,7 +767,20 @@ impl Desk<'_> {
             let change = Change { attribute: attribute.clone(), before: Value::Empty, after: value.clone() };
             let foresight = self.foresee(&account, &change);
             if foresight.verdict == Verdict::Takes {
-                start.push((attribute, value, owned.clone()));
+                match self.routed(system, &attribute, &value, Some(owned), asked_by) {
+                    None => start.push((attribute, value, owned.clone())),
+                    Some(instruction) => {
+                        let held = matches!(instruction.action, Action::Hold(_));
+                        if matches!(&instruction.action, Action::To(systems) if systems.contains(system)) {
+                            start.push((attribute.clone(), value.clone(), owned.clone()));
+                        } else {
+                            // Without what is required, or while a person has to look, no account is made.
+                            refused |= held || row.required;
+                        }
+                        let told = Told { kind: None, no: String::new() };
+                        self.obey(instruction, system, &attribute, &value, Some(owned), asked_by, &foresight, &told);
+                    }
+                }
             } else {
                 let reason = format!("a new account ({})", why(line));
                 self.own_call(system, &attribute, &value, foresight, owned, asked_by, reason);
@@ -603,6 +858,12 @@ impl Desk<'_> {
 
     fn refuse_request(&mut self, attribute: &AttributeName, one: &Asked<'_>, owned: Option<&Owned>, reason: String) {
         let system = owned.map_or_else(|| one.statement.system.clone(), |owned| owned.system.clone());
+        let asked_by = by(one.statement);
+        if let Some(instruction) = self.routed(&system, attribute, &one.value, owned, &asked_by) {
+            let told = Told { kind: None, no: String::new() };
+            self.obey(instruction, &system, attribute, &one.value, owned, &asked_by, &Foresight::takes(), &told);
+            return;
+        }
         let belongs_to = owned.map(|owned| owned.system.clone());
         self.put(&system, attribute, &one.value, Decision::Refuse, owned, by(one.statement), reason, |planned| {
             planned.refusal = belongs_to.as_ref().map(|_| RefusalKind::OwnedElsewhere);
@@ -626,6 +887,20 @@ impl Desk<'_> {
         }
     }
 
+    /// The person's account, or the place where one could be.
+    fn account_at(&self, system: &SystemName) -> Arc<Account> {
+        let account = self.person.accounts.get(system).cloned();
+        account.unwrap_or_else(|| Arc::new(Account::absent(system.clone(), self.providers.server(system))))
+    }
+
+    /// What a system holds or says now.
+    fn before(&self, system: &SystemName, attribute: &AttributeName, account: &Account) -> Value {
+        match (&account.id, self.person.value_at(system, attribute)) {
+            (None, Some(shown)) if self.providers.capabilities(system).is_none() => shown,
+            _ => account.value(attribute),
+        }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the one place where a planned change is made")]
     fn put(
         &mut self,
@@ -638,15 +913,10 @@ impl Desk<'_> {
         reason: String,
         finish: impl FnOnce(&mut PlannedChange),
     ) {
-        let account = self.person.accounts.get(system).cloned();
-        let account =
-            account.unwrap_or_else(|| Arc::new(Account::absent(system.clone(), self.providers.server(system))));
-        let before = match (&account.id, self.person.value_at(system, attribute)) {
-            (None, Some(shown)) if self.providers.capabilities(system).is_none() => shown,
-            _ => account.value(attribute),
-        };
+        let account = self.account_at(system);
+        let before = self.before(system, attribute, &account);
         let mut because: Vec<Because> = owned.iter().map(|owned| Because::from(&owned.origin)).collect();
-        if let Some(line) = self.policy.copies.get(attribute).filter(|line| line.systems.contains(system)) {
+        if let Some(line) = self.policy.copy(attribute).filter(|line| line.systems.contains(system)) {
             because.push(Because::from(&line.origin));
         }
         let mut planned = PlannedChange {

@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::decide::Decided;
+use super::{decide::Decided, deeds::DecidedDeed};
 use crate::model::{
     account::Account,
     attribute::{AttributeName, Value},
     id::{PersonId, SystemName},
     plan::{Decision, Plan, PlannedChange},
+    policy::Objection,
 };
 
 /// A plan that passed its limits, with the accounts that nothing may touch.
@@ -29,9 +30,7 @@ impl GuardedPlan {
     /// True where the account is protected, by its id or by the username it has now. Asked again before every call: a
     /// plan may have been saved before the protection, or made by somebody else.
     pub(crate) fn protects(&self, account: &Account) -> bool {
-        let named = |name: &str| self.protected.contains(&(account.system.clone(), name.to_lowercase()));
-        let username = account.value(&AttributeName::new("username"));
-        account.id.as_ref().is_some_and(|id| named(id.as_str())) || username.as_text().is_some_and(named)
+        is_protected(account, &self.protected)
     }
 }
 
@@ -65,11 +64,15 @@ pub(crate) enum Tripped {
     Changes { system: SystemName, count: u64, people: u64, allowed: u64, examples: Vec<PersonId> },
     #[error("{count} of {people} people would lose {system}; `limits.removals` allows {allowed}")]
     Removals { system: SystemName, count: u64, people: u64, allowed: u64, examples: Vec<PersonId> },
+    #[error("a rule holds this plan: {} ({})", .0.reason, .0.origin)]
+    Rule(Objection),
 }
 
 /// Judges a plan. Everything that trips is told, not only the first.
-pub(crate) fn guard(plan: Plan, limits: &Limits) -> Result<GuardedPlan, Vec<Tripped>> {
-    let mut tripped = Vec::new();
+///
+/// `objections` are what the `guard` lines of the rules say to it.
+pub(crate) fn guard(plan: Plan, limits: &Limits, objections: Vec<Objection>) -> Result<GuardedPlan, Vec<Tripped>> {
+    let mut tripped: Vec<Tripped> = objections.into_iter().map(Tripped::Rule).collect();
     let applied = || plan.changes.iter().filter(|change| change.decision == Decision::Apply);
     let people = plan.summary.people;
     if let Some(share) = limits.changes {
@@ -97,18 +100,32 @@ pub(crate) fn guard(plan: Plan, limits: &Limits) -> Result<GuardedPlan, Vec<Trip
     if tripped.is_empty() { Ok(GuardedPlan { plan, protected: limits.protected.clone() }) } else { Err(tripped) }
 }
 
-/// Holds every change of a protected account: administrators and emergency accounts are no feed's to change.
-pub(crate) fn protect(decided: &mut [Decided], limits: &Limits) {
-    let username = AttributeName::new("username");
+/// Holds every change of a protected account, and every operation on one: administrators and emergency accounts are no
+/// feed's to change.
+pub(crate) fn protect(decided: &mut [Decided], deeds: &mut [DecidedDeed], limits: &Limits) {
+    for one in deeds.iter_mut().filter(|one| one.planned.decision == Decision::Apply) {
+        let Some(account) = &one.account else { continue };
+        if is_protected(account, &limits.protected) {
+            one.planned.decision = Decision::Hold;
+            one.planned.side_effect = None;
+            one.request = None;
+            "the account is protected by `limits.protected`".clone_into(&mut one.planned.reason);
+        }
+    }
     for one in decided.iter_mut().filter(|one| one.planned.decision == Decision::Apply) {
-        let Some(id) = &one.account.id else { continue };
-        let named = |name: &str| limits.protected.contains(&(one.planned.system.clone(), name.to_lowercase()));
-        if named(id.as_str()) || one.account.value(&username).as_text().is_some_and(named) {
+        if is_protected(&one.account, &limits.protected) {
             one.planned.decision = Decision::Hold;
             one.planned.side_effect = None;
             "the account is protected by `limits.protected`".clone_into(&mut one.planned.reason);
         }
     }
+}
+
+/// True where the account is on the list, by its id or by the username it has now.
+fn is_protected(account: &Account, protected: &BTreeSet<(SystemName, String)>) -> bool {
+    let named = |name: &str| protected.contains(&(account.system.clone(), name.to_lowercase()));
+    let username = account.value(&AttributeName::new("username"));
+    account.id.as_ref().is_some_and(|id| named(id.as_str())) || username.as_text().is_some_and(named)
 }
 
 fn by_system<'a>(changes: impl Iterator<Item = &'a PlannedChange>) -> BTreeMap<SystemName, BTreeSet<&'a PersonId>> {

@@ -11,7 +11,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
-    Providers,
+    Providers, Unrouted,
     assemble::{Frame, assemble},
     correlate::{Material, correlate},
     decide::decide,
@@ -28,7 +28,7 @@ use crate::model::{
     plan::{Decision, Operation, Plan, Request},
     policy::{CopyLine, JoinLine, Owned, OwnerLine, Ownership, Policy, Wish},
     record::{RecordOrigin, Statement},
-    refusal::Refusal,
+    refusal::{Refusal, RefusalKind},
 };
 
 const fn row(name: &'static str, unique: Unique, required: bool) -> AttributeCapability {
@@ -108,6 +108,10 @@ impl Providers for Plain {
         }
         Ok(requests)
     }
+
+    fn operation(&self, account: &Account, name: &str, _: &BTreeMap<String, Value>) -> Result<Request, Refusal> {
+        Err(Refusal::new(RefusalKind::Unsupported, format!("{} has no operation `{name}`", account.system)))
+    }
 }
 
 /// One person of a random world: what HR says, and what is there.
@@ -159,6 +163,8 @@ fn case(people: &[Somebody], temporary: bool) -> Case {
             values,
             origin: RecordOrigin { file: "people.csv".into(), line: number as u64 + 2 },
             fresh: true,
+            deeds: Vec::new(),
+            of_nobody: false,
             quiet: BTreeSet::new(),
         }));
         if let Some(name) = one.there.filter(|name| used.insert(*name)) {
@@ -225,10 +231,10 @@ fn plan_of(case: &Case) -> Plan {
         let wanted = person.statements[0].values[&"active".into()] == Value::Bool(true);
         let wish = Wish { wanted, origin: origin(5), looked_at: Vec::new() };
         let ownership = Ownership { owners, accounts: [("git".into(), wish)].into() };
-        decided.extend(decide(person, &ownership, &case.policy, &Plain));
+        decided.extend(decide(person, &ownership, &case.policy, &Plain, &Unrouted));
     }
     let frame = Frame { people: correlated.people.len() as u64, links: correlated.links, ..Frame::default() };
-    assemble(decided, &holders, &case.policy, &Plain, frame)
+    assemble(decided, Vec::new(), &holders, &case.policy, &Plain, frame)
 }
 
 /// Carries out a plan perfectly, and fails where a call finds another state than it expects or a name that is taken.

@@ -5,7 +5,7 @@
 //! connectors; what a rule says arrives as [`crate::model::policy::Policy`] and
 //! [`crate::model::policy::Ownership`].
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::model::{
     account::{Account, Facts},
@@ -13,12 +13,14 @@ use crate::model::{
     capability::{Capabilities, Change, Foresight},
     id::SystemName,
     plan::Request,
-    refusal::Refusal,
+    policy::{Instruction, Question},
+    refusal::{Refusal, RefusalKind},
 };
 
 pub(crate) mod assemble;
 pub(crate) mod correlate;
 pub(crate) mod decide;
+pub(crate) mod deeds;
 pub(crate) mod guard;
 #[cfg(test)]
 mod laws;
@@ -41,9 +43,41 @@ pub(crate) trait Providers {
     /// What would be sent for these changes of one account.
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal>;
 
+    /// What would be sent for an operation of a provider's table.
+    fn operation(
+        &self,
+        account: &Account,
+        operation: &str,
+        arguments: &BTreeMap<String, Value>,
+    ) -> Result<Request, Refusal>;
+
     /// The configured providers of a kind.
     fn of_kind(&self, kind: &str) -> Vec<SystemName> {
         self.names().into_iter().filter(|name| self.kind(name) == Some(kind)).collect()
+    }
+}
+
+/// What rules say to single changes, asked while they are decided. Every answer is a function of its arguments; `None`
+/// leaves the change as the owner decides.
+pub(crate) trait Hooks {
+    /// About a change that would be made.
+    fn route(&self, question: &Question<'_>) -> Option<Instruction>;
+    /// About a change that the provider would not take.
+    fn refused(&self, question: &Question<'_>, kind: RefusalKind, reason: &str) -> Option<Instruction>;
+}
+
+/// Rules that say nothing to single changes.
+#[cfg(test)]
+pub(crate) struct Unrouted;
+
+#[cfg(test)]
+impl Hooks for Unrouted {
+    fn route(&self, _: &Question<'_>) -> Option<Instruction> {
+        None
+    }
+
+    fn refused(&self, _: &Question<'_>, _: RefusalKind, _: &str) -> Option<Instruction> {
+        None
     }
 }
 

@@ -37,8 +37,6 @@ pub(crate) enum Fault {
     NotText { what: String },
     #[error("{0}")]
     Parse(String),
-    #[error("`{word}` is not in this version")]
-    NotYet { word: String },
     #[error("`{word}` is a word of the rules already")]
     WordTaken { word: String },
     #[error("{0}")]
@@ -59,6 +57,30 @@ pub(crate) enum Fault {
     UnknownOfPerson { name: String, near: Option<String> },
     #[error("an account of `{system}` has nothing called `{name}`")]
     UnknownOfAccount { system: SystemName, name: String, near: Option<String> },
+    #[error("{what} has nothing called `{name}`")]
+    UnknownOf { what: &'static str, name: String, near: Option<String>, all: Vec<String> },
+    #[error("`{system}` has no operation `{name}`")]
+    UnknownOperation { system: SystemName, name: String, near: Option<String>, all: Vec<String> },
+    #[error("`{operation}` takes no `{name}`")]
+    UnknownArgument { operation: &'static str, name: String, near: Option<String>, all: Vec<String> },
+    #[error("`{operation}` needs `{name}`")]
+    MissingArgument { operation: &'static str, name: &'static str },
+    #[error("`{attribute}` is no set: it has one value, and no members")]
+    NoSet { attribute: AttributeName },
+    #[error("no `range` line says which members of `{attribute}` these rules may touch")]
+    NoRange { attribute: AttributeName },
+    #[error("`{member}` is not in the range of `{attribute}`")]
+    OutOfRange { attribute: AttributeName, member: String, near: Option<String> },
+    #[error("nobody can be `{level}` in `{attribute}`")]
+    UnknownLevel { attribute: AttributeName, level: String, near: Option<String>, all: Vec<String> },
+    #[error("`{operation}` is done to a person's account at {system}, and the record names no person")]
+    OfNobody { system: SystemName, operation: String },
+    #[error("`{word}` is said where nobody hears it: it is what a `source` function returns")]
+    Unheard { word: &'static str },
+    #[error("there is no module `{name}` in the folder `lib`")]
+    UnknownModule { name: String, near: Option<String>, all: Vec<String> },
+    #[error("the module `{name}` imports itself")]
+    ModuleCycle { name: String },
     #[error("there is nothing called `{name}` here")]
     UnknownProperty { name: String },
     #[error("`{name}` cannot take {got}")]
@@ -77,8 +99,8 @@ pub(crate) enum Fault {
     DeclaredTwice { word: &'static str, what: String },
     #[error("`{word}` is a declaration: it stands outside of functions that run for a record or a person")]
     TooLate { word: &'static str },
-    #[error("the function for `{word}` takes {got} arguments; it must take one")]
-    WrongParameters { word: &'static str, got: usize },
+    #[error("the function for `{word}` takes {got} argument{}; it must take {}", if *got == 1 { "" } else { "s" }, match takes { 0 => "none", 1 => "one", _ => "two" })]
+    WrongParameters { word: &'static str, got: usize, takes: usize },
     /// The work is too long, whatever the record.
     #[error("{0}")]
     LimitExceeded(String),
@@ -195,6 +217,7 @@ impl RuleError {
             Fault::UnknownColumn { name, .. }
             | Fault::UnknownOfPerson { name, .. }
             | Fault::UnknownOfAccount { name, .. }
+            | Fault::UnknownOf { name, .. }
             | Fault::UnknownProperty { name } => Some(name),
             _ => None,
         }
@@ -214,7 +237,6 @@ impl RuleError {
             Fault::TooLarge { .. } => "too_large",
             Fault::NotText { .. } => "not_text",
             Fault::Parse(_) => "parse",
-            Fault::NotYet { .. } => "not_yet",
             Fault::Runtime(_) => "runtime",
             Fault::Thrown(_) => "thrown",
             Fault::UnknownSystem { .. } => "unknown_system",
@@ -222,9 +244,21 @@ impl RuleError {
             Fault::UnknownFunction { .. } => "unknown_function",
             Fault::UnknownVariable { .. } => "unknown_variable",
             Fault::UnknownColumn { .. } => "unknown_column",
-            Fault::UnknownOfPerson { .. } | Fault::UnknownOfAccount { .. } | Fault::UnknownProperty { .. } => {
-                "unknown_property"
-            }
+            Fault::UnknownOfPerson { .. }
+            | Fault::UnknownOfAccount { .. }
+            | Fault::UnknownOf { .. }
+            | Fault::UnknownProperty { .. } => "unknown_property",
+            Fault::UnknownOperation { .. } => "unknown_operation",
+            Fault::UnknownArgument { .. } => "unknown_argument",
+            Fault::MissingArgument { .. } => "missing_argument",
+            Fault::NoSet { .. } => "no_set",
+            Fault::NoRange { .. } => "no_range",
+            Fault::OutOfRange { .. } => "out_of_range",
+            Fault::UnknownLevel { .. } => "unknown_level",
+            Fault::OfNobody { .. } => "of_nobody",
+            Fault::Unheard { .. } => "unheard",
+            Fault::UnknownModule { .. } => "unknown_module",
+            Fault::ModuleCycle { .. } => "module_cycle",
             Fault::WrongArguments { .. } | Fault::WrongParameters { .. } => "wrong_arguments",
             Fault::WrongType { .. } => "wrong_type",
             Fault::WrongRole { .. } => "wrong_role",
@@ -258,6 +292,12 @@ impl Fault {
             | Self::UnknownFunction { near: Some(near), .. }
             | Self::UnknownColumn { near: Some(near), .. }
             | Self::UnknownOfPerson { near: Some(near), .. }
+            | Self::UnknownOf { near: Some(near), .. }
+            | Self::UnknownOperation { near: Some(near), .. }
+            | Self::UnknownArgument { near: Some(near), .. }
+            | Self::OutOfRange { near: Some(near), .. }
+            | Self::UnknownLevel { near: Some(near), .. }
+            | Self::UnknownModule { near: Some(near), .. }
             | Self::UnknownOfAccount { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             Self::WordTaken { .. } => Some("give your function another name".to_owned()),
             Self::UnknownSystem { all, .. } if all.is_empty() => Some("no system is configured".to_owned()),
@@ -319,7 +359,28 @@ impl Fault {
             }
             Self::Runtime(_) => Some("look at what is computed here, and with what".to_owned()),
             Self::NotText { .. } => Some("save the file as UTF-8".to_owned()),
-            Self::NotYet { .. } => Some(format!("what rules can say is {}", list(&declarations()))),
+            Self::UnknownOf { all, .. } => Some(format!("it has {}", list(all))),
+            Self::UnknownOperation { all, system, .. } if all.is_empty() => {
+                Some(format!("`{system}` has no operation at all"))
+            }
+            Self::UnknownOperation { all, .. } => Some(format!("it has {}", list(all))),
+            Self::UnknownArgument { all, .. } => Some(format!("it takes {}", list(all))),
+            Self::NoRange { attribute } => {
+                Some(format!("name them, as in `range(\"{attribute}\", [\"…\"])`: nothing else is ever touched"))
+            }
+            Self::OutOfRange { .. } => Some("add it to the `range` line, or leave it out here".to_owned()),
+            Self::UnknownLevel { all, .. } => Some(format!("there are {}", list(all))),
+            Self::OfNobody { .. } => {
+                Some("return a list: `[#{ key: row.id }, perform(…)]` names whose account is meant".to_owned())
+            }
+            Self::UnknownModule { all, .. } if all.is_empty() => {
+                Some("modules are `*.rhai` files in the folder `lib` beside the rules".to_owned())
+            }
+            Self::UnknownModule { all, .. } => Some(format!("there are {}", list(all))),
+            Self::Unheard { .. } => {
+                Some("as in `source(\"events\", |row| perform(\"mattermost\", \"post_message\", #{ … }))`".to_owned())
+            }
+            Self::MissingArgument { .. } | Self::NoSet { .. } | Self::ModuleCycle { .. } => None,
             Self::Parse(said)
                 if said.contains("to separate") || said.contains("to close") || said.contains("to end") =>
             {
@@ -337,6 +398,10 @@ impl Fault {
             )),
             Self::WrongArguments { .. } => Some("look at the types: a column of a record is always text".to_owned()),
             Self::WrongParameters { word: "source", .. } => Some("write it as `|row| #{ key: row.id }`".to_owned()),
+            Self::WrongParameters { word: "route", .. } => Some("write it as `|change| …`".to_owned()),
+            Self::WrongParameters { word: "refused", .. } => Some("write it as `|change, refusal| …`".to_owned()),
+            Self::WrongParameters { word: "guard", .. } => Some("write it as `|plan| …`".to_owned()),
+            Self::WrongParameters { word: "test", .. } => Some("write it as `|| { … }`".to_owned()),
             Self::WrongParameters { word, .. } => {
                 Some(format!("write it as `|person| …`; `{word}` asks it for one person at a time"))
             }
@@ -345,6 +410,9 @@ impl Fault {
             }
             Self::WrongType { wanted, .. } if wanted.contains(TRUTH) => {
                 Some("compare something, as in `|person| person.active == true`".to_owned())
+            }
+            Self::WrongType { wanted, .. } if wanted.contains("|change") || wanted.contains("|plan|") => {
+                Some("it is a function, written in place: see the reference with `homeward docs`".to_owned())
             }
             Self::WrongType { wanted, .. } if wanted.contains("|person|") => {
                 Some("a condition is a function, as in `|person| person.active == true`".to_owned())
@@ -365,7 +433,9 @@ impl Fault {
 
 /// The words that stand at the top level.
 fn declarations() -> Vec<String> {
-    ["owner", "copies", "source", "join", "account", "temporary"].map(str::to_owned).to_vec()
+    ["owner", "copies", "source", "join", "account", "temporary", "range", "route", "refused", "guard", "test"]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 /// How messages call a truth value.
@@ -392,6 +462,11 @@ pub(super) fn type_name(name: &str) -> String {
             "Row" => "a record",
             "PersonView" => "a person",
             "AccountView" => "an account",
+            "ChangeView" => "a change",
+            "RefusalView" => "a refusal",
+            "PlanView" => "a plan",
+            "Action" => "`to(…)`, `hold(…)` or `drop(…)`",
+            "Performance" => "`perform(…)`",
             plain => plain,
         },
     };

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
     attribute::{AttributeName, NEUTRAL},
+    capability::OperationCapability,
     id::SystemName,
 };
 
-use super::words::near;
+use super::{fault::Fault, words::near};
 
 /// Everything scripts may name.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +36,10 @@ pub(crate) struct KnownSystem {
     pub(crate) facts: Vec<String>,
     /// Local names of attributes its accounts can be found by.
     pub(crate) lookups: Vec<String>,
+    /// Local names of attributes with many members, and what somebody can be in one, weakest first.
+    pub(crate) sets: BTreeMap<String, Vec<String>>,
+    /// What rules can ask for beside attributes.
+    pub(crate) operations: Vec<OperationCapability>,
 }
 
 impl Known {
@@ -61,6 +66,17 @@ impl Known {
     /// The attribute that was probably meant.
     pub(super) fn near_attribute(&self, name: &str) -> Option<String> {
         near(name, self.attributes().iter().map(String::as_str))
+    }
+
+    /// The fault of naming a system that is not configured.
+    pub(super) fn unknown_system(&self, name: &str) -> Fault {
+        let all = self.systems.keys().map(ToString::to_string).collect();
+        Fault::UnknownSystem { name: name.to_owned(), near: self.near_system(name), all }
+    }
+
+    /// The levels of a set; `None` where the attribute is none.
+    pub(super) fn levels(&self, set: &AttributeName) -> Option<&[String]> {
+        self.systems.get(&set.system()?)?.sets.get(set.local()).map(Vec::as_slice)
     }
 
     /// The system that was probably meant.

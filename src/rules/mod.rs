@@ -10,10 +10,15 @@
 //! script     one file, compiled            text       words about text and dates
 //! view       records, persons, accounts    statement  what a function returned
 //! vocabulary the declarations              own        conditions, asked in order
+//! action     what rules may want done      change     changes, refusals, plans
+//! library    modules that are imported
 //! ```
 
+mod action;
+mod change;
 mod fault;
 mod known;
+mod library;
 mod own;
 mod sandbox;
 mod script;
@@ -28,7 +33,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
 };
@@ -41,15 +46,20 @@ use crate::model::{
     id::SystemName,
     origin::Origin,
     person::Person,
-    policy::{Ownership, Policy},
+    plan::Plan,
+    policy::{Action, Instruction, Objection, Ownership, Policy, Question},
     record::{Record, Statement},
+    refusal::RefusalKind,
 };
 
 use self::{
+    change::{ChangeView, PlanView, RefusalView},
+    library::Shelf,
     own::{Court, Index},
     sandbox::{MAX_SCRIPT, Meter},
     script::{Script, Source, properties},
-    vocabulary::{Declared, Desk},
+    statement::Reader,
+    vocabulary::{Declared, Desk, HookLine},
 };
 
 pub(crate) use self::{
@@ -96,28 +106,44 @@ impl RuleSet {
         known: &Known,
         today: jiff::civil::Date,
     ) -> Result<Self, Vec<RuleError>> {
-        let (files, digest) = read(folder, shown_as)?;
+        let (Files { scripts: files, modules }, digest) = read(folder, shown_as)?;
         let known = Rc::new(known.clone());
         let declared = Rc::new(RefCell::new(Declared::default()));
         let open = Rc::new(Cell::new(true));
         let patterns = Rc::default();
         let mut scripts: Vec<Script> = Vec::new();
         let mut errors = Vec::new();
-        for source in files {
+        let modules = Rc::new(modules);
+        let shelf = Shelf::default();
+        let compile = |script: usize, source: &Source, open: &Rc<Cell<bool>>| {
             let meter = Meter::new();
             let mut engine = sandbox::engine(&meter);
             text::register(&mut engine, &meter, &patterns, today);
-            view::register(&mut engine, &properties(&source.text));
+            // A module's functions are handed what the script was handed, so each knows the names of all.
+            let texts = modules.values().chain([source]);
+            let mut names: Vec<String> = texts.flat_map(|source| properties(&source.text)).collect();
+            names.sort_unstable();
+            names.dedup();
+            view::register(&mut engine, &names);
+            change::register(&mut engine, &known);
             statement::register(&mut engine);
             let desk = Desk {
-                script: scripts.len(),
+                script,
                 source: source.clone(),
+                modules: Rc::clone(&modules),
                 known: Rc::clone(&known),
                 declared: Rc::clone(&declared),
-                open: Rc::clone(&open),
+                open: Rc::clone(open),
             };
             vocabulary::register(&mut engine, &desk);
-            match Script::compile(source, engine, meter) {
+            action::register(&mut engine, &desk);
+            Script::compile(source.clone(), engine, meter, &shelf, &modules)
+        };
+        // A module declares nothing.
+        let shut = Rc::new(Cell::new(false));
+        errors.extend(library::fill(&shelf, &modules, &|source| compile(usize::MAX, source, &shut)));
+        for source in files {
+            match compile(scripts.len(), &source, &open) {
                 Ok(script) => {
                     errors.extend(script.run().err());
                     scripts.push(script);
@@ -188,8 +214,10 @@ impl RuleSet {
     pub(crate) fn map(&self, system: &SystemName, record: &Record) -> Result<Option<Statement>, RuleError> {
         let Some(line) = self.declared.sources.get(system) else { return Ok(None) };
         let script = &self.scripts[line.function.script];
-        let found = script.call(&line.function.name, Dynamic::from(view::Row::new(record))).and_then(|returned| {
-            statement::read(system, record, returned, &self.names, &self.known).map_err(|(fault, key)| {
+        let reader = Reader { names: &self.names, known: &self.known, ranges: &self.policy.ranges };
+        let row = vec![Dynamic::from(view::Row::new(record))];
+        let found = script.call(&line.function.name, row).and_then(|returned| {
+            reader.read(system, record, returned).map_err(|(fault, key)| {
                 let place = key.as_deref().and_then(|key| script.source.place_of_key(&line.place.origin, key));
                 RuleError::new(fault, place).about(key)
             })
@@ -208,6 +236,93 @@ impl RuleSet {
         let court = Court { scripts: &self.scripts, declared: &self.declared, index: &self.index, known: &self.known };
         court.judge(person, attributes)
     }
+
+    /// What a `route` line says to a change: the first that answers.
+    ///
+    /// # Errors
+    /// Where a line fails or returns something else.
+    pub(crate) fn route(&self, question: &Question<'_>) -> Result<Option<Instruction>, RuleError> {
+        if self.declared.routes.is_empty() {
+            return Ok(None);
+        }
+        let change = Dynamic::from(ChangeView::new(question, &self.known));
+        self.first_answer("route", self.declared.routes.iter(), &[change], question.person)
+    }
+
+    /// What a `refused` line says to a provider's no: the first of that provider that answers.
+    ///
+    /// # Errors
+    /// Where a line fails or returns something else.
+    pub(crate) fn refused(
+        &self,
+        question: &Question<'_>,
+        kind: RefusalKind,
+        reason: &str,
+    ) -> Result<Option<Instruction>, RuleError> {
+        let of_system = |(system, _): &&(SystemName, HookLine)| *system == question.account.system;
+        let mut lines = self.declared.refusals.iter().filter(of_system).map(|(_, line)| line).peekable();
+        if lines.peek().is_none() {
+            return Ok(None);
+        }
+        let change = Dynamic::from(ChangeView::new(question, &self.known));
+        let refusal = Dynamic::from(RefusalView::new(kind, reason));
+        self.first_answer("refused", lines, &[change, refusal], question.person)
+    }
+
+    /// What `guard` lines object to in a plan.
+    ///
+    /// # Errors
+    /// Where a line fails or returns something else.
+    pub(crate) fn guard(&self, plan: &Plan) -> Result<Vec<Objection>, RuleError> {
+        let mut objections = Vec::new();
+        if self.declared.guards.is_empty() {
+            return Ok(objections);
+        }
+        let view = Dynamic::from(PlanView::new(&Rc::new(plan.clone())));
+        for line in &self.declared.guards {
+            let answer = self.ask("guard", line, vec![view.clone()])?;
+            let origin = line.place.origin.clone();
+            match answer {
+                None | Some(Action::Drop(_)) => {}
+                Some(Action::Hold(reason)) => objections.push(Objection { reason, origin }),
+                Some(Action::To(_)) => {
+                    let what = "what the function of `guard` returns".to_owned();
+                    let (wanted, got) = ("`hold(…)` or ()".to_owned(), "`to(…)`".to_owned());
+                    return Err(RuleError::new(Fault::WrongType { what, wanted, got }, Some(line.place.clone())));
+                }
+            }
+        }
+        Ok(objections)
+    }
+
+    fn first_answer<'a>(
+        &self,
+        word: &str,
+        lines: impl Iterator<Item = &'a HookLine>,
+        arguments: &[Dynamic],
+        person: &Person,
+    ) -> Result<Option<Instruction>, RuleError> {
+        for line in lines {
+            let answer = self.ask(word, line, arguments.to_vec()).map_err(|error| match person.statements.first() {
+                Some(said) => error.with_record(&said.origin),
+                None => error,
+            })?;
+            if let Some(action) = answer {
+                return Ok(Some(Instruction { action, origin: line.place.origin.clone() }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn ask(&self, word: &str, line: &HookLine, arguments: Vec<Dynamic>) -> Result<Option<Action>, RuleError> {
+        let script = &self.scripts[line.function.script];
+        let answer = script.call(&line.function.name, arguments);
+        let read = answer.and_then(|answer| action::read(word, answer).map_err(|fault| RuleError::new(fault, None)));
+        read.map_err(|error| {
+            let place = script.place_of(&error, &line.place);
+            error.or_place(|| place)
+        })
+    }
 }
 
 impl std::fmt::Debug for RuleSet {
@@ -216,29 +331,46 @@ impl std::fmt::Debug for RuleSet {
     }
 }
 
-/// All scripts of a folder, and their digest.
-fn read(folder: &Path, shown_as: &str) -> Result<(Vec<Source>, String), Vec<RuleError>> {
-    let unreadable = |what: String, cause: std::io::Error| {
-        RuleError::new(Fault::Read { what: format!("`{what}`"), cause: Arc::new(cause) }, None)
-    };
-    let listed = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let listed = listed.map_err(|error| vec![unreadable(shown_as.to_owned(), error)])?;
-    let mut paths: Vec<_> = listed
-        .into_iter()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|it| it == "rhai") && !path.is_dir())
-        .collect();
-    paths.sort();
-    let mut files = Vec::new();
+/// The texts of a folder of rules.
+#[derive(Default)]
+struct Files {
+    scripts: Vec<Source>,
+    /// Those in `lib`, by the name they are imported by.
+    modules: BTreeMap<String, Source>,
+}
+
+fn unreadable(what: &str, cause: std::io::Error) -> RuleError {
+    RuleError::new(Fault::Read { what: format!("`{what}`"), cause: Arc::new(cause) }, None)
+}
+
+/// The scripts directly in a folder, by name.
+fn listed(folder: &Path) -> Result<Vec<(String, PathBuf)>, std::io::Error> {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>)?;
+    let paths = entries.into_iter().map(|entry| entry.path());
+    let scripts = paths.filter(|path| path.extension().is_some_and(|it| it == "rhai") && !path.is_dir());
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut scripts: Vec<(String, PathBuf)> = scripts.map(|path| (name(&path), path)).collect();
+    scripts.sort();
+    Ok(scripts)
+}
+
+/// All scripts of a folder and of its folder `lib`, and their digest.
+fn read(folder: &Path, shown_as: &str) -> Result<(Files, String), Vec<RuleError>> {
+    let mut paths = listed(folder).map_err(|error| vec![unreadable(shown_as, error)])?;
+    match listed(&folder.join("lib")) {
+        Ok(modules) => paths.extend(modules.into_iter().map(|(name, path)| (format!("lib/{name}"), path))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(vec![unreadable(&format!("{shown_as}/lib"), error)]),
+    }
+    let mut files = Files::default();
     let mut errors = Vec::new();
     let mut digest = Sha256::new();
-    for path in paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for (name, path) in paths {
         let shown = format!("{}/{name}", shown_as.trim_end_matches('/'));
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) => {
-                errors.push(unreadable(shown, error));
+                errors.push(unreadable(&shown, error));
                 continue;
             }
         };
@@ -254,7 +386,15 @@ fn read(folder: &Path, shown_as: &str) -> Result<(Vec<Source>, String), Vec<Rule
         }
         match String::from_utf8(bytes) {
             // Editors of one kind put a mark in front that is no part of the text.
-            Ok(text) => files.push(Source { file: shown.into(), text: text.trim_start_matches('\u{feff}').into() }),
+            Ok(text) => {
+                let source = Source { file: shown.into(), text: text.trim_start_matches('\u{feff}').into() };
+                match name.strip_prefix("lib/").and_then(|name| name.strip_suffix(".rhai")) {
+                    Some(module) => {
+                        files.modules.insert(module.to_owned(), source);
+                    }
+                    None => files.scripts.push(source),
+                }
+            }
             Err(_) => errors.push(RuleError::new(Fault::NotText { what: format!("`{shown}`") }, None)),
         }
     }
@@ -266,11 +406,16 @@ fn read(folder: &Path, shown_as: &str) -> Result<(Vec<Source>, String), Vec<Rule
     if errors.is_empty() { Ok((files, hex)) } else { Err(errors) }
 }
 
-/// Functions that were handed over and do not take exactly one argument.
+/// Functions that were handed over and do not take what they are given.
 fn wrong_functions(scripts: &[Script], declared: &Declared) -> Vec<RuleError> {
-    let wrong = declared.functions.iter().filter_map(|(function, word, place)| {
-        let got = scripts.get(function.script)?.parameters(&function.name)?;
-        (got != 1).then(|| RuleError::new(Fault::WrongParameters { word, got }, Some(place.clone())))
+    let wrong = declared.functions.iter().filter_map(|(function, word, takes, place)| {
+        let (script, takes) = (scripts.get(function.script)?, *takes);
+        let Some(got) = script.parameters(&function.name) else {
+            let fault =
+                Fault::Runtime("a function of a module cannot be handed over: call it in one written here".into());
+            return Some(RuleError::new(fault, Some(place.clone())));
+        };
+        (got != takes).then(|| RuleError::new(Fault::WrongParameters { word, got, takes }, Some(place.clone())))
     });
     wrong.collect()
 }
@@ -315,6 +460,10 @@ fn policy(declared: &Declared) -> Policy {
         accounts: declared.accounts.iter().map(|(system, line)| (system.clone(), place(&line.place))).collect(),
         sources: declared.sources.iter().map(|(system, line)| (system.clone(), place(&line.place))).collect(),
         temporary: declared.temporary.clone(),
+        ranges: declared.ranges.iter().map(|(set, (line, _))| (set.clone(), line.clone())).collect(),
+        routes: declared.routes.iter().map(|line| place(&line.place)).collect(),
+        refusals: declared.refusals.iter().map(|(system, line)| (system.clone(), place(&line.place))).collect(),
+        guards: declared.guards.iter().map(|line| place(&line.place)).collect(),
     }
 }
 

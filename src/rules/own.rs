@@ -124,7 +124,7 @@ impl Hearing<'_> {
             let view = self.view.get_or_insert_with(|| PersonView::new(self.person, self.court.known)).clone();
             // An earlier attempt, of this condition or of one that waits for it, has left what it saw.
             view.looked_at();
-            let answer = self.court.scripts[function.script].call(&function.name, Dynamic::from(view.clone()));
+            let answer = self.court.scripts[function.script].call(&function.name, vec![Dynamic::from(view.clone())]);
             let error = match answer {
                 Ok(answer) => {
                     return read_condition(word, &answer)

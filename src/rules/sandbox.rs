@@ -38,10 +38,10 @@ const MAX_CALLS: usize = 16;
 const MAX_DEPTH: usize = 32;
 const MAX_VARIABLES: usize = 100;
 const MAX_FUNCTIONS: usize = 100;
+const MAX_MODULES: usize = 32;
 
 /// Words of the language that a rule has no use for, or could do harm with: they do not even parse.
-const BANNED: &[&str] =
-    &["eval", "print", "debug", "import", "export", "curry", "Fn", "call", "sleep", "exit", "try", "catch"];
+const BANNED: &[&str] = &["eval", "print", "debug", "export", "curry", "Fn", "call", "sleep", "exit", "try", "catch"];
 
 /// What one evaluation has used up so far.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ pub(super) fn engine(meter: &Rc<Meter>) -> Engine {
         .set_max_map_size(MAX_MAP)
         .set_max_variables(MAX_VARIABLES)
         .set_max_functions(MAX_FUNCTIONS)
-        .set_max_modules(0)
+        .set_max_modules(MAX_MODULES)
         // Interning pays where scripts are many and values few; here it is the other way round.
         .set_max_strings_interned(0)
         .set_strict_variables(true)

@@ -3,7 +3,7 @@
 //! A script knows no word's meaning; `vocabulary` does. Each script has an engine of its own, so that its constants are
 //! its own.
 
-use std::{rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use regex::Regex;
 use rhai::{
@@ -15,6 +15,7 @@ use crate::model::origin::Origin;
 
 use super::{
     fault::{Fault, Place, RuleError, type_name},
+    library::{self, Librarian, Shelf},
     sandbox::Meter,
     words,
 };
@@ -147,11 +148,21 @@ pub(super) struct Script {
     engine: Engine,
     ast: AST,
     meter: Rc<Meter>,
+    shelf: Shelf,
+    /// The modules' texts: a fault may lie in one of them.
+    modules: Rc<BTreeMap<String, Source>>,
 }
 
 impl Script {
     /// Compiles `source` on an engine that knows all words.
-    pub(super) fn compile(source: Source, mut engine: Engine, meter: Rc<Meter>) -> Result<Self, RuleError> {
+    pub(super) fn compile(
+        source: Source,
+        mut engine: Engine,
+        meter: Rc<Meter>,
+        shelf: &Shelf,
+        modules: &Rc<BTreeMap<String, Source>>,
+    ) -> Result<Self, RuleError> {
+        engine.set_module_resolver(Librarian(Rc::clone(shelf)));
         // Functions of this language see neither variables nor constants around them. Constants that are written out
         // are found by compiling once without asking, and then made known to everybody by their plain name and as
         // `global::NAME`; the second compilation asks whether every other name exists.
@@ -175,7 +186,24 @@ impl Script {
             let fault = Fault::WordTaken { word: function.name.to_owned() };
             return Err(RuleError::new(fault, source.place_of_function(function.name)));
         }
-        Ok(Self { source, engine, ast, meter })
+        // Functions are called without the top level that imported for them: they find modules by the same names.
+        for (path, alias, _) in library::imports(&ast) {
+            if let Some(module) = shelf.borrow().get(library::named(&path)) {
+                engine.register_static_module(alias, module.clone());
+            }
+        }
+        Ok(Self { source, engine, ast, meter, shelf: Rc::clone(shelf), modules: Rc::clone(modules) })
+    }
+
+    /// What it imports at its top level: the module, the name it gets, the place.
+    pub(super) fn imports(&self) -> Vec<(String, String, Position)> {
+        library::imports(&self.ast)
+    }
+
+    /// Its constants and functions, for other scripts.
+    pub(super) fn module(&self) -> Result<rhai::Shared<Module>, RuleError> {
+        self.meter.start();
+        library::module(&self.engine, &self.ast).map(Into::into).map_err(|error| self.explain(*error))
     }
 
     /// Runs the top level: the declarations.
@@ -196,20 +224,27 @@ impl Script {
     }
 
     /// Calls a function of this script.
-    pub(super) fn call(&self, function: &ImmutableString, argument: Dynamic) -> Result<Dynamic, RuleError> {
+    pub(super) fn call(&self, function: &ImmutableString, arguments: Vec<Dynamic>) -> Result<Dynamic, RuleError> {
         self.meter.start();
         let options = CallFnOptions::new().eval_ast(false);
         let answer =
-            self.engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &self.ast, function, (argument,));
+            self.engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &self.ast, function, arguments);
         answer.map_err(|error| self.explain(*error))
     }
 
     /// Turns an error of the language into ours.
     fn explain(&self, error: EvalAltResult) -> RuleError {
         let mut error = error;
-        while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) = error
-        {
-            error = *inner;
+        let mut source = &self.source;
+        loop {
+            error = match error {
+                EvalAltResult::ErrorInFunctionCall(_, file, inner, _) => {
+                    source = self.modules.values().find(|module| *module.file == *file).unwrap_or(source);
+                    *inner
+                }
+                EvalAltResult::ErrorInModule(_, inner, _) => *inner,
+                _ => break,
+            }
         }
         let position = error.position();
         let fault = match error {
@@ -224,7 +259,8 @@ impl Script {
             }
             EvalAltResult::ErrorTooManyOperations(_) => limit("the rule does not come to an end"),
             EvalAltResult::ErrorTooManyVariables(_) => limit("the rule has too many variables"),
-            EvalAltResult::ErrorTooManyModules(_) => limit("rules cannot load modules"),
+            EvalAltResult::ErrorTooManyModules(_) => limit("the script imports too many modules"),
+            EvalAltResult::ErrorModuleNotFound(path, _) => library::unknown(&self.shelf, &path),
             EvalAltResult::ErrorStackOverflow(_) => limit("functions call each other too deeply"),
             EvalAltResult::ErrorDataTooLarge(what, _) => {
                 Fault::TooMuch(format!("a value is too large: {}", what.to_lowercase()))
@@ -234,7 +270,7 @@ impl Script {
                 Fault::Runtime(lower_first(&short(&other.to_string())))
             }
         };
-        RuleError::new(fault, self.source.place(position))
+        RuleError::new(fault, source.place(position))
     }
 
     fn no_function(&self, signature: &str) -> Fault {
@@ -243,9 +279,6 @@ impl Script {
         let got = got.collect::<Vec<_>>().join(" and ");
         let got = if got.is_empty() { "no arguments".to_owned() } else { got };
         let takes = words::signature(name);
-        if words::LATER.contains(&name) && self.parameters(name).is_none() {
-            return Fault::NotYet { word: name.to_owned() };
-        }
         let own = self.parameters(name).is_some();
         if takes.is_some() || own || !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
             return Fault::WrongArguments { name: name.to_owned(), takes, got };

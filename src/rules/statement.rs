@@ -3,19 +3,23 @@
 //! A script's value is believed in nothing: every name must be known and every value must be of the right type. An
 //! attribute whose value is `()` or the empty text is not spoken of; only `clear()` says that it is empty.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use rhai::{Dynamic, Engine, INT, ImmutableString};
+use sha2::{Digest, Sha256};
 
 use crate::model::{
     attribute::{AttributeName, Value},
     id::SystemName,
-    record::{Record, Statement},
+    policy::RangeLine,
+    record::{Deed, Record, Statement},
 };
 
 use super::{
+    action::Performance,
     fault::{Fault, NOTHING, TRUTH, type_name},
     known::Known,
+    words::near,
 };
 
 /// What `clear()` returns.
@@ -27,43 +31,158 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("clear", || Clear);
 }
 
-/// What a function returned, as a statement. `Ok(None)` where it returned `()`. The text beside a fault is the key of
-/// the returned map that it is about.
-pub(super) fn read(
-    system: &SystemName,
-    record: &Record,
-    returned: Dynamic,
-    names: &BTreeMap<String, AttributeName>,
-    known: &Known,
-) -> Result<Option<Statement>, (Fault, Option<String>)> {
-    if returned.is_unit() {
-        return Ok(None);
-    }
-    let got = type_name(returned.type_name());
-    let Some(map) = returned.try_cast::<rhai::Map>() else {
-        let what = format!("what the function for `{system}` returns");
-        return Err((Fault::WrongType { what, wanted: "a map `#{ key: ... }` or ()".to_owned(), got }, None));
-    };
-    let mut key = None;
-    let mut values = BTreeMap::new();
-    for (name, value) in map {
-        let at_key = |fault| (fault, Some(name.to_string()));
-        if name == "key" {
-            key = read_key(value).map_err(at_key)?;
-            continue;
+/// What statements are read with.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    /// What a source may speak of, by the name it uses.
+    pub(super) names: &'a BTreeMap<String, AttributeName>,
+    pub(super) known: &'a Known,
+    pub(super) ranges: &'a BTreeMap<AttributeName, RangeLine>,
+}
+
+/// What is wrong, and the key of the returned map that it is about.
+type Wrong = (Fault, Option<String>);
+
+impl Reader<'_> {
+    /// What a function returned, as a statement. `Ok(None)` where it returned `()`.
+    pub(super) fn read(
+        self,
+        system: &SystemName,
+        record: &Record,
+        returned: Dynamic,
+    ) -> Result<Option<Statement>, Wrong> {
+        if returned.is_unit() {
+            return Ok(None);
         }
-        let Some(attribute) = names.get(name.as_str()) else {
-            let near = known.near_attribute(&name);
-            return Err(at_key(Fault::UnknownAttribute { name: name.to_string(), near }));
+        let items = if returned.is_array() { returned.into_array().unwrap_or_default() } else { vec![returned] };
+        let (mut said, mut performances) = (None, Vec::new());
+        for item in items {
+            let got = type_name(item.type_name());
+            if item.is_unit() {
+                continue;
+            }
+            if item.is::<Performance>() {
+                performances.extend(item.try_cast::<Performance>());
+                continue;
+            }
+            let map = item.try_cast::<rhai::Map>().filter(|_| said.is_none());
+            let what = format!("what the function for `{system}` returns");
+            let wanted = "a map `#{ key: ... }` or ()".to_owned();
+            said = Some(map.ok_or((Fault::WrongType { what, wanted, got }, None))?);
+        }
+        let of_nobody = said.is_none();
+        let (mut key, mut values) = (None, BTreeMap::new());
+        for (name, value) in said.unwrap_or_default() {
+            let at_key = |fault| (fault, Some(name.to_string()));
+            if name == "key" {
+                key = read_key(value).map_err(at_key)?;
+                continue;
+            }
+            let Some(attribute) = self.names.get(name.as_str()) else {
+                let near = self.known.near_attribute(&name);
+                return Err(at_key(Fault::UnknownAttribute { name: name.to_string(), near }));
+            };
+            if let Some(levels) = self.known.levels(attribute) {
+                self.read_members(attribute, levels, value, &mut values).map_err(at_key)?;
+            } else if let Some(value) = read_value(attribute, value).map_err(at_key)? {
+                values.insert(attribute.clone(), value);
+            }
+        }
+        if performances.is_empty() && of_nobody {
+            return Ok(None);
+        }
+        if let Some(one) = performances.iter().find(|one| of_nobody && one.of_account) {
+            return Err((Fault::OfNobody { system: one.system.clone(), operation: one.operation.clone() }, None));
+        }
+        if !of_nobody && key.is_none() {
+            return Err((Fault::NoKey, Some("key".to_owned())));
+        }
+        let mut deeds: Vec<Deed> =
+            performances.into_iter().map(|one| deed(system, key.as_deref().unwrap_or_default(), one)).collect();
+        deeds.sort();
+        deeds.dedup_by(|a, b| a.mark == b.mark);
+        // A record of nobody has no key of its own; what it asks for tells it from others.
+        let marks = || deeds.iter().map(|deed| &deed.mark[..12]).collect::<Vec<_>>().join("-");
+        let key: Arc<str> = key.unwrap_or_else(marks).into();
+        let (system, origin) = (system.clone(), record.origin.clone());
+        let quiet = std::collections::BTreeSet::new();
+        Ok(Some(Statement { system, key, values, origin, fresh: true, deeds, of_nobody, quiet }))
+    }
+
+    /// The members of a set: each of the range is in it with a level, or is not.
+    fn read_members(
+        self,
+        set: &AttributeName,
+        levels: &[String],
+        value: Dynamic,
+        values: &mut BTreeMap<AttributeName, Value>,
+    ) -> Result<(), Fault> {
+        if value.is_unit() {
+            return Ok(());
+        }
+        let Some(range) = self.ranges.get(set) else { return Err(Fault::NoRange { attribute: set.clone() }) };
+        let got = type_name(value.type_name());
+        let wanted = match levels {
+            [_] => "a list of names, or `clear()`",
+            _ => "a map of names and levels `#{ \"name\": \"level\" }`, or `clear()`",
         };
-        if let Some(value) = read_value(attribute, value).map_err(at_key)? {
-            values.insert(attribute.clone(), value);
+        let wrong =
+            |got: &str| Fault::WrongType { what: format!("`{set}`"), wanted: wanted.to_owned(), got: got.to_owned() };
+        let mut given: BTreeMap<String, String> = BTreeMap::new();
+        if value.is_array() && levels.len() == 1 {
+            for member in value.into_array().unwrap_or_default() {
+                let member = member.into_immutable_string().map_err(|_| wrong("a list of something else"))?;
+                given.insert(member.to_string(), levels[0].clone());
+            }
+        } else if !value.is::<Clear>() {
+            for (member, level) in value.try_cast::<rhai::Map>().ok_or_else(|| wrong(&got))? {
+                if level.is_unit() {
+                    continue;
+                }
+                let level = level.into_immutable_string().map_err(|_| wrong("a map of something else"))?;
+                given.insert(member.to_string(), level.to_string());
+            }
         }
+        for (member, level) in &given {
+            if !range.members.contains(member) {
+                let near = near(member, range.members.iter().map(String::as_str));
+                return Err(Fault::OutOfRange { attribute: set.clone(), member: member.clone(), near });
+            }
+            if !levels.contains(level) {
+                let near = near(level, levels.iter().map(String::as_str));
+                let (attribute, level, all) = (set.clone(), level.clone(), levels.to_vec());
+                return Err(Fault::UnknownLevel { attribute, level, near, all });
+            }
+        }
+        for member in &range.members {
+            let level = given.get(member).map_or(Value::Empty, |level| Value::text(level));
+            values.insert(AttributeName::member_of(set, member), level);
+        }
+        Ok(())
     }
-    let key = key.ok_or_else(|| (Fault::NoKey, Some("key".to_owned())))?;
-    let origin = record.origin.clone();
-    let (system, key, quiet) = (system.clone(), key.as_str().into(), std::collections::BTreeSet::new());
-    Ok(Some(Statement { system, key, values, origin, fresh: true, quiet }))
+}
+
+fn deed(source: &SystemName, key: &str, asked: Performance) -> Deed {
+    let Performance { system, operation, arguments, origin, .. } = asked;
+    let mut digest = Sha256::new();
+    let mut add = |text: &str| {
+        // Lengths first, so that no two parts can pass for others.
+        digest.update(text.len().to_le_bytes());
+        digest.update(text.as_bytes());
+    };
+    for text in [source.as_str(), key, system.as_str(), operation.as_str()] {
+        add(text);
+    }
+    for (name, value) in &arguments {
+        add(name);
+        add(&value.to_json().to_string());
+    }
+    let mark = digest.finalize().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    Deed { system, operation, arguments, origin, mark }
 }
 
 fn read_key(value: Dynamic) -> Result<Option<String>, Fault> {

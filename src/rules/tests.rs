@@ -25,6 +25,8 @@ fn provider(attributes: &[&str], own: &[&str], facts: &[&str], lookups: &[&str])
         own_attributes: texts(own),
         facts: texts(facts),
         lookups: texts(lookups),
+        sets: BTreeMap::new(),
+        operations: Vec::new(),
     }
 }
 
@@ -113,6 +115,8 @@ fn person(statements: &[(&str, &[(&str, Value)])], accounts: Vec<(SystemName, Ar
             values: said.iter().map(|(name, value)| (AttributeName::new(name), value.clone())).collect(),
             origin: RecordOrigin { file: format!("{system}.csv").into(), line: 2 },
             fresh: true,
+            deeds: Vec::new(),
+            of_nobody: false,
             quiet: BTreeSet::new(),
         })
     };
@@ -592,8 +596,8 @@ fn what_does_not_parse_and_what_is_not_known_is_shown_with_its_place() {
         ("ownr(\"email\", \"gitlab\");", "rules/people.rhai:1:1 [ownr] unknown function `ownr`; did you mean `owner`?"),
         (
             "route(1);",
-            "rules/people.rhai:1:1 [route] `route` is not in this version; what rules can say is `owner`, `copies`, \
-             `source`, `join`, `account`, `temporary`",
+            "rules/people.rhai:1:1 [route] what looks at a change in `route` must be a function `|change| ...`, but is a \
+             number; it is a function, written in place: see the reference with `homeward docs`",
         ),
         (
             "let x = \"A\".to_lower();",

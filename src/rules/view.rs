@@ -12,6 +12,7 @@ use crate::model::{
     attribute::{AttributeName, Value},
     id::SystemName,
     person::Person,
+    policy::Ownership,
     record::{Header, Record, Statement},
 };
 
@@ -51,6 +52,8 @@ pub(super) struct PersonView(Rc<Observed>);
 struct Observed {
     person: Person,
     known: Rc<Known>,
+    /// Who owns what, where that is settled already.
+    ownership: Option<Ownership>,
     decided: RefCell<BTreeMap<AttributeName, Dynamic>>,
     /// What a condition looked at, in the order it did, each once.
     looked_at: RefCell<Vec<(String, Value)>>,
@@ -72,8 +75,23 @@ impl Observed {
 
 impl PersonView {
     pub(super) fn new(person: &Person, known: &Rc<Known>) -> Self {
+        Self::with(person, known, None)
+    }
+
+    /// A person whose owners are settled: every value is decided.
+    pub(super) fn judged(person: &Person, known: &Rc<Known>, ownership: &Ownership) -> Self {
+        Self::with(person, known, Some(ownership.clone()))
+    }
+
+    fn with(person: &Person, known: &Rc<Known>, ownership: Option<Ownership>) -> Self {
         let (person, known) = (person.clone(), Rc::clone(known));
-        Self(Rc::new(Observed { person, known, decided: RefCell::default(), looked_at: RefCell::default() }))
+        let (decided, looked_at) = (RefCell::default(), RefCell::default());
+        Self(Rc::new(Observed { person, known, ownership, decided, looked_at }))
+    }
+
+    /// What a system shows of this person.
+    pub(super) fn at(&self, system: SystemName) -> Option<AccountView> {
+        AccountView::new(&self.0, system)
     }
 
     /// From now on the attribute has this value.
@@ -88,7 +106,12 @@ impl PersonView {
 
     fn get(&self, name: &str) -> Answer<Dynamic> {
         if let Some(attribute) = self.0.known.attribute(name) {
-            let decided = self.0.decided.borrow().get(&attribute).cloned();
+            let mut decided = self.0.decided.borrow().get(&attribute).cloned();
+            if let (None, Some(ownership)) = (&decided, &self.0.ownership) {
+                let owned = ownership.owner(&attribute);
+                let value = owned.and_then(|owned| self.0.person.decided(&owned.system, &attribute));
+                decided = Some(value.as_ref().map_or(Dynamic::UNIT, dynamic));
+            }
             let decided = decided.ok_or_else(|| raise(Fault::Needs(attribute)))?;
             self.0.note(name.to_owned(), &decided);
             return Ok(decided);
@@ -161,6 +184,13 @@ impl AccountView {
             return Some(account.id.as_ref().map_or(Dynamic::UNIT, |id| Dynamic::from(id.to_string())));
         }
         let system = self.known.systems.get(&self.system)?;
+        if system.sets.contains_key(name) {
+            let set = AttributeName::of_system(&self.system, name);
+            let members =
+                account.attributes.iter().filter(|(it, value)| it.set().as_ref() == Some(&set) && !value.is_empty());
+            let members = members.filter_map(|(it, value)| Some((it.member()?.into(), dynamic(value))));
+            return Some(Dynamic::from_map(members.collect()));
+        }
         let value = if has(&system.own_attributes, name) {
             account.attributes.get(&AttributeName::of_system(&self.system, name))
         } else if has(&system.attributes, name) {
@@ -175,7 +205,7 @@ impl AccountView {
 }
 
 /// A value as scripts see it: what is empty is `()`.
-fn dynamic(value: &Value) -> Dynamic {
+pub(super) fn dynamic(value: &Value) -> Dynamic {
     match value {
         Value::Empty => Dynamic::UNIT,
         Value::Bool(truth) => (*truth).into(),

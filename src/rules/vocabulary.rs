@@ -15,7 +15,7 @@ use crate::model::{
     attribute::AttributeName,
     id::SystemName,
     origin::Origin,
-    policy::{CopyLine, JoinLine, OwnerLine},
+    policy::{CopyLine, JoinLine, OwnerLine, RangeLine},
 };
 
 use super::{
@@ -23,7 +23,6 @@ use super::{
     known::{Known, KnownSystem, has},
     sandbox::raise,
     script::Source,
-    words,
 };
 
 /// A function of a script.
@@ -49,6 +48,21 @@ pub(super) struct AccountLine {
     pub(super) place: Place,
 }
 
+/// One `route`, `refused` or `guard` line.
+#[derive(Debug)]
+pub(super) struct HookLine {
+    pub(super) function: Function,
+    pub(super) place: Place,
+}
+
+/// One `test` line.
+#[derive(Debug)]
+pub(super) struct TestLine {
+    pub(super) name: String,
+    pub(super) function: Function,
+    pub(super) place: Place,
+}
+
 /// One `source` line.
 #[derive(Debug)]
 pub(super) struct SourceLine {
@@ -65,10 +79,15 @@ pub(super) struct Declared {
     pub(super) accounts: BTreeMap<SystemName, AccountLine>,
     pub(super) sources: BTreeMap<SystemName, SourceLine>,
     pub(super) temporary: BTreeMap<(AttributeName, SystemName), Origin>,
+    pub(super) ranges: BTreeMap<AttributeName, (RangeLine, Place)>,
+    pub(super) routes: Vec<HookLine>,
+    pub(super) refusals: Vec<(SystemName, HookLine)>,
+    pub(super) guards: Vec<HookLine>,
+    pub(super) tests: Vec<TestLine>,
     /// What was wrong with declarations.
     pub(super) errors: Vec<RuleError>,
     /// Functions that were named, to be looked at when the script has run.
-    pub(super) functions: Vec<(Function, &'static str, Place)>,
+    pub(super) functions: Vec<(Function, &'static str, usize, Place)>,
 }
 
 /// Where the declarations of one script are taken down.
@@ -76,10 +95,20 @@ pub(super) struct Declared {
 pub(super) struct Desk {
     pub(super) script: usize,
     pub(super) source: Source,
+    pub(super) modules: Rc<BTreeMap<String, Source>>,
     pub(super) known: Rc<Known>,
     pub(super) declared: Rc<RefCell<Declared>>,
     /// False once all scripts have run.
     pub(super) open: Rc<Cell<bool>>,
+}
+
+impl Desk {
+    /// Where a word was said: in the script, or in a module that it imports.
+    pub(super) fn place(&self, context: &NativeCallContext<'_>) -> Place {
+        let module = context.call_source().and_then(|file| self.modules.values().find(|module| *module.file == *file));
+        let source = module.unwrap_or(&self.source);
+        source.place(context.call_position()).unwrap_or_else(|| source.top())
+    }
 }
 
 type Answer = Result<(), Box<EvalAltResult>>;
@@ -99,17 +128,25 @@ pub(super) fn register(engine: &mut Engine, desk: &Desk) {
         let condition = line.function(condition)?;
         line.account(system, Some(condition))
     });
-    for name in words::LATER {
-        later::<1>(engine, desk, name);
-        later::<2>(engine, desk, name);
-        later::<3>(engine, desk, name);
-    }
+    word(engine, desk, "range", |line, [attribute, members]: [Dynamic; 2]| line.range(attribute, members));
+    word(engine, desk, "route", |line, [function]: [Dynamic; 1]| {
+        let function = line.function(function)?;
+        line.note(|declared, hook| declared.routes.push(hook), function);
+        Ok(())
+    });
+    word(engine, desk, "refused", |line, [system, function]: [Dynamic; 2]| {
+        let function = line.function(function)?;
+        let (system, _) = line.provider(system)?;
+        line.note(|declared, hook| declared.refusals.push((system, hook)), function);
+        Ok(())
+    });
+    word(engine, desk, "guard", |line, [function]: [Dynamic; 1]| {
+        let function = line.function(function)?;
+        line.note(|declared, hook| declared.guards.push(hook), function);
+        Ok(())
+    });
+    word(engine, desk, "test", |line, [name, function]: [Dynamic; 2]| line.test(name, function));
     word(engine, desk, "temporary", |line, [attributes, systems]: [Dynamic; 2]| line.temporary(attributes, systems));
-}
-
-/// Lets a word of a later version be noted as a fault, so that the rest of the script is looked at too.
-fn later<const N: usize>(engine: &mut Engine, desk: &Desk, name: &'static str) {
-    word(engine, desk, name, |line, _: [Dynamic; N]| Err(line.error(Fault::NotYet { word: line.word.to_owned() })));
 }
 
 /// Registers one declaration with `N` arguments of any type, so that wrong ones meet our words and not the language's.
@@ -126,14 +163,12 @@ fn word<const N: usize>(
         types,
         move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> Answer {
             if !desk.open.get() {
-                let later = words::LATER.contains(&name);
-                let fault = if later { Fault::NotYet { word: name.to_owned() } } else { Fault::TooLate { word: name } };
-                return Err(raise(fault));
+                return Err(raise(Fault::TooLate { word: name }));
             }
             // Cloned: a variable that is given as first argument arrives as itself, and taking it would empty it.
             let mut taken = arguments.iter_mut().map(|argument| argument.clone());
             let taken = std::array::from_fn(|_| taken.next().unwrap_or_default());
-            let place = desk.source.place(context.call_position()).unwrap_or_else(|| desk.source.top());
+            let place = desk.place(&context);
             if let Err(error) = take(&Line { desk: &desk, word: name, place }, taken) {
                 desk.declared.borrow_mut().errors.push(error);
             }
@@ -244,6 +279,38 @@ impl Line<'_> {
         Ok(())
     }
 
+    fn range(&self, attribute: Dynamic, members: Dynamic) -> Result<(), RuleError> {
+        for set in self.attributes(attribute)? {
+            if self.desk.known.levels(&set).is_none() {
+                let place = self.place_of(set.as_str());
+                return Err(RuleError::new(Fault::NoSet { attribute: set }, Some(place)));
+            }
+            let members = self.names(members.clone(), "the member")?.iter().map(ToString::to_string).collect();
+            let mut declared = self.desk.declared.borrow_mut();
+            if let Some((_, first)) = declared.ranges.get(&set) {
+                return Err(self.twice(set.as_str(), first));
+            }
+            let line = RangeLine { members, origin: self.place.origin.clone() };
+            declared.ranges.insert(set, (line, self.place.clone()));
+        }
+        Ok(())
+    }
+
+    fn test(&self, name: Dynamic, function: Dynamic) -> Result<(), RuleError> {
+        let function = self.function(function)?;
+        let name = self.name(name, "the name")?.to_string();
+        let mut declared = self.desk.declared.borrow_mut();
+        if let Some(first) = declared.tests.iter().find(|test| test.name == name) {
+            return Err(self.twice(&name, &first.place));
+        }
+        declared.tests.push(TestLine { name, function, place: self.place.clone() });
+        Ok(())
+    }
+
+    fn note(&self, keep: impl FnOnce(&mut Declared, HookLine), function: Function) {
+        keep(&mut self.desk.declared.borrow_mut(), HookLine { function, place: self.place.clone() });
+    }
+
     /// One attribute or several, each once.
     fn attributes(&self, value: Dynamic) -> Result<Vec<AttributeName>, RuleError> {
         let mut attributes = Vec::new();
@@ -290,10 +357,7 @@ impl Line<'_> {
         if let Some(known) = self.desk.known.systems.get(&system) {
             return Ok((system, known.clone()));
         }
-        let near = self.desk.known.near_system(name);
-        let all = self.desk.known.systems.keys().map(ToString::to_string).collect();
-        let fault = Fault::UnknownSystem { name: name.to_owned(), near, all };
-        Err(RuleError::new(fault, Some(self.place_of(name))))
+        Err(RuleError::new(self.desk.known.unknown_system(name), Some(self.place_of(name))))
     }
 
     /// One text or a list of texts.
@@ -319,13 +383,17 @@ impl Line<'_> {
     fn function(&self, value: Dynamic) -> Result<Function, RuleError> {
         let got = type_name(value.type_name());
         let Some(function) = value.try_cast::<FnPtr>() else {
-            let wanted =
-                if self.word == "source" { "a function `|row| #{ ... }`" } else { "a function `|person| ...`" };
-            let what = self.what(if self.word == "source" { "what reads a record" } else { "the condition" });
+            let (what, wanted, _) = takes(self.word);
+            let what = self.what(what);
             return Err(self.error(Fault::WrongType { what, wanted: wanted.to_owned(), got }));
         };
         let function = Function { script: self.desk.script, name: function.fn_name().into() };
-        self.desk.declared.borrow_mut().functions.push((function.clone(), self.word, self.place.clone()));
+        self.desk.declared.borrow_mut().functions.push((
+            function.clone(),
+            self.word,
+            takes(self.word).2,
+            self.place.clone(),
+        ));
         Ok(function)
     }
 
@@ -353,5 +421,17 @@ impl Line<'_> {
     fn twice(&self, what: &str, first: &Place) -> RuleError {
         let fault = Fault::DeclaredTwice { word: self.word, what: what.to_owned() };
         self.error(fault).with_second(first.clone(), "the first one")
+    }
+}
+
+/// What the function of a word is for, how it is written, and how many arguments it gets.
+fn takes(word: &str) -> (&'static str, &'static str, usize) {
+    match word {
+        "source" => ("what reads a record", "a function `|row| #{ ... }`", 1),
+        "route" => ("what looks at a change", "a function `|change| ...`", 1),
+        "refused" => ("what looks at a refusal", "a function `|change, refusal| ...`", 2),
+        "guard" => ("what looks at a plan", "a function `|plan| ...`", 1),
+        "test" => ("the test", "a function `|| { ... }`", 0),
+        _ => ("the condition", "a function `|person| ...`", 1),
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tracing::{Instrument, info_span, warn};
 
-use super::{RunError, fleet::Fleet};
+use super::{RunError, fleet::Fleet, gather};
 use crate::{
     model::{
         account::{Account, Facts, Wanted},
@@ -20,7 +20,7 @@ use crate::{
         capability::Change,
         id::{AccountId, CallId, PersonId, SystemName},
         person::Link,
-        plan::{Call, Decision, Operation, Plan, PlannedChange, Request, Seen},
+        plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen},
         refusal::{Refusal, RefusalKind},
     },
     plan::{Providers, guard::GuardedPlan},
@@ -118,7 +118,7 @@ pub(crate) async fn execute(
             }
             world.learn(account);
         }
-        if let Err(error) = note(store, run, call, &outcome) {
+        if let Err(error) = note(store, run, call, &outcome).and_then(|()| remember(store, plan, call, &outcome)) {
             fault.get_or_insert(error);
         }
         watcher.settled(call, &outcome);
@@ -179,6 +179,17 @@ fn shown(
 
 fn note(store: &dyn Store, run: i64, call: &Call, outcome: &Outcome) -> Result<(), RunError> {
     store.append(run, &Entry::Settled { call: call.id.clone(), outcome: outcome.clone() })?;
+    Ok(())
+}
+
+/// Remembers an operation that was done, so that the same record does not ask for it again.
+fn remember(store: &dyn Store, plan: &Plan, call: &Call, outcome: &Outcome) -> Result<(), RunError> {
+    if call.operation == Operation::Perform && *outcome == Outcome::Done {
+        let asked = plan.operations.iter().find(|asked| asked.call.as_ref() == Some(&call.id));
+        if let Some(asked) = asked {
+            store.done(&asked.mark)?;
+        }
+    }
     Ok(())
 }
 
@@ -247,12 +258,21 @@ fn forbidden(call: &Call, world: &World, guarded: &GuardedPlan) -> Option<Outcom
 /// The calls that the connectors would not make of the very changes they are said to carry out. A plan's id is a digest
 /// that anybody can compute, so it proves a file whole, not honest: what is sent must be what this program sends.
 fn strangers(plan: &Plan, world: &World, fleet: &Fleet) -> BTreeMap<usize, Outcome> {
+    let asked: BTreeMap<&CallId, &PlannedOperation> =
+        plan.operations.iter().filter_map(|it| Some((it.call.as_ref()?, it))).collect();
     let is_strange = |call: &Call| {
         let server = world.servers.get(&call.system).cloned().unwrap_or_default();
         let account = match &call.account {
             Some(id) => world.accounts.get(&(call.system.clone(), id.clone()))?.clone(),
             None => Account::absent(call.system.clone(), server),
         };
+        if call.operation == Operation::Perform {
+            let asked = asked.get(&call.id)?;
+            let known = fleet.operation(&account, &asked.operation, &asked.arguments);
+            let is_known = known.is_ok_and(|request| is_this(call, &request));
+            let reason = format!("{} would not be asked this for this operation: make the plan again", call.system);
+            return (!is_known).then(|| Outcome::Refused(Refusal::new(RefusalKind::Unsupported, reason)));
+        }
         let change = |(attribute, after): (&AttributeName, &Value)| Change {
             attribute: attribute.clone(),
             before: account.value(attribute),
@@ -331,7 +351,12 @@ fn differing<'a>(
 /// No answer came: looks whether the call had its effect.
 async fn look(call: &Call, refusal: Refusal, fleet: &Fleet) -> (Outcome, Option<Account>) {
     let Some(member) = fleet.members.get(&call.system) else { return (Outcome::InDoubt(refusal), None) };
+    if call.operation == Operation::Perform {
+        // An operation leaves nothing at the account that could be looked for.
+        return (Outcome::InDoubt(refusal), None);
+    }
     let mut wanted = Wanted { fresh: true, ..Wanted::default() };
+    want_sets(&mut wanted, call);
     match &call.account {
         Some(id) => {
             wanted.ids.insert(id.clone());
@@ -353,6 +378,15 @@ async fn look(call: &Call, refusal: Refusal, fleet: &Fleet) -> (Outcome, Option<
     }
 }
 
+/// The members that a call is about, and the things that an operation names.
+fn want_sets(wanted: &mut Wanted, call: &Call) {
+    for attribute in call.intends.keys().chain(call.expects.keys()) {
+        if let (Some(set), Some(member)) = (attribute.set(), attribute.member()) {
+            wanted.members.entry(set).or_default().insert(member.to_owned());
+        }
+    }
+}
+
 fn want_holders(wanted: &mut Wanted, call: &Call) {
     for (attribute, value) in &call.expects {
         if let Some(text) = value.as_text() {
@@ -367,12 +401,18 @@ async fn read_again(plan: &Plan, fleet: &Fleet) -> World {
     for call in &plan.calls {
         let wanted = wanted.entry(&call.system).or_default();
         wanted.fresh = true;
+        want_sets(wanted, call);
         match &call.account {
             Some(id) => {
                 wanted.ids.insert(id.clone());
             }
             None => want_holders(wanted, call),
         }
+    }
+    for asked in plan.operations.iter().filter(|asked| asked.call.is_some()) {
+        let table = fleet.capabilities(&asked.system).and_then(|table| table.operation(&asked.operation));
+        let wanted = wanted.entry(&asked.system).or_default();
+        gather::want_named(wanted, table, &asked.arguments);
     }
     let asked = wanted.into_iter().map(async |(system, wanted)| {
         let answer = match fleet.members.get(system) {

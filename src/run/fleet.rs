@@ -89,4 +89,16 @@ impl Providers for Fleet {
             None => Err(Refusal::new(RefusalKind::Unsupported, format!("{} is no provider", account.system))),
         }
     }
+
+    fn operation(
+        &self,
+        account: &Account,
+        operation: &str,
+        arguments: &BTreeMap<String, Value>,
+    ) -> Result<Request, Refusal> {
+        match self.members.get(&account.system) {
+            Some(member) => member.connector.operation(account, operation, arguments),
+            None => Err(Refusal::new(RefusalKind::Unsupported, format!("{} is no provider", account.system))),
+        }
+    }
 }

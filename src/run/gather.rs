@@ -14,7 +14,7 @@ use crate::{
     model::{
         account::{Account, Wanted},
         attribute::{AttributeName, Value},
-        capability::Unique,
+        capability::{OperationCapability, Takes, Unique},
         id::{AccountId, PersonId, SystemName},
         plan::{Input, Seen},
         policy::Policy,
@@ -72,7 +72,7 @@ pub(crate) fn read(
         if !rules.has_source(&file.system) {
             return Err(RunError::NoMeaning { system: file.system.clone(), key: source.settings.key.clone() });
         }
-        one_file(&mut said, file, source, rules, &known)?;
+        one_file(&mut said, file, source, rules, memory, &known)?;
     }
     let spoken: BTreeSet<(SystemName, Arc<str>)> =
         said.statements.iter().map(|statement| (statement.system.clone(), Arc::clone(&statement.key))).collect();
@@ -85,6 +85,8 @@ pub(crate) fn read(
                 values: seen.values.clone(),
                 origin: crate::model::record::RecordOrigin { file: "an earlier run".into(), line: 0 },
                 fresh: false,
+                deeds: Vec::new(),
+                of_nobody: false,
                 quiet: BTreeSet::new(),
             }));
         }
@@ -97,6 +99,7 @@ fn one_file(
     file: &Named,
     source: &FileSource,
     rules: &RuleSet,
+    memory: &Memory,
     known: &BTreeMap<(&SystemName, &str), &BTreeMap<AttributeName, Value>>,
 ) -> Result<(), RunError> {
     let mut first_fault: Option<RuleError> = None;
@@ -112,7 +115,7 @@ fn one_file(
         Row::Record(record) => match rules.map(&file.system, &record) {
             Ok(Some(statement)) => {
                 understood += 1;
-                *keys.entry(Arc::clone(&statement.key)).or_default() += 1;
+                *keys.entry(Arc::clone(&statement.key)).or_default() += u64::from(!statement.of_nobody);
                 statements.push(statement);
             }
             Ok(None) => understood += 1,
@@ -135,6 +138,7 @@ fn one_file(
     if let Some(fault) = broken.or(first_fault.filter(|_| understood == 0)) {
         return Err(RunError::Rule(Box::new(fault)));
     }
+    let mut of_nobody = BTreeSet::new();
     for mut statement in statements {
         if keys.get(&statement.key).is_some_and(|times| *times > 1) {
             refused.push(Rejected {
@@ -149,7 +153,10 @@ fn one_file(
             continue;
         }
         let before = known.get(&(&file.system, statement.key.as_ref())).copied();
-        if source.says == Says::Changes {
+        if statement.of_nobody && !of_nobody.insert(Arc::clone(&statement.key)) {
+            continue;
+        }
+        if source.says == Says::Changes && !statement.of_nobody {
             statement.quiet = match before {
                 // First sight is a baseline: the source has not changed anything yet.
                 None => {
@@ -164,7 +171,8 @@ fn one_file(
                 }
             };
         }
-        if before != Some(&statement.values) {
+        statement.deeds.retain(|deed| !memory.deeds.contains(&deed.mark));
+        if before != Some(&statement.values) && !statement.of_nobody {
             said.seen.push(Seen {
                 system: statement.system.clone(),
                 key: statement.key.to_string(),
@@ -221,12 +229,19 @@ pub(crate) async fn observe(
 }
 
 /// The providers that matter to these rules: a provider that no rule names is not asked anything.
-fn concerned(policy: &Policy, fleet: &Fleet) -> Vec<SystemName> {
+fn concerned(said: &Said, policy: &Policy, fleet: &Fleet) -> Vec<SystemName> {
     let owners = policy.owners.iter().map(|line| &line.system);
     let copies = policy.copies.values().flat_map(|line| &line.systems);
     let own = policy.owners.iter().flat_map(|line| &line.attributes).filter_map(AttributeName::system);
-    let named: BTreeSet<SystemName> =
-        owners.chain(copies).chain(policy.joins.keys()).chain(policy.accounts.keys()).cloned().chain(own).collect();
+    let deeds = said.statements.iter().flat_map(|said| &said.deeds).map(|deed| &deed.system);
+    let named: BTreeSet<SystemName> = owners
+        .chain(copies)
+        .chain(deeds)
+        .chain(policy.joins.keys())
+        .chain(policy.accounts.keys())
+        .cloned()
+        .chain(own)
+        .collect();
     fleet.members.keys().filter(|system| named.contains(*system)).cloned().collect()
 }
 
@@ -245,10 +260,21 @@ fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> B
     people.extend(anchors.map(|link| link.person.clone()));
 
     let mut wanted: BTreeMap<SystemName, Wanted> =
-        concerned(policy, fleet).into_iter().map(|system| (system, Wanted::default())).collect();
+        concerned(said, policy, fleet).into_iter().map(|system| (system, Wanted::default())).collect();
     for link in memory.links.iter().filter(|link| people.contains(&link.person)) {
         if let Some(wanted) = wanted.get_mut(&link.system) {
             wanted.ids.insert(link.account.clone());
+        }
+    }
+    for (set, range) in &policy.ranges {
+        if let Some(wanted) = set.system().and_then(|system| wanted.get_mut(&system)) {
+            wanted.members.insert(set.clone(), range.members.clone());
+        }
+    }
+    for deed in said.statements.iter().flat_map(|said| &said.deeds) {
+        let table = fleet.capabilities(&deed.system).and_then(|table| table.operation(&deed.operation));
+        if let Some(wanted) = wanted.get_mut(&deed.system) {
+            want_named(wanted, table, &deed.arguments);
         }
     }
     for (system, wanted) in &mut wanted {
@@ -262,6 +288,21 @@ fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> B
         }
     }
     wanted
+}
+
+/// The things an operation's arguments name, whose ids are needed.
+pub(super) fn want_named(
+    wanted: &mut Wanted,
+    table: Option<&'static OperationCapability>,
+    arguments: &BTreeMap<String, Value>,
+) {
+    for argument in table.map(|table| table.arguments).unwrap_or_default() {
+        if let (Takes::Named(kind), Some(name)) =
+            (argument.takes, arguments.get(argument.name).and_then(Value::as_text))
+        {
+            wanted.named.entry(kind.to_owned()).or_default().insert(name.to_owned());
+        }
+    }
 }
 
 /// The attributes by which a provider is asked: those people are found by, and those that must not collide.
@@ -283,6 +324,11 @@ fn next_look(
     asked: &BTreeMap<SystemName, Wanted>,
 ) -> BTreeMap<SystemName, Wanted> {
     let mut next: BTreeMap<SystemName, Wanted> = BTreeMap::new();
+    // Whoever is seen is seen with her memberships.
+    let with_members = |system: &SystemName| {
+        let members = asked.get(system).map(|wanted| wanted.members.clone()).unwrap_or_default();
+        Wanted { members, ..Wanted::default() }
+    };
     let pushed: BTreeMap<(&AttributeName, &SystemName), bool> = policy
         .copies
         .iter()
@@ -300,7 +346,10 @@ fn next_look(
             if let [provider] = fleet.of_kind(&identity.provider).as_slice() {
                 let is_known = known.contains(&(provider, &identity.id));
                 if !is_known && !asked.get(provider).unwrap_or(&nothing).ids.contains(&identity.id) {
-                    next.entry(provider.clone()).or_default().ids.insert(identity.id.clone());
+                    next.entry(provider.clone())
+                        .or_insert_with(|| with_members(provider))
+                        .ids
+                        .insert(identity.id.clone());
                 }
             }
         }
@@ -313,7 +362,7 @@ fn next_look(
                 let Some(text) = value.as_ref().and_then(Value::as_text) else { continue };
                 let before = asked.get(system).and_then(|wanted| wanted.holding.get(attribute));
                 if !before.is_some_and(|texts| texts.contains(text)) {
-                    let wanted = next.entry(system.clone()).or_default();
+                    let wanted = next.entry(system.clone()).or_insert_with(|| with_members(system));
                     wanted.holding.entry(attribute.clone()).or_default().insert(text.to_owned());
                 }
             }
@@ -353,6 +402,7 @@ async fn look(
         }
         let before = asked.entry(system.clone()).or_default();
         if let Some(wanted) = wanted.get(system) {
+            before.members.clone_from(&wanted.members);
             before.ids.extend(wanted.ids.iter().cloned());
             for (attribute, texts) in &wanted.holding {
                 before.holding.entry(attribute.clone()).or_default().extend(texts.iter().cloned());

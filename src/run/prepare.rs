@@ -1,6 +1,10 @@
 //! From inputs to a sealed plan: the steps 2 to 8, with nothing to write with.
 
-use std::collections::BTreeMap;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     RunError,
@@ -15,19 +19,21 @@ use crate::{
         capability::Unique,
         id::{PersonId, SystemName},
         person::Person,
-        plan::Plan,
-        policy::Ownership,
+        plan::{Home, Plan},
+        policy::{Instruction, Ownership, Question},
+        refusal::RefusalKind,
     },
     plan::{
-        Providers,
+        Hooks, Providers,
         assemble::{Frame, assemble},
         correlate::{Material, correlate},
-        decide::decide,
+        decide::{Decided, decide},
+        deeds::deeds,
         folded,
-        guard::{Limits, protect},
+        guard::{GuardedPlan, Limits, guard, protect},
         order::Holders,
     },
-    rules::RuleSet,
+    rules::{RuleError, RuleSet},
     state::Memory,
 };
 
@@ -56,12 +62,26 @@ pub(crate) async fn prepare(desk: &Desk<'_>, files: &[Named], fleet: &mut Fleet)
     let mut said = gather::read(files, desk.sources, desk.rules, desk.memory)?;
     let shown = gather::observe(&said, desk.memory, policy, fleet).await?;
     let (notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
-    let plan = settle(desk, said, &shown, fleet)?;
+    let homes = fleet.homes();
+    let plan = settle(desk, said, &shown, fleet, homes, &mut |_| {})?;
     Ok(Prepared { plan, notes, firsts })
 }
 
-/// Everything after reading: pure but for the rules, which can touch nothing.
-fn settle(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<Plan, RunError> {
+/// A person with what the rules say of her.
+pub(crate) struct Judged {
+    pub(crate) person: Person,
+    pub(crate) ownership: Ownership,
+}
+
+/// Everything after reading: pure but for the rules, which can touch nothing. `each` is shown everybody who was judged.
+pub(super) fn settle(
+    desk: &Desk<'_>,
+    said: Said,
+    shown: &Shown,
+    providers: &dyn Providers,
+    homes: BTreeMap<SystemName, Home>,
+    each: &mut dyn FnMut(Judged),
+) -> Result<Plan, RunError> {
     let policy = desk.rules.policy();
     let material = Material {
         statements: said.statements,
@@ -70,45 +90,110 @@ fn settle(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<P
         accounts: &shown.accounts,
         sources: &in_rank(desk.sources),
     };
-    let correlated = correlate(&material, policy, fleet);
+    let correlated = correlate(&material, policy, providers);
     let attributes = policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();
-    let mut decided = Vec::new();
-    for person in &correlated.people {
-        match desk.rules.own(person, &attributes) {
-            Ok(ownership) => decided.extend(decide(person, &ownership, policy, fleet)),
-            // One person's facts are too much for a rule: she is held, the others go on.
-            Err(fault) if fault.rejects_record() => {
-                let place = fault.origin().map(|origin| format!(" ({origin})")).unwrap_or_default();
-                let person = Person { held: Some(format!("a rule failed{place}: {fault}")), ..person.clone() };
-                decided.extend(decide(&person, &Ownership::default(), policy, fleet));
-            }
-            // The rule is wrong, and nobody's plan can be trusted to it.
-            Err(fault) => return Err(RunError::Rule(Box::new(fault))),
-        }
-    }
-    protect(&mut decided, desk.limits);
-    let meant: BTreeMap<(&SystemName, &str), &PersonId> = correlated
+    let meant: BTreeMap<(SystemName, Arc<str>), PersonId> = correlated
         .people
         .iter()
-        .flat_map(|person| person.statements.iter().map(move |said| ((&said.system, said.key.as_ref()), &person.id)))
+        .flat_map(|person| person.statements.iter().map(|said| (said, &person.id)))
+        .map(|(said, person)| ((said.system.clone(), Arc::clone(&said.key)), person.clone()))
         .collect();
+    let people = correlated.people.iter().filter(|person| person.statements.iter().any(|said| !said.of_nobody)).count();
+    let mut decided = Vec::new();
+    let mut asked_for = Vec::new();
+    for person in correlated.people {
+        let Decisions { person, ownership, changes } = decide_for(person, desk.rules, &attributes, providers)?;
+        decided.extend(changes);
+        asked_for.extend(deeds(&person, providers));
+        each(Judged { person, ownership });
+    }
+    protect(&mut decided, &mut asked_for, desk.limits);
     let mut seen = said.seen;
     for one in &mut seen {
-        one.person = meant.get(&(&one.system, one.key.as_str())).map(|person| (*person).clone());
+        one.person = meant.get(&(one.system.clone(), one.key.as_str().into())).cloned();
     }
     let frame = Frame {
         rules: desk.rules.digest().to_owned(),
         today: desk.today.clone(),
         inputs: said.inputs,
-        systems: fleet.homes(),
+        systems: homes,
         rejected: said.rejected,
         warnings: shown.warnings.clone(),
         links: correlated.links,
         seen,
-        people: correlated.people.len() as u64,
+        people: people as u64,
     };
-    let holders = holders(shown, fleet);
-    Ok(seal(assemble(decided, &holders, policy, fleet, frame)))
+    let holders = holders(shown, providers);
+    Ok(seal(assemble(decided, asked_for, &holders, policy, providers, frame)))
+}
+
+/// What was decided for one person.
+pub(super) struct Decisions {
+    pub(super) person: Person,
+    pub(super) ownership: Ownership,
+    pub(super) changes: Vec<Decided>,
+}
+
+/// Asks the rules about one person and decides.
+pub(super) fn decide_for(
+    person: Person,
+    rules: &RuleSet,
+    attributes: &BTreeSet<AttributeName>,
+    providers: &dyn Providers,
+) -> Result<Decisions, RunError> {
+    let policy = rules.policy();
+    let asked = Asked { rules, fault: RefCell::default() };
+    let fault = match rules.own(&person, attributes) {
+        Ok(ownership) => {
+            let changes = decide(&person, &ownership, policy, providers, &asked);
+            match asked.fault.take() {
+                None => return Ok(Decisions { person, ownership, changes }),
+                Some(fault) => fault,
+            }
+        }
+        Err(fault) => fault,
+    };
+    if !fault.rejects_record() {
+        // The rule is wrong, and nobody's plan can be trusted to it.
+        return Err(RunError::Rule(Box::new(fault)));
+    }
+    // One person's facts are too much for a rule: she is held, the others go on.
+    let place = fault.origin().map(|origin| format!(" ({origin})")).unwrap_or_default();
+    let person = Person { held: Some(format!("a rule failed{place}: {fault}")), ..person };
+    let ownership = Ownership::default();
+    let changes = decide(&person, &ownership, policy, providers, &asked);
+    Ok(Decisions { person, ownership, changes })
+}
+
+/// The rules, asked about single changes. The first fault is kept, and ends the work on a person.
+struct Asked<'a> {
+    rules: &'a RuleSet,
+    fault: RefCell<Option<RuleError>>,
+}
+
+impl Asked<'_> {
+    fn answer(&self, answer: Result<Option<Instruction>, RuleError>) -> Option<Instruction> {
+        answer.unwrap_or_else(|fault| {
+            self.fault.borrow_mut().get_or_insert(fault);
+            None
+        })
+    }
+}
+
+impl Hooks for Asked<'_> {
+    fn route(&self, question: &Question<'_>) -> Option<Instruction> {
+        self.answer(self.rules.route(question))
+    }
+
+    fn refused(&self, question: &Question<'_>, kind: RefusalKind, reason: &str) -> Option<Instruction> {
+        self.answer(self.rules.refused(question, kind, reason))
+    }
+}
+
+/// Judges a plan by the limits and by the `guard` lines of the rules.
+pub(crate) fn guarded(plan: Plan, rules: &RuleSet, limits: &Limits) -> Result<GuardedPlan, RunError> {
+    let objections = rules.guard(&plan).map_err(|fault| RunError::Rule(Box::new(fault)))?;
+    guard(plan, limits, objections).map_err(RunError::Tripped)
 }
 
 /// Sources that state what is come before those that only tell of changes, then by name.
@@ -119,10 +204,10 @@ fn in_rank(sources: &BTreeMap<SystemName, FileSource>) -> Vec<SystemName> {
 }
 
 /// Who holds which unique value, among everybody that was seen.
-fn holders(shown: &Shown, fleet: &Fleet) -> Holders {
+fn holders(shown: &Shown, providers: &dyn Providers) -> Holders {
     let mut holders = Holders::new();
     for (system, accounts) in &shown.accounts {
-        let Some(table) = fleet.capabilities(system) else { continue };
+        let Some(table) = providers.capabilities(system) else { continue };
         let unique: Vec<AttributeName> =
             table.attributes.iter().filter(|row| row.unique != Unique::No).map(|row| table.name(system, row)).collect();
         for account in accounts {

@@ -99,6 +99,8 @@ fn known(config: &Config, kinds: &[Kind]) -> Known {
             own_attributes: rows.iter().filter(|row| !row.neutral).map(|row| row.name.to_owned()).collect(),
             facts: table.map(|table| texts(table.facts)).unwrap_or_default(),
             lookups: table.map(|table| texts(table.lookups)).unwrap_or_default(),
+            sets: rows.iter().filter_map(|row| Some((row.name.to_owned(), texts(row.set?.levels)))).collect(),
+            operations: table.map(|table| table.operations.to_vec()).unwrap_or_default(),
         };
         (name.clone(), known)
     });

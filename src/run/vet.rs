@@ -9,7 +9,7 @@ use crate::{
     model::{
         attribute::{AttributeName, Value},
         id::{AccountId, CallId, PersonId, SystemName},
-        plan::{Call, Decision, Operation, Plan, PlannedChange, Summary},
+        plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation, Summary},
     },
     wire::is_astray,
 };
@@ -33,7 +33,7 @@ pub(super) fn vet(plan: &Plan, systems: &BTreeSet<SystemName>) -> Result<(), Str
         if is_astray(&call.path) {
             return fault("it leads to a path that is not one of the system's");
         }
-        if (call.operation == Operation::Create) != call.account.is_none() {
+        if call.operation != Operation::Perform && (call.operation == Operation::Create) != call.account.is_none() {
             return fault("it makes an account that is there, or changes one that is not");
         }
         if !call.after.iter().all(|needed| earlier.contains(needed)) {
@@ -46,7 +46,9 @@ pub(super) fn vet(plan: &Plan, systems: &BTreeSet<SystemName>) -> Result<(), Str
             return fault("it does what it does not list among its changes");
         }
     }
-    if plan.summary != counted(plan) {
+    // How many people the inputs spoke of cannot be known from a plan.
+    let people = plan.summary.people;
+    if plan.summary != Summary::count(people, &plan.changes, &plan.operations, &plan.calls, &plan.rejected) {
         return Err("its totals are not those of what it holds".to_owned());
     }
     Ok(())
@@ -56,6 +58,7 @@ pub(super) fn vet(plan: &Plan, systems: &BTreeSet<SystemName>) -> Result<(), Str
 struct Told<'a> {
     changes: BTreeMap<(&'a PersonId, &'a SystemName, &'a AttributeName), Vec<&'a PlannedChange>>,
     ends: BTreeMap<(&'a SystemName, &'a AccountId, &'a AttributeName), &'a Value>,
+    operations: BTreeMap<&'a CallId, &'a PlannedOperation>,
 }
 
 impl<'a> Told<'a> {
@@ -69,12 +72,21 @@ impl<'a> Told<'a> {
             let Some(account) = &call.account else { continue };
             ends.extend(call.intends.iter().map(|(attribute, value)| ((&call.system, account, attribute), value)));
         }
-        Self { changes, ends }
+        let operations = plan.operations.iter().filter(|it| it.decision == Decision::Apply);
+        let operations = operations.filter_map(|it| Some((it.call.as_ref()?, it))).collect();
+        Self { changes, ends, operations }
     }
 
     /// True where every value that the call shall bring about is one of the changes listed, so that limits and readers
     /// saw it. A temporary name is not listed: there a later call of the account brings the name that is.
     fn tells(&self, call: &Call) -> bool {
+        if call.operation == Operation::Perform {
+            let is_it = |told: &&PlannedOperation| {
+                Some(&told.operation) == call.performs.as_ref()
+                    && (&told.person, &told.system, &told.account) == (&call.person, &call.system, &call.account)
+            };
+            return call.intends.is_empty() && self.operations.get(&call.id).is_some_and(is_it);
+        }
         let is_told = |(attribute, value): (&AttributeName, &Value)| {
             let changes = self.changes.get(&(&call.person, &call.system, attribute));
             changes.into_iter().flatten().filter(|change| change.account == call.account).any(|change| {
@@ -83,23 +95,5 @@ impl<'a> Told<'a> {
             })
         };
         !call.intends.is_empty() && call.intends.iter().all(is_told)
-    }
-}
-
-/// The totals, counted again. How many people the inputs spoke of cannot be known from a plan.
-fn counted(plan: &Plan) -> Summary {
-    let count = |decision| plan.changes.iter().filter(|change| change.decision == decision).count() as u64;
-    let touched = plan.changes.iter().filter(|change| change.decision != Decision::Unchanged);
-    let touched = touched.map(|change| &change.person).collect::<BTreeSet<_>>().len() as u64;
-    Summary {
-        people: plan.summary.people,
-        changes: count(Decision::Apply),
-        calls: plan.calls.len() as u64,
-        unchanged: plan.summary.people.saturating_sub(touched),
-        refused: count(Decision::Refuse),
-        held: count(Decision::Hold),
-        follows: count(Decision::Follow),
-        dropped: count(Decision::Drop),
-        rejected: plan.rejected.len() as u64,
     }
 }

@@ -3,7 +3,7 @@
 //! It knows no provider, no rule and no network. The journal's rule: an intent is durable before the request leaves,
 //! the answer is durable before the next step.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,8 @@ pub(crate) struct Memory {
     pub(crate) links: Vec<Link>,
     /// The last thing each source showed of each key.
     pub(crate) seen: Vec<Seen>,
+    /// Marks of operations that were done.
+    pub(crate) deeds: BTreeSet<String>,
 }
 
 /// One run as the store lists it.
@@ -100,6 +102,9 @@ pub(crate) trait Store: Send + Sync {
 
     /// Remembers ties as soon as they are known, such as the id of an account just created.
     fn link(&self, links: &[Link]) -> Result<(), StateError>;
+
+    /// Remembers that the operation of this mark was done. Durable on return.
+    fn done(&self, mark: &str) -> Result<(), StateError>;
 
     /// All runs, newest first.
     fn runs(&self) -> Result<Vec<RunSummary>, StateError>;

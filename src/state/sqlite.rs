@@ -3,6 +3,7 @@
 //! Write-ahead log with full synchronisation: when a call of [`Store`] returns, what it wrote survives a power cut.
 
 use std::{
+    collections::BTreeSet,
     fs::{DirBuilder, OpenOptions},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
@@ -28,6 +29,7 @@ const TABLES: &str = "
     create table if not exists seen (
         system text not null, key text not null, said text not null, primary key (system, key)
     ) without rowid, strict;
+    create table if not exists deeds (mark text not null primary key) without rowid, strict;
     create table if not exists runs (
         id integer primary key, plan text not null, document text not null, started text not null, finished text
     ) strict;
@@ -118,7 +120,16 @@ impl Store for Sqlite {
             let (system, key, said) = row?;
             seen.push(Seen { system: system.into(), key, person: None, values: serde_json::from_str(&said)? });
         }
-        Ok(Memory { links, seen })
+        let mut deeds = BTreeSet::new();
+        // A store that was only looked into may be older than this table.
+        let there = "select 1 from sqlite_master where type = 'table' and name = 'deeds'";
+        if connection.query_row(there, [], |_| Ok(())).optional()?.is_some() {
+            let mut statement = connection.prepare("select mark from deeds")?;
+            for mark in statement.query_map([], |row| row.get::<_, String>(0))? {
+                deeds.insert(mark?);
+            }
+        }
+        Ok(Memory { links, seen, deeds })
     }
 
     fn begin(&self, plan: &Plan, now: &str) -> Result<i64, StateError> {
@@ -162,6 +173,11 @@ impl Store for Sqlite {
         let transaction = connection.transaction()?;
         write_links(&transaction, links)?;
         transaction.commit()?;
+        Ok(())
+    }
+
+    fn done(&self, mark: &str) -> Result<(), StateError> {
+        self.connection().execute("insert or ignore into deeds (mark) values (?1)", [mark])?;
         Ok(())
     }
 
