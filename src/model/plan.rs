@@ -140,9 +140,9 @@ impl Summary {
     ) -> Self {
         let of_changes = |decision| changes.iter().filter(|change| change.decision == decision).count() as u64;
         let of_operations = |decision| operations.iter().filter(|it| it.decision == decision).count() as u64;
-        let changed = changes.iter().filter(|change| change.decision != Decision::Unchanged);
+        let moved = changes.iter().filter(|change| change.decision != Decision::Unchanged);
         let touched: BTreeSet<&PersonId> =
-            changed.map(|change| &change.person).chain(operations.iter().map(|it| &it.person)).collect();
+            moved.map(|change| &change.person).chain(operations.iter().map(|it| &it.person)).collect();
         Self {
             people,
             changes: of_changes(Decision::Apply),

@@ -451,9 +451,16 @@ impl Desk<'_> {
         owned: Option<&'q Owned>,
         asked_by: &'q AskedBy,
     ) -> Question<'q> {
-        let (person, ownership) = (self.person, self.ownership);
-        let (asked_by, owner) = (&asked_by.system, owned.map(|owned| &owned.system));
-        Question { person, ownership, account, attribute, before, after, asked_by, owner }
+        Question {
+            person: self.person,
+            ownership: self.ownership,
+            account,
+            attribute,
+            before,
+            after,
+            asked_by: &asked_by.system,
+            owner: owned.map(|owned| &owned.system),
+        }
     }
 
     /// Does with a change what a rule says instead of what was decided.
@@ -556,10 +563,15 @@ impl Desk<'_> {
             return;
         };
         let value = self.providers.normalize(system, attribute, value);
-        let made = |one: &&Decided| one.planned.system == *system && one.planned.attribute == *attribute;
-        let made = self.decided.iter().filter(made).find(|one| one.planned.decision == Decision::Apply);
+        let here = |one: &&Decided| one.planned.system == *system && one.planned.attribute == *attribute;
+        let here: Vec<&PlannedChange> = self.decided.iter().filter(here).map(|one| &one.planned).collect();
+        if here.iter().any(|planned| matches!(planned.decision, Decision::Hold | Decision::Drop)) {
+            // A line that says to leave this very change is nearer to it than one that sends another change here.
+            return;
+        }
+        let made = here.into_iter().find(|planned| planned.decision == Decision::Apply);
         if let Some(other) = made {
-            if other.planned.after != value {
+            if other.after != value {
                 let reason = format!("{origin} sends a value here, and another one is decided already");
                 self.put(system, attribute, &value, Decision::Hold, owned, asked_by.clone(), reason, |_| {});
             }

@@ -75,6 +75,10 @@ pub(crate) enum Fault {
     UnknownLevel { attribute: AttributeName, level: String, near: Option<String>, all: Vec<String> },
     #[error("`{operation}` is done to a person's account at {system}, and the record names no person")]
     OfNobody { system: SystemName, operation: String },
+    #[error("`{word}` is a declaration, and a module declares nothing")]
+    InModule { word: &'static str },
+    #[error("an argument is called `{name}`, as a constant of the same module is")]
+    ConstantShadowed { name: String },
     #[error("`{word}` is said where nobody hears it: it is what a `source` function returns")]
     Unheard { word: &'static str },
     #[error("there is no module `{name}` in the folder `lib`")]
@@ -257,6 +261,8 @@ impl RuleError {
             Fault::UnknownLevel { .. } => "unknown_level",
             Fault::OfNobody { .. } => "of_nobody",
             Fault::Unheard { .. } => "unheard",
+            Fault::InModule { .. } => "in_module",
+            Fault::ConstantShadowed { .. } => "constant_shadowed",
             Fault::UnknownModule { .. } => "unknown_module",
             Fault::ModuleCycle { .. } => "module_cycle",
             Fault::WrongArguments { .. } | Fault::WrongParameters { .. } => "wrong_arguments",
@@ -315,7 +321,6 @@ impl Fault {
             Self::UnknownVariable { name, .. } => {
                 Some(format!("text is written in quotes: \"{name}\"; a function sees its arguments and constants only"))
             }
-            Self::UnknownColumn { all, .. } => Some(format!("it has {}", list(all))),
             Self::UnknownOfPerson { .. } => Some("a person has attributes and systems".to_owned()),
             Self::UnknownOfAccount { .. } => Some("an account has attributes, facts and `id`".to_owned()),
             Self::WrongArguments { takes: Some(takes), name, .. } => Some(format!("`{name}` takes {takes}")),
@@ -359,28 +364,31 @@ impl Fault {
             }
             Self::Runtime(_) => Some("look at what is computed here, and with what".to_owned()),
             Self::NotText { .. } => Some("save the file as UTF-8".to_owned()),
-            Self::UnknownOf { all, .. } => Some(format!("it has {}", list(all))),
             Self::UnknownOperation { all, system, .. } if all.is_empty() => {
                 Some(format!("`{system}` has no operation at all"))
             }
-            Self::UnknownOperation { all, .. } => Some(format!("it has {}", list(all))),
+            Self::UnknownColumn { all, .. } | Self::UnknownOf { all, .. } | Self::UnknownOperation { all, .. } => {
+                Some(format!("it has {}", list(all)))
+            }
             Self::UnknownArgument { all, .. } => Some(format!("it takes {}", list(all))),
             Self::NoRange { attribute } => {
                 Some(format!("name them, as in `range(\"{attribute}\", [\"…\"])`: nothing else is ever touched"))
             }
             Self::OutOfRange { .. } => Some("add it to the `range` line, or leave it out here".to_owned()),
-            Self::UnknownLevel { all, .. } => Some(format!("there are {}", list(all))),
-            Self::OfNobody { .. } => {
-                Some("return a list: `[#{ key: row.id }, perform(…)]` names whose account is meant".to_owned())
-            }
             Self::UnknownModule { all, .. } if all.is_empty() => {
                 Some("modules are `*.rhai` files in the folder `lib` beside the rules".to_owned())
             }
-            Self::UnknownModule { all, .. } => Some(format!("there are {}", list(all))),
+            Self::UnknownLevel { all, .. } | Self::UnknownModule { all, .. } => {
+                Some(format!("there are {}", list(all)))
+            }
+            Self::OfNobody { .. } => {
+                Some("return a list: `[#{ key: row.id }, perform(…)]` names whose account is meant".to_owned())
+            }
+            Self::ConstantShadowed { .. } => Some("give one of the two another name".to_owned()),
+            Self::InModule { .. } => Some("move it to a file directly in the folder of the rules".to_owned()),
             Self::Unheard { .. } => {
                 Some("as in `source(\"events\", |row| perform(\"mattermost\", \"post_message\", #{ … }))`".to_owned())
             }
-            Self::MissingArgument { .. } | Self::NoSet { .. } | Self::ModuleCycle { .. } => None,
             Self::Parse(said)
                 if said.contains("to separate") || said.contains("to close") || said.contains("to end") =>
             {

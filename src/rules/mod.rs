@@ -152,6 +152,11 @@ impl RuleSet {
             }
         }
         open.set(false);
+        // A module that is there and broken has been told already.
+        errors.retain(|error| {
+            let Fault::UnknownModule { name, .. } = error.fault() else { return true };
+            !modules.contains_key(library::named(name))
+        });
         let mut declared = declared.take();
         errors.append(&mut declared.errors);
         errors.extend(wrong_functions(&scripts, &declared));

@@ -176,8 +176,12 @@ impl Script {
         let module = Rc::new(module);
         engine.register_global_module(Rc::clone(&module));
         engine.register_static_module("global", module);
-        // Not optimised: the optimiser would put a constant in the place of an argument of the same name.
-        engine.set_strict_variables(true).set_optimization_level(OptimizationLevel::None);
+        // Not optimised: the optimiser would put a constant in the place of an argument of the same name. A module's
+        // functions run where its constants are not known, so there they must be put in place, and no argument may have
+        // such a name.
+        let is_module = modules.values().any(|module| module.file == source.file);
+        let level = if is_module { OptimizationLevel::Simple } else { OptimizationLevel::None };
+        engine.set_strict_variables(true).set_optimization_level(level);
         let compiled = engine.compile_with_scope(&constants, source.text.as_ref());
         let mut ast = compiled.map_err(|error| unparsed(&source, &error))?;
         ast.set_source(source.file.as_ref());
@@ -185,6 +189,9 @@ impl Script {
         if let Some(function) = ast.iter_functions().find(|function| words::signature(function.name).is_some()) {
             let fault = Fault::WordTaken { word: function.name.to_owned() };
             return Err(RuleError::new(fault, source.place_of_function(function.name)));
+        }
+        if let Some((function, name)) = shadowed(&ast, &constants).filter(|_| is_module) {
+            return Err(RuleError::new(Fault::ConstantShadowed { name }, source.place_of_function(&function)));
         }
         // Functions are called without the top level that imported for them: they find modules by the same names.
         for (path, alias, _) in library::imports(&ast) {
@@ -279,6 +286,18 @@ impl Script {
         let got = got.collect::<Vec<_>>().join(" and ");
         let got = if got.is_empty() { "no arguments".to_owned() } else { got };
         let takes = words::signature(name);
+        if let Some((alias, _)) = name.split_once("::") {
+            let modules = self.shelf.borrow();
+            let module = self.imports().into_iter().find(|(_, own, _)| own == alias);
+            let module = module.and_then(|(path, _, _)| modules.get(library::named(&path)));
+            let all =
+                module.map(|module| module.iter_script_fn_info().map(|it| format!("{alias}::{}", it.2)).collect());
+            let all: Vec<String> = all.unwrap_or_default();
+            if !all.iter().any(|known| known == name) {
+                let near = words::near(name, all.iter().map(String::as_str));
+                return Fault::UnknownFunction { name: name.to_owned(), near };
+            }
+        }
         let own = self.parameters(name).is_some();
         if takes.is_some() || own || !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
             return Fault::WrongArguments { name: name.to_owned(), takes, got };
@@ -303,6 +322,14 @@ pub(super) fn properties(text: &str) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// A function with an argument that is called as a constant is, and that name.
+fn shadowed(ast: &AST, constants: &Scope<'_>) -> Option<(String, String)> {
+    ast.iter_functions().find_map(|function| {
+        let name = function.params.iter().find(|name| constants.contains(name))?;
+        Some((function.name.to_owned(), (*name).to_owned()))
+    })
 }
 
 fn unparsed(source: &Source, error: &ParseError) -> RuleError {

@@ -113,6 +113,7 @@ pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>, patterns: &Rc<Pat
         Ok(own.get(&pattern)?.is_match(text))
     });
     engine.register_fn("matches", |(): (), _: &str| false);
+    engine.register_fn("matches", |_: bool, _: &str| false);
     let own = Rc::clone(patterns);
     engine.register_fn("capture", move |text: &str, pattern: ImmutableString| -> Answer<Dynamic> {
         let regex = own.get(&pattern)?;
@@ -146,6 +147,8 @@ fn asking(engine: &mut Engine, name: &str, ask: fn(&str, &str) -> bool) {
     engine.register_fn(name, move |text: &str, part: &str| ask(text, part));
     engine.register_fn(name, move |text: &str, part: char| ask(text, part.encode_utf8(&mut [0; 4])));
     engine.register_fn(name, |(): (), _: &str| false);
+    // A change's value may be a truth value, which is no text that could begin or end with one.
+    engine.register_fn(name, |_: bool, _: &str| false);
 }
 
 /// A word that takes a piece of a text, at a separator.

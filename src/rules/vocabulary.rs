@@ -128,7 +128,7 @@ pub(super) fn register(engine: &mut Engine, desk: &Desk) {
         let condition = line.function(condition)?;
         line.account(system, Some(condition))
     });
-    word(engine, desk, "range", |line, [attribute, members]: [Dynamic; 2]| line.range(attribute, members));
+    word(engine, desk, "range", |line, [attribute, members]: [Dynamic; 2]| line.range(attribute, &members));
     word(engine, desk, "route", |line, [function]: [Dynamic; 1]| {
         let function = line.function(function)?;
         line.note(|declared, hook| declared.routes.push(hook), function);
@@ -163,7 +163,12 @@ fn word<const N: usize>(
         types,
         move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> Answer {
             if !desk.open.get() {
-                return Err(raise(Fault::TooLate { word: name }));
+                let in_module = desk.script == usize::MAX;
+                return Err(raise(if in_module {
+                    Fault::InModule { word: name }
+                } else {
+                    Fault::TooLate { word: name }
+                }));
             }
             // Cloned: a variable that is given as first argument arrives as itself, and taking it would empty it.
             let mut taken = arguments.iter_mut().map(|argument| argument.clone());
@@ -279,7 +284,7 @@ impl Line<'_> {
         Ok(())
     }
 
-    fn range(&self, attribute: Dynamic, members: Dynamic) -> Result<(), RuleError> {
+    fn range(&self, attribute: Dynamic, members: &Dynamic) -> Result<(), RuleError> {
         for set in self.attributes(attribute)? {
             if self.desk.known.levels(&set).is_none() {
                 let place = self.place_of(set.as_str());
