@@ -1193,6 +1193,308 @@ fn metadata_is_set_searched_and_deleted() {
     assert_eq!(held(&world, "jane")["metadata"], json!({}));
 }
 
+/// The three generations.
+const VERSIONS: [&str; 3] = ["4.13.0", "3.2.1", "2.71.0"];
+
+/// The whole body of a no on REST.
+fn told(code: i64, id: &str, text: &str) -> Value {
+    let detail = json!({ "@type": "type.googleapis.com/zitadel.v1.ErrorDetail", "id": id, "message": text });
+    json!({ "code": code, "message": format!("{text} ({id})"), "details": [detail] })
+}
+
+/// What a write of this user answers.
+fn details_of(user: &Value) -> Value {
+    let (sequence, changed) = (user["sequence"].as_u64().unwrap(), &user["changed"]);
+    json!({ "details": {
+        "sequence": sequence.to_string(), "changeDate": changed, "resourceOwner": user["organization"],
+    } })
+}
+
+#[test]
+fn locking_and_unlocking_depend_on_the_state_alone_in_every_version_and_on_both_ways() {
+    let (active, locked) = ("User must be active or initial to be locked", "User is not locked");
+    let gone = "User could not be found";
+    let new =
+        ("/v2/users/", "", ["COMMAND-lgws8wtsqf", "COMMAND-olb9vb0oca"], ["COMMAND-450yxuqrh1", "COMMAND-x377t913pw"]);
+    let old = ("/management/v1/users/", "_", ["COMMAND-3NN8v", "COMMAND-4M0ds"], ["COMMAND-5M9fs", "COMMAND-M0dos"]);
+    let mut compared = 0;
+    for version in VERSIONS {
+        for (base, mark, wrong, unknown) in [new, old] {
+            if base == new.0 && version.starts_with('2') {
+                continue;
+            }
+            let world = world_of(version);
+            let ask = |id: &str, word: &str| ask(&world, "POST", &format!("{base}{id}/{mark}{word}"), &json!({}));
+            for (id, before) in
+                [("jane", "active"), ("new", "initial"), ("bot", "active"), ("ina", "inactive"), ("lou", "locked")]
+            {
+                let what = format!("{version} {base} {id}");
+                assert_eq!(held(&world, id)["state"], before, "{what}");
+                let refused = ask(id, "lock");
+                if ["inactive", "locked"].contains(&before) {
+                    assert_eq!((refused.status, refused.json()), (400, told(9, wrong[0], active)), "{what}");
+                } else {
+                    assert_eq!((refused.status, refused.json()), (200, details_of(&held(&world, id))), "{what}");
+                    assert_eq!(held(&world, id)["state"], "locked", "{what}");
+                    assert_eq!(ask(id, "lock").json(), told(9, wrong[0], active), "{what} again");
+                }
+                let unlocked = ask(id, "unlock");
+                if before == "inactive" {
+                    assert_eq!((unlocked.status, unlocked.json()), (400, told(9, wrong[1], locked)), "{what}");
+                    assert_eq!(held(&world, id)["state"], "inactive", "{what}");
+                } else {
+                    // Who was never set up is active all the same.
+                    assert_eq!((unlocked.status, unlocked.json()), (200, details_of(&held(&world, id))), "{what}");
+                    assert_eq!(held(&world, id)["state"], "active", "{what}");
+                    assert_eq!(ask(id, "unlock").json(), told(9, wrong[1], locked), "{what} again");
+                }
+                compared += 1;
+            }
+            for (word, id) in [("lock", unknown[0]), ("unlock", unknown[1])] {
+                let answer = ask("gone", word);
+                assert_eq!((answer.status, answer.json()), (404, told(5, id, gone)), "{version} {base} {word}");
+                // To the old interface a user of another organization is not there.
+                let far = ask("far", word);
+                let found = base == new.0;
+                let wanted = if found { details_of(&held(&world, "far")) } else { told(5, id, gone) };
+                assert_eq!(
+                    (far.status, far.json()),
+                    (if found { 200 } else { 404 }, wanted),
+                    "{version} {base} {word}"
+                );
+            }
+        }
+    }
+    assert_eq!(compared, 25);
+}
+
+#[test]
+fn a_locked_service_user_is_let_in_nowhere() {
+    let world = world();
+    done(&ask_as(&world, "manager", "GET", "/v2/users/jane", &Value::Null));
+    done(&ask(&world, "POST", "/v2/users/manager/lock", &json!({})));
+    let answer = ask_as(&world, "manager", "GET", "/v2/users/jane", &Value::Null);
+    assert_eq!(short(&answer), no(401, 16, "AUTH-7fs1e"));
+    done(&ask(&world, "POST", "/v2/users/manager/unlock", &json!({})));
+    done(&ask_as(&world, "manager", "GET", "/v2/users/jane", &Value::Null));
+}
+
+#[test]
+fn the_old_metadata_is_set_read_listed_and_deleted_in_every_version() {
+    for version in VERSIONS {
+        let world = world_of(version);
+        let at = |rest: &str| format!("/management/v1/users/jane/metadata/{rest}");
+        let set = done(&ask(&world, "POST", &at("source"), &json!({ "value": "aHI=" })));
+        let jane = held(&world, "jane");
+        assert_eq!(jane["metadata"], json!({ "source": "hr" }), "{version}");
+        // What was set counts as created.
+        let created = json!({ "sequence": "2", "creationDate": jane["changed"], "resourceOwner": "org1" });
+        assert_eq!(set, json!({ "details": created }), "{version}");
+        let shown = |key: &str, value: &str, sequence: &str, created: &Value, changed: &Value| {
+            json!({
+                "details": {
+                    "sequence": sequence, "creationDate": created, "changeDate": changed, "resourceOwner": "org1",
+                },
+                "key": key, "value": value,
+            })
+        };
+        let source = shown("source", "aHI=", "2", &jane["changed"], &jane["changed"]);
+        assert_eq!(done(&ask(&world, "GET", &at("source"), &Value::Null)), json!({ "metadata": source }), "{version}");
+
+        // Bytes that are no text, in the other alphabet and without padding.
+        let many = json!({ "metadata": [{ "key": "raw/1", "value": "_w" }, { "key": "b", "value": "eQ==" }] });
+        let answer = done(&ask(&world, "POST", &at("_bulk"), &many));
+        let after = held(&world, "jane");
+        assert_eq!(after["metadata"], json!({ "b": "y", "raw/1": { "base64": "/w==" }, "source": "hr" }), "{version}");
+        assert_eq!(answer, details_of(&after), "{version}");
+        let found = done(&ask(&world, "POST", &at("_search"), &json!({ "query": { "limit": 2 } })));
+        let details = json!({ "totalResult": "3", "processedSequence": found["details"]["processedSequence"],
+            "viewTimestamp": after["changed"] });
+        assert_eq!(found["details"], details, "{version}");
+        assert_eq!(found["result"].as_array().unwrap().len(), 2, "{version}");
+        let one =
+            json!({ "queries": [{ "keyQuery": { "key": "B", "method": "TEXT_QUERY_METHOD_EQUALS_IGNORE_CASE" } }] });
+        let one = done(&ask(&world, "POST", &at("_search"), &one));
+        assert_eq!(one["result"], json!([shown("b", "eQ==", "4", &after["changed"], &after["changed"])]), "{version}");
+        let none = json!({ "queries": [{ "keyQuery": { "key": "B" } }] });
+        let none = done(&ask(&world, "POST", &at("_search"), &none));
+        assert_eq!((&none["result"], &none["details"]["totalResult"]), (&Value::Null, &Value::Null), "{version}");
+
+        // The same again: written anew before 4, a success all the same.
+        let answer = done(&ask(&world, "POST", &at("_bulk"), &many));
+        let again = held(&world, "jane");
+        assert_eq!(answer, details_of(&again), "{version}");
+        assert_eq!(again["sequence"], if version.starts_with('4') { 4 } else { 6 }, "{version}");
+        assert_eq!(differences(&after, &again), json!({}), "{version}");
+
+        assert_eq!(
+            done(&ask(&world, "DELETE", &at("source"), &Value::Null)),
+            details_of(&held(&world, "jane")),
+            "{version}"
+        );
+        let answer = done(&ask(&world, "DELETE", &at("_bulk"), &json!({ "keys": ["raw/1", "b"] })));
+        assert_eq!(answer, details_of(&held(&world, "jane")), "{version}");
+        assert_eq!(held(&world, "jane")["metadata"], json!({}), "{version}");
+    }
+}
+
+#[test]
+fn the_old_metadata_refuses_what_is_not_there_and_changes_nothing() {
+    let (unset, nobody) = ("Metadata could not be found", "User could not be found");
+    for version in VERSIONS {
+        let world = world_of(version);
+        let value = json!({ "value": "eA==" });
+        done(&ask(&world, "POST", "/management/v1/users/jane/metadata/a", &value));
+        let before = world.state("zitadel");
+        let entries = |key: &str, value: &str| json!({ "metadata": [{ "key": key, "value": value }] });
+        let none = json!({});
+        let long = "k".repeat(201);
+        let bare = |message: &str| json!({ "code": 3, "message": message });
+        for (method, path, body, status, wanted) in [
+            ("POST", "gone/metadata/a", value.clone(), 400, told(9, "COMMAND-uXHNj", nobody)),
+            ("POST", "far/metadata/a", value.clone(), 400, told(9, "COMMAND-uXHNj", nobody)),
+            ("POST", "gone/metadata/_bulk", entries("a", "eA=="), 400, told(9, "COMMAND-uXHNj", nobody)),
+            ("DELETE", "gone/metadata/a", Value::Null, 400, told(9, "COMMAND-uXHNj", nobody)),
+            ("DELETE", "far/metadata/_bulk", json!({ "keys": ["a"] }), 400, told(9, "COMMAND-uXHNj", nobody)),
+            ("GET", "gone/metadata/a", Value::Null, 404, told(5, "QUERY-Rgh32", unset)),
+            ("GET", "far/metadata/a", Value::Null, 404, told(5, "QUERY-Rgh32", unset)),
+            ("GET", "jane/metadata/c", Value::Null, 404, told(5, "QUERY-Rgh32", unset)),
+            ("DELETE", "jane/metadata/c", Value::Null, 404, told(5, "META-ncnw3", unset)),
+            ("DELETE", "jane/metadata/_bulk", json!({ "keys": ["a", "c"] }), 404, told(5, "META-2nnds", unset)),
+            ("DELETE", "jane/metadata/_bulk", none.clone(), 400, told(9, "META-9mm2d", "No metadata given")),
+            ("POST", "jane/metadata/_bulk", none.clone(), 400, told(9, "META-9mm2d", "No metadata given")),
+            (
+                "POST",
+                "jane/metadata/a",
+                none,
+                400,
+                bare(
+                    "invalid SetUserMetadataRequest.Value: value length must be between 1 and 500000 bytes, inclusive",
+                ),
+            ),
+            (
+                "POST",
+                "jane/metadata/_bulk",
+                entries("", "eA=="),
+                400,
+                bare(
+                    "invalid BulkSetUserMetadataRequest.Metadata[0]: embedded message failed validation | caused by: invalid \
+                     BulkSetUserMetadataRequest_Metadata.Key: value length must be between 1 and 200 runes, inclusive",
+                ),
+            ),
+            (
+                "DELETE",
+                "jane/metadata/_bulk",
+                json!({ "keys": [long] }),
+                400,
+                bare(
+                    "invalid BulkRemoveUserMetadataRequest.Keys[0]: value length must be between 1 and 200 runes, inclusive",
+                ),
+            ),
+            // The gateway resolves escapes first: such a key has no address of its own.
+            ("DELETE", "jane/metadata/a%2Fb", Value::Null, 404, json!({ "code": 5, "message": "Not Found" })),
+            ("GET", "jane/metadata/:a", Value::Null, 404, json!({ "code": 5, "message": "Not Found" })),
+        ] {
+            let answer = ask(&world, method, &format!("/management/v1/users/{path}"), &body);
+            assert_eq!((answer.status, answer.json()), (status, wanted), "{version} {method} {path} {body}");
+        }
+        for (token, id) in [("viewer", no(403, 7, "AUTH-5mWD2")), ("nobody", no(404, 5, "AUTHZ-cdgFk"))] {
+            let path = "/management/v1/users/jane/metadata/a";
+            assert_eq!(short(&ask_as(&world, token, "POST", path, &value)), id, "{version} {token}");
+            assert_eq!(short(&ask_as(&world, token, "DELETE", path, &Value::Null)), id, "{version} {token}");
+        }
+        assert_eq!(world.state("zitadel"), before, "{version}");
+        let seen = ask_as(&world, "viewer", "GET", "/management/v1/users/jane/metadata/a", &Value::Null);
+        assert_eq!(seen.status, 200, "{version}");
+    }
+}
+
+#[test]
+fn metadata_in_the_new_interface_came_with_4() {
+    for version in ["3.2.1", "2.71.0"] {
+        let world = world_of(version);
+        let path = "/v2/users/jane/metadata";
+        for (method, path) in [
+            ("POST", path.to_owned()),
+            ("POST", format!("{path}/search")),
+            ("DELETE", format!("{path}?keys=a")),
+            ("POST", "/zitadel.user.v2.UserService/DeleteUserMetadata".to_owned()),
+        ] {
+            let answer = ask(&world, method, &path, &json!({}));
+            let not_found = json!({ "code": 5, "message": "Not Found" });
+            assert_eq!((answer.status, answer.json()), (404, not_found), "{version} {method} {path}");
+        }
+    }
+}
+
+#[test]
+fn metadata_is_set_searched_and_deleted_by_connect_too() {
+    let world = world();
+    let call = |name: &str, body: Value| ask(&world, "POST", &format!("/zitadel.user.v2.UserService/{name}"), &body);
+    let entries = json!([{ "key": "a", "value": "eA==" }, { "key": "b", "value": "eQ==" }]);
+    let set = done(&call("SetUserMetadata", json!({ "userId": "jane", "metadata": entries })));
+    let jane = held(&world, "jane");
+    assert_eq!(set, json!({ "setDate": jane["changed"] }));
+    // The newest first, unless it is asked otherwise.
+    let list = |body: Value| done(&call("ListUserMetadata", body));
+    let keys = |found: &Value| {
+        found["metadata"].as_array().unwrap().iter().map(|entry| entry["key"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&list(json!({ "userId": "jane" }))), ["b", "a"]);
+    assert_eq!(keys(&list(json!({ "userId": "jane", "pagination": { "asc": true } }))), ["a", "b"]);
+    assert_eq!(
+        list(json!({ "userId": "jane", "filters": [{ "keyFilter": { "key": "b" } }] })),
+        json!({
+            "pagination": { "totalResult": "1", "appliedLimit": "100" },
+            "metadata": [{
+                "key": "b", "value": "eQ==", "creationDate": jane["changed"], "changeDate": jane["changed"],
+            }],
+        })
+    );
+    // What is not there, and what may not be seen.
+    let none = json!({ "pagination": { "appliedLimit": "100" } });
+    assert_eq!(list(json!({ "userId": "gone" })), none);
+    let path = "/v2/users/jane/metadata/search";
+    assert_eq!(done(&ask_as(&world, "nobody", "POST", path, &json!({}))), none);
+    assert_eq!(keys(&done(&ask_as(&world, "jane", "POST", path, &json!({})))), ["b", "a"]);
+    let missing = call("DeleteUserMetadata", json!({ "userId": "jane", "keys": ["a", "c"] }));
+    let text = "Metadata could not be found";
+    assert_eq!(
+        (missing.status, missing.json()),
+        (
+            404,
+            json!({ "code": "not_found", "message": format!("{text} (META-2nnds)"), "details": [{
+                "type": "zitadel.v1.ErrorDetail", "value": missing.json()["details"][0]["value"],
+                "debug": { "id": "META-2nnds", "message": text },
+            }] })
+        )
+    );
+    assert_eq!(held(&world, "jane"), jane);
+    let deleted = done(&call("DeleteUserMetadata", json!({ "userId": "jane", "keys": ["a"] })));
+    let after = held(&world, "jane");
+    assert_eq!((deleted, &after["metadata"]), (json!({ "deletionDate": after["changed"] }), &json!({ "b": "y" })));
+}
+
+#[test]
+fn metadata_may_be_there_from_the_start_and_be_changed_behind_our_back() {
+    let mut seed = seed();
+    seed["users"][0]["metadata"] = json!({ "source": "hr", "raw": { "base64": "/wA=" } });
+    seed["users"][6]["metadata"] = json!({ "team": "ops" });
+    let world = World::with_lab_of("zitadel", &seed);
+    assert_eq!(held(&world, "jane")["metadata"], json!({ "raw": { "base64": "/wA=" }, "source": "hr" }));
+    assert_eq!(held(&world, "bot")["metadata"], json!({ "team": "ops" }));
+    let found = done(&ask(&world, "POST", "/v2/users/jane/metadata/search", &json!({})));
+    assert_eq!(found["pagination"]["totalResult"], "2");
+    let before = held(&world, "jane");
+    world.lab("zitadel", "POST", "meddle/jane", &json!({ "metadata": { "source": "website" } }));
+    assert_eq!(differences(&before, &held(&world, "jane")), json!({ "metadata": { "source": "website" } }));
+    for wrong in [json!({ "source": 1 }), json!({ "source": "" }), json!({ "source": { "base64": "?" } })] {
+        let answer = world.ask("zitadel", "POST", "/_lab/meddle/jane", &[], &json!({ "metadata": wrong }));
+        assert_eq!(answer.status, 400);
+        assert!(answer.text.contains("metadata `source`: neither a text nor"), "{}", answer.text);
+    }
+}
+
 #[test]
 fn links_are_added_listed_and_removed() {
     let world = world();

@@ -115,6 +115,7 @@ pub(super) fn old_user(instance: &Instance, user: &User) -> Value {
     shown
 }
 
+/// An entry of the API v2.
 pub(super) fn metadata(key: &str, entry: &Metadata) -> Value {
     json!({
         "creationDate": time(entry.created),
@@ -124,10 +125,29 @@ pub(super) fn metadata(key: &str, entry: &Metadata) -> Value {
     })
 }
 
+/// An entry of the management API v1.
+pub(super) fn old_metadata(user: &User, key: &str, entry: &Metadata) -> Value {
+    json!({
+        "details": {
+            "sequence": integer(entry.sequence),
+            "creationDate": time(entry.created),
+            "changeDate": time(entry.changed),
+            "resourceOwner": user.organization,
+        },
+        "key": key,
+        "value": STANDARD.encode(&entry.value),
+    })
+}
+
+/// Text as text; bytes that are none as the wire writes them.
+fn dumped_bytes(bytes: &[u8]) -> Value {
+    std::str::from_utf8(bytes).map_or_else(|_| json!({ "base64": STANDARD.encode(bytes) }), Value::from)
+}
+
 /// Everything about a user that a test may want to compare; no secrets.
 pub(super) fn dumped(user: &User) -> Value {
     let metadata: serde_json::Map<String, Value> =
-        user.metadata.iter().map(|(key, entry)| (key.clone(), String::from_utf8_lossy(&entry.value).into())).collect();
+        user.metadata.iter().map(|(key, entry)| (key.clone(), dumped_bytes(&entry.value))).collect();
     let links: Vec<Value> = user
         .links
         .iter()

@@ -1,4 +1,4 @@
-//! Changing users through the API v2: values, states, metadata, links (`zitadel.md` 5 and 7).
+//! Changing users through the API v2: values, states, links (`zitadel.md` 5 and 7).
 //!
 //! Each command reads the user, decides which events it would write, and pushes them at once or not at all.
 
@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     access::{Caller, Permission, check},
-    answers::{integer, metadata, without_zeros},
-    instance::{Human, Instance, Kind, Link, Mail, Metadata, Moment, State, User, details, time},
-    listing::{bytes, excerpt, key_fits},
+    answers::{integer, without_zeros},
+    instance::{Human, Instance, Kind, Link, Mail, State, User, details, time},
+    listing::excerpt,
+    metadata,
     refusal::{Code, Refusal},
     values,
 };
@@ -17,7 +18,7 @@ type Body = Map<String, Value>;
 type Answer = Result<Value, Refusal>;
 
 /// The id that API v2 refuses with where a permission is missing.
-const V2: &str = "AUTH-AWfge";
+pub(super) const V2: &str = "AUTH-AWfge";
 
 pub(super) fn text<'a>(body: &'a Body, name: &str) -> &'a str {
     body.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -32,7 +33,7 @@ pub(super) fn part<'a>(body: &'a Body, name: &str) -> Option<&'a Body> {
 }
 
 /// A user who changes herself needs no permission, unless `no_self` (`zitadel.md` 5, semantic 6).
-fn allowed(instance: &Instance, caller: &Caller, user: &User, no_self: bool) -> Result<(), Refusal> {
+pub(super) fn allowed(instance: &Instance, caller: &Caller, user: &User, no_self: bool) -> Result<(), Refusal> {
     if caller.user == user.id && !no_self {
         return Ok(());
     }
@@ -115,7 +116,7 @@ fn change_human(
     }
     let number = phone.map(|phone| text(phone, "phone")).filter(|number| !number.is_empty());
     let number = number.map(check_phone).transpose()?;
-    check_metadata(intent.metadata)?;
+    metadata::check(intent.metadata)?;
 
     let mut user = existing(instance, id, "COMMAND-ugjs0upun6")?;
     if user.human().is_none() {
@@ -153,7 +154,7 @@ fn change_human(
             events += change_password(human, password, permitted)?;
         }
     }
-    events += set_metadata_entries(&mut user, intent.metadata, true, instance.now() + 1);
+    events += metadata::set(&mut user, intent.metadata, true, instance.now(), events);
     if events == 0 {
         return Ok((user, codes));
     }
@@ -164,8 +165,8 @@ fn change_human(
     Ok((user, codes))
 }
 
-/// Pushes and gives metadata that changed just now its time.
-fn write(instance: &mut Instance, user: User, events: u64) -> Result<User, Refusal> {
+/// Pushes the events of one user.
+pub(super) fn write(instance: &mut Instance, user: User, events: u64) -> Result<User, Refusal> {
     let id = user.id.clone();
     instance.push(&id, Some(user), events).map(|user| user.as_ref().clone())
 }
@@ -278,15 +279,15 @@ fn change_machine(
     id: &str,
     username: Option<&str>,
     wanted: &Body,
-    metadata: &[Value],
+    entries: &[Value],
 ) -> Result<User, Refusal> {
-    check_metadata(metadata)?;
+    metadata::check(entries)?;
     let mut user = existing(instance, id, "COMMAND-ugjs0upun6")?;
     if user.human().is_some() {
         return Err(Refusal::no_user("COMMAND-ugjs0upun6"));
     }
-    if username.is_some() || !wanted.is_empty() || !metadata.is_empty() {
-        allowed(instance, caller, &user, !metadata.is_empty())?;
+    if username.is_some() || !wanted.is_empty() || !entries.is_empty() {
+        allowed(instance, caller, &user, !entries.is_empty())?;
     }
     let mut events = change_username(instance, &mut user, username)?;
     if let Kind::Machine(machine) = &mut user.kind {
@@ -302,7 +303,7 @@ fn change_machine(
         }
         events += u64::from(*machine != before);
     }
-    events += set_metadata_entries(&mut user, metadata, true, instance.now() + 1);
+    events += metadata::set(&mut user, entries, true, instance.now(), events);
     if events == 0 { Ok(user) } else { write(instance, user, events) }
 }
 
@@ -436,89 +437,12 @@ pub(super) fn get(instance: &mut Instance, caller: &Caller, body: &Body) -> Answ
     Ok(json!({ "details": shown["details"].clone(), "user": shown }))
 }
 
-// Metadata and links.
+// Links.
 
-pub(super) fn check_metadata(entries: &[Value]) -> Result<(), Refusal> {
-    let empty = entries.iter().any(|entry| bytes(&entry["value"]).is_empty());
-    if empty { Err(Refusal::invalid("META-2m00f", "Metadata key or value is empty")) } else { Ok(()) }
-}
-
-/// How many events it takes; without `always` unchanged keys are skipped.
-pub(super) fn set_metadata_entries(user: &mut User, entries: &[Value], always: bool, now: Moment) -> u64 {
-    let mut events = 0;
-    for entry in entries {
-        let (key, value) = (entry["key"].as_str().unwrap_or_default(), bytes(&entry["value"]));
-        let held = user.metadata.get(key);
-        if !always && held.is_some_and(|held| held.value == value) {
-            continue;
-        }
-        let created = held.map_or(now, |held| held.created);
-        user.metadata.insert(key.to_owned(), Metadata { value, created, changed: now });
-        events += 1;
-    }
-    events
-}
-
-/// A user whose metadata or links are meant; unknown is 400 here, not 404 (`zitadel.md` 7).
+/// A user whose links are meant; unknown is 400 here, not 404 (`zitadel.md` 7).
 fn meant(instance: &Instance, body: &Body, unknown: &'static str) -> Result<User, Refusal> {
     let user = instance.user(text(body, "userId"));
     user.map(|user| user.as_ref().clone()).ok_or_else(|| Refusal::precondition(unknown, "User could not be found"))
-}
-
-/// `POST /v2/users/{userId}/metadata`.
-pub(super) fn set_metadata(instance: &mut Instance, caller: &Caller, body: &Body) -> Answer {
-    let entries = list(body, "metadata");
-    if entries.is_empty() {
-        return Err(Refusal::precondition("META-9mm2d", "No metadata given"));
-    }
-    let mut user = meant(instance, body, "COMMAND-uXHNj")?;
-    allowed(instance, caller, &user, true)?;
-    check_metadata(entries)?;
-    let events = set_metadata_entries(&mut user, entries, false, instance.now() + 1);
-    let user = if events == 0 { user } else { write(instance, user, events)? };
-    Ok(json!({ "setDate": time(user.changed) }))
-}
-
-/// `POST /v2/users/{userId}/metadata/search`.
-pub(super) fn list_metadata(instance: &mut Instance, caller: &Caller, body: &Body) -> Answer {
-    let asked = body.get("pagination");
-    let limit = asked.and_then(|page| page["limit"].as_u64()).unwrap_or(0);
-    if limit > 1000 {
-        return Err(Refusal::invalid("QUERY-4M0fs", "Limit is too large: at most 1000"));
-    }
-    let user = existing(instance, text(body, "userId"), "QUERY-Dfbg2")?;
-    if caller.user != user.id {
-        check(instance, caller, Permission::Read, &user.organization, V2)?;
-    }
-    let wanted = |key: &str| list(body, "filters").iter().all(|filter| key_fits(&filter["keyFilter"], key));
-    let found: Vec<(String, Metadata)> =
-        user.metadata.iter().filter(|(key, _)| wanted(key)).map(|(key, held)| (key.clone(), held.clone())).collect();
-    let applied = if limit == 0 { 100 } else { limit };
-    let page = json!({ "offset": asked.map(|asked| &asked["offset"]), "limit": applied });
-    let shown: Vec<Value> = excerpt(&found, Some(&page)).iter().map(|(key, held)| metadata(key, held)).collect();
-    let mut answer = json!({
-        "pagination": { "totalResult": integer(found.len() as u64), "appliedLimit": integer(applied) },
-        "metadata": shown,
-    });
-    without_zeros(&mut answer, &[]);
-    Ok(answer)
-}
-
-/// `DELETE /v2/users/{userId}/metadata?keys=…`.
-pub(super) fn delete_metadata(instance: &mut Instance, caller: &Caller, body: &Body) -> Answer {
-    let keys: Vec<&str> = list(body, "keys").iter().filter_map(Value::as_str).collect();
-    if keys.is_empty() {
-        return Err(Refusal::precondition("META-9mm2d", "No metadata given"));
-    }
-    let mut user = meant(instance, body, "COMMAND-uXHNj")?;
-    allowed(instance, caller, &user, true)?;
-    for key in &keys {
-        if user.metadata.remove(*key).is_none() {
-            return Err(Refusal::of(Code::NotFound, "META-2nnds", "Metadata could not be found"));
-        }
-    }
-    let user = write(instance, user, keys.len() as u64)?;
-    Ok(json!({ "deletionDate": time(user.changed) }))
 }
 
 pub(super) fn link(given: &Value) -> Link {

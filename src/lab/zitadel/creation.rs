@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     access::{Caller, Permission, check},
-    changes::{Codes, check_email, check_metadata, check_phone, link, list, part, set_metadata_entries, text},
+    changes::{Codes, check_email, check_phone, link, list, part, text},
     instance::{Human, Instance, Kind, Link, Machine, Mail, State, User, details, time},
+    metadata,
     refusal::Refusal,
     values,
 };
@@ -174,8 +175,8 @@ pub(super) fn import_human(instance: &mut Instance, caller: &Caller, body: &Body
 }
 
 fn create(instance: &mut Instance, caller: &Caller, draft: Draft) -> Result<User, Refusal> {
-    let Draft { organization, id, mut username, mut human, links, metadata, initial } = draft;
-    check_metadata(&metadata)?;
+    let Draft { organization, id, mut username, mut human, links, metadata: entries, initial } = draft;
+    metadata::check(&entries)?;
     let id = prepare(instance, caller, &organization, id)?;
     if username.is_empty() {
         username.clone_from(&human.email);
@@ -189,7 +190,7 @@ fn create(instance: &mut Instance, caller: &Caller, draft: Draft) -> Result<User
     }
     let state = if initial { State::Initial } else { State::Active };
     let user = fresh(id, organization, username, state, Kind::Human(human), links);
-    push(instance, user, &metadata)
+    push(instance, user, &entries)
 }
 
 fn create_machine(
@@ -199,14 +200,14 @@ fn create_machine(
     id: Option<String>,
     username: String,
     machine: Machine,
-    metadata: &[Value],
+    entries: &[Value],
 ) -> Result<User, Refusal> {
-    check_metadata(metadata)?;
+    metadata::check(entries)?;
     let id = prepare(instance, caller, organization, id)?;
     let username = if username.is_empty() { id.clone() } else { username };
     instance.check_domain(organization, &username)?;
     let user = fresh(id, organization.to_owned(), username, State::Active, Kind::Machine(machine), Vec::new());
-    push(instance, user, metadata)
+    push(instance, user, entries)
 }
 
 /// Permission, organization, id: in this order.
@@ -249,9 +250,8 @@ pub(super) fn fresh(
     }
 }
 
-fn push(instance: &mut Instance, mut user: User, metadata: &[Value]) -> Result<User, Refusal> {
-    let now = instance.now() + 1;
-    let events = 1 + set_metadata_entries(&mut user, metadata, true, now) + user.links.len() as u64;
+fn push(instance: &mut Instance, mut user: User, entries: &[Value]) -> Result<User, Refusal> {
+    let events = 1 + metadata::set(&mut user, entries, true, instance.now(), 1) + user.links.len() as u64;
     let id = user.id.clone();
     instance.push(&id, Some(user), events).map(|user| user.as_ref().clone())
 }

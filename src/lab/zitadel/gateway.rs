@@ -19,6 +19,7 @@ use super::{
     listing::{self, Shape},
     management,
     message::{Message, decode, fault},
+    metadata,
     refusal::{Code, Language, Refusal},
     requests,
 };
@@ -30,6 +31,8 @@ struct Route {
     method: &'static str,
     /// `{name}` is a member of the message.
     path: &'static str,
+    /// False where the gateway takes the message from path and query alone.
+    reads_body: bool,
     /// The first generation that has it.
     since: u32,
     message: &'static Message,
@@ -40,6 +43,11 @@ struct Route {
     rpc: &'static str,
 }
 
+/// What is usual: nothing is read of the body of a GET or a DELETE.
+const fn has_body(method: &str) -> bool {
+    !matches!(method.as_bytes(), b"GET" | b"DELETE")
+}
+
 const fn v2(
     method: &'static str,
     path: &'static str,
@@ -47,7 +55,7 @@ const fn v2(
     message: &'static Message,
     command: Command,
 ) -> Route {
-    Route { method, path, since: 3, message, permission: None, command, rpc }
+    Route { method, path, reads_body: has_body(method), since: 3, message, permission: None, command, rpc }
 }
 
 const fn v1(
@@ -57,7 +65,16 @@ const fn v1(
     message: &'static Message,
     command: Command,
 ) -> Route {
-    Route { method, path, since: 0, message, permission: Some(permission), command, rpc: "" }
+    Route {
+        method,
+        path,
+        reads_body: has_body(method),
+        since: 0,
+        message,
+        permission: Some(permission),
+        command,
+        rpc: "",
+    }
 }
 
 /// The most exact path stands first.
@@ -76,27 +93,15 @@ static ROUTES: &[Route] = &[
     v2("POST", "v2/users/{userId}/unlock", "UnlockUser", &requests::UNLOCK_USER, changes::unlock),
     Route {
         since: 4,
-        ..v2("POST", "v2/users/{userId}/metadata", "SetUserMetadata", &requests::SET_METADATA, changes::set_metadata)
+        ..v2("POST", "v2/users/{userId}/metadata", "SetUserMetadata", &requests::SET_METADATA, metadata::set_some)
     },
     Route {
         since: 4,
-        ..v2(
-            "POST",
-            "v2/users/{userId}/metadata/search",
-            "ListUserMetadata",
-            &requests::LIST_METADATA,
-            changes::list_metadata,
-        )
+        ..v2("POST", "v2/users/{userId}/metadata/search", "ListUserMetadata", &requests::LIST_METADATA, metadata::list)
     },
     Route {
         since: 4,
-        ..v2(
-            "DELETE",
-            "v2/users/{userId}/metadata",
-            "DeleteUserMetadata",
-            &requests::DELETE_METADATA,
-            changes::delete_metadata,
-        )
+        ..v2("DELETE", "v2/users/{userId}/metadata", "DeleteUserMetadata", &requests::DELETE_METADATA, metadata::delete)
     },
     v2("POST", "v2/users/{userId}/links", "AddIDPLink", &requests::ADD_LINK, changes::add_link),
     v2("POST", "v2/users/{userId}/links/_search", "ListIDPLinks", &requests::LIST_LINKS, changes::list_links),
@@ -146,6 +151,51 @@ static ROUTES: &[Route] = &[
     ),
     v1("POST", "management/v1/users/{id}/_lock", Permission::Write, &requests::OLD_LOCK, management::lock),
     v1("POST", "management/v1/users/{id}/_unlock", Permission::Write, &requests::OLD_UNLOCK, management::unlock),
+    v1(
+        "POST",
+        "management/v1/users/{id}/metadata/_search",
+        Permission::Read,
+        &requests::OLD_LIST_METADATA,
+        metadata::old_list,
+    ),
+    v1(
+        "POST",
+        "management/v1/users/{id}/metadata/_bulk",
+        Permission::Write,
+        &requests::OLD_SET_MUCH_METADATA,
+        metadata::old_set_some,
+    ),
+    Route {
+        reads_body: true,
+        ..v1(
+            "DELETE",
+            "management/v1/users/{id}/metadata/_bulk",
+            Permission::Write,
+            &requests::OLD_DELETE_MUCH_METADATA,
+            metadata::old_delete_some,
+        )
+    },
+    v1(
+        "POST",
+        "management/v1/users/{id}/metadata/{key}",
+        Permission::Write,
+        &requests::OLD_SET_METADATA,
+        metadata::old_set,
+    ),
+    v1(
+        "GET",
+        "management/v1/users/{id}/metadata/{key}",
+        Permission::Read,
+        &requests::OLD_GET_METADATA,
+        metadata::old_get,
+    ),
+    v1(
+        "DELETE",
+        "management/v1/users/{id}/metadata/{key}",
+        Permission::Write,
+        &requests::OLD_DELETE_METADATA,
+        metadata::old_delete,
+    ),
     v1("GET", "management/v1/policies/domain", Permission::Read, &requests::DOMAIN_POLICY, management::domain_policy),
 ];
 
@@ -245,14 +295,20 @@ fn is_known(host: &str) -> bool {
     matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }
 
-/// The members that the path holds, where it fits.
+/// The members that the path holds, where it fits. The gateway resolves escapes before it looks for slashes, so that no
+/// member can hold one, and takes a last part that only begins with a colon for a verb without a name.
 fn matches(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    let path = unescaped(path);
+    let last = path.rsplit('/').next().unwrap_or_default();
+    if last.rfind(':') == Some(0) {
+        return None;
+    }
     let (mut taken, mut given) = (Vec::new(), path.strip_prefix('/')?.split('/'));
     for part in pattern.split('/') {
         let here = given.next()?;
         match part.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
             Some(_) if here.is_empty() => return None,
-            Some(name) => taken.push((name, unescaped(here))),
+            Some(name) => taken.push((name, here.to_owned())),
             None if part != here => return None,
             None => {}
         }
@@ -260,9 +316,9 @@ fn matches(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, Strin
     given.next().is_none().then_some(taken)
 }
 
-/// A path segment with its escapes resolved; a plus sign stays one.
-fn unescaped(segment: &str) -> String {
-    let escaped = format!("v={}", segment.replace('+', "%2B").replace('&', "%26"));
+/// A path with its escapes resolved; a plus sign stays one.
+fn unescaped(path: &str) -> String {
+    let escaped = format!("v={}", path.replace('+', "%2B").replace('&', "%26"));
     url::form_urlencoded::parse(escaped.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
@@ -276,7 +332,7 @@ fn decoded(
     // Even the blank after `proto:` is unstable: it may be a no-break space.
     let blank = if asked.airy { '\u{a0}' } else { ' ' };
     let refuse = |text: String| Refusal::bare(Code::InvalidArgument, format!("{prefix}{blank}{text}"));
-    let has_body = taken.is_none() || !matches!(route.method, "GET" | "DELETE");
+    let has_body = taken.is_none() || route.reads_body;
     let mut message = if has_body && !asked.body.is_empty() {
         let json: Value = serde_json::from_slice(asked.body).map_err(|error| {
             refuse(format!("syntax error (line {}:{}): unexpected token", error.line(), error.column()))

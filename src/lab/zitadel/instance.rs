@@ -87,6 +87,8 @@ pub(super) struct Machine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Metadata {
     pub(super) value: Vec<u8>,
+    /// The number of the user's event that set it last.
+    pub(super) sequence: u64,
     pub(super) created: Moment,
     pub(super) changed: Moment,
 }

@@ -17,7 +17,7 @@ use super::{
 const DEEPEST: usize = 20;
 
 /// No page is larger.
-const LARGEST_PAGE: u64 = 1000;
+pub(super) const LARGEST_PAGE: u64 = 1000;
 
 /// A condition on one user.
 enum Query {

@@ -2,7 +2,7 @@
 //!
 //! Written from the contract alone. It imitates what the contract says and the bad days of its section 10; it does not
 //! know any connector. Reading order: `instance` (what is held), `message` and `requests` (what is understood), `access`,
-//! `gateway`, then the commands in `changes`, `creation`, `management`, `listing`.
+//! `gateway`, then the commands in `changes`, `creation`, `metadata`, `management`, `listing`.
 
 use std::{
     collections::BTreeMap,
@@ -31,6 +31,7 @@ mod instance;
 mod listing;
 mod management;
 mod message;
+mod metadata;
 mod refusal;
 mod requests;
 mod seed;
@@ -198,6 +199,9 @@ fn altered(instance: &Instance, user: &mut User, fields: &UserSeed) -> Result<()
             auto_update: link.auto_update,
         };
         user.links = links.iter().map(link).collect();
+    }
+    if let Some(entries) = &fields.metadata {
+        user.metadata = metadata::planted(entries, instance.now(), user.sequence)?;
     }
     let Some(human) = user.human_mut() else {
         let human = fields.email.is_some() || fields.first_name.is_some() || fields.phone.is_some();

@@ -376,6 +376,29 @@ pub(super) static OLD_DEACTIVATE: Message = plain("DeactivateUserRequest", &[ID]
 pub(super) static OLD_REACTIVATE: Message = plain("ReactivateUserRequest", &[ID]);
 pub(super) static OLD_LOCK: Message = plain("LockUserRequest", &[ID]);
 pub(super) static OLD_UNLOCK: Message = plain("UnlockUserRequest", &[ID]);
+static OLD_KEY_QUERY: Message = plain("MetadataKeyQuery", &[Field::text("key").at_most(200), METHOD]);
+static OLD_METADATA_QUERY: Message = Message {
+    name: "MetadataQuery",
+    fields: &[Field::message("keyQuery", &OLD_KEY_QUERY).one_of("query")],
+    required: "Query",
+};
+static OLD_METADATA: Message = plain(
+    "BulkSetUserMetadataRequest_Metadata",
+    &[Field::text("key").between(1, 200), Field::bytes("value").between(1, 500_000)],
+);
+const KEY: Field = Field::text("key").between(1, 200);
+pub(super) static OLD_SET_METADATA: Message =
+    plain("SetUserMetadataRequest", &[ID, KEY, Field::bytes("value").between(1, 500_000)]);
+pub(super) static OLD_SET_MUCH_METADATA: Message =
+    plain("BulkSetUserMetadataRequest", &[ID, Field::message("metadata", &OLD_METADATA).many()]);
+pub(super) static OLD_LIST_METADATA: Message = plain(
+    "ListUserMetadataRequest",
+    &[ID, Field::message("query", &LIST_QUERY), Field::message("queries", &OLD_METADATA_QUERY).many()],
+);
+pub(super) static OLD_GET_METADATA: Message = plain("GetUserMetadataRequest", &[ID, KEY]);
+pub(super) static OLD_DELETE_METADATA: Message = plain("RemoveUserMetadataRequest", &[ID, KEY]);
+pub(super) static OLD_DELETE_MUCH_METADATA: Message =
+    plain("BulkRemoveUserMetadataRequest", &[ID, Field::text("keys").many().between(1, 200)]);
 pub(super) static OLD_USERNAME: Message =
     plain("UpdateUserNameRequest", &[USER_ID, Field::text("userName").between(1, 200)]);
 pub(super) static OLD_PROFILE: Message = plain(

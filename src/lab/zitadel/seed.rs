@@ -142,6 +142,8 @@ pub(super) struct UserSeed {
     pub(super) state: Option<StateSeed>,
     pub(super) machine: Option<bool>,
     pub(super) idp_links: Option<Vec<LinkSeed>>,
+    /// By key: a text, or `{ "base64": "…" }` for bytes that are none. All of them: what is not named goes.
+    pub(super) metadata: Option<BTreeMap<String, Value>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
