@@ -58,11 +58,15 @@ fn shape_of(pool: &DescriptorPool, method: &str, path: &str) -> Option<MessageDe
         pattern.split('/').count() == path.split('/').count()
             && pattern.split('/').zip(path.split('/')).all(|(wanted, there)| wanted == there || wanted.starts_with('{'))
     };
-    let found = pool.get_service_by_name(service)?.methods().find(|call| {
+    // A plain part fits better than a variable.
+    let service = pool.get_service_by_name(service)?;
+    let found = service.methods().filter_map(|call| {
         let rule = call.options().get_extension(&http).into_owned();
         let rule = rule.as_message().unwrap().get_field_by_name(&method.to_lowercase()).unwrap().into_owned();
-        rule.as_str().is_some_and(fits)
+        let variables = rule.as_str().filter(|pattern| fits(pattern)).map(|pattern| pattern.matches('{').count())?;
+        Some((variables, call))
     });
+    let found = found.min_by_key(|(variables, _)| *variables).map(|(_, call)| call);
     found.map(|call| call.input())
 }
 

@@ -80,7 +80,7 @@ fn switching(account: &Account, active: bool) -> Foresight {
         ("initial", false) => Foresight::refuses(
             RefusalKind::Unsupported,
             "the person has not set up this account yet, and until then ZITADEL cannot deactivate it; \
-             lock or delete it in the console",
+             `lock` it, or delete it in the console",
         ),
         _ => Foresight::takes(),
     }

@@ -14,6 +14,8 @@
 //!
 //! This file knows no bodies, no answers and no addresses; its siblings do, and they do not know it.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -38,8 +40,9 @@ use super::{Connector, ConnectorError, Kind, Standing, unavailable};
 
 use self::{
     forecast::NOT_CLEARABLE,
-    interface::{Choice, Interface, ORGANIZATION, ORGANIZATION_HEADER},
+    interface::{Choice, Interface, ORGANIZATION},
     observe::Look,
+    operations::Aim,
     reply::{No as Denial, Told},
 };
 
@@ -47,6 +50,7 @@ mod bodies;
 mod forecast;
 mod interface;
 mod observe;
+mod operations;
 mod reply;
 mod requests;
 
@@ -121,7 +125,7 @@ static CAPABILITIES: Capabilities = Capabilities {
             ..ROW
         },
     ],
-    operations: &[],
+    operations: operations::OPERATIONS,
     lookups: &["username", "email"],
     facts: &["state", "email_verified", "phone_verified", "organization", "is_machine", "preferred_login_name"],
     concurrency: 4,
@@ -183,7 +187,23 @@ impl Connector for Zitadel {
         requests::requests(interface, account, changes, organization)
     }
 
+    fn operation(
+        &self,
+        account: &Account,
+        operation: &str,
+        arguments: &BTreeMap<String, Value>,
+    ) -> Result<Request, Refusal> {
+        let interface = Interface::of(account, self.settings.api);
+        let organization = self.settings.organization.as_deref().or_else(|| account.server_fact(ORGANIZATION));
+        operations::request(interface, account, operation, arguments, organization)
+    }
+
     async fn perform(&self, call: &Call, wire: &mut Writer<'_>) -> Result<Account, Refusal> {
+        if call.operation == Operation::Perform {
+            let aim = Aim::of(call)?;
+            let reply = wire.send().await.map_err(|error| unavailable(&error))?;
+            return operations::after(call, &aim, reply.status, reply.json().as_ref(), wire.reader()).await;
+        }
         let reply = wire.send().await.map_err(|error| unavailable(&error))?;
         after(call, reply.status, reply.json().as_ref(), wire.reader()).await
     }
@@ -220,28 +240,27 @@ async fn after(
 
 /// The account as it is now: one user by id shows what was just written, a list need not (`zitadel.md` section 10).
 async fn look(call: &Call, id: &str, reader: Reader<'_>) -> Result<Account, Refusal> {
-    let look = Look {
-        reader,
-        interface: Interface::of_path(&call.path),
-        organization: call.headers.get(ORGANIZATION_HEADER).map(String::as_str),
-    };
-    let user = look.one(id).await.map_err(|error| match error {
-        ConnectorError::Refused { refusal, .. } => refusal,
-        ConnectorError::Wire(error) => unavailable(&error),
-        strange @ ConnectorError::Strange { .. } => Refusal::new(RefusalKind::Unavailable, strange.to_string()),
-    })?;
+    let look = Look::after(call, reader);
+    let user = look.one(id).await.map_err(understood)?;
     let facts = std::sync::Arc::new(Facts::new());
     let account = user.map(|user| user.account(reader.system(), look.interface, &facts));
     account.ok_or_else(|| Refusal::new(RefusalKind::NotFound, "there is no such account"))
 }
 
+/// A second look that showed nothing, told as a refusal.
+fn understood(error: ConnectorError) -> Refusal {
+    match error {
+        ConnectorError::Refused { refusal, .. } => refusal,
+        ConnectorError::Wire(error) => unavailable(&error),
+        strange @ ConnectorError::Strange { .. } => Refusal::new(RefusalKind::Unavailable, strange.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::json;
 
-    use super::{stand_in::StandIn, *};
+    use super::{interface::ORGANIZATION_HEADER, stand_in::StandIn, *};
     use crate::model::id::PersonId;
 
     fn call(operation: Operation, path: &str, account: Option<&str>) -> Call {

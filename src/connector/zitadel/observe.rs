@@ -19,13 +19,14 @@ use crate::{
         account::{Facts, Observed, Wanted},
         attribute::Value,
         id::AccountId,
+        plan::Call,
         refusal::{Refusal, RefusalKind},
     },
     wire::{Reader, Reply},
 };
 
 use super::{
-    interface::{API, Choice, Interface, ORGANIZATION},
+    interface::{API, Choice, Interface, ORGANIZATION, ORGANIZATION_HEADER},
     reply::{One, Page, Told, User, refusal},
 };
 
@@ -270,6 +271,12 @@ pub(super) async fn observe(
 const IDLE: usize = 100;
 
 impl<'a> Look<'a> {
+    /// A look at what a call has done, by the interface and in the organization of the call.
+    pub(super) fn after(call: &'a Call, reader: Reader<'a>) -> Self {
+        let organization = call.headers.get(ORGANIZATION_HEADER).map(String::as_str);
+        Self { reader, interface: Interface::of_path(&call.path), organization }
+    }
+
     /// All users that meet these conditions, and how many the server counted.
     async fn all(&self, queries: &[Query<'_>]) -> Result<(Vec<User>, usize), ConnectorError> {
         for _ in 0..PASSES {
@@ -356,12 +363,12 @@ impl<'a> Look<'a> {
         Ok(users.into_iter().flatten().collect())
     }
 
-    fn refused(&self, reply: &Reply) -> ConnectorError {
+    pub(super) fn refused(&self, reply: &Reply) -> ConnectorError {
         let refusal = refusal(reply.status, &Told::of(reply.json().as_ref()));
         ConnectorError::Refused { system: self.reader.system().clone(), refusal }
     }
 
-    fn strange(&self, what: &str) -> ConnectorError {
+    pub(super) fn strange(&self, what: &str) -> ConnectorError {
         ConnectorError::Strange { system: self.reader.system().clone(), what: what.to_owned() }
     }
 }

@@ -275,9 +275,8 @@ const ALREADY_SO: [&str; 7] = [
     "COMMAND-olb9vb0oca",
 ];
 
-/// The id of management v1 where a phone number shall be removed and there is none: not found is the number, not the
-/// account.
-const NO_NUMBER: &str = "COMMAND-p6rsc";
+/// Ids that say not found of what shall be taken away, not of the account: a phone number, and metadata in v2 and in v1.
+const NOTHING_THERE: [&str; 3] = ["COMMAND-p6rsc", "META-2nnds", "META-ncnw3"];
 
 /// Understands an answer that is no success.
 pub(super) fn no(status: u16, told: &Told) -> No {
@@ -287,7 +286,7 @@ pub(super) fn no(status: u16, told: &Told) -> No {
         }
         return No::NotNow(refusal(status, told));
     }
-    if told.id.as_deref() == Some(NO_NUMBER) {
+    if told.id.as_deref().is_some_and(|id| NOTHING_THERE.contains(&id)) {
         return No::AlreadySo;
     }
     No::Refused(refusal(status, told))
@@ -311,7 +310,7 @@ fn by_id(id: &str) -> Option<(RefusalKind, &'static str)> {
             "the token is unknown, expired or revoked, lacks ZITADEL's audience, or its service user is switched off",
         ),
         "COMMAND-ugjs0upun6" => (NotFound, "there is no such account, or it is no person's"),
-        "QUERY-Dfbg2" => (NotFound, "there is no such account"),
+        "QUERY-Dfbg2" | "COMMAND-uXHNj" => (NotFound, "there is no such account"),
         "COMMAND-5N9ds" => (NotFound, "there is no such account in this organization"),
         "V3-DKcYh" => (Taken, "another account has this username, whatever the letter case (a service user may be it)"),
         "COMMAND-SFd21" => (Invalid, "the domain in the username belongs to another organization"),
@@ -324,6 +323,11 @@ fn by_id(id: &str) -> Option<(RefusalKind, &'static str)> {
         "COMMAND-J8dsk" | "COMMAND-uz0Uu" | "COMMAND-gvx4kct9r2" | "COMMAND-ke0fw" => {
             (Unsupported, "the person has not set up this account yet, and until then ZITADEL does not allow it")
         }
+        "COMMAND-lgws8wtsqf" | "COMMAND-3NN8v" => {
+            (Unsupported, "ZITADEL locks only an account that is switched on and not locked already")
+        }
+        "COMMAND-olb9vb0oca" | "COMMAND-4M0ds" => (Unsupported, "the account is not locked"),
+        "META-2m00f" => (Invalid, "ZITADEL keeps no metadata without a key or a value"),
         "QUOTA-vjAy8" => (RateLimited, "the instance's quota is used up"),
         "LIMITS-molsj" => (RateLimited, "the instance is blocked"),
         _ => return None,
@@ -392,6 +396,15 @@ mod tests {
             (400, 9, "failed_precondition", "COMMAND-J8dsk", Some(Unsupported)),
             (404, 5, "not_found", "COMMAND-ke0fw", Some(Unsupported)),
             (404, 5, "not_found", "COMMAND-p6rsc", None),
+            (404, 5, "not_found", "META-2nnds", None),
+            (404, 5, "not_found", "META-ncnw3", None),
+            (400, 9, "failed_precondition", "COMMAND-lgws8wtsqf", Some(Unsupported)),
+            (400, 9, "failed_precondition", "COMMAND-3NN8v", Some(Unsupported)),
+            (400, 9, "failed_precondition", "COMMAND-4M0ds", Some(Unsupported)),
+            (400, 9, "failed_precondition", "COMMAND-uXHNj", Some(NotFound)),
+            (404, 5, "not_found", "COMMAND-450yxuqrh1", Some(NotFound)),
+            (404, 5, "not_found", "COMMAND-x377t913pw", Some(NotFound)),
+            (400, 3, "invalid_argument", "META-2m00f", Some(Invalid)),
             (400, 9, "failed_precondition", "COMMAND-QXPGs", Some(Invalid)),
             (400, 9, "failed_precondition", "COMMAND-unheard", Some(Invalid)),
             (400, 3, "invalid_argument", "COMMAND-SFd21", Some(Invalid)),
