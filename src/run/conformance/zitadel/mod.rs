@@ -5,7 +5,9 @@
 //! and that looking changes nothing.
 
 use super::*;
-use crate::connector::zitadel::KIND;
+use crate::{connector::zitadel::KIND, model::capability::Replay};
+
+mod operations;
 
 /// Every bed, account, attribute, value: a difference fills in what it is about.
 const ANY: Accepted = Accepted { bed: "", accounts: &[], attributes: &[], values: &[], foreseen: "", met: "", why: "" };
