@@ -39,6 +39,11 @@ fn every_body_that_passes_between_us_and_zitadel_4_is_one_it_knows() {
         "POST /v2/users/new 200",
         "POST /v2/users/{user_id}/deactivate 200",
         "POST /v2/users/{user_id}/reactivate 200",
+        "POST /v2/users/{user_id}/lock 200",
+        "POST /v2/users/{user_id}/metadata 200",
+        "POST /v2/users/{user_id}/metadata/search 200",
+        "POST /v2/users/{user_id}/unlock 200",
+        "POST /zitadel.user.v2.UserService/DeleteUserMetadata 200",
         "POST /zitadel.user.v2.UserService/GetUserByID 401",
         "POST /zitadel.user.v2.UserService/UpdateUser 200",
     ];
@@ -48,12 +53,17 @@ fn every_body_that_passes_between_us_and_zitadel_4_is_one_it_knows() {
 #[test]
 fn every_body_that_passes_between_us_and_zitadel_3_is_one_it_knows() {
     let calls = [
+        "DELETE /management/v1/users/{id}/metadata/_bulk 200",
         "DELETE /management/v1/users/{user_id}/phone 200",
         "GET /v2/users/{user_id} 200",
+        "POST /management/v1/users/{id}/metadata/_bulk 200",
+        "POST /management/v1/users/{id}/metadata/_search 200",
         "POST /v2/users 200",
         "POST /v2/users/human 200",
         "POST /v2/users/{user_id}/deactivate 200",
+        "POST /v2/users/{user_id}/lock 200",
         "POST /v2/users/{user_id}/reactivate 200",
+        "POST /v2/users/{user_id}/unlock 200",
         "PUT /v2/users/human/{user_id} 200",
         "PUT /v2/users/human/{user_id} 409",
     ];
@@ -63,13 +73,18 @@ fn every_body_that_passes_between_us_and_zitadel_3_is_one_it_knows() {
 #[test]
 fn every_body_that_passes_between_us_and_zitadel_2_is_one_it_knows() {
     let calls = [
+        "DELETE /management/v1/users/{id}/metadata/_bulk 200",
         "DELETE /management/v1/users/{user_id}/phone 200",
         "GET /management/v1/users/{id} 200",
         "GET /management/v1/users/{id} 404",
         "POST /management/v1/users/_search 200",
         "POST /management/v1/users/human/_import 200",
         "POST /management/v1/users/{id}/_deactivate 200",
+        "POST /management/v1/users/{id}/_lock 200",
         "POST /management/v1/users/{id}/_reactivate 200",
+        "POST /management/v1/users/{id}/_unlock 200",
+        "POST /management/v1/users/{id}/metadata/_bulk 200",
+        "POST /management/v1/users/{id}/metadata/_search 200",
         "PUT /management/v1/users/{user_id}/email 200",
         "PUT /management/v1/users/{user_id}/phone 200",
         "PUT /management/v1/users/{user_id}/profile 200",
@@ -165,6 +180,7 @@ fn working(work: &Work, version: &str) {
             ("6", &[("username", "goes"), ("email", "goes@example.com"), ("active", "yes")]),
         ],
     );
+    operating(work);
     // Taken between plan and act.
     work.overtaken(7, &[("1", &[("username", "wanted"), ("active", "yes")])], |work| {
         work.meddle("u5", &json!({ "username": "wanted" }));
@@ -174,6 +190,32 @@ fn working(work: &Work, version: &str) {
     work.hr(&[("6", &[("nickname", "G"), ("active", "yes")])]);
     work.look_around(None);
     work.look_around(Some("a-token-that-nobody-knows"));
+}
+
+/// What is no attribute: a row names the operation and what it takes.
+fn operating(work: &Work) {
+    let rules = std::fs::read(work.world.path("rules/all.rhai")).unwrap();
+    let own = r#"
+        join("zitadel", ["email", "username"]);
+        source("hr", |row| {
+            let arguments = #{};
+            if row.name != "" { arguments.key = row.name; }
+            if row.value != "" { arguments.value = row.value; }
+            [#{ key: row.id }, perform("zitadel", row.operation, arguments)]
+        });
+    "#;
+    work.world.write("rules/all.rhai", own.as_bytes());
+    for (rows, noted, state) in [
+        ("1,set_metadata,a/b,grün\n7,lock,,", json!({ "a/b": "grün" }), "locked"),
+        ("1,delete_metadata,a/b,\n7,unlock,,", json!({}), "active"),
+    ] {
+        work.world.write("people.csv", format!("id,operation,name,value\n{rows}\n").as_bytes());
+        let ran = work.world.homeward(&["apply", "--yes", "hr=people.csv"]);
+        assert_eq!(ran.status, 0, "\n{}\n{}", ran.stdout, ran.stderr);
+        let users = &work.world.state("zitadel")["users"];
+        assert_eq!((&users["u1"]["metadata"], &users["u7"]["state"]), (&noted, &json!(state)));
+    }
+    work.world.write("rules/all.rhai", &rules);
 }
 
 /// Calls that no connector makes and the lab answers all the same: its answers must not be invented either.
