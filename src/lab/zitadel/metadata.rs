@@ -1,6 +1,8 @@
 //! What is noted of a user under a key: bytes, through the API v2 and the old one (`zitadel.md` 7).
 //!
 //! Both ways lead to the same entries. They differ in how a user is found, in ids of errors, and in what an answer holds.
+//! The contract tells little of the old way: its shapes are those of the API description, its ids and its order of checks
+//! those of the server's source (`internal/command/user_metadata.go`).
 
 use std::collections::BTreeMap;
 
