@@ -76,7 +76,8 @@ fn deeds() -> Vec<Deed> {
     ]
 }
 
-/// The arguments that every kind of account meets; the others are shown to the first two kinds only.
+/// The arguments that every kind of account meets; the others are shown to the first kind only, since what is wrong with
+/// them does not depend on whose they are.
 const WITH_ALL: &[&str] = &["", "new", "same", "changed", "too long key", "there", "not there"];
 
 /// How the server itself tells a refusal of this kind: by status and code.
@@ -162,17 +163,23 @@ async fn compared(bed: &Bed, account: &Account, deed: &Deed, what: &str) -> bool
     assert_eq!((request.operation, request.replay), (Operation::Perform, Replay::Repeat), "{what}");
     let call = call(bed, account, deed.operation, request);
     let shown = perform(bed, &call).await.unwrap_or_else(|refusal| panic!("{what}: {refusal}"));
-    let held = bed.account(user.as_str()).await;
-    let seen = |account: &Account| (account.id.clone(), account.attributes.clone(), account.facts["state"].clone());
-    assert_eq!(seen(&shown), seen(&held), "{what}");
     let after = bed.dump().await;
     let fields = deed.fields();
     assert_eq!(part(&after, user.as_str(), fields), deed.done(&before["users"][user.as_str()]), "{what}");
+    // The account that is shown is the one that is held; no operation changes more of it than whether it is active.
+    let held = after["users"][user.as_str()]["state"].as_str().unwrap();
+    let mut attributes = account.attributes.clone();
+    attributes.insert(AttributeName::new("active"), ["active", "initial"].contains(&held).into());
+    let seen = |shown: &Account| {
+        assert_eq!((&shown.id, shown.fact("state")), (&account.id, Some(held)), "{what}");
+        assert_eq!(shown.attributes, attributes, "{what}");
+    };
+    seen(&shown);
     let others = |dump: &Json| rest(dump.clone(), user.as_str(), fields);
     assert_eq!(others(&after), others(&before), "{what}");
     // Once more, as after an answer that was lost.
     let again = perform(bed, &call).await.unwrap_or_else(|refusal| panic!("{what}, again: {refusal}"));
-    assert_eq!(seen(&again), seen(&held), "{what}, again");
+    seen(&again);
     let all = |dump: Json| rest(dump, user.as_str(), &[]);
     assert_eq!(all(bed.dump().await), all(after), "{what}, again");
     true
@@ -191,10 +198,12 @@ fn noted(kind: &str, count: u64) -> Vec<Json> {
 #[tokio::test]
 async fn zitadel_does_of_operations_what_was_foreseen() {
     for server in SERVERS {
+        // An older way that a release still has is sent the same as where it is the only one.
+        let first = server.api == "auto";
         let (mut done, mut refused) = (0, 0);
         for kind in ACCOUNTS {
             let mut deeds = deeds();
-            deeds.retain(|deed| ["active", "machine"].contains(kind) || WITH_ALL.contains(&deed.like));
+            deeds.retain(|deed| first && *kind == "active" || WITH_ALL.contains(&deed.like));
             let users = noted(kind, deeds.len() as u64);
             let bed = bed(server, Some(home(kind)), json!({}), users).await;
             let accounts = bed.accounts((1..=deeds.len() as u64).map(|number| id(number).as_str().into())).await;
@@ -203,8 +212,8 @@ async fn zitadel_does_of_operations_what_was_foreseen() {
                 *(if compared(&bed, account, deed, &what).await { &mut done } else { &mut refused }) += 1;
             }
         }
-        // Refused are the locking of two kinds, the unlocking of six, and twenty faulty arguments.
-        assert_eq!((done, refused), (65, 28), "{}", server.name);
+        // Refused are the locking of two kinds, the unlocking of six, and the faulty arguments.
+        assert_eq!((done, refused), if first { (53, 25) } else { (41, 22) }, "{}", server.name);
     }
 }
 
