@@ -92,11 +92,18 @@ pub(super) enum Command {
         /// Print a Mermaid diagram.
         #[arg(long)]
         mermaid: bool,
+        /// Print a drawing.
+        #[arg(long, conflicts_with = "mermaid")]
+        svg: bool,
     },
     /// Serve the simulators until stopped.
     Lab(Lab),
     /// Print the reference as Markdown: the words of the rules, and what each kind of provider can do.
-    Docs,
+    Docs {
+        /// Print definitions for the editor's language server instead (`homeward.d.rhai`).
+        #[arg(long)]
+        definitions: bool,
+    },
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Print completions for a shell.

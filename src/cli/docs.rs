@@ -1,20 +1,48 @@
 //! `homeward docs`: the reference, as Markdown: the words of the rules, and what each kind of provider can do. Written from
 //! the same lists the program works by, so it cannot fall behind.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use super::{Exit, Invocation, print};
 use crate::{
     connector::Kind,
-    model::capability::{AttributeCapability, Support, Unique},
-    rules::words,
+    model::{
+        attribute::NEUTRAL,
+        capability::{Argument, AttributeCapability, Support, Takes, Unique},
+    },
+    rules::{
+        reference::{self, Property},
+        words,
+    },
 };
 
 /// Prints the reference. It needs no project.
-pub(super) fn docs(given: &Invocation<'_>) -> Exit {
+pub(super) fn docs(given: &Invocation<'_>, definitions: bool) -> Exit {
+    let mut shown = reference::properties();
+    shown.extend(of_person(given));
+    shown.extend(of_account(given));
+    if definitions {
+        print(reference::definitions(&shown).trim_end());
+        return Exit::Done;
+    }
     let mut text = String::from("# The words of the rules\n\n| word | takes | meaning |\n| --- | --- | --- |\n");
     for word in words() {
         row(&mut text, &[&format!("`{}`", word.name), &format!("`{}`", word.signature), word.meaning]);
+    }
+    text.push_str("\n# What rules are handed\n\nA `record` has the columns of its file as properties, each a text; ");
+    text.push_str("`row[\"E-Mail\"]` reads one with an odd name.\n");
+    let mut kinds: Vec<&str> = Vec::new();
+    for property in &shown {
+        if !kinds.contains(&property.of) {
+            kinds.push(property.of);
+            let _ = writeln!(text, "\n## `{}`\n\n| property | is | meaning |\n| --- | --- | --- |", property.of);
+        }
+        row(&mut text, &[&format!("`{}`", property.name), property.gives, &property.meaning]);
+    }
+    text.push_str("\n# What the language brings\n\n| name | takes |\n| --- | --- |\n");
+    for (name, takes) in reference::brought() {
+        let takes: Vec<&str> = takes.iter().map(String::as_str).collect();
+        row(&mut text, &[&format!("`{name}`"), &takes.join(" · ")]);
     }
     text.push_str("\n# What providers can do\n");
     for kind in &given.kinds {
@@ -22,6 +50,43 @@ pub(super) fn docs(given: &Invocation<'_>) -> Exit {
     }
     print(text.trim_end());
     Exit::Done
+}
+
+/// What a person shows: the attributes that are the same everywhere. Her accounts stand under the names of systems.
+fn of_person(given: &Invocation<'_>) -> Vec<Property> {
+    let property =
+        |name: &str, gives, meaning: String| Property { of: "person", name: name.to_owned(), gives, meaning };
+    let neutral = NEUTRAL.iter().map(|name| {
+        let gives = if *name == "active" { "truth" } else { "text" };
+        property(name, gives, format!("The value of `{name}` that counts, or ()."))
+    });
+    let kinds = given.kinds.iter().map(|kind| {
+        property(
+            kind.name,
+            "account",
+            format!("The account at a system of this name, such as one of kind `{}`, or ().", kind.name),
+        )
+    });
+    neutral.chain(kinds).collect()
+}
+
+/// What accounts show, each property with the kinds of providers that have it.
+fn of_account(given: &Invocation<'_>) -> Vec<Property> {
+    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for kind in &given.kinds {
+        let rows = kind.capabilities.attributes.iter().map(|row| row.name);
+        for name in rows.chain(kind.capabilities.facts.iter().copied()) {
+            all.entry(name).or_default().push(kind.name);
+        }
+    }
+    let id = Property { of: "account", name: "id".to_owned(), gives: "text", meaning: "Its immutable id.".to_owned() };
+    let others = all.into_iter().map(|(name, kinds)| Property {
+        of: "account",
+        name: name.to_owned(),
+        gives: "value",
+        meaning: format!("What the account holds now, at {}; () where it holds nothing.", kinds.join(", ")),
+    });
+    std::iter::once(id).chain(others).collect()
 }
 
 fn provider(text: &mut String, kind: &Kind) {
@@ -46,9 +111,29 @@ fn provider(text: &mut String, kind: &Kind) {
         ];
         row(text, &cells);
     }
+    if !table.operations.is_empty() {
+        text.push_str("\n| operation | takes | meaning | sets off |\n| --- | --- | --- | --- |\n");
+    }
+    for operation in table.operations {
+        let takes: Vec<String> = operation.arguments.iter().map(argument).collect();
+        let cells = [&format!("`{}`", operation.name), &takes.join(", "), operation.meaning, operation.side_effect];
+        row(text, &cells);
+    }
     let _ = writeln!(text, "\n- makes accounts: {}", support(table.create));
     let _ = writeln!(text, "- accounts are found by: {}", listed(table.lookups));
     let _ = writeln!(text, "- rules may also read: {}", listed(table.facts));
+}
+
+/// An argument of an operation: its name, what it may be, and whether it may be left out.
+fn argument(argument: &Argument) -> String {
+    let takes = match argument.takes {
+        Takes::Text => "text".to_owned(),
+        Takes::Truth => "truth".to_owned(),
+        Takes::OneOf(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
+        Takes::Named(kind) => format!("the name of a {kind}"),
+    };
+    let optional = if argument.required { "" } else { ", optional" };
+    format!("`{}` ({takes}{optional}: {})", argument.name, argument.meaning)
 }
 
 /// As rules write it: an attribute that only this kind has stands behind the name of the system.

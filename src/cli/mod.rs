@@ -19,6 +19,7 @@ mod arguments;
 mod check;
 mod diagnostic;
 mod docs;
+mod drawing;
 mod init;
 mod lab;
 mod owners;
@@ -153,9 +154,9 @@ fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> 
         Command::Plan(wanted) => waiting()?.block_on(plan::plan(given, wanted)),
         Command::Apply(wanted) => waiting()?.block_on(apply::apply(given, wanted)),
         Command::Runs { run } => runs::runs(given, *run),
-        Command::Owners { mermaid } => owners::owners(given, *mermaid),
+        Command::Owners { mermaid, svg } => owners::owners(given, *mermaid, *svg),
         Command::Lab(wanted) => waiting()?.block_on(lab::serve(given, wanted)),
-        Command::Docs => Ok(docs::docs(given)),
+        Command::Docs { definitions } => Ok(docs::docs(given, *definitions)),
         Command::Schema => {
             let schema = crate::config::schema::schema(&kinds::for_config(&given.kinds));
             print(&serde_json::to_string_pretty(&schema).unwrap_or_default());

@@ -4,16 +4,18 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::{Exit, Invocation, diagnostic::Trouble, print, render};
+use super::{Exit, Invocation, diagnostic::Trouble, drawing, print, render};
 
-/// Prints the ownership table as text, JSON or a Mermaid diagram.
-pub(super) fn owners(given: &Invocation<'_>, mermaid: bool) -> Result<Exit, Trouble> {
+/// Prints the ownership table as text, JSON, a Mermaid diagram or a drawing.
+pub(super) fn owners(given: &Invocation<'_>, mermaid: bool, svg: bool) -> Result<Exit, Trouble> {
     let project = given.open()?;
     let policy = project.rules.policy();
     let copies = |attribute| policy.copies.get(attribute).map(|line| line.systems.as_slice()).unwrap_or_default();
     let rows: Vec<_> =
         policy.owners.iter().flat_map(|line| line.attributes.iter().map(move |attribute| (attribute, line))).collect();
-    if mermaid {
+    if svg {
+        print(drawing::drawing(policy).trim_end());
+    } else if mermaid {
         let mut text = String::from("flowchart LR\n");
         // Names get a letter in front: a system may be called as a word of the diagram language is.
         let place = |system: &str| format!("s_{system}([\"{system}\"])");

@@ -16,15 +16,13 @@ use crate::model::{
 use super::{
     fault::Fault,
     known::Known,
+    reference::{OF_CHANGE, OF_PLAN, OF_REFUSAL},
     sandbox::{MAX_LIST, raise},
     view::{AccountView, PersonView, dynamic},
     words::near,
 };
 
 type Answer<T> = Result<T, Box<EvalAltResult>>;
-
-/// What a change shows to rules.
-const OF_CHANGE: &[&str] = &["attribute", "system", "from", "to", "person", "account", "asked_by", "owner"];
 
 /// One change, as a rule sees it before it is made.
 #[derive(Clone)]
@@ -90,13 +88,10 @@ impl RefusalView {
         match name {
             "kind" => Ok(self.kind.to_string().into()),
             "reason" => Ok(self.reason.clone().into()),
-            _ => Err(raise(unknown("a refusal", name, &["kind", "reason"]))),
+            _ => Err(raise(unknown("a refusal", name, OF_REFUSAL))),
         }
     }
 }
-
-/// What a plan shows to rules.
-const OF_PLAN: &[&str] = &["calls", "changes", "operations", "rejected", "summary", "warnings", "today"];
 
 /// A whole plan, as a rule sees it.
 #[derive(Clone)]
@@ -139,9 +134,14 @@ impl PlanView {
     }
 }
 
-fn unknown(what: &'static str, name: &str, all: &[&str]) -> Fault {
-    let near = near(name, all.iter().copied());
-    Fault::UnknownOf { what, name: name.to_owned(), near, all: all.iter().map(|it| (*it).to_owned()).collect() }
+fn unknown(what: &'static str, name: &str, all: &[(&str, &str, &str)]) -> Fault {
+    let near = near(name, all.iter().map(|property| property.0));
+    Fault::UnknownOf {
+        what,
+        name: name.to_owned(),
+        near,
+        all: all.iter().map(|property| property.0.to_owned()).collect(),
+    }
 }
 
 fn list<T: Serialize>(what: &str, items: &[T]) -> Answer<Dynamic> {

@@ -11,7 +11,7 @@
 //! view       records, persons, accounts    statement  what a function returned
 //! vocabulary the declarations              own        conditions, asked in order
 //! action     what rules may want done      change     changes, refusals, plans
-//! library    modules that are imported
+//! library    modules that are imported            reference  the language, for editors and readers
 //! ```
 
 mod action;
@@ -20,6 +20,7 @@ mod fault;
 mod known;
 mod library;
 mod own;
+pub(crate) mod reference;
 mod sandbox;
 mod script;
 mod statement;
@@ -348,11 +349,17 @@ fn unreadable(what: &str, cause: std::io::Error) -> RuleError {
     RuleError::new(Fault::Read { what: format!("`{what}`"), cause: Arc::new(cause) }, None)
 }
 
+/// True for a script; definitions for editors (`*.d.rhai`) are none.
+fn is_script(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".rhai") && !name.ends_with(".d.rhai")
+}
+
 /// The scripts directly in a folder, by name.
 fn listed(folder: &Path) -> Result<Vec<(String, PathBuf)>, std::io::Error> {
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>)?;
     let paths = entries.into_iter().map(|entry| entry.path());
-    let scripts = paths.filter(|path| path.extension().is_some_and(|it| it == "rhai") && !path.is_dir());
+    let scripts = paths.filter(|path| is_script(path) && !path.is_dir());
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut scripts: Vec<(String, PathBuf)> = scripts.map(|path| (name(&path), path)).collect();
     scripts.sort();

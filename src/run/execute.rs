@@ -268,10 +268,13 @@ fn strangers(plan: &Plan, world: &World, fleet: &Fleet) -> BTreeMap<usize, Outco
         };
         if call.operation == Operation::Perform {
             let asked = asked.get(&call.id)?;
-            let known = fleet.operation(&account, &asked.operation, &asked.arguments);
-            let is_known = known.is_ok_and(|request| is_this(call, &request));
             let reason = format!("{} would not be asked this for this operation: make the plan again", call.system);
-            return (!is_known).then(|| Outcome::Refused(Refusal::new(RefusalKind::Unsupported, reason)));
+            return match fleet.operation(&account, &asked.operation, &asked.arguments) {
+                Ok(request) if is_this(call, &request) => None,
+                Ok(_) => Some(Outcome::Refused(Refusal::new(RefusalKind::Unsupported, reason))),
+                // The account is no longer one to which it can be done, such as one that is locked already.
+                Err(refusal) => Some(Outcome::Refused(refusal)),
+            };
         }
         let change = |(attribute, after): (&AttributeName, &Value)| Change {
             attribute: attribute.clone(),

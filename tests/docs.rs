@@ -1,0 +1,62 @@
+//! The reference, the definitions for editors and the drawings are what the program prints of itself.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::{fs, path::Path};
+
+use common::World;
+
+#[test]
+fn the_definitions_that_are_shipped_are_those_of_this_version() {
+    let ran = World::new().homeward(&["docs", "--definitions"]);
+    let shipped = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/homeward.d.rhai")).unwrap();
+    assert!(
+        (ran.status, ran.stderr.as_str()) == (0, "") && ran.stdout == shipped,
+        "write them again: homeward docs --definitions > rules/homeward.d.rhai"
+    );
+    for line in ["fn owner(attribute: ?, system: ?, function: Fn) -> ?;", "fn get attribute(change: Change) -> String;"] {
+        assert!(shipped.contains(line), "{line}");
+    }
+}
+
+#[test]
+fn definitions_for_an_editor_beside_the_rules_are_no_rules() {
+    let world = World::example("rename-through-gitlab");
+    let definitions = world.homeward(&["docs", "--definitions"]).stdout;
+    let world = world.file("rules/homeward.d.rhai", &definitions);
+    let ran = world.homeward(&["check"]);
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn the_reference_tells_words_types_the_language_and_providers() {
+    let page = World::new().homeward(&["docs"]).stdout;
+    for part in [
+        "| `route` | `(\\|change\\| action)` |",
+        "## `change`",
+        "| `asked_by` | text |",
+        "| `email` | text | The value of `email` that counts, or (). |",
+        "| `push` | (list, value) |",
+        "| `post_message` | `channel` (the name of a channel: ",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+}
+
+#[test]
+fn the_drawing_of_owners_shows_every_line_of_the_rules() {
+    let world = World::new()
+        .file(
+            "homeward.toml",
+            "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\n\n[systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://git.example.com\"\n\
+             token = { env = \"GITLAB_TOKEN\" }\n",
+        )
+        .file(
+            "rules/a.rhai",
+            "owner(\"username\", \"gitlab\", |person| person.active);\nowner([\"username\", \"email\"], \"hr\");\n\
+             copies(\"email\", \"gitlab\");\n",
+        );
+    insta::assert_snapshot!(world.homeward(&["owners", "--svg"]).stdout, @r#""#);
+}
