@@ -25,6 +25,7 @@ pub(crate) mod guard;
 #[cfg(test)]
 mod laws;
 pub(crate) mod order;
+pub(crate) mod rounds;
 
 /// What the planner may ask about providers. Every answer is a function of its arguments.
 pub(crate) trait Providers {

@@ -1,0 +1,632 @@
+//! The long look: starts are tried, and rounds are walked until they repeat.
+//!
+//! A start is chosen only as far as rounds look at it: whoever is never asked needs no value. So each walk stands for
+//! every start that agrees with it where it looked, and all walks together for every start there is.
+
+use super::{
+    Answer, Arrival, Configuration, Fact, Round, Said, Speaks, Trace, Verdict, Write,
+    board::{Answers, Board, Claim, board, parts},
+    restless::is_restless,
+};
+use crate::model::{attribute::AttributeName, origin::Origin};
+
+/// So many walks are tried for one part.
+const MOST_WALKS: usize = 100_000;
+
+/// Whether runs come to rest, whatever the start.
+pub(crate) fn certify(configuration: &Configuration) -> Verdict {
+    let mut unsure: Option<(usize, Vec<AttributeName>)> = None;
+    for part in parts(configuration) {
+        let board = board(configuration, &part);
+        if !is_restless(&board) {
+            continue;
+        }
+        match search(&board) {
+            Found::Rest => {}
+            Found::Trace(trace) => return Verdict::Oscillates(Box::new(trace)),
+            Found::TooMany(tried) => {
+                let (all, attributes) = unsure.get_or_insert_default();
+                *all += tried;
+                attributes.extend(part.into_iter().cloned());
+            }
+        }
+    }
+    unsure.map_or(Verdict::Free, |(tried, attributes)| Verdict::Unsure { tried, attributes })
+}
+
+enum Found {
+    Rest,
+    Trace(Trace),
+    TooMany(usize),
+}
+
+fn search(board: &Board<'_>) -> Found {
+    let mut walk = Walk::new(board);
+    for _ in 0..MOST_WALKS {
+        if let Some(repeats) = walk.go(false) {
+            // The same walk again, and this time everything is taken down.
+            walk.tape.rewind();
+            walk.go(true);
+            return Found::Trace(walk.trace(repeats));
+        }
+        if !walk.tape.turn() {
+            return Found::Rest;
+        }
+    }
+    Found::TooMany(MOST_WALKS)
+}
+
+/// Choices as they come up; turned, it gives the next ones, until all have been given.
+#[derive(Default)]
+struct Tape {
+    /// What was chosen, and of how many.
+    digits: Vec<(usize, usize)>,
+    at: usize,
+}
+
+impl Tape {
+    fn choose(&mut self, of: usize) -> usize {
+        if self.at == self.digits.len() {
+            self.digits.push((0, of));
+        }
+        self.at += 1;
+        self.digits[self.at - 1].0
+    }
+
+    fn rewind(&mut self) {
+        self.at = 0;
+    }
+
+    /// False where there are no other choices left.
+    fn turn(&mut self) -> bool {
+        self.at = 0;
+        while let Some((chosen, of)) = self.digits.last_mut() {
+            *chosen += 1;
+            if chosen < of {
+                return true;
+            }
+            self.digits.pop();
+        }
+        false
+    }
+}
+
+/// What changes from round to round, by slot; `None` where nothing has changed it since the start.
+#[derive(Clone, Default)]
+struct Now {
+    held: Vec<Option<u8>>,
+    /// What a source that is a provider too showed the last time.
+    shown: Vec<Option<u8>>,
+    /// Whether a mere source that says changes shows something else than the last time.
+    news: Vec<Option<bool>>,
+}
+
+/// What was so in the beginning, as far as it was looked at, and what stays so.
+#[derive(Default)]
+struct Start {
+    held: Vec<Option<u8>>,
+    shown: Vec<Option<u8>>,
+    news: Vec<Option<bool>>,
+    records: Vec<Option<Option<u8>>>,
+    doors: Vec<Option<bool>>,
+    answers: Vec<(usize, Vec<Option<u8>>, bool)>,
+}
+
+/// A call, and why.
+struct Call<'a> {
+    slot: usize,
+    after: u8,
+    why: [Option<&'a Origin>; 2],
+}
+
+/// A switch that depends on what becomes of the account its holder signs in through, or an account that a value may
+/// come to by itself.
+struct Later<'a> {
+    system: usize,
+    attribute: usize,
+    value: u8,
+    is_copied: bool,
+    why: [Option<&'a Origin>; 2],
+}
+
+struct Walk<'a> {
+    board: &'a Board<'a>,
+    tape: Tape,
+    start: Start,
+    now: Now,
+    past: Vec<(Now, bool)>,
+    /// By attribute, in this round: the line that decides, once it is found.
+    owners: Vec<Option<Option<usize>>>,
+    path: Vec<usize>,
+    calls: Vec<Call<'a>>,
+    switches: Vec<Later<'a>>,
+    onlookers: Vec<Later<'a>>,
+    rounds: Vec<Round>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(board: &'a Board<'a>) -> Self {
+        Self {
+            board,
+            tape: Tape::default(),
+            start: Start::default(),
+            now: Now::default(),
+            past: Vec::new(),
+            owners: Vec::new(),
+            path: Vec::new(),
+            calls: Vec::new(),
+            switches: Vec::new(),
+            onlookers: Vec::new(),
+            rounds: Vec::new(),
+        }
+    }
+
+    /// Walks from a start until a round begins as an earlier one did. The position of that one, where something was
+    /// written since.
+    fn go(&mut self, takes_down: bool) -> Option<usize> {
+        let slots = self.board.systems.len() * self.board.attributes.len();
+        let none = || vec![None; slots];
+        self.now = Now { held: vec![None; slots], shown: vec![None; slots], news: vec![None; slots] };
+        self.start = Start {
+            held: none(),
+            shown: none(),
+            news: vec![None; slots],
+            records: vec![None; slots],
+            doors: vec![None; self.board.doors.len()],
+            answers: Vec::new(),
+        };
+        self.past.clear();
+        self.rounds.clear();
+        loop {
+            let before = self.now.clone();
+            let wrote = self.round(takes_down);
+            self.past.push((before, wrote));
+            if let Some(at) = self.past.iter().position(|(past, _)| self.is_as(past)) {
+                return self.past[at..].iter().any(|(_, wrote)| *wrote).then_some(at);
+            }
+        }
+    }
+
+    fn is_as(&self, past: &Now) -> bool {
+        let same = |now: &[Option<u8>], past: &[Option<u8>], start: &[Option<u8>]| {
+            (0..now.len()).all(|at| now[at] == past[at] || now[at].or(start[at]) == past[at].or(start[at]))
+        };
+        same(&self.now.held, &past.held, &self.start.held)
+            && same(&self.now.shown, &past.shown, &self.start.shown)
+            && (0..past.news.len()).all(|at| {
+                self.now.news[at].or(self.start.news[at]) == past.news[at].or(self.start.news[at])
+            })
+    }
+
+    /// One round and the sign-ins after it. True where something was written.
+    fn round(&mut self, takes_down: bool) -> bool {
+        let board = self.board;
+        self.owners.clear();
+        self.owners.resize(board.attributes.len(), None);
+        self.calls.clear();
+        let mut open = vec![false; board.attributes.len()];
+        let mut round = Round::default();
+        for attribute in 0..board.attributes.len() {
+            let asked = self.asked(attribute);
+            if takes_down {
+                round.said.extend(asked.iter().filter_map(|(system, value)| self.said(*system, attribute, *value)));
+            }
+            if !asked.is_empty() {
+                open[attribute] |= self.attribute(attribute, &asked);
+            }
+        }
+        for attribute in 0..board.attributes.len() {
+            self.accounts(attribute, &mut open);
+        }
+        self.settle(&mut open);
+        let wrote = !self.calls.is_empty();
+        if takes_down {
+            round.writes = (0..self.calls.len()).map(|at| self.written(at)).collect();
+        }
+        self.remember(&open);
+        for call in std::mem::take(&mut self.calls) {
+            self.now.held[call.slot] = Some(call.after);
+        }
+        self.sign_in(takes_down.then_some(&mut round));
+        if takes_down {
+            self.rounds.push(round);
+        }
+        wrote
+    }
+
+    fn held(&mut self, system: usize, attribute: usize) -> u8 {
+        let slot = self.board.slot(system, attribute);
+        if let Some(value) = self.now.held[slot].or(self.start.held[slot]) {
+            return value;
+        }
+        let starts = &self.board.attributes[attribute].starts;
+        let value = starts[self.tape.choose(starts.len())];
+        self.start.held[slot] = Some(value);
+        value
+    }
+
+    /// What an account holds; `None` where there is none, or where accounts there hold no such thing.
+    fn account(&mut self, system: usize, attribute: usize) -> Option<u8> {
+        let is_there = !self.board.systems[system].is_absent;
+        (is_there && self.board.attributes[attribute].holders[system].is_some()).then(|| self.held(system, attribute))
+    }
+
+    /// What a source shows.
+    fn shows(&mut self, system: usize, attribute: usize) -> Option<u8> {
+        let (player, field) = (&self.board.systems[system], &self.board.attributes[attribute]);
+        field.speakers[system]?;
+        player.says?;
+        if player.is_provider {
+            return self.account(system, attribute);
+        }
+        let slot = self.board.slot(system, attribute);
+        if self.start.records[slot].is_none() {
+            let chosen = self.tape.choose(field.starts.len() + 1);
+            self.start.records[slot] = Some(field.starts.get(chosen).copied());
+        }
+        self.start.records[slot].flatten()
+    }
+
+    /// What a source says: all of what it shows, or what is new of it.
+    fn says(&mut self, system: usize, attribute: usize) -> Option<u8> {
+        let value = self.shows(system, attribute)?;
+        let player = &self.board.systems[system];
+        if player.says == Some(Speaks::State) {
+            return Some(value);
+        }
+        let slot = self.board.slot(system, attribute);
+        if player.is_provider {
+            if self.now.shown[slot].or(self.start.shown[slot]).is_none() {
+                let starts = &self.board.attributes[attribute].starts;
+                self.start.shown[slot] = Some(starts[self.tape.choose(starts.len())]);
+            }
+            return (self.now.shown[slot].or(self.start.shown[slot]) != Some(value)).then_some(value);
+        }
+        if self.now.news[slot].or(self.start.news[slot]).is_none() {
+            self.start.news[slot] = Some(self.tape.choose(2) == 0);
+        }
+        self.now.news[slot].or(self.start.news[slot]).unwrap_or_default().then_some(value)
+    }
+
+    fn asked(&mut self, attribute: usize) -> Vec<(usize, u8)> {
+        let systems = 0..self.board.systems.len();
+        systems.filter_map(|system| Some((system, self.says(system, attribute)?))).collect()
+    }
+
+    /// The line that says who owns this.
+    fn owner(&mut self, attribute: usize) -> Option<usize> {
+        if let Some(owner) = self.owners[attribute] {
+            return owner;
+        }
+        self.path.push(attribute);
+        let claims = &self.board.attributes[attribute].owners;
+        let owner = claims.iter().position(|claim| claim.condition.is_none_or(|condition| self.holds(condition)));
+        self.path.pop();
+        self.owners[attribute] = Some(owner);
+        owner
+    }
+
+    fn holds(&mut self, condition: usize) -> bool {
+        let rule = &self.board.conditions[condition];
+        let sees: Vec<Option<u8>> = rule.reads.iter().map(|sight| sight.at.and_then(|at| self.sees(at))).collect();
+        match rule.holds {
+            Answers::Where(value) => sees.first() == Some(&Some(value)),
+            Answers::Unless(value) => sees.first() != Some(&Some(value)),
+            Answers::Somehow => {
+                let known = self.start.answers.iter().find(|(it, saw, _)| *it == condition && *saw == sees);
+                if let Some((_, _, answer)) = known {
+                    return *answer;
+                }
+                let answer = self.tape.choose(2) == 0;
+                self.start.answers.push((condition, sees, answer));
+                answer
+            }
+        }
+    }
+
+    fn sees(&mut self, (system, attribute): (Option<usize>, usize)) -> Option<u8> {
+        match system {
+            Some(system) if self.board.systems[system].is_provider => self.account(system, attribute),
+            Some(system) => self.shows(system, attribute),
+            // What leads back to itself is a fault of the rules when it is looked at; here it is not looked at.
+            None if self.path.contains(&attribute) => None,
+            None => {
+                let owner = self.owner(attribute)?;
+                let owner = self.board.attributes[attribute].owners[owner].system;
+                if self.board.systems[owner].says.is_some() {
+                    return self.shows(owner, attribute);
+                }
+                let mut systems = 0..self.board.systems.len();
+                let asked = systems.find_map(|system| self.says(system, attribute));
+                asked.or_else(|| self.account(owner, attribute))
+            }
+        }
+    }
+
+    /// One attribute that somebody speaks of. True where something of it stays open.
+    fn attribute(&mut self, attribute: usize, asked: &[(usize, u8)]) -> bool {
+        let board = self.board;
+        let field = &board.attributes[attribute];
+        let Some(owner) = self.owner(attribute) else {
+            return asked.iter().any(|(_, value)| !self.is_so_everywhere(attribute, *value));
+        };
+        let claim = &field.owners[owner];
+        let home = claim.system;
+        if !board.systems[home].is_provider {
+            let Some((_, value)) = asked.iter().find(|(system, _)| *system == home) else { return false };
+            return (0..board.systems.len()).fold(false, |open, system| self.push(system, attribute, *value, claim) | open);
+        }
+        let Some(place) = &field.holders[home] else { return true };
+        let value = place.stores[usize::from(asked[0].1)];
+        if asked.iter().any(|(_, other)| place.stores[usize::from(*other)] != value) {
+            return true;
+        }
+        if field.accounts[home].is_some() {
+            return false;
+        }
+        if board.systems[home].is_absent {
+            return true;
+        }
+        let mut open = false;
+        let mut stands = self.held(home, attribute);
+        if stands != value {
+            let why = [Some(claim.origin), None];
+            if field.is_truth {
+                // What a switch comes to is known when everything else is: copies wait for the next round.
+                open |= self.switch(home, attribute, value, why);
+            } else if self.answer(home, attribute) == Answer::Takes {
+                self.call(home, attribute, value, why);
+                stands = value;
+            } else {
+                open |= self.answer(home, attribute) == Answer::No;
+            }
+        }
+        for system in (0..board.systems.len()).filter(|system| *system != home) {
+            open |= self.push(system, attribute, stands, claim);
+        }
+        open
+    }
+
+    fn is_so_everywhere(&mut self, attribute: usize, value: u8) -> bool {
+        let (mut some, mut all) = (false, true);
+        for system in 0..self.board.systems.len() {
+            let Some(held) = self.account(system, attribute) else { continue };
+            let place = self.board.attributes[attribute].holders[system].as_ref();
+            some = true;
+            all &= place.is_some_and(|place| place.stores[usize::from(value)] == held);
+        }
+        some && all
+    }
+
+    /// Brings a decided value to another account. True where that stays open.
+    fn push(&mut self, system: usize, attribute: usize, value: u8, claim: &Claim<'a>) -> bool {
+        let field = &self.board.attributes[attribute];
+        let Some(place) = &field.holders[system] else { return false };
+        if self.board.systems[system].is_absent || field.accounts[system].is_some() {
+            return false;
+        }
+        let copied = field.copies[system];
+        let value = place.stores[usize::from(value)];
+        let why = [Some(claim.origin), copied];
+        if field.is_truth {
+            return copied.is_some() && self.switch(system, attribute, value, why);
+        }
+        let is_foreseen = place.comes.as_ref().is_some_and(|way| way.is_foreseen && self.signs_in(way.door));
+        if is_foreseen {
+            self.onlookers.push(Later { system, attribute, value, is_copied: copied.is_some(), why });
+            return false;
+        }
+        copied.is_some() && self.held(system, attribute) != value && self.try_call(system, attribute, value, why)
+    }
+
+    /// What a call meets that is no switch.
+    fn answer(&mut self, system: usize, attribute: usize) -> Answer {
+        let Some(place) = &self.board.attributes[attribute].holders[system] else { return Answer::No };
+        match &place.comes {
+            Some(way) if !self.board.attributes[attribute].is_truth && self.signs_in(way.door) => way.answer,
+            _ => place.answer,
+        }
+    }
+
+    /// True where the answer leaves it open.
+    fn try_call(&mut self, system: usize, attribute: usize, value: u8, why: [Option<&'a Origin>; 2]) -> bool {
+        match self.answer(system, attribute) {
+            Answer::Takes => self.call(system, attribute, value, why),
+            Answer::Elsewhere => return false,
+            Answer::No => return true,
+        }
+        false
+    }
+
+    fn call(&mut self, system: usize, attribute: usize, after: u8, why: [Option<&'a Origin>; 2]) {
+        let slot = self.board.slot(system, attribute);
+        self.calls.push(Call { slot, after, why });
+    }
+
+    /// Switches an account on or off, or puts it off until it is known whether it would last.
+    fn switch(&mut self, system: usize, attribute: usize, value: u8, why: [Option<&'a Origin>; 2]) -> bool {
+        if self.held(system, attribute) == value {
+            return false;
+        }
+        let board = self.board;
+        let is_off = board.values[usize::from(value)].as_bool() == Some(false);
+        let way = board.attributes[attribute].holders[system].as_ref().and_then(|place| place.comes.as_ref());
+        if is_off && way.is_some_and(|way| way.is_foreseen && self.signs_in(way.door)) {
+            self.switches.push(Later { system, attribute, value, is_copied: true, why });
+            return false;
+        }
+        self.try_call(system, attribute, value, why)
+    }
+
+    fn accounts(&mut self, attribute: usize, open: &mut [bool]) {
+        let board = self.board;
+        let field = &board.attributes[attribute];
+        for claim in field.accounts.iter().flatten() {
+            let wanted = claim.condition.is_none_or(|condition| self.holds(condition));
+            let is_there = !board.systems[claim.system].is_absent && field.holders[claim.system].is_some();
+            let value = board.values.iter().position(|value| value.as_bool() == Some(wanted));
+            let value = value.and_then(|value| u8::try_from(value).ok());
+            if let Some(value) = value.filter(|_| is_there && board.has_sources) {
+                open[attribute] |= self.switch(claim.system, attribute, value, [Some(claim.origin), None]);
+            }
+        }
+    }
+
+    /// What an account will hold when the calls are made.
+    fn will_hold(&mut self, system: usize, attribute: usize) -> Option<u8> {
+        let slot = self.board.slot(system, attribute);
+        let planned = self.calls.iter().find(|call| call.slot == slot).map(|call| call.after);
+        planned.or_else(|| self.account(system, attribute))
+    }
+
+    /// Settles what was put off.
+    fn settle(&mut self, open: &mut [bool]) {
+        let board = self.board;
+        for Later { system, attribute, value, why, .. } in std::mem::take(&mut self.switches) {
+            let way = board.attributes[attribute].holders[system].as_ref().and_then(|place| place.comes.as_ref());
+            let Some(way) = way else { continue };
+            // Where she cannot sign in any more, what is switched off stays off.
+            if self.will_hold(way.from, way.attribute) == Some(value) {
+                open[attribute] |= self.try_call(system, attribute, value, why);
+            } else {
+                open[attribute] = true;
+            }
+        }
+        for Later { system, attribute, value, is_copied, why } in std::mem::take(&mut self.onlookers) {
+            let Some(place) = &board.attributes[attribute].holders[system] else { continue };
+            let Some(way) = &place.comes else { continue };
+            let held = self.held(system, attribute);
+            let led = self.will_hold(way.from, way.attribute).map(|led| way.part[usize::from(led)]);
+            let comes = led.is_some_and(|led| {
+                if way.is_part { led != held } else { place.stores[usize::from(led)] == value }
+            });
+            if !comes && is_copied && held != value {
+                open[attribute] |= self.try_call(system, attribute, value, why);
+            }
+        }
+    }
+
+    /// What sources that say changes will have shown: all but what is open.
+    fn remember(&mut self, open: &[bool]) {
+        let board = self.board;
+        for (attribute, field) in board.attributes.iter().enumerate().filter(|(attribute, _)| !open[*attribute]) {
+            for (system, player) in board.systems.iter().enumerate() {
+                if player.says != Some(Speaks::Changes) || field.speakers[system].is_none() {
+                    continue;
+                }
+                let slot = board.slot(system, attribute);
+                if !player.is_provider {
+                    self.now.news[slot] = Some(false);
+                } else if let Some(shown) = self.account(system, attribute) {
+                    self.now.shown[slot] = Some(shown);
+                }
+            }
+        }
+    }
+
+    fn signs_in(&mut self, door: usize) -> bool {
+        if self.start.doors[door].is_none() {
+            self.start.doors[door] = Some(self.tape.choose(2) == 0);
+        }
+        self.start.doors[door].unwrap_or_default()
+    }
+
+    /// She signs in, wherever she can: one system after the other.
+    fn sign_in(&mut self, mut round: Option<&mut Round>) {
+        let board = self.board;
+        for (system, player) in board.systems.iter().enumerate().filter(|(_, player)| !player.is_absent) {
+            for (attribute, field) in board.attributes.iter().enumerate() {
+                let Some(way) = field.holders[system].as_ref().and_then(|place| place.comes.as_ref()) else { continue };
+                if board.systems[way.from].is_absent || !self.signs_in(way.door) {
+                    continue;
+                }
+                let Some(led) = self.account(way.from, way.attribute) else { continue };
+                if field.is_truth && board.values[usize::from(led)].as_bool() == Some(false) {
+                    continue;
+                }
+                let (after, before) = (way.arrives[usize::from(led)], self.held(system, attribute));
+                if before == after {
+                    continue;
+                }
+                self.now.held[board.slot(system, attribute)] = Some(after);
+                if let Some(round) = &mut round {
+                    round.arrivals.push(Arrival {
+                        system: player.name.clone(),
+                        attribute: field.name.clone(),
+                        before: board.values[usize::from(before)].clone(),
+                        after: board.values[usize::from(after)].clone(),
+                        from: board.systems[way.from].name.clone(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn said(&self, system: usize, attribute: usize, value: u8) -> Option<Said> {
+        let field = &self.board.attributes[attribute];
+        Some(Said {
+            system: self.board.systems[system].name.clone(),
+            attribute: field.name.clone(),
+            value: self.board.values[usize::from(value)].clone(),
+            origin: field.speakers[system]?.clone(),
+        })
+    }
+
+    fn written(&mut self, at: usize) -> Write {
+        let board = self.board;
+        let Call { slot, after, why } = &self.calls[at];
+        let (system, attribute) = (slot % board.systems.len(), slot / board.systems.len());
+        let (after, because) = (*after, why.iter().flatten().map(|origin| (*origin).clone()).collect());
+        Write {
+            system: board.systems[system].name.clone(),
+            attribute: board.attributes[attribute].name.clone(),
+            before: board.values[usize::from(self.held(system, attribute))].clone(),
+            after: board.values[usize::from(after)].clone(),
+            because,
+        }
+    }
+
+    fn trace(&self, repeats: usize) -> Trace {
+        let board = self.board;
+        let value = |number: &u8| board.values[usize::from(*number)].clone();
+        let mut start = Vec::new();
+        for (condition, sees, holds) in &self.start.answers {
+            let rule = &board.conditions[*condition];
+            let names = rule.reads.iter().map(|sight| sight.looks.to_string());
+            let sees = names.zip(sees.iter().map(|seen| seen.as_ref().map(value))).collect();
+            start.push(Fact::Condition { origin: rule.origin.clone(), sees, holds: *holds });
+        }
+        for ((system, through), does) in board.doors.iter().zip(&self.start.doors) {
+            if let Some(does) = *does {
+                let (system, through) = (board.systems[*system].name.clone(), board.systems[*through].name.clone());
+                start.push(Fact::SignsIn { system, through, does });
+            }
+        }
+        for (attribute, field) in board.attributes.iter().enumerate() {
+            for (system, player) in board.systems.iter().enumerate() {
+                let slot = board.slot(system, attribute);
+                let (system, attribute) = (player.name.clone(), field.name.clone());
+                let place = || (system.clone(), attribute.clone());
+                if let Some(record) = &self.start.records[slot] {
+                    let (system, attribute) = place();
+                    start.push(Fact::Record { system, attribute, value: record.as_ref().map(value) });
+                }
+                if let Some(held) = &self.start.held[slot] {
+                    let (system, attribute) = place();
+                    start.push(Fact::Account { system, attribute, value: value(held) });
+                }
+                let shown = match (&self.start.shown[slot], self.start.news[slot]) {
+                    (Some(shown), _) => Some(Some(value(shown))),
+                    (None, Some(true)) => Some(None),
+                    (None, Some(false)) => self.start.records[slot].map(|record| record.as_ref().map(value)),
+                    (None, None) => None,
+                };
+                if let Some(value) = shown {
+                    start.push(Fact::LastShown { system, attribute, value });
+                }
+            }
+        }
+        let attributes = board.attributes.iter().map(|field| field.name.clone()).collect();
+        Trace { attributes, start, rounds: self.rounds.clone(), repeats }
+    }
+}
