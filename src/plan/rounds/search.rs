@@ -91,25 +91,27 @@ impl Tape {
     }
 }
 
-/// What changes from round to round, by slot; `None` where nothing has changed it since the start.
-#[derive(Clone, Default)]
-struct Now {
-    held: Vec<Option<u8>>,
-    /// What a source that is a provider too showed the last time.
-    shown: Vec<Option<u8>>,
-    /// Whether a mere source that says changes shows something else than the last time.
-    news: Vec<Option<bool>>,
-}
+/// What changes from round to round: for each slot what is held, and then for each what was shown the last time. `None`
+/// where nothing has changed it since the start, or nobody has looked.
+///
+/// Of a mere source it matters only whether what it shows is [`NEWS`] or [`OLD`].
+type Now = Vec<Option<u8>>;
+
+const OLD: u8 = 0;
+const NEWS: u8 = 1;
 
 /// What was so in the beginning, as far as it was looked at, and what stays so.
 #[derive(Default)]
 struct Start {
-    held: Vec<Option<u8>>,
-    shown: Vec<Option<u8>>,
-    news: Vec<Option<bool>>,
+    now: Now,
     records: Vec<Option<Option<u8>>>,
     doors: Vec<Option<bool>>,
     answers: Vec<(usize, Vec<Option<u8>>, bool)>,
+}
+
+fn empty<T: Clone>(list: &mut Vec<Option<T>>, length: usize) {
+    list.clear();
+    list.resize(length, None);
 }
 
 /// A call, and why.
@@ -135,6 +137,9 @@ struct Walk<'a> {
     start: Start,
     now: Now,
     past: Vec<(Now, bool)>,
+    slots: usize,
+    /// By attribute, in this round: whether something of it stays open.
+    open: Vec<bool>,
     /// By attribute, in this round: the line that decides, once it is found.
     owners: Vec<Option<Option<usize>>>,
     path: Vec<usize>,
@@ -152,6 +157,8 @@ impl<'a> Walk<'a> {
             start: Start::default(),
             now: Now::default(),
             past: Vec::new(),
+            slots: board.systems.len() * board.attributes.len(),
+            open: Vec::new(),
             owners: Vec::new(),
             path: Vec::new(),
             calls: Vec::new(),
@@ -164,17 +171,11 @@ impl<'a> Walk<'a> {
     /// Walks from a start until a round begins as an earlier one did. The position of that one, where something was
     /// written since.
     fn go(&mut self, takes_down: bool) -> Option<usize> {
-        let slots = self.board.systems.len() * self.board.attributes.len();
-        let none = || vec![None; slots];
-        self.now = Now { held: vec![None; slots], shown: vec![None; slots], news: vec![None; slots] };
-        self.start = Start {
-            held: none(),
-            shown: none(),
-            news: vec![None; slots],
-            records: vec![None; slots],
-            doors: vec![None; self.board.doors.len()],
-            answers: Vec::new(),
-        };
+        empty(&mut self.now, 2 * self.slots);
+        empty(&mut self.start.now, 2 * self.slots);
+        empty(&mut self.start.records, self.slots);
+        empty(&mut self.start.doors, self.board.doors.len());
+        self.start.answers.clear();
         self.past.clear();
         self.rounds.clear();
         loop {
@@ -188,23 +189,17 @@ impl<'a> Walk<'a> {
     }
 
     fn is_as(&self, past: &Now) -> bool {
-        let same = |now: &[Option<u8>], past: &[Option<u8>], start: &[Option<u8>]| {
-            (0..now.len()).all(|at| now[at] == past[at] || now[at].or(start[at]) == past[at].or(start[at]))
-        };
-        same(&self.now.held, &past.held, &self.start.held)
-            && same(&self.now.shown, &past.shown, &self.start.shown)
-            && (0..past.news.len()).all(|at| {
-                self.now.news[at].or(self.start.news[at]) == past.news[at].or(self.start.news[at])
-            })
+        let mut all = self.now.iter().zip(past).zip(&self.start.now);
+        all.all(|((now, past), start)| now == past || now.or(*start) == past.or(*start))
     }
 
     /// One round and the sign-ins after it. True where something was written.
     fn round(&mut self, takes_down: bool) -> bool {
         let board = self.board;
-        self.owners.clear();
-        self.owners.resize(board.attributes.len(), None);
+        empty(&mut self.owners, board.attributes.len());
+        self.open.clear();
+        self.open.resize(board.attributes.len(), false);
         self.calls.clear();
-        let mut open = vec![false; board.attributes.len()];
         let mut round = Round::default();
         for attribute in 0..board.attributes.len() {
             let asked = self.asked(attribute);
@@ -212,20 +207,21 @@ impl<'a> Walk<'a> {
                 round.said.extend(asked.iter().filter_map(|(system, value)| self.said(*system, attribute, *value)));
             }
             if !asked.is_empty() {
-                open[attribute] |= self.attribute(attribute, &asked);
+                let open = self.attribute(attribute, &asked);
+                self.open[attribute] |= open;
             }
         }
         for attribute in 0..board.attributes.len() {
-            self.accounts(attribute, &mut open);
+            self.accounts(attribute);
         }
-        self.settle(&mut open);
+        self.settle();
         let wrote = !self.calls.is_empty();
         if takes_down {
             round.writes = (0..self.calls.len()).map(|at| self.written(at)).collect();
         }
-        self.remember(&open);
+        self.remember();
         for call in std::mem::take(&mut self.calls) {
-            self.now.held[call.slot] = Some(call.after);
+            self.now[call.slot] = Some(call.after);
         }
         self.sign_in(takes_down.then_some(&mut round));
         if takes_down {
@@ -236,12 +232,12 @@ impl<'a> Walk<'a> {
 
     fn held(&mut self, system: usize, attribute: usize) -> u8 {
         let slot = self.board.slot(system, attribute);
-        if let Some(value) = self.now.held[slot].or(self.start.held[slot]) {
+        if let Some(value) = self.now[slot].or(self.start.now[slot]) {
             return value;
         }
         let starts = &self.board.attributes[attribute].starts;
         let value = starts[self.tape.choose(starts.len())];
-        self.start.held[slot] = Some(value);
+        self.start.now[slot] = Some(value);
         value
     }
 
@@ -274,18 +270,18 @@ impl<'a> Walk<'a> {
         if player.says == Some(Speaks::State) {
             return Some(value);
         }
-        let slot = self.board.slot(system, attribute);
-        if player.is_provider {
-            if self.now.shown[slot].or(self.start.shown[slot]).is_none() {
+        let slot = self.slots + self.board.slot(system, attribute);
+        let last = match self.now[slot].or(self.start.now[slot]) {
+            Some(last) => last,
+            None => {
                 let starts = &self.board.attributes[attribute].starts;
-                self.start.shown[slot] = Some(starts[self.tape.choose(starts.len())]);
+                let is_provider = player.is_provider;
+                let last = if is_provider { starts[self.tape.choose(starts.len())] } else { [NEWS, OLD][self.tape.choose(2)] };
+                self.start.now[slot] = Some(last);
+                last
             }
-            return (self.now.shown[slot].or(self.start.shown[slot]) != Some(value)).then_some(value);
-        }
-        if self.now.news[slot].or(self.start.news[slot]).is_none() {
-            self.start.news[slot] = Some(self.tape.choose(2) == 0);
-        }
-        self.now.news[slot].or(self.start.news[slot]).unwrap_or_default().then_some(value)
+        };
+        (if player.is_provider { last != value } else { last == NEWS }).then_some(value)
     }
 
     fn asked(&mut self, attribute: usize) -> Vec<(usize, u8)> {
@@ -458,7 +454,7 @@ impl<'a> Walk<'a> {
         self.try_call(system, attribute, value, why)
     }
 
-    fn accounts(&mut self, attribute: usize, open: &mut [bool]) {
+    fn accounts(&mut self, attribute: usize) {
         let board = self.board;
         let field = &board.attributes[attribute];
         for claim in field.accounts.iter().flatten() {
@@ -467,7 +463,8 @@ impl<'a> Walk<'a> {
             let value = board.values.iter().position(|value| value.as_bool() == Some(wanted));
             let value = value.and_then(|value| u8::try_from(value).ok());
             if let Some(value) = value.filter(|_| is_there && board.has_sources) {
-                open[attribute] |= self.switch(claim.system, attribute, value, [Some(claim.origin), None]);
+                let open = self.switch(claim.system, attribute, value, [Some(claim.origin), None]);
+                self.open[attribute] |= open;
             }
         }
     }
@@ -480,16 +477,17 @@ impl<'a> Walk<'a> {
     }
 
     /// Settles what was put off.
-    fn settle(&mut self, open: &mut [bool]) {
+    fn settle(&mut self) {
         let board = self.board;
         for Later { system, attribute, value, why, .. } in std::mem::take(&mut self.switches) {
             let way = board.attributes[attribute].holders[system].as_ref().and_then(|place| place.comes.as_ref());
             let Some(way) = way else { continue };
             // Where she cannot sign in any more, what is switched off stays off.
             if self.will_hold(way.from, way.attribute) == Some(value) {
-                open[attribute] |= self.try_call(system, attribute, value, why);
+                let open = self.try_call(system, attribute, value, why);
+                self.open[attribute] |= open;
             } else {
-                open[attribute] = true;
+                self.open[attribute] = true;
             }
         }
         for Later { system, attribute, value, is_copied, why } in std::mem::take(&mut self.onlookers) {
@@ -501,24 +499,28 @@ impl<'a> Walk<'a> {
                 if way.is_part { led != held } else { place.stores[usize::from(led)] == value }
             });
             if !comes && is_copied && held != value {
-                open[attribute] |= self.try_call(system, attribute, value, why);
+                let open = self.try_call(system, attribute, value, why);
+                self.open[attribute] |= open;
             }
         }
     }
 
     /// What sources that say changes will have shown: all but what is open.
-    fn remember(&mut self, open: &[bool]) {
+    fn remember(&mut self) {
         let board = self.board;
-        for (attribute, field) in board.attributes.iter().enumerate().filter(|(attribute, _)| !open[*attribute]) {
+        for (attribute, field) in board.attributes.iter().enumerate() {
+            if self.open[attribute] {
+                continue;
+            }
             for (system, player) in board.systems.iter().enumerate() {
                 if player.says != Some(Speaks::Changes) || field.speakers[system].is_none() {
                     continue;
                 }
-                let slot = board.slot(system, attribute);
+                let slot = self.slots + board.slot(system, attribute);
                 if !player.is_provider {
-                    self.now.news[slot] = Some(false);
+                    self.now[slot] = Some(OLD);
                 } else if let Some(shown) = self.account(system, attribute) {
-                    self.now.shown[slot] = Some(shown);
+                    self.now[slot] = Some(shown);
                 }
             }
         }
@@ -548,7 +550,7 @@ impl<'a> Walk<'a> {
                 if before == after {
                     continue;
                 }
-                self.now.held[board.slot(system, attribute)] = Some(after);
+                self.now[board.slot(system, attribute)] = Some(after);
                 if let Some(round) = &mut round {
                     round.arrivals.push(Arrival {
                         system: player.name.clone(),
@@ -611,15 +613,15 @@ impl<'a> Walk<'a> {
                     let (system, attribute) = place();
                     start.push(Fact::Record { system, attribute, value: record.as_ref().map(value) });
                 }
-                if let Some(held) = &self.start.held[slot] {
+                if let Some(held) = &self.start.now[slot] {
                     let (system, attribute) = place();
                     start.push(Fact::Account { system, attribute, value: value(held) });
                 }
-                let shown = match (&self.start.shown[slot], self.start.news[slot]) {
-                    (Some(shown), _) => Some(Some(value(shown))),
-                    (None, Some(true)) => Some(None),
-                    (None, Some(false)) => self.start.records[slot].map(|record| record.as_ref().map(value)),
-                    (None, None) => None,
+                let shown = match self.start.now[self.slots + slot] {
+                    None => None,
+                    Some(shown) if player.is_provider => Some(Some(value(&shown))),
+                    Some(NEWS) => Some(None),
+                    Some(_) => self.start.records[slot].map(|record| record.as_ref().map(value)),
                 };
                 if let Some(value) = shown {
                     start.push(Fact::LastShown { system, attribute, value });
