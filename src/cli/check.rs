@@ -10,25 +10,42 @@ use super::{
     diagnostic::{Told, Trouble},
     plan, print, render, tell, width,
 };
-use crate::run::RunError;
+use crate::{
+    plan::rounds::{self, Verdict},
+    run::{RunError, certify::certificate, project::Warning},
+};
 
 /// Checks, and tells what was found.
 pub(super) async fn check(given: &Invocation<'_>, connect: bool) -> Result<Exit, Trouble> {
     if !connect {
         let project = given.open()?;
-        let warnings = project.warnings();
+        let mut warnings = project.warnings();
+        let verdict = certificate(&project, &given.kinds);
+        warnings.extend(restless(&verdict));
         if given.json() {
             let warnings: Vec<_> = warnings
                 .iter()
                 .map(|warning| json!({ "code": warning.code, "message": warning.message, "rule": warning.origin.as_ref().map(ToString::to_string) }))
                 .collect();
-            print(&serde_json::to_string_pretty(&json!({ "warnings": warnings })).unwrap_or_default());
+            let (word, trace) = match &verdict {
+                Verdict::Free => ("free", None),
+                Verdict::Oscillates(trace) => ("oscillates", Some(trace)),
+                Verdict::Unsure { .. } => ("unsure", None),
+            };
+            let rounds = json!({ "verdict": word, "trace": trace });
+            print(
+                &serde_json::to_string_pretty(&json!({ "warnings": warnings, "rounds": rounds })).unwrap_or_default(),
+            );
             return Ok(Exit::Done);
         }
         for warning in &warnings {
             let text = warning.origin.as_ref().and_then(|origin| project.rules.text(&origin.file));
             let message = format!("{} [{}]", warning.message, warning.code);
             tell(&format!("{}\n", Told::warning(message, warning.origin.as_ref(), text).draw()));
+        }
+        if let Verdict::Oscillates(trace) = &verdict {
+            let lines = rounds::tell(trace).into_iter().map(|line| format!("  {line}\n"));
+            tell(&lines.collect::<String>());
         }
         let policy = project.rules.policy();
         print(&format!(
@@ -38,6 +55,9 @@ pub(super) async fn check(given: &Invocation<'_>, connect: bool) -> Result<Exit,
             render::count(policy.owners.len() as u64, "owner line"),
             render::count(warnings.len() as u64, "warning"),
         ));
+        if matches!(verdict, Verdict::Free) {
+            print("Certified: no attribute can go back and forth.");
+        }
         return Ok(Exit::Done);
     }
     let stage = plan::stage(given, &[]).await?;
@@ -94,4 +114,33 @@ pub(super) async fn check(given: &Invocation<'_>, connect: bool) -> Result<Exit,
     // What each system said is the result, and printed already: what went wrong is told beside it.
     trouble.tell();
     Ok(trouble.exit)
+}
+
+/// What there is to warn of where runs may go on writing for ever.
+fn restless(verdict: &Verdict) -> Option<Warning> {
+    let list = |names: &[crate::model::attribute::AttributeName]| {
+        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    };
+    let (code, message, origin) = match verdict {
+        Verdict::Free => return None,
+        Verdict::Oscillates(trace) => {
+            let write = trace.rounds.iter().skip(trace.repeats).flat_map(|round| &round.writes).next();
+            let message = match write {
+                Some(write) => format!(
+                    "`{}` at {} can go back and forth for ever, though nobody changes anything",
+                    write.attribute, write.system
+                ),
+                None => format!("{} can go back and forth for ever", list(&trace.attributes)),
+            };
+            ("ping_pong", message, write.and_then(|write| write.because.first().cloned()))
+        }
+        Verdict::Unsure { tried, attributes } => {
+            let names = list(attributes);
+            let message = format!(
+                "whether {names} can go back and forth is not known: {tried} starts do not, and there are more"
+            );
+            ("rounds_unknown", message, None)
+        }
+    };
+    Some(Warning { code, message, origin })
 }

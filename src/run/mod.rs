@@ -8,6 +8,7 @@ use crate::{
     state::StateError, wire::WireError,
 };
 
+pub(crate) mod certify;
 pub(crate) mod execute;
 pub(crate) mod fleet;
 pub(crate) mod gather;

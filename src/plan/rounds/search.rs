@@ -276,7 +276,8 @@ impl<'a> Walk<'a> {
             None => {
                 let starts = &self.board.attributes[attribute].starts;
                 let is_provider = player.is_provider;
-                let last = if is_provider { starts[self.tape.choose(starts.len())] } else { [NEWS, OLD][self.tape.choose(2)] };
+                let last =
+                    if is_provider { starts[self.tape.choose(starts.len())] } else { [NEWS, OLD][self.tape.choose(2)] };
                 self.start.now[slot] = Some(last);
                 last
             }
@@ -350,7 +351,8 @@ impl<'a> Walk<'a> {
         let home = claim.system;
         if !board.systems[home].is_provider {
             let Some((_, value)) = asked.iter().find(|(system, _)| *system == home) else { return false };
-            return (0..board.systems.len()).fold(false, |open, system| self.push(system, attribute, *value, claim) | open);
+            return (0..board.systems.len())
+                .fold(false, |open, system| self.push(system, attribute, *value, claim) | open);
         }
         let Some(place) = &field.holders[home] else { return true };
         let value = place.stores[usize::from(asked[0].1)];
@@ -495,9 +497,8 @@ impl<'a> Walk<'a> {
             let Some(way) = &place.comes else { continue };
             let held = self.held(system, attribute);
             let led = self.will_hold(way.from, way.attribute).map(|led| way.part[usize::from(led)]);
-            let comes = led.is_some_and(|led| {
-                if way.is_part { led != held } else { place.stores[usize::from(led)] == value }
-            });
+            let comes =
+                led.is_some_and(|led| if way.is_part { led != held } else { place.stores[usize::from(led)] == value });
             if !comes && is_copied && held != value {
                 let open = self.try_call(system, attribute, value, why);
                 self.open[attribute] |= open;

@@ -25,7 +25,12 @@ pub(crate) fn tell(trace: &Trace) -> Vec<String> {
         let writes = round.writes.iter().map(|write| {
             let (system, attribute) = (&write.system, &write.attribute);
             let because: Vec<String> = write.because.iter().map(Origin::to_string).collect();
-            format!("{system} is sent {attribute} = {} in place of {} ({})", write.after, write.before, because.join(", "))
+            format!(
+                "{system} is sent {attribute} = {} in place of {} ({})",
+                write.after,
+                write.before,
+                because.join(", ")
+            )
         });
         let mut events: Vec<String> = said.chain(writes).collect();
         if round.writes.is_empty() {
@@ -37,7 +42,11 @@ pub(crate) fn tell(trace: &Trace) -> Vec<String> {
         }));
         lines.push(format!("round {}: {}", number + 1, events.join("; ")));
     }
-    lines.push(format!("round {} begins where round {} did, and so on for ever", trace.rounds.len() + 1, trace.repeats + 1));
+    lines.push(format!(
+        "round {} begins where round {} did, and so on for ever",
+        trace.rounds.len() + 1,
+        trace.repeats + 1
+    ));
     lines
 }
 

@@ -2,8 +2,8 @@
 //! every outcome of conditions of many small configurations.
 
 use super::{
-    Answer, Attribute, Comes, Condition, Configuration, Fact, Holder, Holds, Line, Looks, Owner, Speaks, Stores, System,
-    Trace, Verdict, Write, certify, tell,
+    Answer, Attribute, Comes, Condition, Configuration, Fact, Holder, Holds, Line, Looks, Owner, Speaks, Stores,
+    System, Trace, Verdict, Write, certify, tell,
 };
 use crate::model::{
     attribute::{AttributeName, Value},
@@ -70,8 +70,11 @@ fn random(dice: &mut Dice) -> Configuration {
             8 => &["a b", "a"],
             _ => &["a", "b", "c"],
         };
-        let values: Vec<Value> =
-            if is_truth { vec![true.into(), false.into()] } else { values.iter().map(|text| Value::text(text)).collect() };
+        let values: Vec<Value> = if is_truth {
+            vec![true.into(), false.into()]
+        } else {
+            values.iter().map(|text| Value::text(text)).collect()
+        };
         let mut attribute = Attribute { values: values.clone(), ..Attribute::default() };
         let condition = |dice: &mut Dice| {
             let looks = Looks {
@@ -265,7 +268,8 @@ impl Simulator {
         let owners = all()
             .map(|it| it.owners.iter().map(|owner| (of_name(&owner.system), line(&owner.line))).collect())
             .collect();
-        let accounts = all().map(|it| names.iter().map(|name| it.accounts.get(name).map(&mut line)).collect()).collect();
+        let accounts =
+            all().map(|it| names.iter().map(|name| it.accounts.get(name).map(&mut line)).collect()).collect();
         let holder = |at: usize, holder: &Holder| SimHolder {
             stores: table(&|value| holder.stores.of(value)),
             answer: holder.answer,
@@ -347,11 +351,17 @@ impl Simulator {
         for field in 0..self.fields {
             for system in 0..self.count {
                 let shown = play.shown(field, system);
-                if let (Some(shown), false, Some(Speaks::Changes)) = (shown, play.open[field], self.systems[system].says) {
+                if let (Some(shown), false, Some(Speaks::Changes)) =
+                    (shown, play.open[field], self.systems[system].says)
+                {
                     after.shown[field][system] = shown;
                 }
                 if let (Some(log), Some(value)) = (&mut log, play.said[field][system]) {
-                    log.said.push((NAMES[system].into(), FIELDS[field].into(), self.values[usize::from(value)].clone()));
+                    log.said.push((
+                        NAMES[system].into(),
+                        FIELDS[field].into(),
+                        self.values[usize::from(value)].clone(),
+                    ));
                 }
                 if let Some(value) = play.sent[field][system] {
                     wrote = true;
@@ -507,7 +517,8 @@ impl Play<'_> {
                 continue;
             }
             // Settled when everything else is decided.
-            let waits = holder.comes.as_ref().is_some_and(|comes| comes.is_foreseen && self.fate.doors[system][comes.from]);
+            let waits =
+                holder.comes.as_ref().is_some_and(|comes| comes.is_foreseen && self.fate.doors[system][comes.from]);
             if !waits && copied && self.state.held[field][system] != value {
                 self.send(field, system, value);
             }
@@ -779,7 +790,9 @@ fn replays(sim: &Simulator, trace: &Trace, will: u8) -> Result<(), String> {
     }
     let wrote = trace.rounds[trace.repeats..].iter().any(|round| !round.writes.is_empty());
     let last = states[states.len() - 1];
-    let is_as = |at: usize| (last.held[at], last.shown[at]) == (states[trace.repeats].held[at], states[trace.repeats].shown[at]);
+    let is_as = |at: usize| {
+        (last.held[at], last.shown[at]) == (states[trace.repeats].held[at], states[trace.repeats].shown[at])
+    };
     let repeats = trace.attributes.iter().all(|attribute| is_as(field(attribute)));
     if wrote && repeats { Ok(()) } else { Err("it does not repeat with writes".to_owned()) }
 }
@@ -793,7 +806,8 @@ fn is_about_something(configuration: &Configuration) -> bool {
     all().any(|it| !it.speakers.is_empty())
         && all().any(|it| {
             let written = it.copies.keys().chain(it.accounts.keys()).chain(it.owners.iter().map(|owner| &owner.system));
-            written.clone().any(|system| it.holders.contains_key(system)) && (!it.owners.is_empty() || !it.accounts.is_empty())
+            written.clone().any(|system| it.holders.contains_key(system))
+                && (!it.owners.is_empty() || !it.accounts.is_empty())
         })
 }
 
