@@ -21,8 +21,8 @@ use crate::{
         refusal::RefusalKind,
     },
     plan::rounds::{
-        Answer, Attribute, Comes, Condition, Configuration, Holder, Holds, Line, Looks, Owner, Speaks, Stores, System,
-        Verdict, certify,
+        Answer, Attribute, Comes, Condition, Configuration, Holder, Holds, Line, Looks, Owner, Route, Speaks, Stores,
+        System, Verdict, certify,
     },
 };
 
@@ -118,6 +118,10 @@ fn configuration(project: &Project, kinds: &[Kind]) -> Configuration {
                 waiting.push(other);
             }
         }
+    }
+    let routes = project.routes(&providers);
+    for attribute in attributes.values_mut() {
+        attribute.routes.clone_from(&routes);
     }
     configuration
 }
@@ -264,6 +268,39 @@ impl Project {
             _ => Holds::Somehow,
         };
         Condition { reads, holds }
+    }
+
+    /// What `route` and `refused` lines may answer, as their texts show it: whatever they name, of any attribute.
+    fn routes(&self, providers: &BTreeMap<SystemName, Provider>) -> Vec<Route> {
+        let policy = self.rules.policy();
+        let hooks = policy.routes.iter().map(|origin| (None, origin));
+        let hooks = hooks.chain(policy.refusals.iter().map(|(system, origin)| (Some(system), origin)));
+        let mut routes = Vec::new();
+        for (system, origin) in hooks {
+            let statement = self.statement(origin);
+            let route =
+                |to| Route { at: system.cloned(), is_of_refusals: system.is_some(), to, origin: origin.clone() };
+            let mut is_plain = lambda(&statement).is_some();
+            for (at, _) in statement.match_indices("to(") {
+                let named = statement[at + 3..].split(')').next().unwrap_or_default();
+                let names = named.trim().trim_start_matches('[').trim_end_matches(']').split(',').map(str::trim);
+                let names: Option<Vec<SystemName>> =
+                    names.map(|name| Some(SystemName::from(name.strip_prefix('"')?.strip_suffix('"')?))).collect();
+                is_plain &= names.is_some();
+                routes.extend(names.map(route));
+            }
+            let calls = Regex::new(r"\b[A-Za-z_]\w*\s*\(|::");
+            is_plain &=
+                !calls.is_ok_and(|it| it.find_iter(&statement).any(|call| self.is_function(origin, call.as_str())));
+            if !is_plain {
+                // The answer is made where it cannot be seen: it may be any.
+                routes.extend(providers.keys().map(|name| route(vec![name.clone()])));
+            }
+            if !is_plain || statement.contains("drop(") || statement.contains("hold(") {
+                routes.push(route(Vec::new()));
+            }
+        }
+        routes
     }
 
     /// The value of that name, where runs may change it.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Answer, Attribute, Condition, Configuration, Holds, Line, Looks, Speaks};
+use super::{Answer, Attribute, Condition, Configuration, Holds, Line, Looks, Route, Speaks};
 use crate::model::{
     attribute::{AttributeName, Value},
     id::SystemName,
@@ -44,6 +44,15 @@ pub(super) struct Field<'a> {
     pub(super) speakers: Vec<Option<&'a Origin>>,
     pub(super) holders: Vec<Option<Place>>,
     pub(super) accounts: Vec<Option<Claim<'a>>>,
+    pub(super) routes: Vec<Turn<'a>>,
+}
+
+/// An answer that a `route` or `refused` line may give.
+pub(super) struct Turn<'a> {
+    pub(super) at: Option<usize>,
+    pub(super) is_of_refusals: bool,
+    pub(super) to: Vec<usize>,
+    pub(super) origin: &'a Origin,
 }
 
 /// A line: whose, where it stands, and which condition it has.
@@ -210,6 +219,13 @@ fn field<'a>(
             Place { stores: mapped(&board.values, |value| holder.stores.of(value)), answer: holder.answer, comes }
         }));
     }
+    let turn = |route: &'a Route| Turn {
+        at: route.at.as_ref().and_then(|name| system(board, name)),
+        is_of_refusals: route.is_of_refusals,
+        to: route.to.iter().filter_map(|name| system(board, name)).collect(),
+        origin: &route.origin,
+    };
+    let routes = attribute.routes.iter().map(turn).collect();
     let starts = attribute.values.iter().filter_map(|value| position(&board.values, value)).collect();
     Field {
         name,
@@ -220,6 +236,7 @@ fn field<'a>(
         speakers: of_systems(board, &attribute.speakers),
         holders,
         accounts,
+        routes,
     }
 }
 

@@ -48,13 +48,6 @@ pub(crate) struct System {
     pub(crate) is_provider: bool,
 }
 
-impl System {
-    /// Nothing that Homeward does changes what it says.
-    pub(crate) fn is_mere_source(self) -> bool {
-        !self.is_provider
-    }
-}
-
 /// How a source's records are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speaks {
@@ -77,6 +70,8 @@ pub(crate) struct Attribute {
     pub(crate) speakers: BTreeMap<SystemName, Origin>,
     /// The providers that hold it.
     pub(crate) holders: BTreeMap<SystemName, Holder>,
+    /// What `route` and `refused` lines may answer, first to last.
+    pub(crate) routes: Vec<Route>,
     /// The `account` lines, where this attribute is `active`: they alone say whether that system's account is on.
     pub(crate) accounts: BTreeMap<SystemName, Line>,
 }
@@ -86,6 +81,19 @@ pub(crate) struct Attribute {
 pub(crate) struct Owner {
     pub(crate) system: SystemName,
     pub(crate) line: Line,
+}
+
+/// An answer that a `route` or `refused` line may give to a change. Whether it does is not known: it may depend on where
+/// the change was going, on the value there and on the new one, and is the same whenever these are.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    /// Only of changes at this system; `None`: of any.
+    pub(crate) at: Option<SystemName>,
+    /// Only of changes that would be refused.
+    pub(crate) is_of_refusals: bool,
+    /// Where the change goes instead; nowhere, where it is dropped.
+    pub(crate) to: Vec<SystemName>,
+    pub(crate) origin: Origin,
 }
 
 /// A line with its condition.
@@ -222,6 +230,19 @@ pub(crate) enum Fact {
         /// What it sees, one for each value it reads; `null` where there is none.
         sees: Vec<(String, Option<Value>)>,
         holds: bool,
+    },
+    /// A `route` or `refused` line gives this answer, or does not, whenever it is asked this.
+    Route {
+        #[serde(rename = "rule", serialize_with = "as_because")]
+        origin: Origin,
+        /// Where a change was going.
+        system: SystemName,
+        attribute: AttributeName,
+        before: Option<Value>,
+        after: Value,
+        /// Where it goes instead.
+        to: Vec<SystemName>,
+        answers: bool,
     },
     /// She signs in to one system through the other, or does not.
     SignsIn { system: SystemName, through: SystemName, does: bool },

@@ -1,8 +1,9 @@
 //! The short proof: where nothing that rounds change has a say in what rounds do, one round is enough.
 //!
 //! Mere sources show the same each time; then owners are the same, so the same is asked for and the same is pushed, and
-//! what is pushed once is there. Three things can break this: a condition that reads what may change, a value that comes
-//! by itself to an account that matters, and a source that shows what was written to it.
+//! what is pushed once is there. Four things can break this: a condition that reads what may change, a value that comes
+//! by itself to an account that matters, a source that shows what was written to it, and a rule that sends changes
+//! elsewhere.
 
 use super::{
     Answer,
@@ -17,7 +18,11 @@ pub(super) fn is_restless(board: &Board<'_>) -> bool {
     };
     board.attributes.iter().any(|field| {
         let mut systems = 0..board.systems.len();
-        reads(field) || systems.any(|system| speaks_back(board, field, system) || is_moved(board, field, system))
+        // A route may answer otherwise once what it was told of has changed.
+        let is_routed = !field.routes.is_empty();
+        is_routed
+            || reads(field)
+            || systems.any(|system| speaks_back(board, field, system) || is_moved(board, field, system))
     })
 }
 

@@ -5,7 +5,7 @@
 
 use super::{
     Answer, Arrival, Configuration, Fact, Round, Said, Speaks, Trace, Verdict, Write,
-    board::{Answers, Board, Claim, board, parts},
+    board::{Answers, Board, Claim, Turn, board, parts},
     restless::is_restless,
 };
 use crate::model::{attribute::AttributeName, origin::Origin};
@@ -107,6 +107,7 @@ struct Start {
     records: Vec<Option<Option<u8>>>,
     doors: Vec<Option<bool>>,
     answers: Vec<(usize, Vec<Option<u8>>, bool)>,
+    turns: Vec<(Asked, bool)>,
 }
 
 fn empty<T: Clone>(list: &mut Vec<Option<T>>, length: usize) {
@@ -119,6 +120,32 @@ struct Call<'a> {
     slot: usize,
     after: u8,
     why: [Option<&'a Origin>; 2],
+}
+
+/// What a `route` or `refused` line is asked: which line of an attribute, where a change was going, what is there, what
+/// would be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Asked {
+    turn: usize,
+    system: usize,
+    attribute: usize,
+    before: Option<u8>,
+    after: u8,
+}
+
+/// A change that a line sent to another system.
+struct Elsewhere<'a> {
+    system: usize,
+    attribute: usize,
+    value: u8,
+    why: [Option<&'a Origin>; 2],
+}
+
+/// What became of a call that was wanted.
+struct Met {
+    is_made: bool,
+    /// A source that says changes goes on saying it.
+    is_open: bool,
 }
 
 /// A switch that depends on what becomes of the account its holder signs in through, or an account that a value may
@@ -146,6 +173,7 @@ struct Walk<'a> {
     calls: Vec<Call<'a>>,
     switches: Vec<Later<'a>>,
     onlookers: Vec<Later<'a>>,
+    elsewhere: Vec<Elsewhere<'a>>,
     rounds: Vec<Round>,
 }
 
@@ -164,6 +192,7 @@ impl<'a> Walk<'a> {
             calls: Vec::new(),
             switches: Vec::new(),
             onlookers: Vec::new(),
+            elsewhere: Vec::new(),
             rounds: Vec::new(),
         }
     }
@@ -176,6 +205,7 @@ impl<'a> Walk<'a> {
         empty(&mut self.start.records, self.slots);
         empty(&mut self.start.doors, self.board.doors.len());
         self.start.answers.clear();
+        self.start.turns.clear();
         self.past.clear();
         self.rounds.clear();
         loop {
@@ -345,11 +375,18 @@ impl<'a> Walk<'a> {
         let board = self.board;
         let field = &board.attributes[attribute];
         let Some(owner) = self.owner(attribute) else {
-            return asked.iter().any(|(_, value)| !self.is_so_everywhere(attribute, *value));
+            return asked.iter().fold(false, |open, (system, value)| {
+                let is_so = self.is_so_everywhere(attribute, *value);
+                (!is_so && self.turned(*system, attribute, *value, false, None).is_none()) | open
+            });
         };
         let claim = &field.owners[owner];
         let home = claim.system;
         if !board.systems[home].is_provider {
+            let fact = self.shows(home, attribute);
+            for (_, value) in asked.iter().filter(|(system, value)| *system != home && Some(*value) != fact) {
+                self.turned(home, attribute, *value, false, Some(claim.origin));
+            }
             let Some((_, value)) = asked.iter().find(|(system, _)| *system == home) else { return false };
             return (0..board.systems.len())
                 .fold(false, |open, system| self.push(system, attribute, *value, claim) | open);
@@ -363,7 +400,11 @@ impl<'a> Walk<'a> {
             return false;
         }
         if board.systems[home].is_absent {
-            return true;
+            if self.turned(home, attribute, value, false, Some(claim.origin)).is_some() {
+                return false;
+            }
+            let told = self.turned(home, attribute, value, true, Some(claim.origin));
+            return told.is_none_or(|line| !line.to.is_empty() && !line.to.contains(&home));
         }
         let mut open = false;
         let mut stands = self.held(home, attribute);
@@ -372,11 +413,11 @@ impl<'a> Walk<'a> {
             if field.is_truth {
                 // What a switch comes to is known when everything else is: copies wait for the next round.
                 open |= self.switch(home, attribute, value, why);
-            } else if self.answer(home, attribute) == Answer::Takes {
-                self.call(home, attribute, value, why);
-                stands = value;
             } else {
-                open |= self.answer(home, attribute) == Answer::No;
+                let answer = self.answer(home, attribute);
+                let met = self.own_call(home, attribute, value, answer, why);
+                open |= met.is_open;
+                stands = if met.is_made { value } else { stands };
             }
         }
         for system in (0..board.systems.len()).filter(|system| *system != home) {
@@ -426,14 +467,113 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// True where the answer leaves it open.
+    /// True where it is left open.
     fn try_call(&mut self, system: usize, attribute: usize, value: u8, why: [Option<&'a Origin>; 2]) -> bool {
-        match self.answer(system, attribute) {
-            Answer::Takes => self.call(system, attribute, value, why),
-            Answer::Elsewhere => return false,
-            Answer::No => return true,
+        let answer = self.answer(system, attribute);
+        self.own_call(system, attribute, value, answer, why).is_open
+    }
+
+    /// Makes a call, where no rule sends it elsewhere and the answer is yes.
+    fn own_call(
+        &mut self,
+        system: usize,
+        attribute: usize,
+        value: u8,
+        answer: Answer,
+        why: [Option<&'a Origin>; 2],
+    ) -> Met {
+        match self.turned(system, attribute, value, false, why[0]) {
+            Some(line) if !line.to.contains(&system) => return Met { is_made: false, is_open: false },
+            None if answer != Answer::Takes => {
+                if let Some(line) = self.turned(system, attribute, value, true, why[0]) {
+                    let is_settled = line.to.is_empty() || line.to.contains(&system);
+                    let is_open = !is_settled && answer == Answer::No && !self.is_led_to(line, system, attribute);
+                    return Met { is_made: false, is_open };
+                }
+            }
+            _ => {}
         }
-        false
+        if answer == Answer::Takes {
+            self.call(system, attribute, value, why);
+        }
+        Met { is_made: answer == Answer::Takes, is_open: answer == Answer::No }
+    }
+
+    /// Asks the lines that may send a change elsewhere, and gives the one that does.
+    fn turned(
+        &mut self,
+        system: usize,
+        attribute: usize,
+        after: u8,
+        is_refused: bool,
+        why: Option<&'a Origin>,
+    ) -> Option<&'a Turn<'a>> {
+        let board = self.board;
+        for (turn, line) in board.attributes[attribute].routes.iter().enumerate() {
+            if line.is_of_refusals != is_refused || line.at.is_some_and(|at| at != system) {
+                continue;
+            }
+            let is_provider = board.systems[system].is_provider;
+            let before = if is_provider { self.account(system, attribute) } else { self.shows(system, attribute) };
+            let asked = Asked { turn, system, attribute, before, after };
+            let known = self.start.turns.iter().find(|(it, _)| *it == asked).map(|(_, answer)| *answer);
+            let answers = known.unwrap_or_else(|| {
+                let answer = self.tape.choose(2) == 0;
+                self.start.turns.push((asked, answer));
+                answer
+            });
+            if answers {
+                let why = [why, Some(line.origin)];
+                let sent = line.to.iter().map(|to| Elsewhere { system: *to, attribute, value: after, why });
+                self.elsewhere.extend(sent);
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    /// Whether a line sends a change to where it comes from by itself.
+    fn is_led_to(&mut self, line: &Turn<'_>, system: usize, attribute: usize) -> bool {
+        let board = self.board;
+        let way = board.attributes[attribute].holders[system].as_ref().and_then(|place| place.comes.as_ref());
+        way.is_some_and(|way| way.is_foreseen && line.to.contains(&way.from) && self.signs_in(way.door))
+    }
+
+    /// Makes the changes that were sent elsewhere.
+    fn settle_elsewhere(&mut self) {
+        let board = self.board;
+        for Elsewhere { system, attribute, value, why } in std::mem::take(&mut self.elsewhere) {
+            if !board.systems[system].is_provider {
+                continue;
+            }
+            let place = board.attributes[attribute].holders[system].as_ref();
+            let Some(place) = place.filter(|_| !board.systems[system].is_absent) else {
+                self.open[attribute] = true;
+                continue;
+            };
+            let (value, slot) = (place.stores[usize::from(value)], board.slot(system, attribute));
+            if let Some(other) = self.calls.iter().find(|call| call.slot == slot) {
+                self.open[attribute] |= other.after != value;
+            } else if self.held(system, attribute) != value {
+                match self.lasting(system, attribute, value) {
+                    Answer::Takes => self.call(system, attribute, value, why),
+                    Answer::Elsewhere => {}
+                    Answer::No => self.open[attribute] = true,
+                }
+            }
+        }
+    }
+
+    /// What a call meets, where a switch that the next sign-in would undo is told so.
+    fn lasting(&mut self, system: usize, attribute: usize, value: u8) -> Answer {
+        let board = self.board;
+        let field = &board.attributes[attribute];
+        let is_off = board.values[usize::from(value)].as_bool() == Some(false);
+        let way = field.holders[system].as_ref().and_then(|place| place.comes.as_ref());
+        if field.is_truth && is_off && way.is_some_and(|way| way.is_foreseen && self.signs_in(way.door)) {
+            return Answer::No;
+        }
+        self.answer(system, attribute)
     }
 
     fn call(&mut self, system: usize, attribute: usize, after: u8, why: [Option<&'a Origin>; 2]) {
@@ -489,9 +629,11 @@ impl<'a> Walk<'a> {
                 let open = self.try_call(system, attribute, value, why);
                 self.open[attribute] |= open;
             } else {
-                self.open[attribute] = true;
+                let met = self.own_call(system, attribute, value, Answer::No, why);
+                self.open[attribute] |= met.is_open;
             }
         }
+        self.settle_elsewhere();
         for Later { system, attribute, value, is_copied, why } in std::mem::take(&mut self.onlookers) {
             let Some(place) = &board.attributes[attribute].holders[system] else { continue };
             let Some(way) = &place.comes else { continue };
@@ -504,6 +646,7 @@ impl<'a> Walk<'a> {
                 self.open[attribute] |= open;
             }
         }
+        self.settle_elsewhere();
     }
 
     /// What sources that say changes will have shown: all but what is open.
@@ -598,6 +741,19 @@ impl<'a> Walk<'a> {
             let names = rule.reads.iter().map(|sight| sight.looks.to_string());
             let sees = names.zip(sees.iter().map(|seen| seen.as_ref().map(value))).collect();
             start.push(Fact::Condition { origin: rule.origin.clone(), sees, holds: *holds });
+        }
+        for (Asked { turn, system, attribute, before, after }, answers) in &self.start.turns {
+            let field = &board.attributes[*attribute];
+            let line = &field.routes[*turn];
+            start.push(Fact::Route {
+                origin: line.origin.clone(),
+                system: board.systems[*system].name.clone(),
+                attribute: field.name.clone(),
+                before: before.as_ref().map(value),
+                after: value(after),
+                to: line.to.iter().map(|to| board.systems[*to].name.clone()).collect(),
+                answers: *answers,
+            });
         }
         for ((system, through), does) in board.doors.iter().zip(&self.start.doors) {
             if let Some(does) = *does {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Fact, Looks, Trace};
-use crate::model::{attribute::Value, origin::Origin};
+use crate::model::{attribute::Value, id::SystemName, origin::Origin};
 
 impl fmt::Display for Looks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,6 +61,16 @@ fn of_fact(fact: &Fact) -> String {
             } else {
                 format!("the condition at {origin} {verb} where {}", sees.join(" and "))
             }
+        }
+        Fact::Route { origin, system, attribute, before, after, to, answers } => {
+            let before = before.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+            let to: Vec<&str> = to.iter().map(SystemName::as_str).collect();
+            let does = match (*answers, &*to) {
+                (false, _) => "leaves alone".to_owned(),
+                (true, []) => "drops".to_owned(),
+                (true, to) => format!("sends to {}", to.join(" and ")),
+            };
+            format!("{origin} {does} what would make {attribute} at {system} {after} in place of {before}")
         }
         Fact::SignsIn { system, through, does: true } => format!("she signs in to {system} through {through}"),
         Fact::SignsIn { system, through, does: false } => format!("she does not sign in to {system} through {through}"),

@@ -2,7 +2,7 @@
 //! every outcome of conditions of many small configurations.
 
 use super::{
-    Answer, Attribute, Comes, Condition, Configuration, Fact, Holder, Holds, Line, Looks, Owner, Speaks, Stores,
+    Answer, Attribute, Comes, Condition, Configuration, Fact, Holder, Holds, Line, Looks, Owner, Route, Speaks, Stores,
     System, Trace, Verdict, Write, certify, tell,
 };
 use crate::model::{
@@ -139,6 +139,14 @@ fn random(dice: &mut Dice) -> Configuration {
                 attribute.accounts.insert(system, Line { condition, origin: next() });
             }
         }
+        for _ in 0..[0, 0, 0, 0, 1, 1, 1, 2][dice.below(8)] {
+            attribute.routes.push(Route {
+                at: Some(NAMES[dice.below(systems)].into()),
+                is_of_refusals: dice.chance(40),
+                to: (0..dice.below(3)).map(|_| NAMES[dice.below(systems)].into()).collect(),
+                origin: next(),
+            });
+        }
         configuration.attributes.insert((*name).into(), attribute);
     }
     configuration
@@ -150,6 +158,8 @@ struct Fate {
     records: [[Option<u8>; SYSTEMS]; ATTRIBUTES],
     /// For each condition the answers, by what is seen.
     tables: Vec<u32>,
+    /// For each attribute and each of its routes the answers, by what is there and what would be.
+    turns: [Vec<u32>; ATTRIBUTES],
     /// For each pair of systems whether she signs in to one through the other.
     doors: [[bool; SYSTEMS]; SYSTEMS],
 }
@@ -206,6 +216,14 @@ struct Simulator {
     holders: Vec<Vec<Option<SimHolder>>>,
     accounts: Vec<Vec<Option<Option<usize>>>>,
     conditions: Vec<SimCondition>,
+    routes: Vec<Vec<SimRoute>>,
+}
+
+struct SimRoute {
+    at: usize,
+    is_of_refusals: bool,
+    to: Vec<usize>,
+    origin: Origin,
 }
 
 /// A round under way.
@@ -220,6 +238,7 @@ struct Play<'a> {
     open: [bool; ATTRIBUTES],
     switches: Vec<(usize, usize, u8)>,
     waiting: Vec<(usize, usize, u8)>,
+    sent_on: Vec<(usize, usize, u8)>,
 }
 
 impl Simulator {
@@ -300,6 +319,17 @@ impl Simulator {
             accounts,
             conditions,
             values,
+            routes: all()
+                .map(|it| {
+                    let route = |route: &Route| SimRoute {
+                        at: of_name(route.at.as_ref().unwrap()),
+                        is_of_refusals: route.is_of_refusals,
+                        to: route.to.iter().map(of_name).collect(),
+                        origin: route.origin.clone(),
+                    };
+                    it.routes.iter().map(route).collect()
+                })
+                .collect(),
         }
     }
 
@@ -333,6 +363,7 @@ impl Simulator {
             open: Default::default(),
             switches: Vec::new(),
             waiting: Vec::new(),
+            sent_on: Vec::new(),
         };
         for field in 0..self.fields {
             for system in 0..self.count {
@@ -463,12 +494,13 @@ impl Play<'_> {
         let Some(home) = self.owner(field) else {
             // Nobody's: refused and open, but for what is everywhere already.
             let places: Vec<usize> = (0..self.sim.count).filter(|system| self.sim.has(field, *system)).collect();
-            for (_, value) in said {
+            for (asker, value) in said {
                 let there = |system: &usize| {
                     self.state.held[field][*system]
                         == self.sim.holders[field][*system].as_ref().unwrap().stores[usize::from(value)]
                 };
-                if places.is_empty() || !places.iter().all(there) {
+                let is_so = !places.is_empty() && places.iter().all(there);
+                if !is_so && self.ask_routes(field, asker, value, false).is_none() {
                     self.open[field] = true;
                 }
             }
@@ -490,7 +522,12 @@ impl Play<'_> {
                 return;
             }
             if self.sim.absent[home] {
-                self.open[field] = true;
+                if self.ask_routes(field, home, wishes[0], false).is_none() {
+                    self.open[field] |= match self.ask_routes(field, home, wishes[0], true) {
+                        None => true,
+                        Some(to) => !to.is_empty() && !to.contains(&home),
+                    };
+                }
                 return;
             }
             word = self.state.held[field][home];
@@ -500,6 +537,13 @@ impl Play<'_> {
                 word = wishes[0];
             }
         } else {
+            for (asker, value) in &said {
+                if *asker != home
+                    && self.fate.records[field][home].filter(|_| self.sim.speaks[field][home]) != Some(*value)
+                {
+                    self.ask_routes(field, home, *value, false);
+                }
+            }
             let Some(value) = self.said[field][home] else { return };
             word = value;
         }
@@ -528,19 +572,89 @@ impl Play<'_> {
         }
     }
 
-    /// A call, as its answer foretells. True where it is taken.
-    fn send(&mut self, field: usize, system: usize, value: u8) -> bool {
-        let holder = self.sim.holders[field][system].as_ref().unwrap();
-        let answer = match &holder.comes {
+    fn answer(&self, field: usize, system: usize) -> Answer {
+        let Some(holder) = &self.sim.holders[field][system] else { return Answer::No };
+        match &holder.comes {
             Some(comes) if !self.sim.truth && self.fate.doors[system][comes.from] => comes.answer,
             _ => holder.answer,
-        };
+        }
+    }
+
+    /// A call, as its answer foretells. True where it is made here.
+    fn send(&mut self, field: usize, system: usize, value: u8) -> bool {
+        self.send_unless(field, system, value, self.answer(field, system))
+    }
+
+    fn send_unless(&mut self, field: usize, system: usize, value: u8, answer: Answer) -> bool {
+        let route = self.ask_routes(field, system, value, false);
+        if route.as_ref().is_some_and(|to| !to.contains(&system)) {
+            return false;
+        }
+        if route.is_none()
+            && answer != Answer::Takes
+            && let Some(to) = self.ask_routes(field, system, value, true)
+        {
+            let comes = self.sim.holders[field][system].as_ref().and_then(|holder| holder.comes.as_ref());
+            let led = comes.is_some_and(|comes| {
+                comes.is_foreseen && self.fate.doors[system][comes.from] && to.contains(&comes.from)
+            });
+            let is_told = to.is_empty() || to.contains(&system) || led || answer == Answer::Elsewhere;
+            self.open[field] |= !is_told;
+            return false;
+        }
         match answer {
             Answer::Takes => self.sent[field][system] = Some(value),
             Answer::No => self.open[field] = true,
             Answer::Elsewhere => {}
         }
         answer == Answer::Takes
+    }
+
+    /// What the first route that answers says.
+    fn ask_routes(&mut self, field: usize, system: usize, value: u8, is_refused: bool) -> Option<Vec<usize>> {
+        let is_provider = self.sim.systems[system].is_provider;
+        let before = if is_provider { self.held(field, system) } else { self.shown(field, system) };
+        let base = self.sim.values.len();
+        let index = before.map_or(0, |value| usize::from(value) + 1) * base + usize::from(value);
+        let routes = self.sim.routes[field].iter().enumerate();
+        let mut asked = routes.filter(|(_, it)| it.at == system && it.is_of_refusals == is_refused);
+        let (_, route) = asked.find(|(at, _)| self.fate.turns[field][*at] >> index & 1 == 1)?;
+        self.sent_on.extend(route.to.iter().map(|to| (field, *to, value)));
+        Some(route.to.clone())
+    }
+
+    fn send_on(&mut self) {
+        for (field, system, value) in std::mem::take(&mut self.sent_on) {
+            if !self.sim.systems[system].is_provider {
+                continue;
+            }
+            if !self.sim.has(field, system) {
+                self.open[field] = true;
+                continue;
+            }
+            let holder = self.sim.holders[field][system].as_ref().unwrap();
+            let value = holder.stores[usize::from(value)];
+            match self.sent[field][system] {
+                Some(other) if other == value => continue,
+                Some(_) => {
+                    self.open[field] = true;
+                    continue;
+                }
+                None => {}
+            }
+            if self.state.held[field][system] == value {
+                continue;
+            }
+            let wakes =
+                holder.comes.as_ref().is_some_and(|comes| comes.is_foreseen && self.fate.doors[system][comes.from]);
+            let is_off = self.sim.truth && self.sim.truth_of(value) == Some(false);
+            match self.answer(field, system) {
+                _ if wakes && is_off => self.open[field] = true,
+                Answer::Takes => self.sent[field][system] = Some(value),
+                Answer::No => self.open[field] = true,
+                Answer::Elsewhere => {}
+            }
+        }
     }
 
     fn switch(&mut self, field: usize, system: usize, value: u8) {
@@ -582,9 +696,10 @@ impl Play<'_> {
             if self.will_hold(comes.of, comes.from).and_then(|led| self.sim.truth_of(led)) == Some(false) {
                 self.send(field, system, value);
             } else {
-                self.open[field] = true;
+                self.send_unless(field, system, value, Answer::No);
             }
         }
+        self.send_on();
         for (field, system, value) in std::mem::take(&mut self.waiting) {
             let holder = self.sim.holders[field][system].as_ref().unwrap();
             let comes = holder.comes.as_ref().unwrap();
@@ -597,6 +712,7 @@ impl Play<'_> {
                 self.send(field, system, value);
             }
         }
+        self.send_on();
     }
 }
 
@@ -604,6 +720,7 @@ impl Play<'_> {
 enum Wheel {
     Record(usize, usize),
     Table(usize),
+    Turn(usize, usize, Vec<usize>),
     Door(usize, usize),
     Held(usize, usize),
     Shown(usize, usize),
@@ -642,21 +759,45 @@ impl Starts {
                 fate.push((Wheel::Table(at), 1 << seen));
             }
         }
+        for (field, routes) in sim.routes.iter().enumerate() {
+            for (at, route) in routes.iter().enumerate() {
+                // Where there is an account it holds something; where there is nothing to hold it, there is nothing.
+                let before = match (sim.has(field, route.at), sim.mere(field, route.at)) {
+                    (true, _) => 1..=sim.values.len(),
+                    (_, true) => 0..=sim.values.len(),
+                    _ => 0..=0,
+                };
+                let base = sim.values.len();
+                let seen: Vec<usize> =
+                    before.flat_map(|before| (0..base).map(move |after| before * base + after)).collect();
+                fate.push((
+                    Wheel::Turn(field, at, seen.clone()),
+                    1_u32.checked_shl(seen.len() as u32).unwrap_or(u32::MAX),
+                ));
+            }
+        }
         Self { fate, state }
     }
 
     fn count(wheels: &[(Wheel, u32)]) -> u64 {
-        wheels.iter().map(|(_, of)| u64::from(*of)).product()
+        wheels.iter().fold(1, |all, (_, of)| u64::from(*of).saturating_mul(all))
     }
 
     fn fate(&self, sim: &Simulator, mut number: u64) -> Fate {
         let mut fate = Fate { tables: vec![0; sim.conditions.len()], ..Fate::default() };
+        for (turns, routes) in fate.turns.iter_mut().zip(&sim.routes) {
+            turns.resize(routes.len(), 0);
+        }
         for (wheel, of) in &self.fate {
             let turn = u32::try_from(number % u64::from(*of)).unwrap();
             number /= u64::from(*of);
             match wheel {
                 Wheel::Record(field, system) => {
                     fate.records[*field][*system] = sim.starts[*field].get(turn as usize).copied();
+                }
+                Wheel::Turn(field, at, seen) => {
+                    let bits = seen.iter().enumerate().filter(|(bit, _)| turn >> bit & 1 == 1);
+                    fate.turns[*field][*at] = bits.fold(0, |turns, (_, index)| turns | 1 << index);
                 }
                 Wheel::Table(condition) => fate.tables[*condition] = turn,
                 Wheel::Door(system, from) => fate.doors[*system][*from] = turn == 1,
@@ -674,7 +815,7 @@ impl Starts {
             match wheel {
                 Wheel::Held(field, system) => state.held[*field][*system] = sim.starts[*field][turn],
                 Wheel::Shown(field, system) => state.shown[*field][*system] = sim.starts[*field][turn],
-                Wheel::Record(..) | Wheel::Table(..) | Wheel::Door(..) => unreachable!("no state"),
+                Wheel::Record(..) | Wheel::Table(..) | Wheel::Turn(..) | Wheel::Door(..) => unreachable!("no state"),
             }
         }
         state
@@ -718,6 +859,9 @@ fn replays(sim: &Simulator, trace: &Trace, will: u8) -> Result<(), String> {
     let field = |name: &AttributeName| FIELDS.iter().position(|it| *it == name.as_str()).unwrap();
     let number = |value: &Value| u8::try_from(sim.values.iter().position(|it| it == value).unwrap()).unwrap();
     let mut fate = Fate { tables: vec![if will == 0 { 0 } else { u32::MAX }; sim.conditions.len()], ..Fate::default() };
+    for (turns, routes) in fate.turns.iter_mut().zip(&sim.routes) {
+        turns.resize(routes.len(), fate.tables.first().copied().unwrap_or_default());
+    }
     let mut state = State::default();
     for at in 0..sim.fields {
         let any = if will == 0 { sim.starts[at][0] } else { sim.starts[at][sim.starts[at].len() - 1] };
@@ -733,6 +877,14 @@ fn replays(sim: &Simulator, trace: &Trace, will: u8) -> Result<(), String> {
                     index * base + value.as_ref().map_or(0, |value| usize::from(number(value)) + 1)
                 });
                 fate.tables[at] = fate.tables[at] & !(1 << index) | u32::from(*holds) << index;
+            }
+            Fact::Route { origin, attribute, before, after, answers, .. } => {
+                let field = field(attribute);
+                let at = sim.routes[field].iter().position(|route| route.origin == *origin).unwrap();
+                let before = before.as_ref().map_or(0, |value| usize::from(number(value)) + 1);
+                let index = before * sim.values.len() + usize::from(number(after));
+                let turns = &mut fate.turns[field][at];
+                *turns = *turns & !(1 << index) | u32::from(*answers) << index;
             }
             Fact::SignsIn { system: one, through, does } => fate.doors[system(one)][system(through)] = *does,
             Fact::Record { system: one, attribute, value } => {
@@ -798,7 +950,7 @@ fn replays(sim: &Simulator, trace: &Trace, will: u8) -> Result<(), String> {
 }
 
 /// What is tried at most of one configuration: larger ones are drawn again.
-const MOST_STARTS: u64 = 200;
+const MOST_STARTS: u64 = 150;
 
 /// Somebody speaks, and something can be written.
 fn is_about_something(configuration: &Configuration) -> bool {
