@@ -874,6 +874,7 @@ fn a_folder_with_a_library_alone_holds_no_rules() {
     let world = config(&format!("rules = \"regeln\"\n{CONFIG}")).file("regeln/lib/text.rhai", "fn f(x) { x }\n");
     insta::assert_snapshot!(told(&world, &["check"]), @r"
     Usable: 3 systems, 0 owner lines, 1 warning.
+    Certified: no attribute can go back and forth.
     -- stderr
       ⚠ regeln holds no rules: write them into files such as regeln/people.rhai [no_rules]
 
@@ -886,6 +887,7 @@ fn what_is_allowed_and_probably_not_meant_is_shown_in_its_place() {
     let world = rules("owner(\"email\", \"hr\");\nowner(\"email\", \"gitlab\", |person| true);\n");
     insta::assert_snapshot!(told(&world, &["check"]), @r#"
     Usable: 3 systems, 2 owner lines, 3 warnings.
+    Certified: no attribute can go back and forth.
     -- stderr
       ⚠ `email` belongs to hr and no `copies` line brings it anywhere [goes_nowhere]
        ╭─[rules/people.rhai:1:1]
@@ -1130,6 +1132,7 @@ fn a_source_without_a_line() {
     "#);
     insta::assert_snapshot!(told(&world, &["check"]), @r#"
     Usable: 3 systems, 1 owner line, 2 warnings.
+    Certified: no attribute can go back and forth.
     -- stderr
       ⚠ `email` belongs to hr and no `copies` line brings it anywhere [goes_nowhere]
        ╭─[rules/people.rhai:1:1]

@@ -268,6 +268,7 @@ fn check_and_schema_know_a_kind_of_ones_own() {
     insta::assert_snapshot!(run(&world, &["check"]), @r#"
     -- stdout
     Good: 2 systems, 1 owner line, 0 warnings.
+    Certified: no attribute can go back and forth.
     -- exit: 0
     "#);
     insta::assert_snapshot!(run(&world, &["check", "--connect"]), @r#"

@@ -411,6 +411,7 @@ fn a_project_is_checked_alone_and_with_its_systems() {
     let world = starter();
     insta::assert_snapshot!(shown(&world, &["check"]), @r"
     Good: 3 systems, 1 owner line, 0 warnings.
+    Certified: no attribute can go back and forth.
     -- stderr
     -- exit 0
     ");

@@ -234,7 +234,7 @@ impl Project {
         let own = calls.is_ok_and(|calls| calls.find_iter(body).any(|call| self.is_function(line, call.as_str())));
         if parameter.is_empty() || own {
             // The work is done in a function: anything that its script names may be looked at.
-            let text = self.rules.text(&line.file).map(|text| text.to_string()).unwrap_or_default();
+            let text = self.rules.text(&line.file).map(ToString::to_string).unwrap_or_default();
             let names: BTreeSet<&str> =
                 text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
             for name in &names {
@@ -282,10 +282,10 @@ impl Project {
                 |to| Route { at: system.cloned(), is_of_refusals: system.is_some(), to, origin: origin.clone() };
             let mut is_plain = lambda(&statement).is_some();
             for (at, _) in statement.match_indices("to(") {
-                let named = statement[at + 3..].split(')').next().unwrap_or_default();
-                let names = named.trim().trim_start_matches('[').trim_end_matches(']').split(',').map(str::trim);
+                let inside = statement[at + 3..].split(')').next().unwrap_or_default();
+                let quoted = inside.trim().trim_start_matches('[').trim_end_matches(']').split(',').map(str::trim);
                 let names: Option<Vec<SystemName>> =
-                    names.map(|name| Some(SystemName::from(name.strip_prefix('"')?.strip_suffix('"')?))).collect();
+                    quoted.map(|name| Some(SystemName::from(name.strip_prefix('"')?.strip_suffix('"')?))).collect();
                 is_plain &= names.is_some();
                 routes.extend(names.map(route));
             }

@@ -104,6 +104,7 @@ const NEWS: u8 = 1;
 #[derive(Default)]
 struct Start {
     now: Now,
+    #[expect(clippy::option_option, reason = "not looked at, says nothing of it, says this")]
     records: Vec<Option<Option<u8>>>,
     doors: Vec<Option<bool>>,
     answers: Vec<(usize, Vec<Option<u8>>, bool)>,
@@ -168,6 +169,7 @@ struct Walk<'a> {
     /// By attribute, in this round: whether something of it stays open.
     open: Vec<bool>,
     /// By attribute, in this round: the line that decides, once it is found.
+    #[expect(clippy::option_option, reason = "not asked for, nobody's, this one's")]
     owners: Vec<Option<Option<usize>>>,
     path: Vec<usize>,
     calls: Vec<Call<'a>>,
@@ -301,17 +303,14 @@ impl<'a> Walk<'a> {
             return Some(value);
         }
         let slot = self.slots + self.board.slot(system, attribute);
-        let last = match self.now[slot].or(self.start.now[slot]) {
-            Some(last) => last,
-            None => {
-                let starts = &self.board.attributes[attribute].starts;
-                let is_provider = player.is_provider;
-                let last =
-                    if is_provider { starts[self.tape.choose(starts.len())] } else { [NEWS, OLD][self.tape.choose(2)] };
-                self.start.now[slot] = Some(last);
-                last
-            }
-        };
+        let is_provider = player.is_provider;
+        let last = self.now[slot].or(self.start.now[slot]).unwrap_or_else(|| {
+            let starts = &self.board.attributes[attribute].starts;
+            let last =
+                if is_provider { starts[self.tape.choose(starts.len())] } else { [NEWS, OLD][self.tape.choose(2)] };
+            self.start.now[slot] = Some(last);
+            last
+        });
         (if player.is_provider { last != value } else { last == NEWS }).then_some(value)
     }
 
