@@ -236,7 +236,9 @@ impl Desk<'_> {
             let foresight = self.foresee(&account, &change);
             let reason = format!("{home} owns `{attribute}` ({})", why(owned));
             if is_active(attribute) {
-                self.switch(&account, &value, owned, &asked_by, reason);
+                if self.switch(&account, &value, owned, &asked_by, reason) {
+                    stands = value;
+                }
             } else if self.own_call(home, attribute, &value, foresight, owned, &asked_by, reason) {
                 stands = value;
             }
@@ -682,12 +684,20 @@ impl Desk<'_> {
         self.providers.capabilities(system).is_some_and(|table| table.of(system, &active).is_some())
     }
 
-    /// Switches an existing account on or off, at once or when it is known whether it would last.
-    fn switch(&mut self, account: &Arc<Account>, after: &Value, line: &Owned, asked_by: &AskedBy, reason: String) {
+    /// Switches an existing account on or off, at once or when it is known whether it would last. True where it will be
+    /// done for certain.
+    fn switch(
+        &mut self,
+        account: &Arc<Account>,
+        after: &Value,
+        line: &Owned,
+        asked_by: &AskedBy,
+        reason: String,
+    ) -> bool {
         let active = AttributeName::new("active");
         let change = Change { attribute: active.clone(), before: account.value(&active), after: after.clone() };
         if change.before == change.after {
-            return;
+            return false;
         }
         let foresight = self.foresee(account, &change);
         if foresight.follows.is_some() && matches!(foresight.verdict, Verdict::Doomed { .. }) {
@@ -700,8 +710,9 @@ impl Desk<'_> {
                 asked_by,
                 reason,
             });
+            false
         } else {
-            self.own_call(&account.system, &active, after, foresight, line, asked_by, reason);
+            self.own_call(&account.system, &active, after, foresight, line, asked_by, reason)
         }
     }
 

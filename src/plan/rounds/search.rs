@@ -409,15 +409,14 @@ impl<'a> Walk<'a> {
         let mut stands = self.held(home, attribute);
         if stands != value {
             let why = [Some(claim.origin), None];
-            if field.is_truth {
-                // What a switch comes to is known when everything else is: copies wait for the next round.
-                open |= self.switch(home, attribute, value, why);
+            let met = if field.is_truth {
+                self.switch(home, attribute, value, why)
             } else {
                 let answer = self.answer(home, attribute);
-                let met = self.own_call(home, attribute, value, answer, why);
-                open |= met.is_open;
-                stands = if met.is_made { value } else { stands };
-            }
+                self.own_call(home, attribute, value, answer, why)
+            };
+            open |= met.is_open;
+            stands = if met.is_made { value } else { stands };
         }
         for system in (0..board.systems.len()).filter(|system| *system != home) {
             open |= self.push(system, attribute, stands, claim);
@@ -447,7 +446,7 @@ impl<'a> Walk<'a> {
         let value = place.stores[usize::from(value)];
         let why = [Some(claim.origin), copied];
         if field.is_truth {
-            return copied.is_some() && self.switch(system, attribute, value, why);
+            return copied.is_some() && self.switch(system, attribute, value, why).is_open;
         }
         let is_foreseen = place.comes.as_ref().is_some_and(|way| way.is_foreseen && self.signs_in(way.door));
         if is_foreseen {
@@ -581,18 +580,20 @@ impl<'a> Walk<'a> {
     }
 
     /// Switches an account on or off, or puts it off until it is known whether it would last.
-    fn switch(&mut self, system: usize, attribute: usize, value: u8, why: [Option<&'a Origin>; 2]) -> bool {
+    fn switch(&mut self, system: usize, attribute: usize, value: u8, why: [Option<&'a Origin>; 2]) -> Met {
+        let nothing = Met { is_made: false, is_open: false };
         if self.held(system, attribute) == value {
-            return false;
+            return nothing;
         }
         let board = self.board;
         let is_off = board.values[usize::from(value)].as_bool() == Some(false);
         let way = board.attributes[attribute].holders[system].as_ref().and_then(|place| place.comes.as_ref());
         if is_off && way.is_some_and(|way| way.is_foreseen && self.signs_in(way.door)) {
             self.switches.push(Later { system, attribute, value, is_copied: true, why });
-            return false;
+            return nothing;
         }
-        self.try_call(system, attribute, value, why)
+        let answer = self.answer(system, attribute);
+        self.own_call(system, attribute, value, answer, why)
     }
 
     fn accounts(&mut self, attribute: usize) {
@@ -604,7 +605,7 @@ impl<'a> Walk<'a> {
             let value = board.values.iter().position(|value| value.as_bool() == Some(wanted));
             let value = value.and_then(|value| u8::try_from(value).ok());
             if let Some(value) = value.filter(|_| is_there && board.has_sources) {
-                let open = self.switch(claim.system, attribute, value, [Some(claim.origin), None]);
+                let open = self.switch(claim.system, attribute, value, [Some(claim.origin), None]).is_open;
                 self.open[attribute] |= open;
             }
         }
