@@ -58,5 +58,19 @@ fn the_drawing_of_owners_shows_every_line_of_the_rules() {
             "owner(\"username\", \"gitlab\", |person| person.active);\nowner([\"username\", \"email\"], \"hr\");\n\
              copies(\"email\", \"gitlab\");\n",
         );
-    insta::assert_snapshot!(world.homeward(&["owners", "--svg"]).stdout, @r#""#);
+    insta::assert_snapshot!(world.homeward(&["owners", "--svg"]).stdout, @r#"
+    <svg xmlns="http://www.w3.org/2000/svg" width="600" height="136" viewBox="0 0 600 136" role="img">
+    <title>Who owns what</title>
+    <style>text{font:14px sans-serif;fill:#1f2328;text-anchor:middle;dominant-baseline:central}rect{fill:#f6f8fa;stroke:#59636e}rect.system{fill:#ddf4ff;stroke:#0969da}path{fill:none;stroke:#59636e;stroke-width:1.5}path.may{stroke-dasharray:6 4}path.copy{stroke:#1a7f37}</style>
+    <path class="may" d="M96 46 C176 46 176 46 256 46"><title>gitlab may own username (rules/a.rhai:1:1)</title></path>
+    <path class="owns" d="M96 90 C176 90 176 46 256 46"><title>hr owns username (rules/a.rhai:2:1)</title></path>
+    <path class="owns" d="M96 90 C176 90 176 90 256 90"><title>hr owns email (rules/a.rhai:2:1)</title></path>
+    <path class="copy" d="M344 90 C424 90 424 68 504 68"><title>email is copied to gitlab</title></path>
+    <rect class="system" x="24" y="32" width="72" height="28" rx="6"/><text x="60" y="46">gitlab</text>
+    <rect class="system" x="24" y="76" width="72" height="28" rx="6"/><text x="60" y="90">hr</text>
+    <rect class="attribute" x="256" y="76" width="88" height="28" rx="6"/><text x="300" y="90">email</text>
+    <rect class="attribute" x="256" y="32" width="88" height="28" rx="6"/><text x="300" y="46">username</text>
+    <rect class="system" x="504" y="54" width="72" height="28" rx="6"/><text x="540" y="68">gitlab</text>
+    </svg>
+    "#);
 }
