@@ -1001,7 +1001,13 @@ fn team_members_follow_their_table() {
         &chat.ask("chef", "POST", &members, &json!({ "team_id": id("synced"), "user_id": id("gina") })),
         "team_id",
     );
-    assert_eq!(code(&add("team", "robot")), (400, "api.team.join_user_to_team.allowed_domains.app_error".to_owned()));
+    chat.0.lab(
+        "mattermost",
+        "POST",
+        "meddle/gast",
+        &json!({ "roles": "system_user", "email": "gast@elsewhere.example" }),
+    );
+    assert_eq!(code(&add("team", "gast")), (400, "api.team.join_user_to_team.allowed_domains.app_error".to_owned()));
     assert_eq!(code(&add("synced", "gina")), (400, "api.team.add_members.user_denied".to_owned()));
     chat.settings(&json!({ "max_users_per_team": 2 }));
     assert_eq!(code(&add("team", "gina")), (400, "app.team.join_user_to_team.max_accounts.app_error".to_owned()));

@@ -265,6 +265,34 @@ pub(super) fn create(server: &mut Server, asked: &Asked, session: Option<&Sessio
     Ok(Answer::created(user.seen_by(Reader::Own)))
 }
 
+/// `GET /users/{user_id}/sessions`: without the tokens. Whoever does not exist has none.
+pub(super) fn sessions(server: &mut Server, asked: &Asked, session: &Session) -> Result<Answer, AppError> {
+    let id = asked.user_id(1, session)?;
+    if !server.may_edit(session, id) {
+        return Err(AppError::permissions());
+    }
+    let roles = server.users.get(id).map(|user| user.roles.clone()).unwrap_or_default();
+    let view = |(session, is_oauth): (String, bool)| {
+        json!({
+            "id": session, "token": "", "create_at": 0, "expires_at": 0, "last_activity_at": 0, "user_id": id,
+            "device_id": "", "roles": roles, "is_oauth": is_oauth, "expired_notify": false, "props": {},
+            "team_members": [], "local": false,
+        })
+    };
+    Ok(Answer::ok(server.sessions.of_user(id).into_iter().map(view).collect()))
+}
+
+/// `POST /users/{user_id}/sessions/revoke/all`: nobody looks whether there is such a user. Personal and bot tokens open
+/// new sessions all the same.
+pub(super) fn revoke_sessions(server: &mut Server, asked: &Asked, session: &Session) -> Result<Answer, AppError> {
+    let id = asked.user_id(1, session)?;
+    if !server.may_edit(session, id) {
+        return Err(AppError::permissions());
+    }
+    server.sessions.revoke(id);
+    Ok(Answer::done())
+}
+
 /// `POST /users/login`: the session's token comes in a header (`mattermost.md` 1.1).
 pub(super) fn login(server: &mut Server, asked: &Asked, _: Option<&Session>) -> Result<Answer, AppError> {
     let mut wanted = body::texts(&asked.body);

@@ -32,9 +32,11 @@ mod account;
 mod answer;
 mod asked;
 mod body;
+mod channels;
 mod clock;
 mod directory;
 mod limiter;
+mod posts;
 mod profile;
 mod reading;
 mod seed;
@@ -196,24 +198,35 @@ fn route(method: &str, path: &[&str]) -> Option<Route> {
         ("PUT", ["users", _, "auth"]) if is_at(1) => Route::Closed(account::set_auth),
         ("PUT", ["users", _, "password"]) if is_at(1) => Route::Closed(account::set_password),
         ("POST", ["users", _, "email", "verify", "member"]) if is_at(1) => Route::Closed(profile::verify_member),
+        ("GET", ["users", _, "sessions"]) if is_at(1) => Route::Closed(account::sessions),
+        ("POST", ["users", _, "sessions", "revoke", "all"]) if is_at(1) => Route::Closed(account::revoke_sessions),
         ("GET", ["users", _, "teams"]) if is_at(1) => Route::Closed(teams::of_user),
+        ("GET", ["users", _, "teams", "members"]) if is_at(1) => Route::Closed(teams::memberships),
 
         ("GET", ["teams"]) => Route::Closed(teams::list),
         ("GET", ["teams", "name", team]) if name(team) => Route::Closed(teams::by_name),
+        ("GET", ["teams", "name", team, "channels", "name", channel]) if name(team) && name(channel) => {
+            Route::Closed(channels::by_names)
+        }
         ("GET", ["teams", _]) if is_at(1) => Route::Closed(teams::by_id),
         ("GET", ["teams", _, "members"]) if is_at(1) => Route::Closed(teams::members),
         ("POST", ["teams", _, "members"]) if is_at(1) => Route::Closed(teams::add),
+        ("POST", ["teams", _, "members", "ids"]) if is_at(1) => Route::Closed(teams::members_by_ids),
         ("POST", ["teams", _, "members", "batch"]) if is_at(1) => Route::Closed(teams::add_many),
         ("GET", ["teams", _, "members", _]) if is_at(1) && is_at(3) => Route::Closed(teams::member),
         ("DELETE", ["teams", _, "members", _]) if is_at(1) && is_at(3) => Route::Closed(teams::remove),
         ("PUT", ["teams", _, "members", _, "schemeRoles"]) if is_at(1) && is_at(3) => Route::Closed(teams::set_roles),
         ("GET", ["teams", _, "channels", "name", channel]) if is_at(1) && name(channel) => {
-            Route::Closed(teams::channel_by_name)
+            Route::Closed(channels::by_name)
         }
 
-        ("POST", ["channels", _, "members"]) if is_at(1) => Route::Closed(teams::add_to_channel),
-        ("GET", ["channels", _, "members", _]) if is_at(1) && is_at(3) => Route::Closed(teams::channel_member),
-        ("DELETE", ["channels", _, "members", _]) if is_at(1) && is_at(3) => Route::Closed(teams::remove_from_channel),
+        ("GET", ["channels", _, "members"]) if is_at(1) => Route::Closed(channels::members),
+        ("POST", ["channels", _, "members"]) if is_at(1) => Route::Closed(channels::add),
+        ("POST", ["channels", _, "members", "ids"]) if is_at(1) => Route::Closed(channels::members_by_ids),
+        ("GET", ["channels", _, "members", _]) if is_at(1) && is_at(3) => Route::Closed(channels::member),
+        ("DELETE", ["channels", _, "members", _]) if is_at(1) && is_at(3) => Route::Closed(channels::remove),
+
+        ("POST", ["posts"]) => Route::Closed(posts::create),
         _ => return None,
     };
     Some(found)

@@ -51,6 +51,7 @@ struct SeedTeam {
     email: Option<String>,
     allowed_domains: Option<String>,
     group_constrained: Option<bool>,
+    delete_at: Option<i64>,
     members: Vec<String>,
     channels: Vec<Value>,
 }
@@ -63,6 +64,7 @@ struct SeedChannel {
     #[serde(rename = "type")]
     kind: Option<String>,
     group_constrained: Option<bool>,
+    delete_at: Option<i64>,
     members: Vec<String>,
 }
 
@@ -295,6 +297,7 @@ fn plant_team(server: &mut Server, position: u64, value: &Value) -> Result<(), S
         channel.id = seed.id.unwrap_or(channel.id);
         channel.kind = seed.kind.unwrap_or(channel.kind);
         channel.group_constrained = seed.group_constrained.unwrap_or_default();
+        channel.delete_at = seed.delete_at.unwrap_or_default();
         members.push((channel.id.clone(), place, seed.members));
         channels.push(channel);
     }
@@ -306,21 +309,22 @@ fn plant_team(server: &mut Server, position: u64, value: &Value) -> Result<(), S
         allowed_domains: seed.allowed_domains.unwrap_or_default(),
         group_constrained: seed.group_constrained.unwrap_or_default(),
         create_at: server.clock.tick(),
+        delete_at: seed.delete_at.unwrap_or_default(),
         members: std::collections::BTreeMap::new(),
     };
     server.teams.plant(team, channels);
     let find = |server: &Server, place: &str, name: &str| {
-        let user = server.users.named(name).map(|user| user.id.clone());
+        let user = server.users.named(name).map(|user| (user.id.clone(), user.is_guest()));
         user.ok_or_else(|| format!("{place}.members: nobody is called `{name}`"))
     };
     for name in &seed.members {
-        let user = find(server, &place, name)?;
-        server.teams.seat(&id, &user);
+        let (user, is_guest) = find(server, &place, name)?;
+        server.teams.seat(&id, &user, is_guest);
     }
     for (channel, place, names) in members {
         for name in names {
-            let user = find(server, &place, &name)?;
-            server.teams.seat_in_channel(&channel, &user);
+            let (user, is_guest) = find(server, &place, &name)?;
+            server.teams.seat_in_channel(&channel, &user, is_guest);
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use super::{
     clock::{self, Clock},
     directory::Directory,
     limiter::Limiter,
+    posts::Post,
     session::{Session, Sessions},
     settings::Settings,
     teams::Teams,
@@ -28,6 +29,7 @@ pub(super) struct Server {
     /// Names of user groups, which no user may be renamed to.
     pub(super) groups: BTreeSet<String>,
     pub(super) teams: Teams,
+    pub(super) posts: Vec<Post>,
     pub(super) limiter: Limiter,
     /// Tokens of new addresses that wait to be confirmed: whose, and which address.
     pub(super) pending: BTreeMap<String, (String, String)>,
@@ -56,6 +58,7 @@ impl Server {
             sessions: Sessions::default(),
             groups: BTreeSet::new(),
             teams: Teams::default(),
+            posts: Vec::new(),
             limiter: Limiter::default(),
             pending: BTreeMap::new(),
             our_tokens: BTreeMap::new(),
@@ -170,6 +173,7 @@ impl Server {
             "groups": self.groups,
             "users": users,
             "teams": self.teams.dump(),
+            "posts": self.posts.iter().map(|post| post.dump(self)).collect::<Vec<_>>(),
             "mails": self.mails,
         })
     }

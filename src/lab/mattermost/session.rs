@@ -56,6 +56,17 @@ impl Sessions {
         self.0.retain(|_, (owner, kind)| owner != user || matches!(kind, Kind::Personal | Kind::Bot));
     }
 
+    /// The sessions of somebody: an id, and whether it came from an OAuth 2 application. What a personal or bot token
+    /// opens is not counted: it is open only while a request is answered.
+    pub(super) fn of_user(&self, user: &str) -> Vec<(String, bool)> {
+        let own =
+            self.0.iter().filter(|(_, (owner, kind))| owner == user && matches!(kind, Kind::Oauth | Kind::Session));
+        own.map(|(token, (_, kind))| {
+            (clock::id("session of", clock::fingerprint(token.as_bytes())), *kind == Kind::Oauth)
+        })
+        .collect()
+    }
+
     /// The session of a request; none where there is no valid token.
     pub(super) fn of(
         &self,

@@ -1,4 +1,5 @@
-//! Teams, channels and who is in them (`mattermost.md` 8).
+//! Teams and who is in them (`mattermost.md` 8). Channels are kept here too, since whoever leaves a team leaves its
+//! channels; their routes are in `channels.rs`.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +13,14 @@ use super::{
     server::{Permission, Server},
     session::Session,
     settings::in_domains,
+    user::User,
 };
 
-/// The channels everybody on a team joins.
+/// The channels everybody but guests joins with a team.
 const DEFAULT_CHANNELS: [&str; 2] = ["town-square", "off-topic"];
 
 /// The most one call adds.
 const LARGEST_BATCH: usize = 256;
-const LARGEST_CHANNEL_BATCH: usize = 1000;
 
 /// One team.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub(super) struct Team {
     /// True: a group decides who is in it, and nobody else.
     pub(super) group_constrained: bool,
     pub(super) create_at: i64,
+    /// When it was archived; 0: it is in use.
+    pub(super) delete_at: i64,
     pub(super) members: BTreeMap<String, Member>,
 }
 
@@ -44,6 +47,8 @@ pub(super) struct Channel {
     /// `O` open, `P` private, `D` and `G` direct messages.
     pub(super) kind: String,
     pub(super) group_constrained: bool,
+    /// When it was archived; 0: it is in use.
+    pub(super) delete_at: i64,
     pub(super) members: BTreeMap<String, Member>,
 }
 
@@ -51,16 +56,16 @@ pub(super) struct Channel {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Member {
     /// When she left; 0: she is there.
-    delete_at: i64,
-    is_admin: bool,
-    is_guest: bool,
+    pub(super) delete_at: i64,
+    pub(super) is_admin: bool,
+    pub(super) is_guest: bool,
 }
 
 /// All teams and channels, by id.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Teams {
-    teams: BTreeMap<String, Team>,
-    channels: BTreeMap<String, Channel>,
+    pub(super) teams: BTreeMap<String, Team>,
+    pub(super) channels: BTreeMap<String, Channel>,
 }
 
 impl Channel {
@@ -71,23 +76,17 @@ impl Channel {
             name: name.to_owned(),
             kind: "O".to_owned(),
             group_constrained: false,
+            delete_at: 0,
             members: BTreeMap::new(),
         }
-    }
-
-    fn view(&self) -> Value {
-        json!({
-            "id": self.id, "team_id": self.team, "type": self.kind, "name": self.name, "display_name": self.name,
-            "delete_at": 0, "group_constrained": self.group_constrained,
-        })
     }
 }
 
 impl Team {
     fn view(&self) -> Value {
         json!({
-            "id": self.id, "create_at": self.create_at, "update_at": self.create_at, "delete_at": 0,
-            "display_name": self.display_name, "name": self.name, "email": self.email, "type": "O",
+            "id": self.id, "create_at": self.create_at, "update_at": self.create_at,
+            "delete_at": self.delete_at, "display_name": self.display_name, "name": self.name, "email": self.email, "type": "O",
             "allowed_domains": self.allowed_domains, "group_constrained": self.group_constrained,
         })
     }
@@ -101,7 +100,8 @@ impl Team {
     }
 }
 
-fn roles(of: &str, member: Member) -> String {
+/// The roles a place comes with.
+pub(super) fn roles(of: &str, member: Member) -> String {
     match (member.is_guest, member.is_admin) {
         (true, _) => format!("{of}_guest"),
         (false, true) => format!("{of}_user {of}_admin"),
@@ -119,15 +119,23 @@ impl Teams {
     }
 
     /// Makes somebody a member without asking anything.
-    pub(super) fn seat(&mut self, team: &str, user: &str) {
-        self.join(team, user, Member::default());
+    pub(super) fn seat(&mut self, team: &str, user: &str, is_guest: bool) {
+        self.join(team, user, Member { is_guest, ..Member::default() });
     }
 
     /// Makes somebody a member of a channel without asking anything.
-    pub(super) fn seat_in_channel(&mut self, channel: &str, user: &str) {
+    pub(super) fn seat_in_channel(&mut self, channel: &str, user: &str, is_guest: bool) {
         if let Some(channel) = self.channels.get_mut(channel) {
-            channel.members.insert(user.to_owned(), Member::default());
+            channel.members.insert(user.to_owned(), Member { is_guest, ..Member::default() });
         }
+    }
+
+    /// A channel as people write it: the team's name, a slash, its own.
+    pub(super) fn full_name(&self, channel: &str) -> String {
+        let channel = self.channels.get(channel);
+        let team = channel.and_then(|channel| self.teams.get(&channel.team));
+        let name = |name: Option<&String>| name.cloned().unwrap_or_default();
+        format!("{}/{}", name(team.map(|team| &team.name)), name(channel.map(|channel| &channel.name)))
     }
 
     pub(super) fn is_member(&self, team: &str, user: &str) -> bool {
@@ -170,6 +178,9 @@ impl Teams {
         if let Some(team) = self.teams.get_mut(team) {
             team.members.insert(user.to_owned(), member);
         }
+        if member.is_guest {
+            return;
+        }
         for channel in self.channels.values_mut() {
             if channel.team == team && DEFAULT_CHANNELS.contains(&channel.name.as_str()) {
                 channel.members.insert(user.to_owned(), Member::default());
@@ -177,7 +188,8 @@ impl Teams {
         }
     }
 
-    fn leave(&mut self, team: &str, user: &str, now: i64) {
+    /// Takes somebody out of a team and all of its channels.
+    pub(super) fn leave(&mut self, team: &str, user: &str, now: i64) {
         if let Some(member) = self.teams.get_mut(team).and_then(|team| team.members.get_mut(user)) {
             member.delete_at = now;
         }
@@ -193,14 +205,7 @@ fn team_at<'a>(server: &'a Server, asked: &Asked) -> Result<&'a Team, AppError> 
     server.teams.teams.get(id).ok_or_else(|| AppError::not_found("app.team.get.find.app_error", message))
 }
 
-fn channel_at<'a>(server: &'a Server, asked: &Asked) -> Result<&'a Channel, AppError> {
-    let id = asked.id(1, "channel_id")?;
-    let message = "Unable to find the existing channel.";
-    let id = server.teams.channels.get(id);
-    id.ok_or_else(|| AppError::not_found("app.channel.get.existing.app_error", message))
-}
-
-fn missing_team_member() -> AppError {
+pub(super) fn missing_team_member() -> AppError {
     AppError::not_found("app.team.get_member.missing.app_error", "No team member found for that user ID and team ID.")
 }
 
@@ -211,7 +216,8 @@ fn manages(server: &Server, session: &Session, team: &str) -> bool {
         || member.is_some_and(|member| member.delete_at == 0 && member.is_admin)
 }
 
-fn sees(server: &Server, session: &Session, team: &str) -> Result<(), AppError> {
+/// Whether this session may see a team; the refusal where it may not.
+pub(super) fn sees(server: &Server, session: &Session, team: &str) -> Result<(), AppError> {
     if server.may(session, Permission::ManageSystem) || server.teams.is_member(team, &session.user) {
         Ok(())
     } else {
@@ -237,6 +243,9 @@ pub(super) fn by_id(server: &mut Server, asked: &Asked, session: &Session) -> Re
 
 /// `GET /teams/name/{name}`
 pub(super) fn by_name(server: &mut Server, asked: &Asked, session: &Session) -> Result<Answer, AppError> {
+    if !is_team_name(asked.part(2)) {
+        return Err(AppError::url_param("team_name"));
+    }
     let found = server.teams.teams.values().find(|team| team.name == asked.part(2));
     let message = "Unable to find the existing team.";
     let team = found.ok_or_else(|| AppError::not_found("app.team.get_by_name.missing.app_error", message))?;
@@ -252,6 +261,16 @@ pub(super) fn of_user(server: &mut Server, asked: &Asked, session: &Session) -> 
     }
     let teams = server.teams.teams.values().filter(|team| server.teams.is_member(&team.id, user));
     Ok(Answer::ok(teams.map(Team::view).collect()))
+}
+
+/// `GET /users/{user_id}/teams/members`: those she left are among them, with the time.
+pub(super) fn memberships(server: &mut Server, asked: &Asked, session: &Session) -> Result<Answer, AppError> {
+    let user = asked.user_id(1, session)?;
+    if !server.may_edit(session, user) {
+        return Err(AppError::permissions());
+    }
+    let place = |team: &Team| team.members.get(user).map(|member| team.member_view(user, *member));
+    Ok(Answer::ok(server.teams.teams.values().filter_map(place).collect()))
 }
 
 /// `GET /teams/{team_id}/members/{user_id}`: somebody who left is still shown, with the time.
@@ -274,6 +293,18 @@ pub(super) fn members(server: &mut Server, asked: &Asked, session: &Session) -> 
     Ok(Answer::ok(page.collect()))
 }
 
+/// `POST /teams/{team_id}/members/ids`: whoever is no member is left out.
+pub(super) fn members_by_ids(server: &mut Server, asked: &Asked, session: &Session) -> Result<Answer, AppError> {
+    asked.id(1, "team_id")?;
+    let users = body::list(&asked.body).ok().filter(|users| !users.is_empty());
+    let users = users.ok_or_else(|| AppError::body_param("user_ids"))?;
+    sees(server, session, asked.part(1))?;
+    let Some(team) = server.teams.teams.get(asked.part(1)) else { return Ok(Answer::ok(json!([]))) };
+    let places = users.iter().filter_map(|user| Some((user, team.members.get(user)?)));
+    let present = places.filter(|(_, member)| member.delete_at == 0);
+    Ok(Answer::ok(present.map(|(user, member)| team.member_view(user, *member)).collect()))
+}
+
 /// `POST /teams/{team_id}/members`
 pub(super) fn add(server: &mut Server, asked: &Asked, session: &Session) -> Result<Answer, AppError> {
     let id = asked.id(1, "team_id")?;
@@ -286,10 +317,10 @@ pub(super) fn add(server: &mut Server, asked: &Asked, session: &Session) -> Resu
     if !is_id(&user) {
         return Err(AppError::body_param("user_id"));
     }
-    team_at(server, asked)?;
     if !manages(server, session, id) {
         return Err(AppError::permissions());
     }
+    team_at(server, asked)?;
     join(server, id, &user).map(Answer::created)
 }
 
@@ -307,10 +338,10 @@ pub(super) fn add_many(server: &mut Server, asked: &Asked, session: &Session) ->
     if wanted.iter().any(|entry| !is_id(&text(entry, "user_id"))) {
         return Err(AppError::body_param("user_id"));
     }
-    team_at(server, asked)?;
     if !manages(server, session, id) {
         return Err(AppError::permissions());
     }
+    team_at(server, asked)?;
     let mut rows = Vec::new();
     for entry in &wanted {
         let user = text(entry, "user_id");
@@ -326,23 +357,25 @@ pub(super) fn add_many(server: &mut Server, asked: &Asked, session: &Session) ->
 fn join(server: &mut Server, team: &str, user: &str) -> Result<Value, AppError> {
     let mut user = server.users.get(user).cloned().ok_or_else(AppError::missing_account)?;
     let Some(team) = server.teams.teams.get(team) else { return Err(missing_team_member()) };
-    if let Some(member) = team.members.get(&user.id).filter(|member| member.delete_at == 0) {
-        return Ok(team.member_view(&user.id, *member));
-    }
-    if team.group_constrained {
+    let member = team.members.get(&user.id).filter(|member| member.delete_at == 0);
+    // Whoever is in a team that groups decide about is in one of the groups.
+    if team.group_constrained && member.is_none() {
         let message = "The user cannot be added because the team is managed by groups.";
         return Err(AppError::bad("api.team.add_members.user_denied", message));
     }
-    if !in_domains(&user.email, &team.allowed_domains) {
+    if !admits(server, team, &user) {
         let message = "The user's address is in none of the domains of the team.";
         return Err(AppError::bad("api.team.join_user_to_team.allowed_domains.app_error", message));
+    }
+    if let Some(member) = member {
+        return Ok(team.member_view(&user.id, *member));
     }
     let present = team.members.values().filter(|member| member.delete_at == 0).count();
     if u64::try_from(present).unwrap_or(u64::MAX) >= server.settings.max_users_per_team {
         let message = "The team has as many members as it may have.";
         return Err(AppError::bad("app.team.join_user_to_team.max_accounts.app_error", message));
     }
-    let is_admin = !team.email.is_empty() && team.email == user.email;
+    let is_admin = !team.email.is_empty() && team.email == user.email && !user.is_guest();
     let member = Member { delete_at: 0, is_admin, is_guest: user.is_guest() };
     let view = team.member_view(&user.id, member);
     let team = team.id.clone();
@@ -350,6 +383,16 @@ fn join(server: &mut Server, team: &str, user: &str) -> Result<Value, AppError> 
     user.update_at = server.clock.tick();
     server.store_same(user);
     Ok(view)
+}
+
+/// True where somebody's address may be in a team: bots always, guests by the guests' list, others by two lists.
+fn admits(server: &Server, team: &Team, user: &User) -> bool {
+    let settings = &server.settings;
+    if user.is_guest() {
+        return in_domains(&user.email, &settings.guest_restrict_creation_to_domains);
+    }
+    let lists = [&team.allowed_domains, &settings.restrict_creation_to_domains];
+    user.is_bot || lists.into_iter().all(|list| in_domains(&user.email, list))
 }
 
 /// `DELETE /teams/{team_id}/members/{user_id}`
@@ -393,107 +436,9 @@ pub(super) fn set_roles(server: &mut Server, asked: &Asked, session: &Session) -
     Ok(Answer::done())
 }
 
-/// `GET /teams/{team_id}/channels/name/{name}`
-pub(super) fn channel_by_name(server: &mut Server, asked: &Asked, session: &Session) -> Result<Answer, AppError> {
-    let id = asked.id(1, "team_id")?;
-    let found = server.teams.channels.values().find(|channel| channel.team == id && channel.name == asked.part(4));
-    let message = "Channel does not exist.";
-    let channel = found.ok_or_else(|| AppError::not_found("app.channel.get_by_name.missing.app_error", message))?;
-    sees(server, session, id)?;
-    Ok(Answer::ok(channel.view()))
-}
-
-fn missing_channel_member() -> AppError {
-    let message = "No channel member found for that user ID and channel ID.";
-    AppError::not_found("app.channel.get_member.missing.app_error", message)
-}
-
-/// `GET /channels/{channel_id}/members/{user_id}`
-pub(super) fn channel_member(server: &mut Server, asked: &Asked, session: &Session) -> Result<Answer, AppError> {
-    let channel = channel_at(server, asked)?;
-    let user = asked.user_id(3, session)?;
-    sees(server, session, &channel.team)?;
-    let member = channel.members.get(user).ok_or_else(missing_channel_member)?;
-    Ok(Answer::ok(channel_member_view(channel, user, *member)))
-}
-
-fn channel_member_view(channel: &Channel, user: &str, member: Member) -> Value {
-    json!({
-        "channel_id": channel.id, "user_id": user, "roles": roles("channel", member),
-        "scheme_guest": member.is_guest, "scheme_user": !member.is_guest, "scheme_admin": member.is_admin,
-        "explicit_roles": "",
-    })
-}
-
-/// `POST /channels/{channel_id}/members`: one user or a list; of a list the failed ones are left out.
-pub(super) fn add_to_channel(server: &mut Server, asked: &Asked, session: &Session) -> Result<Answer, AppError> {
-    asked.id(1, "channel_id")?;
-    let wanted = body::structure(&asked.body).map_err(expected("member"))?;
-    let one = wanted.text("user_id").map_err(expected("user_id"))?;
-    let many = wanted.list("user_ids").map_err(expected("user_ids"))?;
-    let users = many.clone().or_else(|| one.map(|one| vec![one])).unwrap_or_default();
-    let named = if many.is_some() { "user_ids" } else { "user_id" };
-    if users.is_empty() || users.len() > LARGEST_CHANNEL_BATCH || !users.iter().all(|user| is_id(user)) {
-        return Err(AppError::body_param(named));
-    }
-    let channel = channel_at(server, asked)?.clone();
-    if ["D", "G"].contains(&channel.kind.as_str()) {
-        let message = "Can not add user to this channel type.";
-        return Err(AppError::bad("api.channel.add_user_to_channel.type.app_error", message));
-    }
-    sees(server, session, &channel.team)?;
-    let mut rows = Vec::new();
-    let mut fault = None;
-    for user in &users {
-        match join_channel(server, &channel, user) {
-            Ok(row) => rows.push(row),
-            Err(error) => fault = Some(error),
-        }
-    }
-    match (fault, many.is_some()) {
-        (Some(error), _) if rows.is_empty() => Err(error),
-        (_, true) => Ok(Answer::created(rows.into())),
-        (_, false) => Ok(Answer::created(rows.swap_remove(0))),
-    }
-}
-
-fn join_channel(server: &mut Server, channel: &Channel, user: &str) -> Result<Value, AppError> {
-    let account = server.users.get(user).ok_or_else(AppError::missing_account)?;
-    if let Some(member) = channel.members.get(user) {
-        return Ok(channel_member_view(channel, user, *member));
-    }
-    if channel.group_constrained {
-        let message = "The user cannot be added because the channel is managed by groups.";
-        return Err(AppError::bad("api.channel.add_members.user_denied", message));
-    }
-    if !account.is_active() {
-        let message = "The user is deactivated and cannot be added.";
-        return Err(AppError::forbidden("app.channel.add_member.deleted_user.app_error", message));
-    }
-    let team = server.teams.teams.get(&channel.team);
-    let seat = team.and_then(|team| team.members.get(user)).ok_or_else(missing_team_member)?;
-    if seat.delete_at > 0 {
-        let message = "The user has left the team of this channel.";
-        return Err(AppError::bad("api.channel.add_user.to.channel.failed.deleted.app_error", message));
-    }
-    let member = Member { is_guest: account.is_guest(), ..Member::default() };
-    if let Some(stored) = server.teams.channels.get_mut(&channel.id) {
-        stored.members.insert(user.to_owned(), member);
-    }
-    Ok(channel_member_view(channel, user, member))
-}
-
-/// `DELETE /channels/{channel_id}/members/{user_id}`
-pub(super) fn remove_from_channel(server: &mut Server, asked: &Asked, session: &Session) -> Result<Answer, AppError> {
-    let channel = channel_at(server, asked)?.clone();
-    let user = asked.user_id(3, session)?;
-    let account = server.users.get(user).ok_or_else(AppError::missing_account)?;
-    sees(server, session, &channel.team)?;
-    if channel.name == "town-square" && !account.is_guest() {
-        let message = "Unable to remove user from the default channel.";
-        return Err(AppError::bad("api.channel.remove.default.app_error", message));
-    }
-    let stored = server.teams.channels.get_mut(&channel.id).ok_or_else(missing_channel_member)?;
-    stored.members.remove(user).ok_or_else(missing_channel_member)?;
-    Ok(Answer::done())
+/// True for what a team may be called: letters, digits and single hyphens, at least two of them.
+fn is_team_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+    let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    name.len() >= 2 && name.bytes().all(fits) && edge(name.bytes().next()) && edge(name.bytes().last())
 }
