@@ -443,7 +443,8 @@ async fn read_again(plan: &Plan, fleet: &Fleet) -> World {
 }
 
 impl World {
-    fn learn(&mut self, account: Account) {
+    /// Takes in what an answer shows. What it does not speak of is as it was: the answer to a profile shows no team.
+    fn learn(&mut self, mut account: Account) {
         let Some(id) = account.id.clone() else { return };
         let key = |attribute: &AttributeName, value: &Value| {
             let text = value.as_text().filter(|_| self.watched.contains(attribute))?;
@@ -451,6 +452,9 @@ impl World {
         };
         let place = (account.system.clone(), id.clone());
         let old = self.accounts.get(&place).map(|account| account.attributes.clone()).unwrap_or_default();
+        for (attribute, value) in &old {
+            account.attributes.entry(attribute.clone()).or_insert_with(|| value.clone());
+        }
         let left: Vec<_> = old.iter().filter_map(|(attribute, value)| key(attribute, value)).collect();
         let held: Vec<_> = account.attributes.iter().filter_map(|(attribute, value)| key(attribute, value)).collect();
         for name in left {
