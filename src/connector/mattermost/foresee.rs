@@ -8,7 +8,7 @@
 //! account may hold a colon. Where a closed-source module decides (names of SAML and LDAP accounts) nothing is foretold:
 //! the call is allowed and its answer compared.
 
-use super::{settings::TokenKind, value};
+use super::{members, places::Set, settings::TokenKind, value};
 use crate::model::{
     account::Account,
     attribute::Value,
@@ -25,6 +25,9 @@ const SIGN_IN: &[(&str, &str)] =
 
 /// What the server would do with this change.
 pub(super) fn foresee(token: TokenKind, account: &Account, change: &Change) -> Foresight {
+    if let Some((set, name)) = Set::of(&account.system, &change.attribute) {
+        return members::foresee(account, change, set, name);
+    }
     let attribute = change.attribute.as_str();
     if !KNOWN.contains(&attribute) {
         return Foresight::refuses(RefusalKind::Unsupported, format!("Mattermost accounts have no `{attribute}`"));

@@ -3,10 +3,13 @@
 //! Odd habits, all of them handled here and nowhere else: what the login provider owns is 409 for names, and 200 without
 //! effect for addresses (4.4, 4.2); a taken name is 400 and so is an unknown account (4.1, 4.2); an `OAuth2` application
 //! token may do everything but change an address (4.3); every sign-in through a login provider overwrites the account and
-//! switches it on (6). Passwords, roles, teams and the login service itself are not this file's business, and nothing is
-//! ever deleted.
+//! switches it on (6). Passwords, roles and the login service itself are not this file's business, and no account is
+//! ever deleted. Teams and channels are sets: only those that somebody names are read or touched.
 
 mod foresee;
+mod members;
+mod operations;
+mod places;
 mod reading;
 mod reply;
 mod settings;
@@ -18,6 +21,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use self::{
+    places::{MEMBER, Places, Set},
     reading::{Us, segment},
     reply::{Look, User},
     settings::Settings,
@@ -27,7 +31,9 @@ use crate::{
     model::{
         account::{Account, Facts, Observed, Wanted},
         attribute::{AttributeName, Value},
-        capability::{AttributeCapability, Capabilities, Change, Foresight, Replay, Scheme, Support, Unique},
+        capability::{
+            AttributeCapability, Capabilities, Change, Foresight, Replay, Scheme, SetCapability, Support, Unique,
+        },
         plan::{Call, Operation, Request},
         refusal::{Refusal, RefusalKind},
     },
@@ -70,8 +76,24 @@ const CAPABILITIES: Capabilities = Capabilities {
             side_effect: "switching off ends all sessions",
             ..PLAIN
         },
+        AttributeCapability {
+            name: Set::Teams.attribute(),
+            neutral: false,
+            remote: "members of teams",
+            side_effect: "whoever joins a team joins its default channels; whoever leaves it leaves all its channels",
+            set: Some(SetCapability { named: Set::Teams.kind(), levels: &[MEMBER] }),
+            ..PLAIN
+        },
+        AttributeCapability {
+            name: Set::Channels.attribute(),
+            neutral: false,
+            remote: "members of channels",
+            side_effect: "everybody in the channel is told; a guest who leaves her last channel leaves the team",
+            set: Some(SetCapability { named: Set::Channels.kind(), levels: &[MEMBER] }),
+            ..PLAIN
+        },
     ],
-    operations: &[],
+    operations: operations::OPERATIONS,
     lookups: &["username", "email"],
     facts: &["auth_service", "is_admin", "is_bot", "is_remote", "roles"],
     concurrency: 4,
@@ -131,8 +153,12 @@ impl Connector for Mattermost {
         if !us.is_admin {
             return Err(reading::not_admin(*wire));
         }
-        let server = us.facts(self.settings.token_kind);
-        let accounts = reading::accounts(wanted, &server, *wire).await?;
+        let places = Places::find(wanted, *wire).await?;
+        let mut server = us.facts(self.settings.token_kind);
+        places.tell(&mut server);
+        let server = Arc::new(server);
+        let mut accounts = reading::accounts(wanted, &server, *wire).await?;
+        places.seat(wanted, &mut accounts, *wire).await?;
         Ok(Observed { accounts, server, warnings: us.missing })
     }
 
@@ -145,7 +171,10 @@ impl Connector for Mattermost {
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {
-        let (profile, active) = sorted(changes)?;
+        let place = |change: &Change| Set::of(&account.system, &change.attribute).is_some();
+        let (places, own): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| place(change));
+        let (profile, active) = sorted(&own)?;
+        let places = moves(account, places)?;
         let Some(id) = &account.id else { return Ok(vec![creation(&profile, active)?]) };
         let mut requests = Vec::new();
         if !profile.is_empty() {
@@ -172,12 +201,28 @@ impl Connector for Mattermost {
                 replay: Replay::Repeat,
             });
         }
+        requests.extend(places);
         Ok(requests)
     }
 
+    fn operation(
+        &self,
+        account: &Account,
+        operation: &str,
+        arguments: &BTreeMap<String, Value>,
+    ) -> Result<Request, Refusal> {
+        operations::request(self.settings.token_kind, account, operation, arguments)
+    }
+
     async fn perform(&self, call: &Call, wire: &mut Writer<'_>) -> Result<Account, Refusal> {
+        if call.operation == Operation::Perform {
+            return operations::perform(call, wire).await;
+        }
         let reply = wire.send().await.map_err(|error| unavailable(&error))?;
         let reader = wire.reader();
+        if let Some(attribute) = members::place(call) {
+            return members::settled(call, attribute, &reply, reader).await;
+        }
         if !reply.is_success() {
             let refusal = reply::refusal(&reply);
             if call.operation != Operation::Update || !reply::needs_look(&refusal) {
@@ -189,11 +234,11 @@ impl Connector for Mattermost {
             // The answer is the user.
             (Operation::Create | Operation::Update, _) => reply,
             // The answer is only `OK`.
-            (Operation::Enable | Operation::Disable | Operation::Perform, Some(id)) => {
+            (Operation::Enable | Operation::Disable, Some(id)) => {
                 let path = format!("/api/v4/users/{}", segment(id.as_str()));
                 reader.get(&path, &[]).await.map_err(|error| unavailable(&error))?
             }
-            (Operation::Enable | Operation::Disable | Operation::Perform, None) => {
+            (Operation::Enable | Operation::Disable | Operation::Perform, _) => {
                 return Err(Refusal::new(RefusalKind::NotFound, "the call names no account"));
             }
         };
@@ -210,17 +255,20 @@ impl Connector for Mattermost {
 type Field<'a> = (&'static str, &'a Change);
 
 /// The profile in the order of the table, and whether the account shall be active, where that is spoken of.
-fn sorted(changes: &[Change]) -> Result<(Vec<Field<'_>>, Option<bool>), Refusal> {
+fn sorted<'a>(changes: &[&'a Change]) -> Result<(Vec<Field<'a>>, Option<bool>), Refusal> {
     let mut profile = Vec::new();
     let mut active = None;
+    let rows = CAPABILITIES.attributes.iter().filter(|row| row.set.is_none());
     for change in changes {
-        if !CAPABILITIES.attributes.iter().any(|row| row.name == change.attribute.as_str()) {
+        if !rows.clone().any(|row| row.name == change.attribute.as_str()) {
             let reason = format!("Mattermost accounts have no `{}`", change.attribute);
             return Err(Refusal::new(RefusalKind::Unsupported, reason));
         }
     }
-    for row in CAPABILITIES.attributes {
-        let Some(change) = changes.iter().find(|change| change.attribute.as_str() == row.name) else { continue };
+    for row in rows {
+        let Some(change) = changes.iter().copied().find(|change| change.attribute.as_str() == row.name) else {
+            continue;
+        };
         if let (Value::Empty, Support::No(why)) = (&change.after, row.clear) {
             return Err(Refusal::new(RefusalKind::Invalid, format!("`{}` cannot be empty: {why}", row.name)));
         }
@@ -232,6 +280,16 @@ fn sorted(changes: &[Change]) -> Result<(Vec<Field<'_>>, Option<bool>), Refusal>
         }
     }
     Ok((profile, active))
+}
+
+/// What is sent for each team and channel, in the order in which it can be done.
+fn moves(account: &Account, changes: Vec<&Change>) -> Result<Vec<Request>, Refusal> {
+    let mut places: Vec<(Set, &str, &Change)> = Vec::new();
+    for change in changes {
+        places.extend(Set::of(&account.system, &change.attribute).map(|(set, name)| (set, name, change)));
+    }
+    places.sort_by_key(|(set, name, change)| (members::turn(change, *set), *name));
+    places.into_iter().map(|(set, name, change)| members::request(account, change, set, name)).collect()
 }
 
 /// A new account with everything it starts with.
@@ -330,15 +388,17 @@ mod tests {
     #[test]
     fn the_table_lists_every_attribute_once_and_no_text_that_misses() {
         let names: Vec<&str> = CAPABILITIES.attributes.iter().map(|row| row.name).collect();
-        assert_eq!(names, ["username", "email", "first_name", "last_name", "nickname", "position", "locale", "active"]);
-        assert!(CAPABILITIES.attributes.iter().all(|row| row.neutral && row.write.is_yes() && !row.remote.is_empty()));
+        let neutral = ["username", "email", "first_name", "last_name", "nickname", "position", "locale", "active"];
+        assert_eq!(names, [&neutral[..], &["teams", "channels"]].concat());
+        assert!(CAPABILITIES.attributes.iter().all(|row| row.write.is_yes() && !row.remote.is_empty()));
+        assert!(CAPABILITIES.attributes.iter().all(|row| row.neutral == row.set.is_none()));
         let marked = |is: fn(&AttributeCapability) -> bool| -> Vec<&str> {
             CAPABILITIES.attributes.iter().filter(|row| is(row)).map(|row| row.name).collect()
         };
         assert_eq!(marked(|row| row.required), ["username", "email"]);
         assert_eq!(marked(|row| row.unique == Unique::Freed), ["username", "email"]);
         assert_eq!(marked(|row| !row.clear.is_yes()), ["username", "email", "active"]);
-        assert_eq!(marked(|row| !row.side_effect.is_empty()), ["username", "email", "active"]);
+        assert_eq!(marked(|row| !row.side_effect.is_empty()), ["username", "email", "active", "teams", "channels"]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// How many ids or names one bulk call asks for. The server has no limit but the size of the body.
-const BULK: usize = 1000;
+pub(super) const BULK: usize = 1000;
 
 /// Users on one page: the server's own cap (`mattermost.md` 1.4).
 const PER_PAGE: usize = 200;
@@ -106,7 +106,7 @@ impl Us {
     }
 
     /// What all accounts of one observation share.
-    pub(super) fn facts(&self, token: TokenKind) -> Arc<Facts> {
+    pub(super) fn facts(&self, token: TokenKind) -> Facts {
         let mut facts =
             Facts::from([("token_kind".to_owned(), token.word().into()), ("me".to_owned(), self.id.as_str().into())]);
         if let Some(version) = &self.version {
@@ -125,7 +125,7 @@ impl Us {
                 facts.insert(name.to_owned(), domains.into());
             }
         }
-        Arc::new(facts)
+        facts
     }
 }
 
@@ -293,7 +293,11 @@ fn read_users(wire: Reader<'_>, reply: &Reply) -> Result<Vec<User>, ConnectorErr
 }
 
 /// The body of a success; a no is an error, and so is a body that is something else.
-fn read<T: for<'de> Deserialize<'de>>(wire: Reader<'_>, reply: &Reply, what: &str) -> Result<T, ConnectorError> {
+pub(super) fn read<T: for<'de> Deserialize<'de>>(
+    wire: Reader<'_>,
+    reply: &Reply,
+    what: &str,
+) -> Result<T, ConnectorError> {
     if !reply.is_success() {
         return Err(refused(wire, reply::refusal(reply)));
     }

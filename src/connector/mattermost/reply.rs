@@ -125,8 +125,32 @@ pub(super) fn refusal(reply: &Reply) -> Refusal {
 pub(super) fn unreadable(reply: &Reply) -> Refusal {
     Refusal {
         status: Some(reply.status),
-        ..Refusal::new(RefusalKind::Unavailable, "the answer is not a Mattermost user; is there a proxy in between?")
+        ..Refusal::new(
+            RefusalKind::Unavailable,
+            "the answer is not what Mattermost answers; is there a proxy in between?",
+        )
     }
+}
+
+/// What a reply to a message means that is no success: a channel that is not there is as forbidden as any other.
+pub(super) fn refusal_of_message(reply: &Reply) -> Refusal {
+    let mut refusal = refusal(reply);
+    if refusal.code.as_deref() == Some("api.context.permissions.app_error") {
+        refusal.reason = "the token may not write into this channel, or there is no such channel any more".to_owned();
+    }
+    refusal
+}
+
+/// True where the no says that somebody is not in the place that she should leave.
+pub(super) fn is_out_already(refusal: &Refusal) -> bool {
+    matches!(
+        refusal.code.as_deref(),
+        Some(
+            "api.team.remove_user_from_team.missing.app_error"
+                | "app.team.get_member.missing.app_error"
+                | "app.channel.get_member.missing.app_error"
+        )
+    )
 }
 
 /// True where only another look tells what the no means.
@@ -159,7 +183,7 @@ pub(super) fn informed(mut refusal: Refusal, look: Look, email: bool) -> Refusal
 
 fn classify(status: u16, fault: Option<&Fault>, retry_after: Option<Duration>) -> Refusal {
     let id = fault.map(|fault| fault.id.as_str()).unwrap_or_default();
-    let (kind, reason) = meaning(status, fault.is_some(), id);
+    let (kind, reason) = place(id).unwrap_or_else(|| meaning(status, fault.is_some(), id));
     let reason = match fault.and_then(|fault| field(&fault.message)) {
         Some(field) if status == 409 => format!("`{field}` must be changed at the login provider of this account"),
         _ => reason.to_owned(),
@@ -167,6 +191,46 @@ fn classify(status: u16, fault: Option<&Fault>, retry_after: Option<Duration>) -
     let code = (!id.is_empty()).then(|| id.to_owned());
     let belongs_to = id.ends_with("managed_by_ldap.app_error").then(|| "ldap".to_owned());
     Refusal { kind, status: Some(status), code, reason, belongs_to, retry_after }
+}
+
+/// The kind of a no about teams, channels and messages (`mattermost.md` 8), and our sentence for it.
+fn place(id: &str) -> Option<(RefusalKind, &'static str)> {
+    use RefusalKind::{Forbidden, Invalid, NotFound, OwnedElsewhere, Unsupported};
+    Some(match id {
+        "api.team.add_members.user_denied"
+        | "api.team.remove_member.group_constrained.app_error"
+        | "api.channel.add_members.user_denied"
+        | "api.channel.remove_member.group_constrained.app_error"
+        | "api.channel.remove_members.denied" => {
+            (OwnedElsewhere, "groups decide who is in this team or channel; change the members of the group")
+        }
+        "api.team.join_user_to_team.allowed_domains.app_error" => {
+            (Invalid, "the team takes addresses of certain domains only")
+        }
+        "app.team.join_user_to_team.max_accounts.app_error" => {
+            (Unsupported, "the team has as many members as it may have (MaxUsersPerTeam)")
+        }
+        "app.team.get_member.missing.app_error" | "api.channel.add_user.to.channel.failed.deleted.app_error" => {
+            (NotFound, "the account is not in this team; it must be in the team first")
+        }
+        "api.team.remove_user_from_team.missing.app_error" | "app.channel.get_member.missing.app_error" => {
+            (NotFound, "the account is not in this team or channel")
+        }
+        "app.team.get.find.app_error" => (NotFound, "there is no such team any more"),
+        "app.channel.get.existing.app_error" => (NotFound, "there is no such channel any more"),
+        "app.channel.add_member.deleted_user.app_error" => (Forbidden, "a deactivated account can join no channel"),
+        "api.channel.remove.default.app_error" => {
+            (Unsupported, "everybody in a team is in its first channel (town-square)")
+        }
+        "api.channel.add_user_to_channel.type.app_error" | "api.channel.remove_channel_member.type.app_error" => {
+            (Unsupported, "who is in a direct or group message cannot be changed")
+        }
+        "api.post.create_post.can_not_post_to_deleted.error" => (NotFound, "the channel is archived"),
+        "model.post.is_valid.message_length.app_error" | "model.post.is_valid.msg.app_error" => {
+            (Invalid, "`text` is longer than the server takes")
+        }
+        _ => return None,
+    })
 }
 
 /// The kind of a no and our sentence for it.
