@@ -44,8 +44,8 @@ pub(super) fn foresee(account: &Account, change: &Change, set: Set, name: &str) 
 /// Where there is no such account or place, or the level is none.
 pub(super) fn request(account: &Account, change: &Change, set: Set, name: &str) -> Result<Request, Refusal> {
     let Some(user) = &account.id else { return Err(no_account_yet(set, name)) };
-    let place = id_of(account, set, name)?;
     let joins = joins(change, set, name)?;
+    let place = id_of(account, set, name)?;
     let members = format!("/api/v4/{}/{}/members", set.attribute(), segment(place));
     let (method, path, body) = match (joins, set) {
         (true, Set::Teams) => ("POST", members, json!({ "team_id": place, "user_id": user.as_str() })),

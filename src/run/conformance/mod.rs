@@ -36,6 +36,7 @@ use crate::{
 mod gitlab;
 mod laws;
 mod mattermost;
+mod mattermost_members;
 mod refusals;
 mod zitadel;
 
