@@ -1,30 +1,72 @@
 //! Mattermost, held against its `OpenAPI` description.
 
-use serde_json::json;
+use std::path::Path;
+
+use serde_json::{Value, json};
 
 use crate::{
     description,
     prism::{Description, hold_against},
     prism_program,
+    recorder::Exchange,
     workload::{NEWCOMERS, Row, Work},
 };
+
+/// The rules of the work in teams and channels: everybody listed is in them, and nobody else of those who are spoken of.
+const PLACES: &str = r#"
+owner(["mattermost.teams", "mattermost.channels", "position"], "hr");
+copies(["mattermost.teams", "mattermost.channels", "position"], "mattermost");
+owner("username", "mattermost");
+join("mattermost", ["username"]);
+range("mattermost.teams", ["crew", "ruled", "nowhere"]);
+range("mattermost.channels", ["crew/room", "crew/nowhere"]);
+source("hr", |row| [
+    #{
+        key: row.id,
+        username: row.username,
+        position: row.position,
+        "mattermost.teams": if row.teams == "" { [] } else { row.teams.split("+") },
+        "mattermost.channels": if row.channels == "" { [] } else { row.channels.split("+") },
+    },
+    if row.sessions == "end" { perform("mattermost", "revoke_sessions", #{}) },
+]);
+"#;
 
 const COLUMNS: &[&str] = &["username", "email", "first_name", "last_name", "nickname", "position", "locale", "active"];
 
 /// What the work must have led to; without one of these the check would have looked at less than it seems.
 const CALLS: &[&str] = &[
+    "DELETE /api/v4/channels/{channel_id}/members/{user_id} 200",
+    "DELETE /api/v4/teams/{team_id}/members/{user_id} 200",
+    "DELETE /api/v4/teams/{team_id}/members/{user_id} 400",
+    "GET /api/v4/channels/{channel_id}/members/{user_id} 404",
     "GET /api/v4/config 200",
     "GET /api/v4/config 403",
+    "GET /api/v4/teams/name/{name} 200",
+    "GET /api/v4/teams/name/{name} 404",
+    "GET /api/v4/teams/name/{team_name}/channels/name/{channel_name} 200",
+    "GET /api/v4/teams/name/{team_name}/channels/name/{channel_name} 404",
+    "GET /api/v4/teams/{team_id}/members/{user_id} 200",
+    "GET /api/v4/teams/{team_id}/members/{user_id} 404",
     "GET /api/v4/users 200",
     "GET /api/v4/users/email/{email} 200",
     "GET /api/v4/users/email/{email} 404",
     "GET /api/v4/users/stats 200",
     "GET /api/v4/users/{user_id} 200",
     "GET /api/v4/users/{user_id} 401",
+    "GET /api/v4/users/{user_id}/sessions 200",
+    "GET /api/v4/users/{user_id}/teams/members 200",
+    "POST /api/v4/channels/{channel_id}/members 201",
+    "POST /api/v4/channels/{channel_id}/members 404",
+    "POST /api/v4/channels/{channel_id}/members/ids 200",
+    "POST /api/v4/teams/{team_id}/members 201",
+    "POST /api/v4/teams/{team_id}/members 400",
+    "POST /api/v4/teams/{team_id}/members/ids 200",
     "POST /api/v4/users 201",
     "POST /api/v4/users 400",
     "POST /api/v4/users/ids 200",
     "POST /api/v4/users/usernames 200",
+    "POST /api/v4/users/{user_id}/sessions/revoke/all 200",
     "PUT /api/v4/users/{user_id}/active 200",
     "PUT /api/v4/users/{user_id}/active 403",
     "PUT /api/v4/users/{user_id}/patch 200",
@@ -110,10 +152,53 @@ fn what_passes_between_us_and_mattermost_fits_its_description() {
     let paths = many.iter().map(|exchange| &exchange.path);
     assert!(paths.clone().any(|path| path.contains("page=1&")), "{:#?}", paths.collect::<Vec<_>>());
     exchanges.extend(many);
+    exchanges.extend(places(&program, &description));
     let calls = description.calls(&exchanges, "");
     let unheard: Vec<_> = CALLS.iter().filter(|call| !calls.contains(**call)).collect();
     assert!(unheard.is_empty(), "never happened: {unheard:#?}\nhappened: {calls:#?}");
     hold_against(include_str!("mattermost.txt"), &description.violations(&exchanges, ""));
+}
+
+/// Joining and leaving, and the end of sessions. The description knows no messages.
+fn places(program: &Path, description: &Description) -> Vec<Exchange> {
+    let id = |name: &str| format!("{name:0<26}");
+    let person = |name: &str| json!({ "id": id(name), "username": name, "email": format!("{name}@example.com") });
+    let seed = json!({
+        "users": [person("anna"), person("berta"), person("cora"), person("dora")],
+        "tokens": [{ "user": "anna", "kind": "session" }],
+        "teams": [
+            { "id": id("crew"), "name": "crew", "members": ["anna", "berta", "dora"],
+              "channels": [{ "id": id("room"), "name": "room", "members": ["berta", "dora"] }] },
+            { "id": id("ruled"), "name": "ruled", "group_constrained": true, "members": ["berta"] },
+        ],
+    });
+    const COLUMNS: &[&str] = &["username", "position", "teams", "channels", "sessions"];
+    let work = Work::new("mattermost", &seed, 0, COLUMNS, Some((program, description, "")));
+    work.world.write("rules/all.rhai", PLACES.as_bytes());
+    let joins: &[Row] = &[
+        (
+            "1",
+            &[
+                ("username", "anna"),
+                ("position", "Cook"),
+                ("teams", "crew"),
+                ("channels", "crew/room"),
+                ("sessions", "end"),
+            ],
+        ),
+        ("2", &[("username", "berta"), ("teams", "crew+ruled"), ("channels", "")]),
+        ("3", &[("username", "cora"), ("teams", "crew")]),
+        ("4", &[("username", "dora"), ("teams", "")]),
+    ];
+    work.apply(0, joins);
+    // One alone is asked for her teams; a team that is not there takes nobody.
+    work.apply(4, &[("3", &[("username", "cora"), ("teams", "crew+nowhere"), ("channels", "crew/nowhere")])]);
+    let bad = json!({ "team_id": id("ruled"), "user_id": id("anna") });
+    work.ask("POST", &format!("/api/v4/teams/{}/members", id("ruled")), &bad);
+    work.ask("DELETE", &format!("/api/v4/teams/{}/members/{}", id("ruled"), id("berta")), &Value::Null);
+    work.ask("GET", &format!("/api/v4/teams/{}/members/{}", id("ruled"), id("anna")), &Value::Null);
+    work.ask("POST", &format!("/api/v4/channels/{}/members", id("room")), &json!({ "user_id": id("nobody") }));
+    work.recorder.taken()
 }
 
 /// What Mattermost says no to, and only it could know.
