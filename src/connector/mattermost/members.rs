@@ -227,3 +227,164 @@ fn is_guest(account: &Account) -> bool {
 fn is_ours(account: &Account) -> bool {
     account.id.as_ref().is_some_and(|id| account.server_fact("me") == Some(id.as_str()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::account::Facts;
+
+    /// A server with a team and two channels, and one of each that groups decide about.
+    fn server() -> Facts {
+        let text = |name: &str, value: &str| (name.to_owned(), Value::text(value));
+        Facts::from([
+            text("me", "ours"),
+            text("team:sales", "t1"),
+            text("team domains:sales", "example.com"),
+            text("team:ruled", "t2"),
+            ("team by groups:ruled".to_owned(), true.into()),
+            text("channel:sales/deals", "c1"),
+            text("channel:sales/town-square", "c2"),
+            text("channel:sales/ruled", "c3"),
+            ("channel by groups:sales/ruled".to_owned(), true.into()),
+        ])
+    }
+
+    fn account(id: &str) -> Account {
+        Account {
+            id: Some(id.into()),
+            attributes: BTreeMap::from([("email".into(), "anna@example.com".into()), ("active".into(), true.into())]),
+            facts: Facts::from([(seat_fact("sales"), true.into()), ("roles".to_owned(), "system_user".into())]),
+            ..Account::absent("chat".into(), Arc::new(server()))
+        }
+    }
+
+    fn change(attribute: &str, joins: bool) -> Change {
+        let (inside, outside) = (Value::text(MEMBER), Value::Empty);
+        let (before, after) = if joins { (outside, inside) } else { (inside, outside) };
+        Change { attribute: attribute.into(), before, after }
+    }
+
+    fn told(account: &Account, change: &Change) -> Foresight {
+        let (set, name) = Set::of(&account.system, &change.attribute).unwrap();
+        foresee(account, change, set, name)
+    }
+
+    #[track_caller]
+    fn takes(account: &Account, attribute: &str, joins: bool) {
+        assert_eq!(told(account, &change(attribute, joins)), Foresight::takes(), "{attribute}");
+    }
+
+    #[track_caller]
+    fn refuses(account: &Account, attribute: &str, joins: bool, kind: RefusalKind, reason: &str) {
+        assert_eq!(told(account, &change(attribute, joins)), Foresight::refuses(kind, reason), "{attribute}");
+    }
+
+    #[test]
+    fn what_would_be_refused_is_told_with_what_would_help() {
+        use RefusalKind::{Forbidden, NotFound, OwnedElsewhere, Unsupported};
+        let anna = account("u1");
+        for attribute in ["chat.teams[sales]", "chat.channels[sales/deals]"] {
+            takes(&anna, attribute, true);
+            takes(&anna, attribute, false);
+        }
+        let groups = "groups decide who is in the team `ruled`; change the members of the group";
+        refuses(&anna, "chat.teams[ruled]", true, OwnedElsewhere, groups);
+        refuses(&anna, "chat.teams[ruled]", false, OwnedElsewhere, groups);
+        takes(&account("ours"), "chat.teams[ruled]", false);
+        let groups = "groups decide who is in the channel `sales/ruled`; change the members of the group";
+        refuses(&anna, "chat.channels[sales/ruled]", false, OwnedElsewhere, groups);
+        let mut bot = anna.clone();
+        bot.facts.insert("is_bot".to_owned(), true.into());
+        takes(&bot, "chat.channels[sales/ruled]", false);
+        refuses(&bot, "chat.channels[sales/ruled]", true, OwnedElsewhere, groups);
+        for joins in [true, false] {
+            let none = "there is no team `ops`, or it is archived";
+            refuses(&anna, "chat.teams[ops]", joins, NotFound, none);
+            let none = "there is no channel `sales/old`, or it is archived";
+            refuses(&anna, "chat.channels[sales/old]", joins, NotFound, none);
+            let none =
+                "`deals` names no channel: write the team's name, a slash and the channel's, as their addresses do";
+            refuses(&anna, "chat.channels[deals]", joins, NotFound, none);
+        }
+        let square = "everybody in a team is in its channel `town-square`";
+        refuses(&anna, "chat.channels[sales/town-square]", false, Unsupported, square);
+        let mut guest = anna.clone();
+        guest.facts.insert("roles".to_owned(), "system_guest".into());
+        takes(&guest, "chat.channels[sales/town-square]", false);
+
+        let mut outside = anna.clone();
+        outside.facts.insert(seat_fact("sales"), false.into());
+        let first = "the account is not in the team `sales` of this channel; it must be in the team first";
+        refuses(&outside, "chat.channels[sales/deals]", true, NotFound, first);
+        outside.attributes.insert("active".into(), false.into());
+        let away = "a deactivated account can join no channel";
+        refuses(&outside, "chat.channels[sales/deals]", true, Forbidden, away);
+        takes(&outside, "chat.teams[sales]", true);
+        let nobody = Account { id: None, ..anna };
+        let later = "a new account joins the team `sales` when it is there: plan again then";
+        refuses(&nobody, "chat.teams[sales]", true, Unsupported, later);
+    }
+
+    #[test]
+    fn a_team_takes_addresses_of_its_domains_and_the_servers() {
+        let no = "the team `sales` takes addresses of certain domains only, and this one is of none of them";
+        let with = |roles: &str, email: &str, facts: &[(&str, &str)]| {
+            let mut account = account("u1");
+            account.facts.insert("roles".to_owned(), roles.into());
+            account.attributes.insert("email".into(), email.into());
+            let mut server = server();
+            server.extend(facts.iter().map(|(name, value)| ((*name).to_owned(), Value::text(value))));
+            account.server = Arc::new(server);
+            account
+        };
+        let here = [("restrict_creation_to_domains", "example.org")];
+        let guests = [("restrict_guest_creation_to_domains", "guests.example")];
+        takes(&with("system_user", "Anna@Example.COM", &[]), "chat.teams[sales]", true);
+        takes(&with("system_guest", "gast@elsewhere.example", &here), "chat.teams[sales]", true);
+        takes(&with("system_guest", "gast@guests.example", &guests), "chat.teams[sales]", true);
+        for account in [
+            with("system_user", "anna@elsewhere.example", &[]),
+            with("system_user", "anna@example.com", &here),
+            with("system_guest", "gast@example.com", &guests),
+        ] {
+            refuses(&account, "chat.teams[sales]", true, RefusalKind::Invalid, no);
+            takes(&account, "chat.teams[sales]", false);
+            let mut bot = account.clone();
+            bot.facts.insert("is_bot".to_owned(), true.into());
+            bot.facts.insert("roles".to_owned(), "system_user".into());
+            takes(&bot, "chat.teams[sales]", true);
+        }
+    }
+
+    #[test]
+    fn there_is_one_level_and_what_is_so_is_taken() {
+        let anna = account("u1");
+        let mut ruler = change("chat.teams[sales]", true);
+        ruler.after = "owner".into();
+        let reason = "somebody is a `member` of the team `sales` or nothing";
+        assert_eq!(told(&anna, &ruler), Foresight::refuses(RefusalKind::Invalid, reason));
+        let refusal = request(&anna, &ruler, Set::Teams, "sales").unwrap_err();
+        assert_eq!(refusal, Refusal::new(RefusalKind::Invalid, reason));
+        for attribute in ["chat.teams[ruled]", "chat.teams[ops]", "chat.channels[sales/town-square]"] {
+            let same = Change { before: Value::Empty, ..change(attribute, false) };
+            assert_eq!(told(&anna, &same), Foresight::takes(), "{attribute}");
+        }
+    }
+
+    #[test]
+    fn joining_and_leaving_is_one_request_for_each_place() {
+        let anna = account("u1");
+        let said = |attribute: &str, joins: bool| {
+            let change = change(attribute, joins);
+            let (set, name) = Set::of(&anna.system, &change.attribute).unwrap();
+            let request = request(&anna, &change, set, name).unwrap();
+            assert_eq!((request.operation, request.replay), (Operation::Update, Replay::Repeat));
+            assert_eq!(request.carries, [AttributeName::new(attribute)]);
+            format!("{} {} {}", request.method, request.path, request.body)
+        };
+        assert_eq!(said("chat.teams[sales]", true), r#"POST /api/v4/teams/t1/members {"team_id":"t1","user_id":"u1"}"#);
+        assert_eq!(said("chat.teams[sales]", false), "DELETE /api/v4/teams/t1/members/u1 null");
+        assert_eq!(said("chat.channels[sales/deals]", true), r#"POST /api/v4/channels/c1/members {"user_id":"u1"}"#);
+        assert_eq!(said("chat.channels[sales/deals]", false), "DELETE /api/v4/channels/c1/members/u1 null");
+    }
+}

@@ -188,3 +188,84 @@ async fn sessions(user: &str, wire: Reader<'_>) -> Result<BTreeSet<String>, Refu
 fn ineffective(reason: &str) -> Refusal {
     Refusal::new(RefusalKind::Ineffective, reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::account::Facts;
+
+    fn account(id: Option<&str>) -> Account {
+        let server =
+            Facts::from([("me".to_owned(), "ours".into()), ("channel:hr/town-square".to_owned(), "c1".into())]);
+        Account { id: id.map(Into::into), ..Account::absent("chat".into(), Arc::new(server)) }
+    }
+
+    fn said(id: Option<&str>, operation: &str, arguments: &[(&str, &str)]) -> Result<Request, Refusal> {
+        let arguments = arguments.iter().map(|(name, value)| ((*name).to_owned(), Value::text(value))).collect();
+        request(TokenKind::Personal, &account(id), operation, &arguments)
+    }
+
+    #[test]
+    fn a_message_names_its_channel_by_id_and_is_never_sent_twice_unasked() {
+        let request = said(None, "post_message", &[("channel", "hr/town-square"), ("text", "Hello")]);
+        assert_eq!(
+            request,
+            Ok(Request {
+                operation: Operation::Perform,
+                method: "POST".to_owned(),
+                path: "/api/v4/posts".to_owned(),
+                headers: BTreeMap::new(),
+                body: json!({ "channel_id": "c1", "message": "Hello" }),
+                generated: vec![],
+                carries: vec![],
+                replay: Replay::AskOperator,
+            })
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_refused_before() {
+        let no = |kind, reason: &str| Err(Refusal::new(kind, reason));
+        let long = "ü".repeat(LONGEST + 1);
+        for (arguments, kind, reason) in [
+            (
+                [("channel", "hr/square"), ("text", "Hi")],
+                RefusalKind::NotFound,
+                "there is no channel `hr/square`, or it is archived",
+            ),
+            ([("channel", "hr/town-square"), ("text", "")], RefusalKind::Invalid, "`text` cannot be empty"),
+            (
+                [("channel", "hr/town-square"), ("text", &long)],
+                RefusalKind::Invalid,
+                "`text` is longer than 16383 characters",
+            ),
+        ] {
+            assert_eq!(said(None, "post_message", &arguments), no(kind, reason));
+        }
+        let none = "there is no account whose sessions could be ended";
+        assert_eq!(said(None, "revoke_sessions", &[]), no(RefusalKind::NotFound, none));
+        let unknown = "Mattermost has no operation `dance`";
+        assert_eq!(said(None, "dance", &[]), no(RefusalKind::Unsupported, unknown));
+    }
+
+    #[test]
+    fn sessions_end_with_one_request_unless_our_own_token_would() {
+        let path = |id| said(Some(id), "revoke_sessions", &[]).map(|request| (request.path, request.body));
+        let expected = "/api/v4/users/u1/sessions/revoke/all".to_owned();
+        assert_eq!(path("u1"), Ok((expected, serde_json::Value::Null)));
+        // A personal access token outlives the sessions of its user.
+        assert!(path("ours").is_ok());
+        let refusal = request(TokenKind::Oauth, &account(Some("ours")), "revoke_sessions", &BTreeMap::new());
+        assert_eq!(refusal.unwrap_err().kind, RefusalKind::Forbidden);
+    }
+
+    #[test]
+    fn every_operation_says_what_it_does_and_takes() {
+        for row in OPERATIONS {
+            assert!(!row.meaning.is_empty() && !row.side_effect.is_empty(), "{}", row.name);
+            assert!(row.arguments.iter().all(|argument| !argument.meaning.is_empty()), "{}", row.name);
+        }
+        let names: Vec<&str> = OPERATIONS.iter().map(|row| row.name).collect();
+        assert_eq!(names, ["post_message", "revoke_sessions"]);
+    }
+}
