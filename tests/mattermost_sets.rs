@@ -1,7 +1,5 @@
 //! Teams, channels, messages and sessions of Mattermost, from the rules to the server: planned, applied, and settled.
 
-#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
-
 mod common;
 
 use serde_json::{Value, json};

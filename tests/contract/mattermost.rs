@@ -172,8 +172,8 @@ fn places(program: &Path, description: &Description) -> Vec<Exchange> {
             { "id": id("ruled"), "name": "ruled", "group_constrained": true, "members": ["berta"] },
         ],
     });
-    const COLUMNS: &[&str] = &["username", "position", "teams", "channels", "sessions"];
-    let work = Work::new("mattermost", &seed, 0, COLUMNS, Some((program, description, "")));
+    let columns = &["username", "position", "teams", "channels", "sessions"];
+    let work = Work::new("mattermost", &seed, 0, columns, Some((program, description, "")));
     work.world.write("rules/all.rhai", PLACES.as_bytes());
     let joins: &[Row] = &[
         (

@@ -136,7 +136,8 @@ pub(super) fn unreadable(reply: &Reply) -> Refusal {
 pub(super) fn refusal_of_message(reply: &Reply) -> Refusal {
     let mut refusal = refusal(reply);
     if refusal.code.as_deref() == Some("api.context.permissions.app_error") {
-        refusal.reason = "the token may not write into this channel, or there is no such channel any more".to_owned();
+        "the token may not write into this channel, or there is no such channel any more"
+            .clone_into(&mut refusal.reason);
     }
     refusal
 }

@@ -402,6 +402,54 @@ async fn looking_at_places_changes_nothing_and_asks_once_for_each() {
     assert_eq!(bed.dump().await, before);
 }
 
+/// How often a question that ends so was asked since the last time.
+async fn asked(bed: &Bed, end: &str) -> usize {
+    let asked = bed.lab("mattermost", "GET", "requests", &Json::Null).await.unwrap();
+    bed.lab("mattermost", "DELETE", "requests", &Json::Null).await.unwrap();
+    asked.as_array().unwrap().iter().filter(|asked| asked["path"].as_str().unwrap().ends_with(end)).count()
+}
+
+#[tokio::test]
+async fn many_accounts_are_asked_for_together_and_one_for_all_her_teams() {
+    let users: Vec<Json> = (0..1100).map(|at| json!({ "id": id(at), "username": format!("p{at}") })).collect();
+    let team = |name: &str, members: &[&str]| json!({ "name": name, "members": members });
+    let teams = [team("one", &["p3", "p1099"]), team("two", &["p1099"]), team("three", &[])];
+    let bed = Bed::made(Bedding {
+        kind: &KIND,
+        options: json!({}),
+        token_kind: "personal",
+        seed: json!({ "users": users, "teams": teams }),
+        leader: None,
+    })
+    .await;
+    let look = async |ids: &[usize]| {
+        let names = ["one", "two", "three"].map(str::to_owned);
+        let members = BTreeMap::from([("mattermost.teams".into(), BTreeSet::from(names))]);
+        let ids = ids.iter().map(|at| AccountId::from(id(*at).as_str())).collect();
+        let seen = bed.seen(Wanted { ids, members, ..Wanted::default() }).await;
+        let teams = |account: &Account| -> Vec<String> {
+            let held = account.attributes.iter().filter(|(name, level)| name.member().is_some() && !level.is_empty());
+            held.map(|(name, _)| name.member().unwrap().to_owned()).collect()
+        };
+        seen.iter().map(|(id, account)| (id.clone(), teams(account))).collect::<BTreeMap<_, _>>()
+    };
+    let all: Vec<usize> = (0..1100).collect();
+    let everybody = look(&all).await;
+    assert_eq!((everybody.len(), asked(&bed, "/members/ids").await), (1100, 6));
+    let somewhere: Vec<(&AccountId, &Vec<String>)> = everybody.iter().filter(|(_, teams)| !teams.is_empty()).collect();
+    let (three, last) = (AccountId::from(id(3).as_str()), AccountId::from(id(1099).as_str()));
+    let mut expected = [(&three, vec!["one".to_owned()]), (&last, vec!["one".to_owned(), "two".to_owned()])];
+    expected.sort();
+    let expected: Vec<(&AccountId, &Vec<String>)> = expected.iter().map(|(id, teams)| (*id, teams)).collect();
+    assert_eq!(somewhere, expected);
+
+    let alone = look(&[1099]).await;
+    assert_eq!(alone[&last], everybody[&last]);
+    assert_eq!((asked(&bed, "/members/ids").await, look(&[3]).await.len()), (0, 1));
+    assert_eq!((asked(&bed, "/teams/members").await, look(&[]).await.len()), (1, 0));
+    assert_eq!(asked(&bed, "/members").await, 0);
+}
+
 /// Sends an operation as a plan would.
 async fn performed(bed: &Bed, account: &Account, operation: &str, request: Request) -> Result<Account, Refusal> {
     let number = bed.calls.fetch_add(1, Ordering::Relaxed) + 1;
