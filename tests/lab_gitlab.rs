@@ -1150,6 +1150,307 @@ fn members_are_not_for_outsiders_and_their_removal_is_limited() {
     assert_eq!(world.delete("/groups/1/members/3").status, 429);
 }
 
+#[test]
+fn a_group_is_found_by_number_and_by_full_path_in_any_case() {
+    let world = lab_with(|seed| {
+        let groups = seed["groups"].as_array_mut().unwrap();
+        groups.push(json!({"path": "staff/berlin", "name": "Berlin"}));
+    });
+    let base = world.url("gitlab");
+    let staff = json!({
+        "id": 1, "name": "Staff", "path": "staff", "full_path": "staff", "full_name": "Staff", "visibility": "private",
+        "parent_id": null, "web_url": format!("{base}/groups/staff"),
+    });
+    let berlin = json!({
+        "id": 2, "name": "Berlin", "path": "berlin", "full_path": "staff/berlin", "full_name": "Staff / Berlin",
+        "visibility": "private", "parent_id": 1, "web_url": format!("{base}/groups/staff/berlin"),
+    });
+    for (which, group) in [("1", &staff), ("staff", &staff), ("Staff", &staff), ("staff%2Fberlin", &berlin)] {
+        expect(&world.get(&format!("/groups/{which}?with_projects=false")), 200, group);
+    }
+    expect(&world.get_as(AS_ANNA, "/groups/2"), 200, &berlin);
+    for which in ["9", "none", "staff%2Fnone", "anna"] {
+        expect(&world.get(&format!("/groups/{which}")), 404, &message("404 Group Not Found"));
+    }
+    let ben = ("PRIVATE-TOKEN", "ben-token");
+    let world = lab_with(|seed| seed["tokens"] = json!([{"user": "ben", "token": "ben-token"}]));
+    expect(&world.get_as(ben, "/groups/staff"), 404, &message("404 Group Not Found"));
+    expect(&world.get_as(NOBODY, "/groups/staff"), 401, &message("401 Unauthorized"));
+}
+
+#[test]
+fn a_list_of_members_can_be_about_some_people_only() {
+    let world = lab_with(|seed| {
+        let members = seed["groups"][0]["members"].as_array_mut().unwrap();
+        members.extend([
+            json!({"username": "ben", "access_level": 30, "expires_at": "2027-01-31"}),
+            json!({"username": "dora", "access_level": 10}),
+        ]);
+    });
+    for (query, expected) in [
+        ("", vec!["anna", "Ben", "dora"]),
+        ("user_ids[]=3&user_ids[]=4", vec!["Ben", "dora"]),
+        ("user_ids%5B%5D=3", vec!["Ben"]),
+        ("user_ids=2,4", vec!["anna", "dora"]),
+        ("user_ids=2&user_ids=4", vec!["dora"]),
+        ("user_ids=99", vec![]),
+    ] {
+        assert_eq!(names(&world.get(&format!("/groups/1/members?{query}"))), expected, "{query}");
+    }
+    let ben = world.get("/groups/1/members/3").json();
+    assert_eq!((&ben["access_level"], &ben["expires_at"]), (&json!(30), &json!("2027-01-31")));
+}
+
+#[test]
+fn each_level_is_taken_from_the_version_on_that_knows_it() {
+    for (version, level, taken) in [
+        ("16.11.0", 10, true),
+        ("16.11.0", 15, false),
+        ("17.6.5", 15, false),
+        ("17.7.0", 15, true),
+        ("18.0.0", 15, true),
+        ("18.0.0", 20, true),
+        ("18.0.0", 25, false),
+        ("19.0.0", 25, true),
+        ("18.0.0", 30, true),
+        ("18.0.0", 40, true),
+        ("18.0.0", 50, true),
+        ("18.0.0", 0, false),
+        ("18.0.0", 5, false),
+        ("18.0.0", 60, false),
+    ] {
+        let world = lab_with(|seed| seed["settings"] = json!({"version": version}));
+        let answer = world.post("/groups/1/members", &json!({"user_id": 3, "access_level": level}));
+        if taken {
+            assert_eq!(
+                (answer.status, answer.json()["access_level"].clone()),
+                (201, json!(level)),
+                "{version} {level}"
+            );
+        } else {
+            expect(&answer, 400, &json!({"message": {"access_level": ["is not included in the list"]}}));
+        }
+    }
+}
+
+#[test]
+fn a_level_below_the_inherited_one_is_refused_and_the_same_is_not() {
+    let world = lab_with(|seed| {
+        seed["groups"] = json!([
+            {"path": "top", "members": [{"username": "ben", "access_level": 30}, {"username": "dora", "access_level": 10}]},
+            {"path": "top/mid", "members": [{"username": "ben", "access_level": 40}]},
+            {"path": "top/mid/low", "members": [{"username": "ben", "access_level": 50}]},
+        ]);
+    });
+    let level = |text: &str| json!({"message": {"access_level": [text]}});
+    let set =
+        |group: u64, level: u64| world.put(&format!("/groups/{group}/members/3"), &json!({"access_level": level}));
+    let below = "should be greater than or equal to Maintainer inherited membership from group top/mid";
+    // She is the only owner of the innermost group as long as there is no other.
+    expect(&set(3, 30), 403, &message("403 Forbidden"));
+    assert_eq!(world.post("/groups/3/members", &json!({"user_id": 1, "access_level": 50})).status, 201);
+    expect(&set(3, 30), 400, &level(below));
+    assert_eq!(set(3, 40).status, 200);
+    let below = "should be greater than or equal to Developer inherited membership from group top";
+    expect(&set(2, 20), 400, &level(below));
+    assert_eq!(set(2, 30).status, 200);
+    assert_eq!(set(1, 10).status, 200, "what is inherited is a matter for the groups around");
+    assert_eq!(set(3, 30).status, 200);
+    let none = world.post("/groups/3/members", &json!({"user_id": 4, "access_level": 10}));
+    assert_eq!(none.status, 201, "the same as is inherited");
+}
+
+#[test]
+fn a_group_keeps_an_owner_who_can_sign_in() {
+    let world = lab_with(|seed| {
+        seed["users"].as_array_mut().unwrap().extend([
+            json!({"username": "asleep", "state": "blocked"}),
+            json!({"username": "project_bot", "bot": true}),
+        ]);
+        seed["groups"] = json!([
+            {"path": "top", "members": [
+                {"username": "anna", "access_level": 50}, {"username": "asleep", "access_level": 50},
+                {"username": "project_bot", "access_level": 50}, {"username": "ben", "access_level": 40},
+            ]},
+            {"path": "top/low", "members": [{"username": "ben", "access_level": 50}, {"username": "anna", "access_level": 50}]},
+        ]);
+    });
+    let before = world.state("gitlab");
+    let forbidden = message("403 Forbidden");
+    expect(&world.delete("/groups/1/members/2"), 403, &forbidden);
+    expect(&world.put("/groups/1/members/2", &json!({"access_level": 40})), 403, &forbidden);
+    expect(&world.put("/groups/1/members/2", &json!({"access_level": 50})), 403, &forbidden);
+    assert_eq!(world.state("gitlab"), before);
+    // Somebody else in the group around it owns this one too.
+    assert_eq!(world.delete("/groups/2/members/3").status, 204);
+    // Her own ownership of the group around it does not count beside herself.
+    expect(&world.delete("/groups/2/members/2"), 403, &forbidden);
+    // The blocked owner and the bot can go: an owner remains.
+    assert_eq!(world.delete("/groups/1/members/5").status, 204);
+    assert_eq!(world.delete("/groups/1/members/6").status, 204);
+    world.put("/groups/1/members/3", &json!({"access_level": 50}));
+    assert_eq!(world.delete("/groups/1/members/2").status, 204);
+    assert_eq!(names(&world.get("/groups/1/members")), ["Ben"]);
+    assert_eq!(names(&world.get("/groups/2/members")), Vec::<String>::new());
+}
+
+#[test]
+fn the_blocked_can_be_members_and_a_locked_group_takes_nobody() {
+    let world = lab_with(|seed| {
+        seed["users"][1]["state"] = json!("blocked");
+        seed["groups"].as_array_mut().unwrap().push(json!({
+            "path": "closed", "locked": true, "members": [{"username": "dora", "access_level": 10}],
+        }));
+    });
+    let added = world.post("/groups/1/members", &json!({"user_id": 3, "access_level": 30}));
+    let member = json!({
+        "id": 3, "username": "Ben", "public_email": null, "name": "Ben Cole", "state": "blocked", "locked": false,
+        "avatar_url": null, "web_url": format!("{}/Ben", world.url("gitlab")), "access_level": 30,
+        "created_at": "2026-11-20T08:00:01.000Z", "created_by": added.json()["created_by"], "expires_at": null,
+        "membership_state": "active",
+    });
+    assert_eq!(added.json()["created_by"]["username"], "root");
+    expect(&added, 201, &member);
+    expect(&world.get("/groups/1/members/3"), 200, &member);
+    let add = |user: u64| world.post("/groups/2/members", &json!({"user_id": user, "access_level": 30}));
+    expect(&add(3), 405, &message("405 Method Not Allowed"));
+    expect(&add(4), 409, &message("Member already exists"));
+    expect(&add(99), 404, &message("404 User Not Found"));
+    assert_eq!(world.put("/groups/2/members/4", &json!({"access_level": 30})).status, 200);
+    assert_eq!(world.delete("/groups/2/members/4").status, 204);
+}
+
+/// What is asked to be left alone may stand in the body as well as in the query.
+#[test]
+fn a_removal_reaches_the_groups_inside_unless_the_query_or_the_body_says_no() {
+    for (query, body, stays) in [
+        ("", Value::Null, false),
+        ("", json!({"skip_subresources": false}), false),
+        ("", json!({"skip_subresources": true}), true),
+        ("?skip_subresources=true", Value::Null, true),
+    ] {
+        let world = lab_with(|seed| {
+            seed["groups"] = json!([
+                {"path": "top", "members": [{"username": "ben", "access_level": 30}]},
+                {"path": "top/mid"},
+                {"path": "top/mid/low", "members": [{"username": "ben", "access_level": 30}]},
+                {"path": "topper", "members": [{"username": "ben", "access_level": 30}]},
+            ]);
+        });
+        let path = format!("/api/v4/groups/1/members/3{query}");
+        let answer = world.ask("gitlab", "DELETE", &path, &[], &body);
+        assert_eq!((answer.status, answer.text.as_str()), (204, ""));
+        let state = world.state("gitlab");
+        let is_in = |group: &str| state["groups"][group]["members"].get("3").is_some();
+        assert_eq!((is_in("1"), is_in("3"), is_in("4")), (false, stays, true), "{query} {body}");
+    }
+    let world = lab();
+    let odd = world.delete("/groups/1/members/2?skip_subresources=perhaps");
+    expect(&odd, 400, &json!({"error": "skip_subresources is invalid"}));
+}
+
+// Keys and tokens, which are in none of the contract's sections
+
+#[test]
+fn keys_are_listed_shown_and_deleted() {
+    let world = lab_with(|seed| {
+        seed["users"][1]["keys"] = json!([
+            {"title": "laptop"},
+            {"id": 7, "title": "old", "key": "ssh-rsa AAAA", "expires_at": "2027-01-31T00:00:00Z"},
+        ]);
+        seed["users"][0]["keys"] = json!([{"title": "anna's"}]);
+    });
+    let key = |id: u64, title: &str, key: &str, expires: Value| {
+        json!({
+            "id": id, "title": title, "created_at": "2026-11-20T08:00:00.000Z", "expires_at": expires, "key": key,
+            "usage_type": "auth_and_signing",
+        })
+    };
+    let example = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExample00";
+    let old = key(7, "old", "ssh-rsa AAAA", json!("2027-01-31T00:00:00.000Z"));
+    let laptop = key(2, "laptop", example, Value::Null);
+    expect(&world.get("/users/3/keys"), 200, &json!([laptop, old]));
+    expect(&world.get("/users/ben/keys"), 200, &json!([laptop, old]));
+    expect(&world.get_as(AS_ANNA, "/users/3/keys/7"), 200, &old);
+    expect(&world.get("/users/3/keys/1"), 404, &message("404 Key Not Found"));
+    expect(&world.get("/users/99/keys"), 404, &message("404 User Not Found"));
+    expect(&world.get("/users/3/keys/x"), 400, &json!({"error": "key_id is invalid"}));
+    expect(&world.get_as(NOBODY, "/users/3/keys"), 401, &message("401 Unauthorized"));
+
+    let ((), changed) = world.watching(|world| {
+        let as_anna = world.ask("gitlab", "DELETE", "/api/v4/users/3/keys/7", &[AS_ANNA], &Value::Null);
+        expect(&as_anna, 403, &message("403 Forbidden"));
+        expect(&world.delete("/users/3/keys/1"), 404, &message("404 Key Not Found"));
+        expect(&world.delete("/users/99/keys/1"), 404, &message("404 User Not Found"));
+    });
+    assert_eq!(changed, json!({}));
+    let since = ("If-Unmodified-Since", "Fri, 20 Nov 2026 07:00:00 GMT");
+    let later = world.ask("gitlab", "DELETE", "/api/v4/users/3/keys/7", &[since], &Value::Null);
+    expect(&later, 412, &message("412 Precondition Failed"));
+    let gone = world.delete("/users/3/keys/7");
+    assert_eq!((gone.status, gone.text.as_str()), (204, ""));
+    expect(&world.delete("/users/3/keys/7"), 404, &message("404 Key Not Found"));
+    expect(&world.get("/users/3/keys"), 200, &json!([laptop]));
+}
+
+#[test]
+fn tokens_are_listed_shown_and_revoked_and_never_told() {
+    let world = lab_with(|seed| {
+        seed["tokens"] = json!([
+            {"user": "anna", "token": "anna-token"},
+            {"user": "ben", "token": "ben-token", "id": 40, "name": "deploys", "scopes": ["read_api"]},
+            {"user": "ben", "kind": "oauth"},
+            {"user": "ben", "expired": true, "name": "late"},
+        ]);
+    });
+    let token = |id: u64, user: u64, name: &str, scopes: &[&str]| {
+        json!({
+            "id": id, "name": name, "revoked": false, "created_at": "2026-11-20T08:00:00.000Z", "scopes": scopes,
+            "user_id": user, "last_used_at": null, "active": true, "expires_at": "2027-11-20",
+        })
+    };
+    let deploys = token(40, 3, "deploys", &["read_api"]);
+    let mut late = token(43, 3, "late", &["api"]);
+    (late["active"], late["expires_at"]) = (json!(false), json!("2026-11-19"));
+    let annas = token(41, 2, "personal 41", &["api"]);
+    let roots = token(1, 1, "root's personal", &["api", "sudo", "admin_mode"]);
+    let of = |query: &str| world.get(&format!("/personal_access_tokens?{query}"));
+    expect(&of(""), 200, &json!([roots, deploys, annas, late]));
+    expect(&of("user_id=3"), 200, &json!([deploys, late]));
+    expect(&of("user_id=3&state=active"), 200, &json!([deploys]));
+    expect(&of("user_id=3&revoked=true"), 200, &json!([]));
+    expect(&world.get("/personal_access_tokens/self"), 200, &roots);
+    expect(&world.get("/personal_access_tokens/40"), 200, &deploys);
+    expect(&world.get("/personal_access_tokens/99"), 404, &message("404 Not found"));
+    let bens = ("PRIVATE-TOKEN", "ben-token");
+    expect(&world.get_as(bens, "/personal_access_tokens"), 200, &json!([deploys, late]));
+    expect(&world.get_as(bens, "/personal_access_tokens/self"), 200, &deploys);
+    for path in ["/personal_access_tokens/41", "/personal_access_tokens/99", "/personal_access_tokens?user_id=2"] {
+        expect(&world.get_as(bens, path), 401, &message("401 Unauthorized"));
+    }
+    let oauth = world.get_as(("Authorization", "Bearer glpat-lab-root-oauth"), "/personal_access_tokens/self");
+    let kind = "400 Bad request - This endpoint requires token type to be a personal access token";
+    expect(&oauth, 400, &message(kind));
+
+    let as_anna = world.ask("gitlab", "DELETE", "/api/v4/personal_access_tokens/40", &[AS_ANNA], &Value::Null);
+    expect(&as_anna, 401, &message("401 Unauthorized"));
+    expect(&world.delete("/personal_access_tokens/99"), 404, &message("404 Not found"));
+    for _ in 0..2 {
+        let gone = world.delete("/personal_access_tokens/40");
+        assert_eq!((gone.status, gone.text.as_str()), (204, ""));
+    }
+    let mut revoked = deploys.clone();
+    (revoked["revoked"], revoked["active"]) = (json!(true), json!(false));
+    expect(&world.get("/personal_access_tokens/40"), 200, &revoked);
+    assert_eq!(world.get_as(bens, "/user").status, 401);
+    let state = world.state("gitlab");
+    let told = json!({
+        "name": "deploys", "user": 3, "kind": "personal", "scopes": ["read_api"], "expired": false, "revoked": true,
+    });
+    assert_eq!(state["tokens"]["40"], told);
+    assert!(!state.to_string().contains("ben-token"));
+}
+
 // The lab itself
 
 #[test]

@@ -1,6 +1,6 @@
 //! Members of groups (`gitlab.md` 7): direct, inherited, added one by one or several at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -8,44 +8,29 @@ use super::{
     asked::{Answer, Asked, Given},
     door::{Caller, used_up},
     entity,
+    groups::{level_in, readable},
     paging::{self, Page},
     user::User,
     validity::Faults,
     words,
-    world::{Group, Member, World},
+    world::{Group, Member, OWNER, World},
 };
 
 /// The levels of the Community Edition; the newest have come with the version.
 fn is_level(world: &World, level: i64) -> bool {
-    let major = world.settings.major();
     match level {
         10 | 20 | 30 | 40 | 50 => true,
-        15 => major >= 17,
-        25 => major >= 19,
+        15 => world.settings.is_from(17, 7),
+        25 => world.settings.is_from(19, 0),
         _ => false,
     }
-}
-
-/// The group, if this caller may see it: a group is private to its members and the administrators.
-fn readable<'a>(world: &'a World, caller: &Caller, asked: &Asked) -> Result<&'a Group, Answer> {
-    let user = caller.must_be_somebody()?;
-    let group = world.group_called(asked.place("id")).ok_or_else(|| Answer::not_found("Group"))?;
-    if caller.admin || level_in(world, group, user).is_some() {
-        return Ok(group);
-    }
-    Err(Answer::not_found("Group"))
 }
 
 /// The group, if this caller may change who is in it.
 fn ruled<'a>(world: &'a World, caller: &Caller, asked: &Asked) -> Result<&'a Group, Answer> {
     let group = readable(world, caller, asked)?;
     let level = caller.user.and_then(|user| level_in(world, group, user));
-    if caller.admin || level == Some(50) { Ok(group) } else { Err(Answer::forbidden()) }
-}
-
-fn level_in(world: &World, group: &Group, user: u64) -> Option<u64> {
-    let around = world.ancestors(group).chain([group]);
-    around.filter_map(|group| group.members.get(&user)).map(|member| member.access_level).max()
+    if caller.admin || level == Some(OWNER) { Ok(group) } else { Err(Answer::forbidden()) }
 }
 
 /// What a user has in this group from the groups around it, and from which.
@@ -91,8 +76,10 @@ fn with_inherited<'a>(world: &'a World, group: &'a Group) -> BTreeMap<u64, &'a M
 
 fn listed(world: &World, caller: &Caller, asked: &Asked, page: Page, all: &BTreeMap<u64, &Member>) -> Answer {
     let query = asked.text("query").map(|text| text.to_lowercase());
+    let ids = user_ids(asked);
     let rows: Vec<(&User, &Member)> = all
         .iter()
+        .filter(|(id, _)| ids.is_empty() || ids.contains(id))
         .filter_map(|(id, member)| Some((world.user(*id)?, *member)))
         .filter(|(user, _)| {
             query.as_ref().is_none_or(|text| {
@@ -103,6 +90,14 @@ fn listed(world: &World, caller: &Caller, asked: &Asked, page: Page, all: &BTree
     let total = rows.len() as u64;
     let show = |(user, member): (&User, &Member)| entity::member(world, caller, user, member);
     paging::offset(asked, caller, page, total, rows.into_iter(), show)
+}
+
+/// The users a list is asked to be about: `user_ids[]` as often as there are users, or `user_ids` with commas, of which
+/// the last one counts. None: everybody.
+fn user_ids(asked: &Asked) -> BTreeSet<u64> {
+    let several = asked.query.iter().filter(|(name, _)| name == "user_ids[]").map(|(_, value)| value.as_str());
+    let joined = asked.query.iter().rfind(|(name, _)| name == "user_ids").map(|(_, value)| value.as_str());
+    several.chain(joined.into_iter().flat_map(|all| all.split(','))).filter_map(|id| id.trim().parse().ok()).collect()
 }
 
 pub(super) fn one(world: &mut World, caller: &Caller, asked: &Asked, _: i64) -> Result<Answer, Answer> {
@@ -144,7 +139,8 @@ pub(super) fn add(world: &mut World, caller: &Caller, asked: &Asked, _: i64) -> 
     let terms = Terms { level, expires_at: day(form.text("expires_at"), &mut form) };
     form.done()?;
     let by = caller.must_be_somebody()?;
-    let group = ruled(world, caller, asked)?.id;
+    let ruled = ruled(world, caller, asked)?;
+    let (group, locked) = (ruled.id, ruled.locked);
     let found = |world: &World, who: &str| match &ids {
         Some(_) => who.parse().ok().and_then(|id| world.user(id)).map(|user| user.id),
         None => world.user_named(who).map(|user| user.id),
@@ -170,6 +166,10 @@ pub(super) fn add(world: &mut World, caller: &Caller, asked: &Asked, _: i64) -> 
         return Ok(Answer::json(201, body));
     }
     let id = found(world, &all).ok_or_else(|| Answer::not_found("User"))?;
+    let is_in = world.groups().get(&group).is_some_and(|group| group.members.contains_key(&id));
+    if locked && !is_in {
+        return Err(Answer::message(405, "405 Method Not Allowed"));
+    }
     admit(world, caller, group, id, by, &terms).map_err(Refusal::answer)?;
     let group = world.group_called(&group.to_string()).ok_or_else(|| Answer::not_found("Group"))?;
     shown(world, caller, group.members.get(&id), id, 201)
@@ -268,10 +268,13 @@ pub(super) fn update(world: &mut World, caller: &Caller, asked: &Asked, _: i64) 
     let expires_at = day(form.text("expires_at"), &mut form);
     form.done()?;
     let group = ruled(world, caller, asked)?;
-    let (group, is_in) = (group.id, group.members.contains_key(&id));
-    if !is_in {
+    if !group.members.contains_key(&id) {
         return Err(not_a_member());
     }
+    if world.is_last_owner(group, id) {
+        return Err(Answer::forbidden());
+    }
+    let group = group.id;
     let access_level = fitting(world, caller, group, id, level).map_err(Refusal::answer)?;
     let now = world.tick();
     if let Some(member) = world.group_mut(group).and_then(|group| group.members.get_mut(&id)) {
@@ -295,8 +298,7 @@ pub(super) fn remove(world: &mut World, caller: &Caller, asked: &Asked, wall: i6
     let by = caller.must_be_somebody()?;
     let group = readable(world, caller, asked)?;
     let member = group.members.get(&id).ok_or_else(not_a_member)?;
-    let owners = group.members.values().filter(|member| member.access_level == 50).count();
-    let last_owner = member.access_level == 50 && owners == 1;
+    let last_owner = world.is_last_owner(group, id);
     let (number, updated_at, inside) = (group.id, member.updated_at, world.descendants(group));
     let may = by == id || ruled(world, caller, asked).is_ok();
     let limit = world.settings.members_delete_limit;

@@ -1,4 +1,5 @@
-//! A GitLab for the lab: its users interface with state, refusals and silences, as `gitlab.md` describes it.
+//! A GitLab for the lab: users with their keys and tokens, and members of groups, with state, refusals and silences, as
+//! `gitlab.md` describes it.
 //!
 //! Self-managed, Community Edition. This file is the door and the list of routes; what each does lies beside it. It
 //! shares nothing with the connector, and it knows neither rules nor plans.
@@ -32,11 +33,14 @@ mod addresses;
 mod asked;
 mod door;
 mod entity;
+mod groups;
+mod keys;
 mod members;
 mod paging;
 mod reading;
 mod seed;
 mod standing;
+mod tokens;
 mod user;
 mod validity;
 mod wish;
@@ -108,6 +112,10 @@ impl Gitlab {
             .route("/api/v4/users/{id}/memberships", reads(reading::memberships))
             .route("/api/v4/users/{id}/emails", reads(addresses::list).merge(posts(addresses::add)))
             .route("/api/v4/users/{id}/emails/{email_id}", deletes(addresses::remove))
+            .route("/api/v4/users/{id}/keys", reads(keys::list))
+            .route("/api/v4/users/{id}/keys/{key_id}", reads(keys::one).merge(deletes(keys::remove)))
+            .route("/api/v4/personal_access_tokens", reads(tokens::list))
+            .route("/api/v4/personal_access_tokens/{id}", reads(tokens::one).merge(deletes(tokens::revoke)))
             .route("/api/v4/users/{id}/identities/{provider}", deletes(writing::unlink))
             .route("/api/v4/users/{id}/block", posts(standing::block))
             .route("/api/v4/users/{id}/unblock", posts(standing::unblock))
@@ -117,6 +125,7 @@ impl Gitlab {
             .route("/api/v4/users/{id}/unban", posts(standing::unban))
             .route("/api/v4/users/{id}/approve", posts(standing::approve))
             .route("/api/v4/users/{id}/reject", posts(standing::reject))
+            .route("/api/v4/groups/{id}", reads(groups::one))
             .route("/api/v4/groups/{id}/members", reads(members::list).merge(posts(members::add)))
             .route("/api/v4/groups/{id}/members/all", reads(members::list_all))
             .route("/api/v4/groups/{id}/members/all/{user_id}", reads(members::one_of_all))

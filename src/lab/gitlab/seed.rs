@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::user::User;
+use super::user::{Day, User};
 
 /// A whole seed.
 #[derive(Debug, Default, Deserialize)]
@@ -84,6 +84,12 @@ impl Settings {
     pub(super) fn major(&self) -> u32 {
         self.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(17)
     }
+
+    /// True from this version on.
+    pub(super) fn is_from(&self, major: u32, minor: u32) -> bool {
+        let told = self.version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(0);
+        (self.major(), told) >= (major, minor)
+    }
 }
 
 /// The request throttle (`gitlab.md` 1.4).
@@ -115,6 +121,11 @@ pub(super) enum TokenKind {
 }
 
 impl TokenKind {
+    /// True for what GitLab lists among the access tokens; the others are of another make.
+    pub(super) fn is_listed(self) -> bool {
+        matches!(self, Self::Personal | Self::Group | Self::Project)
+    }
+
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Personal => "personal",
@@ -129,7 +140,12 @@ impl TokenKind {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SeedToken {
+    /// 0: not given a number yet.
+    #[serde(default)]
+    pub(super) id: u64,
     pub(super) user: String,
+    #[serde(default)]
+    pub(super) name: Option<String>,
     #[serde(default = "api")]
     pub(super) scopes: Vec<String>,
     #[serde(default = "personal")]
@@ -153,6 +169,9 @@ pub(super) struct SeedGroup {
     pub(super) name: Option<String>,
     #[serde(default)]
     pub(super) members: Vec<SeedMember>,
+    /// Nobody can be added: a lock that editions with a licence know (`gitlab.md` 7).
+    #[serde(default)]
+    pub(super) locked: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -160,6 +179,8 @@ pub(super) struct SeedGroup {
 pub(super) struct SeedMember {
     pub(super) username: String,
     pub(super) access_level: u64,
+    #[serde(default)]
+    pub(super) expires_at: Option<Day>,
 }
 
 fn api() -> Vec<String> {

@@ -149,6 +149,22 @@ pub(super) struct Address {
     pub(super) added_at: Stamp,
 }
 
+/// A key for git over SSH. Its public half is no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Key {
+    /// 0 in a seed: not given a number yet.
+    #[serde(default)]
+    pub(super) id: u64,
+    pub(super) title: String,
+    #[serde(default = "example_key")]
+    pub(super) key: String,
+    #[serde(default)]
+    pub(super) expires_at: Option<Stamp>,
+    #[serde(default = "epoch")]
+    pub(super) created_at: Stamp,
+}
+
 /// A user. Texts of the profile are never null in GitLab, only empty, but for those typed `Option`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -165,6 +181,7 @@ pub(super) struct User {
     pub(super) unconfirmed_email: Option<String>,
     pub(super) confirmed_at: Option<Stamp>,
     pub(super) emails: Vec<Address>,
+    pub(super) keys: Vec<Key>,
     pub(super) public_email: Option<String>,
     pub(super) commit_email: Option<String>,
     pub(super) state: State,
@@ -222,6 +239,7 @@ impl Default for User {
             unconfirmed_email: None,
             confirmed_at: Some(EPOCH),
             emails: Vec::new(),
+            keys: Vec::new(),
             public_email: None,
             commit_email: None,
             state: State::Active,
@@ -294,6 +312,10 @@ impl User {
 
 fn yes() -> bool {
     true
+}
+
+fn example_key() -> String {
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExample00".to_owned()
 }
 
 fn epoch() -> Stamp {

@@ -15,6 +15,9 @@ use super::{
 /// The administrator who is always there.
 pub(super) const ROOT: u64 = 1;
 
+/// The highest level in a group.
+pub(super) const OWNER: u64 = 50;
+
 pub(super) struct World {
     pub(super) settings: Settings,
     users: BTreeMap<u64, User>,
@@ -29,6 +32,7 @@ pub(super) struct World {
     pub(super) windows: BTreeMap<String, Window>,
     seconds: i64,
     next_address: u64,
+    next_key: u64,
     next_user: u64,
 }
 
@@ -51,6 +55,8 @@ pub(super) struct Group {
     pub(super) path: String,
     pub(super) name: String,
     pub(super) members: BTreeMap<u64, Member>,
+    /// Nobody can be added (`gitlab.md` 7).
+    pub(super) locked: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +71,8 @@ pub(super) struct Member {
 /// A token, without its text.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
+    pub(super) id: u64,
+    pub(super) name: String,
     pub(super) user: u64,
     pub(super) kind: TokenKind,
     pub(super) scopes: Vec<String>,
@@ -87,6 +95,7 @@ impl World {
             windows: BTreeMap::new(),
             seconds: 0,
             next_address: 1,
+            next_key: 1,
             next_user: ROOT,
         };
         let (mut roots, others): (Vec<_>, Vec<_>) =
@@ -106,10 +115,13 @@ impl World {
         }
         let all = || ["api", "sudo", "admin_mode"].map(str::to_owned).to_vec();
         for kind in [TokenKind::Personal, TokenKind::Oauth] {
-            let token = Token { user: ROOT, kind, scopes: all(), expired: false, revoked: false };
+            let name = format!("root's {}", kind.word());
+            let id = world.tokens.len() as u64 + 1;
+            let token = Token { id, name, user: ROOT, kind, scopes: all(), expired: false, revoked: false };
             world.tokens.insert(root_token(kind), token);
         }
-        for token in seed.tokens {
+        let (given, open): (Vec<_>, Vec<_>) = seed.tokens.into_iter().partition(|token| token.id != 0);
+        for token in given.into_iter().chain(open) {
             world.issue(token)?;
         }
         Ok(world)
@@ -149,7 +161,7 @@ impl World {
         }
     }
 
-    /// Lower-cases addresses and numbers them.
+    /// Lower-cases addresses and numbers them, and keys.
     fn complete(&mut self, user: &mut User) {
         user.email = user.email.to_lowercase();
         if user.email_id == 0 {
@@ -160,6 +172,12 @@ impl World {
             if held.id == 0 {
                 held.id = self.next_address();
             }
+        }
+        for key in &mut user.keys {
+            if key.id == 0 {
+                key.id = self.next_key;
+            }
+            self.next_key = self.next_key.max(key.id + 1);
         }
     }
 
@@ -202,7 +220,7 @@ impl World {
             };
             let member = Member {
                 access_level: seeded.access_level,
-                expires_at: None,
+                expires_at: seeded.expires_at.map(String::from),
                 created_at: EPOCH,
                 updated_at: EPOCH,
                 created_by: Some(ROOT),
@@ -211,7 +229,8 @@ impl World {
         }
         let last = group.path.rsplit('/').next().unwrap_or(&group.path).to_owned();
         self.names.insert(key, Holder::Group(id));
-        self.groups.insert(id, Group { id, name: group.name.unwrap_or(last), path: group.path, members });
+        let (name, locked) = (group.name.unwrap_or(last), group.locked);
+        self.groups.insert(id, Group { id, name, path: group.path, members, locked });
         Ok(())
     }
 
@@ -226,9 +245,29 @@ impl World {
             text = format!("{plain}-{number}");
             number += 1;
         }
-        let SeedToken { kind, scopes, expired, revoked, .. } = seeded;
-        self.tokens.insert(text, Token { user, kind, scopes, expired, revoked });
+        let SeedToken { id, name, kind, scopes, expired, revoked, .. } = seeded;
+        let last = self.tokens.values().map(|token| token.id).max().unwrap_or(0);
+        let id = if id == 0 { last + 1 } else { id };
+        if self.tokens.values().any(|token| token.id == id) {
+            return Err(format!("gitlab seed: tokens: the id {id} is there twice"));
+        }
+        let name = name.unwrap_or_else(|| format!("{} {}", kind.word(), id));
+        self.tokens.insert(text, Token { id, name, user, kind, scopes, expired, revoked });
         Ok(())
+    }
+
+    /// The access tokens that are listed, by their numbers.
+    pub(super) fn listed_tokens(&self) -> Vec<&Token> {
+        let mut listed: Vec<&Token> = self.tokens.values().filter(|token| token.kind.is_listed()).collect();
+        listed.sort_by_key(|token| token.id);
+        listed
+    }
+
+    /// Takes a token's power away; it stays in the list.
+    pub(super) fn revoke(&mut self, id: u64) {
+        for token in self.tokens.values_mut().filter(|token| token.id == id) {
+            token.revoked = true;
+        }
     }
 
     pub(super) fn token(&self, text: &str) -> Option<&Token> {
@@ -371,6 +410,18 @@ impl World {
         })
     }
 
+    /// True where this member is an owner and the group would have none without her (`gitlab.md` 7, marked as unverified
+    /// there): a group at the top counts its own, one inside of others those around it too. Who cannot sign in, and the
+    /// bots of tokens, are no owners to go on with.
+    pub(super) fn is_last_owner(&self, group: &Group, id: u64) -> bool {
+        let is_owner = |group: &Group, id: u64| group.members.get(&id).is_some_and(|held| held.access_level == OWNER);
+        let goes_on = |id: &u64| self.user(*id).is_some_and(|user| user.state == State::Active && !user.bot);
+        let mut around = self.ancestors(group).chain([group]);
+        is_owner(group, id)
+            && !around
+                .any(|near| near.members.keys().any(|other| *other != id && is_owner(near, *other) && goes_on(other)))
+    }
+
     /// The numbers of the groups inside this one, at any depth.
     pub(super) fn descendants(&self, group: &Group) -> Vec<u64> {
         let inside = format!("{}/", group.path.to_lowercase());
@@ -441,7 +492,22 @@ impl World {
                 (group.id.to_string(), facts)
             })
             .collect();
-        json!({"settings": self.settings, "users": users, "groups": groups})
+        let tokens: Map<String, Value> = self
+            .tokens
+            .values()
+            .map(|token| {
+                let facts = json!({
+                    "name": token.name,
+                    "user": token.user,
+                    "kind": token.kind.word(),
+                    "scopes": token.scopes,
+                    "expired": token.expired,
+                    "revoked": token.revoked,
+                });
+                (token.id.to_string(), facts)
+            })
+            .collect();
+        json!({"settings": self.settings, "users": users, "groups": groups, "tokens": tokens})
     }
 }
 
