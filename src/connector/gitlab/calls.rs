@@ -14,6 +14,7 @@ use crate::model::{
 
 use super::{
     foresee::BEGINS_ACTIVE,
+    membership::{self, SET},
     observe::{USERS, user_path},
     switch::switch,
     table::CAPABILITIES,
@@ -21,7 +22,10 @@ use super::{
 
 /// The requests that carry out these changes of one account.
 pub(super) fn calls(account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {
-    let mut fields = Fields::of(account, changes)?;
+    let (of_groups, changes): (Vec<&Change>, Vec<&Change>) =
+        changes.iter().partition(|change| change.attribute.local() == SET && change.attribute.system().is_some());
+    let memberships = memberships(account, &of_groups)?;
+    let mut fields = Fields::of(account, &changes)?;
     let Some(id) = &account.id else { return Ok(vec![create(fields)?]) };
     let path =
         user_path(id).ok_or_else(|| Refusal::new(RefusalKind::Invalid, "GitLab's ids are numbers; this is none"))?;
@@ -31,7 +35,8 @@ pub(super) fn calls(account: &Account, changes: &[Change]) -> Result<Vec<Request
     let updates = [(fields.remote, fields.carries), (later.remote, later.carries)]
         .into_iter()
         .filter(|(remote, _)| !remote.is_empty())
-        .map(|(remote, carries)| update(path.clone(), remote, carries));
+        .map(|(remote, carries)| update(path.clone(), remote, carries))
+        .chain(memberships);
     let Some((name, active)) = fields.active else { return Ok(updates.collect()) };
     let switch = switch(account, active)?.map(|switch| Request {
         operation: switch.operation(),
@@ -48,6 +53,19 @@ pub(super) fn calls(account: &Account, changes: &[Change]) -> Result<Vec<Request
     Ok(if active { updates.chain(switch).collect() } else { switch.into_iter().chain(updates).collect() })
 }
 
+/// A request for each membership that changes.
+fn memberships(account: &Account, changes: &[&Change]) -> Result<Vec<Request>, Refusal> {
+    let asked = changes.iter().map(|change| match membership::group(&account.system, &change.attribute) {
+        Some(group) => membership::request(account, change, group),
+        None => {
+            expressible(account, change)?;
+            Err(Refusal::new(RefusalKind::Unsupported, membership::WHICH))
+        }
+    });
+    let requests: Result<Vec<Option<Request>>, Refusal> = asked.collect();
+    Ok(requests?.into_iter().flatten().collect())
+}
+
 /// Changes, sorted by what carries them.
 #[derive(Default)]
 struct Fields {
@@ -60,7 +78,7 @@ struct Fields {
 }
 
 impl Fields {
-    fn of(account: &Account, changes: &[Change]) -> Result<Self, Refusal> {
+    fn of(account: &Account, changes: &[&Change]) -> Result<Self, Refusal> {
         let system = &account.system;
         let mut fields = Self::default();
         for change in changes {

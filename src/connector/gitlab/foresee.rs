@@ -12,7 +12,7 @@ use crate::model::{
     refusal::RefusalKind,
 };
 
-use super::{settings::Settings, switch::switch, table::CAPABILITIES};
+use super::{membership, settings::Settings, switch::switch, table::CAPABILITIES};
 
 /// The longest username and display name, in characters.
 const LONGEST: usize = 255;
@@ -78,6 +78,12 @@ pub(super) fn foresee(account: &Account, change: &Change, settings: &Settings) -
     let Some(row) = CAPABILITIES.of(&account.system, &change.attribute) else {
         return unsupported(format!("GitLab has no attribute `{}`", change.attribute));
     };
+    if row.set.is_some() {
+        return match membership::group(&account.system, &change.attribute) {
+            Some(group) => membership::foresee(account, change, group),
+            None => unsupported(membership::WHICH.to_owned()),
+        };
+    }
     if let Support::No(why) = row.write {
         return unsupported(why.to_owned());
     }

@@ -10,9 +10,11 @@
 //! - `commit_email` shows the primary address where there is none, and an address at a host of GitLab's own for
 //!   `_private`; the latter is shown as `_private` again.
 //!
-//! It does not know groups, memberships, keys or passwords, and it deletes nothing.
+//! - A removal from a group reaches into the groups inside it, unless the request says otherwise; ours does.
+//!
+//! It makes no groups and deletes no accounts, and of memberships it knows those that a person has herself.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
@@ -29,7 +31,10 @@ use crate::{
 };
 
 use self::{
+    groups::Groups,
+    membership::SET,
     observe::Looker,
+    proof::Matter,
     reply::Answer,
     settings::{Settings, TokenKind},
     table::CAPABILITIES,
@@ -40,6 +45,12 @@ use super::{Connector, ConnectorError, Kind, Standing, unavailable};
 mod settings;
 mod table;
 
+mod level;
+
+mod membership;
+
+mod operations;
+
 mod switch;
 
 mod foresee;
@@ -48,7 +59,11 @@ mod calls;
 
 mod observe;
 
+mod groups;
+
 mod reply;
+
+mod proof;
 
 #[cfg(test)]
 mod served;
@@ -76,7 +91,13 @@ impl Connector for GitLab {
     }
 
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
-        Looker::new(*wire, self.settings.token_kind).observe(wanted).await
+        let looker = Looker::new(*wire, self.settings.token_kind);
+        let groups = Groups::read(&looker, wanted).await?;
+        let mut observed = looker.observe(wanted, groups.facts()).await?;
+        for account in &mut observed.accounts {
+            groups.show(wire.system(), account);
+        }
+        Ok(observed)
     }
 
     fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {
@@ -85,6 +106,8 @@ impl Connector for GitLab {
             ("email", Value::Text(text)) => Value::text(&text.trim().to_lowercase()),
             ("public_email" | "commit_email", Value::Text(text)) => Value::text(&text.to_lowercase()),
             ("display_name", Value::Text(text)) => Value::text(&without_markup(text)),
+            // A level is one of a few words, however it is written.
+            (SET, Value::Text(text)) => Value::text(&text.trim().to_lowercase()),
             _ => value.clone(),
         }
     }
@@ -97,7 +120,17 @@ impl Connector for GitLab {
         calls::calls(account, changes)
     }
 
+    fn operation(
+        &self,
+        account: &Account,
+        operation: &str,
+        arguments: &BTreeMap<String, Value>,
+    ) -> Result<Request, Refusal> {
+        operations::operation(account, operation, arguments)
+    }
+
     async fn perform(&self, call: &Call, wire: &mut Writer<'_>) -> Result<Account, Refusal> {
+        proof::before(call, &Looker::new(wire.reader(), self.settings.token_kind)).await?;
         let reply = wire.send().await.map_err(|error| unavailable(&error))?;
         settle(call, &reply, wire.reader(), self.settings.token_kind).await
     }
@@ -106,6 +139,9 @@ impl Connector for GitLab {
 /// What came of a call: what the answer shows, or a second look where it shows nothing or could mean two things.
 async fn settle(call: &Call, reply: &Reply, wire: Reader<'_>, token: TokenKind) -> Result<Account, Refusal> {
     let looker = Looker::new(wire, token);
+    if let Some(matter) = Matter::of(call) {
+        return proof::settle(call, &matter, reply, &looker, token).await;
+    }
     if !reply.is_success() {
         return Err(understand(call, reply, &looker, token).await);
     }

@@ -16,7 +16,7 @@ use crate::{
     model::{
         account::{Account, Facts, Observed, Wanted},
         attribute::{AttributeName, Value},
-        id::AccountId,
+        id::{AccountId, SystemName},
         refusal::{Refusal, RefusalKind},
     },
     wire::{Reader, Reply},
@@ -32,10 +32,10 @@ use super::{
 pub(super) const USERS: &str = "/api/v4/users";
 
 /// The most accounts GitLab puts on one page.
-const PAGE: usize = 100;
+pub(super) const PAGE: usize = 100;
 
 /// Look-ups under way at once. Pages come one after the other, so a page costs about as much time as these together.
-const SIDE_BY_SIDE: usize = 4;
+pub(super) const SIDE_BY_SIDE: usize = 4;
 
 /// Up to so many look-ups nobody asks whether a walk would be less work.
 const FEW: usize = 2 * SIDE_BY_SIDE;
@@ -81,6 +81,11 @@ impl<'a> Looker<'a> {
         Self { wire, token, server: Arc::default() }
     }
 
+    /// The system at the other end.
+    pub(super) fn system(&self) -> &SystemName {
+        self.wire.system()
+    }
+
     /// Who we are and what is missing.
     pub(super) async fn standing(&self) -> Result<Standing, ConnectorError> {
         let me = self.user(&self.get("/api/v4/user", &[]).await?)?;
@@ -102,9 +107,11 @@ impl<'a> Looker<'a> {
         Ok(Standing { server: format!("GitLab {version}"), we_are: format!("{username} ({rank})"), missing })
     }
 
-    /// The accounts somebody needs.
-    pub(super) async fn observe(mut self, wanted: &Wanted) -> Result<Observed, ConnectorError> {
-        self.server = Arc::new(self.server_facts().await?);
+    /// The accounts somebody needs, on a server of which this is known besides.
+    pub(super) async fn observe(mut self, wanted: &Wanted, known: Facts) -> Result<Observed, ConnectorError> {
+        let mut server = self.server_facts().await?;
+        server.extend(known);
+        self.server = Arc::new(server);
         let sought = Sought::of(wanted);
         let mut found = Found::default();
         if self.shall_walk(wanted).await? {
@@ -138,9 +145,19 @@ impl<'a> Looker<'a> {
         (username, address)
     }
 
-    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, ConnectorError> {
+    pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, ConnectorError> {
         let reply = self.wire.get(path, query).await?;
         if reply.is_success() { Ok(reply) } else { Err(self.refused(&reply)) }
+    }
+
+    /// What stands at an address; `None` where GitLab says itself that nothing does.
+    pub(super) async fn there(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Reply>, ConnectorError> {
+        let reply = self.wire.get(path, query).await?;
+        match reply.status {
+            404 if reply.json().is_some() => Ok(None),
+            _ if reply.is_success() => Ok(Some(reply)),
+            _ => Err(self.refused(&reply)),
+        }
     }
 
     fn refused(&self, reply: &Reply) -> ConnectorError {
@@ -151,7 +168,7 @@ impl<'a> Looker<'a> {
         ConnectorError::Refused { system: self.wire.system().clone(), refusal }
     }
 
-    fn strange(&self, what: &str) -> ConnectorError {
+    pub(super) fn strange(&self, what: &str) -> ConnectorError {
         ConnectorError::Strange { system: self.wire.system().clone(), what: what.to_owned() }
     }
 
@@ -160,7 +177,7 @@ impl<'a> Looker<'a> {
         ConnectorError::Refused { system: self.wire.system().clone(), refusal }
     }
 
-    fn read<T: for<'de> serde::Deserialize<'de>>(&self, reply: &Reply) -> Result<T, ConnectorError> {
+    pub(super) fn read<T: for<'de> serde::Deserialize<'de>>(&self, reply: &Reply) -> Result<T, ConnectorError> {
         reply.read().map_err(|_| self.strange("something that is not what was asked for: is `url` a GitLab's?"))
     }
 
@@ -272,13 +289,7 @@ impl<'a> Looker<'a> {
         match look {
             Look::Id(id) => {
                 let Some(path) = user_path(id) else { return Ok(Vec::new()) };
-                let reply = self.wire.get(&path, &[]).await?;
-                if reply.status == 404 && reply.json().is_some() {
-                    return Ok(Vec::new());
-                }
-                if !reply.is_success() {
-                    return Err(self.refused(&reply));
-                }
+                let Some(reply) = self.there(&path, &[]).await? else { return Ok(Vec::new()) };
                 Ok(vec![self.full(&self.read(&reply)?)?])
             }
             Look::Username(name) => {
@@ -412,7 +423,7 @@ mod tests {
 
     async fn observe(served: &Served, wanted: &Wanted) -> Result<Observed, ConnectorError> {
         let line = served.line();
-        Looker::new(line.reader(), TokenKind::Personal).observe(wanted).await
+        Looker::new(line.reader(), TokenKind::Personal).observe(wanted, Facts::new()).await
     }
 
     fn ids(observed: &Observed) -> Vec<&str> {

@@ -29,7 +29,7 @@ pub(super) fn account(system: &SystemName, user: &Json, server: &Arc<Facts>) -> 
     let username = user.get("username")?.as_str()?;
     let state = user.get("state")?.as_str()?;
     let mut attributes = BTreeMap::new();
-    for row in CAPABILITIES.attributes {
+    for row in CAPABILITIES.attributes.iter().filter(|row| row.set.is_none()) {
         let value = match user.get(row.remote) {
             _ if row.name == "active" => Value::Bool(state == "active"),
             Some(Json::String(address)) if row.name == "commit_email" && is_private(id, username, address) => {

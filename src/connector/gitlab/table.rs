@@ -1,6 +1,12 @@
 //! GitLab's capability table.
 
-use crate::model::capability::{AttributeCapability, Capabilities, Replay, Scheme, Support, Unique};
+use crate::model::capability::{AttributeCapability, Capabilities, Replay, Scheme, SetCapability, Support, Unique};
+
+use super::{
+    level::LEVELS,
+    membership::{GROUP, SET},
+    operations::OPERATIONS,
+};
 
 const NEEDED: Support = Support::No("every GitLab account has one");
 
@@ -77,10 +83,15 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         own("location"),
         own("note"),
         own("bio"),
+        AttributeCapability {
+            remote: "access_level",
+            set: Some(SetCapability { named: GROUP, levels: LEVELS }),
+            ..own(SET)
+        },
         read_only("job_title", false, "job_title"),
         read_only("preferred_language", false, "preferred_language"),
     ],
-    operations: &[],
+    operations: OPERATIONS,
     lookups: &["username", "email"],
     facts: &["state", "is_admin", "bot", "external", "also_holds"],
     concurrency: 4,

@@ -18,7 +18,7 @@ fn shown(key: &Key) -> Value {
         "title": key.title,
         "created_at": key.created_at,
         "expires_at": key.expires_at,
-        "key": key.key,
+        "key": key.public,
         "usage_type": "auth_and_signing",
     })
 }

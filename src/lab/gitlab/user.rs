@@ -157,8 +157,8 @@ pub(super) struct Key {
     #[serde(default)]
     pub(super) id: u64,
     pub(super) title: String,
-    #[serde(default = "example_key")]
-    pub(super) key: String,
+    #[serde(rename = "key", default = "example_key")]
+    pub(super) public: String,
     #[serde(default)]
     pub(super) expires_at: Option<Stamp>,
     #[serde(default = "epoch")]
