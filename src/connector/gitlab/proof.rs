@@ -82,18 +82,16 @@ pub(super) async fn settle(
     }
     let wanted = level::of(&call.body);
     let is_done = reply.is_success();
-    let level = match (reply.json().as_ref().and_then(level::of), reply.status) {
-        (Some(level), _) if is_done => Some(level),
-        // Already a member, or already none: it may be so because an earlier try did it.
-        (_, 409) if wanted.is_some() => held(call, id, looker).await?,
-        (_, 404) if wanted.is_none() => held(call, id, looker).await?,
+    let level = match reply.json().as_ref().and_then(level::of) {
+        Some(level) if is_done => Some(level),
         _ if is_done => held(call, id, looker).await?,
+        // Already a member, already none, already the last owner: it may be so because an earlier try did it.
+        _ if matches!(reply.status, 403 | 404 | 409) => match held(call, id, looker).await {
+            Ok(level) if level == wanted => level,
+            _ => return Err(refused(call, reply, looker, token).await),
+        },
         _ => return Err(refused(call, reply, looker, token).await),
     };
-    if level != wanted && !is_done {
-        let reason = "the membership changed at GitLab in the meantime; plan again";
-        return Err(Refusal { status: Some(reply.status), ..Refusal::new(RefusalKind::Invalid, reason) });
-    }
     match matter {
         Matter::Membership(attribute) => {
             let value = level.map_or(Value::Empty, |level| Value::text(&level::word(level)));
@@ -201,6 +199,10 @@ async fn refused(call: &Call, reply: &Reply, looker: &Looker<'_>, token: TokenKi
                 (true, false) => say(RefusalKind::NotFound, "GitLab has no access token of this number"),
             }
         }
+        (RefusalKind::Taken, _) if is_member => say(
+            RefusalKind::Invalid,
+            "the person became a member at GitLab in the meantime, of another level; plan again",
+        ),
         (RefusalKind::Invalid, 400) if is_member => say(
             RefusalKind::Invalid,
             "GitLab does not take this level for the person: it may be less than comes from a group around this one, or \

@@ -34,6 +34,7 @@ use crate::{
 };
 
 mod gitlab;
+mod gitlab_groups;
 mod laws;
 mod mattermost;
 mod mattermost_members;
