@@ -55,12 +55,12 @@ pub(super) fn calls(account: &Account, changes: &[Change]) -> Result<Vec<Request
 
 /// A request for each membership that changes.
 fn memberships(account: &Account, changes: &[&Change]) -> Result<Vec<Request>, Refusal> {
-    let asked = changes.iter().map(|change| match membership::group(&account.system, &change.attribute) {
-        Some(group) => membership::request(account, change, group),
-        None => {
-            expressible(account, change)?;
-            Err(Refusal::new(RefusalKind::Unsupported, membership::WHICH))
+    let asked = changes.iter().map(|change| {
+        if let Some(group) = membership::group(&account.system, &change.attribute) {
+            return membership::request(account, change, group);
         }
+        expressible(account, change)?;
+        Err(Refusal::new(RefusalKind::Unsupported, membership::WHICH))
     });
     let requests: Result<Vec<Option<Request>>, Refusal> = asked.collect();
     Ok(requests?.into_iter().flatten().collect())

@@ -64,10 +64,12 @@ impl Groups {
             names.iter().zip(ids).filter_map(|(name, id)| Some(((*name).to_owned(), id?))).collect();
         // Asked again before something is sent, lists about the people concerned are enough.
         let concerned: Vec<&str> = wanted.ids.iter().map(crate::model::id::AccountId::as_str).collect();
-        let whole = !wanted.fresh || concerned.is_empty() || !wanted.holding.is_empty() || concerned.len() > ASKED_FOR;
+        let nobody = concerned.is_empty() && wanted.holding.values().all(BTreeSet::is_empty);
+        let few = wanted.fresh && wanted.holding.is_empty() && concerned.len() <= ASKED_FOR;
+        let whole = !few && !nobody;
         let about = if whole { Vec::new() } else { concerned };
         // Where no account is asked for, none is shown, and whose memberships would it be?
-        let is_shown = |name: &String| wanted.len() > 0 && ids.contains_key(name);
+        let is_shown = |name: &String| (whole || !about.is_empty()) && ids.contains_key(name);
         let there: Vec<(&String, &Vec<String>)> = range.iter().filter(|(name, _)| is_shown(name)).collect();
         let listed: BTreeSet<&str> =
             there.iter().flat_map(|(name, around)| around.iter().chain([*name])).map(String::as_str).collect();

@@ -103,11 +103,10 @@ impl Connector for GitLab {
     fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {
         match (attribute.local(), value) {
             // A sign-in name loses the blanks around it; the other addresses do not.
-            ("email", Value::Text(text)) => Value::text(&text.trim().to_lowercase()),
+            // A level is one of a few words, however it is written.
+            ("email" | SET, Value::Text(text)) => Value::text(&text.trim().to_lowercase()),
             ("public_email" | "commit_email", Value::Text(text)) => Value::text(&text.to_lowercase()),
             ("display_name", Value::Text(text)) => Value::text(&without_markup(text)),
-            // A level is one of a few words, however it is written.
-            (SET, Value::Text(text)) => Value::text(&text.trim().to_lowercase()),
             _ => value.clone(),
         }
     }

@@ -408,7 +408,8 @@ async fn gitlab_performs_what_was_foreseen() {
 
     // Account, operation, arguments; what would not be sent at all, or what came of it; and whether it was done.
     let took = || Ok(());
-    let table: Vec<(&Account, &str, Vec<(&str, &str)>, Result<(), RefusalKind>, Result<(), RefusalKind>)> = vec![
+    type Outcome = Result<(), RefusalKind>;
+    let table: Vec<(&Account, &str, Vec<(&str, &str)>, Outcome, Outcome)> = vec![
         (&anna, "add_member", vec![("group", "crew"), ("access", "developer")], took(), took()),
         // The answer was lost and it is sent again; or somebody did it already.
         (&anna, "add_member", vec![("group", "crew"), ("access", "developer")], took(), took()),
