@@ -24,7 +24,7 @@ use super::{
 pub(super) fn calls(account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {
     let (of_groups, changes): (Vec<&Change>, Vec<&Change>) =
         changes.iter().partition(|change| change.attribute.local() == SET && change.attribute.system().is_some());
-    let memberships = memberships(account, &of_groups)?;
+    let memberships = memberships(account, of_groups)?;
     let mut fields = Fields::of(account, &changes)?;
     let Some(id) = &account.id else { return Ok(vec![create(fields)?]) };
     let path =
@@ -53,8 +53,10 @@ pub(super) fn calls(account: &Account, changes: &[Change]) -> Result<Vec<Request
     Ok(if active { updates.chain(switch).collect() } else { switch.into_iter().chain(updates).collect() })
 }
 
-/// A request for each membership that changes.
-fn memberships(account: &Account, changes: &[&Change]) -> Result<Vec<Request>, Refusal> {
+/// A request for each membership that changes, inner groups first: what comes from around is the least there can be
+/// inside, so it must not have risen by then.
+fn memberships(account: &Account, mut changes: Vec<&Change>) -> Result<Vec<Request>, Refusal> {
+    changes.sort_by_key(|change| std::cmp::Reverse(change.attribute.member().map(|path| path.matches('/').count())));
     let asked = changes.iter().map(|change| {
         if let Some(group) = membership::group(&account.system, &change.attribute) {
             return membership::request(account, change, group);
@@ -305,6 +307,33 @@ mod tests {
         assert_eq!(off, Ok(vec![post(Operation::Disable, "block"), note.clone()]));
         let on = calls(&account("blocked"), &[change("active", true), change("gitlab.note", "x")]);
         assert_eq!(on, Ok(vec![note, post(Operation::Enable, "unblock")]));
+    }
+
+    #[test]
+    fn each_membership_travels_alone_and_inner_groups_come_first() {
+        let facts = [("group:top", "1"), ("group:top/mid", "2"), ("group:other", "3")];
+        let facts = facts.map(|(name, id)| (name.to_owned(), Value::text(id)));
+        let account = Account { server: Arc::new(facts.into()), ..account("active") };
+        let changes = [
+            change("gitlab.groups[other]", "guest"),
+            change("gitlab.groups[top]", "developer"),
+            change("gitlab.groups[top/mid]", "developer"),
+            change("gitlab.note", "x"),
+            change("active", false),
+        ];
+        let sent: Vec<(String, Vec<AttributeName>)> =
+            calls(&account, &changes).unwrap().into_iter().map(|request| (request.path, request.carries)).collect();
+        let expected = [
+            ("/api/v4/users/42/block", "active"),
+            ("/api/v4/users/42", "gitlab.note"),
+            ("/api/v4/groups/2/members", "gitlab.groups[top/mid]"),
+            ("/api/v4/groups/3/members", "gitlab.groups[other]"),
+            ("/api/v4/groups/1/members", "gitlab.groups[top]"),
+        ];
+        assert_eq!(sent, expected.map(|(path, carried)| (path.to_owned(), names(&[carried]))));
+        for alone in ["gitlab.groups", "mattermost.groups[top]"] {
+            assert_eq!(kind(calls(&account, &[change(alone, "guest")])), RefusalKind::Unsupported, "{alone}");
+        }
     }
 
     #[test]

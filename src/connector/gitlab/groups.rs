@@ -181,3 +181,136 @@ async fn members(looker: &Looker<'_>, path: &str, id: Option<&u64>, about: &[&st
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::{served::Served, settings::TokenKind},
+        *,
+    };
+
+    const FIRST: &str = "/api/v4/groups/12/members?per_page=100&page=1";
+    const SECOND: &str = "/api/v4/groups/12/members?per_page=100&page=2";
+
+    fn wanted(range: &[&str], ids: &[&str], fresh: bool) -> Wanted {
+        let range = range.iter().map(|name| (*name).to_owned()).collect();
+        let ids = ids.iter().map(|id| (*id).into()).collect();
+        Wanted { ids, members: BTreeMap::from([("gitlab.groups".into(), range)]), fresh, ..Wanted::default() }
+    }
+
+    /// What one account is shown to have, of groups read from this server.
+    async fn shown(served: &Served, wanted: &Wanted, id: u64) -> Result<Account, ConnectorError> {
+        let line = served.line();
+        let looker = Looker::new(line.reader(), TokenKind::Personal);
+        let groups = Groups::read(&looker, wanted).await?;
+        let mut account = Account::absent("gitlab".into(), std::sync::Arc::new(groups.facts()));
+        account.id = Some(id.to_string().into());
+        groups.show(&"gitlab".into(), &mut account);
+        Ok(account)
+    }
+
+    fn level(account: &Account, group: &str) -> String {
+        account.value(&AttributeName::member_of(&"gitlab.groups".into(), group)).to_string()
+    }
+
+    fn member(id: u64, level: u64, state: &str) -> Json {
+        json!({ "id": id, "username": format!("u{id}"), "state": state, "access_level": level })
+    }
+
+    fn crew() -> Served {
+        let served = Served::start();
+        served.answer("/api/v4/groups/crew?with_projects=false", 200, &json!({ "id": 12, "full_path": "Crew" }));
+        served
+    }
+
+    #[tokio::test]
+    async fn the_pages_of_a_list_are_followed_with_and_without_their_headers() {
+        let full: Vec<Json> = (1..=100).map(|id| member(id, 10, "active")).collect();
+        for headers in [&[("X-Next-Page", "2")][..], &[]] {
+            let served = crew();
+            served.answer_with(FIRST, 200, headers, &json!(full));
+            served.answer_with(SECOND, 200, &[], &json!([member(7000, 30, "active")]));
+            let account = shown(&served, &wanted(&["crew"], &["7000"], false), 7000).await.unwrap();
+            assert_eq!(
+                (level(&account, "crew"), account.server_fact("group:crew")),
+                ("developer".to_owned(), Some("12"))
+            );
+            assert_eq!(served.requests().len(), 3);
+        }
+        let served = crew();
+        served.answer_with(FIRST, 200, &[("X-Next-Page", "")], &json!(full));
+        let account = shown(&served, &wanted(&["crew"], &["7000"], false), 7000).await.unwrap();
+        assert_eq!(level(&account, "crew"), "(empty)");
+    }
+
+    #[tokio::test]
+    async fn half_an_answer_is_no_answer() {
+        for (headers, body) in [
+            (&[("X-Next-Page", "1")][..], json!([member(1, 10, "active")])),
+            (&[("X-Next-Page", "later")], json!([member(1, 10, "active")])),
+            (&[], json!([{ "id": 1, "username": "u1" }])),
+            (&[], json!({ "message": "odd" })),
+        ] {
+            let served = crew();
+            served.answer_with(FIRST, 200, headers, &body);
+            let answer = shown(&served, &wanted(&["crew"], &["1"], false), 1).await;
+            assert!(matches!(answer, Err(ConnectorError::Strange { .. })), "{body}: {answer:?}");
+        }
+        // A group that is there and whose members are not to be seen.
+        let answer = shown(&crew(), &wanted(&["crew"], &["1"], false), 1).await;
+        assert!(matches!(answer, Err(ConnectorError::Refused { .. })), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_taken_for_a_number_or_leads_elsewhere_is_no_group() {
+        let served = Served::start();
+        served.answer("/api/v4/groups/12?with_projects=false", 200, &json!({ "id": 12, "full_path": "crew" }));
+        served.answer("/api/v4/groups/old?with_projects=false", 200, &json!({ "id": 13, "full_path": "new" }));
+        let range = ["12", "old", "..", "a//b", "a/../b", ".a", "a?b", "a b", "ä", ""];
+        let account = shown(&served, &wanted(&range, &["1"], false), 1).await.unwrap();
+        assert!(account.server.is_empty(), "{:?}", account.server);
+        assert!(range.iter().all(|group| level(&account, group) == "(empty)"));
+        let mut asked = served.requests();
+        asked.sort();
+        assert_eq!(asked, ["/api/v4/groups/12?with_projects=false", "/api/v4/groups/old?with_projects=false"]);
+    }
+
+    #[tokio::test]
+    async fn what_comes_from_around_is_told_with_the_nearest_group_that_gives_it() {
+        let served = Served::start();
+        let group = |id: u64, path: &str| json!({ "id": id, "full_path": path });
+        served.answer("/api/v4/groups/a%2Fb%2Fc?with_projects=false", 200, &group(3, "a/b/c"));
+        let list = |id: &str| format!("/api/v4/groups/{id}/members?per_page=100&page=1");
+        served.answer(
+            &list("3"),
+            200,
+            &json!([member(7, 50, "active"), member(8, 50, "blocked"), member(9, 50, "active")]),
+        );
+        served.answer(&list("a%2Fb"), 200, &json!([member(7, 30, "active"), member(9, 30, "active")]));
+        served.answer(&list("a"), 200, &json!([member(7, 30, "active"), member(8, 10, "blocked")]));
+        let seen = async |id: u64| {
+            let account = shown(&served, &wanted(&["a/b/c"], &["7"], false), id).await.unwrap();
+            let told = |name: &str| account.fact(&fact(name, "a/b/c")).map(str::to_owned);
+            (level(&account, "a/b/c"), told("inherits"), told("inherits_from"), account.is("last_owner:a/b/c"))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(seen(7).await, ("owner".to_owned(), some("developer"), some("a/b"), false));
+        assert_eq!(seen(8).await, ("owner".to_owned(), some("guest"), some("a"), false));
+        assert_eq!(seen(6).await, ("(empty)".to_owned(), None, None, false));
+        // As soon as nobody else is left who can sign in.
+        served.answer(&list("3"), 200, &json!([member(7, 50, "active"), member(8, 50, "blocked")]));
+        assert!(seen(7).await.3);
+        assert!(!seen(8).await.3);
+        // A list about some people says nothing of other owners.
+        let few = shown(&served, &wanted(&["a/b/c"], &["7"], true), 7).await;
+        assert!(few.is_err(), "the list asked for is another one");
+        let about = "?per_page=100&page=1&user_ids%5B%5D=7";
+        for id in ["3", "a%2Fb", "a"] {
+            served.answer(&format!("/api/v4/groups/{id}/members{about}"), 200, &json!([member(7, 50, "active")]));
+        }
+        let few = shown(&served, &wanted(&["a/b/c"], &["7"], true), 7).await.unwrap();
+        assert_eq!((level(&few, "a/b/c").as_str(), few.is("last_owner:a/b/c")), ("owner", false));
+    }
+}
