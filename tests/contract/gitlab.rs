@@ -27,19 +27,35 @@ const COLUMNS: &[&str] = &[
 
 /// What the work must have led to; without one of these the check would have looked at less than it seems.
 const CALLS: &[&str] = &[
-    "GET /personal_access_tokens/self 404",
+    "DELETE /groups/{id}/members/{user_id} 204",
+    "DELETE /groups/{id}/members/{user_id} 403",
+    "DELETE /groups/{id}/members/{user_id} 404",
+    "GET /groups/{id} 200",
+    "GET /groups/{id} 404",
+    "GET /groups/{id}/members 200",
+    "GET /groups/{id}/members/{user_id} 200",
+    "GET /groups/{id}/members/{user_id} 404",
+    "GET /personal_access_tokens/self 200",
     "GET /user 200",
     "GET /user 401",
     "GET /users 200",
     "GET /users/{id} 200",
     "GET /users/{id} 404",
     "GET /version 200",
+    "POST /groups/{id}/members 201",
+    "POST /groups/{id}/members 400",
+    "POST /groups/{id}/members 404",
+    "POST /groups/{id}/members 409",
     "POST /users 201",
     "POST /users 400",
     "POST /users 409",
     "POST /users/{id}/activate 201",
     "POST /users/{id}/block 201",
     "POST /users/{id}/unblock 201",
+    "PUT /groups/{id}/members/{user_id} 200",
+    "PUT /groups/{id}/members/{user_id} 400",
+    "PUT /groups/{id}/members/{user_id} 403",
+    "PUT /groups/{id}/members/{user_id} 404",
     "PUT /users/{id} 200",
     "PUT /users/{id} 400",
     "PUT /users/{id} 409",
@@ -52,7 +68,7 @@ fn what_passes_between_us_and_gitlab_fits_its_description() {
     let plain = "a-token-of-nobody-much";
     let seed = json!({
         "tokens": [{ "user": "plain", "token": plain }],
-        "groups": [{ "path": "staff" }],
+        "groups": [{ "path": "staff" }, { "path": "staff/in" }],
         "users": [
             { "id": 42, "username": "mmuster", "name": "Mia Muster", "email": "mia@example.com",
               "identities": [{ "provider": "saml", "extern_uid": "mia" }] },
@@ -124,6 +140,7 @@ fn what_passes_between_us_and_gitlab_fits_its_description() {
             ("6", &[("username", "goes"), ("email", "goes@example.com"), ("active", "yes")]),
         ],
     );
+    memberships(&work);
     refusals(&work);
     work.look_around(None);
     work.look_around(Some(plain));
@@ -158,6 +175,38 @@ fn what_does_not_fit_is_found() {
     let found = description.violations(&work.recorder.taken(), BASE);
     let ours: Vec<_> = found.iter().filter(|line| line.contains(" request")).collect();
     assert_eq!(ours, ["PUT /users/{id} 400 request.body.name: Request body property name must be string"]);
+}
+
+/// Every request about groups that the connector makes, and each no it may meet.
+fn memberships(work: &Work) {
+    let none = json!(null);
+    let ask = |method: &str, path: &str, body: &serde_json::Value| {
+        work.ask(method, &format!("/api/v4/groups/{path}"), body);
+    };
+    let member = |user: u64, level: u64| json!({ "user_id": user, "access_level": level });
+    let level = |level: u64| json!({ "access_level": level });
+    let here_only = json!({ "skip_subresources": true });
+    for path in ["staff?with_projects=false", "staff%2Fin?with_projects=false", "none?with_projects=false"] {
+        ask("GET", path, &none);
+    }
+    ask("POST", "1/members", &member(42, 50));
+    ask("POST", "1/members", &member(43, 30));
+    ask("POST", "1/members", &member(43, 30));
+    ask("POST", "2/members", &member(43, 10));
+    ask("POST", "2/members", &member(43, 40));
+    ask("POST", "1/members", &member(99, 30));
+    for path in ["1/members?per_page=100&page=1", "staff%2Fin/members?per_page=100&page=1&user_ids%5B%5D=43"] {
+        ask("GET", path, &none);
+    }
+    ask("GET", "1/members/43", &none);
+    ask("PUT", "1/members/43", &level(20));
+    ask("PUT", "2/members/43", &level(10));
+    ask("PUT", "1/members/42", &level(20));
+    ask("PUT", "1/members/99", &level(20));
+    ask("DELETE", "1/members/42", &here_only);
+    ask("DELETE", "1/members/43", &here_only);
+    ask("DELETE", "1/members/43", &here_only);
+    ask("GET", "1/members/43", &none);
 }
 
 /// What GitLab says no to, and only it could know.
