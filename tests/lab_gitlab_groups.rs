@@ -121,10 +121,10 @@ fn what_gitlab_would_refuse_is_refused_before_and_says_why() {
         .collect();
     let least = "in `crew/in` the person is developer already, through `crew`, and GitLab gives nobody less than that: \
                  change it there";
-    let last = "she is the last owner of `ops` who can sign in: make somebody else an owner first";
+    let owner = "she is the last owner of `ops` who can sign in: make somebody else an owner first";
     let expected = [
         json!(["7", "gitlab.groups[crew/in]", "invalid", least]),
-        json!(["8", "gitlab.groups[ops]", "forbidden", last]),
+        json!(["8", "gitlab.groups[ops]", "forbidden", owner]),
     ];
     assert_eq!(refused, expected);
     assert_eq!(plan["calls"], json!([]));
