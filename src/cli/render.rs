@@ -7,7 +7,11 @@ use owo_colors::OwoColorize;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::{
-    model::plan::{Call, Decision, Operation, Plan, PlannedChange},
+    model::{
+        id::PersonId,
+        plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation},
+        refusal::RefusalKind,
+    },
     state::Outcome,
 };
 
@@ -58,8 +62,11 @@ pub(super) fn harmless(text: &str) -> String {
 /// A plan for a person: everybody's changes, then the totals. `width` is that of the terminal, where there is one.
 pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
     let mut text = String::new();
-    let shown: Vec<&PlannedChange> =
-        plan.changes.iter().filter(|change| change.decision != Decision::Unchanged).collect();
+    let shown = plan.changes.iter().filter(|change| change.decision != Decision::Unchanged).map(Line::from);
+    let mut lines: Vec<Line> = shown.chain(plan.operations.iter().map(Line::from)).collect();
+    // What is asked for a person stands with what changes of her, and after it.
+    lines.sort_by(|a, b| a.person.cmp(&b.person));
+    let shown: Vec<&Line> = lines.iter().collect();
     if shown.len() > READABLE && !all {
         summed_up(&mut text, &shown, width);
     } else {
@@ -107,6 +114,59 @@ fn also(number: u64, word: &str) -> String {
     if number == 0 { String::new() } else { format!(", {} {word}", thousands(number)) }
 }
 
+/// A change or an operation, as a row shows it.
+struct Line {
+    person: PersonId,
+    decision: Decision,
+    /// The attribute, or the operation.
+    name: String,
+    system: String,
+    values: Values,
+    call: String,
+    reason: String,
+    refusal: Option<RefusalKind>,
+    side_effect: String,
+}
+
+/// What is to become of what, or what an operation is given.
+enum Values {
+    Moves { before: String, after: String },
+    Given(String),
+}
+
+impl From<&PlannedChange> for Line {
+    fn from(change: &PlannedChange) -> Self {
+        Self {
+            person: change.person.clone(),
+            decision: change.decision,
+            name: change.attribute.to_string(),
+            system: change.system.to_string(),
+            values: Values::Moves { before: change.before.to_string(), after: change.after.to_string() },
+            call: change.call.as_ref().map(ToString::to_string).unwrap_or_default(),
+            reason: change.reason.clone(),
+            refusal: change.refusal,
+            side_effect: change.side_effect.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl From<&PlannedOperation> for Line {
+    fn from(asked: &PlannedOperation) -> Self {
+        let given = asked.arguments.iter().map(|(name, value)| format!("{name}: {value}"));
+        Self {
+            person: asked.person.clone(),
+            decision: asked.decision,
+            name: asked.operation.clone(),
+            system: asked.system.to_string(),
+            values: Values::Given(given.collect::<Vec<_>>().join(", ")),
+            call: asked.call.as_ref().map(ToString::to_string).unwrap_or_default(),
+            reason: asked.reason.clone(),
+            refusal: asked.refusal,
+            side_effect: asked.side_effect.clone().unwrap_or_default(),
+        }
+    }
+}
+
 /// How wide the columns of changes are, over the whole plan.
 struct Columns {
     attribute: usize,
@@ -121,11 +181,11 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(changes: &[&PlannedChange], all: bool, width: Option<usize>) -> Self {
+    fn new(changes: &[&Line], all: bool, width: Option<usize>) -> Self {
         let widest =
-            |of: &dyn Fn(&PlannedChange) -> String| changes.iter().map(|change| of(change).width()).max().unwrap_or(0);
-        let attribute = widest(&|change| change.attribute.to_string());
-        let system = widest(&|change| change.system.to_string());
+            |of: &dyn Fn(&Line) -> String| changes.iter().map(|change| of(change).width()).max().unwrap_or(0);
+        let attribute = widest(&|change| change.name.clone());
+        let system = widest(&|change| change.system.clone());
         let call = widest(&|change| call(change));
         // Indent, decision, attribute, system and the blanks between them.
         let before = 2 + 6 + 1 + attribute + 1 + system + 1;
@@ -142,7 +202,7 @@ impl Columns {
 }
 
 /// One row for each change, under the name of its person, columns aligned over the whole plan.
-fn by_person(text: &mut String, changes: &[&PlannedChange], all: bool, width: Option<usize>) {
+fn by_person(text: &mut String, changes: &[&Line], all: bool, width: Option<usize>) {
     let columns = Columns::new(changes, all, width);
     let mut person = None;
     for change in changes {
@@ -158,13 +218,13 @@ fn by_person(text: &mut String, changes: &[&PlannedChange], all: bool, width: Op
     }
 }
 
-fn row(text: &mut String, change: &PlannedChange, columns: &Columns) {
+fn row(text: &mut String, change: &Line, columns: &Columns) {
     let values = before_and_after(change, columns.value);
     let first = format!(
         "  {} {} {} {}",
         word(change.decision, 6),
-        pad(&change.attribute.to_string(), columns.attribute),
-        pad(&change.system.to_string(), columns.system).bold(),
+        pad(&change.name, columns.attribute),
+        pad(&change.system, columns.system).bold(),
         values,
     );
     let call = pad(&call(change), columns.call);
@@ -205,20 +265,23 @@ fn word(decision: Decision, width: usize) -> String {
     }
 }
 
-fn call(change: &PlannedChange) -> String {
-    change.call.as_ref().map(ToString::to_string).unwrap_or_default()
+fn call(change: &Line) -> String {
+    change.call.clone()
 }
 
 /// Why it is decided so, and what else comes of it.
-fn why(change: &PlannedChange) -> (String, String) {
+fn why(change: &Line) -> (String, String) {
     let no = change.refusal.map(|kind| format!("{kind}: ")).unwrap_or_default();
-    let effect = change.side_effect.as_deref().map(harmless).unwrap_or_default();
+    let effect = harmless(&change.side_effect);
     (format!("{no}{}", harmless(&change.reason)), effect)
 }
 
 /// Both values in at most so many columns each. Where they are longer, what is cut off is what they have in common.
-fn before_and_after(change: &PlannedChange, most: usize) -> String {
-    let (before, after) = (harmless(&change.before.to_string()), harmless(&change.after.to_string()));
+fn before_and_after(change: &Line, most: usize) -> String {
+    let (before, after) = match &change.values {
+        Values::Moves { before, after } => (harmless(before), harmless(after)),
+        Values::Given(given) => return shortened(&harmless(given), most.saturating_mul(2).saturating_add(3)),
+    };
     if before.width() <= most && after.width() <= most {
         return format!("{before} → {after}");
     }
@@ -274,15 +337,15 @@ fn pad(text: &str, width: usize) -> String {
 }
 
 /// A long plan: how many of what kind, with examples, and nothing that needs a person left out of the count.
-fn summed_up(text: &mut String, changes: &[&PlannedChange], width: Option<usize>) {
-    let mut kinds: BTreeMap<(Decision, String, String), Vec<&PlannedChange>> = BTreeMap::new();
+fn summed_up(text: &mut String, changes: &[&Line], width: Option<usize>) {
+    let mut kinds: BTreeMap<(Decision, String, String), Vec<&Line>> = BTreeMap::new();
     for change in changes {
-        let key = (change.decision, change.system.to_string(), change.attribute.to_string());
+        let key = (change.decision, change.system.clone(), change.name.clone());
         kinds.entry(key).or_default().push(change);
     }
-    let examples: Vec<&PlannedChange> = kinds.values().flat_map(|all| all.iter().take(EXAMPLES).copied()).collect();
+    let examples: Vec<&Line> = kinds.values().flat_map(|all| all.iter().take(EXAMPLES).copied()).collect();
     let widest =
-        |of: &dyn Fn(&PlannedChange) -> String| examples.iter().map(|change| of(change).width()).max().unwrap_or(0);
+        |of: &dyn Fn(&Line) -> String| examples.iter().map(|change| of(change).width()).max().unwrap_or(0);
     let people = widest(&|change| harmless(&change.person.to_string()));
     let value = width.map_or(VALUE, |width| (width.saturating_sub(people + 7) / 2).clamp(10, VALUE));
     let values = widest(&|change| before_and_after(change, value));
@@ -321,14 +384,15 @@ fn totals(plan: &Plan) -> String {
         systems.entry(call.system.as_str()).or_default()[column] += 1;
         systems.entry(call.system.as_str()).or_default()[5] += 1;
     }
-    for change in &plan.changes {
-        let column = match change.decision {
+    let of_changes = plan.changes.iter().map(|change| (change.decision, &change.system));
+    for (decision, system) in of_changes.chain(plan.operations.iter().map(|asked| (asked.decision, &asked.system))) {
+        let column = match decision {
             Decision::Follow => 6,
             Decision::Refuse => 7,
             Decision::Hold => 8,
             Decision::Apply | Decision::Drop | Decision::Unchanged => continue,
         };
-        systems.entry(change.system.as_str()).or_default()[column] += 1;
+        systems.entry(system.as_str()).or_default()[column] += 1;
     }
     let used: Vec<usize> =
         (0..HEADER.len()).filter(|column| systems.values().any(|numbers| numbers[*column] > 0)).collect();
