@@ -16,7 +16,8 @@ fn the_definitions_that_are_shipped_are_those_of_this_version() {
         (ran.status, ran.stderr.as_str()) == (0, "") && ran.stdout == shipped,
         "write them again: homeward docs --definitions > rules/homeward.d.rhai"
     );
-    for line in ["fn owner(attribute: ?, system: ?, function: Fn) -> ?;", "fn get attribute(change: Change) -> String;"] {
+    for line in ["fn owner(attribute: ?, system: ?, function: Fn) -> ?;", "fn get attribute(change: Change) -> String;"]
+    {
         assert!(shipped.contains(line), "{line}");
     }
 }

@@ -925,7 +925,11 @@ fn what_is_allowed_and_probably_not_meant_is_shown_in_its_place() {
           "message": "this line never decides `email`: an earlier line without condition does",
           "rule": "rules/people.rhai:2:1"
         }
-      ]
+      ],
+      "rounds": {
+        "verdict": "free",
+        "trace": null
+      }
     }
     -- stderr
     -- exit 0

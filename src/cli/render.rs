@@ -182,8 +182,7 @@ struct Columns {
 
 impl Columns {
     fn new(changes: &[&Line], all: bool, width: Option<usize>) -> Self {
-        let widest =
-            |of: &dyn Fn(&Line) -> String| changes.iter().map(|change| of(change).width()).max().unwrap_or(0);
+        let widest = |of: &dyn Fn(&Line) -> String| changes.iter().map(|change| of(change).width()).max().unwrap_or(0);
         let attribute = widest(&|change| change.name.clone());
         let system = widest(&|change| change.system.clone());
         let call = widest(&|change| call(change));
@@ -344,8 +343,7 @@ fn summed_up(text: &mut String, changes: &[&Line], width: Option<usize>) {
         kinds.entry(key).or_default().push(change);
     }
     let examples: Vec<&Line> = kinds.values().flat_map(|all| all.iter().take(EXAMPLES).copied()).collect();
-    let widest =
-        |of: &dyn Fn(&Line) -> String| examples.iter().map(|change| of(change).width()).max().unwrap_or(0);
+    let widest = |of: &dyn Fn(&Line) -> String| examples.iter().map(|change| of(change).width()).max().unwrap_or(0);
     let people = widest(&|change| harmless(&change.person.to_string()));
     let value = width.map_or(VALUE, |width| (width.saturating_sub(people + 7) / 2).clamp(10, VALUE));
     let values = widest(&|change| before_and_after(change, value));
