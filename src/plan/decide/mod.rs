@@ -8,16 +8,23 @@ use std::{
     sync::Arc,
 };
 
+mod account;
+mod elsewhere;
+
+use self::{
+    account::Switch,
+    elsewhere::{Elsewhere, Told},
+};
 use super::{Hooks, Providers};
 use crate::model::{
     account::Account,
     attribute::{AttributeName, Value},
     capability::{Change, Follows, Foresight, Reads, Support, Verdict},
     id::SystemName,
-    origin::{Because, Origin},
+    origin::Because,
     person::Person,
     plan::{AskedBy, Decision, PlannedChange},
-    policy::{Action, Instruction, Owned, Ownership, Policy, Question, Wish},
+    policy::{Action, Owned, Ownership, Policy},
     record::Statement,
     refusal::RefusalKind,
 };
@@ -94,27 +101,6 @@ struct Desk<'a> {
     elsewhere: Vec<Elsewhere>,
 }
 
-/// A change that a rule sent to other systems than the owner's.
-struct Elsewhere {
-    systems: Vec<SystemName>,
-    attribute: AttributeName,
-    value: Value,
-    owned: Option<Owned>,
-    asked_by: AskedBy,
-    /// The line that sent it.
-    origin: Origin,
-}
-
-/// A switch whose effect depends on what becomes of the account its holder signs in through.
-struct Switch {
-    system: SystemName,
-    after: Value,
-    foresight: Foresight,
-    line: Owned,
-    asked_by: AskedBy,
-    reason: String,
-}
-
 /// A change of an account that comes from elsewhere, if it comes.
 struct Onlooker {
     system: SystemName,
@@ -125,12 +111,6 @@ struct Onlooker {
     asked_by: AskedBy,
     /// Whether anybody wants a call for it, or it is only worth telling.
     pushed: bool,
-}
-
-/// A no that a rule was told of; without kind where there was none.
-struct Told {
-    kind: Option<RefusalKind>,
-    no: String,
 }
 
 /// Who asks for a value, and what.
@@ -413,187 +393,6 @@ impl Desk<'_> {
         }
     }
 
-    /// What a `route` line says to a change.
-    fn routed(
-        &self,
-        system: &SystemName,
-        attribute: &AttributeName,
-        value: &Value,
-        owned: Option<&Owned>,
-        asked_by: &AskedBy,
-    ) -> Option<Instruction> {
-        let account = self.account_at(system);
-        let before = self.before(system, attribute, &account);
-        self.hooks.route(&self.question(&account, attribute, &before, value, owned, asked_by))
-    }
-
-    /// What a `refused` line says to a provider's no.
-    #[expect(clippy::too_many_arguments, reason = "each is a different thing that the line may ask for")]
-    fn refused(
-        &self,
-        system: &SystemName,
-        attribute: &AttributeName,
-        value: &Value,
-        owned: Option<&Owned>,
-        asked_by: &AskedBy,
-        kind: RefusalKind,
-        no: &str,
-    ) -> Option<Instruction> {
-        let account = self.account_at(system);
-        let before = self.before(system, attribute, &account);
-        self.hooks.refused(&self.question(&account, attribute, &before, value, owned, asked_by), kind, no)
-    }
-
-    fn question<'q>(
-        &'q self,
-        account: &'q Account,
-        attribute: &'q AttributeName,
-        before: &'q Value,
-        after: &'q Value,
-        owned: Option<&'q Owned>,
-        asked_by: &'q AskedBy,
-    ) -> Question<'q> {
-        Question {
-            person: self.person,
-            ownership: self.ownership,
-            account,
-            attribute,
-            before,
-            after,
-            asked_by: &asked_by.system,
-            owner: owned.map(|owned| &owned.system),
-        }
-    }
-
-    /// Does with a change what a rule says instead of what was decided.
-    #[expect(clippy::too_many_arguments, reason = "each is a different thing and all are needed to say why")]
-    fn obey(
-        &mut self,
-        instruction: Instruction,
-        system: &SystemName,
-        attribute: &AttributeName,
-        value: &Value,
-        owned: Option<&Owned>,
-        asked_by: &AskedBy,
-        foresight: &Foresight,
-        told: &Told,
-    ) {
-        let Instruction { action, origin } = instruction;
-        let line = Because::from(&origin);
-        let (decision, reason) = match action {
-            Action::Hold(reason) => (Decision::Hold, format!("{reason} ({origin})")),
-            Action::Drop(reason) => (Decision::Drop, format!("{reason} ({origin})")),
-            Action::To(systems) => {
-                self.elsewhere.push(Elsewhere {
-                    systems: systems.clone(),
-                    attribute: attribute.clone(),
-                    value: value.clone(),
-                    owned: owned.cloned(),
-                    asked_by: asked_by.clone(),
-                    origin: origin.clone(),
-                });
-                if systems.contains(system) {
-                    return;
-                }
-                let leader = foresight
-                    .follows
-                    .clone()
-                    .zip(foresight.follows.as_ref().and_then(|follows| self.provider_of(&follows.provider)));
-                if let Some((follows, _)) = leader.filter(|(_, leader)| systems.contains(leader)) {
-                    // Sent to where it comes from by itself: this account takes it from there.
-                    self.looking_on.push(Onlooker {
-                        system: system.clone(),
-                        attribute: attribute.clone(),
-                        value: value.clone(),
-                        foresight: foresight.clone(),
-                        follows,
-                        asked_by: asked_by.clone(),
-                        pushed: false,
-                    });
-                    return;
-                }
-                let names: Vec<&str> = systems.iter().map(SystemName::as_str).collect();
-                let instead = format!("it goes to {} instead ({origin})", names.join(" and "));
-                match told.kind {
-                    Some(_) => (Decision::Refuse, format!("{}; {instead}", told.no)),
-                    None => (Decision::Drop, instead),
-                }
-            }
-        };
-        let refusal = told.kind.filter(|_| decision == Decision::Refuse);
-        self.put(system, attribute, value, decision, owned, asked_by.clone(), reason, |planned| {
-            planned.because.push(line);
-            planned.refusal = refusal;
-        });
-    }
-
-    /// Makes the changes that rules sent somewhere else. What a rule sent on is not sent on again.
-    fn settle_elsewhere(&mut self) {
-        for Elsewhere { systems, attribute, value, owned, asked_by, origin } in std::mem::take(&mut self.elsewhere) {
-            for system in systems {
-                let first = self.decided.len();
-                self.send_to(&system, &attribute, &value, owned.as_ref(), &asked_by, &origin);
-                for one in &mut self.decided[first..] {
-                    one.planned.because.push(Because::from(&origin));
-                }
-            }
-        }
-    }
-
-    fn send_to(
-        &mut self,
-        system: &SystemName,
-        attribute: &AttributeName,
-        value: &Value,
-        owned: Option<&Owned>,
-        asked_by: &AskedBy,
-        origin: &Origin,
-    ) {
-        if self.providers.capabilities(system).is_none() {
-            let reason = format!("`{attribute}` goes to {system} ({origin}), which is a source: change it there");
-            self.put(system, attribute, value, Decision::Refuse, owned, asked_by.clone(), reason, |planned| {
-                planned.refusal = Some(RefusalKind::OwnedElsewhere);
-                planned.belongs_to = Some(system.clone());
-            });
-            return;
-        }
-        let Some(account) = self.person.accounts.get(system).cloned() else {
-            let reason = format!("`{attribute}` goes to {system} ({origin}), and this person has no account there");
-            self.put(system, attribute, value, Decision::Refuse, owned, asked_by.clone(), reason, |planned| {
-                planned.refusal = Some(RefusalKind::NotFound);
-            });
-            return;
-        };
-        let value = self.providers.normalize(system, attribute, value);
-        let here = |one: &&Decided| one.planned.system == *system && one.planned.attribute == *attribute;
-        let here: Vec<&PlannedChange> = self.decided.iter().filter(here).map(|one| &one.planned).collect();
-        if here.iter().any(|planned| matches!(planned.decision, Decision::Hold | Decision::Drop)) {
-            // A line that says to leave this very change is nearer to it than one that sends another change here.
-            return;
-        }
-        let made = here.into_iter().find(|planned| planned.decision == Decision::Apply);
-        if let Some(other) = made {
-            if other.after != value {
-                let reason = format!("{origin} sends a value here, and another one is decided already");
-                self.put(system, attribute, &value, Decision::Hold, owned, asked_by.clone(), reason, |_| {});
-            }
-            return;
-        }
-        let before = account.value(attribute);
-        if before == value {
-            return;
-        }
-        let change = Change { attribute: attribute.clone(), before, after: value.clone() };
-        let foresight = self.foresee(&account, &change);
-        let line = owned.cloned().unwrap_or_else(|| Owned {
-            system: system.clone(),
-            origin: origin.clone(),
-            looked_at: Vec::new(),
-        });
-        let reason = format!("a rule sends it to {system} ({origin})");
-        self.call(system, attribute, &value, foresight, &line, asked_by, reason);
-    }
-
     /// Settles what may come by itself, now that it is known what the other accounts will hold.
     fn follow(&mut self) {
         for onlooker in std::mem::take(&mut self.looking_on) {
@@ -656,187 +455,11 @@ impl Desk<'_> {
         }
     }
 
-    /// Accounts that should be there and are not, or should not be and are: where an `account` line speaks, it alone
-    /// says whether that system's account is active.
-    fn accounts(&mut self) {
-        let Some(statement) = self.person.statements.iter().find(|said| said.fresh && !said.of_nobody) else { return };
-        let asked_by = by(statement);
-        let owner = self.ownership.owners.get(&AttributeName::new("active")).map(|owned| owned.system.clone());
-        for (system, Wish { wanted, origin, looked_at }) in &self.ownership.accounts {
-            let system_says = owner.clone().unwrap_or_else(|| asked_by.system.clone());
-            let line = Owned { system: system_says, origin: origin.clone(), looked_at: looked_at.clone() };
-            match self.person.accounts.get(system).cloned() {
-                None if *wanted => self.create(system, &line, &asked_by),
-                None => {}
-                // A provider without a switch has the account as wanted as it can be.
-                Some(_) if *wanted && !self.switches_accounts(system) => {}
-                Some(account) => {
-                    let wish = if *wanted { "an account is wanted" } else { "no account is wanted" };
-                    let reason = format!("{wish} ({})", why(&line));
-                    self.switch(&account, &Value::Bool(*wanted), &line, &asked_by, reason);
-                }
-            }
-        }
-    }
-
-    fn switches_accounts(&self, system: &SystemName) -> bool {
-        let active = AttributeName::new("active");
-        self.providers.capabilities(system).is_some_and(|table| table.of(system, &active).is_some())
-    }
-
-    /// Switches an existing account on or off, at once or when it is known whether it would last. True where it will be
-    /// done for certain.
-    fn switch(
-        &mut self,
-        account: &Arc<Account>,
-        after: &Value,
-        line: &Owned,
-        asked_by: &AskedBy,
-        reason: String,
-    ) -> bool {
-        let active = AttributeName::new("active");
-        let change = Change { attribute: active.clone(), before: account.value(&active), after: after.clone() };
-        if change.before == change.after {
-            return false;
-        }
-        let foresight = self.foresee(account, &change);
-        if foresight.follows.is_some() && matches!(foresight.verdict, Verdict::Doomed { .. }) {
-            let (line, asked_by) = (line.clone(), asked_by.clone());
-            self.switches.push(Switch {
-                system: account.system.clone(),
-                after: after.clone(),
-                foresight,
-                line,
-                asked_by,
-                reason,
-            });
-            false
-        } else {
-            self.own_call(&account.system, &active, after, foresight, line, asked_by, reason)
-        }
-    }
-
-    /// Settles switches that the next sign-in would undo: where nobody can sign in any more, they last.
-    fn settle_switches(&mut self) {
-        let active = AttributeName::new("active");
-        for Switch { system, after, mut foresight, line, asked_by, reason } in std::mem::take(&mut self.switches) {
-            let leader = foresight.follows.as_ref().and_then(|follows| self.provider_of(&follows.provider));
-            if leader.is_some_and(|leader| self.will_hold(&leader, &active) == Some(Value::Bool(false))) {
-                foresight = Foresight::takes();
-            }
-            self.own_call(&system, &active, &after, foresight, &line, &asked_by, reason);
-        }
-    }
-
-    /// A new account, with everything this system is told about a person.
-    fn create(&mut self, system: &SystemName, line: &Owned, asked_by: &AskedBy) {
-        let Some(table) = self.providers.capabilities(system) else { return };
-        let account = Arc::new(Account::absent(system.clone(), self.providers.server(system)));
-        if let Support::No(no) = table.create {
-            let active = AttributeName::new("active");
-            let reason = format!("{system} cannot make accounts: {no}");
-            self.put(
-                system,
-                &active,
-                &Value::Bool(true),
-                Decision::Refuse,
-                Some(line),
-                asked_by.clone(),
-                reason,
-                |planned| {
-                    planned.refusal = Some(RefusalKind::Unsupported);
-                },
-            );
-            return;
-        }
-        let mut start = Vec::new();
-        let mut refused = false;
-        for row in table.attributes.iter().filter(|row| {
-            // A membership needs the account to be there: it comes with the next plan.
-            row.write.is_yes() && row.name != "active" && row.set.is_none()
-        }) {
-            let attribute = table.name(system, row);
-            let owned = self.ownership.owner(&attribute).cloned();
-            let told = owned
-                .as_ref()
-                .filter(|owned| row.required || owned.system == *system || self.is_copied_to(system, &attribute));
-            let value = told
-                .and_then(|owned| self.person.decided(&owned.system, &attribute))
-                .map(|value| self.providers.normalize(system, &attribute, &value))
-                .filter(|value| !value.is_empty());
-            let (Some(value), Some(owned)) = (value, owned.as_ref()) else {
-                if row.required {
-                    let missing = match &owned {
-                        Some(owned) => format!("{} says nothing of it", owned.system),
-                        None => "nobody owns it".to_owned(),
-                    };
-                    let reason = format!("{system} needs `{attribute}` to make an account, and {missing}");
-                    self.put(
-                        system,
-                        &attribute,
-                        &Value::Empty,
-                        Decision::Refuse,
-                        Some(line),
-                        asked_by.clone(),
-                        reason,
-                        |planned| {
-                            planned.refusal = Some(RefusalKind::Invalid);
-                        },
-                    );
-                    refused = true;
-                }
-                continue;
-            };
-            let change = Change { attribute: attribute.clone(), before: Value::Empty, after: value.clone() };
-            let foresight = self.foresee(&account, &change);
-            if foresight.verdict == Verdict::Takes {
-                match self.routed(system, &attribute, &value, Some(owned), asked_by) {
-                    None => start.push((attribute, value, owned.clone())),
-                    Some(instruction) => {
-                        let held = matches!(instruction.action, Action::Hold(_));
-                        if matches!(&instruction.action, Action::To(systems) if systems.contains(system)) {
-                            start.push((attribute.clone(), value.clone(), owned.clone()));
-                        } else {
-                            // Without what is required, or while a person has to look, no account is made.
-                            refused |= held || row.required;
-                        }
-                        let told = Told { kind: None, no: String::new() };
-                        self.obey(instruction, system, &attribute, &value, Some(owned), asked_by, &foresight, &told);
-                    }
-                }
-            } else {
-                let reason = format!("a new account ({})", why(line));
-                self.own_call(system, &attribute, &value, foresight, owned, asked_by, reason);
-                refused |= row.required;
-            }
-        }
-        if refused {
-            return;
-        }
-        for (attribute, value, owned) in start {
-            let reason = format!("a new account ({})", why(line));
-            let because = vec![Because::from(&line.origin)];
-            self.put(system, &attribute, &value, Decision::Apply, Some(&owned), asked_by.clone(), reason, |planned| {
-                planned.because.extend(because);
-            });
-            self.after.insert((system.clone(), attribute), value);
-        }
-    }
-
     /// Why a value is pushed.
     fn a_copy(&self, owned: &Owned) -> String {
         let is_provider = self.providers.capabilities(&owned.system).is_some();
         let word = if is_provider { "holds" } else { "says" };
         format!("a copy of what {} {word} ({})", owned.system, why(owned))
-    }
-
-    /// Whether an `account` line decides this attribute there.
-    fn is_account_line(&self, system: &SystemName, attribute: &AttributeName) -> bool {
-        is_active(attribute) && self.ownership.accounts.contains_key(system)
-    }
-
-    fn wants_account(&self, system: &SystemName) -> bool {
-        self.ownership.accounts.get(system).is_some_and(|wish| wish.wanted)
     }
 
     /// What an account will hold when the plan is done; `None` where there is no account and none is made.
