@@ -1,7 +1,5 @@
 //! The reference, the definitions for editors and the drawings are what the program prints of itself.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 mod common;
 
 use std::{fs, path::Path};

@@ -57,8 +57,8 @@ fn of_person(given: &Invocation<'_>) -> Vec<Property> {
     let property =
         |name: &str, gives, meaning: String| Property { of: "person", name: name.to_owned(), gives, meaning };
     let neutral = NEUTRAL.iter().map(|name| {
-        let gives = if *name == "active" { "truth" } else { "text" };
-        property(name, gives, format!("The value of `{name}` that counts, or ()."))
+        let kind = if *name == "active" { "truth" } else { "text" };
+        property(name, kind, format!("The value of `{name}` that counts, or ()."))
     });
     let kinds = given.kinds.iter().map(|kind| {
         property(

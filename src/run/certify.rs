@@ -276,6 +276,7 @@ impl Project {
         let hooks = policy.routes.iter().map(|origin| (None, origin));
         let hooks = hooks.chain(policy.refusals.iter().map(|(system, origin)| (Some(system), origin)));
         let mut routes = Vec::new();
+        let calls = Regex::new(r"\b[A-Za-z_]\w*\s*\(|::");
         for (system, origin) in hooks {
             let statement = self.statement(origin);
             let route =
@@ -289,9 +290,8 @@ impl Project {
                 is_plain &= names.is_some();
                 routes.extend(names.map(route));
             }
-            let calls = Regex::new(r"\b[A-Za-z_]\w*\s*\(|::");
             is_plain &=
-                !calls.is_ok_and(|it| it.find_iter(&statement).any(|call| self.is_function(origin, call.as_str())));
+                !calls.as_ref().is_ok_and(|it| it.find_iter(&statement).any(|call| self.is_function(origin, call.as_str())));
             if !is_plain {
                 // The answer is made where it cannot be seen: it may be any.
                 routes.extend(providers.keys().map(|name| route(vec![name.clone()])));
