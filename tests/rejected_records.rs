@@ -63,3 +63,95 @@ fn a_rule_that_is_wrong_stops_the_run_although_other_records_can_be_read() {
     "#);
     assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
 }
+
+/// A project whose rule copies a cell as often as the cell says.
+fn growing(rows: &str) -> World {
+    world("")
+        .file(
+            "rules/people.rhai",
+            r#"owner(["email", "position"], "hr");
+copies("email", "gitlab");
+join("gitlab", "email");
+source("hr", |row| {
+    let (text, list) = ("", []);
+    while text.len() < row.title.len() { text += "x"; }
+    if row.status == "endless" { loop { } }
+    if row.status == "heavy" { loop { list += list; list.push([text, text]); } }
+    if row.status == "wide" { list.pad(2000, [text]); }
+    #{ key: row.id, email: row.email }
+});
+"#
+            .replace("let (text, list) = (\"\", []);", "let text = \"\"; let list = [];")
+            .as_str(),
+        )
+        .file("people.csv", &format!("id,email,status,since,title\n{rows}"))
+}
+
+/// So many records, with these two words in turn.
+fn rows(count: usize, status: [&str; 2]) -> String {
+    let row = |n: usize| [&n.to_string(), ",p", &n.to_string(), "@example.com,", status[n % 2], ",,\n"].concat();
+    (0..count).map(row).collect()
+}
+
+#[test]
+fn a_record_that_makes_a_rule_exceed_a_limit_is_rejected_alone_with_it() {
+    let world = growing(
+        "1,anna@example.com,,,\n2,ben@example.com,endless,,\n3,eva@example.com,heavy,,abc\n4,kim@example.com,wide,,abcdefghijklm\n\
+         5,max@example.com,,,\n",
+    );
+    let ran = world.homeward(&["--lab", "plan", "hr=people.csv", "--format", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let rejected = |line: u64, code: &str, reason: &str| {
+        serde_json::json!({
+            "system": "hr", "file": "people.csv", "line": line, "column": null, "code": code, "reason": reason
+        })
+    };
+    assert_eq!(
+        (ran.status, plan["rejected"].clone(), plan["summary"]["people"].clone()),
+        (
+            0,
+            serde_json::json!([
+                rejected(3, "limit_exceeded", "the rule does not come to an end"),
+                rejected(4, "too_much", "a list has more than 2000 items, those of lists in it counted"),
+                rejected(5, "too_much", "a text is longer than 16384 bytes"),
+            ]),
+            2.into()
+        ),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_rule_that_exceeds_a_limit_on_every_record_is_wrong_and_is_not_tried_on_all() {
+    let rows = rows(100_000, ["endless", "endless"]);
+    let ran = growing(&rows).homeward(&["--lab", "plan", "hr=people.csv"]);
+    insta::assert_snapshot!(ran.stderr, @r#"
+     × the rule does not come to an end (on people.csv:11)
+      ╭─[rules/people.rhai:4:1]
+    3 │ join("gitlab", "email");
+    4 │ source("hr", |row| {
+      · ──────
+    5 │     let text = ""; let list = [];
+      ╰────
+     help: a rule has to be short work: look for a loop that does not end
+    "#);
+    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
+}
+
+#[test]
+fn a_rule_that_exceeds_a_limit_on_many_records_is_wrong_though_it_can_read_some() {
+    let rows = rows(10_000, ["", "endless"]);
+    let ran = growing(&rows).homeward(&["--lab", "plan", "hr=people.csv"]);
+    insta::assert_snapshot!(ran.stderr, @r#"
+     × the rule does not come to an end (on people.csv:101)
+      ╭─[rules/people.rhai:4:1]
+    3 │ join("gitlab", "email");
+    4 │ source("hr", |row| {
+      · ──────
+    5 │     let text = ""; let list = [];
+      ╰────
+     help: a rule has to be short work: look for a loop that does not end
+    "#);
+    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
+}

@@ -7,6 +7,9 @@ use std::{fmt, io, sync::Arc};
 
 use crate::model::{attribute::AttributeName, id::SystemName, origin::Origin, record::RecordOrigin};
 
+/// How many errors of one loading are told.
+const MAX_SHOWN: usize = 50;
+
 /// A place in a script, with what is needed to draw an excerpt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -35,6 +38,14 @@ pub(crate) enum Fault {
     TooLarge { what: String, size: usize, most: usize },
     #[error("{what} is not UTF-8")]
     NotText { what: String },
+    #[error("a character that does not show: U+{:04X}", u32::from(*letter))]
+    Unseen {
+        letter: char,
+        /// It turns the direction in which the text is shown.
+        turns: bool,
+    },
+    #[error("a comment is not closed")]
+    OpenComment,
     #[error("{0}")]
     Parse(String),
     #[error("`{word}` is a word of the rules already")]
@@ -105,10 +116,10 @@ pub(crate) enum Fault {
     TooLate { word: &'static str },
     #[error("the function for `{word}` takes {got} argument{}; it must take {}", if *got == 1 { "" } else { "s" }, match takes { 0 => "none", 1 => "one", _ => "two" })]
     WrongParameters { word: &'static str, got: usize, takes: usize },
-    /// The work is too long, whatever the record.
+    /// The work is too long.
     #[error("{0}")]
     LimitExceeded(String),
-    /// A value is too large, which depends on the record.
+    /// A value is too large, or all of them together are.
     #[error("{0}")]
     TooMuch(String),
     #[error("the record has no key")]
@@ -124,6 +135,8 @@ pub(crate) enum Fault {
     /// Not a fault of anybody: a condition asked for a value that is not decided yet. Never leaves this room.
     #[error("the owner of `{0}` is not known yet")]
     Needs(AttributeName),
+    #[error("{0} more things are wrong that are not shown")]
+    More(usize),
 }
 
 /// Something wrong with the rules, or with a record as the rules see it.
@@ -230,7 +243,14 @@ impl RuleError {
     /// True where the record is at fault and not the rule: that record is rejected, the others may go on.
     pub(crate) fn rejects_record(&self) -> bool {
         self.0.record.is_some()
-            && matches!(self.0.fault, Fault::NoKey | Fault::NotADate { .. } | Fault::Thrown(_) | Fault::TooMuch(_))
+            && (self.exceeds_limit()
+                || matches!(self.0.fault, Fault::NoKey | Fault::NotADate { .. } | Fault::Thrown(_)))
+    }
+
+    /// True where a rule was stopped because it took too long or too much. One record can make it so; where many do, the
+    /// rule is at fault.
+    pub(crate) fn exceeds_limit(&self) -> bool {
+        matches!(self.0.fault, Fault::TooMuch(_) | Fault::LimitExceeded(_))
     }
 
     /// A stable word for the kind of fault.
@@ -240,6 +260,8 @@ impl RuleError {
             Fault::WordTaken { .. } => "word_taken",
             Fault::TooLarge { .. } => "too_large",
             Fault::NotText { .. } => "not_text",
+            Fault::Unseen { .. } => "unseen_character",
+            Fault::OpenComment => "open_comment",
             Fault::Parse(_) => "parse",
             Fault::Runtime(_) => "runtime",
             Fault::Thrown(_) => "thrown",
@@ -281,6 +303,7 @@ impl RuleError {
             Fault::BadPattern { .. } => "bad_pattern",
             Fault::OwnerCycle { .. } => "owner_cycle",
             Fault::Needs(_) => "undecided",
+            Fault::More(_) => "more",
         }
     }
 
@@ -348,6 +371,22 @@ impl Fault {
                 Some("look at an account instead of the decided value, as in `person.gitlab?.username`".to_owned())
             }
             Self::TooLarge { .. } => Some("split it: all `*.rhai` files of the folder are loaded".to_owned()),
+            Self::TooMuch(_) => Some(
+                "a rule works with one record or one person at a time, and what it holds is small; look at what grows"
+                    .to_owned(),
+            ),
+            Self::LimitExceeded(said) if said.contains("nested") => {
+                Some("take it apart: give a part of it a name with `let`, or make it a function".to_owned())
+            }
+            Self::LimitExceeded(said) if said.contains("declarations") => {
+                Some("a declaration speaks of one thing and takes lists; it is seldom made in a loop".to_owned())
+            }
+            Self::LimitExceeded(said) if said.contains(" scripts; ") => {
+                Some("put what belongs together into one file".to_owned())
+            }
+            Self::LimitExceeded(said) if said.starts_with("the script has") => {
+                Some("split it: all `*.rhai` files of the folder are loaded".to_owned())
+            }
             Self::LimitExceeded(_) => Some("a rule has to be short work: look for a loop that does not end".to_owned()),
             Self::WrongRole { role: Role::Source, .. } => {
                 Some("a source is a system that records come from, such as one with `kind = \"csv\"`".to_owned())
@@ -363,6 +402,15 @@ impl Fault {
                 Some("the rule stops here by itself: look at what it was given, or at the rule".to_owned())
             }
             Self::Runtime(_) => Some("look at what is computed here, and with what".to_owned()),
+            Self::Unseen { turns: true, .. } => {
+                Some("it turns the direction of what follows, which then reads as something else; delete it".to_owned())
+            }
+            Self::Unseen { letter, .. } => Some(format!(
+                "delete it; where a text needs it, write it as \\u{:04x} inside the quotes",
+                u32::from(*letter)
+            )),
+            Self::More(_) => Some("mend these first; what is wrong in a loop is wrong many times".to_owned()),
+            Self::OpenComment => Some("close it with `*/`; comments may lie in comments, each with its own".to_owned()),
             Self::NotText { .. } => Some("save the file as UTF-8".to_owned()),
             Self::UnknownOperation { all, system, .. } if all.is_empty() => {
                 Some(format!("`{system}` has no operation at all"))
@@ -428,6 +476,9 @@ impl Fault {
             Self::WrongType { wanted, .. } if wanted.contains("#{") => {
                 Some("as in `source(\"hr\", |row| #{ key: row.employee_id, email: row.email })`".to_owned())
             }
+            Self::WrongType { what, .. } if what.contains("sort") => {
+                Some("what differs in kind has no order: sort by a part, as in `|a, b| a.name < b.name`".to_owned())
+            }
             Self::NotHeld { system, attribute } => Some(format!(
                 "only a system that holds `{attribute}` can own it or get a copy; `{system}` has no place for it"
             )),
@@ -437,6 +488,16 @@ impl Fault {
             _ => None,
         }
     }
+}
+
+/// As many errors as somebody reads, and how many there are beside them.
+pub(super) fn readable(mut errors: Vec<RuleError>) -> Vec<RuleError> {
+    let more = errors.len().saturating_sub(MAX_SHOWN);
+    if more > 1 {
+        errors.truncate(MAX_SHOWN);
+        errors.push(RuleError::new(Fault::More(more), None));
+    }
+    errors
 }
 
 /// The words that stand at the top level.

@@ -57,7 +57,7 @@ use self::{
     change::{ChangeView, PlanView, RefusalView},
     library::Shelf,
     own::{Court, Index},
-    sandbox::{MAX_SCRIPT, Meter},
+    sandbox::{MAX_SCRIPT, MAX_SCRIPTS, Meter},
     script::{Script, Source, properties},
     statement::Reader,
     vocabulary::{Declared, Desk, HookLine},
@@ -107,13 +107,12 @@ impl RuleSet {
         known: &Known,
         today: jiff::civil::Date,
     ) -> Result<Self, Vec<RuleError>> {
-        let (Files { scripts: files, modules }, digest) = read(folder, shown_as)?;
+        let (Files { scripts: files, modules }, digest, mut errors) = read(folder, shown_as)?;
         let known = Rc::new(known.clone());
         let declared = Rc::new(RefCell::new(Declared::default()));
         let open = Rc::new(Cell::new(true));
         let patterns = Rc::default();
         let mut scripts: Vec<Script> = Vec::new();
-        let mut errors = Vec::new();
         let modules = Rc::new(modules);
         let shelf = Shelf::default();
         let compile = |script: usize, source: &Source, open: &Rc<Cell<bool>>| {
@@ -165,7 +164,7 @@ impl RuleSet {
         errors.extend(twice);
         if !errors.is_empty() {
             errors.sort_by(|a, b| a.origin().cmp(&b.origin()));
-            return Err(errors);
+            return Err(fault::readable(errors));
         }
         let names = known.attributes().into_iter().map(|name| (name.clone(), AttributeName::new(&name))).collect();
         let policy = policy(&declared);
@@ -366,13 +365,17 @@ fn listed(folder: &Path) -> Result<Vec<(String, PathBuf)>, std::io::Error> {
     Ok(scripts)
 }
 
-/// All scripts of a folder and of its folder `lib`, and their digest.
-fn read(folder: &Path, shown_as: &str) -> Result<(Files, String), Vec<RuleError>> {
+/// All scripts of a folder and of its folder `lib`, their digest, and those that cannot be read.
+fn read(folder: &Path, shown_as: &str) -> Result<(Files, String, Vec<RuleError>), Vec<RuleError>> {
     let mut paths = listed(folder).map_err(|error| vec![unreadable(shown_as, error)])?;
     match listed(&folder.join("lib")) {
         Ok(modules) => paths.extend(modules.into_iter().map(|(name, path)| (format!("lib/{name}"), path))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(vec![unreadable(&format!("{shown_as}/lib"), error)]),
+    }
+    if paths.len() > MAX_SCRIPTS {
+        let said = format!("`{shown_as}` holds {} scripts; there may be {MAX_SCRIPTS}", paths.len());
+        return Err(vec![RuleError::new(Fault::LimitExceeded(said), None)]);
     }
     let mut files = Files::default();
     let mut errors = Vec::new();
@@ -415,7 +418,7 @@ fn read(folder: &Path, shown_as: &str) -> Result<(Files, String), Vec<RuleError>
         // Writing to a text cannot fail.
         let _ = write!(hex, "{byte:02x}");
     }
-    if errors.is_empty() { Ok((files, hex)) } else { Err(errors) }
+    Ok((files, hex, errors))
 }
 
 /// Functions that were handed over and do not take what they are given.

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use regex::Regex;
 use rhai::{
-    AST, CallFnOptions, Dynamic, Engine, EvalAltResult, ImmutableString, Module, OptimizationLevel, ParseError,
-    ParseErrorType, Position, Scope,
+    AST, ASTNode, CallFnOptions, Dynamic, Engine, EvalAltResult, Expr, ImmutableString, Module, OptimizationLevel,
+    ParseError, ParseErrorType, Position, Scope, Stmt,
 };
 
 use crate::model::origin::Origin;
@@ -16,7 +16,7 @@ use crate::model::origin::Origin;
 use super::{
     fault::{Fault, Place, RuleError, type_name},
     library::{self, Librarian, Shelf},
-    sandbox::Meter,
+    sandbox::{self, MAX_ARGUMENTS, MAX_HELD, MAX_LIST, MAX_MAP, MAX_TEXT, MAX_UNCHARGED, Meter},
     words,
 };
 
@@ -127,6 +127,66 @@ impl Source {
         Some(self.place_of_offset(found.start()))
     }
 
+    /// What does not show in an editor and makes the text mean something else than it seems to.
+    fn unseen(&self) -> Option<RuleError> {
+        let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let breaks = |c: char| matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{200b}');
+        let hidden = |c: char| (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || turns(c) || breaks(c);
+        let (at, letter) = self.text.char_indices().find(|(_, c)| hidden(*c))?;
+        let fault = Fault::Unseen { letter, turns: turns(letter) };
+        Some(RuleError::new(fault, Some(self.place_of_offset(at))))
+    }
+
+    /// A comment that swallows the rest of the file: the language takes it without a word.
+    fn open_comment(&self) -> Option<RuleError> {
+        let mut rest = self.text.as_ref();
+        // How many braces are open in each piece of code that lies in a text with holes, the innermost last.
+        let mut holes: Vec<usize> = Vec::new();
+        let after = |rest: &'_ str, at: Option<usize>| at.map(|at| rest.len() - at);
+        while let Some(first) = rest.chars().next() {
+            let at = self.text.len() - rest.len();
+            let hashes = rest.len() - rest.trim_start_matches('#').len();
+            let left = if rest.starts_with("//") {
+                after(rest, rest.find('\n'))
+            } else if rest.starts_with("/*") {
+                match block_comment(rest) {
+                    None => return Some(RuleError::new(Fault::OpenComment, Some(self.place_of_offset(at)))),
+                    Some(length) => Some(rest.len() - length),
+                }
+            } else if hashes > 0 {
+                let end = format!("\"{}", "#".repeat(hashes));
+                let text = rest[hashes..].strip_prefix('"');
+                let length = text.map_or(Some(0), |text| text.find(&end).map(|it| 1 + it + end.len()));
+                length.map(|length| rest.len() - hashes - length)
+            } else if first == '"' || first == '\'' {
+                quoted(rest).map(|length| rest.len() - length)
+            } else if first == '`' || (first == '}' && holes.last() == Some(&0)) {
+                if first == '}' {
+                    holes.pop();
+                }
+                // To the end of the text, or to the next hole in it.
+                let end = rest[1..].find('`').map(|it| 1 + it + 1);
+                let hole = rest[1..].find("${").map(|it| 1 + it + 2);
+                if hole.is_some_and(|hole| end.is_none_or(|end| hole < end)) {
+                    holes.push(0);
+                    after(rest, hole)
+                } else {
+                    after(rest, end)
+                }
+            } else {
+                match (first, holes.last_mut()) {
+                    ('{', Some(open)) => *open += 1,
+                    ('}', Some(open)) => *open -= 1,
+                    _ => {}
+                }
+                Some(rest.len() - first.len_utf8())
+            };
+            // What is not closed otherwise, the language finds by itself.
+            rest = &self.text[self.text.len() - left?..];
+        }
+        None
+    }
+
     /// The byte at which a place begins.
     fn offset(&self, origin: &Origin) -> usize {
         let line: usize = self.text.split_inclusive('\n').take(origin.line - 1).map(str::len).sum();
@@ -140,6 +200,38 @@ impl Source {
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         self.place_at(line, column)
     }
+}
+
+/// How long the comment is that begins here, with the comments in it; `None` where it has no end.
+fn block_comment(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0_usize);
+    while at + 1 < bytes.len() {
+        match &bytes[at..at + 2] {
+            b"/*" => (at, depth) = (at + 2, depth + 1),
+            b"*/" => (at, depth) = (at + 2, depth - 1),
+            _ => at += 1,
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// How long the text is that begins here with a quote; `None` where it does not end in its line.
+fn quoted(text: &str) -> Option<usize> {
+    let quote = text.chars().next()?;
+    let mut letters = text.char_indices().skip(1);
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '\\' => drop(letters.next()),
+            '\n' => return None,
+            letter if letter == quote => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// A compiled script.
@@ -162,6 +254,9 @@ impl Script {
         shelf: &Shelf,
         modules: &Rc<BTreeMap<String, Source>>,
     ) -> Result<Self, RuleError> {
+        if let Some(error) = source.unseen().or_else(|| source.open_comment()) {
+            return Err(error);
+        }
         engine.set_module_resolver(Librarian(Rc::clone(shelf)));
         // Functions of this language see neither variables nor constants around them. Constants that are written out
         // are found by compiling once without asking, and then made known to everybody by their plain name and as
@@ -169,17 +264,26 @@ impl Script {
         engine.set_strict_variables(false).set_optimization_level(OptimizationLevel::Simple);
         let loose = engine.compile(source.text.as_ref()).map_err(|error| unparsed(&source, &error))?;
         let constants: Scope<'_> = loose.iter_literal_variables(true, false).map(|it| (it.0, it.1, it.2)).collect();
-        let mut module = Module::new();
+        let is_module = modules.values().any(|module| module.file == source.file);
+        let (mut plain, mut global) = (Module::new(), Module::new());
         for (name, _, value) in constants.iter() {
-            module.set_var(name, value);
+            let weight = sandbox::weight(&value).unwrap_or(usize::MAX);
+            meter.know_constant(name, weight);
+            // A module's functions hold its constants themselves, each where it is used, and they are not charged.
+            if is_module && weight > MAX_HELD {
+                let fault = Fault::TooMuch(format!("the constant `{name}` is too large for a module"));
+                return Err(RuleError::new(fault, None).or_place(|| source.top()));
+            }
+            if weight <= MAX_UNCHARGED {
+                global.set_var(name, value.clone());
+            }
+            plain.set_var(name, value);
         }
-        let module = Rc::new(module);
-        engine.register_global_module(Rc::clone(&module));
-        engine.register_static_module("global", module);
+        engine.register_global_module(Rc::new(plain));
+        engine.register_static_module("global", Rc::new(global));
         // Not optimised: the optimiser would put a constant in the place of an argument of the same name. A module's
         // functions run where its constants are not known, so there they must be put in place, and no argument may have
         // such a name.
-        let is_module = modules.values().any(|module| module.file == source.file);
         let level = if is_module { OptimizationLevel::Simple } else { OptimizationLevel::None };
         engine.set_strict_variables(true).set_optimization_level(level);
         let compiled = engine.compile_with_scope(&constants, source.text.as_ref());
@@ -189,6 +293,10 @@ impl Script {
         if let Some(function) = ast.iter_functions().find(|function| words::signature(function.name).is_some()) {
             let fault = Fault::WordTaken { word: function.name.to_owned() };
             return Err(RuleError::new(fault, source.place_of_function(function.name)));
+        }
+        if let Some(position) = crowded_call(&ast) {
+            let fault = limit(&format!("a call may have {MAX_ARGUMENTS} arguments"));
+            return Err(RuleError::new(fault, source.place(position)));
         }
         if let Some((function, name)) = shadowed(&ast, &constants).filter(|_| is_module) {
             return Err(RuleError::new(Fault::ConstantShadowed { name }, source.place_of_function(&function)));
@@ -216,7 +324,7 @@ impl Script {
     /// Runs the top level: the declarations.
     pub(super) fn run(&self) -> Result<(), RuleError> {
         self.meter.start();
-        self.engine.run_ast(&self.ast).map_err(|error| self.explain(*error))
+        self.engine.run_ast(&self.ast).map_err(|error| self.explain(*error).or_place(|| self.source.top()))
     }
 
     /// Where an error that knows no place belongs: at the name it is about, else at the line that asked.
@@ -269,9 +377,7 @@ impl Script {
             EvalAltResult::ErrorTooManyModules(_) => limit("the script imports too many modules"),
             EvalAltResult::ErrorModuleNotFound(path, _) => library::unknown(&self.shelf, &path),
             EvalAltResult::ErrorStackOverflow(_) => limit("functions call each other too deeply"),
-            EvalAltResult::ErrorDataTooLarge(what, _) => {
-                Fault::TooMuch(format!("a value is too large: {}", what.to_lowercase()))
-            }
+            EvalAltResult::ErrorDataTooLarge(what, _) => Fault::TooMuch(too_large(&what)),
             mut other => {
                 other.clear_position();
                 Fault::Runtime(lower_first(&short(&other.to_string())))
@@ -310,6 +416,9 @@ impl Script {
     }
 
     fn no_variable(&self, name: &str) -> Fault {
+        if self.ast.iter_literal_variables(true, false).any(|(constant, _, _)| constant == name) {
+            return limit(&format!("`{name}` is too large to be asked for as `global::{name}`"));
+        }
         unknown_variable(&self.source.text, name)
     }
 }
@@ -332,14 +441,32 @@ fn shadowed(ast: &AST, constants: &Scope<'_>) -> Option<(String, String)> {
     })
 }
 
+/// Where a call has more arguments than one may have.
+fn crowded_call(ast: &AST) -> Option<Position> {
+    let mut found = None;
+    ast.walk(&mut |path: &[ASTNode<'_>]| {
+        let Some(
+            ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))
+            | ASTNode::Stmt(Stmt::FnCall(call, position)),
+        ) = path.last()
+        else {
+            return true;
+        };
+        found = (call.args.len() > MAX_ARGUMENTS).then_some(*position);
+        found.is_none()
+    });
+    found
+}
+
 fn unparsed(source: &Source, error: &ParseError) -> RuleError {
     let fault = match error.err_type() {
         ParseErrorType::VariableUndefined(name) => unknown_variable(&source.text, name),
         ParseErrorType::ExprTooDeep => limit("expressions are nested too deeply"),
+        ParseErrorType::LiteralTooLarge(what, _) => Fault::TooMuch(too_large(what)),
         ParseErrorType::TooManyFunctions => limit("the script has too many functions"),
         other => Fault::Parse(lower_first(&short(&other.to_string()))),
     };
-    RuleError::new(fault, source.place(error.position()))
+    RuleError::new(fault, source.place(error.position())).or_place(|| source.top())
 }
 
 fn unknown_variable(text: &str, name: &str) -> Fault {
@@ -357,6 +484,18 @@ fn unknown_variable(text: &str, name: &str) -> Fault {
         .collect();
     let near = words::near(name, names.iter().map(String::as_str).filter(|it| *it != name));
     Fault::UnknownVariable { name: name.to_owned(), near, declared }
+}
+
+/// What is too large, for what the language calls it.
+fn too_large(what: &str) -> String {
+    let what = what.to_lowercase();
+    if what.contains("string") {
+        format!("a text is longer than {MAX_TEXT} bytes")
+    } else if what.contains("map") {
+        format!("a map has more than {MAX_MAP} entries, those of maps in it counted")
+    } else {
+        format!("a list has more than {MAX_LIST} items, those of lists in it counted")
+    }
 }
 
 fn limit(what: &str) -> Fault {
@@ -408,6 +547,40 @@ mod tests {
         assert_eq!((text.span, text.origin.column), (9, 22));
         assert_eq!(source.place_of_text(&place.origin, "absent"), None);
         assert_eq!(source.place(Position::NONE), None);
+    }
+
+    #[test]
+    fn a_comment_without_an_end_is_found_and_nothing_else_is_taken_for_one() {
+        let place = |text: &str| source(text).open_comment().and_then(|error| error.origin().map(ToString::to_string));
+        for sound in [
+            "",
+            "let x = 1; /* a /* b */ c */ let y = 2;",
+            "// see /*",
+            "// see /*\nlet x = 1; // and /*",
+            "let x = \"/*\"; let y = \"\\\"/*\";",
+            "let x = `/* ${ #{ a: `}/*` } } /*`;",
+            "let x = #\"/*\"#; let y = ##\"\"#/*\"##;",
+            "let x = '\"'; // /*",
+            "let x = '\\''; // /*",
+            "let x = `a``/*`;",
+            "let x = \"open",
+            "let x = \"open\n/* \"",
+            "`${",
+            "`",
+            "/",
+        ] {
+            assert_eq!(place(sound), None, "{sound}");
+        }
+        for (open, at) in [
+            ("/*", "1:1"),
+            ("let x = 1; /* y", "1:12"),
+            ("// /*\nlet ü = 1; /* a /* b */", "2:12"),
+            ("let x = `${ /* }`;", "1:13"),
+            ("let x = \"/*\"; /*/", "1:15"),
+            ("/* a */ /* b", "1:9"),
+        ] {
+            assert_eq!(place(open), Some(format!("rules/a.rhai:{at}")), "{open}");
+        }
     }
 
     #[test]

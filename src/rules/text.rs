@@ -3,7 +3,11 @@
 //! They accept `()` where a value may be unknown and answer with `()`, or with `false` where a question was asked.
 //! What can multiply its input asks the meter first. This file knows no record, no person and no system.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+};
 
 use jiff::civil::Date;
 use regex::{Regex, RegexBuilder};
@@ -17,31 +21,72 @@ use super::{
 
 type Answer<T> = Result<T, Box<EvalAltResult>>;
 
-/// How large a compiled regular expression may become, in bytes.
-const MAX_PATTERN: usize = 1024 * 1024;
-/// How many different regular expressions one set of rules may use.
-const MAX_PATTERNS: usize = 200;
+/// How large a compiled regular expression may become, in bytes: each is tried with these in turn, and counts as what
+/// it needed.
+const PATTERN_SIZES: [usize; 4] = [16 * 1024, 64 * 1024, 256 * 1024, 1024 * 1024];
+/// How many bytes of regular expressions are kept, and how many one evaluation may compile.
+const MAX_PATTERNS: usize = 8 * 1024 * 1024;
+/// How long the text of a regular expression may be, in bytes.
+const MAX_PATTERN_TEXT: usize = 1024;
+
+/// What a search costs for each byte, beside a copy of it.
+const SEARCH: usize = 4;
 
 /// The regular expressions of one set of rules, each compiled once.
+///
+/// They are kept from one evaluation to the next. Where a rule makes them out of records, all are forgotten from time to
+/// time.
 #[derive(Debug, Default)]
-pub(super) struct Patterns(RefCell<BTreeMap<ImmutableString, Regex>>);
+pub(super) struct Patterns {
+    kept: RefCell<BTreeMap<ImmutableString, Regex>>,
+    size: Cell<usize>,
+}
 
 impl Patterns {
-    fn get(&self, pattern: &ImmutableString) -> Answer<Regex> {
-        if let Some(regex) = self.0.borrow().get(pattern) {
+    fn get(&self, pattern: &ImmutableString, meter: &Meter) -> Answer<Regex> {
+        if let Some(regex) = self.kept.borrow().get(pattern) {
             return Ok(regex.clone());
         }
-        if self.0.borrow().len() >= MAX_PATTERNS {
-            return Err(raise(Fault::LimitExceeded(format!("the rules use more than {MAX_PATTERNS} patterns"))));
+        meter.in_time()?;
+        let (regex, size) = compile(pattern)?;
+        meter.compiled(size, MAX_PATTERNS)?;
+        let mut kept = self.kept.borrow_mut();
+        if self.size.get() + size > MAX_PATTERNS {
+            kept.clear();
+            self.size.set(0);
         }
-        let built = RegexBuilder::new(pattern).size_limit(MAX_PATTERN).dfa_size_limit(MAX_PATTERN).build();
-        let regex = built.map_err(|error| {
-            let cause = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            raise(Fault::BadPattern { pattern: pattern.to_string(), cause })
-        })?;
-        self.0.borrow_mut().insert(pattern.clone(), regex.clone());
+        self.size.set(self.size.get() + size);
+        kept.insert(pattern.clone(), regex.clone());
         Ok(regex)
     }
+}
+
+/// A regular expression, and how many bytes it may have needed.
+fn compile(pattern: &str) -> Answer<(Regex, usize)> {
+    let shown = || pattern.chars().take(100).collect();
+    if pattern.len() > MAX_PATTERN_TEXT {
+        let cause = format!("longer than {MAX_PATTERN_TEXT} bytes");
+        return Err(raise(Fault::BadPattern { pattern: shown(), cause }));
+    }
+    let mut too_large = None;
+    for size in PATTERN_SIZES {
+        match RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(size).build() {
+            Ok(regex) => return Ok((regex, size)),
+            Err(error @ regex::Error::CompiledTooBig(_)) => too_large = Some(error),
+            Err(error) => return Err(bad_pattern(shown(), &error)),
+        }
+    }
+    Err(too_large
+        .map_or_else(|| raise(Fault::TooMuch("the pattern is too large".to_owned())), |it| bad_pattern(shown(), &it)))
+}
+
+#[expect(clippy::unnecessary_box_returns, reason = "the language hands its errors on in boxes")]
+fn bad_pattern(pattern: String, error: &regex::Error) -> Box<EvalAltResult> {
+    let cause = match error {
+        regex::Error::CompiledTooBig(_) => "it would become too large".to_owned(),
+        error => error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    };
+    raise(Fault::BadPattern { pattern, cause })
 }
 
 /// Teaches an engine the words.
@@ -93,8 +138,11 @@ pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>, patterns: &Rc<Pat
     engine
         .register_fn("sub_string", move |text: &str, start: INT, length: INT| own.hand_over(part(text, start, length)));
 
-    engine.register_fn("split", |text: &str, separator: &str| split(text, separator));
-    engine.register_fn("split", |text: &str, separator: char| split(text, separator.encode_utf8(&mut [0; 4])));
+    let own = Rc::clone(meter);
+    engine.register_fn("split", move |text: &str, separator: &str| split(&own, text, separator));
+    let own = Rc::clone(meter);
+    engine
+        .register_fn("split", move |text: &str, separator: char| split(&own, text, separator.encode_utf8(&mut [0; 4])));
     engine.register_fn("split", |(): (), _: Dynamic| Array::new());
     let own = Rc::clone(meter);
     engine.register_fn("replace", move |text: &str, old: &str, new: &str| replace(&own, text, old, new));
@@ -108,17 +156,22 @@ pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>, patterns: &Rc<Pat
     });
     engine.register_fn("replace", |(): (), _: Dynamic, _: Dynamic| ());
 
-    let own = Rc::clone(patterns);
+    let (own, paid) = (Rc::clone(patterns), Rc::clone(meter));
     engine.register_fn("matches", move |text: &str, pattern: ImmutableString| -> Answer<bool> {
-        Ok(own.get(&pattern)?.is_match(text))
+        paid.charge(text.len().saturating_mul(SEARCH))?;
+        Ok(own.get(&pattern, &paid)?.is_match(text))
     });
     engine.register_fn("matches", |(): (), _: &str| false);
     engine.register_fn("matches", |_: bool, _: &str| false);
-    let own = Rc::clone(patterns);
+    let (own, paid) = (Rc::clone(patterns), Rc::clone(meter));
     engine.register_fn("capture", move |text: &str, pattern: ImmutableString| -> Answer<Dynamic> {
-        let regex = own.get(&pattern)?;
+        paid.charge(text.len().saturating_mul(SEARCH))?;
+        let regex = own.get(&pattern, &paid)?;
+        let Some(found) = regex.captures(text) else { return Ok(Dynamic::UNIT) };
+        // Groups may lie in each other, and each may hold all of it.
+        paid.charge(found.iter().flatten().map(|group| group.len() + PART).sum())?;
         let group = |it: Option<regex::Match<'_>>| Dynamic::from(it.map_or("", |it| it.as_str()).to_owned());
-        Ok(regex.captures(text).map_or(Dynamic::UNIT, |found| found.iter().map(group).collect::<Array>().into()))
+        Ok(found.iter().map(group).collect::<Array>().into())
     });
     engine.register_fn("capture", |(): (), _: &str| ());
 
@@ -212,7 +265,12 @@ fn part(text: &str, start: INT, length: INT) -> String {
     text.chars().skip(index(start)).take(index(length)).collect()
 }
 
-fn split(text: &str, separator: &str) -> Answer<Array> {
+/// What a part of a text takes beside its letters, in bytes.
+const PART: usize = 80;
+
+fn split(meter: &Meter, text: &str, separator: &str) -> Answer<Array> {
+    let found = if separator.is_empty() { text.len() } else { text.matches(separator).take(MAX_LIST + 1).count() + 1 };
+    meter.charge(text.len() + found.min(MAX_LIST + 1) * PART)?;
     let too_many = || raise(Fault::TooMuch(format!("the text has more than {MAX_LIST} parts")));
     // An empty separator means letters.
     let parts: Array = if separator.is_empty() {
@@ -242,7 +300,8 @@ fn date(text: &str, format: &str) -> Answer<String> {
 /// Whether the format or the text is at fault: a format that cannot even be written with is none.
 fn bad_date(format: &str) -> Fault {
     let usable = jiff::fmt::strtime::format(format, Date::constant(2000, 1, 1)).is_ok();
-    if usable { Fault::NotADate { format: format.to_owned() } } else { Fault::BadFormat { format: format.to_owned() } }
+    let format = format.chars().take(100).collect();
+    if usable { Fault::NotADate { format } } else { Fault::BadFormat { format } }
 }
 
 /// Exactly `2026-11-20`.

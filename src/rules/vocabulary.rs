@@ -21,7 +21,7 @@ use crate::model::{
 use super::{
     fault::{Fault, Place, Role, RuleError, type_name},
     known::{Known, KnownSystem, has},
-    sandbox::raise,
+    sandbox::{MAX_DECLARATIONS, raise},
     script::Source,
 };
 
@@ -88,6 +88,8 @@ pub(super) struct Declared {
     pub(super) errors: Vec<RuleError>,
     /// Functions that were named, to be looked at when the script has run.
     pub(super) functions: Vec<(Function, &'static str, usize, Place)>,
+    /// How many declarations each script has made, wrong ones too.
+    pub(super) counts: BTreeMap<usize, usize>,
 }
 
 /// Where the declarations of one script are taken down.
@@ -112,6 +114,20 @@ impl Desk {
 }
 
 type Answer = Result<(), Box<EvalAltResult>>;
+
+impl Desk {
+    /// Counts a declaration of this script, if it may make another.
+    fn count(&self) -> Answer {
+        let mut declared = self.declared.borrow_mut();
+        let count = declared.counts.entry(self.script).or_default();
+        *count += 1;
+        if *count > MAX_DECLARATIONS {
+            let fault = format!("a script may make {MAX_DECLARATIONS} declarations");
+            return Err(raise(Fault::LimitExceeded(fault)));
+        }
+        Ok(())
+    }
+}
 
 /// Teaches an engine the declarations.
 pub(super) fn register(engine: &mut Engine, desk: &Desk) {
@@ -170,6 +186,7 @@ fn word<const N: usize>(
                     Fault::TooLate { word: name }
                 }));
             }
+            desk.count()?;
             // Cloned: a variable that is given as first argument arrives as itself, and taking it would empty it.
             let mut taken = arguments.iter_mut().map(|argument| argument.clone());
             let taken = std::array::from_fn(|_| taken.next().unwrap_or_default());

@@ -26,6 +26,10 @@ use crate::{
     state::Memory,
 };
 
+/// On how many records of a file a rule may be stopped by a limit, until the rule counts as wrong and not the records; a
+/// fifth of it where no record could be read.
+const MAX_EXCEEDED: u64 = 50;
+
 /// A source that reads files.
 pub(crate) struct FileSource {
     pub(crate) settings: csv_file::settings::Settings,
@@ -105,7 +109,7 @@ fn one_file(
     let mut first_fault: Option<RuleError> = None;
     let mut broken: Option<RuleError> = None;
     let mut keys: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-    let mut understood = 0_u64;
+    let (mut understood, mut exceeded) = (0_u64, 0_u64);
     let mut refused = Vec::new();
     let mut statements: Vec<Statement> = Vec::new();
     let mut sink = |row: Row| match row {
@@ -121,6 +125,7 @@ fn one_file(
             Ok(None) => understood += 1,
             Err(fault) if !fault.rejects_record() => broken = Some(fault),
             Err(fault) => {
+                exceeded += u64::from(fault.exceeds_limit());
                 refused.push(Rejected {
                     system: file.system.clone(),
                     file: file.shown.clone(),
@@ -129,7 +134,12 @@ fn one_file(
                     code: fault.code().to_owned(),
                     reason: fault.to_string(),
                 });
-                first_fault.get_or_insert(fault);
+                // Each of them has cost all the time that a rule may take.
+                if exceeded == MAX_EXCEEDED || (understood == 0 && exceeded == MAX_EXCEEDED / 5) {
+                    broken = Some(fault);
+                } else {
+                    first_fault.get_or_insert(fault);
+                }
             }
         },
     };
