@@ -617,6 +617,189 @@ fn a_mark_is_right_behind_tabs_umlauts_and_emoji() {
 }
 
 #[test]
+fn a_mark_is_right_under_wide_and_joined_characters() {
+    let world = rules(
+        "const 名前 = 1; /* 日本語 */ ownr(1);\n\t\towner(\"👩‍👩‍👧\", \"hr\"); /* ẽ */ owner(\"usrname\", \"gitlab\");\n",
+    );
+    insta::assert_snapshot!(told(&world, &["check"]), @r#"
+    -- stderr
+      × unexpected '名'
+       ╭─[rules/people.rhai:1:7]
+     1 │ const 名前 = 1; /* 日本語 */ ownr(1);
+       ·       ────
+     2 │         owner("👩‍👩‍👧", "hr"); /* ẽ */ owner("usrname", "gitlab");
+       ╰────
+      help: the place is the first that cannot be right; look just before it as well
+    -- exit 2
+    "#);
+    let world = rules(
+        "owner(\"email\", \"hr\"); /* 日本語 👩‍👩‍👧 ü */\towner(\"usrname\", \"gitlab\");\n\tjoin(\"gitlab\", [\"emäil\"]);\n",
+    );
+    insta::assert_snapshot!(told(&world, &["check"]), @r#"
+    -- stderr
+      × unknown attribute `usrname`
+       ╭─[rules/people.rhai:1:67]
+     1 │ owner("email", "hr"); /* 日本語 👩‍👩‍👧 ü */ owner("usrname", "gitlab");
+       ·                                                   ─────────
+     2 │     join("gitlab", ["emäil"]);
+       ╰────
+      help: did you mean `username`?
+
+      × unknown attribute `emäil`
+       ╭─[rules/people.rhai:2:18]
+     1 │ owner("email", "hr"); /* 日本語 👩‍👩‍👧 ü */ owner("usrname", "gitlab");
+     2 │     join("gitlab", ["emäil"]);
+       ·                     ───────
+       ╰────
+      help: did you mean `email`?
+    -- exit 2
+    "#);
+}
+
+#[test]
+fn what_is_wrong_in_one_file_hides_nothing_in_another() {
+    let world = rules("owner(\"usrname\", \"gitlab\");\n")
+        .file("rules/a.rhai", "owner(\"email\" \"hr\");\n")
+        .file("rules/b.rhai", "copies(\"emial\", \"gitlab\");\nlet x = 1 / 0;\n")
+        .file("rules/c.rhai", "owner(\"email\", \"hr\"); /* and so on\n")
+        .file("rules/z.rhai", "source(\"hr\", |row| #{ key: ro.id });\n");
+    world.write("rules/d.rhai", b"// \xff");
+    insta::assert_snapshot!(told(&world, &["check"]), @r#"
+    -- stderr
+      × `rules/d.rhai` is not UTF-8
+      help: save the file as UTF-8
+
+      × expecting ',' to separate the arguments to function call 'owner'
+       ╭─[rules/a.rhai:1:15]
+     1 │ owner("email" "hr");
+       ·               ────
+       ╰────
+      help: the place is the first that cannot be right; what is missing belongs just before it
+
+      × unknown attribute `emial`
+       ╭─[rules/b.rhai:1:8]
+     1 │ copies("emial", "gitlab");
+       ·        ───────
+     2 │ let x = 1 / 0;
+       ╰────
+      help: did you mean `email`?
+
+      × division by zero: 1 / 0
+       ╭─[rules/b.rhai:2:11]
+     1 │ copies("emial", "gitlab");
+     2 │ let x = 1 / 0;
+       ·           ─
+       ╰────
+      help: look at what is computed here, and with what
+
+      × a comment is not closed
+       ╭─[rules/c.rhai:1:23]
+     1 │ owner("email", "hr"); /* and so on
+       ·                       ─
+       ╰────
+      help: close it with `*/`; comments may lie in comments, each with its own
+
+      × unknown attribute `usrname`
+       ╭─[rules/people.rhai:1:7]
+     1 │ owner("usrname", "gitlab");
+       ·       ─────────
+       ╰────
+      help: did you mean `username`?
+
+      × unknown variable `ro`
+       ╭─[rules/z.rhai:1:28]
+     1 │ source("hr", |row| #{ key: ro.id });
+       ·                            ──
+       ╰────
+      help: did you mean `row`?
+    -- exit 2
+    "#);
+}
+
+#[test]
+fn a_comment_is_not_closed() {
+    let world = rules("owner(\"email\", \"hr\");\n/* until /* spring */\ncopies(\"email\", \"gitlab\");\n");
+    insta::assert_snapshot!(told(&world, &["check"]), @r#"
+    -- stderr
+      × a comment is not closed
+       ╭─[rules/people.rhai:2:1]
+     1 │ owner("email", "hr");
+     2 │ /* until /* spring */
+       · ─
+     3 │ copies("email", "gitlab");
+       ╰────
+      help: close it with `*/`; comments may lie in comments, each with its own
+    -- exit 2
+    "#);
+}
+
+#[test]
+fn a_character_that_does_not_show_is_shown() {
+    let world =
+        rules("owner(\"email\", \"hr\"); // \u{202e}\"gitlab\" ,\"liame\"(renwo\nowner(\"a\u{200b}\", \"hr\");\n");
+    insta::assert_snapshot!(told(&world, &["check"]), @r#"
+    -- stderr
+      × a character that does not show: U+202E
+       ╭─[rules/people.rhai:1:26]
+     1 │ owner("email", "hr"); // �"gitlab" ,"liame"(renwo
+       ·                          ─
+     2 │ owner("a�", "hr");
+       ╰────
+      help: it turns the direction of what follows, which then reads as something else; delete it
+    -- exit 2
+    "#);
+    let world = rules("let x = \"a\u{1b}[2J\";\n");
+    insta::assert_snapshot!(told(&world, &["check"]), @r#"
+    -- stderr
+      × a character that does not show: U+001B
+       ╭─[rules/people.rhai:1:11]
+     1 │ let x = "a?[2J";
+       ·           ─
+       ╰────
+      help: delete it; where a text needs it, write it as \u001b inside the quotes
+    -- exit 2
+    "#);
+}
+
+#[test]
+fn a_line_that_nobody_reads_is_not_shown() {
+    let world = rules(&format!("let x = [{}]; ownr(x);\n", "1, ".repeat(500)));
+    insta::assert_snapshot!(told(&world, &["check"]), @r"
+    -- stderr
+      × unknown function `ownr` (rules/people.rhai:1:1513, a line too long to be shown)
+      help: did you mean `owner`?
+    -- exit 2
+    ");
+}
+
+#[test]
+fn a_loop_that_declares() {
+    let world = rules("for i in 0..10000 { temporary(\"username\", \"gitlab\"); }\n");
+    insta::assert_snapshot!(told(&world, &["check"]), @r#"
+    -- stderr
+      × a script may make 2000 declarations
+       ╭─[rules/people.rhai:1:21]
+     1 │ for i in 0..10000 { temporary("username", "gitlab"); }
+       ·                     ─────────
+       ╰────
+      help: a declaration speaks of one thing and takes lists; it is seldom made in a loop
+    -- exit 2
+    "#);
+}
+
+#[test]
+fn as_many_errors_are_told_as_somebody_reads() {
+    let world = rules("for i in 0..99 { owner(`email${i}`, \"hr\"); }\n");
+    let all = told(&world, &["check"]);
+    assert_eq!(all.matches("× unknown attribute").count(), 50);
+    insta::assert_snapshot!(all.split("\n\n").last().unwrap(), @r"
+      × 49 more things are wrong that are not shown
+      help: mend these first; what is wrong in a loop is wrong many times
+    -- exit 2
+    ");
+}
+
+#[test]
 fn a_comma_is_missing() {
     let world = rules("owner(\"email\" \"hr\");\n");
     insta::assert_snapshot!(told(&world, &["check"]), @r#"

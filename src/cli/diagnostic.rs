@@ -88,11 +88,21 @@ impl Told {
 
     /// As it is shown: the message, the excerpt, the hint.
     pub(super) fn draw(&self) -> String {
-        let message = lines(&self.message);
-        let drawn = Drawn { message, hint: self.hint.clone(), severity: self.severity, place: self.place.as_ref() };
+        let mut message = lines(&self.message);
+        let place = self.place.as_ref().filter(|place| place.fits());
+        if let (None, Some(unshown)) = (place, &self.place) {
+            let (line, column) = unshown.line_and_column();
+            message = format!("{message} ({}:{line}:{column}, a line too long to be shown)", unshown.file);
+        }
+        let drawn = Drawn { message, hint: self.hint.clone(), severity: self.severity, place };
         let mut text = drawn.to_text();
         if let Some((message, place)) = &self.also {
-            let also = Drawn { message: message.clone(), hint: None, severity: Severity::Advice, place: Some(place) };
+            let also = Drawn {
+                message: message.clone(),
+                hint: None,
+                severity: Severity::Advice,
+                place: Some(place).filter(|it| it.fits()),
+            };
             text = format!("{text}\n{}", also.to_text());
         }
         text
@@ -107,7 +117,33 @@ impl Told {
     }
 }
 
+/// A line of so many bytes is no line for people: it is not shown.
+const LONG_LINE: usize = 1_000;
+
 impl Excerpt {
+    /// Whether the lines that are marked, and their neighbours, can be shown.
+    fn fits(&self) -> bool {
+        self.marks.iter().all(|(span, _)| {
+            let (before, after) = (&self.text[..span.start], &self.text[span.start..]);
+            let near = before.rsplit('\n').take(2).chain(after.split('\n').take(2));
+            near.map(str::len).sum::<usize>() < LONG_LINE
+        })
+    }
+
+    /// The text with nothing in it that acts, and every byte at its place.
+    fn shown(&self) -> String {
+        let shown = |c: char| {
+            let acts = !matches!(c, '\t' | '\n' | '\r') && harmless(c.encode_utf8(&mut [0; 4])).len() != c.len_utf8();
+            match c.len_utf8() {
+                _ if !acts => c,
+                1 => '?',
+                2 => '¿',
+                _ => '\u{fffd}',
+            }
+        };
+        self.text.chars().map(shown).collect()
+    }
+
     fn new(file: &str, text: &Arc<str>, mut marks: Vec<(Range<usize>, Option<&'static str>)>) -> Self {
         for (span, _) in &mut marks {
             if span.start == span.end && text[span.start.min(text.len())..].trim().is_empty() {
@@ -141,7 +177,7 @@ impl Drawn<'_> {
         let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode())
             .with_width(width(&std::io::stderr()).unwrap_or(100).clamp(40, 160))
             .with_context_lines(1);
-        let source = self.place.map(|place| NamedSource::new(&place.file, place.text.to_string()));
+        let source = self.place.map(|place| NamedSource::new(&place.file, place.shown()));
         let mut text = String::new();
         match handler.render_report(&mut text, &Sourced { drawn: self, source }) {
             Ok(()) => text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"),
