@@ -22,7 +22,7 @@
 //!
 //! Planning, limits, the journal, `check`, `docs` and `schema` then treat it as one of the shipped providers.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, thread};
 
 // The rooms of the house, in the order of the map: those a connector uses, then the others.
 pub mod connector;
@@ -45,5 +45,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The whole program with kinds of providers of one's own beside the shipped ones.
 pub fn run_with(arguments: impl IntoIterator<Item = OsString>, kinds: &[connector::Kind]) -> ExitCode {
-    cli::run(arguments, kinds)
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let program = || cli::run(arguments.clone(), kinds);
+    thread::scope(|scope| match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, program) {
+        Ok(running) => running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        Err(_) => program(),
+    })
 }
+
+/// How much stack the program has, in bytes, whoever starts it on whatever thread: rules may call and nest as deep as
+/// their limits allow, which takes several MiB where the compiler does not optimise.
+const STACK: usize = 16 * 1024 * 1024;
