@@ -87,6 +87,8 @@ pub(super) enum Command {
         /// The number of one run.
         run: Option<i64>,
     },
+    /// Run the tests of the rules; nothing is sent and no server is asked.
+    Test(Test),
     /// Show who owns what.
     Owners {
         /// Print a Mermaid diagram.
@@ -127,6 +129,28 @@ pub(super) struct Plan {
     /// Show every change of a long plan.
     #[arg(long)]
     pub(super) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Test {
+    /// Run only tests whose name holds one of these words.
+    #[arg(value_name = "FILTER")]
+    pub(super) filter: Vec<String>,
+    /// Show the tests there are and run none.
+    #[arg(long)]
+    pub(super) list: bool,
+    /// Show which lines, branches and deciding lines of the rules the tests reach.
+    #[arg(long)]
+    pub(super) coverage: bool,
+    /// Write the coverage for other tools.
+    #[arg(long, value_name = "FILE")]
+    pub(super) lcov: Option<PathBuf>,
+    /// Put faults into the rules, one at a time, and show those that no test notices.
+    #[arg(long)]
+    pub(super) mutate: bool,
+    /// Keep the plans as they are now as the golden ones.
+    #[arg(long)]
+    pub(super) update: bool,
 }
 
 #[derive(Debug, Args)]

@@ -108,7 +108,8 @@ impl Told {
         text
     }
 
-    fn as_json(&self) -> Value {
+    /// The same for machines.
+    pub(super) fn as_json(&self) -> Value {
         let (line, column) = self.place.as_ref().map(Excerpt::line_and_column).unzip();
         json!({
             "message": lines(&self.message), "file": self.place.as_ref().map(|place| &place.file),
@@ -257,7 +258,8 @@ impl From<Vec<RuleError>> for Trouble {
     }
 }
 
-fn rule(error: &RuleError) -> Told {
+/// A fault of the rules, at the line where it lies.
+pub(super) fn rule(error: &RuleError) -> Told {
     let mut message = error.to_string();
     if let Some(record) = error.record() {
         message = format!("{message} (on {record})");

@@ -27,6 +27,7 @@ mod plan;
 mod progress;
 mod render;
 mod runs;
+mod test;
 
 use arguments::{Arguments, Color, Command, Format, Global};
 use diagnostic::Trouble;
@@ -154,6 +155,7 @@ fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> 
         Command::Plan(wanted) => waiting()?.block_on(plan::plan(given, wanted)),
         Command::Apply(wanted) => waiting()?.block_on(apply::apply(given, wanted)),
         Command::Runs { run } => runs::runs(given, *run),
+        Command::Test(wanted) => test::test(given, wanted),
         Command::Owners { mermaid, svg } => owners::owners(given, *mermaid, *svg),
         Command::Lab(wanted) => waiting()?.block_on(lab::serve(given, wanted)),
         Command::Docs { definitions } => Ok(docs::docs(given, *definitions)),

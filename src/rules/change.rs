@@ -9,7 +9,7 @@ use crate::model::{
     attribute::AttributeName,
     id::{PersonId, SystemName},
     plan::{Decision, Plan},
-    policy::Question,
+    policy::{Objection, Question},
     refusal::RefusalKind,
 };
 
@@ -95,11 +95,24 @@ impl RefusalView {
 
 /// A whole plan, as a rule sees it.
 #[derive(Clone)]
-pub(super) struct PlanView(Rc<Plan>);
+pub(super) struct PlanView(Rc<Plan>, Rc<[Objection]>);
 
 impl PlanView {
     pub(super) fn new(plan: &Rc<Plan>) -> Self {
-        Self(Rc::clone(plan))
+        Self(Rc::clone(plan), Rc::default())
+    }
+
+    /// A plan made for a test, with what `guard` lines object to in it.
+    pub(super) fn rehearsed(plan: &Rc<Plan>, objections: Vec<Objection>) -> Self {
+        Self(Rc::clone(plan), objections.into())
+    }
+
+    pub(super) fn shared(&self) -> Rc<Plan> {
+        Rc::clone(&self.0)
+    }
+
+    pub(super) fn objections(&self) -> &[Objection] {
+        &self.1
     }
 
     pub(super) fn plan(&self) -> &Plan {
@@ -114,6 +127,7 @@ impl PlanView {
             "operations" => list("operations", &plan.operations),
             "rejected" => list("rejected", &plan.rejected),
             "warnings" => list("warnings", &plan.warnings),
+            "objections" => Ok(Dynamic::from_array(self.1.iter().map(objection).collect())),
             "summary" => Ok(shown(&plan.summary)),
             "today" => Ok(plan.today.clone().into()),
             _ => Err(raise(unknown("a plan", name, OF_PLAN))),
@@ -152,8 +166,15 @@ fn list<T: Serialize>(what: &str, items: &[T]) -> Answer<Dynamic> {
     Ok(Dynamic::from_array(items.iter().map(|item| shown(item)).collect()))
 }
 
+fn objection(objection: &Objection) -> Dynamic {
+    let mut map = Map::new();
+    map.insert("reason".into(), objection.reason.as_str().into());
+    map.insert("rule".into(), objection.origin.to_string().into());
+    Dynamic::from_map(map)
+}
+
 /// A part of a plan as a map, with the names that its document has.
-fn shown<T: Serialize>(part: &T) -> Dynamic {
+pub(super) fn shown<T: Serialize>(part: &T) -> Dynamic {
     // Plain data with text keys: it can always be written.
     let json = serde_json::to_value(part).unwrap_or_default();
     from_json(&json)

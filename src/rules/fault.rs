@@ -29,6 +29,19 @@ pub(crate) enum Role {
     Provider,
 }
 
+/// What a test found instead of what it wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// One sentence, a lower-case fragment.
+    pub(crate) message: String,
+    /// What was compared, as a script would write it.
+    pub(crate) left: Option<String>,
+    /// What it was compared with.
+    pub(crate) right: Option<String>,
+    /// The plan it is about, one line for each change: short enough to be read.
+    pub(crate) plan: Vec<String>,
+}
+
 /// What is wrong.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Fault {
@@ -114,6 +127,16 @@ pub(crate) enum Fault {
     DeclaredTwice { word: &'static str, what: String },
     #[error("`{word}` is a declaration: it stands outside of functions that run for a record or a person")]
     TooLate { word: &'static str },
+    #[error("`{word}` is no word for a file of tests: it declares tests, constants and functions only")]
+    NotInTests { word: &'static str },
+    #[error("`{word}` belongs to tests: it is said in the function of a `test` or `cases` line")]
+    OnlyInTests { word: &'static str },
+    /// Not a fault of anybody: a test asked for a plan that is not made yet. Never leaves this room.
+    #[error("the plan is not made yet")]
+    NeedsPlan,
+    /// A test found something else than it wanted.
+    #[error("{}", .0.message)]
+    Failed(Box<Failure>),
     #[error("the function for `{word}` takes {got} argument{}; it must take {}", if *got == 1 { "" } else { "s" }, match takes { 0 => "none", 1 => "one", _ => "two" })]
     WrongParameters { word: &'static str, got: usize, takes: usize },
     /// The work is too long.
@@ -183,6 +206,11 @@ impl RuleError {
     pub(super) fn or_place(mut self, place: impl FnOnce() -> Place) -> Self {
         self.0.place.get_or_insert_with(place);
         self
+    }
+
+    /// Its place, for another error that has to do with it.
+    pub(super) fn into_place(self) -> Option<Place> {
+        self.0.place
     }
 
     /// What is wrong.
@@ -295,6 +323,10 @@ impl RuleError {
             Fault::OwnedTwice { .. } => "owned_twice",
             Fault::DeclaredTwice { .. } => "declared_twice",
             Fault::TooLate { .. } => "too_late",
+            Fault::NotInTests { .. } => "not_in_tests",
+            Fault::OnlyInTests { .. } => "only_in_tests",
+            Fault::NeedsPlan => "unplanned",
+            Fault::Failed(_) => "test_failed",
             Fault::LimitExceeded(_) => "limit_exceeded",
             Fault::TooMuch(_) => "too_much",
             Fault::NoKey => "no_key",
@@ -457,6 +489,7 @@ impl Fault {
             Self::WrongParameters { word: "route", .. } => Some("write it as `|change| …`".to_owned()),
             Self::WrongParameters { word: "refused", .. } => Some("write it as `|change, refusal| …`".to_owned()),
             Self::WrongParameters { word: "guard", .. } => Some("write it as `|plan| …`".to_owned()),
+            Self::WrongParameters { word: "cases", .. } => Some("write it as `|row| { … }`".to_owned()),
             Self::WrongParameters { word: "test", .. } => Some("write it as `|| { … }`".to_owned()),
             Self::WrongParameters { word, .. } => {
                 Some(format!("write it as `|person| …`; `{word}` asks it for one person at a time"))
@@ -483,6 +516,7 @@ impl Fault {
                 "only a system that holds `{attribute}` can own it or get a copy; `{system}` has no place for it"
             )),
             Self::UnknownProperty { .. } => Some("look at the spelling, and at what stands before the dot".to_owned()),
+            Self::NotInTests { .. } => Some("move it to a file directly in the folder of the rules".to_owned()),
             Self::TooLate { .. } => Some("move it to the top level of the file".to_owned()),
             Self::NotADate { format } => Some(format!("`date_or_empty` takes blank cells; the form is `{format}`")),
             _ => None,
@@ -502,7 +536,7 @@ pub(super) fn readable(mut errors: Vec<RuleError>) -> Vec<RuleError> {
 
 /// The words that stand at the top level.
 fn declarations() -> Vec<String> {
-    ["owner", "copies", "source", "join", "account", "temporary", "range", "route", "refused", "guard", "test"]
+    ["owner", "copies", "source", "join", "account", "temporary", "range", "route", "refused", "guard", "test", "cases"]
         .map(str::to_owned)
         .to_vec()
 }
@@ -534,6 +568,7 @@ pub(super) fn type_name(name: &str) -> String {
             "ChangeView" => "a change",
             "RefusalView" => "a refusal",
             "PlanView" => "a plan",
+            "Given" => "what is given",
             "Action" => "`to(…)`, `hold(…)` or `drop(…)`",
             "Performance" => "`perform(…)`",
             plain => plain,

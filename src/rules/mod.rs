@@ -12,18 +12,24 @@
 //! vocabulary the declarations              own        conditions, asked in order
 //! action     what rules may want done      change     changes, refusals, plans
 //! library    modules that are imported            reference  the language, for editors and readers
+//! testing    tests of rules                    coverage   what tests make run
+//! mutation   faults that tests should notice    lexis      where the pieces of a text lie
 //! ```
 
 mod action;
 mod change;
+mod coverage;
 mod fault;
 mod known;
+mod lexis;
 mod library;
+mod mutation;
 mod own;
 pub(crate) mod reference;
 mod sandbox;
 mod script;
 mod statement;
+mod testing;
 mod text;
 mod view;
 mod vocabulary;
@@ -60,12 +66,16 @@ use self::{
     sandbox::{MAX_SCRIPT, MAX_SCRIPTS, Meter},
     script::{Script, Source, properties},
     statement::Reader,
+    testing::Boards,
     vocabulary::{Declared, Desk, HookLine},
 };
 
 pub(crate) use self::{
+    coverage::{Coverage, Hits},
     fault::{Fault, RuleError},
     known::{Known, KnownSystem},
+    mutation::{Mutant, mutants},
+    testing::{Cast, Goldens, Outcome, Part, Rehearsal, Rehearsed, Saying, Scenario, Unplanned},
     words::words,
 };
 
@@ -80,6 +90,20 @@ pub(crate) struct RuleSet {
     warnings: Vec<RuleWarning>,
     /// What a source may speak of, by the name it uses.
     names: BTreeMap<String, AttributeName>,
+    /// The day that rules see.
+    clock: Rc<Cell<jiff::civil::Date>>,
+    /// What a running test has.
+    stage: Rc<Boards>,
+    /// What was run so far, where somebody counts it.
+    hits: Option<Rc<Hits>>,
+}
+
+/// What the tests of a project are run with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Occasion {
+    pub(crate) goldens: Goldens,
+    /// Whether to count what runs.
+    pub(crate) counts: bool,
 }
 
 /// Something in the rules that is allowed and probably not meant.
@@ -107,18 +131,47 @@ impl RuleSet {
         known: &Known,
         today: jiff::civil::Date,
     ) -> Result<Self, Vec<RuleError>> {
-        let (Files { scripts: files, modules }, digest, mut errors) = read(folder, shown_as)?;
+        let (texts, errors) = Texts::read_in_part(folder, shown_as)?;
+        Self::of(&texts, errors, known, today, None)
+    }
+
+    /// The same of texts that were read already, and with their tests, which can be run.
+    ///
+    /// # Errors
+    /// Everything that is wrong, not only the first of it.
+    pub(crate) fn rehearse(
+        texts: &Texts,
+        known: &Known,
+        today: jiff::civil::Date,
+        occasion: Occasion,
+    ) -> Result<Self, Vec<RuleError>> {
+        Self::of(texts, Vec::new(), known, today, Some(occasion))
+    }
+
+    /// `errors` are what is wrong already: it does not hide what else is.
+    fn of(
+        texts: &Texts,
+        mut errors: Vec<RuleError>,
+        known: &Known,
+        today: jiff::civil::Date,
+        occasion: Option<Occasion>,
+    ) -> Result<Self, Vec<RuleError>> {
+        let Texts { scripts: files, modules, tests, digest } = texts.clone();
+        let clock = Rc::new(Cell::new(today));
         let known = Rc::new(known.clone());
+        let hits = occasion.as_ref().filter(|it| it.counts).map(|_| Rc::new(Hits::default()));
+        let tried = occasion.is_some();
+        let stage = Boards::with_goldens(occasion.unwrap_or_default().goldens);
         let declared = Rc::new(RefCell::new(Declared::default()));
         let open = Rc::new(Cell::new(true));
         let patterns = Rc::default();
         let mut scripts: Vec<Script> = Vec::new();
         let modules = Rc::new(modules);
         let shelf = Shelf::default();
-        let compile = |script: usize, source: &Source, open: &Rc<Cell<bool>>| {
+        let compile = |script: usize, source: &Source, open: &Rc<Cell<bool>>, only_tests: bool| {
             let meter = Meter::new();
             let mut engine = sandbox::engine(&meter);
-            text::register(&mut engine, &meter, &patterns, today);
+            text::register(&mut engine, &meter, &patterns, &clock);
             // A module's functions are handed what the script was handed, so each knows the names of all.
             let texts = modules.values().chain([source]);
             let mut names: Vec<String> = texts.flat_map(|source| properties(&source.text)).collect();
@@ -134,16 +187,28 @@ impl RuleSet {
                 known: Rc::clone(&known),
                 declared: Rc::clone(&declared),
                 open: Rc::clone(open),
+                only_tests,
             };
             vocabulary::register(&mut engine, &desk);
             action::register(&mut engine, &desk);
+            if tried {
+                testing::register(&mut engine, &stage, &desk);
+            }
+            if let Some(hits) = &hits {
+                coverage::watch(&mut engine, hits);
+            }
+            if only_tests {
+                // Each test is a function.
+                engine.set_max_functions(MAX_TESTS);
+            }
             Script::compile(source.clone(), engine, meter, &shelf, &modules)
         };
         // A module declares nothing.
         let shut = Rc::new(Cell::new(false));
-        errors.extend(library::fill(&shelf, &modules, &|source| compile(usize::MAX, source, &shut)));
-        for source in files {
-            match compile(scripts.len(), &source, &open) {
+        errors.extend(library::fill(&shelf, &modules, &|source| compile(usize::MAX, source, &shut, false)));
+        let sheets = files.into_iter().map(|source| (source, false)).chain(tests.into_iter().map(|it| (it, true)));
+        for (source, only_tests) in sheets {
+            match compile(scripts.len(), &source, &open, only_tests) {
                 Ok(script) => {
                     errors.extend(script.run().err());
                     scripts.push(script);
@@ -168,7 +233,7 @@ impl RuleSet {
         }
         let names = known.attributes().into_iter().map(|name| (name.clone(), AttributeName::new(&name))).collect();
         let policy = policy(&declared);
-        Ok(Self { scripts, declared, index, known, policy, digest, warnings, names })
+        Ok(Self { scripts, declared, index, known, policy, digest, warnings, names, clock, stage, hits })
     }
 
     /// What the rules declare, as data.
@@ -238,7 +303,8 @@ impl RuleSet {
     /// # Errors
     /// Where a condition fails, or where owners depend on each other in a circle.
     pub(crate) fn own(&self, person: &Person, attributes: &BTreeSet<AttributeName>) -> Result<Ownership, RuleError> {
-        let court = Court { scripts: &self.scripts, declared: &self.declared, index: &self.index, known: &self.known };
+        let (hits, known) = (self.hits.as_deref(), &self.known);
+        let court = Court { scripts: &self.scripts, declared: &self.declared, index: &self.index, known, hits };
         court.judge(person, attributes)
     }
 
@@ -336,12 +402,76 @@ impl std::fmt::Debug for RuleSet {
     }
 }
 
+/// How many functions a file of tests may have.
+const MAX_TESTS: usize = 2_000;
+
 /// The texts of a folder of rules.
-#[derive(Default)]
-struct Files {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Texts {
     scripts: Vec<Source>,
     /// Those in `lib`, by the name they are imported by.
     modules: BTreeMap<String, Source>,
+    /// Those in `tests`, where anybody wants them.
+    tests: Vec<Source>,
+    /// Of the names and bytes of all but the tests.
+    digest: String,
+}
+
+impl Texts {
+    /// Reads the scripts of a folder and of its folder `lib`.
+    ///
+    /// # Errors
+    /// Every file that cannot be read.
+    pub(crate) fn read(folder: &Path, shown_as: &str) -> Result<Self, Vec<RuleError>> {
+        let (texts, errors) = Self::read_in_part(folder, shown_as)?;
+        if errors.is_empty() { Ok(texts) } else { Err(errors) }
+    }
+
+    /// The same, with what could be read although something else could not.
+    fn read_in_part(folder: &Path, shown_as: &str) -> Result<(Self, Vec<RuleError>), Vec<RuleError>> {
+        let mut paths = listed(folder).map_err(|error| vec![unreadable(shown_as, error)])?;
+        paths.extend(inside(folder, shown_as, "lib")?);
+        if paths.len() > MAX_SCRIPTS {
+            let said = format!("`{shown_as}` holds {} scripts; there may be {MAX_SCRIPTS}", paths.len());
+            return Err(vec![RuleError::new(Fault::LimitExceeded(said), None)]);
+        }
+        let mut digest = Sha256::new();
+        let mut texts = Self::default();
+        let (read, errors) = read(&paths, shown_as, &mut digest);
+        for (name, source) in read {
+            match name.strip_prefix("lib/").and_then(|name| name.strip_suffix(".rhai")) {
+                Some(module) => {
+                    texts.modules.insert(module.to_owned(), source);
+                }
+                None => texts.scripts.push(source),
+            }
+        }
+        texts.digest = String::from("sha256:");
+        for byte in digest.finalize() {
+            // Writing to a text cannot fail.
+            let _ = write!(texts.digest, "{byte:02x}");
+        }
+        Ok((texts, errors))
+    }
+
+    /// Reads the folder `tests` as well. The digest stays: how rules are tried is no part of what they say.
+    ///
+    /// # Errors
+    /// Every file that cannot be read.
+    pub(crate) fn with_tests(mut self, folder: &Path, shown_as: &str) -> Result<Self, Vec<RuleError>> {
+        let (read, errors) = read(&inside(folder, shown_as, "tests")?, shown_as, &mut Sha256::new());
+        self.tests = read.into_iter().map(|(_, source)| source).collect();
+        if errors.is_empty() { Ok(self) } else { Err(errors) }
+    }
+}
+
+/// The scripts of a folder in the folder, which need not be there.
+fn inside(folder: &Path, shown_as: &str, name: &str) -> Result<Vec<(String, PathBuf)>, Vec<RuleError>> {
+    match listed(&folder.join(name)) {
+        Ok(scripts) => Ok(scripts.into_iter().map(|(script, path)| (format!("{name}/{script}"), path)).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(vec![unreadable(&format!("{shown_as}/{name}"), error)]),
+    }
 }
 
 fn unreadable(what: &str, cause: std::io::Error) -> RuleError {
@@ -365,24 +495,16 @@ fn listed(folder: &Path) -> Result<Vec<(String, PathBuf)>, std::io::Error> {
     Ok(scripts)
 }
 
-/// All scripts of a folder and of its folder `lib`, their digest, and those that cannot be read.
-fn read(folder: &Path, shown_as: &str) -> Result<(Files, String, Vec<RuleError>), Vec<RuleError>> {
-    let mut paths = listed(folder).map_err(|error| vec![unreadable(shown_as, error)])?;
-    match listed(&folder.join("lib")) {
-        Ok(modules) => paths.extend(modules.into_iter().map(|(name, path)| (format!("lib/{name}"), path))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(vec![unreadable(&format!("{shown_as}/lib"), error)]),
-    }
-    if paths.len() > MAX_SCRIPTS {
-        let said = format!("`{shown_as}` holds {} scripts; there may be {MAX_SCRIPTS}", paths.len());
-        return Err(vec![RuleError::new(Fault::LimitExceeded(said), None)]);
-    }
-    let mut files = Files::default();
-    let mut errors = Vec::new();
-    let mut digest = Sha256::new();
+/// What stands in scripts, by name, and what is wrong with those that cannot be read.
+fn read(
+    paths: &[(String, PathBuf)],
+    shown_as: &str,
+    digest: &mut Sha256,
+) -> (Vec<(String, Source)>, Vec<RuleError>) {
+    let (mut sources, mut errors) = (Vec::new(), Vec::new());
     for (name, path) in paths {
         let shown = format!("{}/{name}", shown_as.trim_end_matches('/'));
-        let bytes = match fs::read(&path) {
+        let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) => {
                 errors.push(unreadable(&shown, error));
@@ -403,22 +525,12 @@ fn read(folder: &Path, shown_as: &str) -> Result<(Files, String, Vec<RuleError>)
             // Editors of one kind put a mark in front that is no part of the text.
             Ok(text) => {
                 let source = Source { file: shown.into(), text: text.trim_start_matches('\u{feff}').into() };
-                match name.strip_prefix("lib/").and_then(|name| name.strip_suffix(".rhai")) {
-                    Some(module) => {
-                        files.modules.insert(module.to_owned(), source);
-                    }
-                    None => files.scripts.push(source),
-                }
+                sources.push((name.clone(), source));
             }
             Err(_) => errors.push(RuleError::new(Fault::NotText { what: format!("`{shown}`") }, None)),
         }
     }
-    let mut hex = String::from("sha256:");
-    for byte in digest.finalize() {
-        // Writing to a text cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    Ok((files, hex, errors))
+    (sources, errors)
 }
 
 /// Functions that were handed over and do not take what they are given.

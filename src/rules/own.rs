@@ -18,6 +18,7 @@ use crate::model::{
 };
 
 use super::{
+    coverage::Hits,
     fault::{Fault, Place, RuleError},
     known::Known,
     script::Script,
@@ -39,6 +40,8 @@ pub(super) struct Court<'a> {
     pub(super) declared: &'a Declared,
     pub(super) index: &'a Index,
     pub(super) known: &'a Rc<Known>,
+    /// Who counts answers, where anybody does.
+    pub(super) hits: Option<&'a Hits>,
 }
 
 impl<'a> Court<'a> {
@@ -127,9 +130,12 @@ impl Hearing<'_> {
             let answer = self.court.scripts[function.script].call(&function.name, vec![Dynamic::from(view.clone())]);
             let error = match answer {
                 Ok(answer) => {
-                    return read_condition(word, &answer)
-                        .map(|answer| (answer, view.looked_at()))
-                        .map_err(|fault| self.error(RuleError::new(fault, None), function, place));
+                    let answer = read_condition(word, &answer)
+                        .map_err(|fault| self.error(RuleError::new(fault, None), function, place))?;
+                    if let Some(hits) = self.court.hits {
+                        hits.answered(&place.origin, answer);
+                    }
+                    return Ok((answer, view.looked_at()));
                 }
                 Err(error) => error,
             };

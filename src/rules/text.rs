@@ -90,7 +90,7 @@ fn bad_pattern(pattern: String, error: &regex::Error) -> Box<EvalAltResult> {
 }
 
 /// Teaches an engine the words.
-pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>, patterns: &Rc<Patterns>, today: Date) {
+pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>, patterns: &Rc<Patterns>, today: &Rc<Cell<Date>>) {
     reshaping(engine, meter, "trim", |text| text.trim().to_owned());
     reshaping(engine, meter, "lower", str::to_lowercase);
     reshaping(engine, meter, "upper", str::to_uppercase);
@@ -175,14 +175,16 @@ pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>, patterns: &Rc<Pat
     });
     engine.register_fn("capture", |(): (), _: &str| ());
 
-    engine.register_fn("today", move || today.to_string());
+    let clock = Rc::clone(today);
+    engine.register_fn("today", move || clock.get().to_string());
+    let clock = Rc::clone(today);
     engine.register_fn("date", date);
     engine.register_fn("date_or_empty", |text: &str, format: &str| -> Answer<String> {
         if text.trim().is_empty() { Ok(String::new()) } else { date(text, format) }
     });
     engine.register_fn("days_until", move |text: &str| -> Answer<INT> {
         let then: Date = iso(text).ok_or_else(|| raise(Fault::NotADate { format: "2026-11-20".to_owned() }))?;
-        let span = today.until(then).map_err(|_| raise(Fault::NotADate { format: "2026-11-20".to_owned() }))?;
+        let span = clock.get().until(then).map_err(|_| raise(Fault::NotADate { format: "2026-11-20".to_owned() }))?;
         Ok(span.get_days().into())
     });
     engine.register_fn("days_until", |(): ()| ());
@@ -317,7 +319,7 @@ mod tests {
     fn taught() -> Engine {
         let meter = Meter::new();
         let mut engine = engine(&meter);
-        register(&mut engine, &meter, &Rc::default(), Date::constant(2026, 11, 20));
+        register(&mut engine, &meter, &Rc::default(), &Rc::new(Cell::new(Date::constant(2026, 11, 20))));
         engine
     }
 

@@ -60,6 +60,8 @@ pub(super) struct HookLine {
 pub(super) struct TestLine {
     pub(super) name: String,
     pub(super) function: Function,
+    /// What the function is handed: the row of a table of tests.
+    pub(super) row: Option<Dynamic>,
     pub(super) place: Place,
 }
 
@@ -102,6 +104,8 @@ pub(super) struct Desk {
     pub(super) declared: Rc<RefCell<Declared>>,
     /// False once all scripts have run.
     pub(super) open: Rc<Cell<bool>>,
+    /// True for a file of tests: it says what is tried, and nothing of what holds.
+    pub(super) only_tests: bool,
 }
 
 impl Desk {
@@ -162,6 +166,7 @@ pub(super) fn register(engine: &mut Engine, desk: &Desk) {
         Ok(())
     });
     word(engine, desk, "test", |line, [name, function]: [Dynamic; 2]| line.test(name, function));
+    word(engine, desk, "cases", |line, [rows, function]: [Dynamic; 2]| line.cases(rows, function));
     word(engine, desk, "temporary", |line, [attributes, systems]: [Dynamic; 2]| line.temporary(attributes, systems));
 }
 
@@ -191,6 +196,11 @@ fn word<const N: usize>(
             let mut taken = arguments.iter_mut().map(|argument| argument.clone());
             let taken = std::array::from_fn(|_| taken.next().unwrap_or_default());
             let place = desk.place(&context);
+            if desk.only_tests && !matches!(name, "test" | "cases") {
+                let error = RuleError::new(Fault::NotInTests { word: name }, Some(place));
+                desk.declared.borrow_mut().errors.push(error);
+                return Ok(());
+            }
             if let Err(error) = take(&Line { desk: &desk, word: name, place }, taken) {
                 desk.declared.borrow_mut().errors.push(error);
             }
@@ -321,11 +331,36 @@ impl Line<'_> {
     fn test(&self, name: Dynamic, function: Dynamic) -> Result<(), RuleError> {
         let function = self.function(function)?;
         let name = self.name(name, "the name")?.to_string();
+        self.note_test(name, function, None)
+    }
+
+    /// A table of tests: each row is handed to the function, and is a test of its own by the name it gives itself.
+    fn cases(&self, rows: Dynamic, function: Dynamic) -> Result<(), RuleError> {
+        let function = self.function(function)?;
+        let got = type_name(rows.type_name());
+        let wrong = |got| {
+            let wanted = "a list of maps `#{ name: \"…\", … }`".to_owned();
+            self.error(Fault::WrongType { what: self.what("the table"), wanted, got })
+        };
+        let rows = rows.into_array().map_err(|_| wrong(got))?;
+        if rows.is_empty() {
+            return Err(wrong("an empty list".to_owned()));
+        }
+        for row in rows {
+            let got = type_name(row.type_name());
+            let name = row.read_lock::<rhai::Map>().map(|row| row.get("name").cloned().unwrap_or_default());
+            let name = self.name(name.ok_or_else(|| wrong(format!("a list with {got}")))?, "the name of a row")?;
+            self.note_test(name.to_string(), function.clone(), Some(row))?;
+        }
+        Ok(())
+    }
+
+    fn note_test(&self, name: String, function: Function, row: Option<Dynamic>) -> Result<(), RuleError> {
         let mut declared = self.desk.declared.borrow_mut();
         if let Some(first) = declared.tests.iter().find(|test| test.name == name) {
             return Err(self.twice(&name, &first.place));
         }
-        declared.tests.push(TestLine { name, function, place: self.place.clone() });
+        declared.tests.push(TestLine { name, function, row, place: self.place.clone() });
         Ok(())
     }
 
@@ -454,6 +489,7 @@ fn takes(word: &str) -> (&'static str, &'static str, usize) {
         "refused" => ("what looks at a refusal", "a function `|change, refusal| ...`", 2),
         "guard" => ("what looks at a plan", "a function `|plan| ...`", 1),
         "test" => ("the test", "a function `|| { ... }`", 0),
+        "cases" => ("the test of one row", "a function `|row| { ... }`", 1),
         _ => ("the condition", "a function `|person| ...`", 1),
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     },
     plan::Providers,
     rules::{RuleError, RuleSet},
-    source::{Row, csv_file},
+    source::{FileRefused, Read, Row, csv_file},
     state::Memory,
 };
 
@@ -76,35 +76,48 @@ pub(crate) fn read(
         if !rules.has_source(&file.system) {
             return Err(RunError::NoMeaning { system: file.system.clone(), key: source.settings.key.clone() });
         }
-        one_file(&mut said, file, source, rules, memory, &known)?;
+        let read = |sink: &mut dyn FnMut(Row)| {
+            csv_file::read(&file.path, &file.shown, &file.system, &source.settings, sink)
+        };
+        one_file(&mut said, file, source, rules, memory, &known, true, read)?;
     }
     let spoken: BTreeSet<(SystemName, Arc<str>)> =
         said.statements.iter().map(|statement| (statement.system.clone(), Arc::clone(&statement.key))).collect();
     for seen in &memory.seen {
         let key: Arc<str> = seen.key.as_str().into();
         if !spoken.contains(&(seen.system.clone(), Arc::clone(&key))) {
-            said.remembered.push(Arc::new(Statement {
-                system: seen.system.clone(),
-                key,
-                values: seen.values.clone(),
-                origin: crate::model::record::RecordOrigin { file: "an earlier run".into(), line: 0 },
-                fresh: false,
-                deeds: Vec::new(),
-                of_nobody: false,
-                quiet: BTreeSet::new(),
-            }));
+            said.remembered.push(Arc::new(remembered(seen)));
         }
     }
     Ok(said)
 }
 
-fn one_file(
+/// What a source showed in an earlier run: it counts as known and asks for nothing.
+pub(super) fn remembered(seen: &Seen) -> Statement {
+    Statement {
+        system: seen.system.clone(),
+        key: seen.key.as_str().into(),
+        values: seen.values.clone(),
+        origin: crate::model::record::RecordOrigin { file: "an earlier run".into(), line: 0 },
+        fresh: false,
+        deeds: Vec::new(),
+        of_nobody: false,
+        quiet: BTreeSet::new(),
+    }
+}
+
+/// One input: what its records say, and which of them cannot be used. With `strict`, a rule that understands none of them
+/// is wrong itself.
+#[expect(clippy::too_many_arguments, reason = "each is a different thing, and two callers do not make a noun")]
+pub(super) fn one_file(
     said: &mut Said,
     file: &Named,
     source: &FileSource,
     rules: &RuleSet,
     memory: &Memory,
     known: &BTreeMap<(&SystemName, &str), &BTreeMap<AttributeName, Value>>,
+    strict: bool,
+    read: impl FnOnce(&mut dyn FnMut(Row)) -> Result<Read, FileRefused>,
 ) -> Result<(), RunError> {
     let mut first_fault: Option<RuleError> = None;
     let mut broken: Option<RuleError> = None;
@@ -143,9 +156,9 @@ fn one_file(
             }
         },
     };
-    let read = csv_file::read(&file.path, &file.shown, &file.system, &source.settings, &mut sink)?;
+    let read = read(&mut sink)?;
     // Where not one record could be understood, the rule is wrong too, and not the records.
-    if let Some(fault) = broken.or(first_fault.filter(|_| understood == 0)) {
+    if let Some(fault) = broken.or(first_fault.filter(|_| strict && understood == 0)) {
         return Err(RunError::Rule(Box::new(fault)));
     }
     let mut of_nobody = BTreeSet::new();
@@ -239,7 +252,7 @@ pub(crate) async fn observe(
 }
 
 /// The providers that matter to these rules: a provider that no rule names is not asked anything.
-fn concerned(said: &Said, policy: &Policy, fleet: &Fleet) -> Vec<SystemName> {
+pub(super) fn concerned(said: &Said, policy: &Policy, providers: &dyn Providers) -> Vec<SystemName> {
     let owners = policy.owners.iter().map(|line| &line.system);
     let copies = policy.copies.values().flat_map(|line| &line.systems);
     let own = policy.owners.iter().flat_map(|line| &line.attributes).filter_map(AttributeName::system);
@@ -252,7 +265,7 @@ fn concerned(said: &Said, policy: &Policy, fleet: &Fleet) -> Vec<SystemName> {
         .cloned()
         .chain(own)
         .collect();
-    fleet.members.keys().filter(|system| named.contains(*system)).cloned().collect()
+    providers.names().into_iter().filter(|system| named.contains(system)).collect()
 }
 
 fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> BTreeMap<SystemName, Wanted> {

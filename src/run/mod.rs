@@ -15,6 +15,7 @@ pub(crate) mod gather;
 pub(crate) mod kinds;
 pub(crate) mod prepare;
 pub(crate) mod project;
+pub(crate) mod rehearse;
 pub(crate) mod seal;
 pub(crate) mod vet;
 

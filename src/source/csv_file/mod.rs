@@ -61,6 +61,21 @@ pub(crate) fn read(
     Reading { shown_as: Arc::from(shown_as), system, settings }.read(input, sink).map_err(refused)
 }
 
+/// Reads a text as if it were a file.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_text(
+    text: &str,
+    shown_as: &str,
+    system: &SystemName,
+    settings: &Settings,
+    sink: &mut dyn FnMut(Row),
+) -> Result<Read, FileRefused> {
+    let refused = |why| FileRefused { file: shown_as.to_owned(), why };
+    Reading { shown_as: Arc::from(shown_as), system, settings }.read(io::Cursor::new(text), sink).map_err(refused)
+}
+
 /// One reading of one file.
 struct Reading<'a> {
     shown_as: Arc<str>,
