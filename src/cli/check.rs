@@ -19,6 +19,7 @@ use crate::{
 pub(super) async fn check(given: &Invocation<'_>, connect: bool) -> Result<Exit, Trouble> {
     if !connect {
         let project = given.open()?;
+        crate::run::rehearse::look(&project, given.today())?;
         let mut warnings = project.warnings();
         let verdict = certificate(&project, &given.kinds);
         warnings.extend(restless(&verdict));

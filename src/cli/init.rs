@@ -8,6 +8,7 @@ use super::{Exit, Invocation, diagnostic::Trouble, print};
 const FILES: &[(&str, &str)] = &[
     ("homeward.toml", include_str!("../../examples/start/homeward.toml")),
     ("rules/people.rhai", include_str!("../../rules/people.rhai")),
+    ("rules/tests/people.rhai", include_str!("../../rules/tests/people.rhai")),
     ("people.csv", include_str!("../../examples/start/people.csv")),
     ("lab/gitlab.json", include_str!("../../examples/start/lab/gitlab.json")),
     ("lab/mattermost.json", include_str!("../../examples/start/lab/mattermost.json")),

@@ -54,20 +54,23 @@ fn list(given: &Invocation<'_>, wanted: &Test, troupe: &Troupe) -> Result<Exit, 
     let rules = troupe.load(Occasion::default())?;
     let tests = rules.tests().filter(|(name, _)| chosen(name, &wanted.filter));
     if given.json() {
-        let tests: Vec<Value> = tests
-            .map(|(name, origin)| json!({ "name": name, "file": &*origin.file, "line": origin.line }))
-            .collect();
+        let tests: Vec<Value> =
+            tests.map(|(name, origin)| json!({ "name": name, "file": &*origin.file, "line": origin.line })).collect();
         print(&serde_json::to_string_pretty(&json!({ "tests": tests })).unwrap_or_default());
         return Ok(Exit::Done);
     }
-    let mut table = render::aligned(&[]);
-    for (name, origin) in tests {
-        table.add_row([render::harmless(name), format!("{}:{}", origin.file, origin.line)]);
-    }
-    if table.row_count() > 0 {
-        print(&render::drawn(&table));
+    let rows = tests.map(|(name, origin)| [render::harmless(name), format!("{}:{}", origin.file, origin.line)]);
+    if let Some(text) = columns(rows) {
+        print(&text);
     }
     Ok(Exit::Done)
+}
+
+/// Rows under each other, without a head; `None` where there is none.
+fn columns<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> Option<String> {
+    let mut table = render::aligned(&[""; N]);
+    table.add_rows(rows);
+    (table.row_count() > 0).then(|| render::drawn(&table).trim_start_matches('\n').to_owned())
 }
 
 fn advise(wanted: &Test, tested: &Tested, failed: usize) {
@@ -84,17 +87,15 @@ fn advise(wanted: &Test, tested: &Tested, failed: usize) {
 }
 
 fn show(tested: &Tested, wanted: &Test, faults: Option<&[(Mutant, Fate)]>) {
-    let mut table = render::aligned(&[]);
-    for outcome in &tested.outcomes {
+    let rows = tested.outcomes.iter().map(|outcome| {
         let word = match outcome.failure {
             None => "ok".green().to_string(),
             Some(_) => "FAILED".red().to_string(),
         };
-        table.add_row([word, render::harmless(&outcome.name), format!("{}:{}", outcome.origin.file, outcome.origin.line)]);
-    }
-    if table.row_count() > 0 {
-        print(&render::drawn(&table));
-        print("");
+        [word, render::harmless(&outcome.name), format!("{}:{}", outcome.origin.file, outcome.origin.line)]
+    });
+    if let Some(text) = columns(rows) {
+        print(&format!("{text}\n"));
     }
     for outcome in &tested.outcomes {
         if let Some(text) = failure(outcome) {
@@ -115,14 +116,17 @@ fn show(tested: &Tested, wanted: &Test, faults: Option<&[(Mutant, Fate)]>) {
     }
     let failed = tested.outcomes.iter().filter(|outcome| outcome.failure.is_some()).count() as u64;
     let all = tested.outcomes.len() as u64;
-    let verdict = if failed == 0 { "Passed".green().to_string() } else { "Failed".red().to_string() };
-    print(&format!("{verdict}: {} of {}.", render::thousands(all - failed), render::count(all, "test")));
+    print(&match failed {
+        0 => format!("{}: {}.", "Passed".green(), render::count(all, "test")),
+        failed => format!("{}: {} of {}.", "Failed".red(), render::thousands(failed), render::count(all, "test")),
+    });
 }
 
 /// What is wrong with a test: the line with a mark, what was compared, and the plan.
 fn failure(outcome: &Outcome) -> Option<String> {
     let error = outcome.failure.as_ref()?;
-    let mut text = format!("{} {}\n{}", "FAILED".red(), render::harmless(&outcome.name).bold(), diagnostic::rule(error).draw());
+    let mut text =
+        format!("{} {}\n{}", "FAILED".red(), render::harmless(&outcome.name).bold(), diagnostic::rule(error).draw());
     if let Fault::Failed(failure) = error.fault() {
         let parts = [("left", &failure.left), ("right", &failure.right)];
         for (name, value) in parts.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
@@ -176,12 +180,9 @@ fn covered(coverage: &Coverage) -> String {
     }
     let mut text = format!("{}\n", render::drawn(&table));
     if !gaps.is_empty() {
-        let mut table = render::aligned(&[]);
-        for (place, what) in gaps {
-            table.add_row([place, render::harmless(&what)]);
-        }
+        let gaps = gaps.into_iter().map(|(place, what)| [format!("  {place}"), render::harmless(&what)]);
         // Writing to a text cannot fail.
-        let _ = write!(text, "\nNot covered:\n{}\n", render::drawn(&table));
+        let _ = write!(text, "\nNot covered:\n{}\n", columns(gaps).unwrap_or_default());
     }
     text
 }
@@ -191,7 +192,8 @@ fn mutation(faults: &[(Mutant, Fate)]) -> String {
     let mut text = String::new();
     for (mutant, _) in faults.iter().filter(|(_, fate)| *fate == Fate::Survived) {
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "{} {}:{}:{} {}", "survived".yellow(), mutant.file, mutant.line, mutant.column, mutant.what);
+        let _ =
+            writeln!(text, "{} {}:{}:{} {}", "survived".yellow(), mutant.file, mutant.line, mutant.column, mutant.what);
         for (sign, lines) in [("-", &mutant.before), ("+", &mutant.after)] {
             for line in lines.lines().filter(|line| !line.trim().is_empty()) {
                 let _ = writeln!(text, "  {sign} {}", render::harmless(line));
@@ -250,7 +252,8 @@ fn as_json(tested: &Tested, wanted: &Test, faults: Option<&[(Mutant, Fate)]>) ->
             })
         });
         let each: Vec<Value> = each.collect();
-        all["mutation"] = json!({ "noticed": noticed, "tried": tried, "score": percent(noticed, tried), "faults": each });
+        all["mutation"] =
+            json!({ "noticed": noticed, "tried": tried, "score": percent(noticed, tried), "faults": each });
     }
     all
 }

@@ -128,6 +128,7 @@ impl PlanView {
             "rejected" => list("rejected", &plan.rejected),
             "warnings" => list("warnings", &plan.warnings),
             "objections" => Ok(Dynamic::from_array(self.1.iter().map(objection).collect())),
+            "links" => list("links", &plan.links),
             "summary" => Ok(shown(&plan.summary)),
             "today" => Ok(plan.today.clone().into()),
             _ => Err(raise(unknown("a plan", name, OF_PLAN))),

@@ -236,16 +236,22 @@ pub(super) fn parsed(text: &str) -> Option<rhai::AST> {
 
 /// The bytes of every `test` and `cases` line of a text: what stands there is no rule.
 pub(super) fn of_tests(ast: &rhai::AST, pieces: &Pieces<'_>) -> Vec<std::ops::Range<usize>> {
-    let tests = ast.statements().iter().filter_map(|stmt| match stmt {
-        Stmt::FnCall(call, position) if matches!(call.name.as_str(), "test" | "cases") => Some(*position),
-        _ => None,
+    let mut tests: Vec<Position> = Vec::new();
+    ast.walk(&mut |path| {
+        if let Some(ASTNode::Stmt(Stmt::FnCall(call, position)) | ASTNode::Expr(Expr::FnCall(call, position))) =
+            path.last()
+            && matches!(call.name.as_str(), "test" | "cases")
+        {
+            tests.push(*position);
+        }
+        true
     });
     let span = |position: Position| {
         let start = pieces.byte(position)?;
         let close = pieces.closing(pieces.at(start)? + 1)?;
         Some(start..pieces.get(close)?.end)
     };
-    tests.filter_map(span).collect()
+    tests.into_iter().filter_map(span).collect()
 }
 
 fn survey(source: &Source, hits: &Hits) -> Covered {
@@ -253,9 +259,8 @@ fn survey(source: &Source, hits: &Hits) -> Covered {
     let Some(ast) = parsed(&source.text) else { return covered };
     let pieces = Pieces::of(&source.text);
     let tests = of_tests(&ast, &pieces);
-    let outside = |position: Position| {
-        pieces.byte(position).is_some_and(|byte| !tests.iter().any(|test| test.contains(&byte)))
-    };
+    let outside =
+        |position: Position| pieces.byte(position).is_some_and(|byte| !tests.iter().any(|test| test.contains(&byte)));
     let count = |node: Option<Node>| node.map_or(0, |node| hits.count(&source.file, node));
     let mut forks: Vec<(Node, Vec<(&'static str, u64)>)> = Vec::new();
     ast.walk(&mut |path| {

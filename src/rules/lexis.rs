@@ -86,7 +86,9 @@ impl<'t> Pieces<'t> {
 
     /// The pieces that commas part between a bracket and the one that closes it: first and last piece of each.
     pub(super) fn items(&self, open: usize) -> Vec<(usize, usize)> {
-        let (Some(close), Some(depth)) = (self.closing(open), self.get(open).map(|it| it.depth)) else { return Vec::new() };
+        let (Some(close), Some(depth)) = (self.closing(open), self.get(open).map(|it| it.depth)) else {
+            return Vec::new();
+        };
         let mut items = Vec::new();
         let mut first = open + 1;
         let mut in_arguments = false;
@@ -130,7 +132,8 @@ fn length(rest: &str) -> usize {
     if first.is_ascii_digit() {
         return until(rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_'), 0);
     }
-    let long = ["...", "..=", "??=", "==", "!=", "<=", ">=", "&&", "||", "??", "?.", "?[", "#{", "::", "=>", "+=", "-=", ".."];
+    let long =
+        ["...", "..=", "??=", "==", "!=", "<=", ">=", "&&", "||", "??", "?.", "?[", "#{", "::", "=>", "+=", "-=", ".."];
     long.iter().find(|it| rest.starts_with(**it)).map_or(first.len_utf8(), |it| it.len())
 }
 
@@ -175,7 +178,26 @@ mod tests {
     fn texts_and_comments_are_passed_over_as_a_whole() {
         assert_eq!(
             words("f(\"a, )\\\"\", `b ${ 1 }`); // )\n/* ( /* */ */ x?.y != #{ a: [1] }"),
-            ["f", "(", "\"a, )\\\"\"", ",", "`b ${ 1 }`", ")", ";", "x", "?.", "y", "!=", "#{", "a", ":", "[", "1", "]", "}"]
+            [
+                "f",
+                "(",
+                "\"a, )\\\"\"",
+                ",",
+                "`b ${ 1 }`",
+                ")",
+                ";",
+                "x",
+                "?.",
+                "y",
+                "!=",
+                "#{",
+                "a",
+                ":",
+                "[",
+                "1",
+                "]",
+                "}"
+            ]
         );
     }
 

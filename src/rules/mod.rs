@@ -496,11 +496,7 @@ fn listed(folder: &Path) -> Result<Vec<(String, PathBuf)>, std::io::Error> {
 }
 
 /// What stands in scripts, by name, and what is wrong with those that cannot be read.
-fn read(
-    paths: &[(String, PathBuf)],
-    shown_as: &str,
-    digest: &mut Sha256,
-) -> (Vec<(String, Source)>, Vec<RuleError>) {
+fn read(paths: &[(String, PathBuf)], shown_as: &str, digest: &mut Sha256) -> (Vec<(String, Source)>, Vec<RuleError>) {
     let (mut sources, mut errors) = (Vec::new(), Vec::new());
     for (name, path) in paths {
         let shown = format!("{}/{name}", shown_as.trim_end_matches('/'));

@@ -82,13 +82,11 @@ struct Surgeon<'s> {
 }
 
 /// The words that can be left out: without them the rules still say something.
-const LEFT_OUT: &[&str] =
-    &["owner", "copies", "join", "account", "temporary", "range", "route", "refused", "guard"];
+const LEFT_OUT: &[&str] = &["owner", "copies", "join", "account", "temporary", "range", "route", "refused", "guard"];
 
 /// The words about text that give back the text they were given, changed.
-const HELPERS: &[&str] = &[
-    "trim", "lower", "upper", "title", "slug", "ascii", "replace", "or", "before", "after", "sub_string",
-];
+const HELPERS: &[&str] =
+    &["trim", "lower", "upper", "title", "slug", "ascii", "replace", "or", "before", "after", "sub_string"];
 
 impl Surgeon<'_> {
     fn edit(&mut self, bytes: Range<usize>, instead: impl Into<String>, what: &'static str) {
@@ -250,6 +248,21 @@ impl Surgeon<'_> {
         }
     }
 
+    /// What stands in one list with a piece, itself left out.
+    fn beside(&self, at: usize) -> Vec<&str> {
+        let Some(depth) = self.pieces.get(at).map(|piece| piece.depth) else { return Vec::new() };
+        let open =
+            (0..at).rev().find(|it| self.pieces.get(*it).is_none_or(|it| it.depth < depth) || self.opens(*it, depth));
+        let items = open.filter(|open| self.pieces.word(*open) == "[").map(|open| self.pieces.items(open));
+        let others = items.unwrap_or_default().into_iter().filter(|(first, _)| *first != at);
+        others.map(|(first, _)| self.pieces.word(first).trim_matches('"')).collect()
+    }
+
+    fn opens(&self, at: usize, depth: usize) -> bool {
+        self.pieces.get(at).is_some_and(|it| it.depth == depth)
+            && matches!(self.pieces.word(at), "[" | "(" | "{" | "#{")
+    }
+
     /// A system for another, or a text for another.
     fn text(&mut self, at: usize, text: &str, plain: Option<&Call>, known: &Known) {
         let Some(bytes) = self.span(at, at) else { return };
@@ -260,7 +273,11 @@ impl Surgeon<'_> {
         if known.systems.keys().any(|system| system.as_str() == inner) {
             let providers: Vec<&str> =
                 known.systems.iter().filter(|(_, it)| it.is_provider).map(|(name, _)| name.as_str()).collect();
-            let next = providers.iter().find(|name| **name > inner).or_else(|| providers.first());
+            // A system twice in one list is the list without an item, which is a fault of its own.
+            let beside = self.beside(at);
+            let free = |name: &&&str| !beside.contains(name);
+            let later = providers.iter().filter(|name| **name > inner).find(free);
+            let next = later.or_else(|| providers.iter().find(free));
             let is_source = plain.is_some_and(|call| call.word == "source");
             if let Some(next) = next.filter(|next| **next != inner && !is_source) {
                 self.edit(bytes, format!("\"{next}\""), "another system");

@@ -54,6 +54,8 @@ pub(super) const OF_PLAN: &[(&str, &str, &str)] = &[
     ("changes", "list", "Every change with its decision."),
     ("operations", "list", "Operations that records ask for."),
     ("rejected", "list", "Rows that could not be used."),
+    ("objections", "list", "In a test: what `guard` lines object to, each with its `reason` and `rule`."),
+    ("links", "list", "Ties between people and accounts that applying the plan will remember."),
     ("summary", "map", "The totals: people, changes, calls, unchanged, refused, held, follows, dropped, rejected."),
     ("warnings", "list", "What an operator should read before applying."),
     ("today", "text", "The date the rules saw."),
@@ -141,6 +143,7 @@ fn parameters(takes: &str) -> Vec<String> {
     let named = |part: &str| match part {
         it if it.starts_with('|') => "function: Fn".to_owned(),
         it if it.starts_with('"') => "language: String".to_owned(),
+        it if it.starts_with('[') => "list: Array".to_owned(),
         it if it.starts_with('#') => "arguments: Map".to_owned(),
         it => format!("{it}: ?"),
     };

@@ -76,9 +76,8 @@ pub(crate) fn read(
         if !rules.has_source(&file.system) {
             return Err(RunError::NoMeaning { system: file.system.clone(), key: source.settings.key.clone() });
         }
-        let read = |sink: &mut dyn FnMut(Row)| {
-            csv_file::read(&file.path, &file.shown, &file.system, &source.settings, sink)
-        };
+        let read =
+            |sink: &mut dyn FnMut(Row)| csv_file::read(&file.path, &file.shown, &file.system, &source.settings, sink);
         one_file(&mut said, file, source, rules, memory, &known, true, read)?;
     }
     let spoken: BTreeSet<(SystemName, Arc<str>)> =

@@ -30,6 +30,7 @@ use super::{
     project::{OpenError, Project},
 };
 use crate::{
+    config::Config,
     connector::{Connector, Kind},
     model::{
         account::{Account, Facts, Identity},
@@ -43,8 +44,8 @@ use crate::{
     },
     plan::{Providers, guard::Limits},
     rules::{
-        Coverage, Goldens, Known, Mutant, Occasion, Outcome, Part, Rehearsal, Rehearsed, RuleSet, Saying,
-        Scenario, Texts, Unplanned, mutants,
+        Coverage, Goldens, Known, Mutant, Occasion, Outcome, Part, Rehearsal, Rehearsed, RuleSet, Saying, Scenario,
+        Texts, Unplanned, mutants,
     },
     source::{Read, Row, csv_file},
     state::Memory,
@@ -92,15 +93,13 @@ impl Troupe {
     /// Where settings or scripts are wrong.
     pub(crate) fn open(project: Project, kinds: &[Kind], today: Date) -> Result<Self, OpenError> {
         let Project { config, known, sources, limits, rules: _ } = project;
-        let shown = config.rules.strip_prefix(&config.root).unwrap_or(&config.rules).display().to_string();
-        let texts = Texts::read(&config.rules, &shown).and_then(|texts| texts.with_tests(&config.rules, &shown));
-        let texts = texts.map_err(OpenError::Rules)?;
+        let texts = texts(&config)?;
         let (mut connectors, mut of_kind) = (BTreeMap::new(), BTreeMap::new());
         for (name, system) in &config.systems {
             of_kind.insert(name.clone(), system.kind.clone());
             let Some(kind) = Fleet::kind_named(&system.kind, kinds) else { continue };
-            let connector =
-                (kind.open)(system.options.clone()).map_err(|error| config.fault(name, None, error.to_string(), None))?;
+            let connector = (kind.open)(system.options.clone())
+                .map_err(|error| config.fault(name, None, error.to_string(), None))?;
             connectors.insert(name.clone(), (kind.name, connector));
         }
         let (goldens, root) = (config.rules.join("tests").join("golden"), config.root);
@@ -156,7 +155,9 @@ impl Troupe {
         let fates: Mutex<BTreeMap<usize, Fate>> = Mutex::default();
         let work = || {
             // An engine is not handed from one thread to another: each loads its own.
-            while let Some((at, mutant)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, all.get(at)?))) {
+            while let Some((at, mutant)) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, all.get(at)?)))
+            {
                 let fate = self.fate(mutant, Goldens::new(kept.clone(), false), filter);
                 if let Ok(mut fates) = fates.lock() {
                     fates.insert(at, fate);
@@ -206,6 +207,20 @@ impl Troupe {
         }
         Ok(kept)
     }
+}
+
+/// The rules of a project and their tests, as they are written.
+fn texts(config: &Config) -> Result<Texts, OpenError> {
+    let shown = config.rules.strip_prefix(&config.root).unwrap_or(&config.rules).display().to_string();
+    let texts = Texts::read(&config.rules, &shown).and_then(|texts| texts.with_tests(&config.rules, &shown));
+    texts.map_err(OpenError::Rules)
+}
+
+/// Loads the rules of a project with their tests, and runs none: what is wrong with them.
+pub(crate) fn look(project: &Project, today: Date) -> Result<(), OpenError> {
+    let texts = texts(&project.config)?;
+    let loaded = RuleSet::rehearse(&texts, &project.known, today, Occasion::default());
+    loaded.map(|_| ()).map_err(OpenError::Rules)
 }
 
 /// The stack of a thread that runs rules: as much as the first one has.
@@ -329,7 +344,8 @@ impl Rehearsing<'_> {
             }
             for (system, part) in &cast.accounts {
                 let with = part.signs_in_with.clone().or_else(|| self.service(part));
-                let Some((with, id)) = with.and_then(|with| Some((self.troupe.kinds.get(&with)?, ids.get(&with)?))) else {
+                let Some((with, id)) = with.and_then(|with| Some((self.troupe.kinds.get(&with)?, ids.get(&with)?)))
+                else {
                     continue;
                 };
                 if let Some(account) = accounts.get_mut(system).and_then(|there| there.last_mut()) {
@@ -352,7 +368,8 @@ impl Rehearsing<'_> {
             let statement = Arc::make_mut(statement);
             // In a test nobody is seen for the first time: what is said is said, unless the same was shown before.
             let before = before.get(&statement.key);
-            let is_quiet = |(name, value): &(&AttributeName, &Value)| before.is_some_and(|it| it.get(*name) == Some(*value));
+            let is_quiet =
+                |(name, value): &(&AttributeName, &Value)| before.is_some_and(|it| it.get(*name) == Some(*value));
             let quiet = !statement.quiet.is_empty();
             let same = statement.values.iter().filter(is_quiet).map(|(name, _)| name.clone()).collect();
             statement.quiet = if quiet { same } else { std::collections::BTreeSet::new() };

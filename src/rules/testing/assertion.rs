@@ -161,7 +161,11 @@ fn because(plan: &PlanView, rule: &str) -> Result<(), Fault> {
     if rules.iter().any(fits) {
         return Ok(());
     }
-    let all = if rules.is_empty() { "no line decided anything".to_owned() } else { format!("these did: {}", rules.join(", ")) };
+    let all = if rules.is_empty() {
+        "no line decided anything".to_owned()
+    } else {
+        format!("these did: {}", rules.join(", "))
+    };
     Err(failed(&format!("`{rule}` decided nothing; {all}"), Some(plan)))
 }
 
@@ -194,8 +198,12 @@ fn lines(plan: &PlanView) -> Vec<String> {
     let document = plan.plan();
     let changes = document.changes.iter().filter(|change| change.decision != Decision::Unchanged).map(|change| {
         let (person, attribute, system) = (&change.person, &change.attribute, &change.system);
-        let mut line =
-            format!("{person} {attribute} at {system}: {} → {}, {}", change.before, change.after, word(change.decision));
+        let mut line = format!(
+            "{person} {attribute} at {system}: {} → {}, {}",
+            change.before,
+            change.after,
+            word(change.decision)
+        );
         if change.decision != Decision::Apply {
             // Writing to a text cannot fail.
             let _ = write!(line, " ({})", change.reason);
@@ -227,7 +235,8 @@ fn same(left: &Dynamic, right: &Dynamic) -> bool {
     }
     if let (Some(left), Some(right)) = (left.read_lock::<Map>(), right.read_lock::<Map>()) {
         let all = left.iter().zip(right.iter());
-        return left.len() == right.len() && all.into_iter().all(|(left, right)| left.0 == right.0 && same(left.1, right.1));
+        return left.len() == right.len()
+            && all.into_iter().all(|(left, right)| left.0 == right.0 && same(left.1, right.1));
     }
     letters(left).is_some_and(|left| letters(right).as_ref() == Some(&left))
 }

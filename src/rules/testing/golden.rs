@@ -40,13 +40,15 @@ impl Goldens {
             return Ok(());
         }
         match self.kept.get(name) {
-            None => {
-                Err((format!("there is no golden plan `{name}` yet; `homeward test --update` writes what is there"), None))
-            }
+            None => Err((
+                format!("there is no golden plan `{name}` yet; `homeward test --update` writes what is there"),
+                None,
+            )),
             Some(kept) if kept.trim_end() == found.trim_end() => Ok(()),
             Some(kept) => {
                 let (left, right) = difference(&found, kept);
-                let message = format!("the plan is not the golden plan `{name}`; `homeward test --update` takes this one");
+                let message =
+                    format!("the plan is not the golden plan `{name}`; `homeward test --update` takes this one");
                 Err((message, Some((left, right))))
             }
         }
