@@ -204,7 +204,7 @@ fn lines(plan: &PlanView) -> Vec<String> {
             change.after,
             word(change.decision)
         );
-        if change.decision != Decision::Apply {
+        if matches!(change.decision, Decision::Refuse | Decision::Hold | Decision::Drop) {
             // Writing to a text cannot fail.
             let _ = write!(line, " ({})", change.reason);
         }

@@ -1,8 +1,9 @@
 //! Golden plans: what a plan came to when somebody looked at it and found it right, kept beside the tests.
 //!
 //! Kept is what rules decide. Left out is what every edit of a rule or every day would change: the plan's `id`, the digest
-//! of the rules, the day, where accounts live, what is remembered afterwards (`links`, `seen`), marks of operations, and
-//! where in a file a line stands: a line is known by its text.
+//! of the rules, the day, where accounts live, what is remembered afterwards (`links`, `seen`), marks of operations, digests
+//! of inputs, and where in a file a line stands: a line is known by its text. Totals are left out too: they say nothing that
+//! the changes do not.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -65,7 +66,7 @@ impl Goldens {
 pub(super) fn pretty(plan: &Plan) -> String {
     let mut json = serde_json::to_value(plan).unwrap_or_default();
     if let Some(fields) = json.as_object_mut() {
-        for name in ["format", "id", "rules", "today", "systems", "links", "seen"] {
+        for name in ["format", "id", "rules", "today", "systems", "summary", "links", "seen"] {
             fields.shift_remove(name);
         }
     }
@@ -105,7 +106,7 @@ fn difference(left: &str, right: &str) -> (String, String) {
         let lines = &lines[same..lines.len() - rest];
         let shown: Vec<&str> = lines.iter().take(8).map(|line| line.trim()).collect();
         let more = lines.len().saturating_sub(8);
-        let tail = if more > 0 { format!(" … and {more} lines more") } else { String::new() };
+        let tail = if more > 0 { format!(" … and {more} more") } else { String::new() };
         if shown.is_empty() { "nothing".to_owned() } else { format!("{}{tail}", shown.join(" ")) }
     };
     (part(&left), part(&right))
