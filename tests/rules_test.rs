@@ -149,9 +149,9 @@ fn tests_are_listed_by_name_and_none_is_run() {
 fn a_word_that_no_name_holds_is_told() {
     let world = project(GOOD);
     insta::assert_snapshot!(shown(&world, &["test", "nobody has this name"]), @r#"
-    exit 0
-    Passed: 0 tests.
-    No test has such a name; `homeward test --list` shows all.
+    exit 2
+      × no test has `nobody has this name` in its name
+      help: `homeward test --list` shows the names of all tests
     "#);
 }
 
@@ -595,4 +595,238 @@ given();
     "#);
     assert_eq!(shown(&world, &["check"]), told);
     assert_eq!(world.homeward(&["owners"]).status, 0);
+}
+
+const ZITADEL: &str = r#"
+[systems.zitadel]
+kind = "zitadel"
+url = "https://id.example.com"
+token = { env = "ZITADEL_TOKEN" }
+"#;
+
+/// Rules of everything that a scene can be about.
+const WORLDLY: &str = r#"owner("username", "gitlab");
+owner("email", "website");
+owner("last_name", "hr");
+owner("gitlab.groups", "hr");
+copies("email", ["gitlab", "mattermost", "zitadel"]);
+copies("last_name", "mattermost");
+range("gitlab.groups", ["dev", "ops"]);
+join("gitlab", ["email"]);
+account("mattermost", |person| person.hr?.last_name == "Berg");
+source("website", |user| #{ key: user.id, username: user.username, email: user.email });
+source("hr", |row| [
+    #{ key: row.id, last_name: row.last_name, "gitlab.groups": #{ dev: if row.level != "" { row.level } } },
+    if row.tell == "yes" { perform("mattermost", "post_message", #{ channel: "hr/news", text: "hello" }) },
+]);
+"#;
+
+const SCENES: &str = r#"fn says(name) { #{ id: 7, username: name, email: "" } }
+fn row() { #{ id: 7, last_name: "", level: "", tell: "" } }
+
+test("people are tied to records by their keys, else in order", || {
+    let people = [#{ gitlab: #{ id: 1 } }, #{ key: "8", gitlab: #{ id: 2 } }, #{ gitlab: #{ id: 3 } }];
+    let said = [#{ id: 7, username: "a", email: "" }, #{ id: 8, username: "b", email: "" }, #{ id: 9, username: "c", email: "" }];
+    let plan = given(people).when("website", said);
+    assert_eq(plan.change("username", "gitlab", "7").account, "1");
+    assert_eq(plan.change("username", "gitlab", "8").account, "2");
+    assert_eq(plan.change("username", "gitlab", "9").account, "3");
+});
+
+test("whoever is left over holds her name", || {
+    let plan = given([#{ gitlab: #{ username: "x" } }, #{ gitlab: #{ username: "taken" } }]).when("website", says("taken"));
+    assert_eq(plan.change("username").refusal, "taken");
+});
+
+test("what another source showed is known and asks for nothing", || {
+    let plan = given(#{ hr: #{ last_name: "Berg" }, mattermost: #{ last_name: "Alt", active: false } }).when("website", says(""));
+    assert_eq(plan.change("active").after, true);
+    assert_eq(plan.decided("last_name"), ());
+});
+
+test("one test may ask for several plans", || {
+    let first = given(#{ gitlab: #{ username: "a" } }).when("website", says("b"));
+    let second = given(#{ gitlab: #{ username: first.change("username").after } }).when("website", says("b"));
+    assert_eq(first.calls.len(), 1);
+    assert_nothing(second);
+});
+
+test("an account that signs in elsewhere is found with the other", || {
+    let people = #{ gitlab: #{ signs_in_with: "zitadel", linked: false }, zitadel: #{ email: "old@example.com" } };
+    let plan = given(people).when("website", #{ id: 7, username: "b", email: "new@example.com" });
+    assert_eq(plan.decided("username", "gitlab"), "apply");
+});
+
+test("two accounts with one address are held", || {
+    let people = [#{ gitlab: #{ email: "a@example.com", linked: false } }, #{ gitlab: #{ email: "a@example.com" } }];
+    let plan = given(people).when("website", #{ id: 7, username: "b", email: "a@example.com" });
+    assert_eq(plan.decided("username"), "hold");
+});
+
+test("memberships are given by name and level", || {
+    let plan = given(#{ gitlab: #{ groups: #{ dev: "guest", ops: "owner" } } }).when("hr", row() + #{ level: "developer" });
+    assert_eq(plan.change("gitlab.groups[dev]").before, "guest");
+    assert_eq(plan.change("gitlab.groups[dev]").after, "developer");
+    assert_eq(plan.change("gitlab.groups[ops]").after, ());
+});
+
+test("operations show in the plan", || {
+    let plan = given().when("hr", row() + #{ tell: "yes" });
+    assert_eq(plan.operations.len(), 1);
+    assert_eq(plan.operations[0].decision, "apply");
+});
+
+test("facts of a server are given beside those of an account", || {
+    let domains = #{ restrict_creation_to_domains: "example.org" };
+    let open = given(#{ mattermost: #{} }).when("website", #{ id: 7, username: "", email: "a@example.com" });
+    let shut = given(#{ mattermost: #{ server: domains } }).when("website", #{ id: 7, username: "", email: "a@example.com" });
+    assert_eq(open.decided("email", "mattermost"), "apply");
+    assert_eq(shut.decided("email", "mattermost"), "refuse");
+});
+
+test("switched off at the identity provider, state and all", || {
+    let plan = given(#{ zitadel: #{ active: false, email: "x@example.com" } }).when("website", #{ id: 7, username: "", email: "y@example.com" });
+    assert_eq(plan.decided("email", "zitadel"), "apply");
+});
+"#;
+
+#[test]
+fn what_is_given_is_so_and_what_is_said_is_said_now() {
+    let world =
+        project(SCENES).file("homeward.toml", &format!("{SYSTEMS}{ZITADEL}")).file("rules/ownership.rhai", WORLDLY);
+    let told = shown(&world, &["test"]);
+    assert!(told.starts_with("exit 0\n") && told.ends_with("\nPassed: 10 tests.\n"), "{told}");
+}
+
+/// Rules with all their words, and a test beside them.
+const WHOLE: &str = r#"// Who owns what. First match wins, top to bottom.
+owner("username", "gitlab", |person| person.mattermost?.auth_service == "gitlab");
+owner("username", "mattermost");
+owner("email", "zitadel");
+owner(["first_name", "last_name", "department", "active"], "hr");
+copies("email", ["gitlab", "mattermost"]);
+
+// What a record says. A value of () says nothing; clear() says "empty".
+source("hr", |row| #{
+    key: row.employee_id,
+    email: row.email.lower(),
+    first_name: row.first_name,
+    last_name: row.last_name,
+    active: row.status == "Active",
+});
+source("website", |user| #{ key: user.id, email: user.email, username: user.username });
+
+// How a person is found the first time. Afterwards the link is remembered.
+join("gitlab", ["email", "username"]);
+
+// Who should have an account (missing: created; not wanted: disabled, never deleted). No line, no creation.
+account("mattermost", |person| person.active);
+
+// Custom routing. Nothing returned: the owner decides as usual.
+route(|change| {
+    if change.attribute == "username" && change.person.gitlab?.is_admin == true { hold("an administrator: look first") }
+    else if change.to.ends_with("@example.org") { drop("legacy domain") }
+});
+
+// What to do about a provider's no.
+refused("mattermost", |change, refusal| if refusal.kind == "owned_elsewhere" { to("gitlab") });
+
+// What a whole plan must satisfy.
+guard(|plan| if plan.count("gitlab", "active") > 10 { hold("more than ten people would lose GitLab") });
+
+// Tests live beside the rules and run with `homeward test`.
+test("a GitLab login renames in GitLab", || {
+    let plan = given(#{ mattermost: #{ auth_service: "gitlab", username: "anna" }, gitlab: #{ username: "anna" } })
+        .when("website", #{ id: 7, username: "anna.b", email: "anna@example.com" });
+    assert_eq(plan.calls.len(), 1);
+    assert_eq(plan.calls[0].system, "gitlab");
+});
+"#;
+
+#[test]
+fn a_test_may_stand_beside_rules_that_use_every_word() {
+    let world = World::new().file("homeward.toml", &format!("{SYSTEMS}{ZITADEL}")).file("rules/whole.rhai", WHOLE);
+    assert_eq!(
+        shown(&world, &["test"]),
+        "exit 0\nok  a GitLab login renames in GitLab  rules/whole.rhai:37\n\nPassed: 1 test.\n"
+    );
+}
+
+#[test]
+fn a_file_of_a_test_lies_in_the_project_whatever_leads_to_it() {
+    let test = "test(\"out\", || assert_nothing(given().when_file(\"hr\", \"way/left.csv\")));";
+    let world = project(test);
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("left.csv"), "id,left\n1,\n").unwrap();
+    std::os::unix::fs::symlink(outside.path(), world.path("way")).unwrap();
+    let told = shown(&world, &["test"]);
+    assert!(told.contains("no plan can be made: `way/left.csv` lies outside of the project"), "{told}");
+}
+
+#[test]
+fn faults_that_no_test_notices_are_shown_with_their_lines() {
+    let world = project("test(\"nothing much\", || assert_nothing(given().when(\"hr\", #{ id: 7, left: \"\" })));")
+        .file(
+            "rules/ownership.rhai",
+            "owner(\"active\", \"hr\");\nsource(\"hr\", |row| #{ key: row.id, active: row.left == \"\" });\n",
+        );
+    insta::assert_snapshot!(shown(&world, &["test", "--mutate"]), @r#"
+    exit 0
+    ok  nothing much  rules/tests/a.rhai:1
+
+    survived rules/ownership.rhai:2:34 key left out
+      - source("hr", |row| #{ key: row.id, active: row.left == "" });
+      + source("hr", |row| #{ key: row.id });
+
+    survived rules/ownership.rhai:2:53 comparison turned round
+      - source("hr", |row| #{ key: row.id, active: row.left == "" });
+      + source("hr", |row| #{ key: row.id, active: row.left != "" });
+
+    survived rules/ownership.rhai:2:56 literal changed
+      - source("hr", |row| #{ key: row.id, active: row.left == "" });
+      + source("hr", |row| #{ key: row.id, active: row.left == "~" });
+
+    survived rules/lib/people.rhai:1:16 key left out
+      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
+      + fn anna() { #{  username: "anna.b", email: "anna@example.com" } }
+
+    survived rules/lib/people.rhai:1:20 literal changed
+      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
+      + fn anna() { #{ id: 8, username: "anna.b", email: "anna@example.com" } }
+
+    survived rules/lib/people.rhai:1:23 key left out
+      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
+      + fn anna() { #{ id: 7,  email: "anna@example.com" } }
+
+    survived rules/lib/people.rhai:1:33 literal changed
+      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
+      + fn anna() { #{ id: 7, username: "anna.b~", email: "anna@example.com" } }
+
+    survived rules/lib/people.rhai:1:41 key left out
+      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
+      + fn anna() { #{ id: 7, username: "anna.b" } }
+
+    survived rules/lib/people.rhai:1:50 literal changed
+      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
+      + fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com~" } }
+
+    Faults noticed: 2 of 11, 18.1 %.
+
+    Passed: 1 test.
+    "#);
+    let world = world.file("rules/tests/b.rhai", "test(\"no\", || assert(false));");
+    let told = shown(&world, &["test", "--mutate"]);
+    assert!(told.ends_with("No faults were tried: tests that fail by themselves would notice nothing.\n"), "{told}");
+}
+
+#[test]
+fn files_of_tests_are_no_part_of_what_a_plan_was_made_with() {
+    let world = project(GOOD).file("people.csv", "id,left\n7,\n");
+    let mut plan = || {
+        let ran = world.homeward(&["--lab", "plan", "hr=people.csv", "--format", "json", "--today", "2026-11-20"]);
+        serde_json::from_str::<Value>(&ran.stdout).unwrap()["rules"].clone()
+    };
+    let before = plan();
+    world.write("rules/tests/a.rhai", b"this is no script");
+    assert_eq!(plan(), before);
 }

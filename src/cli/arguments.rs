@@ -132,6 +132,7 @@ pub(super) struct Plan {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct Test {
     /// Run only tests whose name holds one of these words.
     #[arg(value_name = "FILTER")]

@@ -28,6 +28,15 @@ pub(super) fn test(given: &Invocation<'_>, wanted: &Test) -> Result<Exit, Troubl
     }
     let counts = wanted.coverage || wanted.lcov.is_some();
     let tested = troupe.test(&wanted.filter, counts, wanted.update)?;
+    if tested.outcomes.is_empty() && !wanted.filter.is_empty() {
+        // A test that was meant and did not run must not pass for one that passed.
+        let hint = "`homeward test --list` shows the names of all tests".to_owned();
+        return Err(Trouble::new(
+            Exit::Usage,
+            format!("no test has `{}` in its name", wanted.filter.join("` or `")),
+            Some(hint),
+        ));
+    }
     if let (Some(file), Some(coverage)) = (&wanted.lcov, &tested.coverage) {
         let path = given.root.join(file);
         std::fs::write(&path, coverage.lcov()).map_err(|error| {
@@ -75,11 +84,7 @@ fn columns<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> Option<St
 
 fn advise(wanted: &Test, tested: &Tested, failed: usize) {
     if tested.outcomes.is_empty() {
-        tell(if wanted.filter.is_empty() {
-            "There is no test yet: write `test(\"…\", || { … });` into a file such as rules/tests/people.rhai."
-        } else {
-            "No test has such a name; `homeward test --list` shows all."
-        });
+        tell("There is no test yet: write `test(\"…\", || { … });` into a file such as rules/tests/people.rhai.");
     }
     if wanted.mutate && failed > 0 {
         tell("No faults were tried: tests that fail by themselves would notice nothing.");
@@ -142,7 +147,7 @@ fn failure(outcome: &Outcome) -> Option<String> {
 }
 
 fn share(part: usize, all: usize) -> String {
-    if all == 0 { "·".to_owned() } else { format!("{part}/{all} {:>3} %", part * 100 / all) }
+    (part * 100).checked_div(all).map_or_else(|| "·".to_owned(), |share| format!("{part}/{all} {share:>3} %"))
 }
 
 /// A table of files, then what is not covered, line by line.

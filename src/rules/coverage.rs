@@ -19,13 +19,22 @@ use crate::model::origin::Origin;
 /// A node of a syntax tree: whether it is a statement, its line and column.
 type Node = (bool, usize, usize);
 
+/// A file, a line and a column.
+type Place = (Arc<str>, usize, usize);
+
+/// How often each node was come to, by its place and by where it lies in memory.
+type Counts = BTreeMap<Node, BTreeMap<usize, u64>>;
+
 /// What has run so far.
 #[derive(Debug, Default)]
 pub(crate) struct Hits {
-    /// How often each node was come to, by file. Nodes that share a place are told apart by where they lie in memory.
-    nodes: RefCell<BTreeMap<Arc<str>, BTreeMap<Node, BTreeMap<usize, u64>>>>,
+    /// A file, a line and a column.
+type Place = (Arc<str>, usize, usize);
+
+/// How often each node was come to, by file. Nodes that share a place are told apart by where they lie in memory.
+    nodes: RefCell<BTreeMap<Arc<str>, Counts>>,
     /// How often the condition of a line said yes, and how often it did not.
-    answers: RefCell<BTreeMap<(Arc<str>, usize, usize), (u64, u64)>>,
+    answers: RefCell<BTreeMap<Place, (u64, u64)>>,
 }
 
 impl Hits {
@@ -312,7 +321,7 @@ fn evaluated(path: &[ASTNode<'_>]) -> bool {
         _ => false,
     };
     match path {
-        [.., ASTNode::Stmt(Stmt::Noop(_) | Stmt::Expr(_))] | [.., ASTNode::Expr(Expr::Stmt(_))] => false,
+        [.., ASTNode::Stmt(Stmt::Noop(_) | Stmt::Expr(_)) | ASTNode::Expr(Expr::Stmt(_))] => false,
         [.., parent, node] => !behind_a_dot(node, parent),
         _ => true,
     }

@@ -465,7 +465,9 @@ impl Fault {
                 Some("return a list: `[#{ key: row.id }, perform(…)]` names whose account is meant".to_owned())
             }
             Self::ConstantShadowed { .. } => Some("give one of the two another name".to_owned()),
-            Self::InModule { .. } => Some("move it to a file directly in the folder of the rules".to_owned()),
+            Self::InModule { .. } | Self::NotInTests { .. } => {
+                Some("move it to a file directly in the folder of the rules".to_owned())
+            }
             Self::Unheard { .. } => {
                 Some("as in `source(\"events\", |row| perform(\"mattermost\", \"post_message\", #{ … }))`".to_owned())
             }
@@ -516,7 +518,6 @@ impl Fault {
                 "only a system that holds `{attribute}` can own it or get a copy; `{system}` has no place for it"
             )),
             Self::UnknownProperty { .. } => Some("look at the spelling, and at what stands before the dot".to_owned()),
-            Self::NotInTests { .. } => Some("move it to a file directly in the folder of the rules".to_owned()),
             Self::TooLate { .. } => Some("move it to the top level of the file".to_owned()),
             Self::NotADate { format } => Some(format!("`date_or_empty` takes blank cells; the form is `{format}`")),
             _ => None,

@@ -18,7 +18,7 @@ pub(super) struct Piece {
 /// A text in pieces.
 pub(super) struct Pieces<'t> {
     text: &'t str,
-    pieces: Vec<Piece>,
+    all: Vec<Piece>,
     /// Where each line begins.
     lines: Vec<usize>,
 }
@@ -40,7 +40,7 @@ impl<'t> Pieces<'t> {
             }
             at += length;
         }
-        Self { text, pieces, lines }
+        Self { text, all: pieces, lines }
     }
 
     /// The byte that a place of the language is at.
@@ -58,17 +58,22 @@ impl<'t> Pieces<'t> {
         (line, self.text[start..byte].chars().count() + 1)
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     pub(super) fn text(&self, piece: Piece) -> &'t str {
         &self.text[piece.start..piece.end]
     }
 
     /// The piece that begins at this byte.
     pub(super) fn at(&self, byte: usize) -> Option<usize> {
-        self.pieces.binary_search_by_key(&byte, |piece| piece.start).ok()
+        self.all.binary_search_by_key(&byte, |piece| piece.start).ok()
     }
 
     pub(super) fn get(&self, at: usize) -> Option<Piece> {
-        self.pieces.get(at).copied()
+        self.all.get(at).copied()
     }
 
     /// The text of a piece; empty beyond the last.
@@ -79,7 +84,7 @@ impl<'t> Pieces<'t> {
     /// The bracket that closes the one at `open`.
     pub(super) fn closing(&self, open: usize) -> Option<usize> {
         let depth = self.get(open)?.depth;
-        let rest = self.pieces.iter().enumerate().skip(open + 1);
+        let rest = self.all.iter().enumerate().skip(open + 1);
         let closes = |piece: &Piece| matches!(self.text(*piece), ")" | "]" | "}");
         rest.into_iter().find(|(_, piece)| piece.depth == depth && closes(piece)).map(|(at, _)| at)
     }
@@ -171,7 +176,7 @@ mod tests {
 
     fn words(text: &str) -> Vec<&str> {
         let pieces = Pieces::of(text);
-        pieces.pieces.iter().map(|piece| pieces.text(*piece)).collect()
+        pieces.all.iter().map(|piece| pieces.text(*piece)).collect()
     }
 
     #[test]

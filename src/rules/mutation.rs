@@ -50,8 +50,8 @@ pub(crate) fn mutants(texts: &Texts, known: &Known) -> Vec<Mutant> {
     for source in texts.scripts.iter().chain(texts.modules.values()) {
         let Some(ast) = parsed(&source.text) else { continue };
         let pieces = Pieces::of(&source.text);
-        let tests = of_tests(&ast, &pieces);
-        let mut surgeon = Surgeon { source, pieces: &pieces, tests, edits: BTreeSet::new() };
+        let spared = of_tests(&ast, &pieces);
+        let mut surgeon = Surgeon { source, pieces: &pieces, spared, edits: BTreeSet::new() };
         let calls = surgeon.declarations(&ast);
         for call in &calls {
             surgeon.declaration(call);
@@ -77,7 +77,8 @@ type Edit = (usize, usize, String, &'static str);
 struct Surgeon<'s> {
     source: &'s Source,
     pieces: &'s Pieces<'s>,
-    tests: Vec<Range<usize>>,
+    /// What stands in tests.
+    spared: Vec<Range<usize>>,
     edits: BTreeSet<Edit>,
 }
 
@@ -90,7 +91,7 @@ const HELPERS: &[&str] =
 
 impl Surgeon<'_> {
     fn edit(&mut self, bytes: Range<usize>, instead: impl Into<String>, what: &'static str) {
-        if !self.tests.iter().any(|test| test.contains(&bytes.start)) {
+        if !self.spared.iter().any(|test| test.contains(&bytes.start)) {
             self.edits.insert((bytes.start, bytes.end, instead.into(), what));
         }
     }
@@ -119,11 +120,10 @@ impl Surgeon<'_> {
             }
         };
         ast.walk(&mut |path| {
-            match path.last() {
-                Some(ASTNode::Stmt(Stmt::FnCall(call, position)) | ASTNode::Expr(Expr::FnCall(call, position))) => {
-                    note(&call.name, *position);
-                }
-                _ => {}
+            if let Some(ASTNode::Stmt(Stmt::FnCall(call, position)) | ASTNode::Expr(Expr::FnCall(call, position))) =
+                path.last()
+            {
+                note(&call.name, *position);
             }
             true
         });
@@ -196,9 +196,10 @@ impl Surgeon<'_> {
     /// `if a {` as `if !(a) {`.
     fn condition(&mut self, at: usize) {
         let Some(depth) = self.pieces.get(at).map(|piece| piece.depth) else { return };
-        let opens = (at + 1..)
-            .take_while(|it| self.pieces.get(*it).is_some())
-            .find(|it| self.pieces.word(*it) == "{" && self.pieces.get(*it).is_some_and(|it| it.depth == depth + 1));
+        let is_block = |it: &usize| {
+            self.pieces.word(*it) == "{" && self.pieces.get(*it).is_some_and(|piece| piece.depth == depth + 1)
+        };
+        let opens = (at + 1..self.pieces.len()).find(is_block);
         if let Some(bytes) = opens.and_then(|open| self.span(at + 1, open - 1)) {
             let turned = format!("!({})", &self.source.text[bytes.clone()]);
             self.edit(bytes, turned, "condition turned round");
@@ -266,7 +267,8 @@ impl Surgeon<'_> {
     /// A system for another, or a text for another.
     fn text(&mut self, at: usize, text: &str, plain: Option<&Call>, known: &Known) {
         let Some(bytes) = self.span(at, at) else { return };
-        let inner = text.trim_matches(['"', '`']);
+        // A quote at either end; one that is not closed does not parse, and there is no tree of it.
+        let Some(inner) = text.get(1..text.len().saturating_sub(1)) else { return };
         if self.pieces.word(at + 1) == ":" {
             return;
         }

@@ -516,7 +516,7 @@ impl Providers for Staged<'_> {
     }
 
     fn capabilities(&self, system: &SystemName) -> Option<&'static Capabilities> {
-        self.connector(system).map(|connector| connector.capabilities())
+        self.connector(system).map(Connector::capabilities)
     }
 
     fn server(&self, system: &SystemName) -> Arc<Facts> {

@@ -116,17 +116,16 @@ fn meant<'a>(
     key: Option<&str>,
 ) -> Result<Option<&'a PlannedChange>, Fault> {
     let mut all = matching(plan, attribute, system, key);
-    match (all.next(), all.next()) {
-        (first, None) => Ok(first),
-        (_, Some(_)) => {
-            let (of, more) = match (system, key) {
-                (None, _) => (String::new(), "name the system as well"),
-                (Some(system), None) => (format!(" at `{system}`"), "name the key of the record as well"),
-                (Some(system), Some(key)) => (format!(" at `{system}` for `{key}`"), "look at `plan.changes`"),
-            };
-            Err(failed(&format!("there is more than one change of `{attribute}`{of}: {more}"), Some(plan)))
-        }
+    let first = all.next();
+    if all.next().is_none() {
+        return Ok(first);
     }
+    let (of, more) = match (system, key) {
+        (None, _) => (String::new(), "name the system as well"),
+        (Some(system), None) => (format!(" at `{system}`"), "name the key of the record as well"),
+        (Some(system), Some(key)) => (format!(" at `{system}` for `{key}`"), "look at `plan.changes`"),
+    };
+    Err(failed(&format!("there is more than one change of `{attribute}`{of}: {more}"), Some(plan)))
 }
 
 fn one(plan: &PlanView, attribute: &str, system: Option<&str>, key: Option<&str>) -> Answer<Dynamic> {

@@ -14,6 +14,8 @@ mod assertion;
 mod golden;
 mod scene;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
