@@ -1,7 +1,5 @@
 //! `homeward test` as its user meets it: what passes, what fails and how that is shown, what is covered, what is kept.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 mod common;
 
 use common::{Ran, World};
@@ -164,9 +162,8 @@ fn what_tests_do_not_reach_is_shown_by_line_branch_and_deciding_line() {
     ok  on the last day                       rules/tests/a.rhai:10
     ok  before the last day                   rules/tests/a.rhai:10
 
-    rules                  lines        branches   deciding lines
-    rules/lib/people.rhai  1/1 100 %    ·          ·
-    rules/ownership.rhai   10/12  83 %  4/6  66 %  5/7  71 %
+    rules                 lines        branches   deciding lines
+    rules/ownership.rhai  10/12  83 %  4/6  66 %  5/7  71 %
 
     Not covered:
       rules/ownership.rhai:2:1    decided nothing: owner("username", "mattermost");
@@ -176,15 +173,7 @@ fn what_tests_do_not_reach_is_shown_by_line_branch_and_deciding_line() {
 
     Passed: 3 tests.
     "#);
-    let lcov = r#"TN:homeward
-SF:rules/lib/people.rhai
-BRF:0
-BRH:0
-DA:1,2
-LF:1
-LH:1
-end_of_record
-TN:homeward
+    let lcov = "TN:homeward
 SF:rules/ownership.rhai
 BRDA:1,2,0,1
 BRDA:1,2,1,2
@@ -209,7 +198,7 @@ DA:13,0
 LF:12
 LH:10
 end_of_record
-"#;
+";
     assert_eq!(world.read("cov.info"), lcov);
 }
 
@@ -786,31 +775,7 @@ fn faults_that_no_test_notices_are_shown_with_their_lines() {
       - source("hr", |row| #{ key: row.id, active: row.left == "" });
       + source("hr", |row| #{ key: row.id, active: row.left == "~" });
 
-    survived rules/lib/people.rhai:1:16 key left out
-      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
-      + fn anna() { #{  username: "anna.b", email: "anna@example.com" } }
-
-    survived rules/lib/people.rhai:1:20 literal changed
-      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
-      + fn anna() { #{ id: 8, username: "anna.b", email: "anna@example.com" } }
-
-    survived rules/lib/people.rhai:1:23 key left out
-      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
-      + fn anna() { #{ id: 7,  email: "anna@example.com" } }
-
-    survived rules/lib/people.rhai:1:33 literal changed
-      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
-      + fn anna() { #{ id: 7, username: "anna.b~", email: "anna@example.com" } }
-
-    survived rules/lib/people.rhai:1:41 key left out
-      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
-      + fn anna() { #{ id: 7, username: "anna.b" } }
-
-    survived rules/lib/people.rhai:1:50 literal changed
-      - fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com" } }
-      + fn anna() { #{ id: 7, username: "anna.b", email: "anna@example.com~" } }
-
-    Faults noticed: 2 of 11, 18.1 %.
+    Faults noticed: 2 of 5, 40.0 %.
 
     Passed: 1 test.
     "#);
@@ -822,7 +787,7 @@ fn faults_that_no_test_notices_are_shown_with_their_lines() {
 #[test]
 fn files_of_tests_are_no_part_of_what_a_plan_was_made_with() {
     let world = project(GOOD).file("people.csv", "id,left\n7,\n");
-    let mut plan = || {
+    let plan = || {
         let ran = world.homeward(&["--lab", "plan", "hr=people.csv", "--format", "json", "--today", "2026-11-20"]);
         serde_json::from_str::<Value>(&ran.stdout).unwrap()["rules"].clone()
     };

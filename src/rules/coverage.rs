@@ -28,10 +28,7 @@ type Counts = BTreeMap<Node, BTreeMap<usize, u64>>;
 /// What has run so far.
 #[derive(Debug, Default)]
 pub(crate) struct Hits {
-    /// A file, a line and a column.
-type Place = (Arc<str>, usize, usize);
-
-/// How often each node was come to, by file. Nodes that share a place are told apart by where they lie in memory.
+    /// How often each node was come to, by file. Nodes that share a place are told apart by where they lie in memory.
     nodes: RefCell<BTreeMap<Arc<str>, Counts>>,
     /// How often the condition of a line said yes, and how often it did not.
     answers: RefCell<BTreeMap<Place, (u64, u64)>>,
@@ -132,7 +129,7 @@ impl Coverage {
     pub(crate) fn of(rules: &RuleSet, texts: &Texts, outcomes: &[Outcome]) -> Option<Self> {
         let hits = rules.hits.as_deref()?;
         let mut coverage = Self::default();
-        for source in texts.scripts.iter().chain(texts.modules.values()) {
+        for source in texts.of_rules() {
             let covered = survey(source, hits);
             coverage.files.insert(Arc::clone(&source.file), covered);
         }

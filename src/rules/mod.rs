@@ -454,6 +454,24 @@ impl Texts {
         Ok((texts, errors))
     }
 
+    /// The scripts, and the modules that they import, directly or by way of others. What only tests import is no rule.
+    fn of_rules(&self) -> impl Iterator<Item = &Source> {
+        let mut used: BTreeSet<&str> = BTreeSet::new();
+        let mut waiting: Vec<&Source> = self.scripts.iter().collect();
+        while let Some(source) = waiting.pop() {
+            let imports = coverage::parsed(&source.text).map(|ast| library::imports(&ast)).unwrap_or_default();
+            for (path, _, _) in imports {
+                if let Some((name, module)) = self.modules.get_key_value(library::named(&path))
+                    && used.insert(name)
+                {
+                    waiting.push(module);
+                }
+            }
+        }
+        let modules = self.modules.iter().filter(move |(name, _)| used.contains(name.as_str()));
+        self.scripts.iter().chain(modules.map(|(_, module)| module))
+    }
+
     /// Reads the folder `tests` as well. The digest stays: how rules are tried is no part of what they say.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ impl Texts {
 /// Every fault that can be put into these rules, in the order of files and places. Tests get none.
 pub(crate) fn mutants(texts: &Texts, known: &Known) -> Vec<Mutant> {
     let mut all = Vec::new();
-    for source in texts.scripts.iter().chain(texts.modules.values()) {
+    for source in texts.of_rules() {
         let Some(ast) = parsed(&source.text) else { continue };
         let pieces = Pieces::of(&source.text);
         let spared = of_tests(&ast, &pieces);
