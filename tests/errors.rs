@@ -475,15 +475,28 @@ protected = ["root", "gitlb:root"]
 fn a_secret_is_not_shown_even_where_the_file_is_no_toml() {
     let world = config("[systems.gitlab]\nkind = \"gitlab\"\ntoken = glpat-never-shown\n");
     insta::assert_snapshot!(told(&world, &["--format", "json", "check"]), @r#"
-    {"errors":[{"message":"text has to stand in quotes","file":"homeward.toml","line":3,"column":9,"hint":"such as `url = \"https://git.example.com\"`"}]}
+    {
+      "findings": [
+        {
+          "code": "configuration",
+          "severity": "error",
+          "message": "text has to stand in quotes",
+          "file": "homeward.toml",
+          "line": 3,
+          "column": 9,
+          "end": 26,
+          "hint": "such as `url = \"https://git.example.com\"`",
+          "related": [],
+          "silenced": null
+        }
+      ],
+      "errors": 1,
+      "warnings": 0,
+      "systems": 0,
+      "owner_lines": 0,
+      "rounds": null
+    }
     -- stderr
-      × text has to stand in quotes
-       ╭─[homeward.toml:3:9]
-     2 │ kind = "gitlab"
-     3 │ token = *****************
-       ·         ─────────────────
-       ╰────
-      help: such as `url = "https://git.example.com"`
     -- exit 2
     "#);
 }
@@ -1007,6 +1020,15 @@ perform("mattermost", "post_message", #{});
        · ───────
        ╰────
       help: as in `source("events", |row| perform("mattermost", "post_message", #{ … }))`
+
+      ⚠ nobody uses what this gives [no_effect]
+       ╭─[rules/people.rhai:7:1]
+     6 │ range("gitlab.note", ["a"]);
+     7 │ perform("mattermost", "post_message", #{});
+       · ───────
+       ╰────
+      help: what `perform` gives must be what the function answers, alone or in a list
+
     -- exit 2
     "#);
 }
@@ -1069,9 +1091,16 @@ fn a_folder_with_a_library_alone_holds_no_rules() {
 fn what_is_allowed_and_probably_not_meant_is_shown_in_its_place() {
     let world = rules("owner(\"email\", \"hr\");\nowner(\"email\", \"gitlab\", |person| true);\n");
     insta::assert_snapshot!(told(&world, &["check"]), @r#"
-    Usable: 3 systems, 2 owner lines, 3 warnings.
+    Usable: 3 systems, 2 owner lines, 4 warnings.
     Certified: no attribute can go back and forth.
     -- stderr
+      ⚠ no `source("hr", …)` line says what a record of hr means [no_meaning]
+       ╭─[homeward.toml:1:10]
+     1 │ [systems.hr]
+       ·          ──
+     2 │ kind = "csv"
+       ╰────
+
       ⚠ `email` belongs to hr and no `copies` line brings it anywhere [goes_nowhere]
        ╭─[rules/people.rhai:1:1]
      1 │ owner("email", "hr");
@@ -1079,36 +1108,89 @@ fn what_is_allowed_and_probably_not_meant_is_shown_in_its_place() {
      2 │ owner("email", "gitlab", |person| true);
        ╰────
 
-      ⚠ no `source("hr", …)` line says what a record of hr means [no_meaning]
+      ⚠ this line never decides `email`: an earlier line, one without condition, does [unreachable_owner]
+       ╭─[rules/people.rhai:1:1]
+     1 │ owner("email", "hr");
+       · ──────────┬──────────
+       ·           ╰── decides first
+     2 │ owner("email", "gitlab", |person| true);
+       · ────────────────────┬───────────────────
+       ·                     ╰── here
+       ╰────
 
-      ⚠ this line never decides `email`: an earlier line without condition does [unreachable_owner]
-       ╭─[rules/people.rhai:2:1]
+      ⚠ this is always true [always_true]
+       ╭─[rules/people.rhai:2:35]
      1 │ owner("email", "hr");
      2 │ owner("email", "gitlab", |person| true);
-       · ────────────────────────────────────────
+       ·                                   ────
        ╰────
 
     -- exit 0
     "#);
     insta::assert_snapshot!(told(&world, &["--format", "json", "check"]), @r#"
     {
-      "warnings": [
-        {
-          "code": "goes_nowhere",
-          "message": "`email` belongs to hr and no `copies` line brings it anywhere",
-          "rule": "rules/people.rhai:1:1"
-        },
+      "findings": [
         {
           "code": "no_meaning",
+          "severity": "warning",
           "message": "no `source(\"hr\", …)` line says what a record of hr means",
-          "rule": null
+          "file": "homeward.toml",
+          "line": 1,
+          "column": 10,
+          "end": 12,
+          "hint": null,
+          "related": [],
+          "silenced": null
+        },
+        {
+          "code": "goes_nowhere",
+          "severity": "warning",
+          "message": "`email` belongs to hr and no `copies` line brings it anywhere",
+          "file": "rules/people.rhai",
+          "line": 1,
+          "column": 1,
+          "end": 22,
+          "hint": null,
+          "related": [],
+          "silenced": null
         },
         {
           "code": "unreachable_owner",
-          "message": "this line never decides `email`: an earlier line without condition does",
-          "rule": "rules/people.rhai:2:1"
+          "severity": "warning",
+          "message": "this line never decides `email`: an earlier line, one without condition, does",
+          "file": "rules/people.rhai",
+          "line": 2,
+          "column": 1,
+          "end": 41,
+          "hint": null,
+          "related": [
+            {
+              "message": "decides first",
+              "file": "rules/people.rhai",
+              "line": 1,
+              "column": 1,
+              "end": 22
+            }
+          ],
+          "silenced": null
+        },
+        {
+          "code": "always_true",
+          "severity": "warning",
+          "message": "this is always true",
+          "file": "rules/people.rhai",
+          "line": 2,
+          "column": 35,
+          "end": 39,
+          "hint": null,
+          "related": [],
+          "silenced": null
         }
       ],
+      "errors": 0,
+      "warnings": 4,
+      "systems": 3,
+      "owner_lines": 2,
       "rounds": {
         "verdict": "free",
         "trace": null
@@ -1321,13 +1403,18 @@ fn a_source_without_a_line() {
     Usable: 3 systems, 1 owner line, 2 warnings.
     Certified: no attribute can go back and forth.
     -- stderr
+      ⚠ no `source("hr", …)` line says what a record of hr means [no_meaning]
+       ╭─[homeward.toml:1:10]
+     1 │ [systems.hr]
+       ·          ──
+     2 │ kind = "csv"
+       ╰────
+
       ⚠ `email` belongs to hr and no `copies` line brings it anywhere [goes_nowhere]
        ╭─[rules/people.rhai:1:1]
      1 │ owner("email", "hr");
        · ─────────────────────
        ╰────
-
-      ⚠ no `source("hr", …)` line says what a record of hr means [no_meaning]
 
     -- exit 0
     "#);
@@ -1613,23 +1700,40 @@ fn a_run_that_never_was() {
 fn errors_are_data_where_that_is_asked_for() {
     let world = rules("owner(\"usrname\", \"gitlab\");\n  ownr(1);\n");
     insta::assert_snapshot!(told(&world, &["--format", "json", "check"]), @r#"
-    {"errors":[{"message":"unknown attribute `usrname`","file":"rules/people.rhai","line":1,"column":7,"hint":"did you mean `username`?"},{"message":"unknown function `ownr`","file":"rules/people.rhai","line":2,"column":3,"hint":"did you mean `owner`?"}]}
+    {
+      "findings": [
+        {
+          "code": "unknown_attribute",
+          "severity": "error",
+          "message": "unknown attribute `usrname`",
+          "file": "rules/people.rhai",
+          "line": 1,
+          "column": 7,
+          "end": 16,
+          "hint": "did you mean `username`?",
+          "related": [],
+          "silenced": null
+        },
+        {
+          "code": "unknown_function",
+          "severity": "error",
+          "message": "unknown function `ownr`",
+          "file": "rules/people.rhai",
+          "line": 2,
+          "column": 3,
+          "end": 7,
+          "hint": "did you mean `owner`?",
+          "related": [],
+          "silenced": null
+        }
+      ],
+      "errors": 2,
+      "warnings": 0,
+      "systems": 3,
+      "owner_lines": 0,
+      "rounds": null
+    }
     -- stderr
-      × unknown attribute `usrname`
-       ╭─[rules/people.rhai:1:7]
-     1 │ owner("usrname", "gitlab");
-       ·       ─────────
-     2 │   ownr(1);
-       ╰────
-      help: did you mean `username`?
-
-      × unknown function `ownr`
-       ╭─[rules/people.rhai:2:3]
-     1 │ owner("usrname", "gitlab");
-     2 │   ownr(1);
-       ·   ────
-       ╰────
-      help: did you mean `owner`?
     -- exit 2
     "#);
     insta::assert_snapshot!(told(&world, &["--format", "json", "-C", "nowhere", "check"]), @r#"

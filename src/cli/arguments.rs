@@ -73,11 +73,7 @@ pub(super) enum Command {
         folder: Option<PathBuf>,
     },
     /// Check configuration, rules and ownership without touching the network.
-    Check {
-        /// Also ask each system who we are and what we may do.
-        #[arg(long)]
-        connect: bool,
-    },
+    Check(Check),
     /// Show what would be done and why; read, never write.
     Plan(Plan),
     /// Show the plan, ask, and carry it out.
@@ -113,6 +109,31 @@ pub(super) enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Also ask each system who we are and what we may do.
+    #[arg(long, conflicts_with_all = ["deny_warnings", "output", "explain"])]
+    pub(super) connect: bool,
+    /// Exit with 2 where there are warnings.
+    #[arg(long)]
+    pub(super) deny_warnings: bool,
+    /// Print findings as text, as JSON, as SARIF 2.1.0, or as annotations of a GitHub workflow.
+    #[arg(long, value_enum)]
+    pub(super) output: Option<Output>,
+    /// Explain a code and check nothing; without one, list all of them.
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["deny_warnings", "output"])]
+    pub(super) explain: Option<String>,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    Text,
+    Json,
+    Sarif,
+    Github,
 }
 
 #[derive(Debug, Args)]

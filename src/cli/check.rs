@@ -1,66 +1,215 @@
 //! `homeward check`: what can be known of configuration and rules without running, and with `--connect` what each system
 //! says of us.
 
+use std::fmt::Write as _;
+
 use futures::future::join_all;
 use owo_colors::OwoColorize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    Exit, Invocation,
-    diagnostic::{Told, Trouble},
-    plan, print, render, tell, width,
+    Exit, Invocation, annotation,
+    arguments::{self, Output},
+    diagnostic::{Told, Trouble, did_you_mean},
+    plan, print, render, sarif, tell, width,
 };
 use crate::{
     plan::rounds::{self, Verdict},
-    run::{RunError, certify::certificate, project::Warning},
+    rules::{
+        Place,
+        lint::{
+            Finding,
+            code::{Code, Severity, codes},
+        },
+    },
+    run::{
+        RunError,
+        check::{Checked, place_of_bytes},
+        project::OpenError,
+    },
 };
 
 /// Checks, and tells what was found.
-pub(super) async fn check(given: &Invocation<'_>, connect: bool) -> Result<Exit, Trouble> {
-    if !connect {
-        let project = given.open()?;
-        crate::run::rehearse::look(&project, given.today())?;
-        let mut warnings = project.warnings();
-        let verdict = certificate(&project, &given.kinds);
-        warnings.extend(restless(&verdict));
-        if given.json() {
-            let warnings: Vec<_> = warnings
-                .iter()
-                .map(|warning| json!({ "code": warning.code, "message": warning.message, "rule": warning.origin.as_ref().map(ToString::to_string) }))
-                .collect();
-            let (word, trace) = match &verdict {
-                Verdict::Free => ("free", None),
-                Verdict::Oscillates(trace) => ("oscillates", Some(trace)),
-                Verdict::Unsure { .. } => ("unsure", None),
-            };
-            let rounds = json!({ "verdict": word, "trace": trace });
-            print(
-                &serde_json::to_string_pretty(&json!({ "warnings": warnings, "rounds": rounds })).unwrap_or_default(),
-            );
-            return Ok(Exit::Done);
+pub(super) fn check(given: &Invocation<'_>, wanted: &arguments::Check) -> Result<Exit, Trouble> {
+    if let Some(code) = &wanted.explain {
+        return explain(given, code);
+    }
+    let output = wanted.output.unwrap_or(if given.json() { Output::Json } else { Output::Text });
+    let checked = match crate::run::check::check(&given.config(), &given.kinds, given.today()) {
+        Ok(checked) => checked,
+        Err(error) if output == Output::Text => return Err(error.into()),
+        Err(error) => not_opened(given, error)?,
+    };
+    let count = |severity| {
+        let open = checked.findings.iter().filter(|finding| finding.silenced.is_none());
+        open.filter(|finding| finding.severity() == severity).count() as u64
+    };
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    match output {
+        Output::Text => text(&checked, errors, warnings),
+        Output::Json => print(&pretty(&as_json(&checked, errors, warnings))),
+        Output::Sarif => print(&pretty(&sarif::document(&checked))),
+        Output::Github => {
+            let lines = annotation::lines(&checked);
+            if !lines.is_empty() {
+                print(&lines.join("\n"));
+            }
         }
-        for warning in &warnings {
-            let text = warning.origin.as_ref().and_then(|origin| project.rules.text(&origin.file));
-            let message = format!("{} [{}]", warning.message, warning.code);
-            tell(&format!("{}\n", Told::warning(message, warning.origin.as_ref(), text).draw()));
+    }
+    Ok(if errors > 0 || (wanted.deny_warnings && warnings > 0) { Exit::Usage } else { Exit::Done })
+}
+
+fn pretty(document: &Value) -> String {
+    serde_json::to_string_pretty(document).unwrap_or_default()
+}
+
+/// A configuration or folder that cannot be read, as findings: who reads them by machine wants one form.
+fn not_opened(given: &Invocation<'_>, error: OpenError) -> Result<Checked, Trouble> {
+    let findings = match error {
+        OpenError::Config(errors) => {
+            let text = errors.shown();
+            let place = |span| place_of_bytes(&errors.file, &text, &span);
+            let told = errors.errors.iter().map(|error| Finding {
+                hint: error.hint(),
+                ..Finding::new("configuration", error.to_string(), error.span().map(place))
+            });
+            told.collect()
         }
-        if let Verdict::Oscillates(trace) = &verdict {
-            let lines = rounds::tell(trace).into_iter().map(|line| format!("  {line}\n"));
-            tell(&lines.collect::<String>());
-        }
-        let policy = project.rules.policy();
-        print(&format!(
-            "{}: {}, {}, {}.",
-            if warnings.is_empty() { "Good".green().to_string() } else { "Usable".yellow().to_string() },
-            render::count(project.config.systems.len() as u64, "system"),
-            render::count(policy.owners.len() as u64, "owner line"),
-            render::count(warnings.len() as u64, "warning"),
-        ));
-        if matches!(verdict, Verdict::Free) {
-            print("Certified: no attribute can go back and forth.");
-        }
+        OpenError::Rules(errors) => errors.iter().map(Finding::from).collect(),
+        OpenError::Run(error) => return Err(error.into()),
+    };
+    let root = given.config().parent().unwrap_or(std::path::Path::new("")).to_owned();
+    Ok(Checked { findings, errors: Vec::new(), systems: 0, owner_lines: 0, root, config: String::new(), rounds: None })
+}
+
+fn text(checked: &Checked, errors: u64, warnings: u64) {
+    let loads = checked.errors.is_empty();
+    if let Some(trouble) = Trouble::of_rules(&checked.errors) {
+        trouble.tell();
+    }
+    let unloaded: Vec<Finding> = checked.errors.iter().map(Finding::from).collect();
+    let told = checked.findings.iter().filter(|finding| finding.silenced.is_none() && !unloaded.contains(finding));
+    for (at, finding) in told.enumerate() {
+        let gap = if at == 0 && !loads { "\n" } else { "" };
+        tell(&format!("{gap}{}\n", Told::finding(finding).draw()));
+    }
+    if !loads {
+        return;
+    }
+    let silenced = checked.findings.iter().filter(|finding| finding.silenced.is_some()).count();
+    let mut line = format!(
+        "{}: {}, {}, ",
+        match (errors, warnings) {
+            (0, 0) => "Good".green().to_string(),
+            (0, _) => "Usable".yellow().to_string(),
+            _ => "Faulty".red().to_string(),
+        },
+        render::count(checked.systems as u64, "system"),
+        render::count(checked.owner_lines as u64, "owner line"),
+    );
+    if errors > 0 {
+        let _ = write!(line, "{}, ", render::count(errors, "error"));
+    }
+    let _ = write!(line, "{}", render::count(warnings, "warning"));
+    if silenced > 0 {
+        let _ = write!(line, ", {silenced} silenced");
+    }
+    if let Some(Verdict::Oscillates(trace)) = &checked.rounds {
+        let lines = rounds::tell(trace).into_iter().map(|line| format!("  {line}\n"));
+        tell(&lines.collect::<String>());
+    }
+    print(&format!("{line}."));
+    if let Some(Verdict::Free) = &checked.rounds {
+        print("Certified: no attribute can go back and forth.");
+    }
+}
+
+/// The form that editors and scripts may rely on.
+fn as_json(checked: &Checked, errors: u64, warnings: u64) -> Value {
+    let findings: Vec<Value> = checked.findings.iter().map(finding).collect();
+    let rounds = checked.rounds.as_ref().map(|verdict| {
+        let (word, trace) = match verdict {
+            Verdict::Free => ("free", None),
+            Verdict::Oscillates(trace) => ("oscillates", Some(trace)),
+            Verdict::Unsure { .. } => ("unsure", None),
+        };
+        json!({ "verdict": word, "trace": trace })
+    });
+    json!({
+        "findings": findings, "errors": errors, "warnings": warnings, "systems": checked.systems,
+        "owner_lines": checked.owner_lines, "rounds": rounds,
+    })
+}
+
+fn finding(finding: &Finding) -> Value {
+    let place = finding.place.as_ref();
+    let related: Vec<Value> = finding
+        .related
+        .iter()
+        .map(|(place, what)| {
+            let origin = &place.origin;
+            json!({ "message": what, "file": &*origin.file, "line": origin.line, "column": origin.column, "end": end(place) })
+        })
+        .collect();
+    json!({
+        "code": finding.code,
+        "severity": finding.severity().to_string(),
+        "message": finding.message,
+        "file": place.map(|place| &*place.origin.file),
+        "line": place.map(|place| place.origin.line),
+        "column": place.map(|place| place.origin.column),
+        "end": place.map(end),
+        "hint": finding.hint,
+        "related": related,
+        "silenced": finding.silenced,
+    })
+}
+
+/// The column behind the last character that is marked. A mark never leaves its line.
+pub(super) fn end(place: &Place) -> usize {
+    place.origin.column + place.span
+}
+
+/// `--explain`: what a code means, or all of them.
+fn explain(given: &Invocation<'_>, name: &str) -> Result<Exit, Trouble> {
+    let shown: Vec<Code> = codes().filter(|code| name.is_empty() || code.name == name).collect();
+    if shown.is_empty() {
+        let hint = did_you_mean(name, codes().map(|code| code.name))
+            .unwrap_or_else(|| "`homeward check --explain` lists all codes".to_owned());
+        return Err(Trouble::new(Exit::Usage, format!("there is no code `{name}`"), Some(hint)));
+    }
+    if given.json() {
+        let all: Vec<Value> = shown
+            .iter()
+            .map(|code| json!({ "code": code.name, "severity": code.severity.to_string(), "meaning": code.meaning }))
+            .collect();
+        print(&pretty(&Value::Array(all)));
         return Ok(Exit::Done);
     }
+    if name.is_empty() {
+        let mut table = render::aligned(&["code", "severity", "meaning"]);
+        for code in shown {
+            table.add_row([code.name, &code.severity.to_string(), code.meaning]);
+        }
+        print(&render::drawn(&table));
+        return Ok(Exit::Done);
+    }
+    for Code { name, severity, meaning } in shown {
+        let silenced = match severity {
+            Severity::Warning => {
+                format!(
+                    "\n\nWhere it is meant, say so on the line or the one above it:\n  // homeward: allow({name}) the reason"
+                )
+            }
+            Severity::Error => String::new(),
+        };
+        print(&format!("{name} ({severity})\n\n{meaning}{silenced}"));
+    }
+    Ok(Exit::Done)
+}
+
+/// Asks each system who we are and what we may do.
+pub(super) async fn connect(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     let stage = plan::stage(given, &[]).await?;
     let asked = stage
         .fleet
@@ -115,33 +264,4 @@ pub(super) async fn check(given: &Invocation<'_>, connect: bool) -> Result<Exit,
     // What each system said is the result, and printed already: what went wrong is told beside it.
     trouble.tell();
     Ok(trouble.exit)
-}
-
-/// What there is to warn of where runs may go on writing for ever.
-fn restless(verdict: &Verdict) -> Option<Warning> {
-    let list = |names: &[crate::model::attribute::AttributeName]| {
-        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-    };
-    let (code, message, origin) = match verdict {
-        Verdict::Free => return None,
-        Verdict::Oscillates(trace) => {
-            let write = trace.rounds.iter().skip(trace.repeats).flat_map(|round| &round.writes).next();
-            let message = match write {
-                Some(write) => format!(
-                    "`{}` at {} can go back and forth for ever, though nobody changes anything",
-                    write.attribute, write.system
-                ),
-                None => format!("{} can go back and forth for ever", list(&trace.attributes)),
-            };
-            ("ping_pong", message, write.and_then(|write| write.because.first().cloned()))
-        }
-        Verdict::Unsure { tried, attributes } => {
-            let names = list(attributes);
-            let message = format!(
-                "whether {names} can go back and forth is not known: {tried} starts do not, and there are more"
-            );
-            ("rounds_unknown", message, None)
-        }
-    };
-    Some(Warning { code, message, origin })
 }

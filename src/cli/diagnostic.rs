@@ -13,9 +13,12 @@ use super::{Exit, render::harmless, tell, width};
 use crate::{
     config::error::ConfigErrors,
     connector::ConnectorError,
-    model::{id::SystemName, origin::Origin, refusal::RefusalKind},
+    model::{id::SystemName, refusal::RefusalKind},
     plan::guard::Tripped,
-    rules::RuleError,
+    rules::{
+        Place, RuleError,
+        lint::{Finding, code::Severity as Found},
+    },
     run::RunError,
     state::StateError,
     wire::WireError,
@@ -42,7 +45,7 @@ struct Excerpt {
     file: String,
     text: Arc<str>,
     /// Bytes, and a word for each where there are several. The first is the place of the fault.
-    marks: Vec<(Range<usize>, Option<&'static str>)>,
+    marks: Vec<(Range<usize>, Option<String>)>,
 }
 
 impl Trouble {
@@ -57,6 +60,11 @@ impl Trouble {
             all.faults.extend(next.faults);
             all
         })
+    }
+
+    /// What is wrong with rules; `None` where nothing is.
+    pub(super) fn of_rules(errors: &[RuleError]) -> Option<Self> {
+        (!errors.is_empty()).then(|| Self { exit: Exit::Usage, faults: errors.iter().map(rule).collect() })
     }
 
     /// Prints everything on standard error.
@@ -76,14 +84,28 @@ impl Told {
         Self { message, hint, severity: Severity::Error, place: None, also: None }
     }
 
-    /// A warning of `check`; `text` is the script that its place lies in.
-    pub(super) fn warning(message: String, origin: Option<&Origin>, text: Option<&Arc<str>>) -> Self {
-        let place = origin.zip(text).map(|(origin, text)| {
-            let start = byte_of(text, origin.line, origin.column);
-            let length = text[start..].lines().next().unwrap_or_default().trim_end().len();
-            Excerpt::new(&origin.file, text, vec![(start..start + length, None)])
-        });
-        Self { severity: Severity::Warning, place, ..Self::plain(message, None) }
+    /// What `check` found.
+    pub(super) fn finding(finding: &Finding) -> Self {
+        let severity = match finding.severity() {
+            Found::Error => Severity::Error,
+            Found::Warning => Severity::Warning,
+        };
+        let message = format!("{} [{}]", finding.message, finding.code);
+        let mut told = Self { severity, ..Self::plain(message, finding.hint.clone()) };
+        let Some(place) = &finding.place else { return told };
+        let mut marks = vec![(span_of(place), None)];
+        if let Some((second, word)) = &finding.related {
+            let span = span_of(second);
+            if second.origin.file != place.origin.file {
+                let excerpt = Excerpt::new(&second.origin.file, &second.text, vec![(span, None)]);
+                told.also = Some((word.clone(), excerpt));
+            } else if second.origin.line != place.origin.line {
+                marks[0].1 = Some("here".to_owned());
+                marks.push((span, Some(word.clone())));
+            }
+        }
+        told.place = Some(Excerpt::new(&place.origin.file, &place.text, marks));
+        told
     }
 
     /// As it is shown: the message, the excerpt, the hint.
@@ -145,7 +167,7 @@ impl Excerpt {
         self.text.chars().map(shown).collect()
     }
 
-    fn new(file: &str, text: &Arc<str>, mut marks: Vec<(Range<usize>, Option<&'static str>)>) -> Self {
+    fn new(file: &str, text: &Arc<str>, mut marks: Vec<(Range<usize>, Option<String>)>) -> Self {
         for (span, _) in &mut marks {
             if span.start == span.end && text[span.start.min(text.len())..].trim().is_empty() {
                 // At the end there is nothing to mark: the last character there is is the nearest.
@@ -221,7 +243,7 @@ impl Diagnostic for Sourced<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let marks = self.drawn.place?.marks.iter();
-        Some(Box::new(marks.map(|(span, word)| LabeledSpan::new_with_span(word.map(str::to_owned), span.clone()))))
+        Some(Box::new(marks.map(|(span, word)| LabeledSpan::new_with_span(word.clone(), span.clone()))))
     }
 }
 
@@ -275,14 +297,21 @@ pub(super) fn rule(error: &RuleError) -> Told {
         let rest = other[start..].lines().next().unwrap_or_default().trim_end().len();
         let span = start..start + rest;
         if first.file == origin.file && !span.contains(&marks[0].0.start) {
-            marks[0].1 = Some("here");
-            marks.push((span, Some(word)));
+            marks[0].1 = Some("here".to_owned());
+            marks.push((span, Some(word.to_owned())));
         } else if first.file != origin.file {
             told.also = Some((word.to_owned(), Excerpt::new(&first.file, &other.into(), vec![(span, None)])));
         }
     }
     told.place = Some(Excerpt::new(&origin.file, &text.into(), marks));
     told
+}
+
+/// The bytes that a place marks.
+fn span_of(place: &Place) -> Range<usize> {
+    let start = byte_of(&place.text, place.origin.line, place.origin.column);
+    let marked = place.text[start..].chars().take(place.span).take_while(|c| *c != '\n');
+    start..start + marked.map(char::len_utf8).sum::<usize>()
 }
 
 /// Where a place of an editor lies in the text: line and column from 1, column in characters. The end of the text where

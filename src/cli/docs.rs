@@ -11,6 +11,7 @@ use crate::{
         capability::{Argument, AttributeCapability, Support, Takes, Unique},
     },
     rules::{
+        lint::code::codes,
         reference::{self, Property},
         words,
     },
@@ -43,6 +44,11 @@ pub(super) fn docs(given: &Invocation<'_>, definitions: bool) -> Exit {
     for (name, takes) in reference::brought() {
         let takes: Vec<&str> = takes.iter().map(String::as_str).collect();
         row(&mut text, &[&format!("`{name}`"), &takes.join(" · ")]);
+    }
+    text.push_str("\n# What `check` finds\n\nA warning is silenced on its line, or on the one above, by ");
+    text.push_str("`// homeward: allow(code) the reason`.\n\n| code | is | meaning |\n| --- | --- | --- |\n");
+    for code in codes() {
+        row(&mut text, &[&format!("`{}`", code.name), &code.severity.to_string(), code.meaning]);
     }
     text.push_str("\n# What providers can do\n");
     for kind in &given.kinds {

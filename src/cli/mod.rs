@@ -14,6 +14,7 @@ use crate::{
 };
 use clap::{CommandFactory, Parser};
 
+mod annotation;
 mod apply;
 mod arguments;
 mod check;
@@ -27,6 +28,7 @@ mod plan;
 mod progress;
 mod render;
 mod runs;
+mod sarif;
 mod test;
 
 use arguments::{Arguments, Color, Command, Format, Global};
@@ -151,7 +153,8 @@ fn here(given: &Invocation<'_>) -> Result<(), Trouble> {
 fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> {
     match command {
         Command::Init { folder } => init::init(given, folder.as_deref()),
-        Command::Check { connect } => waiting()?.block_on(check::check(given, *connect)),
+        Command::Check(wanted) if wanted.connect => waiting()?.block_on(check::connect(given)),
+        Command::Check(wanted) => check::check(given, wanted),
         Command::Plan(wanted) => waiting()?.block_on(plan::plan(given, wanted)),
         Command::Apply(wanted) => waiting()?.block_on(apply::apply(given, wanted)),
         Command::Runs { run } => runs::runs(given, *run),

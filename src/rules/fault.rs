@@ -12,12 +12,12 @@ const MAX_SHOWN: usize = 50;
 
 /// A place in a script, with what is needed to draw an excerpt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) origin: Origin,
+pub(crate) struct Place {
+    pub(crate) origin: Origin,
     /// The whole script.
-    pub(super) text: Arc<str>,
+    pub(crate) text: Arc<str>,
     /// How much to mark, in characters.
-    pub(super) span: usize,
+    pub(crate) span: usize,
 }
 
 /// What a system has to be for a word.
@@ -211,6 +211,16 @@ impl RuleError {
     /// Its place, for another error that has to do with it.
     pub(super) fn into_place(self) -> Option<Place> {
         self.0.place
+    }
+
+    /// Where in the rules, with what is needed for an excerpt.
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.0.place.as_ref()
+    }
+
+    /// The second place, with what is needed for an excerpt.
+    pub(super) fn second_place(&self) -> Option<(&Place, &'static str)> {
+        self.0.second.as_ref().map(|(place, label)| (place, *label))
     }
 
     /// What is wrong.

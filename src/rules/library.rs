@@ -57,11 +57,13 @@ pub(super) fn imports(ast: &rhai::AST) -> Vec<(String, String, Position)> {
     found
 }
 
-/// Compiles all modules and puts them on the shelf. `engine` makes an engine for one of them.
+/// Compiles all modules and puts them on the shelf. `engine` makes an engine for one of them; those that can be read are
+/// kept.
 pub(super) fn fill(
     shelf: &Shelf,
     sources: &BTreeMap<String, Source>,
     engine: &dyn Fn(&Source) -> Result<Script, RuleError>,
+    kept: &mut BTreeMap<String, Script>,
 ) -> Vec<RuleError> {
     let mut errors = Vec::new();
     let mut waiting: BTreeMap<&str, (Script, Vec<String>)> = BTreeMap::new();
@@ -85,6 +87,7 @@ pub(super) fn fill(
             }
             Err(error) => errors.push(error),
         }
+        kept.insert(name.to_owned(), script);
     }
     let circle = waiting.into_iter().map(|(name, (script, _))| {
         let place = script.imports().first().and_then(|(_, _, position)| script.source.place(*position));

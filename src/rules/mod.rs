@@ -14,6 +14,7 @@
 //! library    modules that are imported            reference  the language, for editors and readers
 //! testing    tests of rules                    coverage   what tests make run
 //! mutation   faults that tests should notice    lexis      where the pieces of a text lie
+//! lint       what can be told without running
 //! ```
 
 mod action;
@@ -23,6 +24,7 @@ mod fault;
 mod known;
 mod lexis;
 mod library;
+pub(crate) mod lint;
 mod mutation;
 mod own;
 pub(crate) mod reference;
@@ -51,7 +53,6 @@ use sha2::{Digest, Sha256};
 use crate::model::{
     attribute::AttributeName,
     id::SystemName,
-    origin::Origin,
     person::Person,
     plan::Plan,
     policy::{Action, Instruction, Objection, Ownership, Policy, Question},
@@ -72,7 +73,7 @@ use self::{
 
 pub(crate) use self::{
     coverage::{Coverage, Hits},
-    fault::{Fault, RuleError},
+    fault::{Fault, Place, RuleError},
     known::{Known, KnownSystem},
     mutation::{Mutant, mutants},
     testing::{Cast, Goldens, Outcome, Part, Rehearsal, Rehearsed, Saying, Scenario, Unplanned},
@@ -87,7 +88,10 @@ pub(crate) struct RuleSet {
     known: Rc<Known>,
     policy: Policy,
     digest: String,
-    warnings: Vec<RuleWarning>,
+    /// The modules, by the name they are imported by.
+    modules: BTreeMap<String, Script>,
+    /// The texts of tests beside the rules: what they use is used.
+    test_texts: Vec<Arc<str>>,
     /// What a source may speak of, by the name it uses.
     names: BTreeMap<String, AttributeName>,
     /// The day that rules see.
@@ -106,19 +110,6 @@ pub(crate) struct Occasion {
     pub(crate) counts: bool,
 }
 
-/// Something in the rules that is allowed and probably not meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RuleWarning {
-    /// A stable word for the kind of warning.
-    pub(crate) code: &'static str,
-    /// One sentence, a lower-case fragment.
-    pub(crate) message: String,
-    /// The line.
-    pub(crate) origin: Origin,
-    /// The line that makes it so, where there is one.
-    pub(crate) because: Option<Origin>,
-}
-
 impl RuleSet {
     /// Loads all `*.rhai` files directly in `folder`, in the order of their names, and runs their top level. Messages
     /// name the files as `shown_as/name`.
@@ -133,6 +124,24 @@ impl RuleSet {
     ) -> Result<Self, Vec<RuleError>> {
         let (texts, errors) = Texts::read_in_part(folder, shown_as)?;
         Self::of(&texts, errors, known, today, None)
+    }
+
+    /// The same, with what can be read in spite of errors: enough to look for more of them, not to decide with.
+    ///
+    /// # Errors
+    /// Where the files themselves cannot be found.
+    pub(crate) fn load_anyway(
+        folder: &Path,
+        shown_as: &str,
+        known: &Known,
+        today: jiff::civil::Date,
+    ) -> Result<(Self, Vec<RuleError>), Vec<RuleError>> {
+        let (texts, errors) = Texts::read_in_part(folder, shown_as)?;
+        let (mut rules, errors) = Self::of_anyway(&texts, errors, known, today, None);
+        let tests = listed(&folder.join("tests")).unwrap_or_default();
+        let tests = tests.iter().filter_map(|(_, path)| fs::read_to_string(path).ok());
+        rules.test_texts = tests.map(Arc::from).collect();
+        Ok((rules, errors))
     }
 
     /// The same of texts that were read already, and with their tests, which can be run.
@@ -151,11 +160,24 @@ impl RuleSet {
     /// `errors` are what is wrong already: it does not hide what else is.
     fn of(
         texts: &Texts,
-        mut errors: Vec<RuleError>,
+        errors: Vec<RuleError>,
         known: &Known,
         today: jiff::civil::Date,
         occasion: Option<Occasion>,
     ) -> Result<Self, Vec<RuleError>> {
+        match Self::of_anyway(texts, errors, known, today, occasion) {
+            (rules, errors) if errors.is_empty() => Ok(rules),
+            (_, errors) => Err(errors),
+        }
+    }
+
+    fn of_anyway(
+        texts: &Texts,
+        mut errors: Vec<RuleError>,
+        known: &Known,
+        today: jiff::civil::Date,
+        occasion: Option<Occasion>,
+    ) -> (Self, Vec<RuleError>) {
         let Texts { scripts: files, modules, tests, digest } = texts.clone();
         let clock = Rc::new(Cell::new(today));
         let known = Rc::new(known.clone());
@@ -205,7 +227,8 @@ impl RuleSet {
         };
         // A module declares nothing.
         let shut = Rc::new(Cell::new(false));
-        errors.extend(library::fill(&shelf, &modules, &|source| compile(usize::MAX, source, &shut, false)));
+        let mut kept = BTreeMap::new();
+        errors.extend(library::fill(&shelf, &modules, &|source| compile(usize::MAX, source, &shut, false), &mut kept));
         let sheets = files.into_iter().map(|source| (source, false)).chain(tests.into_iter().map(|it| (it, true)));
         for (source, only_tests) in sheets {
             match compile(scripts.len(), &source, &open, only_tests) {
@@ -225,15 +248,15 @@ impl RuleSet {
         let mut declared = declared.take();
         errors.append(&mut declared.errors);
         errors.extend(wrong_functions(&scripts, &declared));
-        let (index, twice, warnings) = examine_owners(&declared);
+        let (index, twice) = examine_owners(&declared);
         errors.extend(twice);
-        if !errors.is_empty() {
-            errors.sort_by(|a, b| a.origin().cmp(&b.origin()));
-            return Err(fault::readable(errors));
-        }
+        errors.sort_by(|a, b| a.origin().cmp(&b.origin()));
         let names = known.attributes().into_iter().map(|name| (name.clone(), AttributeName::new(&name))).collect();
         let policy = policy(&declared);
-        Ok(Self { scripts, declared, index, known, policy, digest, warnings, names, clock, stage, hits })
+        let (modules, test_texts) = (kept, Vec::new());
+        let rules =
+            Self { scripts, declared, index, known, policy, digest, modules, test_texts, names, clock, stage, hits };
+        (rules, fault::readable(errors))
     }
 
     /// What the rules declare, as data.
@@ -244,11 +267,6 @@ impl RuleSet {
     /// `sha256:` and a digest of the names and bytes of all scripts.
     pub(crate) fn digest(&self) -> &str {
         &self.digest
-    }
-
-    /// What is allowed and probably not meant.
-    pub(crate) fn warnings(&self) -> &[RuleWarning] {
-        &self.warnings
     }
 
     /// True where there is no script at all.
@@ -561,35 +579,26 @@ fn wrong_functions(scripts: &[Script], declared: &Declared) -> Vec<RuleError> {
     wrong.collect()
 }
 
-/// Which lines speak of which attribute; those that collide; those that nobody reaches.
-fn examine_owners(declared: &Declared) -> (Index, Vec<RuleError>, Vec<RuleWarning>) {
-    let (mut index, mut errors, mut warnings) = (Index::new(), Vec::new(), Vec::new());
+/// Which lines speak of which attribute, and those that collide.
+fn examine_owners(declared: &Declared) -> (Index, Vec<RuleError>) {
+    let (mut index, mut errors) = (Index::new(), Vec::new());
     let mut settled: BTreeMap<&AttributeName, usize> = BTreeMap::new();
     for (at, owner) in declared.owners.iter().enumerate() {
         for attribute in &owner.line.attributes {
             index.entry(attribute.clone()).or_default().push(at);
+            if owner.line.conditional {
+                continue;
+            }
             let Some(&first) = settled.get(attribute) else {
-                if !owner.line.conditional {
-                    settled.insert(attribute, at);
-                }
+                settled.insert(attribute, at);
                 continue;
             };
-            let first = &declared.owners[first];
-            if owner.line.conditional {
-                warnings.push(RuleWarning {
-                    code: "unreachable_owner",
-                    message: format!("this line never decides `{attribute}`: an earlier line without condition does"),
-                    origin: owner.line.origin.clone(),
-                    because: Some(first.line.origin.clone()),
-                });
-            } else {
-                let fault = Fault::OwnedTwice { attribute: attribute.clone() };
-                let error = RuleError::new(fault, Some(owner.place.clone()));
-                errors.push(error.with_second(first.place.clone(), "first owner"));
-            }
+            let fault = Fault::OwnedTwice { attribute: attribute.clone() };
+            let error = RuleError::new(fault, Some(owner.place.clone()));
+            errors.push(error.with_second(declared.owners[first].place.clone(), "first owner"));
         }
     }
-    (index, errors, warnings)
+    (index, errors)
 }
 
 fn policy(declared: &Declared) -> Policy {

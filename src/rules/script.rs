@@ -121,7 +121,7 @@ impl Source {
     }
 
     /// Where the name of a function stands that is defined here.
-    fn place_of_function(&self, name: &str) -> Option<Place> {
+    pub(super) fn place_of_function(&self, name: &str) -> Option<Place> {
         let pattern = Regex::new(&format!(r"\bfn\s+(?<name>{})\s*\(", regex::escape(name))).ok()?;
         let found = pattern.captures(&self.text)?.name("name")?;
         Some(self.place_of_offset(found.start()))
@@ -185,6 +185,37 @@ impl Source {
             rest = &self.text[self.text.len() - left?..];
         }
         None
+    }
+
+    /// The texts that the `switch` behind a place has cases for, and where they stand.
+    pub(super) fn cases(&self, from: &Origin) -> Vec<(String, Place)> {
+        let tokens = r#"//[^\n]*|(?s:/\*.*?\*/)|"(?<quoted>(?:[^"\\]|\\.)*)"|`[^`]*`|=>|\w+|\S"#;
+        let Ok(tokens) = Regex::new(tokens) else { return Vec::new() };
+        let start = self.offset(from);
+        let (mut found, mut waiting, mut depth) = (Vec::new(), Vec::new(), 0_usize);
+        for token in tokens.captures_iter(&self.text[start..]) {
+            let Some(whole) = token.get(0) else { continue };
+            match whole.as_str() {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 && whole.as_str() == "}" {
+                        break;
+                    }
+                }
+                "=>" if depth == 1 => found.append(&mut waiting),
+                "|" | "if" => continue,
+                comment if comment.starts_with("//") || comment.starts_with("/*") => continue,
+                _ => {}
+            }
+            match token.name("quoted") {
+                Some(text) if depth == 1 => {
+                    waiting.push((text.as_str().to_owned(), self.place_of_offset(start + whole.start())));
+                }
+                _ => waiting.clear(),
+            }
+        }
+        found
     }
 
     /// The byte at which a place begins.
@@ -308,6 +339,11 @@ impl Script {
             }
         }
         Ok(Self { source, engine, ast, meter, shelf: Rc::clone(shelf), modules: Rc::clone(modules) })
+    }
+
+    /// As the language sees it, unoptimised.
+    pub(super) fn ast(&self) -> &AST {
+        &self.ast
     }
 
     /// What it imports at its top level: the module, the name it gets, the place.

@@ -197,7 +197,7 @@ fn what_rules_declare_becomes_a_policy_with_the_place_of_every_line() {
     assert_eq!(spoken("hr"), ["active", "email", "first_name", "last_name"]);
     assert_eq!(spoken("website"), ["email", "username"]);
     assert_eq!(spoken("gitlab"), Vec::<String>::new());
-    assert_eq!(rules.warnings(), []);
+    assert_eq!(rules.examine(&lint::Samples::new(), true).findings, []);
 }
 
 #[test]
@@ -583,11 +583,11 @@ fn declaring_the_same_twice_is_shown_with_both_lines() {
 
 #[test]
 fn an_owner_line_that_nobody_reaches_is_a_warning() {
-    let rules = load("owner(\"email\", \"zitadel\");\nowner(\"email\", \"gitlab\", |person| true);");
-    let warnings = rules.warnings();
-    assert_eq!(warnings.len(), 1);
-    assert_eq!((warnings[0].code, warnings[0].origin.line), ("unreachable_owner", 2));
-    assert_eq!(warnings[0].because.as_ref().map(|it| it.line), Some(1));
+    let rules = load("owner(\"email\", \"zitadel\");\nowner(\"email\", \"gitlab\", |person| person.active);");
+    let found = rules.examine(&lint::Samples::new(), true).findings;
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].code, found[0].place.as_ref().map(|it| it.origin.line)), ("unreachable_owner", Some(2)));
+    assert_eq!(found[0].related.as_ref().map(|(place, _)| place.origin.line), Some(1));
 }
 
 #[test]

@@ -290,8 +290,9 @@ impl Project {
                 is_plain &= names.is_some();
                 routes.extend(names.map(route));
             }
-            is_plain &=
-                !calls.as_ref().is_ok_and(|it| it.find_iter(&statement).any(|call| self.is_function(origin, call.as_str())));
+            is_plain &= !calls
+                .as_ref()
+                .is_ok_and(|it| it.find_iter(&statement).any(|call| self.is_function(origin, call.as_str())));
             if !is_plain {
                 // The answer is made where it cannot be seen: it may be any.
                 routes.extend(providers.keys().map(|name| route(vec![name.clone()])));

@@ -9,6 +9,7 @@ use crate::{
 };
 
 pub(crate) mod certify;
+pub(crate) mod check;
 pub(crate) mod execute;
 pub(crate) mod fleet;
 pub(crate) mod gather;

@@ -14,7 +14,7 @@ use crate::{
     config::{self, Config, CredentialSource, error::ConfigErrors, schema::Says, secret::SecretSource},
     connector::Kind,
     lab::{Address, Bench},
-    model::{id::SystemName, origin::Origin, policy::OwnerLine, secret::Secret},
+    model::{id::SystemName, secret::Secret},
     plan::guard::{Limits, Removals},
     rules::{Known, KnownSystem, RuleError, RuleSet},
     source::csv_file,
@@ -52,14 +52,30 @@ pub(crate) struct Project {
 
 /// Reads configuration and rules. Reads no secret and sends nothing.
 pub(crate) fn open(file: &Path, kinds: &[Kind], today: Date) -> Result<Project, OpenError> {
+    let (project, ()) = open_with(file, kinds, |folder, shown, known| {
+        RuleSet::load(folder, shown, known, today).map(|rules| (rules, ()))
+    })?;
+    Ok(project)
+}
+
+/// The same, with what can be read of the rules in spite of errors in them.
+pub(crate) fn open_anyway(file: &Path, kinds: &[Kind], today: Date) -> Result<(Project, Vec<RuleError>), OpenError> {
+    open_with(file, kinds, |folder, shown, known| RuleSet::load_anyway(folder, shown, known, today))
+}
+
+fn open_with<T>(
+    file: &Path,
+    kinds: &[Kind],
+    load: impl FnOnce(&Path, &str, &Known) -> Result<(RuleSet, T), Vec<RuleError>>,
+) -> Result<(Project, T), OpenError> {
     let config = config::load(file, &super::kinds::for_config(kinds))?;
     let sources = sources(&config)?;
     check_options(&config, kinds)?;
     let known = known(&config, kinds);
     let shown = config.rules.strip_prefix(&config.root).unwrap_or(&config.rules).display().to_string();
-    let rules = RuleSet::load(&config.rules, &shown, &known, today).map_err(OpenError::Rules)?;
+    let (rules, rest) = load(&config.rules, &shown, &known).map_err(OpenError::Rules)?;
     let limits = limits(&config);
-    Ok(Project { config, known, rules, sources, limits })
+    Ok((Project { config, known, rules, sources, limits }, rest))
 }
 
 fn sources(config: &Config) -> Result<BTreeMap<SystemName, FileSource>, ConfigErrors> {
@@ -231,101 +247,4 @@ pub(crate) fn benches(config: &Config, kinds: &[Kind]) -> Result<Vec<Bench>, Ope
         });
     }
     Ok(benches)
-}
-
-/// Something that is allowed and probably not meant.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Warning {
-    /// A stable word.
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
-    /// The line; `None` where one is missing.
-    pub(crate) origin: Option<Origin>,
-}
-
-impl Project {
-    /// What `check` has to say: of the scripts alone, and of scripts and configuration together.
-    pub(crate) fn warnings(&self) -> Vec<Warning> {
-        let policy = self.rules.policy();
-        let from_rules = self.rules.warnings().iter().map(|warning| Warning {
-            code: warning.code,
-            message: warning.message.clone(),
-            origin: Some(warning.origin.clone()),
-        });
-        let mut warnings: Vec<Warning> = from_rules.collect();
-        for line in &policy.owners {
-            let is_source = self.known.systems.get(&line.system).is_some_and(|system| system.is_source);
-            for attribute in &line.attributes {
-                let copied = policy.copies.get(attribute).is_some_and(|copy| !copy.systems.is_empty());
-                let followed =
-                    attribute.system().is_some() || (attribute.as_str() == "active" && !policy.accounts.is_empty());
-                if is_source && !copied && !followed {
-                    warnings.push(Warning {
-                        code: "goes_nowhere",
-                        message: format!(
-                            "`{attribute}` belongs to {} and no `copies` line brings it anywhere",
-                            line.system
-                        ),
-                        origin: Some(line.origin.clone()),
-                    });
-                }
-            }
-        }
-        for (source, settings) in self.sources.iter().map(|(name, source)| (name, &source.settings)) {
-            if settings.coverage == csv_file::settings::Coverage::Full {
-                warnings.push(Warning {
-                    code: "not_yet",
-                    message: format!(
-                        "{source} is covered in full, and in this version nobody is gone for being absent"
-                    ),
-                    origin: None,
-                });
-            }
-        }
-        for (source, line) in &policy.sources {
-            let Some(says) = self.sources.get(source).map(|source| source.says) else { continue };
-            for attribute in self.rules.speaks_of(source) {
-                let owners: Vec<&OwnerLine> =
-                    policy.owners.iter().filter(|line| line.attributes.contains(&attribute)).collect();
-                let joins = policy.joins.values().any(|join| join.attributes.contains(&attribute));
-                if owners.is_empty() && !(joins && says == Says::Changes) {
-                    warnings.push(Warning {
-                        code: "nobody_owns",
-                        message: format!("{source} speaks of `{attribute}`, and no `owner` line says who owns it"),
-                        origin: Some(line.clone()),
-                    });
-                }
-                if let Some(other) = owners.iter().find(|owner| owner.system != *source)
-                    && says == Says::State
-                {
-                    warnings.push(Warning {
-                        code: "would_revert",
-                        message: format!(
-                            "{source} states `{attribute}` again and again, and {} may own it ({}): it would undo the owner's \
-                             changes for ever; let {source} own it, or set says = \"changes\"",
-                            other.system, other.origin
-                        ),
-                        origin: Some(line.clone()),
-                    });
-                }
-            }
-        }
-        let nothing = self.rules.is_empty();
-        if nothing {
-            let folder = self.config.rules.strip_prefix(&self.config.root).unwrap_or(&self.config.rules).display();
-            warnings.push(Warning {
-                code: "no_rules",
-                message: format!("{folder} holds no rules: write them into files such as {folder}/people.rhai"),
-                origin: None,
-            });
-        }
-        let silent = self.sources.keys().filter(|system| !nothing && !self.rules.has_source(system));
-        warnings.extend(silent.map(|system| Warning {
-            code: "no_meaning",
-            message: format!("no `source(\"{system}\", …)` line says what a record of {system} means"),
-            origin: None,
-        }));
-        warnings.sort();
-        warnings
-    }
 }

@@ -151,6 +151,11 @@ impl Settings {
         })
     }
 
+    /// The columns that are named in the configuration, the key among them.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
+        self.columns.keys().map(String::as_str)
+    }
+
     /// The JSON Schema of these settings.
     pub(crate) fn schema() -> serde_json::Value {
         schemars::schema_for!(Written).to_value()

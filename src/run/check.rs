@@ -1,0 +1,458 @@
+//! Everything that can be told of a project without running it: what stands in the scripts, and what scripts,
+//! configuration and the tables of providers say to each other.
+//!
+//! Finds and does not judge: how findings are shown and what they mean for the exit code is the terminal's business.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::civil::Date;
+
+use super::{
+    certify::certificate,
+    fleet::Fleet,
+    project::{self, OpenError, Project},
+    rehearse,
+};
+use crate::{
+    config::schema::Says,
+    connector::Kind,
+    model::{
+        attribute::AttributeName,
+        capability::{Capabilities, Support},
+        id::SystemName,
+        origin::Origin,
+        policy::{OwnerLine, Policy},
+    },
+    plan::rounds::Verdict,
+    rules::{
+        Place, RuleError,
+        lint::{Finding, Sample, Samples, Speech, silence::silence},
+    },
+    source::{Row, csv_file},
+};
+
+/// What a check found.
+pub(crate) struct Checked {
+    /// In the order of the files; those of the project as a whole come last.
+    pub(crate) findings: Vec<Finding>,
+    /// Why the rules could not be loaded; these are among the findings, too.
+    pub(crate) errors: Vec<RuleError>,
+    pub(crate) systems: usize,
+    pub(crate) owner_lines: usize,
+    /// The folder that the files of the rules are named from.
+    pub(crate) root: PathBuf,
+    /// The configuration, as the user named it.
+    pub(crate) config: String,
+    /// Whether runs come to rest; not known of rules that cannot be loaded.
+    pub(crate) rounds: Option<Verdict>,
+}
+
+/// Checks a project. Sends nothing and reads no secret.
+///
+/// # Errors
+/// Where the configuration cannot be read: nothing can be told of the rules then.
+pub(crate) fn check(file: &Path, kinds: &[Kind], today: Date) -> Result<Checked, OpenError> {
+    let (project, mut errors) = project::open_anyway(file, kinds, today)?;
+    if errors.is_empty() {
+        match rehearse::look(&project, today) {
+            Err(OpenError::Rules(of_tests)) => errors = of_tests,
+            other => other?,
+        }
+    }
+    let examined = project.rules.examine(&samples(&project), errors.is_empty());
+    let mut findings: Vec<Finding> = errors.iter().map(Finding::from).collect();
+    findings.extend(examined.findings);
+    if errors.is_empty() {
+        let mut inspection = Inspection {
+            project: &project,
+            policy: project.rules.policy(),
+            kinds,
+            speech: &examined.speech,
+            found: Vec::new(),
+        };
+        inspection.owners();
+        inspection.copies();
+        inspection.sources();
+        inspection.accounts();
+        inspection.sets();
+        inspection.whole();
+        findings.extend(inspection.found);
+    }
+    let rounds = errors.is_empty().then(|| certificate(&project, kinds));
+    findings.extend(rounds.as_ref().and_then(|verdict| restless(&project, verdict)));
+    for (file, text) in project.rules.texts() {
+        silence(&file, &text, "//", &mut findings);
+    }
+    let config = &project.config;
+    silence(&Arc::from(config.file.as_str()), &config.text, "#", &mut findings);
+    findings.sort_by_key(Finding::order);
+    Ok(Checked {
+        findings,
+        errors,
+        systems: config.systems.len(),
+        owner_lines: project.rules.policy().owners.len(),
+        root: config.root.clone(),
+        config: config.file.clone(),
+        rounds,
+    })
+}
+
+impl Checked {
+    /// Where a file that a finding names lies, from the folder the program was started in.
+    pub(crate) fn path(&self, place: &Place) -> PathBuf {
+        let file = &*place.origin.file;
+        if file == self.config { PathBuf::from(file) } else { self.root.join(file) }
+    }
+}
+
+/// A place in a text of which the bytes are known.
+pub(crate) fn place_of_bytes(file: &str, text: &Arc<str>, span: &Range<usize>) -> Place {
+    let start = span.start.min(text.len());
+    let before = &text[..start];
+    let (line, column) = (before.matches('\n').count(), before.rsplit('\n').next().unwrap_or_default().chars().count());
+    let whole = text.lines().nth(line).unwrap_or_default().trim().into();
+    let marked = text.get(start..span.end).unwrap_or_default().lines().next().unwrap_or_default();
+    let origin = Origin { file: file.into(), line: line + 1, column: column + 1, text: whole };
+    Place { origin, text: Arc::clone(text), span: marked.chars().count().max(1) }
+}
+
+/// What columns the records of each source have, as far as the project shows: all of them where there is a file to look
+/// into, `<source>.csv`, `samples/<source>.csv`, or where there is one source only any file beside the configuration that
+/// it can read; else those that are configured.
+fn samples(project: &Project) -> Samples {
+    let here = &project.config.root;
+    // A configuration in the working folder has a folder without a name.
+    let root: &Path = if here.as_os_str().is_empty() { Path::new(".") } else { here };
+    let mut samples = Samples::new();
+    for (name, source) in &project.sources {
+        let mut files = vec![root.join(format!("{name}.csv")), root.join("samples").join(format!("{name}.csv"))];
+        if project.sources.len() == 1 {
+            let beside = std::fs::read_dir(root).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+            let mut beside: Vec<_> = beside.filter(|path| path.extension().is_some_and(|it| it == "csv")).collect();
+            beside.sort();
+            files.extend(beside);
+        }
+        let mut columns: BTreeSet<String> = BTreeSet::new();
+        let mut shown = None;
+        for file in files {
+            let mut sink = |row: Row| {
+                if let Row::Record(record) = row {
+                    columns.extend(record.header.names().iter().map(ToString::to_string));
+                }
+            };
+            let label = file.strip_prefix(root).unwrap_or(&file).display().to_string();
+            if csv_file::read(&file, &label, name, &source.settings, &mut sink).is_ok() {
+                shown.get_or_insert(label);
+            }
+        }
+        if shown.is_none() {
+            columns = source.settings.named().map(str::to_owned).collect();
+        }
+        // The key alone is no list of columns.
+        if shown.is_some() || columns.len() > 1 {
+            samples.insert(name.clone(), Sample { columns: columns.into_iter().collect(), file: shown });
+        }
+    }
+    samples
+}
+
+/// What there is to tell where runs may go on writing for ever.
+fn restless(project: &Project, verdict: &Verdict) -> Option<Finding> {
+    let list = |names: &[AttributeName]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match verdict {
+        Verdict::Free => None,
+        Verdict::Oscillates(trace) => {
+            let write = trace.rounds.iter().skip(trace.repeats).flat_map(|round| &round.writes).next();
+            let message = match write {
+                Some(write) => format!(
+                    "`{}` at {} can go back and forth for ever, though nobody changes anything",
+                    write.attribute, write.system
+                ),
+                None => format!("{} can go back and forth for ever", list(&trace.attributes)),
+            };
+            let origin = write.and_then(|write| write.because.first());
+            Some(Finding::new("ping_pong", message, origin.and_then(|origin| project.rules.place_of(origin))))
+        }
+        Verdict::Unsure { tried, attributes } => {
+            let names = list(attributes);
+            let message = format!(
+                "whether {names} can go back and forth is not known: {tried} starts do not, and there are more"
+            );
+            Some(Finding::new("rounds_unknown", message, None))
+        }
+    }
+}
+
+/// Rules held against configuration and capability tables.
+struct Inspection<'a> {
+    project: &'a Project,
+    policy: &'a Policy,
+    kinds: &'a [Kind],
+    speech: &'a BTreeMap<SystemName, Speech>,
+    found: Vec<Finding>,
+}
+
+impl Inspection<'_> {
+    fn tell(&mut self, code: &'static str, origin: Option<&Origin>, message: String) -> &mut Finding {
+        let place = origin.and_then(|origin| self.project.rules.place_of(origin));
+        self.found.push(Finding::new(code, message, place));
+        let last = self.found.len() - 1;
+        &mut self.found[last]
+    }
+
+    /// The same of a place in the configuration.
+    fn tell_of_system(&mut self, code: &'static str, system: &SystemName, key: &str, message: String) -> &mut Finding {
+        let config = &self.project.config;
+        let place = config.place(system, key).map(|span| place_of_bytes(&config.file, &config.text, &span));
+        let last = self.found.len();
+        self.found.push(Finding::new(code, message, place));
+        &mut self.found[last]
+    }
+
+    fn table(&self, system: &SystemName) -> Option<&'static Capabilities> {
+        let kind = &self.project.config.systems.get(system)?.kind;
+        Fleet::kind_named(kind, self.kinds).map(|kind| kind.capabilities)
+    }
+
+    /// The lines that may decide who owns it: none behind one without condition.
+    fn owners_of(&self, attribute: &AttributeName) -> Vec<&OwnerLine> {
+        let lines: Vec<&OwnerLine> =
+            self.policy.owners.iter().filter(|line| line.attributes.contains(attribute)).collect();
+        let last = lines.iter().position(|line| !line.conditional).map_or(lines.len(), |at| at + 1);
+        lines[..last].to_vec()
+    }
+
+    fn speaks_of(&self, source: &SystemName) -> BTreeSet<AttributeName> {
+        let mut attributes = self.project.rules.speaks_of(source);
+        attributes.extend(self.speech.get(source).iter().flat_map(|speech| speech.attributes.iter().cloned()));
+        attributes
+    }
+
+    /// Whether every record of every source is known to say nothing of this.
+    fn nobody_says(&self, attribute: &AttributeName) -> bool {
+        self.policy.sources.keys().all(|source| {
+            self.speech.get(source).is_some_and(|speech| speech.whole) && !self.speaks_of(source).contains(attribute)
+        })
+    }
+
+    fn owners(&mut self) {
+        let policy = self.policy;
+        for line in &policy.owners {
+            let is_source = self.project.known.systems.get(&line.system).is_some_and(|system| system.is_source);
+            for attribute in &line.attributes {
+                let copied = policy.copies.get(attribute).is_some_and(|copy| !copy.systems.is_empty());
+                let followed =
+                    attribute.system().is_some() || (attribute.as_str() == "active" && !policy.accounts.is_empty());
+                if is_source && !copied && !followed {
+                    let message =
+                        format!("`{attribute}` belongs to {} and no `copies` line brings it anywhere", line.system);
+                    self.tell("goes_nowhere", Some(&line.origin), message);
+                }
+                let silent = self.speech.get(&line.system).is_some_and(|speech| speech.whole)
+                    && !self.speaks_of(&line.system).contains(attribute);
+                if is_source && silent {
+                    let message = format!("`{attribute}` belongs to {}, whose records never speak of it", line.system);
+                    let second =
+                        policy.sources.get(&line.system).and_then(|origin| self.project.rules.place_of(origin));
+                    self.tell("owner_says_nothing", Some(&line.origin), message).related =
+                        second.map(|place| (place, "what its records say".to_owned()));
+                }
+                let Some(row) = self.table(&line.system).and_then(|table| table.of(&line.system, attribute)) else {
+                    continue;
+                };
+                if let Support::No(why) = row.write {
+                    let message = format!("{} owns `{attribute}` and cannot change it: {why}", line.system);
+                    self.tell("cannot_write", Some(&line.origin), message);
+                }
+                if attribute.as_str() == "active"
+                    && let Some(account) = policy.accounts.get(&line.system)
+                {
+                    let message = format!(
+                        "{} owns `active`, and its `account` line decides it: a request for it is never heard",
+                        line.system
+                    );
+                    let second = self.project.rules.place_of(account);
+                    self.tell("two_writers", Some(&line.origin), message).related =
+                        second.map(|place| (place, "decides it".to_owned()));
+                }
+            }
+        }
+    }
+
+    fn copies(&mut self) {
+        let policy = self.policy;
+        for (attribute, line) in &policy.copies {
+            let owners = self.owners_of(attribute);
+            if owners.is_empty() {
+                let message = format!("`{attribute}` is copied, and no `owner` line says whose word is copied");
+                self.tell("copy_without_owner", Some(&line.origin), message);
+                continue;
+            }
+            let only = owners.iter().all(|owner| owner.system == owners[0].system).then(|| owners[0].clone());
+            for system in &line.systems {
+                if let Some(owner) = only.as_ref().filter(|owner| owner.system == *system) {
+                    let message = format!("{system} owns `{attribute}` and needs no copy of it");
+                    let second = self.project.rules.place_of(&owner.origin);
+                    self.tell("copy_to_owner", Some(&line.origin), message).related =
+                        second.map(|place| (place, "owns it".to_owned()));
+                }
+                if let Some(Support::No(why)) =
+                    self.table(system).and_then(|table| table.of(system, attribute)).map(|row| row.write)
+                {
+                    let message = format!("a copy of `{attribute}` never arrives at {system}: {why}");
+                    self.tell("cannot_write", Some(&line.origin), message);
+                }
+            }
+        }
+        self.fields();
+    }
+
+    /// Two attributes that are one field of one account.
+    fn fields(&mut self) {
+        let policy = self.policy;
+        let names: Vec<SystemName> = self.project.config.systems.keys().cloned().collect();
+        for system in names {
+            let Some(table) = self.table(&system) else { continue };
+            let mut writers: BTreeMap<&str, (AttributeName, Origin)> = BTreeMap::new();
+            for row in table.attributes.iter().filter(|row| row.write.is_yes()) {
+                let attribute = table.name(&system, row);
+                let copied = policy.copies.get(&attribute).filter(|line| line.systems.contains(&system));
+                let owned =
+                    || self.owners_of(&attribute).into_iter().find(|line| line.system == system || !row.neutral);
+                let Some(origin) =
+                    copied.map(|line| line.origin.clone()).or_else(|| owned().map(|line| line.origin.clone()))
+                else {
+                    continue;
+                };
+                match writers.get(row.remote) {
+                    None => {
+                        writers.insert(row.remote, (attribute, origin));
+                    }
+                    Some((other, first)) => {
+                        let message = format!(
+                            "`{other}` and `{attribute}` are one field at {system}, `{}`, and both are written",
+                            row.remote
+                        );
+                        let second = self.project.rules.place_of(first);
+                        self.tell("two_writers", Some(&origin), message).related =
+                            second.map(|place| (place, "the other one".to_owned()));
+                    }
+                }
+            }
+        }
+    }
+
+    fn sources(&mut self) {
+        let policy = self.policy;
+        for (source, line) in &policy.sources {
+            let Some(says) = self.project.sources.get(source).map(|source| source.says) else { continue };
+            for attribute in self.speaks_of(source) {
+                let owners = self.owners_of(&attribute);
+                let joins = policy.joins.values().any(|join| join.attributes.contains(&attribute));
+                let other = owners.iter().find(|owner| owner.system != *source).map(|owner| (*owner).clone());
+                if owners.is_empty() && !(joins && says == Says::Changes) {
+                    let message = format!("{source} speaks of `{attribute}`, and no `owner` line says who owns it");
+                    self.tell("nobody_owns", Some(line), message);
+                }
+                if let Some(other) = other
+                    && says == Says::State
+                {
+                    let message = format!(
+                        "{source} states `{attribute}` again and again, and {} may own it ({}): it would undo the owner's \
+                         changes for ever; let {source} own it, or set says = \"changes\"",
+                        other.system, other.origin
+                    );
+                    let second = self.project.rules.place_of(&other.origin);
+                    self.tell("would_revert", Some(line), message).related =
+                        second.map(|place| (place, "may own it".to_owned()));
+                }
+            }
+        }
+        for (system, line) in &policy.joins {
+            for attribute in line.attributes.iter().filter(|_| !policy.sources.is_empty()) {
+                if self.nobody_says(attribute) {
+                    let message =
+                        format!("accounts of {system} are looked for by `{attribute}`, which no source ever says");
+                    self.tell("join_never_said", Some(&line.origin), message);
+                }
+            }
+        }
+    }
+
+    fn accounts(&mut self) {
+        for (system, origin) in &self.policy.accounts {
+            let Some(table) = self.table(system) else { continue };
+            if let Support::No(why) = table.create {
+                self.tell("cannot_create", Some(origin), format!("no account can be made at {system}: {why}"));
+            }
+            let switch = table.attributes.iter().find(|row| row.neutral && row.name == "active").map(|row| row.write);
+            let why = match switch {
+                Some(Support::Yes) => continue,
+                Some(Support::No(why)) => format!(": {why}"),
+                None => String::new(),
+            };
+            self.tell("no_switch", Some(origin), format!("accounts at {system} cannot be switched off{why}"));
+        }
+    }
+
+    fn sets(&mut self) {
+        for (set, line) in &self.policy.ranges {
+            if self.nobody_says(set) {
+                let message = format!("no source speaks of `{set}`");
+                self.tell("unused_range", Some(&line.origin), message);
+                continue;
+            }
+            let all = self.policy.sources.keys().map(|source| (self.speech.get(source), self.speaks_of(source)));
+            let mut granted: BTreeSet<&String> = BTreeSet::new();
+            let mut open = false;
+            for (speech, attributes) in all {
+                let Some(speech) = speech else {
+                    open = true;
+                    continue;
+                };
+                match speech.members.get(set) {
+                    Some((members, more)) => {
+                        granted.extend(members);
+                        open |= more;
+                    }
+                    None => open |= attributes.contains(set) || !speech.whole,
+                }
+            }
+            if open {
+                continue;
+            }
+            let idle: Vec<String> =
+                line.members.iter().filter(|it| !granted.contains(it)).map(|it| format!("`{it}`")).collect();
+            if !idle.is_empty() {
+                let message = format!("nobody is ever in {} of `{set}`: everybody is taken out", idle.join(", "));
+                self.tell("unused_member", Some(&line.origin), message);
+            }
+        }
+    }
+
+    /// What is missing.
+    fn whole(&mut self) {
+        for (name, source) in &self.project.sources {
+            if source.settings.coverage == csv_file::settings::Coverage::Full {
+                let message = format!("{name} is covered in full, and in this version nobody is gone for being absent");
+                self.tell_of_system("not_yet", name, "coverage", message);
+            }
+        }
+        let config = &self.project.config;
+        if self.project.rules.is_empty() {
+            let folder = config.rules.strip_prefix(&config.root).unwrap_or(&config.rules).display();
+            let message = format!("{folder} holds no rules: write them into files such as {folder}/people.rhai");
+            self.tell("no_rules", None, message);
+            return;
+        }
+        for system in self.project.sources.keys().filter(|system| !self.project.rules.has_source(system)) {
+            let message = format!("no `source(\"{system}\", …)` line says what a record of {system} means");
+            self.tell_of_system("no_meaning", system, "", message);
+        }
+    }
+}
