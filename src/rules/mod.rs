@@ -138,9 +138,9 @@ impl RuleSet {
     ) -> Result<(Self, Vec<RuleError>), Vec<RuleError>> {
         let (texts, errors) = Texts::read_in_part(folder, shown_as)?;
         let (mut rules, errors) = Self::of_anyway(&texts, errors, known, today, None);
-        let tests = listed(&folder.join("tests")).unwrap_or_default();
-        let tests = tests.iter().filter_map(|(_, path)| fs::read_to_string(path).ok());
-        rules.test_texts = tests.map(Arc::from).collect();
+        let beside = listed(&folder.join("tests")).unwrap_or_default();
+        let readable = beside.iter().filter_map(|(_, path)| fs::read_to_string(path).ok());
+        rules.test_texts = readable.map(Arc::from).collect();
         Ok((rules, errors))
     }
 
