@@ -1266,7 +1266,7 @@ fn a_function_nobody_knows() {
      5 │ join("gitlab", "email");
        ╰────
       help: rules can say `owner`, `copies`, `source`, `join`, `account`, `temporary`, `range`, `route`, `refused`,
-            `guard`, `test`; a text has `trim`, `lower`, `upper`, `replace`, `split`, `before`, `after` and more
+            `guard`, `test`, `cases`; a text has `trim`, `lower`, `upper`, `replace`, `split`, `before`, `after` and more
     -- exit 2
     "#);
 }

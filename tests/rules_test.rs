@@ -795,3 +795,17 @@ fn files_of_tests_are_no_part_of_what_a_plan_was_made_with() {
     world.write("rules/tests/a.rhai", b"this is no script");
     assert_eq!(plan(), before);
 }
+
+#[test]
+fn a_word_of_tests_in_a_rule_is_told_to_belong_to_tests() {
+    let world = project("").file("rules/wrong.rhai", "guard(|plan| if given() == () { hold(\"no\") });\ngiven(#{});\n");
+    insta::assert_snapshot!(shown(&world, &["owners"]), @r#"
+    exit 2
+      × `given` belongs to tests: it is said in the function of a `test` or `cases` line
+       ╭─[rules/wrong.rhai:2:1]
+     1 │ guard(|plan| if given() == () { hold("no") });
+     2 │ given(#{});
+       · ─────
+       ╰────
+    "#);
+}

@@ -182,7 +182,6 @@ impl RuleSet {
         let clock = Rc::new(Cell::new(today));
         let known = Rc::new(known.clone());
         let hits = occasion.as_ref().filter(|it| it.counts).map(|_| Rc::new(Hits::default()));
-        let tried = occasion.is_some();
         let stage = Boards::with_goldens(occasion.unwrap_or_default().goldens);
         let declared = Rc::new(RefCell::new(Declared::default()));
         let open = Rc::new(Cell::new(true));
@@ -213,9 +212,8 @@ impl RuleSet {
             };
             vocabulary::register(&mut engine, &desk);
             action::register(&mut engine, &desk);
-            if tried {
-                testing::register(&mut engine, &stage, &desk);
-            }
+            // Known everywhere, so that one that is said outside of a test is told so.
+            testing::register(&mut engine, &stage, &desk);
             if let Some(hits) = &hits {
                 coverage::watch(&mut engine, hits);
             }
