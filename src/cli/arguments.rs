@@ -78,6 +78,10 @@ pub(super) enum Command {
     Plan(Plan),
     /// Show the plan, ask, and carry it out.
     Apply(Apply),
+    /// Show why a person's attributes are at each system as they are, why not, and what would change it.
+    Explain(Explain),
+    /// Show what two folders of rules would do differently.
+    Compare(Compare),
     /// Show what happened in earlier runs.
     Runs {
         /// The number of one run.
@@ -173,6 +177,42 @@ pub(super) struct Test {
     /// Keep the plans as they are now as the golden ones.
     #[arg(long)]
     pub(super) update: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// Who, what of it, and inputs: an id (hr/1001), a key, a username, an address or an account (gitlab:42); an attribute;
+    /// the name of a source and a file.
+    #[arg(value_name = "PERSON [ATTRIBUTE] [SYSTEM=FILE]…", required_unless_present = "everybody")]
+    pub(super) asked: Vec<String>,
+    /// Explain what a saved plan holds.
+    #[arg(long, value_name = "FILE", conflicts_with = "run")]
+    pub(super) plan: Option<PathBuf>,
+    /// Explain what was decided in an earlier run.
+    #[arg(long, value_name = "N")]
+    pub(super) run: Option<i64>,
+    /// Explain everybody, for machines: with --format json.
+    #[arg(long = "all", hide = true, conflicts_with_all = ["plan", "run"])]
+    pub(super) everybody: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    /// The folder of the rules as they are.
+    #[arg(value_name = "OLD_RULES")]
+    pub(super) old: PathBuf,
+    /// The folder of the rules as they would be.
+    #[arg(value_name = "NEW_RULES")]
+    pub(super) new: PathBuf,
+    /// Inputs: the name of a source and a file.
+    #[arg(value_name = "SYSTEM=FILE", required = true)]
+    pub(super) inputs: Vec<String>,
+    /// Exit with 3 where something would be different.
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+    /// Show every difference.
+    #[arg(long)]
+    pub(super) all: bool,
 }
 
 #[derive(Debug, Args)]

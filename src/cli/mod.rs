@@ -18,9 +18,11 @@ mod annotation;
 mod apply;
 mod arguments;
 mod check;
+mod compare;
 mod diagnostic;
 mod docs;
 mod drawing;
+mod explain;
 mod init;
 mod lab;
 mod owners;
@@ -157,6 +159,8 @@ fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> 
         Command::Check(wanted) => check::check(given, wanted),
         Command::Plan(wanted) => waiting()?.block_on(plan::plan(given, wanted)),
         Command::Apply(wanted) => waiting()?.block_on(apply::apply(given, wanted)),
+        Command::Explain(wanted) => waiting()?.block_on(explain::explain(given, wanted)),
+        Command::Compare(wanted) => waiting()?.block_on(compare::compare(given, wanted)),
         Command::Runs { run } => runs::runs(given, *run),
         Command::Test(wanted) => test::test(given, wanted),
         Command::Owners { mermaid, svg } => owners::owners(given, *mermaid, *svg),

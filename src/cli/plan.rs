@@ -21,7 +21,7 @@ pub(super) struct Stage {
     pub(super) project: Project,
     pub(super) fleet: Fleet,
     /// The inputs of the command line.
-    files: Vec<Named>,
+    pub(super) files: Vec<Named>,
     /// The simulators, where `--lab` had to start some: they live as long as this.
     pub(super) lab: Option<lab::Stand>,
 }

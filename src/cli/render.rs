@@ -253,7 +253,8 @@ fn row(text: &mut String, change: &Line, columns: &Columns) {
     let _ = writeln!(text, "{}", lines.join(&format!("\n{}", " ".repeat(indent))).trim_end());
 }
 
-fn word(decision: Decision, width: usize) -> String {
+/// A decision in its colour, with blanks up to a width.
+pub(super) fn word(decision: Decision, width: usize) -> String {
     match decision {
         Decision::Apply => pad("apply", width).green().to_string(),
         Decision::Follow => pad("follow", width).cyan().to_string(),
@@ -273,6 +274,11 @@ fn why(change: &Line) -> (String, String) {
     let no = change.refusal.map(|kind| format!("{kind}: ")).unwrap_or_default();
     let effect = harmless(&change.side_effect);
     (format!("{no}{}", harmless(&change.reason)), effect)
+}
+
+/// The values of a change in at most so many columns each.
+pub(super) fn values(change: &PlannedChange, most: usize) -> String {
+    before_and_after(&Line::from(change), most)
 }
 
 /// Both values in at most so many columns each. Where they are longer, what is cut off is what they have in common.

@@ -23,7 +23,7 @@ pub(super) fn runs(given: &Invocation<'_>, run: Option<i64>) -> Result<Exit, Tro
     }
 }
 
-fn unknown(run: i64) -> Trouble {
+pub(super) fn unknown(run: i64) -> Trouble {
     Trouble::new(Exit::Usage, format!("there is no run {run}"), Some("list them with: homeward runs".to_owned()))
 }
 

@@ -122,7 +122,7 @@ pub(crate) fn protect(decided: &mut [Decided], deeds: &mut [DecidedDeed], limits
 }
 
 /// True where the account is on the list, by its id or by the username it has now.
-fn is_protected(account: &Account, protected: &BTreeSet<(SystemName, String)>) -> bool {
+pub(crate) fn is_protected(account: &Account, protected: &BTreeSet<(SystemName, String)>) -> bool {
     let named = |name: &str| protected.contains(&(account.system.clone(), name.to_lowercase()));
     let username = account.value(&AttributeName::new("username"));
     account.id.as_ref().is_some_and(|id| named(id.as_str())) || username.as_text().is_some_and(named)

@@ -26,6 +26,7 @@ pub(crate) mod guard;
 mod laws;
 pub(crate) mod order;
 pub(crate) mod rounds;
+pub(crate) mod why;
 
 /// What the planner may ask about providers. Every answer is a function of its arguments.
 pub(crate) trait Providers {

@@ -76,6 +76,7 @@ pub(crate) use self::{
     fault::{Fault, Place, RuleError},
     known::{Known, KnownSystem},
     mutation::{Mutant, mutants},
+    own::Inquired,
     testing::{Cast, Goldens, Outcome, Part, Rehearsal, Rehearsed, Saying, Scenario, Unplanned},
     words::words,
 };
@@ -322,6 +323,29 @@ impl RuleSet {
         let (hits, known) = (self.hits.as_deref(), &self.known);
         let court = Court { scripts: &self.scripts, declared: &self.declared, index: &self.index, known, hits };
         court.judge(person, attributes)
+    }
+
+    /// The `owner` lines that are asked about an attribute of a person, first to last, each with its answer and what it
+    /// looked at. A member of a set is asked about by its own name or, where no line has that, by the set's.
+    ///
+    /// # Errors
+    /// Where a condition fails, or where owners depend on each other in a circle.
+    pub(crate) fn inquire(&self, person: &Person, attribute: &AttributeName) -> Result<Vec<Inquired>, RuleError> {
+        // A question about a decision is no test that reaches a line.
+        let (hits, known) = (None, &self.known);
+        let court = Court { scripts: &self.scripts, declared: &self.declared, index: &self.index, known, hits };
+        match attribute.set() {
+            Some(set) if !self.index.contains_key(attribute) => court.inquire(person, &set),
+            _ => court.inquire(person, attribute),
+        }
+    }
+
+    /// The texts that scripts write in quotes: what conditions may compare with. For suggestions, not for decisions.
+    pub(crate) fn quoted(&self) -> BTreeSet<&str> {
+        let lines = self.scripts.iter().flat_map(|script| script.source.text.lines());
+        let code = lines.filter(|line| !line.trim_start().starts_with("//"));
+        let texts = code.flat_map(|line| line.split('"').skip(1).step_by(2));
+        texts.filter(|text| !text.is_empty() && text.len() <= 64 && !text.contains('\\')).collect()
     }
 
     /// What a `route` line says to a change: the first that answers.

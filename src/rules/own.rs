@@ -13,6 +13,8 @@ use rhai::Dynamic;
 
 use crate::model::{
     attribute::{AttributeName, Value},
+    id::SystemName,
+    origin::Origin,
     person::Person,
     policy::{Owned, Ownership, Wish},
 };
@@ -75,6 +77,42 @@ impl<'a> Court<'a> {
         let asked = |(attribute, owner): (AttributeName, Option<_>)| owner.map(|owner| (attribute, owner));
         let owners = hearing.owners.into_iter().filter_map(asked).filter(|(it, _)| attributes.contains(it)).collect();
         Ok(Ownership { owners, accounts })
+    }
+}
+
+/// An `owner` line that was asked about an attribute, and what it answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Inquired {
+    /// The system it names.
+    pub(crate) system: SystemName,
+    /// The line.
+    pub(crate) origin: Origin,
+    /// Whether it decided.
+    pub(crate) holds: bool,
+    /// What its condition looked at; empty for a line without one.
+    pub(crate) looked_at: Vec<(String, Value)>,
+}
+
+impl Court<'_> {
+    /// The lines that are asked about an attribute until one holds, each with its answer: the last decides, if any does.
+    pub(super) fn inquire(self, person: &Person, attribute: &AttributeName) -> Result<Vec<Inquired>, RuleError> {
+        let (owners, answers, path) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut hearing = Hearing { court: self, person, view: None, owners, answers, path };
+        hearing.find_owner(attribute)?;
+        let mut asked = Vec::new();
+        for &at in self.index.get(attribute).map(Vec::as_slice).unwrap_or_default() {
+            let line = &self.declared.owners[at].line;
+            let (holds, looked_at) = match (line.conditional, hearing.answers.get(&at)) {
+                (false, _) => (true, Vec::new()),
+                (true, Some(answer)) => answer.clone(),
+                (true, None) => break,
+            };
+            asked.push(Inquired { system: line.system.clone(), origin: line.origin.clone(), holds, looked_at });
+            if holds {
+                break;
+            }
+        }
+        Ok(asked)
     }
 }
 

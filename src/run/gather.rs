@@ -59,6 +59,8 @@ pub(crate) struct Said {
     pub(crate) notes: Vec<String>,
     /// How many people a source that says changes showed for the first time.
     pub(crate) firsts: BTreeMap<SystemName, u64>,
+    /// Rows that could not be used and whose key is known, by source and key.
+    pub(crate) unused: BTreeMap<(SystemName, Arc<str>), Rejected>,
 }
 
 /// Reads the files and lets the rules say what each record means.
@@ -127,7 +129,12 @@ pub(super) fn one_file(
     let mut sink = |row: Row| match row {
         // The rule itself is wrong: nothing it would say of further records is worth hearing.
         _ if broken.is_some() => {}
-        Row::Rejected { rejected, key: _ } => refused.push(rejected),
+        Row::Rejected { rejected, key } => {
+            if let Some(key) = key {
+                said.unused.insert((file.system.clone(), key), rejected.clone());
+            }
+            refused.push(rejected);
+        }
         Row::Record(record) => match rules.map(&file.system, &record) {
             Ok(Some(statement)) => {
                 understood += 1;
@@ -138,14 +145,18 @@ pub(super) fn one_file(
             Err(fault) if !fault.rejects_record() => broken = Some(fault),
             Err(fault) => {
                 exceeded += u64::from(fault.exceeds_limit());
-                refused.push(Rejected {
+                let rejected = Rejected {
                     system: file.system.clone(),
                     file: file.shown.clone(),
                     line: record.origin.line,
                     column: fault.key().map(str::to_owned),
                     code: fault.code().to_owned(),
                     reason: fault.to_string(),
-                });
+                };
+                if let Some(key) = record.field(&source.settings.key) {
+                    said.unused.insert((file.system.clone(), key.trim().into()), rejected.clone());
+                }
+                refused.push(rejected);
                 // Each of them has cost all the time that a rule may take.
                 if exceeded == MAX_EXCEEDED || (understood == 0 && exceeded == MAX_EXCEEDED / 5) {
                     broken = Some(fault);
@@ -163,7 +174,7 @@ pub(super) fn one_file(
     let mut of_nobody = BTreeSet::new();
     for mut statement in statements {
         if keys.get(&statement.key).is_some_and(|times| *times > 1) {
-            refused.push(Rejected {
+            let rejected = Rejected {
                 system: file.system.clone(),
                 file: file.shown.clone(),
                 line: statement.origin.line,
@@ -171,7 +182,9 @@ pub(super) fn one_file(
                 code: "duplicate_key".to_owned(),
                 reason: "another record of this file has the same key by the `source` rule; none of them is used"
                     .to_owned(),
-            });
+            };
+            said.unused.insert((file.system.clone(), Arc::clone(&statement.key)), rejected.clone());
+            refused.push(rejected);
             continue;
         }
         let before = known.get(&(&file.system, statement.key.as_ref())).copied();

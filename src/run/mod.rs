@@ -11,6 +11,7 @@ use crate::{
 pub(crate) mod certify;
 pub(crate) mod check;
 pub(crate) mod execute;
+pub(crate) mod explain;
 pub(crate) mod fleet;
 pub(crate) mod gather;
 pub(crate) mod kinds;

@@ -20,7 +20,7 @@ use crate::{
         id::{PersonId, SystemName},
         person::Person,
         plan::{Home, Plan},
-        policy::{Instruction, Ownership, Question},
+        policy::{Instruction, Ownership, Policy, Question},
         refusal::RefusalKind,
     },
     plan::{
@@ -141,10 +141,32 @@ pub(super) fn decide_for(
     attributes: &BTreeSet<AttributeName>,
     providers: &dyn Providers,
 ) -> Result<Decisions, RunError> {
-    let policy = rules.policy();
-    let asked = Asked { rules, fault: RefCell::default() };
+    let as_declared = Otherwise { policy: rules.policy(), edit: &|_| {}, unrouted: false };
+    decide_otherwise(person, rules, attributes, providers, &as_declared)
+}
+
+/// Rules with something in them supposed to be otherwise.
+pub(super) struct Otherwise<'a> {
+    pub(super) policy: &'a Policy,
+    /// What the conditions should have answered.
+    pub(super) edit: &'a dyn Fn(&mut Ownership),
+    /// As if there were no `route` and `refused` lines.
+    pub(super) unrouted: bool,
+}
+
+/// The same, with something in the rules supposed to be otherwise.
+pub(super) fn decide_otherwise(
+    person: Person,
+    rules: &RuleSet,
+    attributes: &BTreeSet<AttributeName>,
+    providers: &dyn Providers,
+    otherwise: &Otherwise<'_>,
+) -> Result<Decisions, RunError> {
+    let policy = otherwise.policy;
+    let asked = Asked { rules, fault: RefCell::default(), silent: otherwise.unrouted };
     let fault = match rules.own(&person, attributes) {
-        Ok(ownership) => {
+        Ok(mut ownership) => {
+            (otherwise.edit)(&mut ownership);
             let changes = decide(&person, &ownership, policy, providers, &asked);
             match asked.fault.take() {
                 None => return Ok(Decisions { person, ownership, changes }),
@@ -169,6 +191,8 @@ pub(super) fn decide_for(
 struct Asked<'a> {
     rules: &'a RuleSet,
     fault: RefCell<Option<RuleError>>,
+    /// True where no rule is asked.
+    silent: bool,
 }
 
 impl Asked<'_> {
@@ -182,11 +206,11 @@ impl Asked<'_> {
 
 impl Hooks for Asked<'_> {
     fn route(&self, question: &Question<'_>) -> Option<Instruction> {
-        self.answer(self.rules.route(question))
+        if self.silent { None } else { self.answer(self.rules.route(question)) }
     }
 
     fn refused(&self, question: &Question<'_>, kind: RefusalKind, reason: &str) -> Option<Instruction> {
-        self.answer(self.rules.refused(question, kind, reason))
+        if self.silent { None } else { self.answer(self.rules.refused(question, kind, reason)) }
     }
 }
 
@@ -204,7 +228,7 @@ fn in_rank(sources: &BTreeMap<SystemName, FileSource>) -> Vec<SystemName> {
 }
 
 /// Who holds which unique value, among everybody that was seen.
-fn holders(shown: &Shown, providers: &dyn Providers) -> Holders {
+pub(super) fn holders(shown: &Shown, providers: &dyn Providers) -> Holders {
     let mut holders = Holders::new();
     for (system, accounts) in &shown.accounts {
         let Some(table) = providers.capabilities(system) else { continue };

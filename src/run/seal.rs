@@ -23,20 +23,10 @@ fn digest(plan: &Plan) -> String {
     format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
-/// Reads a saved plan. One that was edited is refused: what is applied is what was shown. Since anybody can compute a
-/// digest, what it says is looked at as well.
+/// Reads a saved plan to apply it. Since anybody can compute a digest, what it says is looked at as well.
 pub(crate) fn unseal(file: &str, text: &str, homes: &BTreeMap<SystemName, Home>) -> Result<Plan, RunError> {
     let bad = |cause: String| RunError::BadPlan { file: file.to_owned(), cause };
-    let any: serde_json::Value = serde_json::from_str(text).map_err(|error| bad(format!("it is no JSON ({error})")))?;
-    match any.get("format").and_then(serde_json::Value::as_str) {
-        Some(FORMAT) => {}
-        Some(other) => return Err(bad(format!("its format is `{other}`, this program knows `{FORMAT}`"))),
-        None => return Err(bad("it has no `format`".to_owned())),
-    }
-    let plan: Plan = serde_json::from_value(any).map_err(|error| bad(error.to_string()))?;
-    if plan.id != digest(&plan) {
-        return Err(bad("it was changed after it was saved (its id does not match)".to_owned()));
-    }
+    let plan = read(file, text)?;
     for call in &plan.calls {
         let (made_for, here) = (plan.systems.get(&call.system), homes.get(&call.system));
         if made_for.is_none() || made_for != here {
@@ -48,6 +38,22 @@ pub(crate) fn unseal(file: &str, text: &str, homes: &BTreeMap<SystemName, Home>)
         }
     }
     vet(&plan, &homes.keys().cloned().collect()).map_err(bad)?;
+    Ok(plan)
+}
+
+/// Reads a saved plan, to look at. One that was edited is refused: what is applied is what was shown.
+pub(crate) fn read(file: &str, text: &str) -> Result<Plan, RunError> {
+    let bad = |cause: String| RunError::BadPlan { file: file.to_owned(), cause };
+    let any: serde_json::Value = serde_json::from_str(text).map_err(|error| bad(format!("it is no JSON ({error})")))?;
+    match any.get("format").and_then(serde_json::Value::as_str) {
+        Some(FORMAT) => {}
+        Some(other) => return Err(bad(format!("its format is `{other}`, this program knows `{FORMAT}`"))),
+        None => return Err(bad("it has no `format`".to_owned())),
+    }
+    let plan: Plan = serde_json::from_value(any).map_err(|error| bad(error.to_string()))?;
+    if plan.id != digest(&plan) {
+        return Err(bad("it was changed after it was saved (its id does not match)".to_owned()));
+    }
     Ok(plan)
 }
 
