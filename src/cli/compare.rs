@@ -1,3 +1,180 @@
-//! `homeward compare`: what two folders of rules would do differently.
-use super::{Exit, Invocation, arguments, diagnostic::Trouble};
-pub(super) async fn compare(_: &Invocation<'_>, _: &arguments::Compare) -> Result<Exit, Trouble> { Ok(Exit::Done) }
+//! `homeward compare`: what two folders of rules would do differently with the same people.
+
+use std::{collections::BTreeMap, fmt::Write, path::Path};
+
+use owo_colors::OwoColorize;
+
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, plan, print, render, width};
+use crate::{
+    model::plan::Decision,
+    rules::RuleSet,
+    run::{
+        compare::{Comparison, Difference, Kind, Line, Moved, Side, compare as compared},
+        prepare::Desk,
+    },
+};
+
+/// So many of each kind are shown, unless all are asked for.
+const EXAMPLES: usize = 3;
+
+/// Plans the inputs by both and shows where they differ.
+pub(super) async fn compare(given: &Invocation<'_>, wanted: &arguments::Compare) -> Result<Exit, Trouble> {
+    let mut stage = plan::stage(given, &wanted.inputs).await?;
+    let memory = stage.memory()?;
+    let project = &stage.project;
+    let load = |folder: &Path| {
+        let shown = folder.display().to_string();
+        RuleSet::load(&given.root.join(folder), &shown, &project.known, given.today()).map_err(Trouble::from)
+    };
+    let (old, new) = (load(&wanted.old), load(&wanted.new));
+    let (old, new) = match (old, new) {
+        (Ok(old), Ok(new)) => (old, new),
+        (old, new) => {
+            // Both at once: nobody wants to mend one to hear of the other.
+            let troubles = [old.err(), new.err()].into_iter().flatten();
+            return Err(Trouble::all(troubles).unwrap_or_else(|| Trouble::new(Exit::Fault, "no rules", None)));
+        }
+    };
+    let desk = |rules| Desk {
+        rules,
+        sources: &project.sources,
+        limits: &project.limits,
+        memory: &memory,
+        today: given.today().to_string(),
+    };
+    let (by_old, by_new) = (desk(&old), desk(&new));
+    let comparison = compared(&by_old, &by_new, &stage.files, &mut stage.fleet).await?;
+    if given.json() {
+        print(&serde_json::to_string_pretty(&comparison).unwrap_or_default());
+    } else {
+        print(drawn(&comparison, wanted.all, width(&std::io::stdout())).trim_end());
+    }
+    Ok(if wanted.detailed_exitcode && !comparison.is_same() { Exit::Pending } else { Exit::Done })
+}
+
+/// A group of differences of one kind: what to call it, and each of them in a line or two.
+type Group<'c> = (String, Vec<&'c Difference>);
+
+fn drawn(comparison: &Comparison, all: bool, width: Option<usize>) -> String {
+    let mut text = String::new();
+    let most = if all { usize::MAX } else { EXAMPLES };
+    for (title, differences) in groups(&comparison.changes) {
+        let people = render::count(differences.len() as u64, "person");
+        let _ = writeln!(text, "{} {title}", format!("{people}:").bold());
+        for one in differences.iter().take(most) {
+            let _ = writeln!(text, "  {}", render::harmless(&one.person.to_string()));
+            tell_side(&mut text, "old", one.old.as_ref(), one, width);
+            tell_side(&mut text, "new", one.new.as_ref(), one, width);
+        }
+        more(&mut text, differences.len(), most);
+        text.push('\n');
+    }
+    tell_moved(&mut text, "owner of", &comparison.owners, most);
+    tell_moved(&mut text, "account at", &comparison.accounts, most);
+    for (by, rows) in [("old", &comparison.rejected.old), ("new", &comparison.rejected.new)] {
+        if rows.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "{} rejected by the {by} rules only", format!("{}:", render::count(rows.len() as u64, "row")).bold());
+        for row in rows.iter().take(most) {
+            let place = render::harmless(&format!("{}:{}", row.file, row.line));
+            let _ = writeln!(text, "  {place} {} {}", row.code, render::harmless(&row.reason));
+        }
+        more(&mut text, rows.len(), most);
+        text.push('\n');
+    }
+    for by in ["old", "new"] {
+        let asked: Vec<_> = comparison.operations.iter().filter(|it| it.by == by).collect();
+        if asked.is_empty() {
+            continue;
+        }
+        let number = format!("{}:", render::count(asked.len() as u64, "operation"));
+        let _ = writeln!(text, "{} asked for by the {by} rules only", number.bold());
+        for one in asked.iter().take(most) {
+            let line = one.because.first().map(|line| line.rule.as_str()).unwrap_or_default();
+            let person = render::harmless(&one.person.to_string());
+            let _ = writeln!(text, "  {person}  {} at {}  {line}", one.operation, one.system);
+        }
+        more(&mut text, asked.len(), most);
+        text.push('\n');
+    }
+    let people = comparison.people.old.max(comparison.people.new);
+    let calls = &comparison.calls;
+    if comparison.is_same() {
+        let people = render::count(people, "person");
+        let _ = writeln!(text, "{}: both treat {people} alike, in {}.", "Same".green(), render::count(calls.old, "call"));
+    } else {
+        let _ = writeln!(
+            text,
+            "{}: {} of {} treated differently; {} by the old rules, {} by the new.",
+            "Different".yellow(),
+            render::thousands(comparison.treated_differently),
+            render::count(people, "person"),
+            render::count(calls.old, "call"),
+            render::count(calls.new, "call"),
+        );
+    }
+    text
+}
+
+fn groups(changes: &[Difference]) -> Vec<Group<'_>> {
+    let mut groups: BTreeMap<(Kind, Option<Decision>, Option<Decision>, String, String), Vec<&Difference>> =
+        BTreeMap::new();
+    for one in changes {
+        let decision = |side: &Option<Side>| side.as_ref().map(|side| side.decision);
+        let key =
+            (one.kind, decision(&one.old), decision(&one.new), one.attribute.to_string(), one.system.to_string());
+        groups.entry(key).or_default().push(one);
+    }
+    let word = |decision: Option<Decision>| decision.map_or_else(|| "nothing".to_owned(), |it| render::word(it, 0));
+    let title = |kind: Kind, old, new, attribute: &str, system: &str| {
+        let what = format!("{attribute} at {}", system.bold());
+        match kind {
+            Kind::Begins | Kind::Ends | Kind::Decision => format!("{what}, {} → {}", word(old), word(new)),
+            Kind::Value => format!("{what}, {} with another value", word(new)),
+            Kind::Owner => format!("{what}, {} because of another owner", word(new)),
+        }
+    };
+    let titled = groups.into_iter().map(|((kind, old, new, attribute, system), all)| {
+        (title(kind, old, new, &attribute, &system), all)
+    });
+    titled.collect()
+}
+
+fn tell_side(text: &mut String, word: &str, side: Option<&Side>, one: &Difference, width: Option<usize>) {
+    let told = side.map_or_else(
+        || "nothing".to_owned(),
+        |side| {
+            let line = side.because.first().map(|line| format!("  {}", line.rule)).unwrap_or_default();
+            let values = format!("{} → {}", one.now, side.after);
+            format!("{}  {}{line}  {}", render::word(side.decision, 0), render::harmless(&values), render::harmless(&side.reason))
+        },
+    );
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(8).max(20));
+    let _ = writeln!(text, "    {} {}", word.dimmed(), render::wrapped(&told, room).join("\n        "));
+}
+
+fn tell_moved(text: &mut String, what: &str, all: &[Moved], most: usize) {
+    let mut groups: BTreeMap<(&str, Option<&Line>, Option<&Line>), Vec<&Moved>> = BTreeMap::new();
+    for one in all {
+        groups.entry((&one.what, one.old.as_ref(), one.new.as_ref())).or_default().push(one);
+    }
+    let line = |line: Option<&Line>| {
+        line.map_or_else(|| "nobody says".to_owned(), |line| format!("{} ({})", line.says, line.line.rule))
+    };
+    for ((name, old, new), moved) in groups {
+        let people = format!("{}:", render::count(moved.len() as u64, "person"));
+        let _ = writeln!(text, "{} {what} {name}, {} → {}", people.bold(), line(old), line(new));
+        let names: Vec<String> =
+            moved.iter().take(most).map(|one| render::harmless(&one.person.to_string())).collect();
+        let _ = writeln!(text, "  {}", names.join(", "));
+        more(text, moved.len(), most);
+        text.push('\n');
+    }
+}
+
+fn more(text: &mut String, number: usize, most: usize) {
+    if number > most {
+        let _ = writeln!(text, "  {}", format!("… and {} more; --all shows them", render::thousands((number - most) as u64)).dimmed());
+    }
+}

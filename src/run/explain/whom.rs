@@ -130,7 +130,8 @@ fn settled(ids: &BTreeSet<&PersonId>, hits: Hits, text: &str, unused: Vec<Reject
     let key = text.split_once('/').map_or(text, |(_, key)| key);
     let far = |id: &PersonId| strsim::osa_distance(&id.to_string(), text).min(strsim::osa_distance(&id.key, key));
     let mut near: Vec<(usize, &PersonId)> = ids.iter().map(|id| (far(id), *id)).collect();
-    near.retain(|(distance, _)| *distance <= allowed);
+    // A word of which everything would have to change is near to nothing.
+    near.retain(|(distance, _)| *distance <= allowed && *distance < key.chars().count());
     near.sort();
     let near = near.into_iter().take(NEAR).map(|(_, id)| id.clone()).collect();
     Found::Nobody { near, unused, among: ids.len() }
