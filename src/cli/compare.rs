@@ -52,6 +52,12 @@ pub(super) async fn compare(given: &Invocation<'_>, wanted: &arguments::Compare)
     Ok(if wanted.detailed_exitcode && !comparison.is_same() { Exit::Pending } else { Exit::Done })
 }
 
+/// What differences are grouped by: their kind, both decisions, the attribute and the system.
+type Sort = (Kind, Option<Decision>, Option<Decision>, String, String);
+
+/// What people are grouped by whose lines differ: what it is about, and both lines.
+type Lines<'c> = (&'c str, Option<&'c Line>, Option<&'c Line>);
+
 /// A group of differences of one kind: what to call it, and each of them in a line or two.
 type Group<'c> = (String, Vec<&'c Difference>);
 
@@ -75,7 +81,11 @@ fn drawn(comparison: &Comparison, all: bool, width: Option<usize>) -> String {
         if rows.is_empty() {
             continue;
         }
-        let _ = writeln!(text, "{} rejected by the {by} rules only", format!("{}:", render::count(rows.len() as u64, "row")).bold());
+        let _ = writeln!(
+            text,
+            "{} rejected by the {by} rules only",
+            format!("{}:", render::count(rows.len() as u64, "row")).bold()
+        );
         for row in rows.iter().take(most) {
             let place = render::harmless(&format!("{}:{}", row.file, row.line));
             let _ = writeln!(text, "  {place} {} {}", row.code, render::harmless(&row.reason));
@@ -102,7 +112,8 @@ fn drawn(comparison: &Comparison, all: bool, width: Option<usize>) -> String {
     let calls = &comparison.calls;
     if comparison.is_same() {
         let people = render::count(people, "person");
-        let _ = writeln!(text, "{}: both treat {people} alike, in {}.", "Same".green(), render::count(calls.old, "call"));
+        let _ =
+            writeln!(text, "{}: both treat {people} alike, in {}.", "Same".green(), render::count(calls.old, "call"));
     } else {
         let _ = writeln!(
             text,
@@ -118,12 +129,10 @@ fn drawn(comparison: &Comparison, all: bool, width: Option<usize>) -> String {
 }
 
 fn groups(changes: &[Difference]) -> Vec<Group<'_>> {
-    let mut groups: BTreeMap<(Kind, Option<Decision>, Option<Decision>, String, String), Vec<&Difference>> =
-        BTreeMap::new();
+    let mut groups: BTreeMap<Sort, Vec<&Difference>> = BTreeMap::new();
     for one in changes {
         let decision = |side: &Option<Side>| side.as_ref().map(|side| side.decision);
-        let key =
-            (one.kind, decision(&one.old), decision(&one.new), one.attribute.to_string(), one.system.to_string());
+        let key = (one.kind, decision(&one.old), decision(&one.new), one.attribute.to_string(), one.system.to_string());
         groups.entry(key).or_default().push(one);
     }
     let word = |decision: Option<Decision>| decision.map_or_else(|| "nothing".to_owned(), |it| render::word(it, 0));
@@ -135,9 +144,9 @@ fn groups(changes: &[Difference]) -> Vec<Group<'_>> {
             Kind::Owner => format!("{what}, {} because of another owner", word(new)),
         }
     };
-    let titled = groups.into_iter().map(|((kind, old, new, attribute, system), all)| {
-        (title(kind, old, new, &attribute, &system), all)
-    });
+    let titled = groups
+        .into_iter()
+        .map(|((kind, old, new, attribute, system), all)| (title(kind, old, new, &attribute, &system), all));
     titled.collect()
 }
 
@@ -147,7 +156,12 @@ fn tell_side(text: &mut String, word: &str, side: Option<&Side>, one: &Differenc
         |side| {
             let line = side.because.first().map(|line| format!("  {}", line.rule)).unwrap_or_default();
             let values = format!("{} → {}", one.now, side.after);
-            format!("{}  {}{line}  {}", render::word(side.decision, 0), render::harmless(&values), render::harmless(&side.reason))
+            format!(
+                "{}  {}{line}  {}",
+                render::word(side.decision, 0),
+                render::harmless(&values),
+                render::harmless(&side.reason)
+            )
         },
     );
     let room = width.map_or(usize::MAX, |width| width.saturating_sub(8).max(20));
@@ -155,7 +169,7 @@ fn tell_side(text: &mut String, word: &str, side: Option<&Side>, one: &Differenc
 }
 
 fn tell_moved(text: &mut String, what: &str, all: &[Moved], most: usize) {
-    let mut groups: BTreeMap<(&str, Option<&Line>, Option<&Line>), Vec<&Moved>> = BTreeMap::new();
+    let mut groups: BTreeMap<Lines<'_>, Vec<&Moved>> = BTreeMap::new();
     for one in all {
         groups.entry((&one.what, one.old.as_ref(), one.new.as_ref())).or_default().push(one);
     }
@@ -165,8 +179,7 @@ fn tell_moved(text: &mut String, what: &str, all: &[Moved], most: usize) {
     for ((name, old, new), moved) in groups {
         let people = format!("{}:", render::count(moved.len() as u64, "person"));
         let _ = writeln!(text, "{} {what} {name}, {} → {}", people.bold(), line(old), line(new));
-        let names: Vec<String> =
-            moved.iter().take(most).map(|one| render::harmless(&one.person.to_string())).collect();
+        let names: Vec<String> = moved.iter().take(most).map(|one| render::harmless(&one.person.to_string())).collect();
         let _ = writeln!(text, "  {}", names.join(", "));
         more(text, moved.len(), most);
         text.push('\n');
@@ -175,6 +188,10 @@ fn tell_moved(text: &mut String, what: &str, all: &[Moved], most: usize) {
 
 fn more(text: &mut String, number: usize, most: usize) {
     if number > most {
-        let _ = writeln!(text, "  {}", format!("… and {} more; --all shows them", render::thousands((number - most) as u64)).dimmed());
+        let _ = writeln!(
+            text,
+            "  {}",
+            format!("… and {} more; --all shows them", render::thousands((number - most) as u64)).dimmed()
+        );
     }
 }

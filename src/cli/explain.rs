@@ -98,11 +98,7 @@ fn asked(wanted: &arguments::Explain) -> Result<Asked, Trouble> {
     }
 }
 
-async fn fresh(
-    given: &Invocation<'_>,
-    wanted: &arguments::Explain,
-    asked: &Asked,
-) -> Result<Explanation, Trouble> {
+async fn fresh(given: &Invocation<'_>, wanted: &arguments::Explain, asked: &Asked) -> Result<Explanation, Trouble> {
     let mut stage = plan::stage(given, &asked.inputs).await?;
     let memory = stage.memory()?;
     let project = &stage.project;
@@ -114,6 +110,11 @@ async fn fresh(
         today: given.today().to_string(),
     };
     let read = gather(&desk, &stage.files, &mut stage.fleet).await?;
+    if given.talks() && given.global.verbose > 0 {
+        for note in &read.notes {
+            tell(&format!("note: {}", render::harmless(note)));
+        }
+    }
     let material = Material::new(&desk, read, &stage.fleet)?;
     let whom: Vec<usize> = match &asked.person {
         None if wanted.everybody => (0..material.people.len()).collect(),
@@ -160,7 +161,8 @@ fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, 
             Outcome::InDoubt(refusal) => format!("in doubt: {}", refusal.reason),
         })
     };
-    let mut explanation = recall(&plan, asked, Some(run), &|id| Some(outcome(id).unwrap_or_else(|| "not settled".to_owned())))?;
+    let mut explanation =
+        recall(&plan, asked, Some(run), &|id| Some(outcome(id).unwrap_or_else(|| "not settled".to_owned())))?;
     explanation.run = Some(run);
     Ok(explanation)
 }
@@ -214,7 +216,8 @@ fn the_one(found: Found, asked: Option<&str>) -> Result<PersonId, Trouble> {
                     "the records speak of {number}; name one by id (hr/1001), key, username, address or account (gitlab:42)"
                 )
             } else {
-                let list: Vec<String> = near.iter().map(|id| format!("`{}`", render::harmless(&id.to_string()))).collect();
+                let list: Vec<String> =
+                    near.iter().map(|id| format!("`{}`", render::harmless(&id.to_string()))).collect();
                 format!("did you mean {}?", list.join(" or "))
             };
             Err(Trouble::new(Exit::Usage, format!("nobody here is `{asked}`"), Some(render::harmless(&hint))))
@@ -243,7 +246,9 @@ fn drawn(told: &Told, whole: bool, width: Option<usize>) -> String {
     let accounts: Vec<String> = told
         .accounts
         .iter()
-        .map(|it| format!("{} {}", it.system, it.account.as_ref().map_or_else(|| "(no id)".to_owned(), |id| harmless(id))))
+        .map(|it| {
+            format!("{} {}", it.system, it.account.as_ref().map_or_else(|| "(no id)".to_owned(), |id| harmless(id)))
+        })
         .collect();
     if !accounts.is_empty() {
         head = format!("{head}  {}", accounts.join(", "));
@@ -252,7 +257,13 @@ fn drawn(told: &Told, whole: bool, width: Option<usize>) -> String {
     let records: Vec<String> = told
         .records
         .iter()
-        .map(|it| if it.fresh { format!("{} ({})", it.system, harmless(&it.origin)) } else { format!("{} (an earlier run)", it.system) })
+        .map(|it| {
+            if it.fresh {
+                format!("{} ({})", it.system, harmless(&it.origin))
+            } else {
+                format!("{} (an earlier run)", it.system)
+            }
+        })
         .collect();
     if !records.is_empty() {
         lines.push(format!("said by {}", records.join(", ")).dimmed().to_string());
@@ -290,7 +301,8 @@ fn drawn(told: &Told, whole: bool, width: Option<usize>) -> String {
 }
 
 fn title(of: &OfAttribute) -> String {
-    let value = of.value.as_ref().map(|value| format!(": {}", render::harmless(&value.to_string()))).unwrap_or_default();
+    let value =
+        of.value.as_ref().map(|value| format!(": {}", render::harmless(&value.to_string()))).unwrap_or_default();
     let line = of.asked.iter().find(|line| line.holds).map(|line| format!(" ({})", line.line.rule)).unwrap_or_default();
     match &of.owner {
         Some(owner) => format!("{}{value}  owned by {owner}{line}", of.attribute.as_str().bold()),
@@ -337,7 +349,11 @@ fn detailed(cell: &CellTold, width: Option<usize>) -> Vec<String> {
     let mut lines = Vec::new();
     for call in &cell.calls {
         let outcome = call.outcome.as_ref().map(|it| format!(", {}", render::harmless(it))).unwrap_or_default();
-        lines.extend(block(&format!("call {}: {} {}{outcome}", call.id, call.method, render::harmless(&call.path)), 6, width));
+        lines.extend(block(
+            &format!("call {}: {} {}{outcome}", call.id, call.method, render::harmless(&call.path)),
+            6,
+            width,
+        ));
     }
     for change in &cell.changes {
         let asked = &change.asked_by;
@@ -408,7 +424,11 @@ fn behind(of: &OfAttribute, width: Option<usize>) -> Vec<String> {
             .collect();
         let saw = if saw.is_empty() { String::new() } else { format!(": {}", saw.join(", ")) };
         let word = if line.holds { "decided by" } else { "did not hold:" };
-        lines.extend(block(&format!("{word} {}  {}{saw}", line.line.rule, render::harmless(&line.line.text)), 2, width));
+        lines.extend(block(
+            &format!("{word} {}  {}{saw}", line.line.rule, render::harmless(&line.line.text)),
+            2,
+            width,
+        ));
     }
     for word in &of.words {
         let what = format!(

@@ -111,7 +111,10 @@ impl fmt::Display for Why {
             Self::Source { system, owns: false, speaks: false } => write!(f, "{system} says nothing of it"),
             Self::NobodySays => f.write_str("no record of this run speaks of it"),
             Self::Quiet { source, first: true } => {
-                write!(f, "{source} tells changes and shows this person for the first time: a baseline asks for nothing")
+                write!(
+                    f,
+                    "{source} tells changes and shows this person for the first time: a baseline asks for nothing"
+                )
             }
             Self::Quiet { source, first: false } => {
                 write!(f, "{source} tells changes and shows the same as the last time")
@@ -119,7 +122,9 @@ impl fmt::Display for Why {
             Self::Remembered { source } => {
                 write!(f, "{source} said it in an earlier run and does not speak of this person now")
             }
-            Self::NobodyOwns => f.write_str("no `owner` line holds for this person, and what nobody owns is not written"),
+            Self::NobodyOwns => {
+                f.write_str("no `owner` line holds for this person, and what nobody owns is not written")
+            }
             Self::OwnerSilent { owner } => write!(f, "{owner} owns it and says nothing of it"),
             Self::NoAccount { system, unwanted: None } => {
                 write!(f, "this person has no account at {system}, and no `account` line wants one")
@@ -297,8 +302,7 @@ impl Case<'_> {
             return None;
         }
         let quiet = speaking().find(|said| said.fresh);
-        let quiet =
-            quiet.map(|said| Why::Quiet { source: said.system.clone(), first: !(self.known_before)(said) });
+        let quiet = quiet.map(|said| Why::Quiet { source: said.system.clone(), first: !(self.known_before)(said) });
         let remembered = || speaking().next().map(|said| Why::Remembered { source: said.system.clone() });
         Some(quiet.or_else(remembered).unwrap_or(Why::NobodySays))
     }

@@ -253,10 +253,8 @@ fn differences(old: Outcome, new: Outcome, inputs: Vec<Input>) -> Comparison {
     let only = |mine: &[Rejected], others: &[Rejected]| {
         mine.iter().filter(|it| !others.iter().any(|other| same_row(it, other))).cloned().collect::<Vec<_>>()
     };
-    let rejected = Pair {
-        old: only(&old.plan.rejected, &new.plan.rejected),
-        new: only(&new.plan.rejected, &old.plan.rejected),
-    };
+    let rejected =
+        Pair { old: only(&old.plan.rejected, &new.plan.rejected), new: only(&new.plan.rejected, &old.plan.rejected) };
     let who: BTreeSet<&PersonId> = changes
         .iter()
         .map(|it| &it.person)

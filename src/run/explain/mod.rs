@@ -31,14 +31,7 @@ use crate::{
         plan::{Decision, Home, Plan, PlannedChange},
         record::{Rejected, Statement},
     },
-    plan::{
-        Providers,
-        decide::Decided,
-        folded,
-        guard::protect,
-        order::Holders,
-        why::Case,
-    },
+    plan::{Providers, decide::Decided, folded, guard::protect, order::Holders, why::Case},
 };
 
 pub(crate) mod recalled;

@@ -26,9 +26,8 @@ pub(crate) fn recall(
     only: Option<&AttributeName>,
     outcome: &dyn Fn(&CallId) -> Option<String>,
 ) -> Told {
-    let wanted = |attribute: &AttributeName| {
-        only.is_none_or(|only| only == attribute || attribute.set().as_ref() == Some(only))
-    };
+    let wanted =
+        |attribute: &AttributeName| only.is_none_or(|only| only == attribute || attribute.set().as_ref() == Some(only));
     let mine: Vec<&PlannedChange> =
         plan.changes.iter().filter(|change| change.person == *person && wanted(&change.attribute)).collect();
     let mut attributes: Vec<OfAttribute> = Vec::new();

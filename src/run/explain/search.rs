@@ -253,13 +253,18 @@ impl<'m, 'd> Study<'m, 'd> {
             all.push(Fact::Exists { system: system.clone(), exists: !person.accounts.contains_key(system) });
         }
         let home = ownership.owner(attribute).map(|owned| owned.system.clone());
-        if let Some(home) = home.as_ref().filter(|home| *home != system && material.fleet.capabilities(home).is_some()) {
+        if let Some(home) = home.as_ref().filter(|home| *home != system && material.fleet.capabilities(home).is_some())
+        {
             all.push(Fact::Exists { system: home.clone(), exists: !person.accounts.contains_key(home) });
         }
         for said in &person.statements {
             self.of_statement(said, cell, &mut all);
         }
-        for account in person.accounts.values().filter(|account| account.system == *system || Some(&account.system) == home.as_ref()) {
+        for account in person
+            .accounts
+            .values()
+            .filter(|account| account.system == *system || Some(&account.system) == home.as_ref())
+        {
             for value in self.others(attribute, Some(&account.value(attribute))) {
                 all.push(Fact::Holds { system: account.system.clone(), attribute: attribute.clone(), value });
             }
@@ -303,7 +308,8 @@ impl<'m, 'd> Study<'m, 'd> {
     fn of_looked_at(&self, what: &str, all: &mut Vec<Fact>) {
         let person = self.person();
         let providers = self.material.fleet;
-        let Some((system, local)) = what.split_once('.').map(|(system, local)| (SystemName::from(system), local)) else {
+        let Some((system, local)) = what.split_once('.').map(|(system, local)| (SystemName::from(system), local))
+        else {
             let system = SystemName::from(what);
             if providers.capabilities(&system).is_some() {
                 all.push(Fact::Exists { exists: !person.accounts.contains_key(&system), system });
@@ -484,7 +490,8 @@ impl<'m, 'd> Study<'m, 'd> {
 
     /// Other values that an attribute could well have.
     fn others(&self, attribute: &AttributeName, now: Option<&Value>) -> Vec<Value> {
-        let row = attribute.system().and_then(|system| self.material.fleet.capabilities(&system)?.of(&system, attribute));
+        let row =
+            attribute.system().and_then(|system| self.material.fleet.capabilities(&system)?.of(&system, attribute));
         if let Some(set) = row.and_then(|row| row.set) {
             let levels = set.levels.iter().map(|level| Value::text(level)).chain([Value::Empty]);
             return levels.filter(|value| Some(value) != now).collect();

@@ -241,7 +241,8 @@ impl Material<'_> {
                 // A member of a set is copied as its set is.
                 let attribute = attribute.set().unwrap_or_else(|| attribute.clone());
                 let copies = &mut world.policy.to_mut().copies;
-                let line = copies.entry(attribute).or_insert_with(|| CopyLine { systems: Vec::new(), origin: supposed() });
+                let line =
+                    copies.entry(attribute).or_insert_with(|| CopyLine { systems: Vec::new(), origin: supposed() });
                 line.systems.retain(|it| it != system);
                 line.systems.extend(copied.then(|| system.clone()));
             }

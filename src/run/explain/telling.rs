@@ -292,7 +292,12 @@ impl Material<'_> {
     /// A supposition in words, to stand after "if".
     fn clause(&self, person: &Person, fact: &Fact) -> FactTold {
         let held = |system: &SystemName, attribute: &AttributeName| {
-            person.accounts.get(system).and_then(|account| account.attributes.get(attribute)).cloned().unwrap_or_default()
+            person
+                .accounts
+                .get(system)
+                .and_then(|account| account.attributes.get(attribute))
+                .cloned()
+                .unwrap_or_default()
         };
         let text = match fact {
             Fact::Account { system, name, value } => {
@@ -320,7 +325,9 @@ impl Material<'_> {
                 let now = if person.accounts.contains_key(system) { format!(" (now {now})") } else { String::new() };
                 format!("{system} held the `{attribute}` {}{now}", shown(value))
             }
-            Fact::Freed { system, attribute, name } => format!("nobody else had the `{attribute}` \"{name}\" at {system}"),
+            Fact::Freed { system, attribute, name } => {
+                format!("nobody else had the `{attribute}` \"{name}\" at {system}")
+            }
             Fact::Waived { person } => format!("{person} asked for nothing"),
             Fact::Sure => "it were certain who this person is".to_owned(),
             Fact::Server { system, name, value } => {

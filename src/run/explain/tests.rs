@@ -1,6 +1,9 @@
 //! Every cell of the example of the nightly feed, asked why and what it would take.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::civil::date;
 
@@ -10,10 +13,15 @@ use super::{
 };
 use crate::{
     lab::Lab,
-    model::plan::PlannedChange,
+    model::{
+        account::Account,
+        id::SystemName,
+        plan::{Decision, Plan, PlannedChange},
+    },
+    plan::Providers,
     run::{
         fleet::Fleet,
-        gather::named,
+        gather::{Shown, named},
         kinds::PROVIDERS,
         prepare::Desk,
         project::{Project, benches, fleet, open},
@@ -55,10 +63,10 @@ fn plain(changes: &[PlannedChange]) -> Vec<PlannedChange> {
     changes.iter().map(|change| PlannedChange { call: None, ..change.clone() }).collect()
 }
 
-/// Walks every cell and gives how many cells there are, how many are of which `why`, and how many have a way.
-fn walk(material: &Material<'_>) -> BTreeMap<String, (usize, usize)> {
-    let mut seen: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for at in 0..material.people.len() {
+/// Walks every cell of every so-many-th person; gives how many cells were decided how, or why not.
+fn walk(material: &Material<'_>, step: usize) -> BTreeMap<String, usize> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for at in (0..material.people.len()).step_by(step) {
         let id = material.people[at].person.id.to_string();
         // Supposing nothing decides what the plan says.
         assert_eq!(plain(&material.suppose(at, &[]).unwrap()), plain(material.changes(at)), "{id}");
@@ -77,16 +85,10 @@ fn walk(material: &Material<'_>) -> BTreeMap<String, (usize, usize)> {
                 prove(material, at, &cell, &now, way, &mut proof);
             }
             let nothing = matches!(why.code(), "source" | "unknown_there");
-            if !nothing && takes.ways.is_empty() {
-                let sys = cell.1.clone();
-                let facts = [Fact::Exists { system: sys.clone(), exists: true }, Fact::Holds { system: sys.clone(), attribute: "active".into(), value: false.into() }];
-                for c in material.suppose(at, &facts).unwrap() { eprintln!("{:?}", c); }
-            }
             assert!(nothing || !takes.ways.is_empty(), "{id} {cell:?}: {why}; tried {}", takes.tried);
-            let decided = now.iter().next().map(|decision| format!("{decision:?}").to_lowercase());
-            let number = seen.entry(decided.unwrap_or_else(|| why.code().to_owned())).or_default();
-            number.0 += 1;
-            number.1 += usize::from(!takes.ways.is_empty());
+            let decided =
+                now.iter().map(|decision| format!("{decision:?}").to_lowercase()).collect::<Vec<_>>().join(" ");
+            *seen.entry(if decided.is_empty() { why.code().to_owned() } else { decided }).or_default() += 1;
         }
     }
     seen
@@ -97,7 +99,7 @@ fn prove(
     material: &Material<'_>,
     at: usize,
     cell: &Cell,
-    now: &BTreeSet<crate::model::plan::Decision>,
+    now: &BTreeSet<Decision>,
     way: &Way,
     proof: &mut BTreeMap<Vec<Fact>, Vec<PlannedChange>>,
 ) {
@@ -114,15 +116,95 @@ fn prove(
     }
 }
 
+/// The accounts that a plan would make, made.
+fn established(plan: &Plan, fleet: &Fleet) -> Shown {
+    let mut accounts: BTreeMap<(SystemName, String), Account> = BTreeMap::new();
+    for change in plan.changes.iter().filter(|change| change.decision == Decision::Apply) {
+        let number = (100_000_000_000_000_000 + accounts.len()).to_string();
+        let place = (change.system.clone(), change.person.to_string());
+        let account = accounts.entry(place).or_insert_with(|| {
+            let mut account = Account::absent(change.system.clone(), fleet.server(&change.system));
+            account.id = Some(number.as_str().into());
+            account.facts.insert("state".to_owned(), "active".into());
+            account.attributes.insert("active".into(), true.into());
+            account
+        });
+        account.attributes.insert(change.attribute.clone(), change.after.clone());
+    }
+    let mut shown = Shown::default();
+    for ((system, _), account) in accounts {
+        shown.accounts.entry(system).or_default().push(Arc::new(account));
+    }
+    shown
+}
+
+fn counted(pairs: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    pairs.iter().map(|(word, number)| ((*word).to_owned(), *number)).collect()
+}
+
 #[tokio::test]
 async fn every_cell_of_the_nightly_feed_has_an_answer_and_every_way_is_one() {
     let memory = Memory::default();
     let mut stage = Stage::of("hr-feed").await;
     let read = gathered(&mut stage, &memory, "hr=day2.csv").await;
     let desk = stage.desk(&memory);
-    let start = std::time::Instant::now();
     let material = Material::new(&desk, read, &stage.fleet).unwrap();
-    eprintln!("new {:?}", start.elapsed());
-    let seen = walk(&material);
-    eprintln!("{:?} {seen:?}", start.elapsed());
+    let seen = walk(&material, 1);
+    let expected = [
+        ("apply", 6344),
+        ("new_account_active", 1464),
+        ("no_account_wanted", 357),
+        ("not_in_new_account", 488),
+        ("source", 3563),
+        ("unknown_there", 2036),
+    ];
+    assert_eq!(seen, counted(&expected));
+}
+
+#[tokio::test]
+async fn cells_of_people_who_have_accounts_have_answers_too() {
+    let memory = Memory::default();
+    let mut stage = Stage::of("hr-feed").await;
+    let first = gathered(&mut stage, &memory, "hr=day1.csv").await;
+    let second = gathered(&mut stage, &memory, "hr=day2.csv").await;
+    let desk = stage.desk(&memory);
+    let made = Material::new(&desk, first, &stage.fleet).unwrap().plan;
+    let read = Gathered { shown: established(&made, &stage.fleet), ..second };
+    let material = Material::new(&desk, read, &stage.fleet).unwrap();
+    let seen = walk(&material, 6);
+    let expected = [
+        ("account_line", 243),
+        ("apply", 19),
+        ("no_account_wanted", 34),
+        ("not_copied", 83),
+        ("source", 595),
+        ("unchanged", 1066),
+        ("unknown_there", 340),
+    ];
+    assert_eq!(seen, counted(&expected));
+}
+
+#[tokio::test]
+async fn cells_of_the_small_examples_have_answers_too() {
+    for (example, before, now, expected) in [
+        (
+            "rename-through-gitlab",
+            "website=before.csv",
+            "website=after.csv",
+            [("apply", 1), ("follow", 1), ("no_change_said", 6), ("source", 4)].as_slice(),
+        ),
+        ("zitadel-username", "website=monday.csv", "website=taken.csv", &[]),
+        ("central-profile", "app=profiles.csv", "app=profiles.csv", &[]),
+    ] {
+        let nothing = Memory::default();
+        let mut stage = Stage::of(example).await;
+        let first = gathered(&mut stage, &nothing, before).await;
+        let second_desk = stage.desk(&nothing);
+        let seen = Material::new(&second_desk, first, &stage.fleet).unwrap().plan.seen;
+        let memory = Memory { seen, ..Memory::default() };
+        let second = gathered(&mut stage, &memory, now).await;
+        let desk = stage.desk(&memory);
+        let material = Material::new(&desk, second, &stage.fleet).unwrap();
+        assert_eq!((example, walk(&material, 1)), (example, counted(expected)));
+    }
 }

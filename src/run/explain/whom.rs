@@ -100,13 +100,7 @@ fn by_key(hits: &mut Hits, person: &PersonId, key: &str, text: &str) {
     }
 }
 
-fn by_values(
-    hits: &mut Hits,
-    person: &PersonId,
-    values: &BTreeMap<AttributeName, Value>,
-    text: &str,
-    system: &str,
-) {
+fn by_values(hits: &mut Hits, person: &PersonId, values: &BTreeMap<AttributeName, Value>, text: &str, system: &str) {
     for name in ["username", "email"] {
         let value = values.get(&AttributeName::new(name)).and_then(Value::as_text);
         if value.is_some_and(|value| value.to_lowercase() == text.to_lowercase()) {
