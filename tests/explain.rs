@@ -284,3 +284,159 @@ fn explaining_sends_nothing_but_questions() {
     assert!(all.len() > before);
     assert_eq!(all[before..].iter().filter(|asked| !asked.starts_with("GET ")).count(), 0, "{all:?}");
 }
+
+/// A company in which something stands in the way of everybody.
+fn stuck() -> World {
+    let users = serde_json::json!({ "users": [
+        { "id": 41, "username": "boss", "name": "B", "email": "boss@example.com" },
+        { "id": 42, "username": "anna", "name": "A", "email": "anna@example.com" },
+        { "id": 43, "username": "carl", "name": "C", "email": "carl@example.com" },
+        { "id": 44, "username": "nora", "name": "N", "email": "nora@example.com" },
+        { "id": 45, "username": "taken", "name": "T", "email": "t@example.com" },
+    ] });
+    let mut world = World::new()
+        .file(
+            "homeward.toml",
+            "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\n\n[systems.web]\nkind = \"csv\"\nkey = \"id\"\nsays = \"changes\"\n\n\
+             [systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://git.example.com\"\ntoken = { env = \"GITLAB_TOKEN\" }\n\n\
+             [limits]\nprotected = [\"gitlab:boss\"]\n",
+        )
+        .file(
+            "rules/people.rhai",
+            r#"
+owner("username", "gitlab", |person| person.department == "IT");
+owner(["username", "email", "department"], "hr");
+copies("username", "gitlab");
+source("hr", |row| #{ key: row.id, email: row.email, username: row.username, department: row.department, display_name: row.name });
+source("web", |row| #{ key: row.id, email: row.email, username: row.username });
+join("gitlab", "email");
+route(|change| if change.attribute == "username" && change.to.starts_with("x") { hold("names with x are looked at") });
+"#,
+        )
+        .file(
+            "hr.csv",
+            "id,email,username,department,name\n1,boss@example.com,chief,HR,B\n2,anna@example.com,taken,HR,A\n\
+             3,carl@example.com,xavier,HR,Carl\n4,nora@example.com,nora,HR,N\n5,gone@example.com,gone,HR,G\n",
+        )
+        .file("web.csv", "id,email,username\n4,nora@example.com,nora.n\n")
+        .file("lab/gitlab.json", &users.to_string());
+    world.start_lab(&[]);
+    world
+}
+
+#[test]
+fn whatever_stands_in_the_way_is_named_and_would_change_it() {
+    let world = stuck();
+    let explained = |person: &str, attribute: &str, inputs: &[&str]| {
+        shown(&world, &[&["--lab", "explain", person, attribute], inputs].concat())
+    };
+    // A protected account, a name that is taken, a rule that holds, an attribute that nobody owns, no account.
+    insta::assert_snapshot!(explained("hr/1", "username", &["hr=hr.csv"]), @r#"
+    hr/1  gitlab 41
+    said by hr (hr.csv:2)
+
+    username: chief  owned by hr (rules/people.rhai:3:1)
+      gitlab hold   boss → chief  the account is protected by `limits.protected`
+          asked by hr (hr.csv:2)
+          rules/people.rhai:3:1  owner(["username", "email", "department"], "hr");
+          rules/people.rhai:4:1  copies("username", "gitlab");
+          would be applied if gitlab held the `username` "bos2" (now "boss")
+          would be applied if `limits.protected` did not name the account at gitlab
+      hr     says   chief  hr owns it and says so
+      did not hold: rules/people.rhai:2:1  owner("username", "gitlab", |person| person.department == "IT");: department is
+      HR
+      decided by rules/people.rhai:3:1  owner(["username", "email", "department"], "hr");
+      hr (hr.csv:2) says chief, and owns it
+    -- stderr
+    -- exit 0
+    "#);
+    insta::assert_snapshot!(explained("hr/2", "username", &["hr=hr.csv"]), @r#"
+    hr/2  gitlab 42
+    said by hr (hr.csv:3)
+
+    username: taken  owned by hr (rules/people.rhai:3:1)
+      gitlab refuse anna → taken  taken: account 45 at gitlab has this `username` already
+          asked by hr (hr.csv:3)
+          rules/people.rhai:3:1  owner(["username", "email", "department"], "hr");
+          rules/people.rhai:4:1  copies("username", "gitlab");
+          would be applied if hr said `username` is "take2" (it says "taken")
+          would be applied if nobody else had the `username` "taken" at gitlab
+      hr     says   taken  hr owns it and says so
+      did not hold: rules/people.rhai:2:1  owner("username", "gitlab", |person| person.department == "IT");: department is
+      HR
+      decided by rules/people.rhai:3:1  owner(["username", "email", "department"], "hr");
+      hr (hr.csv:3) says taken, and owns it
+    -- stderr
+    -- exit 0
+    "#);
+    insta::assert_snapshot!(explained("hr/3", "username", &["hr=hr.csv"]), @r#"
+    hr/3  gitlab 43
+    said by hr (hr.csv:4)
+
+    username: xavier  owned by hr (rules/people.rhai:3:1)
+      gitlab hold   carl → xavier  names with x are looked at (rules/people.rhai:8:1)
+          asked by hr (hr.csv:4)
+          rules/people.rhai:3:1  owner(["username", "email", "department"], "hr");
+          rules/people.rhai:4:1  copies("username", "gitlab");
+          rules/people.rhai:8:1  route(|change| if change.attribute == "username" && change.to.starts_with("x") {
+          hold("names with x are looked at") });
+          would be applied if hr said `username` is "other" (it says "xavier")
+          would be applied if no `route` and no `refused` line answered
+      hr     says   xavier  hr owns it and says so
+      did not hold: rules/people.rhai:2:1  owner("username", "gitlab", |person| person.department == "IT");: department is
+      HR
+      decided by rules/people.rhai:3:1  owner(["username", "email", "department"], "hr");
+      hr (hr.csv:4) says xavier, and owns it
+    -- stderr
+    -- exit 0
+    "#);
+    insta::assert_snapshot!(explained("hr/3", "display_name", &["hr=hr.csv"]), @r#"
+    hr/3  gitlab 43
+    said by hr (hr.csv:4)
+
+    display_name  nobody owns it
+      gitlab ·      C  no `owner` line holds for this person, and what nobody owns is not written
+          would be applied if an `owner` line gave `display_name` to gitlab
+      hr     refuse Carl → Carl  nobody owns `display_name` for this person: say who does with an `owner` line
+          asked by hr (hr.csv:4)
+          nothing would be decided if hr said nothing of `display_name` (it says "Carl")
+          nothing would be decided if an `owner` line gave `display_name` to hr
+      hr (hr.csv:4) says Carl, and lost: nobody owns `display_name` for this person: say who does with an `owner` line
+    -- stderr
+    -- exit 0
+    "#);
+    insta::assert_snapshot!(explained("hr/5", "username", &["hr=hr.csv"]), @r#"
+    hr/5
+    said by hr (hr.csv:6)
+
+    username: gone  owned by hr (rules/people.rhai:3:1)
+      gitlab ·      this person has no account at gitlab, and no `account` line wants one
+          would be applied if there were an account at gitlab
+      hr     says   gone  hr owns it and says so
+      did not hold: rules/people.rhai:2:1  owner("username", "gitlab", |person| person.department == "IT");: department is
+      HR
+      decided by rules/people.rhai:3:1  owner(["username", "email", "department"], "hr");
+      hr (hr.csv:6) says gone, and owns it
+    -- stderr
+    -- exit 0
+    "#);
+    // Somebody else asks, and the owner holds what it says already.
+    insta::assert_snapshot!(explained("gitlab:44", "username", &["hr=hr.csv", "web=web.csv"]), @r#"
+    hr/4  gitlab 44
+    said by hr (hr.csv:5), web (web.csv:2)
+
+    username: nora  owned by hr (rules/people.rhai:3:1)
+      gitlab same   nora  gitlab holds this value already
+          would be applied if hr said `username` is "nora.n" (it says "nora")
+          would be applied if gitlab held the `username` "nor2" (now "nora")
+      hr     says   nora  hr owns it and says so
+      web    says   nora.n  web is a source: it speaks, and nothing is written to it
+      did not hold: rules/people.rhai:2:1  owner("username", "gitlab", |person| person.department == "IT");: department is
+      HR
+      decided by rules/people.rhai:3:1  owner(["username", "email", "department"], "hr");
+      hr (hr.csv:5) says nora, and owns it
+      web (web.csv:2) says nora.n, for the first time: a baseline, nothing is asked for
+    -- stderr
+    -- exit 0
+    "#);
+}

@@ -272,7 +272,7 @@ fn drawn(told: &Told, whole: bool, width: Option<usize>) -> String {
         lines.extend(block(&format!("held: {held}"), 0, width).into_iter().map(|line| line.yellow().to_string()));
     }
     for of in &told.attributes {
-        let cells: Vec<&CellTold> = of.cells.iter().filter(|cell| whole || !is_dull(cell)).collect();
+        let cells: Vec<&CellTold> = of.cells.iter().filter(|cell| !is_dull(cell)).collect();
         lines.push(String::new());
         lines.push(title(of));
         let widest = cells.iter().map(|cell| cell.system.as_str().len()).max().unwrap_or(0);

@@ -507,7 +507,7 @@ impl<'m, 'd> Study<'m, 'd> {
                 let (local, domain) = text.split_once('@').unwrap_or((text, "example.org"));
                 altered(local).map(|local| format!("{local}@{domain}")).to_vec()
             }
-            ("username", _) => altered(text).to_vec(),
+            ("username", _) => altered(text).into_iter().chain(["other".to_owned()]).collect(),
             _ => vec!["Other".to_owned(), "Another".to_owned()],
         };
         values.iter().map(|text| Value::text(text)).filter(|value| Some(value) != now).collect()

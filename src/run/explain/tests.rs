@@ -193,7 +193,12 @@ async fn cells_of_the_small_examples_have_answers_too() {
             "website=after.csv",
             [("apply", 1), ("follow", 1), ("no_change_said", 6), ("source", 4)].as_slice(),
         ),
-        ("zitadel-username", "website=monday.csv", "website=taken.csv", &[]),
+        (
+            "zitadel-username",
+            "website=monday.csv",
+            "website=taken.csv",
+            &[("hold", 2), ("no_change_said", 3), ("source", 6), ("unchanged", 1)],
+        ),
         ("central-profile", "app=profiles.csv", "app=profiles.csv", &[]),
     ] {
         let nothing = Memory::default();
