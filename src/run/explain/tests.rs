@@ -199,7 +199,21 @@ async fn cells_of_the_small_examples_have_answers_too() {
             "website=taken.csv",
             &[("hold", 2), ("no_change_said", 3), ("source", 6), ("unchanged", 1)],
         ),
-        ("central-profile", "app=profiles.csv", "app=profiles.csv", &[]),
+        (
+            "central-profile",
+            "app=profiles.csv",
+            "app=profiles.csv",
+            &[
+                ("apply", 4),
+                ("follow", 1),
+                ("no_account", 6),
+                ("not_copied", 1),
+                ("refuse", 1),
+                ("source", 12),
+                ("unchanged", 8),
+                ("unknown_there", 3),
+            ],
+        ),
     ] {
         let nothing = Memory::default();
         let mut stage = Stage::of(example).await;
