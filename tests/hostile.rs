@@ -99,13 +99,17 @@ fn told(world: &World, what: &str, arguments: &[&str]) -> String {
     if std::env::args().any(|it| it == "--nocapture") {
         println!("{what}: {:?}, {} KiB", ran.time, ran.resident);
     }
+    // `check` gives findings where another command gives errors; both tell what to do.
+    let said: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+    let errors = said["findings"].as_array().or_else(|| said["errors"].as_array()).cloned().unwrap_or_default();
     // Each fault shows in the table, beside what all others say.
     let faults = [
         (ran.status != 2, format!("exit {}", ran.status)),
         (ran.time > TIME, format!("took {:?}", ran.time)),
         (ran.resident > RESIDENT, format!("needed {} KiB", ran.resident)),
         (ran.stderr.contains("panicked") || ran.stderr.contains("overflowed"), "broke".to_owned()),
-        (!ran.stderr.contains("help: "), "no hint".to_owned()),
+        (!errors.iter().any(|error| error["hint"].is_string()), "no hint".to_owned()),
+        (ran.stdout.contains(['\0', '\u{1b}', '\u{202e}']), "printed what does not show".to_owned()),
         (ran.stderr.len() > 100_000, format!("said {} bytes", ran.stderr.len())),
         (ran.stderr.contains(['\0', '\u{1b}', '\u{202e}']), "said what does not show".to_owned()),
     ];
@@ -113,8 +117,6 @@ fn told(world: &World, what: &str, arguments: &[&str]) -> String {
     if faults.peek().is_some() {
         return format!("!!! {}: {}{}", faults.collect::<Vec<_>>().join(", "), ran.stdout, ran.stderr);
     }
-    let said: Value = serde_json::from_str(&ran.stdout).unwrap();
-    let errors = said["errors"].as_array().unwrap();
     let lines = errors.iter().take(2).map(|error| {
         let place = format!("{}:{}:{}", error["file"], error["line"], error["column"]);
         let message: String = error["message"].as_str().unwrap().chars().take(100).collect();

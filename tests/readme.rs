@@ -1,6 +1,6 @@
 //! The README stays true because it is run: its commands, its rules, its configuration, its tables.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod common;
 
@@ -70,6 +70,98 @@ fn the_rules_and_the_configuration_of_the_page_load_together() {
         .file("rules/people.rhai", &block(&page, "Rules", "rhai"));
     let Ran { status, stdout, stderr } = world.homeward(&["check"]);
     assert_eq!(status, 0, "{stdout}\n{stderr}");
+}
+
+#[test]
+fn the_sets_and_operations_of_the_page_load_beside_a_source() {
+    let rules = page().split("```rhai\n").find(|block| block.starts_with("range(")).unwrap().to_owned();
+    let rules = rules.split_once("```").unwrap().0.to_owned();
+    let systems = ["gitlab", "mattermost"].map(|kind| {
+        format!("[systems.{kind}]\nkind = \"{kind}\"\nurl = \"https://{kind}.example.com\"\ntoken = {{ env = \"TOKEN\" }}\n\n")
+    });
+    let config = format!("{}[systems.hr]\nkind = \"csv\"\nkey = \"employee_id\"\n", systems.concat());
+    let join = "join(\"gitlab\", \"email\");\n";
+    let world = World::new()
+        .file("homeward.toml", &config)
+        .file("rules/people.rhai", &format!("{rules}{join}"))
+        .file("hr.csv", "employee_id,email,department,status,first_name\n1,a@example.com,Platform,New,Anna\n");
+    let Ran { status, stdout, stderr } = world.homeward(&["--lab", "plan", "hr=hr.csv"]);
+    assert_eq!(status, 0, "{stdout}\n{stderr}");
+    assert!(stdout.contains("post_message"), "{stdout}");
+}
+
+/// One step of the tutorial.
+enum Step {
+    Run(String),
+    Write { file: String, first: bool, text: String },
+}
+
+/// The fenced blocks of a section, in order. A rule's first line says where it goes.
+fn steps(section: &str) -> Vec<Step> {
+    let blocks = section.split("\n```").skip(1).step_by(2);
+    let step = |block: &str| {
+        let (language, text) = block.split_once('\n').unwrap();
+        let text = format!("{text}\n");
+        match language {
+            "sh" => Step::Run(text),
+            "rhai" => {
+                let (place, text) = text.split_once('\n').unwrap();
+                let (file, side) = place.strip_prefix("// ").unwrap().split_once(", ").unwrap();
+                assert!(["first", "last"].contains(&side), "{place}");
+                Step::Write { file: file.to_owned(), first: side == "first", text: text.to_owned() }
+            }
+            other => panic!("a block of `{other}`"),
+        }
+    };
+    blocks.map(step).collect()
+}
+
+#[test]
+fn the_tutorial_holds_from_its_first_line_to_its_last() {
+    let page = page();
+    let section = page.split_once("\n## Ten minutes with the rules\n").unwrap().1.split("\n## ").next().unwrap();
+    let world = World::new();
+    let mut said = Vec::new();
+    for step in steps(section) {
+        match step {
+            Step::Run(script) => {
+                let enter = if said.is_empty() { "" } else { "cd tutorial\n" };
+                let ran = shell(&world, &format!("{enter}{script}"));
+                assert_eq!(ran.status, 0, "{script}\n{}\n{}", ran.stdout, ran.stderr);
+                said.push(format!("{}{}", ran.stdout, ran.stderr));
+            }
+            Step::Write { file, first, text } => {
+                let name = format!("tutorial/{file}");
+                let old = world.read(&name);
+                let new = if first { format!("{text}{old}") } else { format!("{old}\n{text}") };
+                world.write(&name, new.as_bytes());
+            }
+        }
+    }
+    assert_eq!(said.len(), 3);
+    for (at, line) in [
+        (0, "Passed: 9 tests."),
+        (1, "Passed: 3 tests."),
+        (1, "would_revert"),
+        (2, "Passed: 12 tests."),
+        (2, "mmuster → mmeyer"),
+        (2, "would be applied if `mattermost.auth_service` were empty"),
+    ] {
+        assert!(said[at].contains(line), "{line}\n{}", said[at]);
+    }
+
+    // Both ways out that the page names end the warning.
+    let rules = world.read("tutorial/rules/people.rhai");
+    let allowed = rules
+        .replace("\nsource(", "\n// homeward: allow(would_revert) administrators are few, and HR is right\nsource(");
+    world.write("tutorial/rules/people.rhai", allowed.as_bytes());
+    let quiet = world.homeward(&["-C", "tutorial", "check", "--deny-warnings"]);
+    assert_eq!((quiet.status, quiet.stderr.as_str()), (0, ""));
+    world.write("tutorial/rules/people.rhai", rules.as_bytes());
+    let config = world.read("tutorial/homeward.toml").replace("says = \"state\" ", "says = \"changes\" ");
+    world.write("tutorial/homeward.toml", config.as_bytes());
+    let quiet = world.homeward(&["-C", "tutorial", "check", "--deny-warnings"]);
+    assert_eq!((quiet.status, quiet.stderr.as_str()), (0, ""));
 }
 
 #[test]

@@ -277,6 +277,7 @@ impl Project {
         let hooks = hooks.chain(policy.refusals.iter().map(|(system, origin)| (Some(system), origin)));
         let mut routes = Vec::new();
         let calls = Regex::new(r"\b[A-Za-z_]\w*\s*\(|::");
+        let sends = Regex::new(r"\bto\s*\(");
         for (system, origin) in hooks {
             let statement = self.statement(origin);
             let route =
@@ -290,14 +291,20 @@ impl Project {
                 is_plain &= names.is_some();
                 routes.extend(names.map(route));
             }
-            is_plain &= !calls
+            let calls_others = calls
                 .as_ref()
                 .is_ok_and(|it| it.find_iter(&statement).any(|call| self.is_function(origin, call.as_str())));
+            // A function can send a change somewhere only where some function says `to`.
+            let says_to = |text: &std::sync::Arc<str>| {
+                let rest = text.replace(statement.as_str(), "");
+                sends.as_ref().is_ok_and(|it| it.is_match(&rest))
+            };
+            is_plain &= !(calls_others && self.rules.within_reach(&origin.file).into_iter().any(says_to));
             if !is_plain {
                 // The answer is made where it cannot be seen: it may be any.
                 routes.extend(providers.keys().map(|name| route(vec![name.clone()])));
             }
-            if !is_plain || statement.contains("drop(") || statement.contains("hold(") {
+            if !is_plain || calls_others || statement.contains("drop(") || statement.contains("hold(") {
                 routes.push(route(Vec::new()));
             }
         }
