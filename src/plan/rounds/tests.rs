@@ -1,6 +1,12 @@
 //! The verdict held against brute force: a simulator of rounds that knows nothing of the search, over every start and
 //! every outcome of conditions of many small configurations.
 
+#![expect(
+    clippy::option_option,
+    clippy::needless_range_loop,
+    reason = "places are numbers into several tables at once, and no line is something else than a line without condition"
+)]
+
 use super::{
     Answer, Attribute, Comes, Condition, Configuration, Fact, Holder, Holds, Line, Looks, Owner, Route, Speaks, Stores,
     System, Trace, Verdict, Write, certify, tell,
@@ -775,7 +781,7 @@ impl Starts {
                     before.flat_map(|before| (0..base).map(move |after| before * base + after)).collect();
                 fate.push((
                     Wheel::Turn(field, at, seen.clone()),
-                    1_u32.checked_shl(seen.len() as u32).unwrap_or(u32::MAX),
+                    u32::try_from(seen.len()).ok().and_then(|bits| 1_u32.checked_shl(bits)).unwrap_or(u32::MAX),
                 ));
             }
         }
