@@ -200,3 +200,40 @@ fn what_a_record_asks_for_is_done_once() {
     assert_eq!((told[1][0], told[1][1], told.len()), (&json!("revoke_sessions"), &json!("apply"), 2));
     assert_eq!(sent(&world).len(), before);
 }
+
+#[test]
+fn a_saved_plan_that_is_applied_twice_sends_its_message_once() {
+    let world = world();
+    world.write("events.csv", b"id,username,channel\n7,berta,ops/town-square\n");
+    ended(&world.homeward(&["--lab", "plan", "--out", "plan.json", "events=events.csv"]), 0);
+    for _ in 0..2 {
+        ended(&world.homeward(&["--lab", "apply", "--yes", "plan.json"]), 0);
+        assert_eq!(world.state("chat")["posts"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn what_an_earlier_run_may_have_sent_waits_for_a_person_unless_doing_it_again_does_no_harm() {
+    let world = world();
+    world.write("events.csv", b"id,username,channel\n7,berta,ops/town-square\n");
+    ended(&world.homeward(&["--lab", "plan", "--out", "plan.json", "events=events.csv"]), 0);
+    ended(&world.homeward(&["--lab", "apply", "--yes", "events=events.csv"]), 0);
+    // As a process leaves it that was killed behind its request.
+    let store = rusqlite::Connection::open(world.path(".homeward/lab.db")).unwrap();
+    assert_eq!(store.execute("update deeds set in_doubt = 1", []).unwrap(), 2);
+    drop(store);
+    let planned = world.homeward(&["--lab", "plan", "--format", "json", "events=events.csv"]);
+    let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
+    let told: Vec<[&str; 2]> = plan["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| [one["operation"].as_str().unwrap(), one["decision"].as_str().unwrap()])
+        .collect();
+    assert_eq!(told, [["post_message", "hold"], ["revoke_sessions", "apply"]]);
+    // Nor does a plan that was saved before send it again.
+    let applied = world.homeward(&["--lab", "apply", "--yes", "plan.json"]);
+    ended(&applied, 8);
+    assert!(applied.stdout.contains("never learnt what became of it"), "{}", applied.stdout);
+    assert_eq!(world.state("chat")["posts"].as_array().unwrap().len(), 1);
+}

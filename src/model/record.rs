@@ -109,6 +109,8 @@ pub(crate) struct Deed {
     pub(crate) arguments: BTreeMap<String, Value>,
     /// The line that asks for it.
     pub(crate) origin: Origin,
+    /// True where an earlier run may have done it, and nobody knows.
+    pub(crate) in_doubt: bool,
     /// Digest of the source, the record's key and all of the above but the line: two of the same mark are one.
     pub(crate) mark: String,
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Providers;
 use crate::model::{
     account::Account,
+    capability::Replay,
     id::{PersonId, SystemName},
     origin::Because,
     person::Person,
@@ -48,8 +49,18 @@ fn one(person: &Person, said: &Statement, deed: &Deed, providers: &dyn Providers
             providers.operation(&account, &deed.operation, &deed.arguments)
         }
     };
+    let may_be_done = deed.in_doubt && table.is_some_and(|table| table.replay != Replay::Repeat);
     let (decision, reason, refusal, request) = match (&person.held, request) {
         (Some(held), _) => (Decision::Hold, held.clone(), None, None),
+        // Done twice is worse than done late.
+        (None, _) if may_be_done => {
+            let reason = format!(
+                "an earlier run sent this to {} and never learnt what became of it: look there; where it is missing, \
+                 change the record to ask again",
+                deed.system
+            );
+            (Decision::Hold, reason, None, None)
+        }
         (None, Ok(request)) => {
             (Decision::Apply, format!("the record asks for it ({})", deed.origin), None, Some(request))
         }

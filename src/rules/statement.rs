@@ -182,7 +182,7 @@ fn deed(source: &SystemName, key: &str, asked: Performance) -> Deed {
         let _ = write!(text, "{byte:02x}");
         text
     });
-    Deed { system, operation, arguments, origin, mark }
+    Deed { system, operation, arguments, origin, in_doubt: false, mark }
 }
 
 fn read_key(value: Dynamic) -> Result<Option<String>, Fault> {

@@ -17,14 +17,14 @@ use crate::{
     model::{
         account::{Account, Facts, Wanted},
         attribute::{AttributeName, Value},
-        capability::Change,
+        capability::{Change, Replay},
         id::{AccountId, CallId, PersonId, SystemName},
         person::Link,
         plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen},
         refusal::{Refusal, RefusalKind},
     },
     plan::{Providers, guard::GuardedPlan},
-    state::{Entry, Outcome, Store},
+    state::{Entry, Outcome, Sent, Store},
 };
 
 /// Told what happens while a plan is carried out.
@@ -74,7 +74,9 @@ pub(crate) async fn execute(
     let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
     let mut world = read_again(plan, fleet).await;
     let of_people = |link: Link| ((link.person, link.system), link.account);
-    world.linked = store.memory()?.links.into_iter().map(of_people).collect();
+    let memory = store.memory()?;
+    world.linked = memory.links.into_iter().map(of_people).collect();
+    let asked = asked_for(plan);
     let strange = strangers(plan, &world, fleet);
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
@@ -88,6 +90,7 @@ pub(crate) async fn execute(
             let hindrance = hindrance(call, &outcomes, &place, &world, fleet);
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
+            let hindrance = hindrance.or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds));
             match hindrance {
                 Some(outcome) => {
                     if let Err(error) = note(store, run, call, &outcome) {
@@ -97,10 +100,18 @@ pub(crate) async fn execute(
                     outcomes[at] = Some(outcome);
                     queue.over(at);
                 }
-                None => under_way.push(async move {
-                    let span = info_span!("call", id = %call.id, system = %call.system);
-                    (at, carry_out(call, fleet, store, run).instrument(span).await)
-                }),
+                None => {
+                    if let Some(asked) = asked.get(&call.id)
+                        && let Err(error) = store.sending(&asked.mark)
+                    {
+                        fault = Some(error.into());
+                        continue;
+                    }
+                    under_way.push(async move {
+                        let span = info_span!("call", id = %call.id, system = %call.system);
+                        (at, carry_out(call, fleet, store, run).instrument(span).await)
+                    });
+                }
             }
         }
         let Some((at, (outcome, account))) = under_way.next().await else { break };
@@ -118,7 +129,7 @@ pub(crate) async fn execute(
             }
             world.learn(account);
         }
-        if let Err(error) = note(store, run, call, &outcome).and_then(|()| remember(store, plan, call, &outcome)) {
+        if let Err(error) = close(store, run, asked.get(&call.id).copied(), call, &outcome) {
             fault.get_or_insert(error);
         }
         watcher.settled(call, &outcome);
@@ -182,15 +193,42 @@ fn note(store: &dyn Store, run: i64, call: &Call, outcome: &Outcome) -> Result<(
     Ok(())
 }
 
-/// Remembers an operation that was done, so that the same record does not ask for it again.
-fn remember(store: &dyn Store, plan: &Plan, call: &Call, outcome: &Outcome) -> Result<(), RunError> {
-    if call.operation == Operation::Perform && *outcome == Outcome::Done {
-        let asked = plan.operations.iter().find(|asked| asked.call.as_ref() == Some(&call.id));
-        if let Some(asked) = asked {
-            store.done(&asked.mark)?;
+/// Writes that a call is over. What became of an operation is remembered with it, so that the same record does not ask
+/// for it again.
+fn close(
+    store: &dyn Store,
+    run: i64,
+    asked: Option<&PlannedOperation>,
+    call: &Call,
+    outcome: &Outcome,
+) -> Result<(), RunError> {
+    let Some(asked) = asked else { return note(store, run, call, outcome) };
+    let sent = match outcome {
+        Outcome::Done => Some(Sent::Done),
+        Outcome::InDoubt(_) => Some(Sent::InDoubt),
+        Outcome::Refused(_) | Outcome::Moved(_) | Outcome::Skipped(_) => None,
+    };
+    let entry = Entry::Settled { call: call.id.clone(), outcome: outcome.clone() };
+    store.over(run, &entry, &asked.mark, sent)?;
+    Ok(())
+}
+
+/// The operations that calls do, by call.
+fn asked_for(plan: &Plan) -> BTreeMap<&CallId, &PlannedOperation> {
+    plan.operations.iter().filter_map(|asked| Some((asked.call.as_ref()?, asked))).collect()
+}
+
+/// Operations that an earlier run has sent: those that are done are not done again, and those in doubt only where that
+/// does no harm.
+fn sent_before(call: &Call, asked: Option<&PlannedOperation>, sent: &BTreeMap<String, Sent>) -> Option<Outcome> {
+    match sent.get(&asked?.mark)? {
+        Sent::Done => Some(Outcome::Done),
+        Sent::InDoubt if call.replay == Replay::Repeat => None,
+        Sent::InDoubt => {
+            let reason = format!("an earlier run sent this to {} and never learnt what became of it", call.system);
+            Some(Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason)))
         }
     }
-    Ok(())
 }
 
 /// Why a call whose turn has come is not sent; `None` where nothing stands in its way.
@@ -258,8 +296,7 @@ fn forbidden(call: &Call, world: &World, guarded: &GuardedPlan) -> Option<Outcom
 /// The calls that the connectors would not make of the very changes they are said to carry out. A plan's id is a digest
 /// that anybody can compute, so it proves a file whole, not honest: what is sent must be what this program sends.
 fn strangers(plan: &Plan, world: &World, fleet: &Fleet) -> BTreeMap<usize, Outcome> {
-    let asked: BTreeMap<&CallId, &PlannedOperation> =
-        plan.operations.iter().filter_map(|it| Some((it.call.as_ref()?, it))).collect();
+    let asked = asked_for(plan);
     let is_strange = |call: &Call| {
         let server = world.servers.get(&call.system).cloned().unwrap_or_default();
         let account = match &call.account {

@@ -23,7 +23,7 @@ use crate::{
     plan::Providers,
     rules::{RuleError, RuleSet},
     source::{FileRefused, Read, Row, csv_file},
-    state::Memory,
+    state::{Memory, Sent},
 };
 
 /// On how many records of a file a rule may be stopped by a limit, until the rule counts as wrong and not the records; a
@@ -206,7 +206,10 @@ pub(super) fn one_file(
                 }
             };
         }
-        statement.deeds.retain(|deed| !memory.deeds.contains(&deed.mark));
+        statement.deeds.retain(|deed| memory.deeds.get(&deed.mark) != Some(&Sent::Done));
+        for deed in &mut statement.deeds {
+            deed.in_doubt = memory.deeds.contains_key(&deed.mark);
+        }
         if before != Some(&statement.values) && !statement.of_nobody {
             said.seen.push(Seen {
                 system: statement.system.clone(),

@@ -46,6 +46,10 @@ pub(super) fn vet(plan: &Plan, systems: &BTreeSet<SystemName>) -> Result<(), Str
             return fault("it does what it does not list among its changes");
         }
     }
+    let mut marks = BTreeSet::new();
+    if let Some(at) = plan.operations.iter().position(|asked| !marks.insert(&asked.mark)) {
+        return Err(format!("it asks for one operation twice (operation {})", at + 1));
+    }
     // How many people the inputs spoke of cannot be known from a plan.
     let people = plan.summary.people;
     if plan.summary != Summary::count(people, &plan.changes, &plan.operations, &plan.calls, &plan.rejected) {

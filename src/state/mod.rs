@@ -3,7 +3,7 @@
 //! It knows no provider, no rule and no network. The journal's rule: an intent is durable before the request leaves,
 //! the answer is durable before the next step.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,15 @@ pub(crate) enum StateError {
     Locked { system: SystemName, path: PathBuf },
 }
 
+/// What is known of an operation that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It was done.
+    Done,
+    /// It was about to leave, and what became of it was never written down.
+    InDoubt,
+}
+
 /// What is remembered of people, for a run to begin with.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
@@ -71,8 +80,8 @@ pub(crate) struct Memory {
     pub(crate) links: Vec<Link>,
     /// The last thing each source showed of each key.
     pub(crate) seen: Vec<Seen>,
-    /// Marks of operations that were done.
-    pub(crate) deeds: BTreeSet<String>,
+    /// Operations that were sent, by their marks.
+    pub(crate) deeds: BTreeMap<String, Sent>,
 }
 
 /// One run as the store lists it.
@@ -103,8 +112,12 @@ pub(crate) trait Store: Send + Sync {
     /// Remembers ties as soon as they are known, such as the id of an account just created.
     fn link(&self, links: &[Link]) -> Result<(), StateError>;
 
-    /// Remembers that the operation of this mark was done. Durable on return.
-    fn done(&self, mark: &str) -> Result<(), StateError>;
+    /// Remembers that the operation of this mark is about to be sent. Durable on return.
+    fn sending(&self, mark: &str) -> Result<(), StateError>;
+
+    /// Writes that a call is over, and with it what is known now of its operation: done, not done (`None`), or still in
+    /// doubt. All or nothing, durable on return.
+    fn over(&self, run: i64, entry: &Entry, mark: &str, sent: Option<Sent>) -> Result<(), StateError>;
 
     /// All runs, newest first.
     fn runs(&self) -> Result<Vec<RunSummary>, StateError>;

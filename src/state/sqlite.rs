@@ -3,7 +3,7 @@
 //! Write-ahead log with full synchronisation: when a call of [`Store`] returns, what it wrote survives a power cut.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fs::{DirBuilder, OpenOptions},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
@@ -12,7 +12,7 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Entry, Memory, Outcome, RunSummary, StateError, Store};
+use super::{Entry, Memory, Outcome, RunSummary, Sent, StateError, Store};
 use crate::model::{
     id::{AccountId, PersonId},
     person::Link,
@@ -29,7 +29,9 @@ const TABLES: &str = "
     create table if not exists seen (
         system text not null, key text not null, said text not null, primary key (system, key)
     ) without rowid, strict;
-    create table if not exists deeds (mark text not null primary key) without rowid, strict;
+    create table if not exists deeds (
+        mark text not null primary key, in_doubt integer not null
+    ) without rowid, strict;
     create table if not exists runs (
         id integer primary key, plan text not null, document text not null, started text not null, finished text
     ) strict;
@@ -120,13 +122,14 @@ impl Store for Sqlite {
             let (system, key, said) = row?;
             seen.push(Seen { system: system.into(), key, person: None, values: serde_json::from_str(&said)? });
         }
-        let mut deeds = BTreeSet::new();
+        let mut deeds = BTreeMap::new();
         // A store that was only looked into may be older than this table.
         let there = "select 1 from sqlite_master where type = 'table' and name = 'deeds'";
         if connection.query_row(there, [], |_| Ok(())).optional()?.is_some() {
-            let mut statement = connection.prepare("select mark from deeds")?;
-            for mark in statement.query_map([], |row| row.get::<_, String>(0))? {
-                deeds.insert(mark?);
+            let mut statement = connection.prepare("select mark, in_doubt from deeds")?;
+            for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)))? {
+                let (mark, in_doubt) = row?;
+                deeds.insert(mark, if in_doubt { Sent::InDoubt } else { Sent::Done });
             }
         }
         Ok(Memory { links, seen, deeds })
@@ -143,12 +146,7 @@ impl Store for Sqlite {
 
     fn append(&self, run: i64, entry: &Entry) -> Result<(), StateError> {
         let text = serde_json::to_string(entry)?;
-        self.connection()
-            .prepare_cached(
-                "insert into journal (run, number, entry)
-                 values (?1, (select coalesce(max(number), 0) + 1 from journal where run = ?1), ?2)",
-            )?
-            .execute(params![run, text])?;
+        write_entry(&self.connection(), run, &text)?;
         Ok(())
     }
 
@@ -176,8 +174,24 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    fn done(&self, mark: &str) -> Result<(), StateError> {
-        self.connection().execute("insert or ignore into deeds (mark) values (?1)", [mark])?;
+    fn sending(&self, mark: &str) -> Result<(), StateError> {
+        self.connection().execute("insert or ignore into deeds (mark, in_doubt) values (?1, 1)", [mark])?;
+        Ok(())
+    }
+
+    fn over(&self, run: i64, entry: &Entry, mark: &str, sent: Option<Sent>) -> Result<(), StateError> {
+        let text = serde_json::to_string(entry)?;
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        write_entry(&transaction, run, &text)?;
+        match sent {
+            Some(sent) => transaction.execute(
+                "insert or replace into deeds (mark, in_doubt) values (?1, ?2)",
+                params![mark, sent == Sent::InDoubt],
+            )?,
+            None => transaction.execute("delete from deeds where mark = ?1", [mark])?,
+        };
+        transaction.commit()?;
         Ok(())
     }
 
@@ -216,6 +230,15 @@ impl Store for Sqlite {
         }
         Ok(Some((serde_json::from_str(&document)?, entries)))
     }
+}
+
+fn write_entry(connection: &Connection, run: i64, text: &str) -> Result<(), rusqlite::Error> {
+    let mut statement = connection.prepare_cached(
+        "insert into journal (run, number, entry)
+         values (?1, (select coalesce(max(number), 0) + 1 from journal where run = ?1), ?2)",
+    )?;
+    statement.execute(params![run, text])?;
+    Ok(())
 }
 
 fn write_links(transaction: &rusqlite::Transaction<'_>, links: &[Link]) -> Result<(), rusqlite::Error> {
