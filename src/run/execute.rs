@@ -91,28 +91,25 @@ pub(crate) async fn execute(
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
             let hindrance = hindrance.or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds));
-            match hindrance {
-                Some(outcome) => {
-                    if let Err(error) = note(store, run, call, &outcome) {
-                        fault = Some(error);
-                    }
-                    watcher.settled(call, &outcome);
-                    outcomes[at] = Some(outcome);
-                    queue.over(at);
+            if let Some(outcome) = hindrance {
+                if let Err(error) = note(store, run, call, &outcome) {
+                    fault = Some(error);
                 }
-                None => {
-                    if let Some(asked) = asked.get(&call.id)
-                        && let Err(error) = store.sending(&asked.mark)
-                    {
-                        fault = Some(error.into());
-                        continue;
-                    }
-                    under_way.push(async move {
-                        let span = info_span!("call", id = %call.id, system = %call.system);
-                        (at, carry_out(call, fleet, store, run).instrument(span).await)
-                    });
-                }
+                watcher.settled(call, &outcome);
+                outcomes[at] = Some(outcome);
+                queue.over(at);
+                continue;
             }
+            if let Some(asked) = asked.get(&call.id)
+                && let Err(error) = store.sending(&asked.mark)
+            {
+                fault = Some(error.into());
+                continue;
+            }
+            under_way.push(async move {
+                let span = info_span!("call", id = %call.id, system = %call.system);
+                (at, carry_out(call, fleet, store, run).instrument(span).await)
+            });
         }
         let Some((at, (outcome, account))) = under_way.next().await else { break };
         let call = &plan.calls[at];
