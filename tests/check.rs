@@ -109,7 +109,6 @@ fn all_shipped_rules_are_silent() {
 fn findings_are_drawn_with_both_places_and_a_hint() {
     insta::assert_snapshot!(told(&faulty().homeward(&["check"])), @r#"
     Faulty: 3 systems, 2 owner lines, 1 error, 1 warning, 1 silenced.
-    Certified: no attribute can go back and forth.
     -- stderr
       × this is always false: `emial` is not an attribute [cannot_be]
        ╭─[rules/case.rhai:3:39]

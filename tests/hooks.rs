@@ -500,3 +500,47 @@ test("a GitLab login renames in GitLab", || {
     let ran = world.homeward(&["--lab", "plan", "hr=hr.csv"]);
     assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
 }
+
+#[test]
+fn what_would_follow_still_follows_where_its_copy_is_sent_on() {
+    // HR's word counts; Mattermost would refuse the copy, and a rule sends it to GitLab, from where it comes by itself.
+    let rules = COMMON.replace(
+        "owner(\"username\", \"mattermost\");",
+        "owner(\"username\", \"website\");\ncopies(\"username\", \"mattermost\");",
+    );
+    let mut world = world(&rules);
+    world.start_lab(&[]);
+    assert_eq!(world.homeward(&["--lab", "apply", "--yes", "website=before.csv"]).status, 0);
+    let world = world.file(
+        "rules/ownership.rhai",
+        &format!("{rules}refused(\"mattermost\", |change, refusal| if refusal.kind == \"owned_elsewhere\" {{ to(\"gitlab\") }});\n"),
+    );
+    let ran = world.homeward(&["--lab", "plan", "--format", "json", "website=after.csv"]);
+    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let of_username = |one: &&serde_json::Value| one["attribute"] == "username";
+    let told: Vec<String> = plan["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(of_username)
+        .map(|one| format!("{} {}", one["decision"].as_str().unwrap(), one["system"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, ["apply gitlab", "follow mattermost"]);
+}
+
+#[test]
+fn a_change_that_is_sent_here_and_elsewhere_has_one_row_at_each() {
+    let world = begun(
+        "route(|change| if change.attribute == \"email\" { to([change.system, \"mattermost\", \"gitlab\"]) });\n",
+    );
+    let ran = world.homeward(&["--lab", "plan", "--format", "json", "website=after.csv"]);
+    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let told: Vec<String> = plan["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["attribute"] == "email")
+        .map(|one| format!("{} {}", one["decision"].as_str().unwrap(), one["system"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, ["apply gitlab", "apply mattermost"]);
+}

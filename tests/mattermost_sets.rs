@@ -237,3 +237,66 @@ fn what_an_earlier_run_may_have_sent_waits_for_a_person_unless_doing_it_again_do
     assert!(applied.stdout.contains("never learnt what became of it"), "{}", applied.stdout);
     assert_eq!(world.state("chat")["posts"].as_array().unwrap().len(), 1);
 }
+
+/// The operations of a plan, each with its decision.
+fn operations(plan: &Value) -> Vec<[&str; 2]> {
+    let all = plan["operations"].as_array().into_iter().flatten();
+    all.map(|one| [one["operation"].as_str().unwrap(), one["decision"].as_str().unwrap()]).collect()
+}
+
+#[test]
+fn the_first_sight_of_a_source_of_changes_asks_for_no_operation_then_or_later() {
+    let world = world();
+    let config = CONFIG.replace("[systems.events]\n", "[systems.events]\nsays = \"changes\"\n");
+    let world = world.file("homeward.toml", &config);
+    world.write("events.csv", b"id,username,channel\n7,berta,ops/town-square\n");
+    let posts = || world.state("chat")["posts"].as_array().map_or(0, Vec::len);
+    for _ in 0..2 {
+        ended(&world.homeward(&["--lab", "apply", "--yes", "events=events.csv"]), 0);
+        assert_eq!(posts(), 0);
+    }
+    // Somebody new is a first sight too; what is said differently of somebody known is asked for.
+    world.write("events.csv", b"id,username,channel\n7,berta,sales/deals\n8,cora,ops/town-square\n");
+    ended(&world.homeward(&["--lab", "apply", "--yes", "events=events.csv"]), 0);
+    assert_eq!(posts(), 1);
+}
+
+#[test]
+fn a_message_waits_for_what_changes_of_the_person_there() {
+    let rules = RULES.replace(
+        "owner(\"username\", \"chat\");",
+        "owner(\"username\", \"events\");\ncopies(\"username\", \"chat\");\njoin(\"events\", \"email\");",
+    );
+    let rules = rules.replace("join(\"events\", \"email\");", "").replace(
+        "#{ key: row.id, username: row.username },",
+        "#{ key: row.id, username: row.username, email: row.email },",
+    );
+    let world = world().file("rules/all.rhai", &rules);
+    world.write("events.csv", b"id,username,email,channel\n7,berta.b,berta@example.com,ops/town-square\n");
+    let planned = world.homeward(&["--lab", "plan", "--format", "json", "events=events.csv"]);
+    let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
+    assert_eq!(operations(&plan), [["post_message", "apply"], ["revoke_sessions", "apply"]], "{}", planned.stderr);
+    let calls: Vec<Value> =
+        plan["calls"].as_array().unwrap().iter().map(|call| json!([call["operation"], call["after"]])).collect();
+    assert_eq!(calls, [json!(["update", []]), json!(["perform", ["c1"]]), json!(["perform", ["c1"]])]);
+}
+
+#[test]
+fn operations_on_accounts_count_for_the_limits() {
+    let config = format!("{CONFIG}\n[limits]\nchanges = \"20%\"\n");
+    let rules = "source(\"events\", |row| [#{ key: row.id, email: row.email }, perform(\"chat\", \"revoke_sessions\")]);\n\
+                 join(\"chat\", \"email\");\n";
+    let people: Vec<Value> = (0..8)
+        .map(|at| json!({ "id": id(&format!("p{at}")), "username": format!("p{at}"), "email": format!("p{at}@example.com") }))
+        .collect();
+    let mut world = World::new()
+        .file("homeward.toml", &config)
+        .file("rules/people.rhai", rules)
+        .file("lab/chat.json", &json!({ "users": people }).to_string());
+    world.start_lab(&[]);
+    let rows: String = (0..8).map(|at| format!("{at},p{at}@example.com\n")).collect();
+    world.write("events.csv", format!("id,email\n{rows}").as_bytes());
+    let ran = world.homeward(&["--lab", "apply", "--yes", "events=events.csv"]);
+    ended(&ran, 6);
+    assert!(ran.stderr.contains("8 of 8 people would change at chat"), "{}", ran.stderr);
+}

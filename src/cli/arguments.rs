@@ -251,7 +251,7 @@ pub(super) enum LabAct {
         /// An id or a username.
         user: String,
     },
-    /// Change a simulator's settings while it runs, such as version="3.2.1".
+    /// Change a simulator's settings while it runs, such as '{"version":"3.2.1"}'.
     Set {
         /// The system.
         system: String,

@@ -119,7 +119,7 @@ fn text(checked: &Checked, errors: u64, warnings: u64) {
         tell(&lines.collect::<String>());
     }
     print(&format!("{line}."));
-    if let Some(Verdict::Free) = &checked.rounds {
+    if let (Some(Verdict::Free), 0) = (&checked.rounds, errors) {
         print("Certified: no attribute can go back and forth.");
     }
 }

@@ -63,7 +63,9 @@ pub(super) fn harmless(text: &str) -> String {
 pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
     let mut text = String::new();
     let shown = plan.changes.iter().filter(|change| change.decision != Decision::Unchanged).map(Line::from);
-    let mut lines: Vec<Line> = shown.chain(plan.operations.iter().map(Line::from)).collect();
+    let mut lines: Vec<Line> = shown
+        .chain(plan.operations.iter().filter(|asked| asked.decision != Decision::Unchanged).map(Line::from))
+        .collect();
     // What is asked for a person stands with what changes of her, and after it.
     lines.sort_by(|a, b| a.person.cmp(&b.person));
     let shown: Vec<&Line> = lines.iter().collect();

@@ -92,6 +92,8 @@ pub struct OperationCapability {
     pub arguments: &'static [Argument],
     /// What may be done if its answer is lost.
     pub replay: Replay,
+    /// True where the account loses access by it, as by being locked: limits on removals count it.
+    pub removes: bool,
     /// What it sets off besides. Empty: nothing.
     pub side_effect: &'static str,
 }

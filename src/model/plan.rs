@@ -141,8 +141,9 @@ impl Summary {
         let of_changes = |decision| changes.iter().filter(|change| change.decision == decision).count() as u64;
         let of_operations = |decision| operations.iter().filter(|it| it.decision == decision).count() as u64;
         let moved = changes.iter().filter(|change| change.decision != Decision::Unchanged);
+        let asked = operations.iter().filter(|asked| asked.decision != Decision::Unchanged);
         let touched: BTreeSet<&PersonId> =
-            moved.map(|change| &change.person).chain(operations.iter().map(|it| &it.person)).collect();
+            moved.map(|change| &change.person).chain(asked.map(|asked| &asked.person)).collect();
         Self {
             people,
             changes: of_changes(Decision::Apply),
@@ -231,7 +232,7 @@ pub(crate) struct PlannedOperation {
     pub(crate) operation: String,
     /// What it is given.
     pub(crate) arguments: BTreeMap<String, Value>,
-    /// `apply`, `refuse` or `hold`.
+    /// `apply`, `refuse`, `hold`, or `unchanged` for what a first sight shows.
     pub(crate) decision: Decision,
     /// The call that does it.
     pub(crate) call: Option<CallId>,
@@ -247,7 +248,10 @@ pub(crate) struct PlannedOperation {
     /// What it sets off besides.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) side_effect: Option<String>,
-    /// Digest of record key, system, operation and arguments: what is done is remembered by it and not done again.
+    /// True where the account loses access by it: limits on removals count it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(crate) removes: bool,
+    /// Digest of source, record key, system, operation and arguments: what is done is remembered by it and not done again.
     pub(crate) mark: String,
 }
 

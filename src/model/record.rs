@@ -109,10 +109,22 @@ pub(crate) struct Deed {
     pub(crate) arguments: BTreeMap<String, Value>,
     /// The line that asks for it.
     pub(crate) origin: Origin,
-    /// True where an earlier run may have done it, and nobody knows.
-    pub(crate) in_doubt: bool,
+    /// What is known of it from before.
+    pub(crate) before: Before,
     /// Digest of the source, the record's key and all of the above but the line: two of the same mark are one.
     pub(crate) mark: String,
+}
+
+/// What is known of an operation from before this run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Before {
+    /// It was never asked for.
+    #[default]
+    Never,
+    /// An earlier run may have done it, and nobody knows.
+    InDoubt,
+    /// Its record is the first that a source of changes shows of this person: what was so already asks for nothing.
+    Baseline,
 }
 
 /// What a source's record says about one person, after the source's rule has read it.

@@ -80,11 +80,19 @@ pub(crate) fn assemble(
 ) -> Plan {
     decided.sort_by(|a, b| key(&a.planned).cmp(&key(&b.planned)));
     let order = order(&mut decided, holders, policy, providers);
-    let (mut nodes, edges) = nodes(&mut decided, &order, providers);
+    let (mut nodes, mut edges) = nodes(&mut decided, &order, providers);
     deeds.sort_by(|a, b| deeds::key(a).cmp(&deeds::key(b)));
-    // After all changes: what is done to an account is done to the account as it is to be.
+    let mut changes_of: BTreeMap<PersonId, Vec<usize>> = BTreeMap::new();
+    for (at, node) in nodes.iter().enumerate() {
+        changes_of.entry(node.person.clone()).or_default().push(at);
+    }
     for (at, deed) in deeds.iter_mut().enumerate() {
-        nodes.extend(deed.request.take().map(|request| asked_for(at, &deed.planned, request)));
+        let Some(request) = deed.request.take() else { continue };
+        // After her changes there, and after any account that is made for her: nobody is welcomed to what is not hers.
+        let first = changes_of.get(&deed.planned.person).into_iter().flatten();
+        let counts = |node: &Node| node.system == deed.planned.system || node.request.operation == Operation::Create;
+        edges.extend(first.filter(|first| counts(&nodes[**first])).map(|first| (*first, nodes.len())));
+        nodes.push(asked_for(at, &deed.planned, request));
     }
     let sequence = sequence(&nodes, &edges);
 

@@ -13,7 +13,7 @@ use crate::model::{
     origin::Because,
     person::Person,
     plan::{AskedBy, Decision, PlannedOperation, Request},
-    record::{Deed, Statement},
+    record::{Before, Deed, Statement},
     refusal::{Refusal, RefusalKind},
 };
 
@@ -49,9 +49,13 @@ fn one(person: &Person, said: &Statement, deed: &Deed, providers: &dyn Providers
             providers.operation(&account, &deed.operation, &deed.arguments)
         }
     };
-    let may_be_done = deed.in_doubt && table.is_some_and(|table| table.replay != Replay::Repeat);
+    let may_be_done = deed.before == Before::InDoubt && table.is_some_and(|table| table.replay != Replay::Repeat);
     let (decision, reason, refusal, request) = match (&person.held, request) {
         (Some(held), _) => (Decision::Hold, held.clone(), None, None),
+        (None, _) if deed.before == Before::Baseline => {
+            let reason = format!("{} shows this for the first time: a baseline asks for nothing", said.system);
+            (Decision::Unchanged, reason, None, None)
+        }
         // Done twice is worse than done late.
         (None, _) if may_be_done => {
             let reason = format!(
@@ -80,6 +84,7 @@ fn one(person: &Person, said: &Statement, deed: &Deed, providers: &dyn Providers
         reason,
         refusal,
         side_effect: side_effect.map(str::to_owned),
+        removes: table.is_some_and(|table| table.removes),
         mark: deed.mark.clone(),
     };
     DecidedDeed { planned, account: account.filter(|_| of_account).cloned(), request }

@@ -10,7 +10,7 @@ use crate::model::{
     account::Account,
     attribute::{AttributeName, Value},
     id::{PersonId, SystemName},
-    plan::{Decision, Plan, PlannedChange},
+    plan::{Decision, Plan},
     policy::Objection,
 };
 
@@ -75,10 +75,11 @@ pub(crate) fn guard(plan: Plan, limits: &Limits, objections: Vec<Objection>) -> 
     let mut tripped: Vec<Tripped> = objections.into_iter().map(Tripped::Rule).collect();
     let applied = || plan.changes.iter().filter(|change| change.decision == Decision::Apply);
     let people = plan.summary.people;
+    let performed = || plan.operations.iter().filter(|it| it.decision == Decision::Apply && it.account.is_some());
     if let Some(share) = limits.changes {
         // Creations are no changes: a first run creates everybody.
-        let existing = applied().filter(|change| change.account.is_some());
-        for (system, who) in by_system(existing) {
+        let existing = applied().filter(|change| change.account.is_some()).map(|it| (&it.system, &it.person));
+        for (system, who) in by_system(existing.chain(performed().map(|it| (&it.system, &it.person)))) {
             let allowed = allowed(share, people, ALWAYS_ALLOWED);
             let count = who.len() as u64;
             if count > allowed {
@@ -89,7 +90,9 @@ pub(crate) fn guard(plan: Plan, limits: &Limits, objections: Vec<Objection>) -> 
     if let Some(removals) = limits.removals {
         let gone =
             applied().filter(|change| change.attribute.as_str() == "active" && change.after == Value::Bool(false));
-        for (system, who) in by_system(gone) {
+        let gone = gone.map(|it| (&it.system, &it.person));
+        let locked = performed().filter(|it| it.removes).map(|it| (&it.system, &it.person));
+        for (system, who) in by_system(gone.chain(locked)) {
             let allowed = allowed(removals.share, people, removals.at_least);
             let count = who.len() as u64;
             if count > allowed {
@@ -128,10 +131,12 @@ pub(crate) fn is_protected(account: &Account, protected: &BTreeSet<(SystemName, 
     account.id.as_ref().is_some_and(|id| named(id.as_str())) || username.as_text().is_some_and(named)
 }
 
-fn by_system<'a>(changes: impl Iterator<Item = &'a PlannedChange>) -> BTreeMap<SystemName, BTreeSet<&'a PersonId>> {
+fn by_system<'a>(
+    touched: impl Iterator<Item = (&'a SystemName, &'a PersonId)>,
+) -> BTreeMap<SystemName, BTreeSet<&'a PersonId>> {
     let mut systems: BTreeMap<SystemName, BTreeSet<&PersonId>> = BTreeMap::new();
-    for change in changes {
-        systems.entry(change.system.clone()).or_default().insert(&change.person);
+    for (system, person) in touched {
+        systems.entry(system.clone()).or_default().insert(person);
     }
     systems
 }

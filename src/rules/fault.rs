@@ -101,6 +101,10 @@ pub(crate) enum Fault {
     OfNobody { system: SystemName, operation: String },
     #[error("`{word}` is a declaration, and a module declares nothing")]
     InModule { word: &'static str },
+    #[error("`{name}` is asked of nothing: what stands before the dot is ()")]
+    OfNothing { name: String },
+    #[error("unknown constant `{name}`")]
+    UnknownConstant { name: String, near: Option<String>, all: Vec<String> },
     #[error("an argument is called `{name}`, as a constant of the same module is")]
     ConstantShadowed { name: String },
     #[error("`{word}` is said where nobody hears it: it is what a `source` function returns")]
@@ -321,6 +325,8 @@ impl RuleError {
             Fault::UnknownLevel { .. } => "unknown_level",
             Fault::OfNobody { .. } => "of_nobody",
             Fault::Unheard { .. } => "unheard",
+            Fault::OfNothing { .. } => "of_nothing",
+            Fault::UnknownConstant { .. } => "unknown_constant",
             Fault::InModule { .. } => "in_module",
             Fault::ConstantShadowed { .. } => "constant_shadowed",
             Fault::UnknownModule { .. } => "unknown_module",
@@ -369,6 +375,7 @@ impl Fault {
             | Self::OutOfRange { near: Some(near), .. }
             | Self::UnknownLevel { near: Some(near), .. }
             | Self::UnknownModule { near: Some(near), .. }
+            | Self::UnknownConstant { near: Some(near), .. }
             | Self::UnknownOfAccount { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             Self::WordTaken { .. } => Some("give your function another name".to_owned()),
             Self::UnknownSystem { all, .. } if all.is_empty() => Some("no system is configured".to_owned()),
@@ -478,6 +485,13 @@ impl Fault {
             Self::InModule { .. } | Self::NotInTests { .. } => {
                 Some("move it to a file directly in the folder of the rules".to_owned())
             }
+            Self::OfNothing { name } => {
+                Some(format!("an account may be missing: ask with `?.{name}`, and compare what comes of it"))
+            }
+            Self::UnknownConstant { all, .. } if all.is_empty() => {
+                Some("`import \"names\" as names;` at the top gives a module its name here".to_owned())
+            }
+            Self::UnknownConstant { all, .. } => Some(format!("there are {}", list(all))),
             Self::Unheard { .. } => {
                 Some("as in `source(\"events\", |row| perform(\"mattermost\", \"post_message\", #{ … }))`".to_owned())
             }
@@ -485,6 +499,19 @@ impl Fault {
                 if said.contains("to separate") || said.contains("to close") || said.contains("to end") =>
             {
                 Some("the place is the first that cannot be right; what is missing belongs just before it".to_owned())
+            }
+            Self::Parse(said) if said.contains("'print'") || said.contains("'debug'") => Some(
+                "to see a value, say in a test what it should be: `assert_eq(value, ())` shows both where they differ"
+                    .to_owned(),
+            ),
+            Self::Parse(said) if said.contains("typo of '=='") => {
+                Some("`=` gives a variable a value; `==` compares two".to_owned())
+            }
+            Self::Parse(said) if said.contains("invalid character") => {
+                Some("text stands in double quotes: \"…\"".to_owned())
+            }
+            Self::Parse(said) if said.contains("ndefined module") => {
+                Some("`import \"names\" as names;` at the top gives a module its name here".to_owned())
             }
             Self::Parse(said) if said.contains("script is incomplete") => {
                 Some("a bracket or a quote that was opened is not closed".to_owned())
@@ -579,6 +606,7 @@ pub(super) fn type_name(name: &str) -> String {
             "ChangeView" => "a change",
             "RefusalView" => "a refusal",
             "PlanView" => "a plan",
+            "PartView" => "a part of a plan",
             "Given" => "what is given",
             "Action" => "`to(…)`, `hold(…)` or `drop(…)`",
             "Performance" => "`perform(…)`",

@@ -417,6 +417,10 @@ impl Script {
             EvalAltResult::ErrorTooManyVariables(_) => limit("the rule has too many variables"),
             EvalAltResult::ErrorTooManyModules(_) => limit("the script imports too many modules"),
             EvalAltResult::ErrorModuleNotFound(path, _) => library::unknown(&self.shelf, &path),
+            EvalAltResult::ErrorDotExpr(said, _) if said.contains("type '()'") => {
+                let name = said.split(['\'', '"', '`']).nth(1).unwrap_or_default().to_owned();
+                Fault::OfNothing { name }
+            }
             EvalAltResult::ErrorStackOverflow(_) => limit("functions call each other too deeply"),
             EvalAltResult::ErrorDataTooLarge(what, _) => Fault::TooMuch(too_large(&what)),
             mut other => {
@@ -459,6 +463,15 @@ impl Script {
     fn no_variable(&self, name: &str) -> Fault {
         if self.ast.iter_literal_variables(true, false).any(|(constant, _, _)| constant == name) {
             return limit(&format!("`{name}` is too large to be asked for as `global::{name}`"));
+        }
+        if let Some((alias, _)) = name.split_once("::") {
+            let modules = self.shelf.borrow();
+            let module = self.imports().into_iter().find(|(_, own, _)| own == alias);
+            let module = module.and_then(|(path, _, _)| modules.get(library::named(&path)));
+            let all: Vec<String> =
+                module.iter().flat_map(|module| module.iter_var().map(|(own, _)| format!("{alias}::{own}"))).collect();
+            let near = words::near(name, all.iter().map(String::as_str));
+            return Fault::UnknownConstant { name: name.to_owned(), near, all };
         }
         unknown_variable(&self.source.text, name)
     }

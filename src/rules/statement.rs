@@ -12,7 +12,7 @@ use crate::model::{
     attribute::{AttributeName, Value},
     id::SystemName,
     policy::RangeLine,
-    record::{Deed, Record, Statement},
+    record::{Before, Deed, Record, Statement},
 };
 
 use super::{
@@ -182,7 +182,7 @@ fn deed(source: &SystemName, key: &str, asked: Performance) -> Deed {
         let _ = write!(text, "{byte:02x}");
         text
     });
-    Deed { system, operation, arguments, origin, in_doubt: false, mark }
+    Deed { system, operation, arguments, origin, before: Before::Never, mark }
 }
 
 fn read_key(value: Dynamic) -> Result<Option<String>, Fault> {

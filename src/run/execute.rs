@@ -136,7 +136,10 @@ pub(crate) async fn execute(
     if let Some(error) = fault {
         return Err(error);
     }
-    store.settle(run, &plan.links, &shown(plan, &outcomes, &place, store)?, &now())?;
+    // What a baseline shows was so before anybody asked: it is never asked for.
+    let baseline = plan.operations.iter().filter(|asked| asked.decision == Decision::Unchanged);
+    let marks: Vec<&str> = baseline.map(|asked| asked.mark.as_str()).collect();
+    store.settle(run, &plan.links, &shown(plan, &outcomes, &place, store)?, &marks, &now())?;
     let outcomes = plan.calls.iter().zip(outcomes);
     let outcomes =
         outcomes.map(|(call, outcome)| (call.id.clone(), outcome.unwrap_or(Outcome::Skipped(call.id.clone()))));
@@ -415,7 +418,7 @@ async fn look(call: &Call, refusal: Refusal, fleet: &Fleet) -> (Outcome, Option<
     }
 }
 
-/// The members that a call is about, and the things that an operation names.
+/// The members that a call is about.
 fn want_sets(wanted: &mut Wanted, call: &Call) {
     for attribute in call.intends.keys().chain(call.expects.keys()) {
         if let (Some(set), Some(member)) = (attribute.set(), attribute.member()) {

@@ -18,7 +18,7 @@ use crate::{
         id::{AccountId, PersonId, SystemName},
         plan::{Input, Seen},
         policy::Policy,
-        record::{Rejected, Statement},
+        record::{Before, Rejected, Statement},
     },
     plan::Providers,
     rules::{RuleError, RuleSet},
@@ -172,6 +172,7 @@ pub(super) fn one_file(
         return Err(RunError::Rule(Box::new(fault)));
     }
     let mut of_nobody = BTreeSet::new();
+    let mut done_before = 0;
     for mut statement in statements {
         if keys.get(&statement.key).is_some_and(|times| *times > 1) {
             let rejected = Rejected {
@@ -191,6 +192,7 @@ pub(super) fn one_file(
         if statement.of_nobody && !of_nobody.insert(Arc::clone(&statement.key)) {
             continue;
         }
+        let is_first = source.says == Says::Changes && !statement.of_nobody && before.is_none();
         if source.says == Says::Changes && !statement.of_nobody {
             statement.quiet = match before {
                 // First sight is a baseline: the source has not changed anything yet.
@@ -206,9 +208,15 @@ pub(super) fn one_file(
                 }
             };
         }
+        let asked = statement.deeds.len();
         statement.deeds.retain(|deed| memory.deeds.get(&deed.mark) != Some(&Sent::Done));
+        done_before += asked - statement.deeds.len();
         for deed in &mut statement.deeds {
-            deed.in_doubt = memory.deeds.contains_key(&deed.mark);
+            deed.before = match memory.deeds.get(&deed.mark) {
+                Some(_) => Before::InDoubt,
+                None if is_first => Before::Baseline,
+                None => Before::Never,
+            };
         }
         if before != Some(&statement.values) && !statement.of_nobody {
             said.seen.push(Seen {
@@ -229,6 +237,10 @@ pub(super) fn one_file(
         rejected: refused.len() as u64,
     });
     said.rejected.extend(refused);
+    if done_before > 0 {
+        said.notes
+            .push(format!("{}: {done_before} operations were done by earlier runs and are not done again", file.shown));
+    }
     said.notes.extend(read.notes.into_iter().map(|note| format!("{}: {note}", file.shown)));
     said.seen.sort_by(|a, b| (&a.system, &a.key).cmp(&(&b.system, &b.key)));
     Ok(())

@@ -106,8 +106,9 @@ pub(crate) trait Store: Send + Sync {
     /// Writes one entry. Durable on return: an error here ends the run.
     fn append(&self, run: i64, entry: &Entry) -> Result<(), StateError>;
 
-    /// Remembers ties and what sources showed, and closes the run; all or nothing.
-    fn settle(&self, run: i64, links: &[Link], seen: &[Seen], now: &str) -> Result<(), StateError>;
+    /// Remembers ties, what sources showed, and operations that need not be done any more, and closes the run; all or
+    /// nothing.
+    fn settle(&self, run: i64, links: &[Link], seen: &[Seen], marks: &[&str], now: &str) -> Result<(), StateError>;
 
     /// Remembers ties as soon as they are known, such as the id of an account just created.
     fn link(&self, links: &[Link]) -> Result<(), StateError>;

@@ -150,7 +150,7 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    fn settle(&self, run: i64, links: &[Link], seen: &[Seen], now: &str) -> Result<(), StateError> {
+    fn settle(&self, run: i64, links: &[Link], seen: &[Seen], marks: &[&str], now: &str) -> Result<(), StateError> {
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         write_links(&transaction, links)?;
@@ -159,6 +159,12 @@ impl Store for Sqlite {
                 transaction.prepare("insert or replace into seen (system, key, said) values (?1, ?2, ?3)")?;
             for one in seen {
                 statement.execute(params![one.system.as_str(), one.key, serde_json::to_string(&one.values)?])?;
+            }
+        }
+        {
+            let mut statement = transaction.prepare("insert or replace into deeds (mark, in_doubt) values (?1, 0)")?;
+            for mark in marks {
+                statement.execute([mark])?;
             }
         }
         transaction.execute("update runs set finished = ?2 where id = ?1", params![run, now])?;
@@ -272,7 +278,7 @@ mod tests {
             let entry = Entry::Calling { call: "c1".into(), attempt: 1, method: "PUT".into(), path: "/x".into() };
             store.append(run, &entry).unwrap();
             store
-                .settle(run, std::slice::from_ref(&link), std::slice::from_ref(&seen), "2026-11-20T00:00:01Z")
+                .settle(run, std::slice::from_ref(&link), std::slice::from_ref(&seen), &[], "2026-11-20T00:00:01Z")
                 .unwrap();
         }
         let store = Sqlite::open(&path).unwrap();

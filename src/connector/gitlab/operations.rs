@@ -47,6 +47,7 @@ pub(super) const OPERATIONS: &[OperationCapability] = &[
             },
         ],
         replay: Replay::Repeat,
+        removes: false,
         side_effect: "",
     },
     OperationCapability {
@@ -55,6 +56,7 @@ pub(super) const OPERATIONS: &[OperationCapability] = &[
         of_account: true,
         arguments: &[WHICH_GROUP],
         replay: Replay::Repeat,
+        removes: true,
         side_effect: "",
     },
     OperationCapability {
@@ -68,6 +70,7 @@ pub(super) const OPERATIONS: &[OperationCapability] = &[
             meaning: "the key's number at GitLab",
         }],
         replay: Replay::Repeat,
+        removes: false,
         side_effect: "whatever signs in with the key cannot any more",
     },
     OperationCapability {
@@ -81,6 +84,7 @@ pub(super) const OPERATIONS: &[OperationCapability] = &[
             meaning: "the token's number at GitLab, never its text",
         }],
         replay: Replay::Repeat,
+        removes: false,
         side_effect: "whatever works with the token cannot any more",
     },
 ];

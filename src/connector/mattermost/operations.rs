@@ -53,6 +53,7 @@ pub(super) const OPERATIONS: &[OperationCapability] = &[
         // The server knows a message again by its `pending_post_id` for thirty seconds, on one node, and no longer
         // (`deduplicateCreatePost`); and the words alone do not tell ours from somebody else's.
         replay: Replay::AskOperator,
+        removes: false,
         side_effect: "whoever is mentioned is notified",
     },
     OperationCapability {
@@ -61,6 +62,7 @@ pub(super) const OPERATIONS: &[OperationCapability] = &[
         of_account: true,
         arguments: &[],
         replay: Replay::Repeat,
+        removes: false,
         side_effect: "the person has to sign in again",
     },
 ];

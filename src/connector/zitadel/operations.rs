@@ -61,6 +61,7 @@ pub(super) const OPERATIONS: &[OperationCapability] = &[
             },
         ],
         replay: Replay::Repeat,
+        removes: false,
         side_effect: "",
     },
     OperationCapability {
@@ -69,6 +70,7 @@ pub(super) const OPERATIONS: &[OperationCapability] = &[
         of_account: true,
         arguments: &[KEY],
         replay: Replay::Repeat,
+        removes: false,
         side_effect: "",
     },
     OperationCapability {
@@ -77,6 +79,7 @@ pub(super) const OPERATIONS: &[OperationCapability] = &[
         of_account: true,
         arguments: &[],
         replay: Replay::Repeat,
+        removes: true,
         side_effect: "nobody can sign in with it, its tokens end, and `active` is false",
     },
     OperationCapability {
@@ -85,6 +88,7 @@ pub(super) const OPERATIONS: &[OperationCapability] = &[
         of_account: true,
         arguments: &[],
         replay: Replay::Repeat,
+        removes: false,
         side_effect: "the account is active, even if it was not set up before it was locked",
     },
 ];

@@ -101,8 +101,10 @@ impl Desk<'_> {
             Action::Hold(reason) => (Decision::Hold, format!("{reason} ({origin})")),
             Action::Drop(reason) => (Decision::Drop, format!("{reason} ({origin})")),
             Action::To(systems) => {
+                // What is made here as well is made by whoever asked.
+                let others = systems.iter().filter(|other| *other != system).cloned().collect();
                 self.elsewhere.push(Elsewhere {
-                    systems: systems.clone(),
+                    systems: others,
                     attribute: attribute.clone(),
                     value: value.clone(),
                     owned: owned.cloned(),

@@ -74,8 +74,12 @@ pub(crate) fn decide(
     desk.accounts();
     desk.settle_switches();
     desk.settle_elsewhere();
-    desk.follow();
-    desk.settle_elsewhere();
+    // What follows may meet a rule that sends it elsewhere, and leave others that follow from there. What was sent on is
+    // not sent on again, so this ends.
+    while !desk.looking_on.is_empty() {
+        desk.follow();
+        desk.settle_elsewhere();
+    }
     desk.decided.sort_by(|a, b| {
         let key = |d: &Decided| (d.planned.attribute.clone(), d.planned.system.clone());
         key(a).cmp(&key(b))

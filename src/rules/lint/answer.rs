@@ -104,8 +104,12 @@ fn condition(examiner: &Examiner<'_>, word: &str, function: &Function, line: &Pl
         for part in answer.thing.parts() {
             let fits = part.is_truth() || matches!(part, Thing::Nothing | Thing::Anything);
             if let Some(called) = part.called().filter(|_| !fits) {
-                let message = format!("the condition of `{word}` must be true or false, but this is {called}");
-                let hint = Some("compare it: `== \"…\"`".to_owned());
+                // A fact may be either: what the table does not tell, the comparison does.
+                let either = answer.thing.parts().iter().any(|part| part.is_truth());
+                let is = if either { "may be" } else { "is" };
+                let message = format!("the condition of `{word}` must be true or false, but this {is} {called}");
+                let compare = if either { "compare it: `== true`" } else { "compare it: `== \"…\"`" };
+                let hint = Some(compare.to_owned());
                 tell(examiner, "wrong_type", answer.at.as_ref(), line, message, hint);
             }
         }

@@ -81,10 +81,19 @@ pub(super) fn look(examiner: &Examiner<'_>, others: &[std::sync::Arc<str>]) {
                 examiner.put(Finding::new("unused_function", message, Some(place)));
             }
         }
-        for (name, position) in constants(unit).filter(|(name, _)| !told(name)) {
+        // In a module constants are put in place where they are used, so only its text still tells.
+        let is_module = examiner.modules.values().any(|module| *module == at);
+        let in_text = |name: &str| is_module && words(&unit.script.source.text, name) > 1;
+        for (name, position) in constants(unit).filter(|(name, _)| !told(name) && !in_text(name)) {
             examiner.report(unit, "unused_constant", position, format!("nothing uses the constant `{name}`"), None);
         }
     }
+}
+
+/// How often a name stands in a text as a word of its own.
+fn words(text: &str, name: &str) -> usize {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.split(|c: char| !is_part(c)).filter(|word| *word == name).count()
 }
 
 fn constants<'u>(unit: &'u Unit<'_>) -> impl Iterator<Item = (&'u str, Position)> {
