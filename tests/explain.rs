@@ -194,7 +194,7 @@ fn the_first_sight_of_a_source_that_tells_changes_is_a_baseline() {
           website had shown another `email` the last time
       website    says   anna@example.com  website owns it and says so
       decided by rules/ownership.rhai:4:1  owner("email", "website");
-      website (after.csv:2) says anna@example.com, for the first time: a baseline, nothing is asked for
+      website (after.csv:2) says anna@example.com, for the first time: a baseline, no attribute is asked for
     -- stderr
     -- exit 0
     "#);
@@ -435,7 +435,7 @@ fn whatever_stands_in_the_way_is_named_and_would_change_it() {
       HR
       decided by rules/people.rhai:3:1  owner(["username", "email", "department"], "hr");
       hr (hr.csv:5) says nora, and owns it
-      web (web.csv:2) says nora.n, for the first time: a baseline, nothing is asked for
+      web (web.csv:2) says nora.n, for the first time: a baseline, no attribute is asked for
     -- stderr
     -- exit 0
     "#);

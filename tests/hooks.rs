@@ -544,3 +544,24 @@ fn a_change_that_is_sent_here_and_elsewhere_has_one_row_at_each() {
         .collect();
     assert_eq!(told, ["apply gitlab", "apply mattermost"]);
 }
+
+#[test]
+fn what_a_rule_sends_against_the_owner_s_word_is_held_whatever_the_account_holds_now() {
+    let rules = "owner(\"username\", \"hr\");\ncopies(\"username\", \"gitlab\");\njoin(\"gitlab\", \"email\");\n\
+                 source(\"hr\", |row| #{ key: row.id, username: row.username, email: row.email });\n\
+                 source(\"website\", |row| #{ key: row.id, username: row.username, email: row.email });\n\
+                 route(|change| if change.asked_by == \"website\" { to(\"gitlab\") });\n";
+    let config = World::example("rename-through-gitlab").read("homeward.toml");
+    let config =
+        config.replace("says = \"changes\"", "says = \"state\"") + "\n[systems.hr]\nkind = \"csv\"\nkey = \"id\"\n";
+    let mut world = world(rules)
+        .file("homeward.toml", &config)
+        .file("hr.csv", "id,username,email\n1,anna,anna@example.com\n")
+        .file("web.csv", "id,username,email\n9,anna2,anna@example.com\n");
+    world.start_lab(&[]);
+    for _ in 0..2 {
+        let ran = world.homeward(&["--lab", "apply", "--yes", "hr=hr.csv", "website=web.csv"]);
+        assert!(ran.stdout.contains("the owner says another one"), "{}{}", ran.stdout, ran.stderr);
+        assert!(world.state("gitlab").to_string().contains("\"username\":\"anna\""), "{}", ran.stdout);
+    }
+}

@@ -327,18 +327,26 @@ fn ownership_is_a_table_data_or_a_diagram() {
     last_name     hr     always  mattermost          rules/people.rhai:2:1
     display_name  hr     always  gitlab              rules/people.rhai:2:1
     email         hr     always  gitlab, mattermost  rules/people.rhai:2:1
-    active        hr     always  gitlab, mattermost  rules/people.rhai:2:1
+    active        hr     always  mattermost          rules/people.rhai:2:1
     -- stderr
     -- exit 0
     ");
     insta::assert_snapshot!(shown(&world, &["owners", "--mermaid"]), @r#"
-    attribute     owner  holds   copies              rule
-    username      hr     always  gitlab, mattermost  rules/people.rhai:2:1
-    first_name    hr     always  mattermost          rules/people.rhai:2:1
-    last_name     hr     always  mattermost          rules/people.rhai:2:1
-    display_name  hr     always  gitlab              rules/people.rhai:2:1
-    email         hr     always  gitlab, mattermost  rules/people.rhai:2:1
-    active        hr     always  mattermost          rules/people.rhai:2:1
+    flowchart LR
+      s_hr(["hr"]) -- owns --> a_username["username"]
+      s_hr(["hr"]) -- owns --> a_first_name["first_name"]
+      s_hr(["hr"]) -- owns --> a_last_name["last_name"]
+      s_hr(["hr"]) -- owns --> a_display_name["display_name"]
+      s_hr(["hr"]) -- owns --> a_email["email"]
+      s_hr(["hr"]) -- owns --> a_active["active"]
+      a_active["active"] -- copied to --> s_mattermost(["mattermost"])
+      a_display_name["display_name"] -- copied to --> s_gitlab(["gitlab"])
+      a_email["email"] -- copied to --> s_gitlab(["gitlab"])
+      a_email["email"] -- copied to --> s_mattermost(["mattermost"])
+      a_first_name["first_name"] -- copied to --> s_mattermost(["mattermost"])
+      a_last_name["last_name"] -- copied to --> s_mattermost(["mattermost"])
+      a_username["username"] -- copied to --> s_gitlab(["gitlab"])
+      a_username["username"] -- copied to --> s_mattermost(["mattermost"])
     -- stderr
     -- exit 0
     "#);

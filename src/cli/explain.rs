@@ -7,7 +7,7 @@ use owo_colors::OwoColorize;
 use super::{Exit, Invocation, arguments, diagnostic::Trouble, plan, print, render, runs, tell, width};
 use crate::{
     model::{
-        attribute::AttributeName,
+        attribute::{AttributeName, NEUTRAL},
         id::{CallId, PersonId},
         plan::{Decision, Plan},
     },
@@ -227,9 +227,17 @@ fn the_one(found: Found, asked: Option<&str>) -> Result<PersonId, Trouble> {
 
 fn no_attribute(only: &AttributeName, all: &Told) -> Trouble {
     let known: Vec<&str> = all.attributes.iter().map(|it| it.attribute.as_str()).collect();
-    let near = super::diagnostic::did_you_mean(only.as_str(), known.iter().copied());
-    let hint = near.unwrap_or_else(|| format!("there is something to tell of {}", known.join(", ")));
-    let message = format!("nothing can be told of `{}`", render::harmless(only.as_str()));
+    let neutral = NEUTRAL.iter().copied();
+    let near = super::diagnostic::did_you_mean(only.as_str(), known.iter().copied().chain(neutral));
+    let is_one = NEUTRAL.contains(&only.as_str());
+    let message = if is_one {
+        format!("nobody owns `{only}`, and no record speaks of it")
+    } else {
+        format!("nothing can be told of `{}`", render::harmless(only.as_str()))
+    };
+    let owner = || format!("say who owns it: owner(\"{only}\", \"…\");");
+    let others = || format!("there is something to tell of {}", known.join(", "));
+    let hint = near.filter(|_| !is_one).unwrap_or_else(|| if is_one { owner() } else { others() });
     Trouble::new(Exit::Usage, message, Some(hint))
 }
 
@@ -441,7 +449,7 @@ fn behind(of: &OfAttribute, width: Option<usize>) -> Vec<String> {
             ("fact", _) => "and owns it".to_owned(),
             ("request", _) => "which is a request to the owner".to_owned(),
             ("agrees", _) => "which is what the owner says".to_owned(),
-            ("baseline", _) => "for the first time: a baseline, nothing is asked for".to_owned(),
+            ("baseline", _) => "for the first time: a baseline, no attribute is asked for".to_owned(),
             ("as_before", _) => "as the last time: nothing is asked for".to_owned(),
             ("remembered", _) => "as far as is remembered".to_owned(),
             ("lost", Some(reason)) => format!("and lost: {}", render::harmless(reason)),

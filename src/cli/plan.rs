@@ -137,7 +137,7 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
     if given.talks() {
         for (source, people) in &prepared.firsts {
             let people = render::count(*people, "person");
-            tell(&format!("note: {source} shows {people} for the first time: a baseline, nothing is asked for"));
+            tell(&format!("note: {source} shows {people} for the first time: a baseline, no attribute is asked for"));
         }
     }
     if !given.global.quiet {

@@ -451,7 +451,11 @@ pub(super) fn outcome(call: &Call, outcome: &Outcome) -> Option<String> {
         Outcome::Skipped(other) => ("skipped".yellow().to_string(), format!("not sent, for {other} did not succeed")),
         Outcome::InDoubt(refusal) => ("in doubt".red().bold().to_string(), refusal.reason.clone()),
     };
-    let account = call.account.as_ref().map_or_else(|| "new account".to_owned(), |id| format!("account {id}"));
+    let account = match (&call.account, &call.performs) {
+        (Some(id), _) => format!("account {id}"),
+        (None, Some(operation)) => operation.clone(),
+        (None, None) => "new account".to_owned(),
+    };
     Some(format!(
         "{word} {} {} {account} of {}: {}",
         call.id,

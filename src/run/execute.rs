@@ -215,7 +215,8 @@ fn close(
 
 /// The operations that calls do, by call.
 fn asked_for(plan: &Plan) -> BTreeMap<&CallId, &PlannedOperation> {
-    plan.operations.iter().filter_map(|asked| Some((asked.call.as_ref()?, asked))).collect()
+    let applied = plan.operations.iter().filter(|asked| asked.decision == Decision::Apply);
+    applied.filter_map(|asked| Some((asked.call.as_ref()?, asked))).collect()
 }
 
 /// Operations that an earlier run has sent: those that are done are not done again, and those in doubt only where that

@@ -46,9 +46,18 @@ pub(super) fn vet(plan: &Plan, systems: &BTreeSet<SystemName>) -> Result<(), Str
             return fault("it does what it does not list among its changes");
         }
     }
-    let mut marks = BTreeSet::new();
-    if let Some(at) = plan.operations.iter().position(|asked| !marks.insert(&asked.mark)) {
-        return Err(format!("it asks for one operation twice (operation {})", at + 1));
+    let (mut marks, mut calls) = (BTreeSet::new(), BTreeSet::new());
+    for (at, asked) in plan.operations.iter().enumerate() {
+        if !marks.insert(&asked.mark) {
+            return Err(format!("it asks for one operation twice (operation {})", at + 1));
+        }
+        let is_done = asked.decision == Decision::Apply;
+        if is_done != asked.call.is_some() || asked.call.as_ref().is_some_and(|call| !calls.insert(call)) {
+            return Err(format!(
+                "an operation and the call that does it do not belong together (operation {})",
+                at + 1
+            ));
+        }
     }
     // How many people the inputs spoke of cannot be known from a plan.
     let people = plan.summary.people;

@@ -198,6 +198,14 @@ impl Desk<'_> {
             }
             return;
         }
+        // What the owner states of this account counts, whether or not it is so already.
+        let fact = owned.filter(|owned| owned.system != asked_by.system && self.is_copied_to(system, attribute));
+        let fact = fact.and_then(|owned| self.person.decided(&owned.system, attribute));
+        if fact.is_some_and(|fact| self.providers.normalize(system, attribute, &fact) != value) {
+            let reason = format!("{origin} sends a value here, and the owner says another one");
+            self.put(system, attribute, &value, Decision::Hold, owned, asked_by.clone(), reason, |_| {});
+            return;
+        }
         let before = account.value(attribute);
         if before == value {
             return;

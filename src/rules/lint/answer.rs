@@ -105,7 +105,7 @@ fn condition(examiner: &Examiner<'_>, word: &str, function: &Function, line: &Pl
             let fits = part.is_truth() || matches!(part, Thing::Nothing | Thing::Anything);
             if let Some(called) = part.called().filter(|_| !fits) {
                 // A fact may be either: what the table does not tell, the comparison does.
-                let either = answer.thing.parts().iter().any(|part| part.is_truth());
+                let either = answer.thing.parts().iter().any(super::thing::Thing::is_truth);
                 let is = if either { "may be" } else { "is" };
                 let message = format!("the condition of `{word}` must be true or false, but this {is} {called}");
                 let compare = if either { "compare it: `== true`" } else { "compare it: `== \"…\"`" };
