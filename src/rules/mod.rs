@@ -273,17 +273,6 @@ impl RuleSet {
         self.scripts.is_empty()
     }
 
-    /// The script of this name.
-    pub(crate) fn text(&self, file: &str) -> Option<&Arc<str>> {
-        self.scripts.iter().map(|script| &script.source).find(|source| *source.file == *file).map(|source| &source.text)
-    }
-
-    /// The texts in which functions stand that a line of this script can call: its own, and those of all modules.
-    pub(crate) fn within_reach(&self, file: &str) -> Vec<&Arc<str>> {
-        let script = self.scripts.iter().find(|script| *script.source.file == *file);
-        script.iter().flat_map(|script| script.texts()).collect()
-    }
-
     /// Whether a rule reads this source's records.
     pub(crate) fn has_source(&self, system: &SystemName) -> bool {
         self.declared.sources.contains_key(system)

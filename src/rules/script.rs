@@ -346,11 +346,6 @@ impl Script {
         &self.ast
     }
 
-    /// Its own text, and those of all modules.
-    pub(super) fn texts(&self) -> impl Iterator<Item = &Arc<str>> {
-        std::iter::once(&self.source.text).chain(self.modules.values().map(|module| &module.text))
-    }
-
     /// What it imports at its top level: the module, the name it gets, the place.
     pub(super) fn imports(&self) -> Vec<(String, String, Position)> {
         library::imports(&self.ast)

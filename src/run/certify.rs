@@ -1,12 +1,12 @@
 //! What the planner's proof of rest needs to know of a project: rules, sources and connectors as one configuration.
 //!
 //! Nothing is run and nobody is asked. How a provider takes and stores values, and what comes to it by itself, is learned
-//! from its connector's own forecasts for made-up accounts. What a condition looks at is read from its text; a condition
-//! that looks at nothing which runs can change is a fact about the person. What is computed in a module is not seen.
+//! from its connector's own forecasts for made-up accounts. What a condition looks at is read from the tree of its
+//! script; a condition that looks at nothing which runs can change is a fact about the person. Where the tree does not
+//! show what a function does, it is taken to do anything: to look at every value that runs can change, to speak of
+//! every attribute that somebody owns, to send changes to any provider.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use regex::Regex;
 
 use super::{fleet::Fleet, project::Project};
 use crate::{
@@ -14,43 +14,67 @@ use crate::{
     connector::{Connector, Kind},
     model::{
         account::{Account, Facts, Identity},
-        attribute::{AttributeName, Value},
+        attribute::{AttributeName, NEUTRAL, Value},
         capability::{Change, Foresight, Reads, Verdict as Answered},
         id::SystemName,
-        origin::Origin,
         refusal::RefusalKind,
     },
     plan::rounds::{
         Answer, Attribute, Comes, Condition, Configuration, Holder, Holds, Line, Looks, Owner, Route, Speaks, Stores,
         System, Verdict, certify,
     },
+    rules::lint::sight::{Eyes, Look, Sight, Ways},
 };
 
-/// With more providers than this, only people with an account at each are looked at.
-const MOST_PROVIDERS: usize = 4;
+/// With more providers than this, not every set of missing accounts is tried.
+const MOST_PROVIDERS: usize = 8;
+
+/// After so many sets of missing accounts that cannot be looked through, the rest would not make anybody surer.
+const MOST_UNSURE: usize = 4;
+
+/// With more providers than this, not every set of them is tried where a change may be sent anywhere.
+const MOST_TARGETS: usize = 4;
 
 /// Whether runs of this project come to rest, whatever people hold and wherever they have accounts.
 pub(crate) fn certificate(project: &Project, kinds: &[Kind]) -> Verdict {
-    let configuration = configuration(project, kinds);
+    let seen = configuration(project, kinds);
+    let configuration = seen.configuration;
     let providers: Vec<&SystemName> =
         configuration.systems.iter().filter(|(_, system)| system.is_provider).map(|(name, _)| name).collect();
-    let subsets = if providers.len() > MOST_PROVIDERS { 1 } else { 1_usize << providers.len() };
-    let mut verdict = Verdict::Free;
-    for subset in 0..subsets {
+    let attributes = || configuration.attributes.keys().cloned().collect();
+    let mut unsure: Vec<Verdict> = Vec::new();
+    let mut tried = 0;
+    for subset in 0..1_usize << providers.len().min(MOST_PROVIDERS) {
         let is_absent = |(at, _): &(usize, &&SystemName)| subset >> at & 1 == 1;
         let absent = providers.iter().enumerate().filter(is_absent).map(|(_, name)| (*name).clone()).collect();
+        tried += 1;
         match certify(&Configuration { absent, ..configuration.clone() }) {
             Verdict::Free => {}
             Verdict::Oscillates(trace) => return Verdict::Oscillates(trace),
-            unsure @ Verdict::Unsure { .. } => verdict = unsure,
+            verdict @ Verdict::Unsure { .. } => unsure.push(verdict),
+        }
+        if unsure.len() == MOST_UNSURE {
+            break;
         }
     }
-    verdict
+    let is_whole = seen.is_whole && providers.len() <= MOST_PROVIDERS;
+    match unsure.pop() {
+        Some(unsure) => unsure,
+        None if is_whole => Verdict::Free,
+        None => Verdict::Unsure { tried, attributes: attributes() },
+    }
 }
 
 /// The project as rounds see it.
-fn configuration(project: &Project, kinds: &[Kind]) -> Configuration {
+struct Seen {
+    configuration: Configuration,
+    /// False: more can happen than the configuration says.
+    is_whole: bool,
+}
+
+fn configuration(project: &Project, kinds: &[Kind]) -> Seen {
     let policy = project.rules.policy();
+    let eyes = project.rules.eyes();
     let mut configuration = Configuration::default();
     let mut providers = BTreeMap::new();
     for (name, system) in &project.config.systems {
@@ -65,10 +89,13 @@ fn configuration(project: &Project, kinds: &[Kind]) -> Configuration {
             providers.insert(name.clone(), Provider { kind: kind.name, connector });
         }
     }
+    // A connector that does not open foretells nothing.
+    let mut is_whole = configuration.systems.iter().all(|(name, it)| !it.is_provider || providers.contains_key(name));
+    let moving = Moving::of(project, &providers);
     let attributes = &mut configuration.attributes;
-    for line in &policy.owners {
+    for (number, line) in policy.owners.iter().enumerate() {
         for attribute in &line.attributes {
-            let condition = line.conditional.then(|| project.condition(&line.origin));
+            let condition = eyes.of_owner(number).map(|sight| moving.condition(sight));
             let owner = Owner { system: line.system.clone(), line: Line { condition, origin: line.origin.clone() } };
             let entry: &mut Attribute = attributes.entry(attribute.clone()).or_default();
             entry.owners.push(owner);
@@ -83,12 +110,13 @@ fn configuration(project: &Project, kinds: &[Kind]) -> Configuration {
         entry.copies.extend(line.systems.iter().map(|system| (system.clone(), line.origin.clone())));
     }
     for (source, origin) in &policy.sources {
-        for attribute in project.rules.speaks_of(source) {
+        let spoken = eyes.says(source).unwrap_or_else(|| attributes.keys().cloned().collect());
+        for attribute in spoken {
             attributes.entry(attribute).or_default().speakers.insert(source.clone(), origin.clone());
         }
     }
     for (system, origin) in &policy.accounts {
-        let condition = project.has_condition(origin).then(|| project.condition(origin));
+        let condition = eyes.of_account(system).map(|sight| moving.condition(sight));
         let line = Line { condition, origin: origin.clone() };
         attributes.entry(AttributeName::new("active")).or_default().accounts.insert(system.clone(), line);
     }
@@ -119,11 +147,111 @@ fn configuration(project: &Project, kinds: &[Kind]) -> Configuration {
             }
         }
     }
-    let routes = project.routes(&providers);
+    let routes = routes(project, &eyes, &providers, &mut is_whole);
     for attribute in attributes.values_mut() {
         attribute.routes.clone_from(&routes);
     }
-    configuration
+    Seen { configuration, is_whole }
+}
+
+/// What runs can change: attributes that rules say something of, and those that come to an account because of one of
+/// them.
+struct Moving<'a> {
+    attributes: BTreeSet<AttributeName>,
+    providers: &'a BTreeMap<SystemName, Provider>,
+}
+
+impl<'a> Moving<'a> {
+    fn of(project: &Project, providers: &'a BTreeMap<SystemName, Provider>) -> Self {
+        let policy = project.rules.policy();
+        let owned = policy.owners.iter().flat_map(|line| &line.attributes);
+        let mut attributes: BTreeSet<AttributeName> = owned.chain(policy.copies.keys()).cloned().collect();
+        if !policy.accounts.is_empty() {
+            attributes.insert(AttributeName::new("active"));
+        }
+        let systems = project.known.systems.iter();
+        let own = systems
+            .flat_map(|(system, it)| it.own_attributes.iter().map(|local| AttributeName::of_system(system, local)));
+        let neutral = NEUTRAL.iter().map(|name| AttributeName::new(name));
+        let mut others: Vec<(AttributeName, BTreeSet<AttributeName>)> = neutral
+            .chain(own)
+            .map(|name| {
+                let comes = holders(&name, providers).into_values().filter_map(|holder| holder.comes);
+                let from = comes.filter_map(|comes| comes.reads.other().map(AttributeName::new)).collect();
+                (name, from)
+            })
+            .collect();
+        while let Some(at) = others.iter().position(|(_, from)| !from.is_disjoint(&attributes)) {
+            attributes.insert(others.swap_remove(at).0);
+        }
+        Self { attributes, providers }
+    }
+
+    /// A condition, with everything that it may look at written out.
+    fn condition(&self, sight: Sight) -> Condition {
+        let Sight { looks, anything, compares } = sight;
+        let mut reads = BTreeSet::new();
+        let mut is_one = !anything;
+        for look in looks {
+            if let Look { system, attribute: Some(attribute) } = look {
+                reads.insert(Looks { system, attribute });
+            } else if let Some(system) = look.system {
+                is_one = false;
+                reads.extend(self.at(&system));
+            }
+        }
+        if anything {
+            reads.extend(self.attributes.iter().map(|attribute| Looks { system: None, attribute: attribute.clone() }));
+            reads.extend(self.providers.keys().flat_map(|system| self.at(system)));
+        }
+        let holds = match compares.filter(|_| is_one) {
+            Some((value, true)) => Holds::Where(value),
+            Some((value, false)) => Holds::Unless(value),
+            None => Holds::Somehow,
+        };
+        Condition { reads: reads.into_iter().collect(), holds }
+    }
+
+    /// What can change at one system.
+    fn at(&self, system: &SystemName) -> Vec<Looks> {
+        let Some(provider) = self.providers.get(system) else { return Vec::new() };
+        let held = self.attributes.iter().filter(|it| provider.connector.capabilities().of(system, it).is_some());
+        held.map(|attribute| Looks { system: Some(system.clone()), attribute: attribute.clone() }).collect()
+    }
+}
+
+/// What `route` and `refused` lines may answer, of any attribute.
+fn routes(
+    project: &Project,
+    eyes: &Eyes<'_>,
+    providers: &BTreeMap<SystemName, Provider>,
+    is_whole: &mut bool,
+) -> Vec<Route> {
+    let policy = project.rules.policy();
+    let hooks = policy.routes.iter().enumerate().map(|(at, origin)| (None, origin, eyes.of_route(at)));
+    let refusals = policy.refusals.iter().enumerate();
+    let hooks = hooks.chain(refusals.map(|(at, (system, origin))| (Some(system), origin, eyes.of_refusal(at))));
+    let mut routes = Vec::new();
+    for (system, origin, ways) in hooks {
+        let Ways { mut to, stops, anywhere } = ways;
+        if anywhere {
+            let few = providers.len() <= MOST_TARGETS;
+            *is_whole &= few;
+            let sets = 1..1_usize << if few { providers.len() } else { 0 };
+            let chosen = |set: usize| {
+                let names = providers.keys().enumerate().filter(move |(at, _)| set >> at & 1 == 1);
+                names.map(|(_, name)| name.clone()).collect::<Vec<_>>()
+            };
+            to.extend(sets.map(chosen));
+            to.extend(providers.keys().map(|name| vec![name.clone()]));
+        }
+        if stops || anywhere {
+            to.insert(Vec::new());
+        }
+        let route = |to| Route { at: system.cloned(), is_of_refusals: system.is_some(), to, origin: origin.clone() };
+        routes.extend(to.into_iter().map(route));
+    }
+    routes
 }
 
 /// A configured provider, asked only what it would do.
@@ -222,171 +350,4 @@ fn values(attribute: &AttributeName, holders: &BTreeMap<SystemName, Holder>) -> 
         values.push(Value::text(&format!("{text} x")));
     }
     values
-}
-
-impl Project {
-    /// What a line's condition looks at, as its text shows it.
-    fn condition(&self, line: &Origin) -> Condition {
-        let statement = self.statement(line);
-        let (parameter, body) = lambda(&statement).unwrap_or_default();
-        let mut reads = BTreeSet::new();
-        let calls = Regex::new(r"\b[A-Za-z_]\w*\s*\(|::");
-        let own = calls.is_ok_and(|calls| calls.find_iter(body).any(|call| self.is_function(line, call.as_str())));
-        if parameter.is_empty() || own {
-            // The work is done in a function: anything that its script names may be looked at.
-            let text = self.rules.text(&line.file).map(ToString::to_string).unwrap_or_default();
-            let names: BTreeSet<&str> =
-                text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
-            for name in &names {
-                reads.extend(self.looks(None, name));
-                if self.known.systems.contains_key(&SystemName::from(*name)) {
-                    reads.extend(names.iter().filter_map(|attribute| self.looks(Some(name), attribute)));
-                }
-            }
-            return Condition { reads: reads.into_iter().collect(), holds: Holds::Somehow };
-        }
-        let pattern = format!(
-            r#"\b{}\s*(?:\??\.\s*(?<a>\w+)|\??\[\s*"(?<b>[^"]+)"\s*\])(?:\s*\??\.\s*(?<c>\w+)|\s*\??\[\s*"(?<d>[^"]+)"\s*\])?"#,
-            regex::escape(parameter)
-        );
-        let Ok(pattern) = Regex::new(&pattern) else { return Condition { reads: Vec::new(), holds: Holds::Somehow } };
-        let mut looked = None;
-        for found in pattern.captures_iter(body) {
-            let text = |one: &str, other: &str| found.name(one).or_else(|| found.name(other)).map(|it| it.as_str());
-            let Some(first) = text("a", "b") else { continue };
-            let looks = match text("c", "d") {
-                _ if self.looks(None, first).is_some() => self.looks(None, first),
-                Some(second) => self.looks(Some(first), second),
-                None => None,
-            };
-            looked = looks.is_some().then(|| found.get(0).map_or("", |it| it.as_str()).to_owned());
-            reads.extend(looks);
-        }
-        let reads: Vec<Looks> = reads.into_iter().collect();
-        let holds = match (&*reads, looked) {
-            ([_], Some(looked)) => exactly(body, &looked),
-            _ => Holds::Somehow,
-        };
-        Condition { reads, holds }
-    }
-
-    /// What `route` and `refused` lines may answer, as their texts show it: whatever they name, of any attribute.
-    fn routes(&self, providers: &BTreeMap<SystemName, Provider>) -> Vec<Route> {
-        let policy = self.rules.policy();
-        let hooks = policy.routes.iter().map(|origin| (None, origin));
-        let hooks = hooks.chain(policy.refusals.iter().map(|(system, origin)| (Some(system), origin)));
-        let mut routes = Vec::new();
-        let calls = Regex::new(r"\b[A-Za-z_]\w*\s*\(|::");
-        let sends = Regex::new(r"\bto\s*\(");
-        for (system, origin) in hooks {
-            let statement = self.statement(origin);
-            let route =
-                |to| Route { at: system.cloned(), is_of_refusals: system.is_some(), to, origin: origin.clone() };
-            let mut is_plain = lambda(&statement).is_some();
-            for (at, _) in statement.match_indices("to(") {
-                let inside = statement[at + 3..].split(')').next().unwrap_or_default();
-                let quoted = inside.trim().trim_start_matches('[').trim_end_matches(']').split(',').map(str::trim);
-                let names: Option<Vec<SystemName>> =
-                    quoted.map(|name| Some(SystemName::from(name.strip_prefix('"')?.strip_suffix('"')?))).collect();
-                is_plain &= names.is_some();
-                routes.extend(names.map(route));
-            }
-            let calls_others = calls
-                .as_ref()
-                .is_ok_and(|it| it.find_iter(&statement).any(|call| self.is_function(origin, call.as_str())));
-            // A function can send a change somewhere only where some function says `to`.
-            let says_to = |text: &std::sync::Arc<str>| {
-                let rest = text.replace(statement.as_str(), "");
-                sends.as_ref().is_ok_and(|it| it.is_match(&rest))
-            };
-            is_plain &= !(calls_others && self.rules.within_reach(&origin.file).into_iter().any(says_to));
-            if !is_plain {
-                // The answer is made where it cannot be seen: it may be any.
-                routes.extend(providers.keys().map(|name| route(vec![name.clone()])));
-            }
-            if !is_plain || calls_others || statement.contains("drop(") || statement.contains("hold(") {
-                routes.push(route(Vec::new()));
-            }
-        }
-        routes
-    }
-
-    /// The value of that name, where runs may change it.
-    fn looks(&self, system: Option<&str>, name: &str) -> Option<Looks> {
-        let Some(system) = system else {
-            let attribute = AttributeName::new(name);
-            let is_one = crate::model::attribute::NEUTRAL.contains(&name) || attribute.system().is_some();
-            return is_one.then_some(Looks { system: None, attribute });
-        };
-        let system = SystemName::from(system);
-        let known = self.known.systems.get(&system)?;
-        let attribute = if known.own_attributes.iter().any(|own| own == name) {
-            AttributeName::of_system(&system, name)
-        } else if known.attributes.iter().any(|own| own == name) {
-            AttributeName::new(name)
-        } else {
-            return None;
-        };
-        Some(Looks { system: Some(system), attribute })
-    }
-
-    /// Whether a call in a rule's text is of a function that the same script, or a module, holds.
-    fn is_function(&self, line: &Origin, call: &str) -> bool {
-        let name = call.trim_end_matches('(').trim();
-        let text = self.rules.text(&line.file);
-        name.ends_with("::") || text.is_some_and(|text| text.contains(&format!("fn {name}")))
-    }
-
-    fn has_condition(&self, line: &Origin) -> bool {
-        self.statement(line).contains(',')
-    }
-
-    /// The text from a line's place to the end of its statement.
-    fn statement(&self, line: &Origin) -> String {
-        let Some(text) = self.rules.text(&line.file) else { return String::new() };
-        let lines: Vec<&str> = text.lines().skip(line.line.saturating_sub(1)).collect();
-        let text: String = lines.join("\n").chars().skip(line.column.saturating_sub(1)).collect();
-        let mut depth = 0_usize;
-        let mut quoted = false;
-        let end = text.char_indices().find(|(_, c)| {
-            quoted ^= *c == '"';
-            match c {
-                '(' | '{' | '[' if !quoted => depth += 1,
-                ')' | '}' | ']' if !quoted => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            !quoted && depth == 0 && (*c == ')' || *c == ';')
-        });
-        end.map_or(text.clone(), |(at, _)| text[..at].to_owned())
-    }
-}
-
-/// The parameter and the body of the function that is written in a statement.
-fn lambda(statement: &str) -> Option<(&str, &str)> {
-    let (_, rest) = statement.split_once('|')?;
-    let (parameter, body) = rest.split_once('|')?;
-    Some((parameter.trim(), body.trim()))
-}
-
-/// How a condition answers that is nothing but the value it looks at, or compares it with one.
-fn exactly(body: &str, looked: &str) -> Holds {
-    let compact = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
-    let (body, looked) = (compact(body), compact(looked));
-    let value = |text: &str| match text {
-        "true" => Some(Value::Bool(true)),
-        "false" => Some(Value::Bool(false)),
-        _ => {
-            let inner = text.strip_prefix('"')?.strip_suffix('"')?;
-            (!inner.contains('"')).then(|| Value::text(inner))
-        }
-    };
-    if body == looked {
-        return Holds::Where(true.into());
-    }
-    if body.strip_prefix('!') == Some(&*looked) {
-        return Holds::Unless(true.into());
-    }
-    let rest = body.strip_prefix(&*looked).unwrap_or_default();
-    let equal = rest.strip_prefix("==").and_then(value).map(Holds::Where);
-    equal.or_else(|| rest.strip_prefix("!=").and_then(value).map(Holds::Unless)).unwrap_or(Holds::Somehow)
 }

@@ -10,7 +10,7 @@
 //! view     what persons, changes and plans have       owner   owner lines side by side
 //! shape    expressions as they are written            unused  what nothing uses
 //! silence  comments that silence                  call    calls with arguments written out
-//! effect   what statements do besides
+//! effect   what statements do besides              sight   what functions look at and name
 //! ```
 
 mod answer;
@@ -20,6 +20,7 @@ pub(crate) mod code;
 mod effect;
 mod owner;
 mod shape;
+pub(crate) mod sight;
 pub(crate) mod silence;
 #[cfg(test)]
 mod tests;
