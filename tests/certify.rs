@@ -236,13 +236,13 @@ fn a_route_is_seen_however_it_is_written() {
 #[test]
 fn more_providers_than_can_be_looked_through_are_not_certified() {
     let of = |number: usize| {
-        let mut config = CONFIG.to_owned();
-        for at in 2..number {
-            config.push_str(&format!(
+        let more = (2..number).map(|at| {
+            format!(
                 "[systems.git{at}]\nkind = \"gitlab\"\nurl = \"https://git{at}.example.com\"\n\
                  token = {{ env = \"GITLAB_TOKEN\" }}\n"
-            ));
-        }
+            )
+        });
+        let config: String = std::iter::once(CONFIG.to_owned()).chain(more).collect();
         let rules = "owner(\"username\", \"hr\");\ncopies(\"username\", [\"gitlab\", \"mattermost\"]);\n\
                      source(\"hr\", |row| #{ key: row.id, username: row.username });\n\
                      source(\"shop\", |row| #{ key: row.id, username: row.username });\n";

@@ -389,9 +389,8 @@ impl Eyes<'_> {
             let mut made = false;
             for constant in constants {
                 walk(std::slice::from_ref(constant), &mut |path| {
-                    let call = match path.last() {
-                        Some(ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))) => call,
-                        _ => return,
+                    let Some(ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))) = path.last() else {
+                        return;
                     };
                     made |= call.op_token.is_none();
                 });
