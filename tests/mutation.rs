@@ -33,6 +33,7 @@ fn the_tests_of_every_example_notice_ninety_five_of_a_hundred_faults() {
     for name in names {
         let (all, noticed, tried) = faults(&World::example(&name));
         let survived: Vec<&String> = all.iter().filter(|line| line.ends_with(": survived")).collect();
+        assert!(tried > 0, "{name}: no fault was tried");
         assert!(noticed * 100 >= tried * 95, "{name}: {noticed} of {tried}\n{survived:#?}");
         assert_eq!(all.len() as u64, tried, "{name}");
     }
@@ -43,6 +44,7 @@ fn a_new_project_comes_with_tests_that_notice_as_much() {
     let world = World::new();
     assert_eq!(world.homeward(&["init"]).status, 0);
     let (_, noticed, tried) = faults(&world);
+    assert!(tried > 0, "no fault was tried");
     assert!(noticed * 100 >= tried * 95, "{noticed} of {tried}");
 }
 

@@ -1,16 +1,24 @@
 //! `homeward compare`: what two folders of rules would do differently with the same people.
 
-use std::{collections::BTreeMap, fmt::Write, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    path::Path,
+};
 
 use owo_colors::OwoColorize;
 
 use super::{Exit, Invocation, arguments, diagnostic::Trouble, plan, print, render, width};
 use crate::{
-    model::plan::Decision,
-    rules::RuleSet,
+    model::{
+        id::{AccountId, SystemName},
+        plan::Decision,
+    },
+    rules::{Known, RuleSet},
     run::{
-        compare::{Comparison, Difference, Kind, Line, Moved, Side, compare as compared},
+        compare::{Comparison, Difference, Kind, Line, Moved, Side, Tied, compare as compared},
         prepare::Desk,
+        project,
     },
 };
 
@@ -19,22 +27,19 @@ const EXAMPLES: usize = 3;
 
 /// Plans the inputs by both and shows where they differ.
 pub(super) async fn compare(given: &Invocation<'_>, wanted: &arguments::Compare) -> Result<Exit, Trouble> {
-    let mut stage = plan::stage(given, &wanted.inputs).await?;
+    let load = |folder: &Path, known: &Known| {
+        RuleSet::load(&given.root.join(folder), &folder.display().to_string(), known, given.today())
+    };
+    // The two folders take the place of the project's own, which may be missing or broken.
+    let both = |known: &Known| match (load(&wanted.old, known), load(&wanted.new, known)) {
+        (Ok(old), Ok(new)) => Ok((old, new)),
+        // Both at once: nobody wants to mend one to hear of the other.
+        (old, new) => Err([old.err(), new.err()].into_iter().flatten().flatten().collect()),
+    };
+    let (project, new) = project::open_by(&given.config(), &given.kinds, both)?;
+    let mut stage = plan::staged(given, project, &wanted.inputs).await?;
     let memory = stage.memory()?;
     let project = &stage.project;
-    let load = |folder: &Path| {
-        let shown = folder.display().to_string();
-        RuleSet::load(&given.root.join(folder), &shown, &project.known, given.today()).map_err(Trouble::from)
-    };
-    let (old, new) = (load(&wanted.old), load(&wanted.new));
-    let (old, new) = match (old, new) {
-        (Ok(old), Ok(new)) => (old, new),
-        (old, new) => {
-            // Both at once: nobody wants to mend one to hear of the other.
-            let troubles = [old.err(), new.err()].into_iter().flatten();
-            return Err(Trouble::all(troubles).unwrap_or_else(|| Trouble::new(Exit::Fault, "no rules", None)));
-        }
-    };
     let desk = |rules| Desk {
         rules,
         sources: &project.sources,
@@ -42,7 +47,7 @@ pub(super) async fn compare(given: &Invocation<'_>, wanted: &arguments::Compare)
         memory: &memory,
         today: given.today().to_string(),
     };
-    let (by_old, by_new) = (desk(&old), desk(&new));
+    let (by_old, by_new) = (desk(&project.rules), desk(&new));
     let comparison = compared(&by_old, &by_new, &stage.files, &mut stage.fleet).await?;
     if given.json() {
         print(&serde_json::to_string_pretty(&comparison).unwrap_or_default());
@@ -77,6 +82,7 @@ fn drawn(comparison: &Comparison, all: bool, width: Option<usize>) -> String {
     }
     tell_moved(&mut text, "owner of", &comparison.owners, most);
     tell_moved(&mut text, "account at", &comparison.accounts, most);
+    tell_ties(&mut text, &comparison.ties, most);
     for (by, rows) in [("old", &comparison.rejected.old), ("new", &comparison.rejected.new)] {
         if rows.is_empty() {
             continue;
@@ -103,9 +109,24 @@ fn drawn(comparison: &Comparison, all: bool, width: Option<usize>) -> String {
         for one in asked.iter().take(most) {
             let line = one.because.first().map(|line| line.rule.as_str()).unwrap_or_default();
             let person = render::harmless(&one.person.to_string());
-            let _ = writeln!(text, "  {person}  {} at {}  {line}", one.operation, one.system);
+            let account = one.account.as_ref().map(|id| format!(", account {id}")).unwrap_or_default();
+            let what = format!("{} at {}{account}", one.operation, one.system);
+            let _ = writeln!(text, "  {person}  {} {}  {line}", render::word(one.decision, 0), render::harmless(&what));
         }
         more(&mut text, asked.len(), most);
+        text.push('\n');
+    }
+    let objections = comparison.one_sided();
+    for (by, objections) in [("old", objections.old), ("new", objections.new)] {
+        if objections.is_empty() {
+            continue;
+        }
+        let number = format!("{}:", render::count(objections.len() as u64, "objection"));
+        let _ = writeln!(text, "{} to the whole plan by the {by} rules only", number.bold());
+        for one in objections.iter().take(most) {
+            let _ = writeln!(text, "  {}  {}", one.line.rule, render::harmless(&one.reason));
+        }
+        more(&mut text, objections.len(), most);
         text.push('\n');
     }
     let people = comparison.people.old.max(comparison.people.new);
@@ -141,6 +162,7 @@ fn groups(changes: &[Difference]) -> Vec<Group<'_>> {
         match kind {
             Kind::Begins | Kind::Ends | Kind::Decision => format!("{what}, {} → {}", word(old), word(new)),
             Kind::Value => format!("{what}, {} with another value", word(new)),
+            Kind::Account => format!("{what}, {} at another account", word(new)),
             Kind::Owner => format!("{what}, {} because of another owner", word(new)),
         }
     };
@@ -155,7 +177,7 @@ fn tell_side(text: &mut String, word: &str, side: Option<&Side>, one: &Differenc
         || "nothing".to_owned(),
         |side| {
             let line = side.because.first().map(|line| format!("  {}", line.rule)).unwrap_or_default();
-            let values = format!("{} → {}", one.now, side.after);
+            let values = format!("{}{} → {}", whose(side, one), side.before, side.after);
             format!(
                 "{}  {}{line}  {}",
                 render::word(side.decision, 0),
@@ -166,6 +188,39 @@ fn tell_side(text: &mut String, word: &str, side: Option<&Side>, one: &Differenc
     );
     let room = width.map_or(usize::MAX, |width| width.saturating_sub(8).max(20));
     let _ = writeln!(text, "    {} {}", word.dimmed(), render::wrapped(&told, room).join("\n        "));
+}
+
+/// Which account a side means, where the other means another.
+fn whose(side: &Side, one: &Difference) -> String {
+    let account = |side: &Option<Side>| side.as_ref().map(|side| side.account.clone());
+    match (account(&one.old), account(&one.new), &side.account) {
+        (Some(old), Some(new), Some(id)) if old != new => format!("account {id}: "),
+        (Some(old), Some(new), None) if old != new => "no account yet: ".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn tell_ties(text: &mut String, ties: &[Tied], most: usize) {
+    let mut groups: BTreeMap<&SystemName, Vec<&Tied>> = BTreeMap::new();
+    for tie in ties {
+        groups.entry(&tie.system).or_default().push(tie);
+    }
+    let listed = |ids: &BTreeSet<AccountId>| {
+        if ids.is_empty() {
+            return "nothing".to_owned();
+        }
+        ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    for (system, ties) in groups {
+        let people = format!("{}:", render::count(ties.len() as u64, "person"));
+        let _ = writeln!(text, "{} newly tied to something else at {system}", people.bold());
+        for tie in ties.iter().take(most) {
+            let line = format!("{}  {} → {}", tie.person, listed(&tie.old), listed(&tie.new));
+            let _ = writeln!(text, "  {}", render::harmless(&line));
+        }
+        more(text, ties.len(), most);
+        text.push('\n');
+    }
 }
 
 fn tell_moved(text: &mut String, what: &str, all: &[Moved], most: usize) {

@@ -8,7 +8,7 @@ use crate::{
     connector::Kind,
     model::{
         attribute::NEUTRAL,
-        capability::{Argument, AttributeCapability, Support, Takes, Unique},
+        capability::{Argument, AttributeCapability, Replay, Support, Takes, Unique},
     },
     rules::{
         lint::code::codes,
@@ -118,11 +118,14 @@ fn provider(text: &mut String, kind: &Kind) {
         row(text, &cells);
     }
     if !table.operations.is_empty() {
-        text.push_str("\n| operation | takes | meaning | sets off |\n| --- | --- | --- | --- |\n");
+        text.push_str(
+            "\n| operation | takes | meaning | may be repeated | sets off |\n| --- | --- | --- | --- | --- |\n",
+        );
     }
     for operation in table.operations {
         let takes: Vec<String> = operation.arguments.iter().map(argument).collect();
-        let cells = [&format!("`{}`", operation.name), &takes.join(", "), operation.meaning, operation.side_effect];
+        let name = format!("`{}`", operation.name);
+        let cells = [&name, &takes.join(", "), operation.meaning, repeatable(operation.replay), operation.side_effect];
         row(text, &cells);
     }
     let _ = writeln!(text, "\n- makes accounts: {}", support(table.create));
@@ -151,6 +154,15 @@ fn support(support: Support) -> String {
     match support {
         Support::Yes => "yes".to_owned(),
         Support::No(why) => format!("no: {why}"),
+    }
+}
+
+/// Whether a call whose answer was lost may be sent again.
+fn repeatable(replay: Replay) -> &'static str {
+    match replay {
+        Replay::Repeat => "yes",
+        Replay::LookFirst => "after a look",
+        Replay::AskOperator => "no: a person has to look",
     }
 }
 

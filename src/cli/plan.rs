@@ -28,7 +28,11 @@ pub(super) struct Stage {
 
 /// Opens everything a plan needs. What was typed is looked at before a secret is read or a simulator started.
 pub(super) async fn stage(given: &Invocation<'_>, inputs: &[String]) -> Result<Stage, Trouble> {
-    let project = given.open()?;
+    staged(given, given.open()?, inputs).await
+}
+
+/// The same for a project that was read already.
+pub(super) async fn staged(given: &Invocation<'_>, project: Project, inputs: &[String]) -> Result<Stage, Trouble> {
     let files = files(given, &project, &given.kinds, inputs)?;
     let lab = if given.global.lab { Some(lab::stand(given, &project.config).await?) } else { None };
     let fleet = fleet(&project.config, &given.kinds, lab.as_ref().map(lab::Stand::systems))?;

@@ -18,10 +18,10 @@ use super::{
 };
 use crate::model::{
     attribute::{AttributeName, Value},
-    id::{PersonId, SystemName},
+    id::{AccountId, PersonId, SystemName},
     origin::{Because, Origin},
-    plan::{Decision, Input, Plan, PlannedChange},
-    policy::{CopyLine, JoinLine, Owned, Policy, RangeLine},
+    plan::{Decision, Input, Plan, PlannedChange, PlannedOperation},
+    policy::{CopyLine, JoinLine, Objection, Owned, Policy, RangeLine},
     record::Rejected,
 };
 
@@ -48,10 +48,14 @@ pub(crate) struct Comparison {
     pub(crate) owners: Vec<Moved>,
     /// Accounts that are wanted by one set of rules only.
     pub(crate) accounts: Vec<Moved>,
-    /// Operations that are asked for by one set of rules only.
+    /// Ties to accounts and records that each set of rules would remember, where they differ.
+    pub(crate) ties: Vec<Tied>,
+    /// Operations that one set of rules only asks for, or asks for otherwise.
     pub(crate) operations: Vec<Asked>,
     /// Rows that are rejected by one set of rules only.
     pub(crate) rejected: Pair<Vec<Rejected>>,
+    /// Everything that the `guard` lines of each set of rules hold its plan for.
+    pub(crate) objections: Pair<Vec<Objected>>,
 }
 
 impl Comparison {
@@ -60,9 +64,18 @@ impl Comparison {
         self.changes.is_empty()
             && self.owners.is_empty()
             && self.accounts.is_empty()
+            && self.ties.is_empty()
             && self.operations.is_empty()
             && self.rejected.old.is_empty()
             && self.rejected.new.is_empty()
+            && self.one_sided().old.is_empty()
+            && self.one_sided().new.is_empty()
+    }
+
+    /// What one set of rules only objects to. A line that moved and says the same is the same objection.
+    pub(crate) fn one_sided(&self) -> Pair<Vec<&Objected>> {
+        let Pair { old, new } = &self.objections;
+        Pair { old: unshared(old, new), new: unshared(new, old) }
     }
 }
 
@@ -85,6 +98,8 @@ pub(crate) enum Kind {
     Decision,
     /// Both do the same with another value.
     Value,
+    /// Both do the same to another account, or to one that holds something else.
+    Account,
     /// Both do the same, because of another owner.
     Owner,
 }
@@ -96,8 +111,6 @@ pub(crate) struct Difference {
     pub(crate) attribute: AttributeName,
     pub(crate) system: SystemName,
     pub(crate) person: PersonId,
-    /// What is there now.
-    pub(crate) now: Value,
     pub(crate) old: Option<Side>,
     pub(crate) new: Option<Side>,
 }
@@ -106,6 +119,10 @@ pub(crate) struct Difference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Side {
     pub(crate) decision: Decision,
+    /// Whose cell it is; `None` where the account is to be made, or there is none.
+    pub(crate) account: Option<AccountId>,
+    /// What is there now.
+    pub(crate) before: Value,
     pub(crate) after: Value,
     pub(crate) owner: Option<SystemName>,
     pub(crate) because: Vec<Because>,
@@ -131,6 +148,29 @@ pub(crate) struct Line {
     pub(crate) line: Because,
 }
 
+/// What one person is newly tied to at one system: the ids of her accounts, or the keys of her records.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tied {
+    pub(crate) person: PersonId,
+    pub(crate) system: SystemName,
+    pub(crate) old: BTreeSet<AccountId>,
+    pub(crate) new: BTreeSet<AccountId>,
+}
+
+/// A `guard` line's no to the whole plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Objected {
+    pub(crate) reason: String,
+    #[serde(flatten)]
+    pub(crate) line: Because,
+}
+
+impl From<Objection> for Objected {
+    fn from(objection: Objection) -> Self {
+        Self { line: Because::from(&objection.origin), reason: objection.reason }
+    }
+}
+
 /// An operation that one set of rules asks for.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Asked {
@@ -138,13 +178,17 @@ pub(crate) struct Asked {
     pub(crate) by: &'static str,
     pub(crate) person: PersonId,
     pub(crate) system: SystemName,
+    /// The account it is done to, where it is done to one.
+    pub(crate) account: Option<AccountId>,
     pub(crate) operation: String,
+    pub(crate) decision: Decision,
     pub(crate) because: Vec<Because>,
 }
 
-/// One set of rules' plan, with who owns what.
+/// One set of rules' plan, with who owns what and what its `guard` lines say of it.
 struct Outcome {
     plan: Plan,
+    objections: Vec<Objected>,
     owners: BTreeMap<(PersonId, String), Line>,
     accounts: BTreeMap<(PersonId, String), Line>,
 }
@@ -183,7 +227,9 @@ fn outcome(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<
             accounts.insert((person.id.clone(), system.to_string()), line(says.to_owned(), &wish.origin));
         }
     })?;
-    Ok(Outcome { plan, owners, accounts })
+    let objections = desk.rules.guard(&plan).map_err(|fault| RunError::Rule(Box::new(fault)))?;
+    let objections = objections.into_iter().map(Objected::from).collect();
+    Ok(Outcome { plan, objections, owners, accounts })
 }
 
 /// Everything that either set of rules would look at. Only what is looked at comes from it; each decides by its own.
@@ -216,14 +262,12 @@ fn differences(old: Outcome, new: Outcome, inputs: Vec<Input>) -> Comparison {
         let (was, is) = (old_cells.get(key), new_cells.get(key));
         let Some(kind) = kind(was, is) else { continue };
         let side = |all: Option<&Vec<&PlannedChange>>| all.and_then(|all| all.first()).map(|change| side(change));
-        let now = was.or(is).and_then(|all| all.first()).map(|change| change.before.clone()).unwrap_or_default();
         let (person, attribute, system) = *key;
         changes.push(Difference {
             kind,
             attribute: attribute.clone(),
             system: system.clone(),
             person: person.clone(),
-            now,
             old: side(was),
             new: side(is),
         });
@@ -234,24 +278,26 @@ fn differences(old: Outcome, new: Outcome, inputs: Vec<Input>) -> Comparison {
     });
     let owners = moved(&old.owners, &new.owners);
     let accounts = moved(&old.accounts, &new.accounts);
-    let marks = |plan: &Plan| plan.operations.iter().map(|it| it.mark.clone()).collect::<BTreeSet<String>>();
-    let (old_marks, new_marks) = (marks(&old.plan), marks(&new.plan));
-    let only = |plan: &Plan, others: &BTreeSet<String>, by: &'static str| {
-        let mine = plan.operations.iter().filter(|it| !others.contains(&it.mark));
+    let ties = tied(&old.plan, &new.plan);
+    let (old_deeds, new_deeds) = (deeds(&old.plan), deeds(&new.plan));
+    let only = |plan: &Plan, others: &BTreeSet<Deed<'_>>, by: &'static str| {
+        let mine = plan.operations.iter().filter(|it| !others.contains(&deed(it)));
         mine.map(|it| Asked {
             by,
             person: it.person.clone(),
             system: it.system.clone(),
+            account: it.account.clone(),
             operation: it.operation.clone(),
+            decision: it.decision,
             because: it.because.clone(),
         })
         .collect::<Vec<_>>()
     };
-    let mut operations = only(&old.plan, &new_marks, "old");
-    operations.extend(only(&new.plan, &old_marks, "new"));
-    let same_row = |a: &Rejected, b: &Rejected| (&a.system, &a.file, a.line) == (&b.system, &b.file, b.line);
+    let mut operations = only(&old.plan, &new_deeds, "old");
+    operations.extend(only(&new.plan, &old_deeds, "new"));
     let only = |mine: &[Rejected], others: &[Rejected]| {
-        mine.iter().filter(|it| !others.iter().any(|other| same_row(it, other))).cloned().collect::<Vec<_>>()
+        let rows: BTreeSet<Row<'_>> = others.iter().map(row).collect();
+        mine.iter().filter(|it| !rows.contains(&row(it))).cloned().collect::<Vec<_>>()
     };
     let rejected =
         Pair { old: only(&old.plan.rejected, &new.plan.rejected), new: only(&new.plan.rejected, &old.plan.rejected) };
@@ -259,6 +305,7 @@ fn differences(old: Outcome, new: Outcome, inputs: Vec<Input>) -> Comparison {
         .iter()
         .map(|it| &it.person)
         .chain(owners.iter().chain(&accounts).map(|it| &it.person))
+        .chain(ties.iter().map(|it| &it.person))
         .chain(operations.iter().map(|it| &it.person))
         .collect();
     let treated_differently = who.len() as u64;
@@ -272,9 +319,54 @@ fn differences(old: Outcome, new: Outcome, inputs: Vec<Input>) -> Comparison {
         changes,
         owners,
         accounts,
+        ties,
         operations,
         rejected,
+        objections: Pair { old: old.objections, new: new.objections },
     }
+}
+
+/// A row of an input.
+type Row<'p> = (&'p SystemName, &'p str, u64);
+
+fn row(rejected: &Rejected) -> Row<'_> {
+    (&rejected.system, &rejected.file, rejected.line)
+}
+
+/// What makes an operation the same by both: what is asked for, of which account, and what becomes of it.
+type Deed<'p> = (&'p str, Option<&'p AccountId>, Decision);
+
+fn deed(operation: &PlannedOperation) -> Deed<'_> {
+    (&operation.mark, operation.account.as_ref(), operation.decision)
+}
+
+fn deeds(plan: &Plan) -> BTreeSet<Deed<'_>> {
+    plan.operations.iter().map(deed).collect()
+}
+
+/// Those of `mine` whose reason is not among the others'.
+fn unshared<'a>(mine: &'a [Objected], others: &[Objected]) -> Vec<&'a Objected> {
+    let said: BTreeSet<&str> = others.iter().map(|it| it.reason.as_str()).collect();
+    mine.iter().filter(|it| !said.contains(it.reason.as_str())).collect()
+}
+
+/// What is tied otherwise. An account that holds all it should asks for no change, and yet may be another one.
+fn tied(old: &Plan, new: &Plan) -> Vec<Tied> {
+    let mut all: BTreeMap<(&SystemName, &PersonId), Pair<BTreeSet<AccountId>>> = BTreeMap::new();
+    for link in &old.links {
+        all.entry((&link.system, &link.person)).or_default().old.insert(link.account.clone());
+    }
+    for link in &new.links {
+        all.entry((&link.system, &link.person)).or_default().new.insert(link.account.clone());
+    }
+    let differing = all.into_iter().filter(|(_, ties)| ties.old != ties.new);
+    let tied = differing.map(|((system, person), Pair { old, new })| Tied {
+        person: person.clone(),
+        system: system.clone(),
+        old,
+        new,
+    });
+    tied.collect()
 }
 
 type Place<'p> = (&'p PersonId, &'p AttributeName, &'p SystemName);
@@ -296,11 +388,15 @@ fn kind(old: Option<&Vec<&PlannedChange>>, new: Option<&Vec<&PlannedChange>>) ->
     };
     let decisions = |all: &[&PlannedChange]| all.iter().map(|it| it.decision).collect::<Vec<_>>();
     let values = |all: &[&PlannedChange]| all.iter().map(|it| it.after.clone()).collect::<Vec<_>>();
+    let places =
+        |all: &[&PlannedChange]| all.iter().map(|it| (it.account.clone(), it.before.clone())).collect::<Vec<_>>();
     let owners = |all: &[&PlannedChange]| all.iter().map(|it| it.owner.clone()).collect::<Vec<_>>();
     if decisions(old) != decisions(new) {
         Some(Kind::Decision)
     } else if values(old) != values(new) {
         Some(Kind::Value)
+    } else if places(old) != places(new) {
+        Some(Kind::Account)
     } else if owners(old) != owners(new) {
         Some(Kind::Owner)
     } else {
@@ -312,6 +408,8 @@ fn side(change: &PlannedChange) -> Side {
     let no = change.refusal.map(|kind| format!("{kind}: ")).unwrap_or_default();
     Side {
         decision: change.decision,
+        account: change.account.clone(),
+        before: change.before.clone(),
         after: change.after.clone(),
         owner: change.owner.clone(),
         because: change.because.clone(),

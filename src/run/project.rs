@@ -63,6 +63,15 @@ pub(crate) fn open_anyway(file: &Path, kinds: &[Kind], today: Date) -> Result<(P
     open_with(file, kinds, |folder, shown, known| RuleSet::load_anyway(folder, shown, known, today))
 }
 
+/// The same by rules from elsewhere: the project's own are not read.
+pub(crate) fn open_by<T>(
+    file: &Path,
+    kinds: &[Kind],
+    load: impl FnOnce(&Known) -> Result<(RuleSet, T), Vec<RuleError>>,
+) -> Result<(Project, T), OpenError> {
+    open_with(file, kinds, |_, _, known| load(known))
+}
+
 fn open_with<T>(
     file: &Path,
     kinds: &[Kind],
