@@ -128,6 +128,324 @@ fn the_document_names_every_difference() {
     assert_eq!(document["owners"][0]["new"]["says"], "mattermost");
 }
 
+const TWINS: &str = r#"[systems.website]
+kind = "csv"
+key = "id"
+says = "state"
+
+[systems.gitlab]
+kind = "gitlab"
+url = "https://git.example.com"
+token = { env = "GITLAB_TOKEN" }
+
+[systems.chat]
+kind = "mattermost"
+url = "https://chat.example.com"
+token = { env = "CHAT_TOKEN" }
+"#;
+
+const BY_ADDRESS: &str = r#"owner("display_name", "website");
+copies("display_name", "gitlab");
+join("gitlab", "email");
+join("chat", "email");
+source("website", |row| [
+    #{ key: row.id, username: row.username, email: row.email, display_name: row.name },
+    perform("chat", "revoke_sessions", #{}),
+]);
+"#;
+
+/// A row whose address and whose username belong to two accounts each, and rules that find people by either.
+fn twins() -> World {
+    let gitlab = json!({ "users": [
+        { "id": 42, "username": "anna", "name": "A. Berg", "email": "first@example.com" },
+        { "id": 43, "username": "anna.b", "name": "Anna Berg", "email": "anna@example.com" },
+    ] });
+    let chat = json!({ "users": [
+        { "id": "aaaaaaaaaaaaaaaaaaaaaaaaaa", "username": "anna", "email": "first@example.com" },
+        { "id": "bbbbbbbbbbbbbbbbbbbbbbbbbb", "username": "anna.b", "email": "anna@example.com" },
+    ] });
+    let mut world = World::new()
+        .file("homeward.toml", TWINS)
+        .file("lab/gitlab.json", &gitlab.to_string())
+        .file("lab/chat.json", &chat.to_string())
+        .file("old/a.rhai", BY_ADDRESS)
+        .file("new/a.rhai", &BY_ADDRESS.replace("join(\"gitlab\", \"email\")", "join(\"gitlab\", \"username\")"))
+        .file("chat/a.rhai", &BY_ADDRESS.replace("join(\"chat\", \"email\")", "join(\"chat\", \"username\")"))
+        .file("guarded/a.rhai", &format!("{BY_ADDRESS}guard(|plan| if plan.calls.len() > 0 {{ hold(\"a call\") }});\n"))
+        .file("website.csv", "id,username,email,name\n7,anna,anna@example.com,Anna B.\n")
+        .file("held.csv", "id,username,email,name\n7,anna,anna@example.com,Anna Berg\n");
+    world.start_lab(&[]);
+    world
+}
+
+#[test]
+fn the_same_value_for_another_account_is_a_difference() {
+    insta::assert_snapshot!(shown(&twins(), &["--lab", "compare", "old", "new", "website=website.csv"]), @r#"
+    1 person: email at website, nothing → refuse
+      website/7
+        old nothing
+        new refuse  anna@example.com → anna@example.com  nobody owns `email` for this person: say who does with an
+            `owner` line
+
+    1 person: display_name at gitlab, apply at another account
+      website/7
+        old apply  account 43: Anna Berg → Anna B.  old/a.rhai:1:1  a copy of what website says (old/a.rhai:1:1)
+        new apply  account 42: A. Berg → Anna B.  new/a.rhai:1:1  a copy of what website says (new/a.rhai:1:1)
+
+    1 person: newly tied to something else at gitlab
+      website/7  43 → 42
+
+    Different: 1 of 1 person treated differently; 2 calls by the old rules, 2 calls by the new.
+    -- stderr
+    -- exit 0
+    "#);
+}
+
+#[test]
+fn the_account_of_an_operation_makes_a_difference() {
+    insta::assert_snapshot!(shown(&twins(), &["--lab", "compare", "old", "chat", "website=website.csv"]), @r#"
+    1 person: email at website, nothing → refuse
+      website/7
+        old nothing
+        new refuse  anna@example.com → anna@example.com  nobody owns `email` for this person: say who does with an
+            `owner` line
+
+    1 person: newly tied to something else at chat
+      website/7  bbbbbbbbbbbbbbbbbbbbbbbbbb → aaaaaaaaaaaaaaaaaaaaaaaaaa
+
+    1 operation: asked for by the old rules only
+      website/7  apply revoke_sessions at chat, account bbbbbbbbbbbbbbbbbbbbbbbbbb  old/a.rhai:7:5
+
+    1 operation: asked for by the new rules only
+      website/7  apply revoke_sessions at chat, account aaaaaaaaaaaaaaaaaaaaaaaaaa  chat/a.rhai:7:5
+
+    Different: 1 of 1 person treated differently; 2 calls by the old rules, 2 calls by the new.
+    -- stderr
+    -- exit 0
+    "#);
+}
+
+#[test]
+fn another_tie_is_a_difference_though_no_cell_is() {
+    let world = twins();
+    for (folder, join) in [("one", "email"), ("two", "username")] {
+        let rules = format!(
+            "owner(\"email\", \"website\");\njoin(\"gitlab\", \"{join}\");\n\
+             source(\"website\", |row| #{{ key: row.id, username: row.username, email: row.email }});\n"
+        );
+        world.write(&format!("{folder}/a.rhai"), rules.as_bytes());
+    }
+    let compared = ["--lab", "compare", "one", "two", "website=held.csv", "--detailed-exitcode"];
+    insta::assert_snapshot!(shown(&world, &compared), @r#"
+    1 person: username at website, refuse → nothing
+      website/7
+        old refuse  anna → anna  nobody owns `username` for this person: say who does with an `owner` line
+        new nothing
+
+    1 person: newly tied to something else at gitlab
+      website/7  43 → 42
+
+    Different: 1 of 1 person treated differently; 0 calls by the old rules, 0 calls by the new.
+    -- stderr
+    -- exit 3
+    "#);
+}
+
+#[test]
+fn a_guard_that_objects_is_a_difference() {
+    let world = twins();
+    let compared = ["--lab", "compare", "old", "guarded", "website=website.csv", "--detailed-exitcode"];
+    insta::assert_snapshot!(shown(&world, &compared), @r#"
+    1 objection: to the whole plan by the new rules only
+      guarded/a.rhai:9:1  a call
+
+    Different: 0 of 1 person treated differently; 2 calls by the old rules, 2 calls by the new.
+    -- stderr
+    -- exit 3
+    "#);
+    insta::assert_snapshot!(shown(&world, &["--lab", "compare", "guarded", "old", "website=website.csv"]), @r#"
+    1 objection: to the whole plan by the old rules only
+      guarded/a.rhai:9:1  a call
+
+    Different: 0 of 1 person treated differently; 2 calls by the old rules, 2 calls by the new.
+    -- stderr
+    -- exit 0
+    "#);
+}
+
+#[test]
+fn a_guard_that_says_the_same_from_another_line_is_none() {
+    let world = twins();
+    world.write("moved/a.rhai", format!("\n{}", world.read("guarded/a.rhai")).as_bytes());
+    let compared = ["--lab", "compare", "guarded", "moved", "website=website.csv", "--detailed-exitcode"];
+    insta::assert_snapshot!(shown(&world, &compared), @r#"
+    Same: both treat 1 person alike, in 2 calls.
+    -- stderr
+    -- exit 0
+    "#);
+}
+
+#[test]
+fn the_document_has_accounts_ties_and_objections() {
+    let world = twins();
+    world.write(
+        "other/a.rhai",
+        world.read("guarded/a.rhai").replace("\"gitlab\", \"email\"", "\"gitlab\", \"username\"").as_bytes(),
+    );
+    let ran = world.homeward(&["--lab", "--format", "json", "compare", "old", "other", "website=website.csv"]);
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+    let digest =
+        regex::Regex::new("(sha256:)?[0-9a-f]{64}").map(|it| it.replace_all(&ran.stdout, "DIGEST").into_owned());
+    insta::assert_snapshot!(digest.unwrap_or_default(), @r#"
+    {
+      "format": "homeward.comparison/1",
+      "rules": {
+        "old": "DIGEST",
+        "new": "DIGEST"
+      },
+      "inputs": [
+        {
+          "system": "website",
+          "file": "website.csv",
+          "sha256": "DIGEST",
+          "records": 1,
+          "rejected": 0
+        }
+      ],
+      "people": {
+        "old": 1,
+        "new": 1
+      },
+      "calls": {
+        "old": 2,
+        "new": 2
+      },
+      "treated_differently": 1,
+      "changes": [
+        {
+          "kind": "begins",
+          "attribute": "email",
+          "system": "website",
+          "person": "website/7",
+          "old": null,
+          "new": {
+            "decision": "refuse",
+            "account": null,
+            "before": "anna@example.com",
+            "after": "anna@example.com",
+            "owner": null,
+            "because": [],
+            "reason": "nobody owns `email` for this person: say who does with an `owner` line"
+          }
+        },
+        {
+          "kind": "account",
+          "attribute": "display_name",
+          "system": "gitlab",
+          "person": "website/7",
+          "old": {
+            "decision": "apply",
+            "account": "43",
+            "before": "Anna Berg",
+            "after": "Anna B.",
+            "owner": "website",
+            "because": [
+              {
+                "rule": "old/a.rhai:1:1",
+                "text": "owner(\"display_name\", \"website\");"
+              },
+              {
+                "rule": "old/a.rhai:2:1",
+                "text": "copies(\"display_name\", \"gitlab\");"
+              }
+            ],
+            "reason": "a copy of what website says (old/a.rhai:1:1)"
+          },
+          "new": {
+            "decision": "apply",
+            "account": "42",
+            "before": "A. Berg",
+            "after": "Anna B.",
+            "owner": "website",
+            "because": [
+              {
+                "rule": "other/a.rhai:1:1",
+                "text": "owner(\"display_name\", \"website\");"
+              },
+              {
+                "rule": "other/a.rhai:2:1",
+                "text": "copies(\"display_name\", \"gitlab\");"
+              }
+            ],
+            "reason": "a copy of what website says (other/a.rhai:1:1)"
+          }
+        }
+      ],
+      "owners": [],
+      "accounts": [],
+      "ties": [
+        {
+          "person": "website/7",
+          "system": "gitlab",
+          "old": [
+            "43"
+          ],
+          "new": [
+            "42"
+          ]
+        }
+      ],
+      "operations": [],
+      "rejected": {
+        "old": [],
+        "new": []
+      },
+      "objections": {
+        "old": [],
+        "new": [
+          {
+            "reason": "a call",
+            "rule": "other/a.rhai:9:1",
+            "text": "guard(|plan| if plan.calls.len() > 0 { hold(\"a call\") });"
+          }
+        ]
+      }
+    }
+    "#);
+}
+
+#[test]
+fn rows_that_one_folder_only_rejects_are_told() {
+    let world = twins();
+    let stricter = BY_ADDRESS.replace("key: row.id,", "key: row.id, position: row.name.date(\"%Y-%m-%d\"),");
+    world.write("stricter/a.rhai", stricter.as_bytes());
+    let compared = ["--lab", "compare", "old", "stricter", "website=website.csv"];
+    insta::assert_snapshot!(shown(&world, &compared), @r#"
+    -- stderr
+      × not a date of the form `%Y-%m-%d` (on website.csv:2)
+       ╭─[stricter/a.rhai:6:40]
+     5 │ source("website", |row| [
+     6 │     #{ key: row.id, position: row.name.date("%Y-%m-%d"), username: row.username, email: row.email, display_name: row.name },
+       ·                                        ────
+     7 │     perform("chat", "revoke_sessions", #{}),
+       ╰────
+      help: `date_or_empty` takes blank cells; the form is `%Y-%m-%d`
+    -- exit 2
+    "#);
+}
+
+#[test]
+fn the_rules_of_the_project_itself_are_not_needed() {
+    let world = twins();
+    world.write("rules/broken.rhai", b"owner(");
+    let broken = shown(&world, &["--lab", "compare", "old", "old", "website=website.csv"]);
+    insta::assert_snapshot!(broken, @r#"
+    Same: both treat 1 person alike, in 2 calls.
+    -- stderr
+    -- exit 0
+    "#);
+}
+
 #[test]
 fn comparing_sends_nothing_but_questions() {
     let world = world();
