@@ -198,4 +198,21 @@ mod tests {
             ("<system>.note", "email")
         );
     }
+
+    #[test]
+    fn the_table_of_operations_says_which_calls_may_be_repeated() {
+        let mut text = String::new();
+        for kind in crate::run::kinds::PROVIDERS {
+            provider(&mut text, kind);
+        }
+        let cells = |name: &str| {
+            let line = text.lines().find(|line| line.starts_with(&format!("| `{name}` |"))).unwrap();
+            line.split(" | ").nth(3).unwrap().to_owned()
+        };
+        assert_eq!(
+            (cells("post_message").as_str(), cells("revoke_sessions").as_str()),
+            ("no: a person has to look", "yes")
+        );
+        assert_eq!(repeatable(Replay::LookFirst), "after a look");
+    }
 }
