@@ -61,6 +61,63 @@ pub(super) const OF_PLAN: &[(&str, &str, &str)] = &[
     ("today", "text", "The date the rules saw."),
 ];
 
+/// What a call of a plan shows, by the names that its document has.
+pub(super) const OF_CALL: &[&str] = &[
+    "id",
+    "system",
+    "person",
+    "account",
+    "operation",
+    "performs",
+    "method",
+    "path",
+    "headers",
+    "body",
+    "generated",
+    "expects",
+    "intends",
+    "replay",
+    "after",
+];
+
+/// What a change of a plan shows.
+pub(super) const OF_PLANNED: &[&str] = &[
+    "person",
+    "attribute",
+    "system",
+    "account",
+    "before",
+    "after",
+    "decision",
+    "call",
+    "asked_by",
+    "owner",
+    "because",
+    "reason",
+    "refusal",
+    "belongs_to",
+    "when",
+    "side_effect",
+];
+
+/// What an operation of a plan shows.
+pub(super) const OF_OPERATION: &[&str] = &[
+    "person",
+    "system",
+    "account",
+    "operation",
+    "arguments",
+    "decision",
+    "call",
+    "asked_by",
+    "because",
+    "reason",
+    "refusal",
+    "side_effect",
+    "removes",
+    "mark",
+];
+
 /// The properties of everything that is the same in every project.
 pub(crate) fn properties() -> Vec<Property> {
     let all = [("change", OF_CHANGE), ("refusal", OF_REFUSAL), ("plan", OF_PLAN)];

@@ -1,6 +1,9 @@
 use serde_json::{Value, json};
 
-use super::view::{CALL, OPERATION, PLANNED, SUMMARY};
+use super::{
+    super::reference::{OF_CALL, OF_OPERATION, OF_PLANNED},
+    view::SUMMARY,
+};
 use crate::model::plan::{Call, PlannedChange, PlannedOperation, Summary};
 
 fn keys<T: serde::Serialize>(of: &T) -> Vec<String> {
@@ -27,18 +30,19 @@ fn what_parts_of_a_plan_are_said_to_have_is_what_they_have() {
         "refusal": "taken", "belongs_to": "hr", "when": "w", "side_effect": "s",
     }))
     .unwrap();
-    assert_eq!(keys(&change), sorted(PLANNED));
+    assert_eq!(keys(&change), sorted(OF_PLANNED));
     let operation: PlannedOperation = serde_json::from_value(json!({
         "person": "hr/1", "system": "gitlab", "account": "1", "operation": "o", "arguments": {}, "decision": "apply",
-        "call": "c1", "asked_by": asked_by, "because": [], "reason": "r", "refusal": "taken", "side_effect": "s", "mark": "m",
+        "call": "c1", "asked_by": asked_by, "because": [], "reason": "r", "refusal": "taken", "side_effect": "s",
+        "removes": true, "mark": "m",
     }))
     .unwrap();
-    assert_eq!(keys(&operation), sorted(OPERATION));
+    assert_eq!(keys(&operation), sorted(OF_OPERATION));
     let call: Call = serde_json::from_value(json!({
         "id": "c1", "system": "gitlab", "person": "hr/1", "account": "1", "operation": "perform", "performs": "o",
         "method": "PUT", "path": "/", "headers": { "A": "b" }, "body": null, "generated": ["password"], "expects": {},
         "intends": {}, "replay": "repeat", "after": [],
     }))
     .unwrap();
-    assert_eq!(keys(&call), sorted(CALL));
+    assert_eq!(keys(&call), sorted(OF_CALL));
 }

@@ -7,7 +7,7 @@ use crate::model::{attribute::AttributeName, id::SystemName};
 use super::{
     super::{
         known::{Known, has},
-        reference::{OF_CHANGE, OF_PLAN, OF_REFUSAL},
+        reference::{OF_CALL, OF_CHANGE, OF_OPERATION, OF_PLAN, OF_PLANNED, OF_REFUSAL},
         words::{near, signature},
     },
     Samples,
@@ -51,9 +51,9 @@ pub(super) fn property(thing: &Thing, name: &str, known: &Known, samples: &Sampl
             _ => Err(absent("a refusal", "nothing", name, near(name, OF_REFUSAL.iter().map(|it| it.0)))),
         },
         Thing::Plan => match name {
-            "calls" => Ok(list("a call", CALL)),
-            "changes" => Ok(list("a change of a plan", PLANNED)),
-            "operations" => Ok(list("an operation of a plan", OPERATION)),
+            "calls" => Ok(list("a call", OF_CALL)),
+            "changes" => Ok(list("a change of a plan", OF_PLANNED)),
+            "operations" => Ok(list("an operation of a plan", OF_OPERATION)),
             "summary" => Ok(Thing::Part("the summary", SUMMARY)),
             "warnings" => Ok(Thing::List(Box::new(Thing::Text))),
             "rejected" => Ok(Thing::List(Box::new(Thing::SomeMap))),
@@ -207,59 +207,6 @@ pub(super) fn gives(word: &str) -> Option<Thing> {
         _ => return None,
     })
 }
-
-pub(super) const PLANNED: &[&str] = &[
-    "person",
-    "attribute",
-    "system",
-    "account",
-    "before",
-    "after",
-    "decision",
-    "call",
-    "asked_by",
-    "owner",
-    "because",
-    "reason",
-    "refusal",
-    "belongs_to",
-    "when",
-    "side_effect",
-];
-
-pub(super) const OPERATION: &[&str] = &[
-    "person",
-    "system",
-    "account",
-    "operation",
-    "arguments",
-    "decision",
-    "call",
-    "asked_by",
-    "because",
-    "reason",
-    "refusal",
-    "side_effect",
-    "mark",
-];
-
-pub(super) const CALL: &[&str] = &[
-    "id",
-    "system",
-    "person",
-    "account",
-    "operation",
-    "performs",
-    "method",
-    "path",
-    "headers",
-    "body",
-    "generated",
-    "expects",
-    "intends",
-    "replay",
-    "after",
-];
 
 pub(super) const SUMMARY: &[&str] =
     &["people", "changes", "calls", "unchanged", "refused", "held", "follows", "dropped", "rejected"];
