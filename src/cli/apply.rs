@@ -15,13 +15,14 @@ use crate::{
         id::CallId,
         plan::{Call, Plan},
     },
+    plan::guard::{GuardedPlan, Tripped},
     run::{
         RunError,
         execute::{Report, execute},
         prepare::{Prepared, guarded},
         seal::unseal,
     },
-    state::{Outcome, lock::Locks},
+    state::{Occasion, Outcome, Standing, Store, lock::Locks},
 };
 
 /// Makes or reads the plan, asks, and does exactly that.
@@ -45,13 +46,65 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     if !given.json() {
         print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
     }
-    let guarded = guarded(prepared.plan, &stage.project.rules, &stage.project.limits)?;
-    let plan = guarded.plan();
-    let calls = plan.calls.len() as u64;
-    if calls > 0 && !wanted.yes && !agreed(given, calls)? {
+    let about = Occasion { input: wanted.inputs.join(" "), ..Occasion::default() };
+    let guarded = match guarded(prepared.plan.clone(), &stage.project.rules, &stage.project.limits, None) {
+        Ok(guarded) => guarded,
+        Err(RunError::Tripped(tripped)) => return hold(given, &stage, &prepared.plan, &about, tripped),
+        Err(error) => return Err(error.into()),
+    };
+    let calls = guarded.plan().calls.len() as u64;
+    if calls > 0 && !wanted.yes && !agreed(given, "Carry out", calls)? {
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
+    carry_out(given, &stage, &guarded, &Begun::Now(about)).await
+}
+
+/// Keeps a plan that a limit stopped, for somebody to look at and to approve or reject.
+fn hold(
+    given: &Invocation<'_>,
+    stage: &plan::Stage,
+    plan: &Plan,
+    about: &Occasion,
+    tripped: Vec<Tripped>,
+) -> Result<Exit, Trouble> {
+    let told = tripped.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let trouble = Trouble::from(RunError::Tripped(tripped));
+    let is_kept = stage.lab.as_ref().is_none_or(|lab| lab.state().is_some());
+    if !is_kept {
+        return Err(trouble);
+    }
+    let now = jiff::Timestamp::now().to_string();
+    let run = stage.store()?.keep(Some(plan), about, Standing::Held, &told, &now).map_err(RunError::from)?;
+    if given.json() {
+        let document = json!({ "format": "homeward.report/1", "run": run, "plan": plan.id, "held": told });
+        print(&serde_json::to_string_pretty(&document).unwrap_or_default());
+    }
+    trouble.tell();
+    let lab = if given.global.lab { "--lab " } else { "" };
+    tell(&format!(
+        "held as run {run}: carry it out with `homeward {lab}approve {run}`, or drop it with `homeward {lab}reject {run}`"
+    ));
+    Ok(trouble.exit)
+}
+
+/// The run that a plan is carried out as.
+pub(super) enum Begun {
+    /// One that begins now.
+    Now(Occasion),
+    /// One that was held and approved.
+    Approved(i64),
+}
+
+/// Carries out a plan that nothing stands against, and tells what came of it.
+pub(super) async fn carry_out(
+    given: &Invocation<'_>,
+    stage: &plan::Stage,
+    guarded: &GuardedPlan,
+    begun: &Begun,
+) -> Result<Exit, Trouble> {
+    let plan = guarded.plan();
+    let calls = plan.calls.len() as u64;
     let store = stage.store()?;
     let systems = plan.calls.iter().map(|call| call.system.clone()).collect();
     let kept = match &stage.lab {
@@ -62,7 +115,11 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     let _locks = kept.as_deref().map(|state| Locks::take(state, &systems)).transpose().map_err(RunError::from)?;
     let mut bar = Bar::new(calls, given.talks() && std::io::stderr().is_terminal());
     let now = || jiff::Timestamp::now().to_string();
-    let report = execute(&guarded, &stage.fleet, &store, &now, &mut bar).await;
+    let run = match begun {
+        Begun::Now(about) => store.begin(plan, about, &now()).map_err(RunError::from)?,
+        Begun::Approved(run) => *run,
+    };
+    let report = execute(guarded, &stage.fleet, &store, run, &now, &mut bar).await;
     bar.finish();
     let report = report?;
     if given.json() {
@@ -92,16 +149,16 @@ fn text_of(file: &Path) -> std::io::Result<String> {
 }
 
 /// Asks on the terminal. Without one there is nobody to ask.
-fn agreed(given: &Invocation<'_>, calls: u64) -> Result<bool, Trouble> {
+pub(super) fn agreed(given: &Invocation<'_>, act: &str, calls: u64) -> Result<bool, Trouble> {
     if !std::io::stdin().is_terminal() || given.json() {
         let hint = "read the plan first with `homeward plan`, then give --yes";
         return Err(Trouble::new(
             Exit::Usage,
-            "apply asks before it changes anything, and nobody is there to answer",
+            "nothing is changed without asking, and nobody is there to answer",
             Some(hint.to_owned()),
         ));
     }
-    let _ = write!(std::io::stderr(), "\nCarry out {}? [y/N] ", render::count(calls, "call"));
+    let _ = write!(std::io::stderr(), "\n{act} {}? [y/N] ", render::count(calls, "call"));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     Ok(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

@@ -78,6 +78,10 @@ pub(super) enum Command {
     Plan(Plan),
     /// Show the plan, ask, and carry it out.
     Apply(Apply),
+    /// Approve the plan of a run that was held, and have it carried out.
+    Approve(Settle),
+    /// Reject the plan of a run that was held.
+    Reject(Settle),
     /// Show why a person's attributes are at each system as they are, why not, and what would change it.
     Explain(Explain),
     /// Show what two folders of rules would do differently.
@@ -226,6 +230,19 @@ pub(super) struct Apply {
     /// Show every change of a long plan.
     #[arg(long)]
     pub(super) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Settle {
+    /// The number of the run.
+    #[arg(value_name = "RUN")]
+    pub(super) run: i64,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// Who settles it; the name of the account this runs as, if not given.
+    #[arg(long, value_name = "NAME")]
+    pub(super) by: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -48,7 +48,7 @@ pub(super) async fn compare(given: &Invocation<'_>, wanted: &arguments::Compare)
         today: given.today().to_string(),
     };
     let (by_old, by_new) = (desk(&project.rules), desk(&new));
-    let comparison = compared(&by_old, &by_new, &stage.files, &mut stage.fleet).await?;
+    let comparison = compared(&by_old, &by_new, &plan::inputs(&stage.files), &mut stage.fleet).await?;
     if given.json() {
         print(&serde_json::to_string_pretty(&comparison).unwrap_or_default());
     } else {

@@ -380,6 +380,10 @@ impl From<RunError> for Trouble {
                 };
                 Self::new(Exit::Fault, text, Some(hint.to_owned()))
             }
+            RunError::Stopped { .. } => {
+                let hint = "it is begun again by the next start; nothing that was sent is sent twice";
+                Self::new(Exit::Fault, text, Some(hint.to_owned()))
+            }
             RunError::Tripped(tripped) => tripped_limits(&tripped),
             RunError::BadPlan { ref cause, .. } => {
                 let hint = if cause.contains("no JSON") {
@@ -423,7 +427,23 @@ pub(super) fn without_list(message: &str) -> (String, Option<String>) {
 fn tripped_limits(tripped: &[Tripped]) -> Trouble {
     let told = tripped.iter().map(|one| {
         let examples = match one {
-            Tripped::Changes { examples, .. } | Tripped::Removals { examples, .. } => examples,
+            Tripped::Changes { examples, .. }
+            | Tripped::Removals { examples, .. }
+            | Tripped::Missing { examples, .. }
+            | Tripped::Creations { examples, .. }
+            | Tripped::Attribute { examples, .. } => examples,
+            Tripped::Differing { .. } => {
+                let hint = "a column that was shifted, emptied or renamed looks like this: look at the input first";
+                return Told::plain(one.to_string(), Some(hint.to_owned()));
+            }
+            Tripped::Rejected { .. } => {
+                let hint = "so many rows at fault are a fault of the export: see them with `homeward check`";
+                return Told::plain(one.to_string(), Some(hint.to_owned()));
+            }
+            Tripped::CutOff { .. } | Tripped::EndsEarly { .. } => {
+                let hint = "ask the sender to send it again; where it is right, approve it";
+                return Told::plain(one.to_string(), Some(hint.to_owned()));
+            }
             Tripped::Rule(objection) => {
                 let hint = format!("the line is `{}`; look at the plan first, then at the rule", objection.origin.text);
                 return Told::plain(one.to_string(), Some(hint));

@@ -109,7 +109,7 @@ async fn fresh(given: &Invocation<'_>, wanted: &arguments::Explain, asked: &Aske
         memory: &memory,
         today: given.today().to_string(),
     };
-    let read = gather(&desk, &stage.files, &mut stage.fleet).await?;
+    let read = gather(&desk, &plan::inputs(&stage.files), &mut stage.fleet).await?;
     if given.talks() && given.global.verbose > 0 {
         for note in &read.notes {
             tell(&format!("note: {}", render::harmless(note)));

@@ -31,6 +31,7 @@ mod progress;
 mod render;
 mod runs;
 mod sarif;
+mod settle;
 mod test;
 
 use arguments::{Arguments, Color, Command, Format, Global};
@@ -159,6 +160,8 @@ fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> 
         Command::Check(wanted) => check::check(given, wanted),
         Command::Plan(wanted) => waiting()?.block_on(plan::plan(given, wanted)),
         Command::Apply(wanted) => waiting()?.block_on(apply::apply(given, wanted)),
+        Command::Approve(wanted) => waiting()?.block_on(settle::approve(given, wanted)),
+        Command::Reject(wanted) => settle::reject(given, wanted),
         Command::Explain(wanted) => waiting()?.block_on(explain::explain(given, wanted)),
         Command::Compare(wanted) => waiting()?.block_on(compare::compare(given, wanted)),
         Command::Runs { run } => runs::runs(given, *run),

@@ -9,7 +9,7 @@ use crate::{
     run::{
         RunError,
         fleet::Fleet,
-        gather::{Named, named},
+        gather::{Given, Named, named},
         prepare::{Desk, Prepared, guarded, prepare},
         project::{Project, fleet},
     },
@@ -71,8 +71,14 @@ impl Stage {
             memory: &memory,
             today: given.today().to_string(),
         };
-        Ok(prepare(&desk, &self.files, &mut self.fleet).await?)
+        let given = inputs(&self.files);
+        Ok(prepare(&desk, &given, &mut self.fleet).await?)
     }
+}
+
+/// What one passage is made of.
+pub(super) fn inputs(files: &[Named]) -> Vec<Given> {
+    files.iter().cloned().map(Given::File).collect()
 }
 
 fn files(given: &Invocation<'_>, project: &Project, kinds: &[Kind], inputs: &[String]) -> Result<Vec<Named>, Trouble> {
@@ -121,7 +127,7 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
             tell(&format!("saved; apply exactly this with: homeward {lab}apply {}", file.display()));
         }
     }
-    if let Err(error) = guarded(prepared.plan.clone(), &stage.project.rules, &stage.project.limits) {
+    if let Err(error) = guarded(prepared.plan.clone(), &stage.project.rules, &stage.project.limits, None) {
         // The plan is the result, and printed already: what stops it is told beside it.
         let trouble = Trouble::from(error);
         trouble.tell();

@@ -33,12 +33,27 @@ fn list(given: &Invocation<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
         print(&serde_json::to_string_pretty(&runs).unwrap_or_default());
         return Ok(Exit::Done);
     }
-    let mut table = render::aligned(&["run", "started", "finished", "calls", "done", "plan"]);
+    if runs.is_empty() {
+        print("No runs yet.");
+        return Ok(Exit::Done);
+    }
+    let mut table = render::aligned(&["run", "started", "stands", "input", "calls", "done", "plan", "note"]);
     for run in runs {
-        let finished = run.finished.as_deref().map_or_else(|| "never".to_owned(), second);
-        let started = second(&run.started);
-        let plan = run.plan.chars().take(19).collect();
-        table.add_row([run.id.to_string(), started, finished, run.calls.to_string(), run.done.to_string(), plan]);
+        let plan = run.plan.chars().skip("sha256:".len()).take(12).collect();
+        let input = match &run.feed {
+            Some(feed) => format!("{feed}: {}", run.input),
+            None => run.input.clone(),
+        };
+        table.add_row([
+            run.id.to_string(),
+            second(&run.started),
+            run.standing.word().to_owned(),
+            render::harmless(&input),
+            run.calls.to_string(),
+            run.done.to_string(),
+            plan,
+            render::harmless(run.told.as_deref().unwrap_or_default()),
+        ]);
     }
     print(&render::drawn(&table));
     Ok(Exit::Done)
@@ -51,7 +66,15 @@ fn second(time: &str) -> String {
 
 fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble> {
     let Some((plan, entries)) = store.run(run).map_err(RunError::from)? else {
-        return Err(unknown(run));
+        let summary = store.runs().map_err(RunError::from)?.into_iter().find(|it| it.id == run);
+        let Some(summary) = summary else { return Err(unknown(run)) };
+        if given.json() {
+            print(&serde_json::to_string_pretty(&json!({ "run": summary })).unwrap_or_default());
+        } else {
+            let told = summary.told.as_deref().unwrap_or("nothing was planned");
+            print(&format!("{}: {}", summary.standing.word(), render::harmless(told)));
+        }
+        return Ok(Exit::Done);
     };
     if given.json() {
         let plan: serde_json::Value = serde_json::from_str(&document(&plan)).unwrap_or_default();

@@ -17,6 +17,7 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -31,7 +32,10 @@ use self::{
     document::{Document, Places},
     error::{ConfigError, ConfigErrors, Fault, Within, nearest},
     quantity::{Share, duration},
-    schema::{FileKeys, Kinds, LimitsKeys, ProviderKeys, ProviderKind, Says, SecretKeys, SourceKeys, SourceKind},
+    schema::{
+        Administrators, FileKeys, Kinds, LimitsKeys, ProviderKeys, ProviderKind, Says, SecretKeys, Signature,
+        SourceKeys, SourceKind, ThresholdKeys, WebhookKeys,
+    },
     secret::SecretSource,
     shape::Shape,
 };
@@ -57,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) state: PathBuf,
     pub(crate) systems: BTreeMap<SystemName, System>,
     pub(crate) limits: Limits,
+    /// Where `/healthz` answers.
+    pub(crate) health: Option<SocketAddr>,
     places: Places,
 }
 
@@ -71,6 +77,23 @@ pub(crate) struct System {
     pub(crate) provider: Option<Provider>,
     /// What its records mean, where records come from it.
     pub(crate) says: Option<Says>,
+    /// How often it is read, where it is read by itself; `None`: as often as its kind thinks right.
+    pub(crate) poll: Option<Duration>,
+    /// Where it tells us of changes.
+    pub(crate) webhook: Option<Webhook>,
+}
+
+/// Where a system tells us of changes, and how we know that it is the one who tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Webhook {
+    pub(crate) listen: SocketAddr,
+    /// Begins with `/`.
+    pub(crate) path: String,
+    pub(crate) secret: SecretSource,
+    pub(crate) former_secret: Option<SecretSource>,
+    pub(crate) signature: Signature,
+    /// The header that holds the signature, where that is not a standard one.
+    pub(crate) header: Option<String>,
 }
 
 /// How calls reach a system.
@@ -96,14 +119,23 @@ pub(crate) enum CredentialSource {
 pub(crate) struct Limits {
     /// The share of people one run may change.
     pub(crate) changes: Option<Share>,
-    pub(crate) removals: Option<Removals>,
+    pub(crate) removals: Option<Threshold>,
+    /// How many people a full list may miss; `None`: nothing was said.
+    pub(crate) missing: Option<Threshold>,
+    /// How much a list may differ from the last one; `None`: nothing was said.
+    pub(crate) differing: Option<Threshold>,
+    pub(crate) creations: Option<Threshold>,
+    pub(crate) attributes: BTreeMap<String, Threshold>,
+    /// How many rows of a file may be unusable; `None`: nothing was said.
+    pub(crate) rejected: Option<Threshold>,
+    pub(crate) administrators: Administrators,
     /// Accounts that are never touched.
     pub(crate) protected: Vec<Protected>,
 }
 
-/// How many people one run may remove.
+/// How many people something may happen to in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Removals {
+pub(crate) struct Threshold {
     pub(crate) share: Share,
     /// So many are allowed whatever the share is.
     pub(crate) at_least: u64,
@@ -206,6 +238,7 @@ impl Reading<'_> {
             }
         }
         let limits = self.limits(keys.limits, &tables);
+        let health = keys.watch.health.and_then(|text| self.listen(&["watch", "health"], &text));
         Some(Config {
             root: self.root.to_owned(),
             file: shown.to_owned(),
@@ -214,6 +247,7 @@ impl Reading<'_> {
             state: self.root.join(keys.state),
             systems,
             limits,
+            health,
             places: self.shape.places.clone(),
         })
     }
@@ -296,15 +330,60 @@ impl Reading<'_> {
             }
             read
         });
+        let poll = keys.poll.and_then(|text| {
+            let read = duration(&text);
+            if read.is_none() {
+                let hint = "such as `30s`, `5m` or `1h`";
+                let fault = Fault::Quantity { key: "poll".to_owned(), what: "duration", hint };
+                self.fault(&["systems", name, "poll"], fault);
+            }
+            read
+        });
+        let webhook = keys.webhook.and_then(|keys| self.webhook(name, keys));
         let provider =
             Provider { url: url?, credential: credential?, concurrency: keys.concurrency, timeout: timeout? };
-        Some(System { kind: kind.name.to_owned(), options, provider: Some(provider), says: None })
+        let says = kind.records.map(|usual| keys.says.unwrap_or(usual));
+        Some(System { kind: kind.name.to_owned(), options, provider: Some(provider), says, poll, webhook })
+    }
+
+    fn webhook(&mut self, name: &str, keys: WebhookKeys) -> Option<Webhook> {
+        let way = |key| ["systems", name, "webhook", key];
+        let listen = keys.listen.and_then(|text| self.listen(&way("listen"), &text));
+        let secret = keys.secret.and_then(|secret| self.secret(&way("secret"), secret));
+        let former_secret = match keys.former_secret {
+            Some(former) => Some(self.secret(&way("former_secret"), former)?),
+            None => None,
+        };
+        if !keys.path.starts_with('/') {
+            let hint = "such as `/website`";
+            self.fault(&way("path"), Fault::Quantity { key: "path".to_owned(), what: "path", hint });
+        }
+        if keys.signature != Signature::Standard && keys.header.is_none() {
+            let add = Some("header = \"X-WC-Webhook-Signature\"".to_owned());
+            let within = Within(owned(&["systems", name, "webhook"]));
+            let fault = Fault::Missing { key: "header".to_owned(), within, add };
+            self.fault_at_key(&["systems", name, "webhook"], fault);
+        }
+        let (path, signature, header) = (keys.path, keys.signature, keys.header);
+        Some(Webhook { listen: listen?, path, secret: secret?, former_secret, signature, header })
+    }
+
+    /// An address to listen at.
+    fn listen(&mut self, way: &[&str], text: &str) -> Option<SocketAddr> {
+        let read = text.parse().ok();
+        if read.is_none() {
+            let key = way.last().copied().unwrap_or_default().to_owned();
+            let hint = "an address and a port, such as `127.0.0.1:8088` or `[::1]:8088`";
+            self.fault(way, Fault::Quantity { key, what: "address to listen at", hint });
+        }
+        read
     }
 
     fn source(&mut self, name: &str, table: &Map<String, Value>, kind: &SourceKind) -> Option<System> {
         let (keys, options) = self.table::<SourceKeys>(name, table, kind.name)?;
         let says = keys.says.unwrap_or(kind.says);
-        Some(System { kind: kind.name.to_owned(), options, provider: None, says: Some(says) })
+        let kind = kind.name.to_owned();
+        Some(System { kind, options, provider: None, says: Some(says), poll: None, webhook: None })
     }
 
     /// The common keys of a system's table, and the rest of it.
@@ -385,13 +464,26 @@ impl Reading<'_> {
 
     fn limits(&mut self, keys: LimitsKeys, tables: &Map<String, Value>) -> Limits {
         let changes = keys.changes.and_then(|text| self.share(&["limits", "changes"], &text));
-        let removals = keys.removals.and_then(|removals| {
-            let share = self.share(&["limits", "removals", "share"], &removals.share?)?;
-            Some(Removals { share, at_least: removals.at_least })
-        });
+        let removals = keys.removals.and_then(|keys| self.threshold(&["limits", "removals"], keys));
+        let missing = keys.missing.and_then(|keys| self.threshold(&["limits", "missing"], keys));
+        let creations = keys.creations.and_then(|keys| self.threshold(&["limits", "creations"], keys));
+        let differing = keys.differing.and_then(|keys| self.threshold(&["limits", "differing"], keys));
+        let rejected = keys.rejected.and_then(|keys| self.threshold(&["limits", "rejected"], keys));
+        let mut attributes = BTreeMap::new();
+        for (name, keys) in keys.attributes {
+            if let Some(threshold) = self.threshold(&["limits", "attributes", &name], keys) {
+                attributes.insert(name, threshold);
+            }
+        }
         let numbered = keys.protected.iter().enumerate();
         let protected = numbered.filter_map(|(at, entry)| self.protected(at, entry, tables)).collect();
-        Limits { changes, removals, protected }
+        let administrators = keys.administrators;
+        Limits { changes, removals, missing, differing, creations, attributes, rejected, administrators, protected }
+    }
+
+    fn threshold(&mut self, way: &[&str], keys: ThresholdKeys) -> Option<Threshold> {
+        let way: Vec<&str> = way.iter().copied().chain(["share"]).collect();
+        Some(Threshold { share: self.share(&way, &keys.share?)?, at_least: keys.at_least })
     }
 
     fn share(&mut self, way: &[&str], text: &str) -> Option<Share> {

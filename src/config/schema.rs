@@ -23,6 +23,8 @@ pub(crate) struct ProviderKind {
     pub(crate) name: &'static str,
     /// Whether a private key will do instead of a token.
     pub(crate) takes_key: bool,
+    /// What its records say where `says` is not given, where records come from it as well; `None`: none do.
+    pub(crate) records: Option<Says>,
     /// The JSON Schema of its own settings: an object.
     pub(crate) schema: Value,
 }
@@ -72,6 +74,18 @@ pub(super) struct FileKeys {
     /// What a plan must keep to, judged before the first write.
     #[serde(default)]
     pub(super) limits: LimitsKeys,
+    /// How the service runs that `homeward watch` is.
+    #[serde(default)]
+    pub(super) watch: WatchKeys,
+}
+
+/// `[watch]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WatchKeys {
+    /// Where `/healthz` answers, such as `127.0.0.1:9180`; nowhere if not given.
+    #[schemars(example = &"127.0.0.1:9180")]
+    pub(super) health: Option<String>,
 }
 
 /// `[limits]`.
@@ -82,20 +96,46 @@ pub(super) struct LimitsKeys {
     #[schemars(example = &"20%")]
     pub(super) changes: Option<String>,
     /// How many people one run may remove.
-    pub(super) removals: Option<RemovalsKeys>,
+    pub(super) removals: Option<ThresholdKeys>,
+    /// How many people a full list may miss that the last accepted one held; 5% and at least 5 if not given.
+    pub(super) missing: Option<ThresholdKeys>,
+    /// For how many people one attribute may differ from what the last accepted list said; 20% and at least 20 if not
+    /// given.
+    pub(super) differing: Option<ThresholdKeys>,
+    /// How many accounts one run may make at one system.
+    pub(super) creations: Option<ThresholdKeys>,
+    /// For each attribute, how many people one run may change it for at one system.
+    #[serde(default)]
+    pub(super) attributes: std::collections::BTreeMap<String, ThresholdKeys>,
+    /// How many rows of a file may be unusable; 2% and at least 10 if not given.
+    pub(super) rejected: Option<ThresholdKeys>,
+    /// Whether a source may switch off an administrator's account.
+    #[serde(default)]
+    pub(super) administrators: Administrators,
     /// Accounts that are never touched, such as `gitlab:root`.
     #[serde(default)]
     pub(super) protected: Vec<String>,
 }
 
-/// `removals = { … }`.
+/// What a source may do to the accounts of administrators.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Administrators {
+    /// Switching one off is held.
+    #[default]
+    Hold,
+    /// They are treated as everybody is.
+    Allow,
+}
+
+/// `removals = { … }` and its like.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RemovalsKeys {
+pub(super) struct ThresholdKeys {
     /// The share of people, such as `5%`.
     #[schemars(required, example = &"5%")]
     pub(super) share: Option<String>,
-    /// So many may be removed whatever the share is: one leaver of ten is no disaster.
+    /// So many are allowed whatever the share is: one leaver of ten is no disaster.
     #[serde(default)]
     pub(super) at_least: u64,
 }
@@ -119,6 +159,55 @@ pub(super) struct ProviderKeys {
     /// Allows an `http://` address, which shows everybody on the way the token.
     #[serde(default)]
     pub(super) insecure: bool,
+    /// What a record means, where records come from this system too.
+    pub(super) says: Option<Says>,
+    /// How often `homeward watch` reads it, such as `5m`.
+    #[schemars(example = &"5m")]
+    pub(super) poll: Option<String>,
+    /// Where `homeward watch` is told of changes.
+    pub(super) webhook: Option<WebhookKeys>,
+}
+
+/// The keys of [`ProviderKeys`] that only a system has from which records come.
+const FEED_KEYS: [&str; 3] = ["says", "poll", "webhook"];
+
+/// `webhook = { … }`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WebhookKeys {
+    /// Address and port to listen at, such as `127.0.0.1:8088`.
+    #[schemars(required, example = &"127.0.0.1:8088")]
+    pub(super) listen: Option<String>,
+    /// The path that deliveries are sent to.
+    #[serde(default = "root")]
+    pub(super) path: String,
+    /// The secret that deliveries are signed with.
+    #[schemars(required)]
+    pub(super) secret: Option<SecretKeys>,
+    /// A secret that is still taken while a new one is brought in.
+    pub(super) former_secret: Option<SecretKeys>,
+    /// How deliveries are signed.
+    #[serde(default)]
+    pub(super) signature: Signature,
+    /// The header that holds the signature, for `base64` and `hex`.
+    pub(super) header: Option<String>,
+}
+
+/// How deliveries are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Signature {
+    /// As the Standard Webhooks are: over id, time and body.
+    #[default]
+    Standard,
+    /// HMAC-SHA256 of the body in base64, in a header of its own.
+    Base64,
+    /// HMAC-SHA256 of the body in hex, in a header of its own.
+    Hex,
+}
+
+fn root() -> String {
+    "/".to_owned()
 }
 
 /// What every source has.
@@ -156,7 +245,12 @@ pub(crate) fn schema(kinds: &Kinds) -> Value {
     let mut defs = Map::new();
     let mut file = adopt(schemars::schema_for!(FileKeys).to_value(), "", &mut defs);
     let providers = kinds.providers.iter().map(|kind| {
-        let common = schemars::schema_for!(ProviderKeys).to_value();
+        let mut common = schemars::schema_for!(ProviderKeys).to_value();
+        if kind.records.is_none()
+            && let Some(properties) = common["properties"].as_object_mut()
+        {
+            properties.retain(|key, _| !FEED_KEYS.contains(&key.as_str()));
+        }
         (kind.name, common, &kind.schema)
     });
     let sources = kinds.sources.iter().map(|kind| {

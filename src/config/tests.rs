@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 
 fn kinds() -> Kinds {
-    let provider = |name, takes_key, schema| ProviderKind { name, takes_key, schema };
+    let provider = |name, takes_key, schema| ProviderKind { name, takes_key, records: None, schema };
     let webhook = json!({ "type": "object", "additionalProperties": false, "required": ["secret"], "properties": {
         "listen": { "type": "string" }, "secret": { "$ref": "#/$defs/Secret" } } });
     let secret = json!({ "type": "object", "writeOnly": true, "properties": { "env": { "type": "string" } } });

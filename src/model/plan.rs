@@ -103,6 +103,39 @@ pub(crate) struct Input {
     pub(crate) records: u64,
     /// Records that could not be used.
     pub(crate) rejected: u64,
+    /// What it is to be compared with the next time, where it lists everybody or came by a folder.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) list: Option<List>,
+}
+
+/// An input that lists everybody it knows of, compared with the last one that was accepted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct List {
+    /// How many people the last accepted list held. 0: there was none.
+    pub(crate) before: u64,
+    /// People it held and this one does not, by the source's keys.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) missing: Vec<String>,
+    /// For how many people each attribute differs from what the last accepted list said.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub(crate) differing: BTreeMap<AttributeName, u64>,
+    /// True where it is the last accepted list, cut off behind one of its lines.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(crate) ends_early: bool,
+    /// The keys of its last lines, to notice that the next one ends early.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) tail: Vec<String>,
+    /// Whether its last line has a line end.
+    pub(crate) final_line_end: bool,
+    /// True where its last line has no line end and that of the last accepted list had one.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(crate) is_cut_off: bool,
+    /// The columns it has, by the names they are known by.
+    pub(crate) columns: Vec<String>,
+    /// Its place among the lists of its source, where its name says one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) order: Option<String>,
 }
 
 /// Totals of a plan.

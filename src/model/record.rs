@@ -19,13 +19,17 @@ use super::{
 pub(crate) struct RecordOrigin {
     /// The file, as the user named it.
     pub(crate) file: Arc<str>,
-    /// The physical line the record begins on, from 1.
+    /// The physical line the record begins on, from 1; 0 for what no line says.
     pub(crate) line: u64,
 }
 
 impl fmt::Display for RecordOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        match self.line {
+            // What is said by no line: by absence, or in an earlier run.
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
     }
 }
 

@@ -33,7 +33,10 @@ use crate::{
         Place, RuleError,
         lint::{Finding, Sample, Samples, Speech, silence::silence},
     },
-    source::{Row, csv_file},
+    source::{
+        Row,
+        csv_file::{self, settings::Coverage},
+    },
 };
 
 /// What a check found.
@@ -130,6 +133,7 @@ fn samples(project: &Project) -> Samples {
     let root: &Path = if here.as_os_str().is_empty() { Path::new(".") } else { here };
     let mut samples = Samples::new();
     for (name, source) in &project.sources {
+        let Some(settings) = &source.csv else { continue };
         let mut files = vec![root.join(format!("{name}.csv")), root.join("samples").join(format!("{name}.csv"))];
         if project.sources.len() == 1 {
             let beside = std::fs::read_dir(root).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
@@ -146,12 +150,12 @@ fn samples(project: &Project) -> Samples {
                 }
             };
             let label = file.strip_prefix(root).unwrap_or(&file).display().to_string();
-            if csv_file::read(&file, &label, name, &source.settings, &mut sink).is_ok() {
+            if csv_file::read(&file, &label, name, settings, &mut sink).is_ok() {
                 shown.get_or_insert(label);
             }
         }
         if shown.is_none() {
-            columns = source.settings.named().map(str::to_owned).collect();
+            columns = settings.named().map(str::to_owned).collect();
         }
         // The key alone is no list of columns.
         if shown.is_some() || columns.len() > 1 {
@@ -438,9 +442,12 @@ impl Inspection<'_> {
     /// What is missing.
     fn whole(&mut self) {
         for (name, source) in &self.project.sources {
-            if source.settings.coverage == csv_file::settings::Coverage::Full {
-                let message = format!("{name} is covered in full, and in this version nobody is gone for being absent");
-                self.tell_of_system("not_yet", name, "coverage", message);
+            let owns = self.policy.owners.iter().any(|line| line.attributes.iter().any(|it| it.as_str() == "active"));
+            if source.coverage == Coverage::Full && !owns {
+                let message = format!(
+                    "{name} lists everybody, but nobody owns `active`: whoever is no longer listed keeps every account"
+                );
+                self.tell_of_system("absence_unheard", name, "coverage", message);
             }
         }
         let config = &self.project.config;

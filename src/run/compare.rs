@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{
     RunError,
     fleet::Fleet,
-    gather::{self, Named, Said, Shown},
+    gather::{self, Given, Said, Shown},
     prepare::{Desk, Judged, settle},
 };
 use crate::model::{
@@ -200,11 +200,11 @@ struct Outcome {
 pub(crate) async fn compare(
     old: &Desk<'_>,
     new: &Desk<'_>,
-    files: &[Named],
+    given: &[Given],
     fleet: &mut Fleet,
 ) -> Result<Comparison, RunError> {
-    let by_old = gather::read(files, old.sources, old.rules, old.memory)?;
-    let by_new = gather::read(files, new.sources, new.rules, new.memory)?;
+    let by_old = gather::read(given, old.sources, old.rules, old.memory)?;
+    let by_new = gather::read(given, new.sources, new.rules, new.memory)?;
     let statements = by_old.statements.iter().chain(&by_new.statements).map(Arc::clone).collect();
     let both = Said { statements, ..Said::default() };
     let policy = both_policies(old.rules.policy(), new.rules.policy());

@@ -24,13 +24,18 @@ use crate::{
         refusal::{Refusal, RefusalKind},
     },
     plan::{Providers, guard::GuardedPlan},
-    state::{Entry, Outcome, Sent, Store},
+    state::{Entry, Outcome, Sent, Settlement, Standing, Store},
 };
 
 /// Told what happens while a plan is carried out.
 pub(crate) trait Watcher {
     /// A call is over.
     fn settled(&mut self, call: &Call, outcome: &Outcome);
+
+    /// False where no further call shall be begun: what is under way is finished, and the run stays open.
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 /// What became of every call.
@@ -58,19 +63,20 @@ struct World {
     unread: BTreeMap<SystemName, Refusal>,
 }
 
-/// Carries out the plan. `now` gives the time for the store, ISO 8601.
+/// Carries out the plan of a run that was begun. `now` gives the time for the store, ISO 8601.
 ///
 /// # Errors
-/// Where the store cannot be written: then nothing more is sent. What was under way is in the journal.
+/// Where the store cannot be written: then nothing more is sent. What was under way is in the journal. Where the watcher
+/// said to stop before all was sent.
 pub(crate) async fn execute(
     guarded: &GuardedPlan,
     fleet: &Fleet,
     store: &dyn Store,
+    run: i64,
     now: &dyn Fn() -> String,
     watcher: &mut dyn Watcher,
 ) -> Result<Report, RunError> {
     let plan = guarded.plan();
-    let run = store.begin(plan, &now())?;
     let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
     let mut world = read_again(plan, fleet).await;
     let of_people = |link: Link| ((link.person, link.system), link.account);
@@ -84,6 +90,7 @@ pub(crate) async fn execute(
     let mut fault = None;
     loop {
         while fault.is_none()
+            && watcher.goes_on()
             && let Some(at) = queue.next()
         {
             let call = &plan.calls[at];
@@ -136,10 +143,18 @@ pub(crate) async fn execute(
     if let Some(error) = fault {
         return Err(error);
     }
+    let left = outcomes.iter().filter(|outcome| outcome.is_none()).count();
+    if left > 0 && !watcher.goes_on() {
+        return Err(RunError::Stopped { run, left });
+    }
+    let all_done = outcomes.iter().all(|outcome| matches!(outcome, Some(Outcome::Done)));
+    let standing = if all_done { Standing::Done } else { Standing::Partly };
     // What a baseline shows was so before anybody asked: it is never asked for.
     let baseline = plan.operations.iter().filter(|asked| asked.decision == Decision::Unchanged);
     let marks: Vec<&str> = baseline.map(|asked| asked.mark.as_str()).collect();
-    store.settle(run, &plan.links, &shown(plan, &outcomes, &place, store)?, &marks, &now())?;
+    let seen = shown(plan, &outcomes, &place, store)?;
+    let settlement = Settlement { links: &plan.links, seen: &seen, marks: &marks, standing };
+    store.settle(run, &settlement, &now())?;
     let outcomes = plan.calls.iter().zip(outcomes);
     let outcomes =
         outcomes.map(|(call, outcome)| (call.id.clone(), outcome.unwrap_or(Outcome::Skipped(call.id.clone()))));

@@ -16,13 +16,16 @@ use crate::{
         attribute::{AttributeName, Value},
         capability::{OperationCapability, Takes, Unique},
         id::{AccountId, PersonId, SystemName},
-        plan::{Input, Seen},
+        plan::{Input, List, Seen},
         policy::Policy,
-        record::{Before, Rejected, Statement},
+        record::{Before, RecordOrigin, Rejected, Statement},
     },
     plan::Providers,
     rules::{RuleError, RuleSet},
-    source::{FileRefused, Read, Row, csv_file},
+    source::{
+        FileRefused, Read, Row,
+        csv_file::{self, settings::Coverage},
+    },
     state::{Memory, Sent},
 };
 
@@ -30,10 +33,48 @@ use crate::{
 /// fifth of it where no record could be read.
 const MAX_EXCEEDED: u64 = 50;
 
-/// A source that reads files.
-pub(crate) struct FileSource {
-    pub(crate) settings: csv_file::settings::Settings,
+/// Something that records come from.
+pub(crate) struct Source {
     pub(crate) says: Says,
+    /// What it means that somebody is not in it.
+    pub(crate) coverage: Coverage,
+    /// The column that names the person.
+    pub(crate) key: String,
+    /// How its files are read, where it has files.
+    pub(crate) csv: Option<csv_file::settings::Settings>,
+}
+
+/// What one passage is made of, as it was given.
+#[derive(Clone, Debug)]
+pub(crate) enum Given {
+    /// A file that is still to be read.
+    File(Named),
+    /// What a source told when it was asked.
+    Heard(Heard),
+}
+
+impl Given {
+    /// Whose records it holds.
+    pub(crate) fn system(&self) -> &SystemName {
+        match self {
+            Self::File(file) => &file.system,
+            Self::Heard(heard) => &heard.system,
+        }
+    }
+}
+
+/// What a source told when it was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    pub(crate) system: SystemName,
+    /// What it is called in reports.
+    pub(crate) shown: String,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) read: Read,
+    /// True where it told of everybody.
+    pub(crate) is_whole: bool,
+    /// Keys of people it says are no more, by asking for each.
+    pub(crate) gone: Vec<Arc<str>>,
 }
 
 /// One file of the command line.
@@ -44,6 +85,8 @@ pub(crate) struct Named {
     pub(crate) shown: String,
     /// Where it is.
     pub(crate) path: PathBuf,
+    /// Its place among the files of its source, where its name says one.
+    pub(crate) order: Option<String>,
 }
 
 /// What was read from inputs.
@@ -63,24 +106,41 @@ pub(crate) struct Said {
     pub(crate) unused: BTreeMap<(SystemName, Arc<str>), Rejected>,
 }
 
-/// Reads the files and lets the rules say what each record means.
+/// Reads what is given and lets the rules say what each record means.
 pub(crate) fn read(
-    files: &[Named],
-    sources: &BTreeMap<SystemName, FileSource>,
+    given: &[Given],
+    sources: &BTreeMap<SystemName, Source>,
     rules: &RuleSet,
     memory: &Memory,
 ) -> Result<Said, RunError> {
     let mut said = Said::default();
-    let known: BTreeMap<(&SystemName, &str), &BTreeMap<AttributeName, Value>> =
-        memory.seen.iter().map(|seen| ((&seen.system, seen.key.as_str()), &seen.values)).collect();
-    for file in files {
-        let Some(source) = sources.get(&file.system) else { continue };
-        if !rules.has_source(&file.system) {
-            return Err(RunError::NoMeaning { system: file.system.clone(), key: source.settings.key.clone() });
+    let known: Known<'_> = memory.seen.iter().map(|seen| ((&seen.system, seen.key.as_str()), &seen.values)).collect();
+    for one in given {
+        let system = one.system();
+        let Some(source) = sources.get(system) else { continue };
+        if !rules.has_source(system) {
+            return Err(RunError::NoMeaning { system: system.clone(), key: source.key.clone() });
         }
-        let read =
-            |sink: &mut dyn FnMut(Row)| csv_file::read(&file.path, &file.shown, &file.system, &source.settings, sink);
-        one_file(&mut said, file, source, rules, memory, &known, true, read)?;
+        let passage = Passage { system, source, rules, memory, known: &known, strict: true };
+        match one {
+            Given::File(file) => {
+                let Some(settings) = &source.csv else { continue };
+                let read = |sink: &mut dyn FnMut(Row)| csv_file::read(&file.path, &file.shown, system, settings, sink);
+                let heard = passage.hear(&mut said, &file.shown, read)?;
+                let is_whole = source.coverage == Coverage::Full && !heard.read.repaired;
+                passage.close(&mut said, &file.shown, heard, is_whole, file.order.as_deref(), &[]);
+            }
+            Given::Heard(told) => {
+                let read = |sink: &mut dyn FnMut(Row)| {
+                    told.rows.iter().cloned().for_each(sink);
+                    Ok(told.read.clone())
+                };
+                let heard = passage.hear(&mut said, &told.shown, read)?;
+                let is_whole = source.coverage == Coverage::Full && told.is_whole;
+                let gone: &[Arc<str>] = if source.coverage == Coverage::Full { &told.gone } else { &[] };
+                passage.close(&mut said, &told.shown, heard, is_whole, None, gone);
+            }
+        }
     }
     let spoken: BTreeSet<(SystemName, Arc<str>)> =
         said.statements.iter().map(|statement| (statement.system.clone(), Arc::clone(&statement.key))).collect();
@@ -99,7 +159,7 @@ pub(super) fn remembered(seen: &Seen) -> Statement {
         system: seen.system.clone(),
         key: seen.key.as_str().into(),
         values: seen.values.clone(),
-        origin: crate::model::record::RecordOrigin { file: "an earlier run".into(), line: 0 },
+        origin: RecordOrigin { file: "an earlier run".into(), line: 0 },
         fresh: false,
         deeds: Vec::new(),
         of_nobody: false,
@@ -107,143 +167,345 @@ pub(super) fn remembered(seen: &Seen) -> Statement {
     }
 }
 
-/// One input: what its records say, and which of them cannot be used. With `strict`, a rule that understands none of them
-/// is wrong itself.
-#[expect(clippy::too_many_arguments, reason = "each is a different thing, and two callers do not make a noun")]
-pub(super) fn one_file(
-    said: &mut Said,
-    file: &Named,
-    source: &FileSource,
-    rules: &RuleSet,
-    memory: &Memory,
-    known: &BTreeMap<(&SystemName, &str), &BTreeMap<AttributeName, Value>>,
-    strict: bool,
-    read: impl FnOnce(&mut dyn FnMut(Row)) -> Result<Read, FileRefused>,
-) -> Result<(), RunError> {
-    let mut first_fault: Option<RuleError> = None;
-    let mut broken: Option<RuleError> = None;
-    let mut keys: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-    let (mut understood, mut exceeded) = (0_u64, 0_u64);
-    let mut refused = Vec::new();
-    let mut statements: Vec<Statement> = Vec::new();
-    let mut sink = |row: Row| match row {
-        // The rule itself is wrong: nothing it would say of further records is worth hearing.
-        _ if broken.is_some() => {}
-        Row::Rejected { rejected, key } => {
-            if let Some(key) = key {
-                said.unused.insert((file.system.clone(), key), rejected.clone());
-            }
-            refused.push(rejected);
-        }
-        Row::Record(record) => match rules.map(&file.system, &record) {
-            Ok(Some(statement)) => {
-                understood += 1;
-                *keys.entry(Arc::clone(&statement.key)).or_default() += u64::from(!statement.of_nobody);
-                statements.push(statement);
-            }
-            Ok(None) => understood += 1,
-            Err(fault) if !fault.rejects_record() => broken = Some(fault),
-            Err(fault) => {
-                exceeded += u64::from(fault.exceeds_limit());
-                let rejected = Rejected {
-                    system: file.system.clone(),
-                    file: file.shown.clone(),
-                    line: record.origin.line,
-                    column: fault.key().map(str::to_owned),
-                    code: fault.code().to_owned(),
-                    reason: fault.to_string(),
-                };
-                if let Some(key) = record.field(&source.settings.key) {
-                    said.unused.insert((file.system.clone(), key.trim().into()), rejected.clone());
+/// What sources showed in earlier runs, by source and key.
+pub(super) type Known<'a> = BTreeMap<(&'a SystemName, &'a str), &'a BTreeMap<AttributeName, Value>>;
+
+/// One passage through the records of one source.
+pub(super) struct Passage<'a> {
+    pub(super) system: &'a SystemName,
+    pub(super) source: &'a Source,
+    pub(super) rules: &'a RuleSet,
+    pub(super) memory: &'a Memory,
+    pub(super) known: &'a Known<'a>,
+    /// True where a rule that understands no record at all is wrong itself.
+    pub(super) strict: bool,
+}
+
+/// What a passage has heard, before it is compared with what was heard before.
+pub(super) struct Hearing {
+    pub(super) read: Read,
+    statements: Vec<Statement>,
+    refused: Vec<Rejected>,
+    /// Keys of rows that speak of somebody without a statement that could be used.
+    listed: BTreeSet<Arc<str>>,
+    /// Rows of which nobody can tell whose they are.
+    anybodys: u64,
+    /// The keys in the order of the rows.
+    order: Vec<Arc<str>>,
+}
+
+impl Passage<'_> {
+    /// What the records say, and which of them cannot be used.
+    pub(super) fn hear(
+        &self,
+        said: &mut Said,
+        shown: &str,
+        read: impl FnOnce(&mut dyn FnMut(Row)) -> Result<Read, FileRefused>,
+    ) -> Result<Hearing, RunError> {
+        let mut first_fault: Option<RuleError> = None;
+        let mut broken: Option<RuleError> = None;
+        let mut keys: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+        let (mut understood, mut exceeded) = (0_u64, 0_u64);
+        let mut refused = Vec::new();
+        let mut statements: Vec<Statement> = Vec::new();
+        // The keys that rows have in the column of the key, which are trusted as long as the rule takes them as they are.
+        let mut raw: BTreeSet<Arc<str>> = BTreeSet::new();
+        let (mut as_written, mut anybodys) = (true, 0_u64);
+        let mut order = Vec::new();
+        let mut sink = |row: Row| match row {
+            // The rule itself is wrong: nothing it would say of further records is worth hearing.
+            _ if broken.is_some() => {}
+            Row::Rejected { rejected, key, .. } => {
+                match key {
+                    Some(key) => {
+                        said.unused.insert((self.system.clone(), Arc::clone(&key)), rejected.clone());
+                        raw.insert(key);
+                    }
+                    None => anybodys += 1,
                 }
                 refused.push(rejected);
-                // Each of them has cost all the time that a rule may take.
-                if exceeded == MAX_EXCEEDED || (understood == 0 && exceeded == MAX_EXCEEDED / 5) {
-                    broken = Some(fault);
-                } else {
-                    first_fault.get_or_insert(fault);
+            }
+            Row::Record(record) => {
+                let written: Option<Arc<str>> = record.field(&self.source.key).map(|key| key.trim().into());
+                match self.rules.map(self.system, &record) {
+                    Ok(Some(statement)) => {
+                        understood += 1;
+                        *keys.entry(Arc::clone(&statement.key)).or_default() += u64::from(!statement.of_nobody);
+                        if statement.of_nobody {
+                            raw.extend(written);
+                        } else {
+                            as_written &= written.as_ref() == Some(&statement.key);
+                            order.push(Arc::clone(&statement.key));
+                        }
+                        statements.push(statement);
+                    }
+                    Ok(None) => {
+                        understood += 1;
+                        raw.extend(written);
+                    }
+                    Err(fault) if !fault.rejects_record() => broken = Some(fault),
+                    Err(fault) => {
+                        exceeded += u64::from(fault.exceeds_limit());
+                        let rejected = Rejected {
+                            system: self.system.clone(),
+                            file: shown.to_owned(),
+                            line: record.origin.line,
+                            column: fault.key().map(str::to_owned),
+                            code: fault.code().to_owned(),
+                            reason: fault.to_string(),
+                        };
+                        match written {
+                            Some(key) => {
+                                said.unused.insert((self.system.clone(), Arc::clone(&key)), rejected.clone());
+                                raw.insert(key);
+                            }
+                            None => anybodys += 1,
+                        }
+                        refused.push(rejected);
+                        // Each of them has cost all the time that a rule may take.
+                        if exceeded == MAX_EXCEEDED || (understood == 0 && exceeded == MAX_EXCEEDED / 5) {
+                            broken = Some(fault);
+                        } else {
+                            first_fault.get_or_insert(fault);
+                        }
+                    }
                 }
             }
-        },
-    };
-    let read = read(&mut sink)?;
-    // Where not one record could be understood, the rule is wrong too, and not the records.
-    if let Some(fault) = broken.or(first_fault.filter(|_| strict && understood == 0)) {
-        return Err(RunError::Rule(Box::new(fault)));
-    }
-    let mut of_nobody = BTreeSet::new();
-    let mut done_before = 0;
-    for mut statement in statements {
-        if keys.get(&statement.key).is_some_and(|times| *times > 1) {
+        };
+        let read = read(&mut sink)?;
+        // Where not one record could be understood, the rule is wrong too, and not the records.
+        if let Some(fault) = broken.or(first_fault.filter(|_| self.strict && understood == 0)) {
+            return Err(RunError::Rule(Box::new(fault)));
+        }
+        let is_doubled = |statement: &Statement| keys.get(&statement.key).is_some_and(|times| *times > 1);
+        for statement in statements.iter().filter(|statement| is_doubled(statement)) {
             let rejected = Rejected {
-                system: file.system.clone(),
-                file: file.shown.clone(),
+                system: self.system.clone(),
+                file: shown.to_owned(),
                 line: statement.origin.line,
                 column: None,
                 code: "duplicate_key".to_owned(),
                 reason: "another record of this file has the same key by the `source` rule; none of them is used"
                     .to_owned(),
             };
-            said.unused.insert((file.system.clone(), Arc::clone(&statement.key)), rejected.clone());
+            said.unused.insert((self.system.clone(), Arc::clone(&statement.key)), rejected.clone());
             refused.push(rejected);
-            continue;
         }
-        let before = known.get(&(&file.system, statement.key.as_ref())).copied();
-        if statement.of_nobody && !of_nobody.insert(Arc::clone(&statement.key)) {
-            continue;
+        let mut listed: BTreeSet<Arc<str>> = keys.keys().cloned().collect();
+        statements.retain(|statement| !is_doubled(statement));
+        if as_written {
+            listed.extend(raw);
+        } else {
+            // The rule makes a key of its own, so nobody can tell whose those rows are.
+            anybodys += raw.len() as u64;
         }
-        let is_first = source.says == Says::Changes && !statement.of_nobody && before.is_none();
-        if source.says == Says::Changes && !statement.of_nobody {
-            statement.quiet = match before {
-                // First sight is a baseline: the source has not changed anything yet.
-                None => {
-                    *said.firsts.entry(file.system.clone()).or_default() += 1;
-                    statement.values.keys().cloned().collect()
-                }
-                Some(before) => {
-                    let same = |(name, value): (&AttributeName, &Value)| {
-                        (before.get(name) == Some(value)).then(|| name.clone())
-                    };
-                    statement.values.iter().filter_map(same).collect()
-                }
-            };
-        }
-        let asked = statement.deeds.len();
-        statement.deeds.retain(|deed| memory.deeds.get(&deed.mark) != Some(&Sent::Done));
-        done_before += asked - statement.deeds.len();
-        for deed in &mut statement.deeds {
-            deed.before = match memory.deeds.get(&deed.mark) {
-                Some(_) => Before::InDoubt,
-                None if is_first => Before::Baseline,
-                None => Before::Never,
-            };
-        }
-        if before != Some(&statement.values) && !statement.of_nobody {
-            said.seen.push(Seen {
-                system: statement.system.clone(),
-                key: statement.key.to_string(),
-                person: None,
-                values: statement.values.clone(),
-            });
-        }
-        said.statements.push(Arc::new(statement));
+        Ok(Hearing { read, statements, refused, listed, anybodys, order })
     }
-    refused.sort();
-    said.inputs.push(Input {
-        system: file.system.clone(),
-        file: file.shown.clone(),
-        sha256: read.sha256,
-        records: read.records,
-        rejected: refused.len() as u64,
-    });
-    said.rejected.extend(refused);
-    if done_before > 0 {
-        said.notes
-            .push(format!("{}: {done_before} operations were done by earlier runs and are not done again", file.shown));
+
+    /// Compares with what was heard before, and takes note of everything. With `is_whole`, who was heard of before and is
+    /// not listed is said to be inactive; `gone` are keys that the source itself says are no more.
+    pub(super) fn close(
+        &self,
+        said: &mut Said,
+        shown: &str,
+        heard: Hearing,
+        is_whole: bool,
+        order: Option<&str>,
+        gone: &[Arc<str>],
+    ) {
+        let Hearing { read, mut statements, mut refused, listed, anybodys, order: lines } = heard;
+        let active = AttributeName::new("active");
+        let mut list = List {
+            final_line_end: read.final_line_end,
+            columns: read.columns.clone(),
+            order: order.map(str::to_owned),
+            ..List::default()
+        };
+        if is_whole {
+            let is_gone = |values: &BTreeMap<AttributeName, Value>| values.get(&active) == Some(&Value::Bool(false));
+            let before = self.known.iter().filter(|((system, _), values)| *system == self.system && !is_gone(values));
+            let mut missing: BTreeMap<&str, &BTreeMap<AttributeName, Value>> = BTreeMap::new();
+            for ((_, key), values) in before {
+                list.before += 1;
+                if !listed.contains(*key) {
+                    missing.insert(*key, *values);
+                }
+            }
+            if anybodys > 0 && !missing.is_empty() {
+                said.notes.push(format!(
+                    "{shown}: {anybodys} rows may be anybody's, so none of the {} people who are not listed counts as gone",
+                    missing.len()
+                ));
+                missing.clear();
+            }
+            self.keep_apart(said, shown, &mut statements, &mut refused, &mut missing);
+            list.missing = missing.keys().map(|key| (*key).to_owned()).collect();
+            list.ends_early = self.ends_early(&lines, &missing);
+            list.tail = tail(&lines);
+            list.is_cut_off =
+                !read.final_line_end && self.memory.accepted.get(self.system).is_some_and(|last| last.final_line_end);
+            statements.extend(missing.iter().map(|(key, values)| self.absent(shown, key, values)));
+        }
+        for key in gone.iter().filter(|key| !listed.contains(*key)) {
+            if let Some(values) = self.known.get(&(self.system, key.as_ref()))
+                && values.get(&active) != Some(&Value::Bool(false))
+            {
+                statements.push(self.absent(shown, key, values));
+            }
+        }
+        let mut of_nobody = BTreeSet::new();
+        let mut done_before = 0;
+        for mut statement in statements {
+            let before = self.known.get(&(self.system, statement.key.as_ref())).copied();
+            if statement.of_nobody && !of_nobody.insert(Arc::clone(&statement.key)) {
+                continue;
+            }
+            // Who is back in a list that lists everybody is no longer gone, where the record itself does not say.
+            if is_whole
+                && !statement.of_nobody
+                && !statement.values.contains_key(&active)
+                && before.and_then(|before| before.get(&active)) == Some(&Value::Bool(false))
+            {
+                statement.values.insert(active.clone(), Value::Bool(true));
+            }
+            let is_first = self.source.says == Says::Changes && !statement.of_nobody && before.is_none();
+            if self.source.says == Says::Changes && !statement.of_nobody {
+                statement.quiet = match before {
+                    // First sight is a baseline: the source has not changed anything yet.
+                    None => {
+                        *said.firsts.entry(self.system.clone()).or_default() += 1;
+                        statement.values.keys().cloned().collect()
+                    }
+                    Some(before) => {
+                        let same = |(name, value): (&AttributeName, &Value)| {
+                            (before.get(name) == Some(value)).then(|| name.clone())
+                        };
+                        statement.values.iter().filter_map(same).collect()
+                    }
+                };
+            }
+            if let Some(before) = before.filter(|_| is_whole) {
+                let names: BTreeSet<&AttributeName> = before.keys().chain(statement.values.keys()).collect();
+                for name in names.into_iter().filter(|name| **name != active) {
+                    if before.get(name) != statement.values.get(name) {
+                        *list.differing.entry(name.clone()).or_default() += 1;
+                    }
+                }
+            }
+            let asked = statement.deeds.len();
+            statement.deeds.retain(|deed| self.memory.deeds.get(&deed.mark) != Some(&Sent::Done));
+            done_before += asked - statement.deeds.len();
+            for deed in &mut statement.deeds {
+                deed.before = match self.memory.deeds.get(&deed.mark) {
+                    Some(_) => Before::InDoubt,
+                    None if is_first => Before::Baseline,
+                    None => Before::Never,
+                };
+            }
+            if before != Some(&statement.values) && !statement.of_nobody {
+                said.seen.push(Seen {
+                    system: statement.system.clone(),
+                    key: statement.key.to_string(),
+                    person: None,
+                    values: statement.values.clone(),
+                });
+            }
+            said.statements.push(Arc::new(statement));
+        }
+        refused.sort();
+        said.inputs.push(Input {
+            system: self.system.clone(),
+            file: shown.to_owned(),
+            sha256: read.sha256,
+            records: read.records,
+            rejected: refused.len() as u64,
+            list: (is_whole || order.is_some()).then_some(list),
+        });
+        said.rejected.extend(refused);
+        if done_before > 0 {
+            said.notes
+                .push(format!("{shown}: {done_before} operations were done by earlier runs and are not done again"));
+        }
+        said.notes.extend(read.notes.into_iter().map(|note| format!("{shown}: {note}")));
+        said.seen.sort_by(|a, b| (&a.system, &a.key).cmp(&(&b.system, &b.key)));
     }
-    said.notes.extend(read.notes.into_iter().map(|note| format!("{}: {note}", file.shown)));
-    said.seen.sort_by(|a, b| (&a.system, &a.key).cmp(&(&b.system, &b.key)));
-    Ok(())
+
+    /// What absence says: all is as it was, and the person is no longer active.
+    fn absent(&self, shown: &str, key: &str, before: &BTreeMap<AttributeName, Value>) -> Statement {
+        let mut values = before.clone();
+        let quiet = values.keys().filter(|name| name.as_str() != "active").cloned().collect();
+        values.insert(AttributeName::new("active"), Value::Bool(false));
+        Statement {
+            system: self.system.clone(),
+            key: key.into(),
+            values,
+            origin: RecordOrigin { file: format!("{shown} (not listed)").into(), line: 0 },
+            fresh: true,
+            deeds: Vec::new(),
+            of_nobody: false,
+            quiet,
+        }
+    }
+
+    /// A new key with everything by which somebody who is missing was known is that person under a key that was damaged,
+    /// not a leaver and a newcomer: the row is not used, and nobody counts as gone.
+    fn keep_apart(
+        &self,
+        said: &mut Said,
+        shown: &str,
+        statements: &mut Vec<Statement>,
+        refused: &mut Vec<Rejected>,
+        missing: &mut BTreeMap<&str, &BTreeMap<AttributeName, Value>>,
+    ) {
+        const KNOWN_BY: [&str; 5] = ["email", "username", "first_name", "last_name", "display_name"];
+        let looks = |values: &BTreeMap<AttributeName, Value>| -> Option<Vec<Option<Value>>> {
+            let looks: Vec<Option<Value>> =
+                KNOWN_BY.iter().map(|name| values.get(&AttributeName::new(name)).cloned()).collect();
+            looks[..2].iter().any(Option::is_some).then_some(looks)
+        };
+        let gone: BTreeMap<Vec<Option<Value>>, &str> =
+            missing.iter().filter_map(|(key, values)| Some((looks(values)?, *key))).collect();
+        if gone.is_empty() {
+            return;
+        }
+        statements.retain(|statement| {
+            let is_new = !self.known.contains_key(&(self.system, statement.key.as_ref()));
+            let Some(before) = looks(&statement.values).filter(|_| is_new).and_then(|looks| gone.get(&looks)) else {
+                return true;
+            };
+            missing.remove(before);
+            let rejected = Rejected {
+                system: self.system.clone(),
+                file: shown.to_owned(),
+                line: statement.origin.line,
+                column: Some(self.source.key.clone()),
+                code: "key_changed".to_owned(),
+                reason: "somebody who is not listed any more looks the same under another key: a key names one person \
+                         for good"
+                    .to_owned(),
+            };
+            said.unused.insert((self.system.clone(), Arc::clone(&statement.key)), rejected.clone());
+            refused.push(rejected);
+            false
+        });
+    }
+
+    /// True where those who are missing are the last lines of the last list, and this one ends just before them.
+    fn ends_early(&self, lines: &[Arc<str>], missing: &BTreeMap<&str, &BTreeMap<AttributeName, Value>>) -> bool {
+        let Some(last) = self.memory.accepted.get(self.system).filter(|_| !missing.is_empty()) else { return false };
+        let Some(end) = lines.last().and_then(|end| last.tail.iter().rposition(|key| key.as_str() == end.as_ref()))
+        else {
+            return false;
+        };
+        let behind = &last.tail[end + 1..];
+        !behind.is_empty() && behind.iter().all(|key| missing.contains_key(key.as_str()))
+    }
+}
+
+/// The last of a list: enough to see that a later one ends early, beyond which other limits see it.
+fn tail(lines: &[Arc<str>]) -> Vec<String> {
+    let length = (lines.len() / 10).max(100);
+    lines.iter().skip(lines.len().saturating_sub(length)).map(ToString::to_string).collect()
 }
 
 /// What providers showed.
@@ -468,5 +730,5 @@ pub(crate) fn named(root: &Path, argument: &str) -> Option<Named> {
     if system.is_empty() || file.is_empty() {
         return None;
     }
-    Some(Named { system: system.into(), shown: file.to_owned(), path: root.join(file) })
+    Some(Named { system: system.into(), shown: file.to_owned(), path: root.join(file), order: None })
 }

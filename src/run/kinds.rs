@@ -12,6 +12,9 @@ pub(crate) const PROVIDERS: &[Kind] = &[gitlab::KIND, mattermost::KIND, zitadel:
 /// The kind of a source that is a file or a folder of files.
 pub(crate) const CSV: &str = "csv";
 
+/// The kind of a website, which is a provider and a source.
+pub(crate) const WORDPRESS: &str = "wordpress";
+
 /// The kinds as the configuration needs to know them.
 pub(crate) fn for_config(kinds: &[Kind]) -> config::schema::Kinds {
     config::schema::Kinds {
@@ -20,6 +23,7 @@ pub(crate) fn for_config(kinds: &[Kind]) -> config::schema::Kinds {
             .map(|kind| config::schema::ProviderKind {
                 name: kind.name,
                 takes_key: kind.capabilities.key_scope.is_some(),
+                records: (kind.name == WORDPRESS).then_some(config::schema::Says::Changes),
                 schema: (kind.schema)(),
             })
             .collect(),

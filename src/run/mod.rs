@@ -61,6 +61,9 @@ pub(crate) enum RunError {
     /// A limit stopped the plan.
     #[error("the plan passes {} limit(s)", .0.len())]
     Tripped(Vec<Tripped>),
+    /// Somebody asked to stop before all was sent.
+    #[error("stopped before {left} calls of run {run} were sent")]
+    Stopped { run: i64, left: usize },
     /// A saved plan cannot be used.
     #[error("{file} is no plan this program can apply: {cause}")]
     BadPlan { file: String, cause: String },

@@ -9,7 +9,7 @@ use std::{
 use super::{
     RunError,
     fleet::Fleet,
-    gather::{self, FileSource, Named, Said, Shown},
+    gather::{self, Given, Said, Shown, Source},
     seal::seal,
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
         decide::{Decided, decide},
         deeds::deeds,
         folded,
-        guard::{GuardedPlan, Limits, guard, protect},
+        guard::{Approval, GuardedPlan, Limits, guard, protect},
         order::Holders,
     },
     rules::{RuleError, RuleSet},
@@ -40,7 +40,7 @@ use crate::{
 /// What a plan is made with.
 pub(crate) struct Desk<'a> {
     pub(crate) rules: &'a RuleSet,
-    pub(crate) sources: &'a BTreeMap<SystemName, FileSource>,
+    pub(crate) sources: &'a BTreeMap<SystemName, Source>,
     pub(crate) limits: &'a Limits,
     pub(crate) memory: &'a Memory,
     /// ISO date.
@@ -57,9 +57,9 @@ pub(crate) struct Prepared {
 }
 
 /// Reads inputs and providers and decides everything. Writes nothing, anywhere.
-pub(crate) async fn prepare(desk: &Desk<'_>, files: &[Named], fleet: &mut Fleet) -> Result<Prepared, RunError> {
+pub(crate) async fn prepare(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -> Result<Prepared, RunError> {
     let policy = desk.rules.policy();
-    let mut said = gather::read(files, desk.sources, desk.rules, desk.memory)?;
+    let mut said = gather::read(given, desk.sources, desk.rules, desk.memory)?;
     let shown = gather::observe(&said, desk.memory, policy, fleet).await?;
     let (notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
     let homes = fleet.homes();
@@ -215,14 +215,19 @@ impl Hooks for Asked<'_> {
 }
 
 /// Judges a plan by the limits and by the `guard` lines of the rules.
-pub(crate) fn guarded(plan: Plan, rules: &RuleSet, limits: &Limits) -> Result<GuardedPlan, RunError> {
+pub(crate) fn guarded(
+    plan: Plan,
+    rules: &RuleSet,
+    limits: &Limits,
+    approval: Option<&Approval>,
+) -> Result<GuardedPlan, RunError> {
     let objections = rules.guard(&plan).map_err(|fault| RunError::Rule(Box::new(fault)))?;
-    guard(plan, limits, objections).map_err(RunError::Tripped)
+    guard(plan, limits, objections, approval).map_err(RunError::Tripped)
 }
 
 /// Sources that state what is come before those that only tell of changes, then by name.
-fn in_rank(sources: &BTreeMap<SystemName, FileSource>) -> Vec<SystemName> {
-    let mut ranked: Vec<(&SystemName, &FileSource)> = sources.iter().collect();
+fn in_rank(sources: &BTreeMap<SystemName, Source>) -> Vec<SystemName> {
+    let mut ranked: Vec<(&SystemName, &Source)> = sources.iter().collect();
     ranked.sort_by_key(|(name, source)| (source.says == Says::Changes, (*name).clone()));
     ranked.into_iter().map(|(name, _)| name.clone()).collect()
 }

@@ -8,14 +8,19 @@ use url::Url;
 use super::{
     RunError,
     fleet::{Fleet, Member},
-    gather::FileSource,
+    gather::Source,
 };
 use crate::{
-    config::{self, Config, CredentialSource, error::ConfigErrors, schema::Says, secret::SecretSource},
+    config::{
+        self, Config, CredentialSource,
+        error::ConfigErrors,
+        schema::{Administrators, Says},
+        secret::SecretSource,
+    },
     connector::Kind,
     lab::{Address, Bench},
-    model::{id::SystemName, secret::Secret},
-    plan::guard::{Limits, Removals},
+    model::{attribute::AttributeName, id::SystemName, secret::Secret},
+    plan::guard::{Limits, Threshold},
     rules::{Known, KnownSystem, RuleError, RuleSet},
     source::csv_file,
     wire::{Credential, Line, Reach},
@@ -46,7 +51,7 @@ pub(crate) struct Project {
     pub(crate) config: Config,
     pub(crate) known: Known,
     pub(crate) rules: RuleSet,
-    pub(crate) sources: BTreeMap<SystemName, FileSource>,
+    pub(crate) sources: BTreeMap<SystemName, Source>,
     pub(crate) limits: Limits,
 }
 
@@ -87,13 +92,19 @@ fn open_with<T>(
     Ok((Project { config, known, rules, sources, limits }, rest))
 }
 
-fn sources(config: &Config) -> Result<BTreeMap<SystemName, FileSource>, ConfigErrors> {
+fn sources(config: &Config) -> Result<BTreeMap<SystemName, Source>, ConfigErrors> {
     let mut sources = BTreeMap::new();
     for (name, system) in &config.systems {
         if system.kind == super::kinds::CSV {
             let settings = csv_file::settings::Settings::new(&system.options)
                 .map_err(|error| config.fault(name, error.key, error.to_string(), error.hint.clone()))?;
-            sources.insert(name.clone(), FileSource { settings, says: system.says.unwrap_or(Says::State) });
+            let source = Source {
+                says: system.says.unwrap_or(Says::State),
+                coverage: settings.coverage,
+                key: settings.key.clone(),
+                csv: Some(settings),
+            };
+            sources.insert(name.clone(), source);
         }
     }
     Ok(sources)
@@ -134,12 +145,17 @@ fn known(config: &Config, kinds: &[Kind]) -> Known {
 
 fn limits(config: &Config) -> Limits {
     let limits = &config.limits;
+    let threshold = |it: config::Threshold| Threshold { share: it.share.millionths(), at_least: it.at_least };
     Limits {
         changes: limits.changes.map(config::quantity::Share::millionths),
-        removals: limits
-            .removals
-            .as_ref()
-            .map(|removals| Removals { share: removals.share.millionths(), at_least: removals.at_least }),
+        removals: limits.removals.map(threshold),
+        // What nobody asked for and everybody needs: a list that was cut off, and one that was shifted.
+        missing: Some(limits.missing.map_or(Threshold { share: 50_000, at_least: 5 }, threshold)),
+        differing: Some(limits.differing.map_or(Threshold { share: 200_000, at_least: 20 }, threshold)),
+        creations: limits.creations.map(threshold),
+        attributes: limits.attributes.iter().map(|(name, it)| (AttributeName::new(name), threshold(*it))).collect(),
+        rejected: Some(limits.rejected.map_or(Threshold { share: 20_000, at_least: 10 }, threshold)),
+        administrators: limits.administrators == Administrators::Allow,
         protected: limits
             .protected
             .iter()

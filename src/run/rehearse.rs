@@ -25,7 +25,7 @@ use jiff::civil::Date;
 use super::{
     RunError,
     fleet::Fleet,
-    gather::{self, FileSource, Named, Said, Shown},
+    gather::{self, Passage, Said, Shown, Source},
     prepare::{Desk, settle},
     project::{OpenError, Project},
 };
@@ -55,7 +55,7 @@ use crate::{
 pub(crate) struct Troupe {
     connectors: BTreeMap<SystemName, (&'static str, Box<dyn Connector>)>,
     kinds: BTreeMap<SystemName, String>,
-    sources: BTreeMap<SystemName, FileSource>,
+    sources: BTreeMap<SystemName, Source>,
     limits: Limits,
     known: Known,
     root: PathBuf,
@@ -287,22 +287,30 @@ impl Rehearsing<'_> {
             return Err(Unplanned::Other(format!("{system} is no source that can be read")));
         };
         if !self.rules.has_source(system) {
-            let key = source.settings.key.clone();
+            let key = source.key.clone();
             return Err(unplanned(RunError::NoMeaning { system: system.clone(), key }));
         }
         let (path, shown) = match &scenario.saying {
             Saying::File(file) => (self.file(file)?, file.clone()),
             Saying::Records(_) | Saying::Csv(_) => (PathBuf::new(), system.to_string()),
         };
-        let file = Named { system: system.clone(), shown, path };
-        let read = |sink: &mut dyn FnMut(Row)| match &scenario.saying {
-            Saying::File(_) => csv_file::read(&file.path, &file.shown, system, &source.settings, sink),
-            Saying::Csv(text) => csv_file::read_text(text, &file.shown, system, &source.settings, sink),
-            Saying::Records(records) => Ok(hand_on(records, &file.shown, sink)),
+        let no_files = || Unplanned::Other(format!("{system} is read from no file"));
+        let read = |sink: &mut dyn FnMut(Row)| match (&scenario.saying, &source.csv) {
+            (Saying::File(_), Some(settings)) => csv_file::read(&path, &shown, system, settings, sink),
+            (Saying::Csv(text), Some(settings)) => csv_file::read_text(text, &shown, system, settings, sink),
+            (Saying::Records(records), _) => Ok(hand_on(records, &shown, sink)),
+            // Asked before, below.
+            (Saying::File(_) | Saying::Csv(_), None) => Ok(hand_on(&[], &shown, sink)),
         };
-        let (memory, before) = (Memory::default(), BTreeMap::new());
+        if source.csv.is_none() && !matches!(scenario.saying, Saying::Records(_)) {
+            return Err(no_files());
+        }
+        let (memory, known) = (Memory::default(), BTreeMap::new());
         let mut said = Said::default();
-        gather::one_file(&mut said, &file, source, self.rules, &memory, &before, false, read).map_err(unplanned)?;
+        let passage = Passage { system, source, rules: self.rules, memory: &memory, known: &known, strict: false };
+        let heard = passage.hear(&mut said, &shown, read).map_err(unplanned)?;
+        // A test tells of some people: it never means that all others are gone.
+        passage.close(&mut said, &shown, heard, false, None, &[]);
         Ok(said)
     }
 
@@ -487,7 +495,15 @@ fn hand_on(records: &[BTreeMap<String, String>], shown: &str, sink: &mut dyn FnM
         sink(Row::Record(Record { origin, header: Arc::clone(&header), fields }));
     }
     let records = records.len() as u64;
-    Read { sha256: String::new(), records, rejected: 0, final_line_end: true, notes: Vec::new() }
+    Read {
+        sha256: String::new(),
+        records,
+        rejected: 0,
+        final_line_end: true,
+        repaired: false,
+        columns: Vec::new(),
+        notes: Vec::new(),
+    }
 }
 
 /// The providers of one test.

@@ -25,8 +25,14 @@ fn digest(plan: &Plan) -> String {
 
 /// Reads a saved plan to apply it. Since anybody can compute a digest, what it says is looked at as well.
 pub(crate) fn unseal(file: &str, text: &str, homes: &BTreeMap<SystemName, Home>) -> Result<Plan, RunError> {
-    let bad = |cause: String| RunError::BadPlan { file: file.to_owned(), cause };
     let plan = read(file, text)?;
+    fits(file, &plan, homes)?;
+    Ok(plan)
+}
+
+/// Refuses a plan that was not made for these systems, or that cannot have been made by this program.
+pub(crate) fn fits(file: &str, plan: &Plan, homes: &BTreeMap<SystemName, Home>) -> Result<(), RunError> {
+    let bad = |cause: String| RunError::BadPlan { file: file.to_owned(), cause };
     for call in &plan.calls {
         let (made_for, here) = (plan.systems.get(&call.system), homes.get(&call.system));
         if made_for.is_none() || made_for != here {
@@ -37,8 +43,7 @@ pub(crate) fn unseal(file: &str, text: &str, homes: &BTreeMap<SystemName, Home>)
             return Err(bad(format!("it was made for {system}, {made_for}; here {system} is {here}")));
         }
     }
-    vet(&plan, &homes.keys().cloned().collect()).map_err(bad)?;
-    Ok(plan)
+    vet(plan, &homes.keys().cloned().collect()).map_err(bad)
 }
 
 /// Reads a saved plan, to look at. One that was edited is refused: what is applied is what was shown.

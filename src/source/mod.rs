@@ -31,6 +31,10 @@ pub(crate) struct Read {
     pub(crate) rejected: u64,
     /// False: the last line has no line end, which may be how this sender writes, or a broken transfer.
     pub(crate) final_line_end: bool,
+    /// True where it holds rows that were put aside and repaired: it speaks of nobody else.
+    pub(crate) repaired: bool,
+    /// The columns, by the names they are known by.
+    pub(crate) columns: Vec<String>,
     /// What was decided and what was cleaned, each a sentence for the report. No values of people.
     pub(crate) notes: Vec<String>,
 }

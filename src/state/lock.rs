@@ -36,6 +36,27 @@ impl Locks {
     }
 }
 
+/// Held by the service for as long as it runs; `None` where another holds it. Two may run side by side, and share the
+/// work.
+pub(crate) fn watching(store: &Path) -> Result<Option<File>, StateError> {
+    let path = store.with_extension("watch.lock");
+    if let Some(folder) = store.parent() {
+        fs::create_dir_all(folder).map_err(|source| StateError::Folder { path: store.to_owned(), source })?;
+    }
+    let file = File::create(&path).map_err(|source| StateError::Folder { path: path.clone(), source })?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(StateError::Folder { path, source }),
+    }
+}
+
+/// True where a service is at work on this store.
+pub(crate) fn is_watched(store: &Path) -> bool {
+    let Ok(file) = File::open(store.with_extension("watch.lock")) else { return false };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

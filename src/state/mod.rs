@@ -82,6 +82,111 @@ pub(crate) struct Memory {
     pub(crate) seen: Vec<Seen>,
     /// Operations that were sent, by their marks.
     pub(crate) deeds: BTreeMap<String, Sent>,
+    /// The last input of each source that was carried out.
+    pub(crate) accepted: BTreeMap<SystemName, Accepted>,
+}
+
+/// The last input of a source that was carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Accepted {
+    /// The run that did.
+    pub(crate) run: i64,
+    /// When, ISO 8601.
+    pub(crate) at: String,
+    /// What it was called.
+    pub(crate) file: String,
+    /// Digest of its bytes, in hex.
+    pub(crate) sha256: String,
+    /// Records that were read.
+    pub(crate) records: u64,
+    /// Whether its last line had a line end.
+    pub(crate) final_line_end: bool,
+    pub(crate) columns: Vec<String>,
+    /// The keys of its last lines.
+    pub(crate) tail: Vec<String>,
+    /// Its place among the inputs of its source, where its name said one.
+    pub(crate) order: Option<String>,
+}
+
+/// What has become of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Standing {
+    /// It was begun; where nobody is at work on it, it broke off.
+    Open,
+    /// Everything of it was done, or there was nothing to do.
+    Done,
+    /// Some of its calls were not done.
+    Partly,
+    /// Its plan waits for somebody to approve it.
+    Waiting,
+    /// A limit or guard stopped its plan, until somebody approves it.
+    Held,
+    /// Somebody approved its plan, and nobody has carried it out yet.
+    Approved,
+    /// Somebody rejected its plan.
+    Rejected,
+    /// Its input could not be used.
+    Refused,
+    /// Its input was carried out before.
+    Duplicate,
+    /// A newer input took its place.
+    Superseded,
+    /// It broke off, and a later run did it.
+    Redone,
+}
+
+impl Standing {
+    /// True for a run that waits for somebody to settle it.
+    pub(crate) fn is_held(self) -> bool {
+        matches!(self, Self::Waiting | Self::Held)
+    }
+
+    /// The word for it in reports and in the store.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Done => "done",
+            Self::Partly => "partly",
+            Self::Waiting => "waiting",
+            Self::Held => "held",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Refused => "refused",
+            Self::Duplicate => "duplicate",
+            Self::Superseded => "superseded",
+            Self::Redone => "redone",
+        }
+    }
+
+    /// The standing of this word.
+    fn of(word: &str) -> Option<Self> {
+        const ALL: [Standing; 11] = [
+            Standing::Open,
+            Standing::Done,
+            Standing::Partly,
+            Standing::Waiting,
+            Standing::Held,
+            Standing::Approved,
+            Standing::Rejected,
+            Standing::Refused,
+            Standing::Duplicate,
+            Standing::Superseded,
+            Standing::Redone,
+        ];
+        ALL.into_iter().find(|standing| standing.word() == word)
+    }
+}
+
+/// Where a run comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Occasion {
+    /// The source whose input it is about; `None` where somebody gave inputs by hand.
+    pub(crate) feed: Option<SystemName>,
+    /// The inputs, as they are called.
+    pub(crate) input: String,
+    /// Digest of the input, where there is one.
+    pub(crate) sha256: Option<String>,
 }
 
 /// One run as the store lists it.
@@ -89,10 +194,41 @@ pub(crate) struct Memory {
 pub(crate) struct RunSummary {
     pub(crate) id: i64,
     pub(crate) plan: String,
+    pub(crate) standing: Standing,
+    pub(crate) feed: Option<SystemName>,
+    pub(crate) input: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sha256: Option<String>,
     pub(crate) started: String,
     pub(crate) finished: Option<String>,
     pub(crate) calls: u64,
     pub(crate) done: u64,
+    /// Why it stands as it does, in a sentence; who settled it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) told: Option<String>,
+}
+
+/// What a run leaves behind when it is over.
+#[derive(Clone, Debug)]
+pub(crate) struct Settlement<'a> {
+    pub(crate) links: &'a [Link],
+    pub(crate) seen: &'a [Seen],
+    /// Operations that need not be done any more.
+    pub(crate) marks: &'a [&'a str],
+    /// [`Standing::Done`] or [`Standing::Partly`].
+    pub(crate) standing: Standing,
+}
+
+/// A notice of a change that a website sent: whom it is about, and nothing of her.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub(crate) system: SystemName,
+    /// The sender's id of the delivery.
+    pub(crate) delivery: String,
+    /// The source's key of the person.
+    pub(crate) key: String,
+    /// When it came, ISO 8601.
+    pub(crate) received: String,
 }
 
 /// The store, whatever keeps it. `SQLite` today; another keeper implements the same words.
@@ -101,14 +237,51 @@ pub(crate) trait Store: Send + Sync {
     fn memory(&self) -> Result<Memory, StateError>;
 
     /// Opens a run for this plan and gives its number. Durable on return.
-    fn begin(&self, plan: &Plan, now: &str) -> Result<i64, StateError>;
+    fn begin(&self, plan: &Plan, about: &Occasion, now: &str) -> Result<i64, StateError>;
+
+    /// Keeps a run that is not carried out now, or never will be: held, refused, a duplicate. Durable on return.
+    fn keep(
+        &self,
+        plan: Option<&Plan>,
+        about: &Occasion,
+        standing: Standing,
+        told: &str,
+        now: &str,
+    ) -> Result<i64, StateError>;
+
+    /// Changes what has become of a run that stands as `from` says; false, and nothing changed, where it does not.
+    fn stand(&self, run: i64, from: &[Standing], to: Standing, told: &str, now: &str) -> Result<bool, StateError>;
+
+    /// The runs that wait for somebody, or for being carried out after somebody approved them, oldest first.
+    fn unsettled(&self) -> Result<Vec<RunSummary>, StateError>;
+
+    /// The last run about this input of this source that has a say about it: not one that broke off.
+    fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError>;
+
+    /// Runs of this source that broke off, each done again by `by`.
+    fn redone(&self, feed: &SystemName, sha256: &str, by: i64, now: &str) -> Result<(), StateError>;
+
+    /// Remembers a notice; false where its delivery is known already. Durable on return.
+    fn notice(&self, notice: &Notice) -> Result<bool, StateError>;
+
+    /// The notices of this source that are not dealt with, in the order they came.
+    fn notices(&self, system: &SystemName) -> Result<Vec<Notice>, StateError>;
+
+    /// These notices are dealt with. Their deliveries stay known until they are older than `forget` (ISO 8601).
+    fn dealt(&self, system: &SystemName, deliveries: &[String], forget: &str) -> Result<(), StateError>;
+
+    /// Tells everybody how a feed fares; any text, replaced each time.
+    fn fares(&self, feed: &SystemName, told: &str) -> Result<(), StateError>;
+
+    /// How the feeds fare, as they last told.
+    fn feeds(&self) -> Result<BTreeMap<SystemName, String>, StateError>;
 
     /// Writes one entry. Durable on return: an error here ends the run.
     fn append(&self, run: i64, entry: &Entry) -> Result<(), StateError>;
 
-    /// Remembers ties, what sources showed, and operations that need not be done any more, and closes the run; all or
-    /// nothing.
-    fn settle(&self, run: i64, links: &[Link], seen: &[Seen], marks: &[&str], now: &str) -> Result<(), StateError>;
+    /// Remembers ties, what sources showed, operations that need not be done any more and the inputs that were accepted,
+    /// and closes the run; all or nothing.
+    fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError>;
 
     /// Remembers ties as soon as they are known, such as the id of an account just created.
     fn link(&self, links: &[Link]) -> Result<(), StateError>;

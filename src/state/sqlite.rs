@@ -12,15 +12,15 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Entry, Memory, Outcome, RunSummary, Sent, StateError, Store};
+use super::{Accepted, Entry, Memory, Notice, Occasion, RunSummary, Sent, Settlement, Standing, StateError, Store};
 use crate::model::{
-    id::{AccountId, PersonId},
+    id::{AccountId, PersonId, SystemName},
     person::Link,
     plan::{Plan, Seen},
 };
 
 /// The format this program writes. A higher number in a file means a newer program wrote it.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 const TABLES: &str = "
     create table if not exists links (
@@ -33,11 +33,37 @@ const TABLES: &str = "
         mark text not null primary key, in_doubt integer not null
     ) without rowid, strict;
     create table if not exists runs (
-        id integer primary key, plan text not null, document text not null, started text not null, finished text
+        id integer primary key, plan text not null, document text not null, started text not null, finished text,
+        standing text not null default 'done', feed text, input text not null default '', sha256 text, told text,
+        calls integer not null default 0
     ) strict;
     create table if not exists journal (
         run integer not null references runs (id), number integer not null, entry text not null, primary key (run, number)
     ) without rowid, strict;
+    create table if not exists accepted (
+        system text not null primary key, list text not null
+    ) without rowid, strict;
+    create table if not exists notices (
+        system text not null, delivery text not null, key text not null, received text not null, dealt integer not null,
+        primary key (system, delivery)
+    ) without rowid, strict;
+    create table if not exists feeds (
+        feed text not null primary key, told text not null
+    ) without rowid, strict;
+    create index if not exists runs_about on runs (feed, sha256);
+    create index if not exists runs_standing on runs (standing);
+";
+
+/// What format 1 lacks in tables that it has.
+const FROM_1: &str = "
+    alter table runs add column standing text not null default 'done';
+    alter table runs add column feed text;
+    alter table runs add column input text not null default '';
+    alter table runs add column sha256 text;
+    alter table runs add column told text;
+    alter table runs add column calls integer not null default 0;
+    update runs set calls = json_extract(document, '$.summary.calls');
+    update runs set standing = 'open' where finished is null;
 ";
 
 /// A `SQLite` file that is open.
@@ -90,8 +116,14 @@ impl Sqlite {
         if found > FORMAT {
             return Err(StateError::Newer { found, known: FORMAT });
         }
-        connection.execute_batch(TABLES)?;
-        connection.pragma_update(None, "user_version", FORMAT)?;
+        let transaction = connection.unchecked_transaction()?;
+        let has_runs = "select 1 from sqlite_master where type = 'table' and name = 'runs'";
+        if found == 1 && transaction.query_row(has_runs, [], |_| Ok(())).optional()?.is_some() {
+            transaction.execute_batch(FROM_1)?;
+        }
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "user_version", FORMAT)?;
+        transaction.commit()?;
         Ok(Self { connection: Mutex::new(connection) })
     }
 
@@ -132,16 +164,116 @@ impl Store for Sqlite {
                 deeds.insert(mark, if in_doubt { Sent::InDoubt } else { Sent::Done });
             }
         }
-        Ok(Memory { links, seen, deeds })
+        let mut accepted = BTreeMap::new();
+        let there = "select 1 from sqlite_master where type = 'table' and name = 'accepted'";
+        if connection.query_row(there, [], |_| Ok(())).optional()?.is_some() {
+            let mut statement = connection.prepare("select system, list from accepted")?;
+            for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))? {
+                let (system, list) = row?;
+                accepted.insert(system.into(), serde_json::from_str(&list)?);
+            }
+        }
+        Ok(Memory { links, seen, deeds, accepted })
     }
 
-    fn begin(&self, plan: &Plan, now: &str) -> Result<i64, StateError> {
+    fn begin(&self, plan: &Plan, about: &Occasion, now: &str) -> Result<i64, StateError> {
+        insert_run(&self.connection(), Some(plan), about, Standing::Open, None, now)
+    }
+
+    fn keep(
+        &self,
+        plan: Option<&Plan>,
+        about: &Occasion,
+        standing: Standing,
+        told: &str,
+        now: &str,
+    ) -> Result<i64, StateError> {
+        insert_run(&self.connection(), plan, about, standing, Some(told), now)
+    }
+
+    fn stand(&self, run: i64, from: &[Standing], to: Standing, told: &str, now: &str) -> Result<bool, StateError> {
         let connection = self.connection();
-        connection.execute(
-            "insert into runs (plan, document, started) values (?1, ?2, ?3)",
-            params![plan.id, serde_json::to_string(plan)?, now],
+        let mut changed = 0;
+        for from in from {
+            changed += connection.execute(
+                "update runs set standing = ?3, told = ?4, finished = ?5 where id = ?1 and standing = ?2",
+                params![run, from.word(), to.word(), told, (to != Standing::Open).then_some(now)],
+            )?;
+            if changed > 0 {
+                break;
+            }
+        }
+        Ok(changed > 0)
+    }
+
+    fn unsettled(&self) -> Result<Vec<RunSummary>, StateError> {
+        let chosen = "where standing in ('waiting', 'held', 'approved') order by id";
+        summaries(&self.connection(), chosen, [])
+    }
+
+    fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError> {
+        let chosen = "where feed = ?1 and sha256 = ?2 and standing not in ('open', 'redone', 'duplicate')
+                      order by id desc limit 1";
+        Ok(summaries(&self.connection(), chosen, params![feed.as_str(), sha256])?.pop())
+    }
+
+    fn redone(&self, feed: &SystemName, sha256: &str, by: i64, now: &str) -> Result<(), StateError> {
+        self.connection().execute(
+            "update runs set standing = 'redone', told = 'done again by run ' || ?3, finished = ?4
+             where feed = ?1 and sha256 = ?2 and standing = 'open' and id < ?3",
+            params![feed.as_str(), sha256, by, now],
         )?;
-        Ok(connection.last_insert_rowid())
+        Ok(())
+    }
+
+    fn notice(&self, notice: &Notice) -> Result<bool, StateError> {
+        let Notice { system, delivery, key, received } = notice;
+        let inserted = self.connection().execute(
+            "insert or ignore into notices (system, delivery, key, received, dealt) values (?1, ?2, ?3, ?4, 0)",
+            params![system.as_str(), delivery, key, received],
+        )?;
+        Ok(inserted > 0)
+    }
+
+    fn notices(&self, system: &SystemName) -> Result<Vec<Notice>, StateError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "select delivery, key, received from notices where system = ?1 and dealt = 0 order by received, delivery",
+        )?;
+        let rows = statement.query_map([system.as_str()], |row| {
+            Ok(Notice { system: system.clone(), delivery: row.get(0)?, key: row.get(1)?, received: row.get(2)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn dealt(&self, system: &SystemName, deliveries: &[String], forget: &str) -> Result<(), StateError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        for delivery in deliveries {
+            transaction.execute(
+                "update notices set dealt = 1 where system = ?1 and delivery = ?2",
+                params![system.as_str(), delivery],
+            )?;
+        }
+        transaction.execute(
+            "delete from notices where system = ?1 and dealt = 1 and received < ?2",
+            params![system.as_str(), forget],
+        )?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn fares(&self, feed: &SystemName, told: &str) -> Result<(), StateError> {
+        let sql = "insert or replace into feeds (feed, told) values (?1, ?2)";
+        self.connection().execute(sql, params![feed.as_str(), told])?;
+        Ok(())
+    }
+
+    fn feeds(&self) -> Result<BTreeMap<SystemName, String>, StateError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("select feed, told from feeds")?;
+        let rows = statement.query_map([], |row| Ok((SystemName::from(row.get::<_, String>(0)?), row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn append(&self, run: i64, entry: &Entry) -> Result<(), StateError> {
@@ -150,24 +282,49 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    fn settle(&self, run: i64, links: &[Link], seen: &[Seen], marks: &[&str], now: &str) -> Result<(), StateError> {
+    fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError> {
+        let Settlement { links, seen, marks, standing } = settlement;
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         write_links(&transaction, links)?;
         {
             let mut statement =
                 transaction.prepare("insert or replace into seen (system, key, said) values (?1, ?2, ?3)")?;
-            for one in seen {
+            for one in *seen {
                 statement.execute(params![one.system.as_str(), one.key, serde_json::to_string(&one.values)?])?;
             }
         }
         {
             let mut statement = transaction.prepare("insert or replace into deeds (mark, in_doubt) values (?1, 0)")?;
-            for mark in marks {
+            for mark in *marks {
                 statement.execute([mark])?;
             }
         }
-        transaction.execute("update runs set finished = ?2 where id = ?1", params![run, now])?;
+        let document: String =
+            transaction.query_row("select document from runs where id = ?1", [run], |row| row.get(0))?;
+        let plan: Plan = serde_json::from_str(&document)?;
+        for input in plan.inputs {
+            let Some(list) = input.list else { continue };
+            let accepted = Accepted {
+                run,
+                at: now.to_owned(),
+                file: input.file,
+                sha256: input.sha256,
+                records: input.records,
+                final_line_end: list.final_line_end,
+                columns: list.columns,
+                tail: list.tail,
+                order: list.order,
+            };
+            transaction.execute(
+                "insert or replace into accepted (system, list) values (?1, ?2)",
+                params![input.system.as_str(), serde_json::to_string(&accepted)?],
+            )?;
+        }
+        transaction.execute(
+            "update runs set finished = ?2, standing = ?3 where id = ?1",
+            params![run, now, standing.word()],
+        )?;
         transaction.commit()?;
         Ok(())
     }
@@ -202,25 +359,7 @@ impl Store for Sqlite {
     }
 
     fn runs(&self) -> Result<Vec<RunSummary>, StateError> {
-        let connection = self.connection();
-        let mut statement =
-            connection.prepare("select id, plan, started, finished, document from runs order by id desc")?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get::<_, String>(4)?)))?;
-        let mut runs = Vec::new();
-        for row in rows {
-            let (id, plan, started, finished, document) = row?;
-            let document: Plan = serde_json::from_str(&document)?;
-            let mut entries = connection.prepare_cached("select entry from journal where run = ?1 order by number")?;
-            let entries = entries.query_map([id], |row| row.get::<_, String>(0))?;
-            let mut done = 0;
-            for entry in entries {
-                let entry: Entry = serde_json::from_str(&entry?)?;
-                done += u64::from(matches!(entry, Entry::Settled { outcome: Outcome::Done, .. }));
-            }
-            runs.push(RunSummary { id, plan, started, finished, calls: document.summary.calls, done });
-        }
-        Ok(runs)
+        summaries(&self.connection(), "order by id desc", [])
     }
 
     fn run(&self, run: i64) -> Result<Option<(Plan, Vec<Entry>)>, StateError> {
@@ -228,6 +367,9 @@ impl Store for Sqlite {
         let document: Option<String> =
             connection.query_row("select document from runs where id = ?1", [run], |row| row.get(0)).optional()?;
         let Some(document) = document else { return Ok(None) };
+        if document.is_empty() {
+            return Ok(None);
+        }
         let mut statement = connection.prepare("select entry from journal where run = ?1 order by number")?;
         let rows = statement.query_map([run], |row| row.get::<_, String>(0))?;
         let mut entries = Vec::new();
@@ -236,6 +378,70 @@ impl Store for Sqlite {
         }
         Ok(Some((serde_json::from_str(&document)?, entries)))
     }
+}
+
+fn insert_run(
+    connection: &Connection,
+    plan: Option<&Plan>,
+    about: &Occasion,
+    standing: Standing,
+    told: Option<&str>,
+    now: &str,
+) -> Result<i64, StateError> {
+    // An input that led to no plan has no document.
+    let document = plan.map(serde_json::to_string).transpose()?.unwrap_or_default();
+    connection.execute(
+        "insert into runs (plan, document, started, finished, standing, feed, input, sha256, told, calls)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            plan.map(|plan| plan.id.as_str()).unwrap_or_default(),
+            document,
+            now,
+            (standing != Standing::Open).then_some(now),
+            standing.word(),
+            about.feed.as_ref().map(SystemName::as_str),
+            about.input,
+            about.sha256,
+            told,
+            plan.map_or(0, |plan| plan.summary.calls).cast_signed(),
+        ],
+    )?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// The runs that are chosen by the end of a query.
+fn summaries(
+    connection: &Connection,
+    chosen: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<RunSummary>, StateError> {
+    let sql = format!(
+        "select id, plan, started, finished, calls, standing, feed, input, sha256, told,
+                (select count(*) from journal where journal.run = runs.id and json_extract(entry, '$.entry') = 'settled'
+                 and json_extract(entry, '$.outcome') = 'done')
+         from runs {chosen}"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(parameters)?;
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next()? {
+        let calls = u64::try_from(row.get::<_, i64>(4)?).unwrap_or_default();
+        let standing: String = row.get(5)?;
+        runs.push(RunSummary {
+            id: row.get(0)?,
+            plan: row.get(1)?,
+            standing: Standing::of(&standing).unwrap_or(Standing::Open),
+            feed: row.get::<_, Option<String>>(6)?.map(SystemName::from),
+            input: row.get(7)?,
+            sha256: row.get(8)?,
+            started: row.get(2)?,
+            finished: row.get(3)?,
+            calls,
+            done: u64::try_from(row.get::<_, i64>(10)?).unwrap_or_default(),
+            told: row.get(9)?,
+        });
+    }
+    Ok(runs)
 }
 
 fn write_entry(connection: &Connection, run: i64, text: &str) -> Result<(), rusqlite::Error> {
@@ -274,12 +480,16 @@ mod tests {
         let plan = Plan::empty();
         {
             let store = Sqlite::open(&path).unwrap();
-            let run = store.begin(&plan, "2026-11-20T00:00:00Z").unwrap();
+            let run = store.begin(&plan, &Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
             let entry = Entry::Calling { call: "c1".into(), attempt: 1, method: "PUT".into(), path: "/x".into() };
             store.append(run, &entry).unwrap();
-            store
-                .settle(run, std::slice::from_ref(&link), std::slice::from_ref(&seen), &[], "2026-11-20T00:00:01Z")
-                .unwrap();
+            let settlement = Settlement {
+                links: std::slice::from_ref(&link),
+                seen: std::slice::from_ref(&seen),
+                marks: &[],
+                standing: Standing::Done,
+            };
+            store.settle(run, &settlement, "2026-11-20T00:00:01Z").unwrap();
         }
         let store = Sqlite::open(&path).unwrap();
         let memory = store.memory().unwrap();

@@ -77,7 +77,7 @@ impl Bed {
         let lab = crate::lab::start(&benches, 0).await.unwrap();
         let line = line(kind, &lab, &lab.systems[kind.name].token);
         let store = Sqlite::in_memory().unwrap();
-        let run = store.begin(&Plan::empty(), "2026-11-20T00:00:00Z").unwrap();
+        let run = store.begin(&Plan::empty(), &crate::state::Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
         let connector = (kind.open)(options).unwrap();
         Self { lab, connector, line, store, run, system: kind.name.into(), calls: AtomicU64::new(0) }
     }

@@ -19,7 +19,7 @@ use std::{
 use super::{
     RunError,
     fleet::Fleet,
-    gather::{self, Named, Said, Shown},
+    gather::{self, Given, Said, Shown},
     prepare::{Desk, Judged, decide_for, holders, settle},
 };
 use crate::{
@@ -93,8 +93,8 @@ pub(crate) struct Gathered {
 }
 
 /// Reads inputs and providers.
-pub(crate) async fn gather(desk: &Desk<'_>, files: &[Named], fleet: &mut Fleet) -> Result<Gathered, RunError> {
-    let mut said = gather::read(files, desk.sources, desk.rules, desk.memory)?;
+pub(crate) async fn gather(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -> Result<Gathered, RunError> {
+    let mut said = gather::read(given, desk.sources, desk.rules, desk.memory)?;
     let shown = gather::observe(&said, desk.memory, desk.rules.policy(), fleet).await?;
     let notes = std::mem::take(&mut said.notes);
     Ok(Gathered { said, shown, homes: fleet.homes(), notes })

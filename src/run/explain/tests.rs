@@ -21,7 +21,7 @@ use crate::{
     plan::Providers,
     run::{
         fleet::Fleet,
-        gather::{Shown, named},
+        gather::{Given, Shown, named},
         kinds::PROVIDERS,
         prepare::Desk,
         project::{Project, benches, fleet, open},
@@ -55,7 +55,7 @@ async fn gathered(stage: &mut Stage, memory: &Memory, input: &str) -> Gathered {
     let files = [named(&stage.project.config.root, input).unwrap()];
     let Stage { project: Project { rules, sources, limits, .. }, fleet, .. } = stage;
     let desk = Desk { rules, sources, limits, memory, today: "2026-11-20".to_owned() };
-    gather(&desk, &files, fleet).await.unwrap()
+    gather(&desk, &files.map(Given::File), fleet).await.unwrap()
 }
 
 /// What a decision looks like without the ids of calls, which are a whole plan's.

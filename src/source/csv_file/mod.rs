@@ -241,6 +241,8 @@ impl Reading<'_> {
             records: tally.records,
             rejected: tally.rejected,
             final_line_end: survey.final_line_end,
+            repaired: false,
+            columns: found.header.names().iter().map(ToString::to_string).collect(),
             notes: self.notes(encoded, found, &tally),
         })
     }
