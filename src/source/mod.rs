@@ -8,6 +8,8 @@ use std::{io, sync::Arc};
 use crate::model::record::{Record, Rejected};
 
 pub(crate) mod csv_file;
+#[cfg_attr(not(test), expect(dead_code, reason = "not every part of it is in use yet"))]
+pub(crate) mod wordpress;
 
 /// One row of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
