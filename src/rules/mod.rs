@@ -112,6 +112,11 @@ pub(crate) struct Occasion {
 }
 
 impl RuleSet {
+    /// From now on rules see this day as today.
+    pub(crate) fn see(&self, today: jiff::civil::Date) {
+        self.clock.set(today);
+    }
+
     /// Loads all `*.rhai` files directly in `folder`, in the order of their names, and runs their top level. Messages
     /// name the files as `shown_as/name`.
     ///

@@ -502,6 +502,8 @@ fn hand_on(records: &[BTreeMap<String, String>], shown: &str, sink: &mut dyn FnM
         final_line_end: true,
         repaired: false,
         columns: Vec::new(),
+        last_line: 0,
+        layout: None,
         notes: Vec::new(),
     }
 }

@@ -8,7 +8,6 @@ use std::{io, sync::Arc};
 use crate::model::record::{Record, Rejected};
 
 pub(crate) mod csv_file;
-#[cfg_attr(not(test), expect(dead_code, reason = "not every part of it is in use yet"))]
 pub(crate) mod wordpress;
 
 /// One row of an input.
@@ -21,6 +20,9 @@ pub(crate) enum Row {
         /// Whose row it is, where that is certain. `None`: it may be anybody's, so nobody counts as missing.
         key: Option<Arc<str>>,
         rejected: Rejected,
+        /// Its fields as they stand in the file, uncleaned and in file order, so that the row can be given back to be
+        /// repaired: there may be too many or too few. Bytes that are no text are U+FFFD. Values of a person.
+        fields: Vec<Arc<str>>,
     },
 }
 
@@ -31,14 +33,45 @@ pub(crate) struct Read {
     pub(crate) sha256: String,
     pub(crate) records: u64,
     pub(crate) rejected: u64,
+    /// The columns in file order, by the names that rules know them by. `layout` has the names the file gives them.
+    pub(crate) columns: Vec<String>,
+    /// Physical line on which the last row begins; 0 where there is none.
+    pub(crate) last_line: u64,
     /// False: the last line has no line end, which may be how this sender writes, or a broken transfer.
     pub(crate) final_line_end: bool,
-    /// True where it holds rows that were put aside and repaired: it speaks of nobody else.
+    /// True: these are rows that had been rejected and were repaired. They are a part of a list, whatever is configured,
+    /// and nobody is missing from them.
     pub(crate) repaired: bool,
-    /// The columns, by the names they are known by.
-    pub(crate) columns: Vec<String>,
+    /// How the file is written. `None` where the rows did not come from one.
+    pub(crate) layout: Option<Layout>,
     /// What was decided and what was cleaned, each a sentence for the report. No values of people.
     pub(crate) notes: Vec<String>,
+}
+
+/// How a file of rows is written: what it takes to write another that its sender can read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// The name of the encoding in the WHATWG standard, such as `UTF-8` or `windows-1252`.
+    pub(crate) encoding: &'static str,
+    /// True where the file begins with a byte order mark.
+    pub(crate) marked: bool,
+    /// What stands between two fields.
+    pub(crate) delimiter: u8,
+    /// How most of its lines end.
+    pub(crate) line_end: LineEnd,
+    /// The names of its columns as it spells them, in the order of [`Read::columns`].
+    pub(crate) header: Vec<String>,
+    /// Physical line of the header.
+    pub(crate) header_line: u64,
+}
+
+/// What ends a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LineEnd {
+    #[default]
+    Lf,
+    CrLf,
+    Cr,
 }
 
 /// Why nothing of a file is used.
@@ -86,8 +119,18 @@ pub(crate) enum Why {
     DoubledColumn { line: u64, name: String },
     #[error("the record that begins in line {line} never ends: its quote is not closed")]
     UnclosedQuote { line: u64 },
-    #[error("the last record, in line {line}, is cut off: {found} of {expected} fields and no line end")]
+    #[error("the last record, in line {line}, is cut off: {found} of {expected} fields")]
     CutOff { line: u64, found: usize, expected: usize },
+    #[error("the last record, in line {line}, ends in the middle of a letter")]
+    CutInLetter { line: u64 },
+    #[error("the last record, in line {line}, ends with half a line end: CR, where all others have CR LF")]
+    HalfLineEnd { line: u64 },
+    #[error("line {line} says that there are {said} rows, and there are {rows}")]
+    WrongCount { line: u64, said: String, rows: u64 },
+    #[error("no line tells how many rows there are")]
+    NoCount,
+    #[error("there are {rows} rows, and `minimum_rows` says that this sender has {minimum} at least")]
+    TooFewRows { rows: u64, minimum: u64 },
     #[error("there is a long run of zero bytes in line {line}: the file was not written completely")]
     Zeros { line: u64 },
     #[error("the record that begins in line {line} is larger than {limit} bytes")]
@@ -132,9 +175,21 @@ impl FileRefused {
                 format!("it has {}; other names of a column can be given in `columns`", quoted(present))
             }
             Why::DoubledColumn { .. } => "nobody can say which of the two is meant: rename or remove one".to_owned(),
-            Why::UnclosedQuote { .. } | Why::CutOff { .. } | Why::Zeros { .. } => {
+            Why::CutOff { .. } => {
+                "the transfer was probably cut off: send the file again; where it is a line of totals, \
+                                   describe it in `count_line` or name it in `skip`"
+                    .to_owned()
+            }
+            Why::UnclosedQuote { .. } | Why::CutInLetter { .. } | Why::HalfLineEnd { .. } | Why::Zeros { .. } => {
                 "the transfer was probably cut off: send the file again".to_owned()
             }
+            Why::WrongCount { .. } => "rows were lost or doubled on the way: send the file again".to_owned(),
+            Why::NoCount => "the end of the file is probably missing: send it again; where this sender writes no such \
+                             line any more, remove `count_line`"
+                .to_owned(),
+            Why::TooFewRows { .. } => "ask the sender what became of the others; if so few are right, change \
+                                       `minimum_rows` for this system"
+                .to_owned(),
             Why::RecordTooLarge { .. } => {
                 "probably a quote that is never closed; a true record of this size needs `limits.record`".to_owned()
             }

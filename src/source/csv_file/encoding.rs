@@ -60,6 +60,16 @@ pub(super) fn likely(field: &[u8]) -> &'static [&'static str] {
     }
 }
 
+/// True for text that stops in the middle of a letter.
+pub(super) fn ends_in_letter(text: &[u8]) -> bool {
+    let cut = |text: &[u8]| std::str::from_utf8(text).is_err_and(|error| error.error_len().is_none());
+    match text.last() {
+        Some(&INVALID) => true,
+        Some(0x80..) => cut(&text[text.len().saturating_sub(4)..]) || cut(text),
+        _ => false,
+    }
+}
+
 /// What a file that is no CSV begins with.
 fn signature(head: &[u8]) -> Option<&'static str> {
     const SIGNATURES: &[(&[u8], &str)] = &[
@@ -69,6 +79,11 @@ fn signature(head: &[u8]) -> Option<&'static str> {
         (b"%PDF", "a PDF document"),
         (b"\x1F\x8B", "a gzip archive"),
         (b"\x28\xB5\x2F\xFD", "a Zstandard archive"),
+        (b"BZh", "a bzip2 archive"),
+        (b"\xFD7zXZ\0", "an XZ archive"),
+        (b"7z\xBC\xAF\x27\x1C", "a 7-Zip archive"),
+        (b"Rar!\x1A\x07", "a RAR archive"),
+        (b"age-encryption.org/", "an encrypted file (age)"),
         (b"-----BEGIN PGP", "an encrypted message"),
         (b"{\\rtf", "an RTF document"),
         (b"\xFF\xFE\x00\x00", "text in UTF-32"),

@@ -13,6 +13,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::{
     encoding::{self, Encoded},
     records::{Raw, Records},
+    reject_file,
     settings::Settings,
 };
 use crate::{model::record::Header, source::Why};
@@ -39,6 +40,24 @@ pub(super) struct Found {
     pub(super) folded: Vec<String>,
     /// Columns that nobody asked for, as the file calls them.
     pub(super) extra: Vec<String>,
+    /// All of them, as the file spells them.
+    pub(super) spelled: Vec<String>,
+    /// Where the columns stand that we added to a file of rejected rows. They are in none of the above, and places are
+    /// counted without them. Empty in every other file.
+    pub(super) added: Vec<usize>,
+}
+
+impl Found {
+    /// True for a file of rows that we had rejected.
+    pub(super) fn is_repaired(&self) -> bool {
+        !self.added.is_empty()
+    }
+
+    /// The fields of a row as its sender wrote them: without what we added.
+    pub(super) fn fields<'r>(&self, raw: &'r Raw) -> Vec<&'r [u8]> {
+        let own = raw.fields().enumerate().filter(|(at, _)| !self.added.contains(at)).map(|(_, field)| field);
+        if self.is_repaired() { own.map(reject_file::bare).collect() } else { own.collect() }
+    }
 }
 
 /// Looks for the header with every delimiter that may be meant.
@@ -140,9 +159,17 @@ fn search<R: Read + Seek>(
                 Err(_) => names.push(""),
             }
         }
+        let added = added(&names);
+        if !added.is_empty() {
+            let own = names.iter().enumerate().filter(|(at, _)| !added.contains(at));
+            names = own.filter_map(|(_, name)| std::str::from_utf8(reject_file::bare(name.as_bytes())).ok()).collect();
+        }
         match recognize(&names, &accepted, settings, delimiter, raw.line) {
             Ok(mut found) => {
-                for _ in 1..settings.header_rows {
+                // Labels are not repeated in a file of rejected rows.
+                let rows = if added.is_empty() { settings.header_rows } else { 1 };
+                found.added = added;
+                for _ in 1..rows {
                     if records.next(&mut raw)? {
                         found.last = raw.line;
                     }
@@ -159,6 +186,15 @@ fn search<R: Read + Seek>(
         (None, None) if !any => Why::Empty.into(),
         _ => Why::NoHeader { key: settings.key.clone(), searched: SEARCHED }.into(),
     })
+}
+
+/// Where the columns stand that we add to a file of rejected rows, if this is the header of one.
+fn added(names: &[&str]) -> Vec<usize> {
+    let folded: Vec<String> = names.iter().map(|name| fold(name)).collect();
+    if !folded.iter().any(|name| name == reject_file::ADDED[0]) {
+        return Vec::new();
+    }
+    (0..names.len()).filter(|at| reject_file::ADDED.contains(&folded[*at].as_str())).collect()
 }
 
 /// Every name a wanted column may have, folded, with the column's own.
@@ -198,7 +234,9 @@ fn recognize(
         return Err(Why::NoHeader { key: settings.key.clone(), searched: SEARCHED }.into());
     };
     let extra = (0..names.len()).filter(|at| wanted[*at].is_none() && !folded[*at].is_empty()).map(shown).collect();
-    Ok(Found { delimiter, header: Header::new((0..names.len()).map(shown)), key, line, last: line, folded, extra })
+    let header = Header::new((0..names.len()).map(shown));
+    let spelled = names.iter().map(|name| (*name).to_owned()).collect();
+    Ok(Found { delimiter, header, key, line, last: line, folded, extra, spelled, added: Vec::new() })
 }
 
 /// A name as rules see it where the configuration gives no other: each gap one space, nothing invisible.

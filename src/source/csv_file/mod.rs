@@ -8,6 +8,7 @@
 mod encoding;
 mod header;
 mod records;
+pub(crate) mod reject_file;
 pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
@@ -26,11 +27,11 @@ use sha2::{Digest, Sha256};
 use self::{
     encoding::Encoded,
     header::Found,
-    records::{Raw, Records},
+    records::{LineEnds, Raw, Records},
     settings::Settings,
     values::{Cleaned, Judge, Skipped, Verdict},
 };
-use super::{FileRefused, Read, Row, Why};
+use super::{FileRefused, Layout, Read, Row, Why};
 use crate::model::{
     id::SystemName,
     record::{Record, RecordOrigin, Rejected},
@@ -89,6 +90,19 @@ struct Survey {
     repeated: BTreeMap<Mark, Seen>,
     sha256: String,
     final_line_end: bool,
+    line_ends: LineEnds,
+    /// Where the last row begins.
+    last_line: u64,
+}
+
+/// The last record of a file, whatever it is: what was cut off is missing there.
+struct Last {
+    line: u64,
+    fields: usize,
+    /// `None`: a row. Else what it is instead.
+    skipped: Option<Skipped>,
+    /// Its last field ends with a piece of a letter.
+    in_letter: bool,
 }
 
 /// The start of a digest: enough to tell texts apart.
@@ -133,29 +147,48 @@ impl Reading<'_> {
         let mut records = self.records(&mut input, encoded, found)?;
         let mut seen: BTreeMap<Mark, Seen> = BTreeMap::new();
         let (mut raw, mut cleaned) = (Raw::default(), Cleaned::default());
-        let (mut rows, mut beyond_ascii) = (0, false);
-        let mut last: Option<(u64, usize)> = None;
+        let (mut rows, mut beyond_ascii, mut last_line) = (0, false, 0);
+        let mut counts: Vec<(u64, String)> = Vec::new();
+        let mut last: Option<Last> = None;
+        let mut undecodable: Option<Why> = None;
         while records.next(&mut raw)? {
+            if let Some(why) = undecodable {
+                return Err(why);
+            }
+            let in_letter = raw.fields().last().is_some_and(encoding::ends_in_letter);
             if !encoded.known {
-                for field in raw.fields().filter(|field| !field.is_ascii()) {
+                for (at, field) in raw.fields().enumerate().filter(|(_, field)| !field.is_ascii()) {
                     if std::str::from_utf8(field).is_err() {
                         let likely = encoding::likely(field);
-                        return Err(Why::Undecodable { line: raw.line, mostly_utf8: beyond_ascii, likely });
+                        let why = Why::Undecodable { line: raw.line, mostly_utf8: beyond_ascii, likely };
+                        if !in_letter || at + 1 < raw.len() {
+                            return Err(why);
+                        }
+                        // Where the file ends here too, it was cut; else it is in another encoding.
+                        undecodable = Some(why);
+                        break;
                     }
                     beyond_ascii = true;
                 }
             }
+            if raw.line < found.line || !Self::is_above(found, &raw) {
+                counts.extend(judge.count(&raw).map(|said| (raw.line, said)));
+            }
             if Self::is_above(found, &raw) {
                 continue;
             }
-            last = Some((raw.line, raw.len()));
-            let (key, row) = match judge.judge(&raw, &mut cleaned) {
+            let verdict = judge.judge(&raw, &mut cleaned);
+            let skipped = if let Verdict::Skip(skipped) = verdict { Some(skipped) } else { None };
+            let fields = raw.len().saturating_sub(found.added.len());
+            last = Some(Last { line: raw.line, fields, skipped, in_letter });
+            let (key, row) = match verdict {
                 Verdict::Skip(_) => continue,
                 Verdict::Take { key, fields } => (Some(key), mark(fields.iter().map(|field| field.as_bytes()))),
                 // A row at fault is like no other.
                 Verdict::Reject(fault) => (fault.key, mark([fault.code.as_bytes(), &raw.line.to_le_bytes()])),
             };
             rows += 1;
+            last_line = raw.line;
             if rows > self.settings.limits.rows {
                 return Err(Why::TooManyRows { limit: self.settings.limits.rows });
             }
@@ -167,19 +200,58 @@ impl Reading<'_> {
             }
         }
         let final_line_end = records.at_line_end();
+        let line_ends = records.line_ends();
         drop(records);
-        let expected = found.folded.len();
-        if let Some((line, count)) = last
-            && count < expected
-            && !final_line_end
-        {
-            return Err(Why::CutOff { line, found: count, expected });
+        if let Some(last) = last {
+            self.look_for_cut(&last, found, final_line_end, line_ends)?;
+        }
+        if let Some(why) = undecodable {
+            return Err(why);
         }
         if rows == 0 {
             return Err(Why::OnlyHeader);
         }
+        self.compare_counts(found, rows, counts)?;
         seen.retain(|_, seen| seen.rows > 1);
-        Ok(Survey { repeated: seen, sha256: input.digest(), final_line_end })
+        Ok(Survey { repeated: seen, sha256: input.digest(), final_line_end, line_ends, last_line })
+    }
+
+    /// Refuses a file whose end shows that more was to come.
+    fn look_for_cut(&self, last: &Last, found: &Found, final_line_end: bool, line_ends: LineEnds) -> Result<(), Why> {
+        let line = last.line;
+        let expected = found.folded.len();
+        let may_be_short = match last.skipped {
+            // A row that has a line end and was broken already is only rejected again.
+            None => final_line_end && found.is_repaired(),
+            Some(Skipped::Count) => true,
+            Some(_) => final_line_end,
+        };
+        if last.fields < expected && !may_be_short {
+            return Err(Why::CutOff { line, found: last.fields, expected });
+        }
+        if last.in_letter && !final_line_end {
+            return Err(Why::CutInLetter { line });
+        }
+        if line_ends.is_cut() {
+            return Err(Why::HalfLineEnd { line });
+        }
+        Ok(())
+    }
+
+    /// Refuses a file with too few rows, or with other than it says itself. Of repaired rows nobody knows how many there
+    /// should be.
+    fn compare_counts(&self, found: &Found, rows: u64, counts: Vec<(u64, String)>) -> Result<(), Why> {
+        if found.is_repaired() {
+            return Ok(());
+        }
+        if self.settings.count_line.is_some() && counts.is_empty() {
+            return Err(Why::NoCount);
+        }
+        if let Some((line, said)) = counts.into_iter().find(|(_, said)| said.parse() != Ok(rows)) {
+            return Err(Why::WrongCount { line, said, rows });
+        }
+        let minimum = self.settings.minimum_rows;
+        if rows < minimum { Err(Why::TooFewRows { rows, minimum }) } else { Ok(()) }
     }
 
     /// The second passage: every row once, to whoever wants it.
@@ -230,7 +302,8 @@ impl Reading<'_> {
                 code: fault.code.to_owned(),
                 reason: fault.reason,
             };
-            sink(Row::Rejected { key: fault.key, rejected });
+            let fields = found.fields(&raw).into_iter().map(|field| Arc::from(String::from_utf8_lossy(field)));
+            sink(Row::Rejected { key: fault.key, rejected, fields: fields.collect() });
         }
         drop(records);
         if input.digest() != survey.sha256 {
@@ -240,9 +313,18 @@ impl Reading<'_> {
             sha256: survey.sha256,
             records: tally.records,
             rejected: tally.rejected,
-            final_line_end: survey.final_line_end,
-            repaired: false,
             columns: found.header.names().iter().map(ToString::to_string).collect(),
+            last_line: survey.last_line,
+            final_line_end: survey.final_line_end,
+            repaired: found.is_repaired(),
+            layout: Some(Layout {
+                encoding: encoded.encoding.name(),
+                marked: encoded.mark > 0,
+                delimiter: found.delimiter,
+                line_end: survey.line_ends.usual(),
+                header: found.spelled.clone(),
+                header_line: found.line,
+            }),
             notes: self.notes(encoded, found, &tally),
         })
     }
@@ -273,10 +355,14 @@ impl Reading<'_> {
         if self.settings.columns.len() > 1 && !found.extra.is_empty() {
             notes.push(format!("columns that are not declared: {}", found.extra.join(", ")));
         }
+        if found.is_repaired() {
+            notes.push("repaired rows, and a part of the list only: nobody is missing from them".to_owned());
+        }
         for (skipped, count) in &tally.skipped {
             let what = match skipped {
                 Skipped::Blank => "empty rows passed over",
                 Skipped::HeaderAgain => "repetitions of the header passed over",
+                Skipped::Count => "lines that tell how many rows there are, and are right",
                 Skipped::Configured => "rows named in `skip` passed over",
             };
             notes.push(format!("{what}: {count}"));

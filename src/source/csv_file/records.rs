@@ -12,7 +12,7 @@ use super::{
     encoding::{Decoded, Encoded},
     settings::Limits,
 };
-use crate::source::Why;
+use crate::source::{LineEnd, Why};
 
 /// So many zero bytes in a row are a hole in a file and no typing error.
 const HOLE: usize = 64;
@@ -43,6 +43,32 @@ impl Raw {
     }
 }
 
+/// How the records that were read so far end. Blank lines are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LineEnds {
+    lf: u64,
+    crlf: u64,
+    cr: u64,
+    /// The last record ends with a CR alone, and the file with it.
+    last_is_cr: bool,
+}
+
+impl LineEnds {
+    /// The way most records end.
+    pub(super) fn usual(self) -> LineEnd {
+        match self {
+            Self { lf, crlf, cr, .. } if crlf >= lf && crlf >= cr && crlf > 0 => LineEnd::CrLf,
+            Self { lf, cr, .. } if cr > lf => LineEnd::Cr,
+            _ => LineEnd::Lf,
+        }
+    }
+
+    /// True where the file ends between the CR and the LF of its last line.
+    pub(super) fn is_cut(self) -> bool {
+        self.last_is_cr && self.cr == 1 && self.lf == 0 && self.crlf > 0
+    }
+}
+
 /// The records of one file.
 pub(super) struct Records<R> {
     input: Decoded<R>,
@@ -56,6 +82,9 @@ pub(super) struct Records<R> {
     after_cr: bool,
     zeros: usize,
     last_byte: Option<u8>,
+    ends: LineEnds,
+    /// The last record ended with a CR, of which it is not known yet whether an LF follows.
+    ended_by_cr: bool,
 }
 
 impl<R: Read> Records<R> {
@@ -71,6 +100,8 @@ impl<R: Read> Records<R> {
             after_cr: false,
             zeros: 0,
             last_byte: None,
+            ends: LineEnds::default(),
+            ended_by_cr: false,
         })
     }
 
@@ -78,7 +109,13 @@ impl<R: Read> Records<R> {
     pub(super) fn next(&mut self, raw: &mut Raw) -> Result<bool, Why> {
         (raw.filled, raw.fields) = (0, 0);
         loop {
-            if self.at == self.text.len() && !self.fill()? {
+            let ended = self.at == self.text.len() && !self.fill()?;
+            if std::mem::take(&mut self.ended_by_cr) {
+                let is_half = !ended && self.text[self.at] == b'\n';
+                *(if is_half { &mut self.ends.crlf } else { &mut self.ends.cr }) += 1;
+                self.ends.last_is_cr = ended;
+            }
+            if ended {
                 return Ok(false);
             }
             match self.text[self.at] {
@@ -127,6 +164,11 @@ impl<R: Read> Records<R> {
         if raw.fields > self.limits.columns {
             return Err(Why::TooManyColumns { line: raw.line, limit: self.limits.columns });
         }
+        match self.last_byte {
+            Some(b'\r') if !closing => self.ended_by_cr = true,
+            Some(b'\n') if !closing => self.ends.lf += 1,
+            _ => {}
+        }
         let past_its_end = !closing && self.last_byte == Some(b'\n');
         raw.last_line = self.line - u64::from(past_its_end);
         Ok(true)
@@ -135,6 +177,11 @@ impl<R: Read> Records<R> {
     /// True where the last byte read so far ends a line.
     pub(super) fn at_line_end(&self) -> bool {
         matches!(self.last_byte, Some(b'\n' | b'\r'))
+    }
+
+    /// How records end, as far as they were read.
+    pub(super) fn line_ends(&self) -> LineEnds {
+        self.ends
     }
 
     fn fill(&mut self) -> Result<bool, Why> {

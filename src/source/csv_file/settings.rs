@@ -2,16 +2,16 @@
 //!
 //! The keys that all systems share (`kind`, `says`) are not among them.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use encoding_rs::Encoding;
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The keys of `kind = "csv"` as they are written.
+/// The keys of `kind = "csv"` as they are written. Keys that are not among them are passed over here: others read their
+/// own from the same table, and the schema of all of them together says which nobody knows.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct Written {
     /// The column whose value names the person, and never changes for a person.
     #[schemars(example = &"employee_id")]
@@ -19,10 +19,6 @@ struct Written {
     /// Whether absence from the file means "gone" (full) or nothing (partial).
     #[serde(default)]
     coverage: Coverage,
-    /// The folder that is watched for files.
-    folder: Option<PathBuf>,
-    /// Which names in the folder are read, such as `people-*.csv`.
-    pattern: Option<String>,
     /// What stands between two fields: one character, or `tab`. Decided from the header where it is not given.
     delimiter: Option<String>,
     /// The encoding, such as `utf-8`, `windows-1252` or `utf-16`. Where it is not given, the byte order mark decides,
@@ -41,6 +37,13 @@ struct Written {
     /// Rows whose first field is one of these are no people, such as `Total`.
     #[serde(default)]
     skip: Vec<String>,
+    /// Fewer rows than this are no list of this sender: the file is refused.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    minimum_rows: u64,
+    /// A line that tells how many rows there are, as a regular expression for the whole of it with one group for the
+    /// number, such as `Total;([0-9]+)`. Its number must be right, such a line must be there, and it is no person.
+    count_line: Option<String>,
     /// What every key must look like, as a regular expression for the whole of it, such as `[0-9]{6}`.
     id_pattern: Option<String>,
     /// Above which size something is no honest file.
@@ -86,11 +89,6 @@ impl Default for Limits {
 pub(crate) struct Settings {
     pub(crate) key: String,
     pub(crate) coverage: Coverage,
-    /// As written: relative to the configuration's folder.
-    #[expect(dead_code, reason = "read by whoever watches the folder")]
-    pub(crate) folder: Option<PathBuf>,
-    #[expect(dead_code, reason = "read by whoever watches the folder")]
-    pub(crate) pattern: Option<String>,
     pub(super) delimiter: Option<u8>,
     pub(super) encoding: Option<&'static Encoding>,
     /// Every column that must be there, the key among them, with its other names.
@@ -98,6 +96,8 @@ pub(crate) struct Settings {
     pub(super) header_rows: u64,
     pub(super) placeholders: Vec<String>,
     pub(super) skip: Vec<String>,
+    pub(super) minimum_rows: u64,
+    pub(super) count_line: Option<Regex>,
     pub(super) id_pattern: Option<Regex>,
     pub(super) limits: Limits,
 }
@@ -122,6 +122,7 @@ impl Settings {
         })?;
         let delimiter = written.delimiter.as_deref().map(delimiter).transpose()?;
         let encoding = written.encoding.as_deref().map(encoding).transpose()?;
+        let count_line = written.count_line.as_deref().map(count_line).transpose()?;
         let id_pattern = written.id_pattern.as_deref().map(id_pattern).transpose()?;
         if written.key.trim().is_empty() {
             return Err(fault("key", "`key` is empty", "name the column that holds each person's number or id"));
@@ -133,19 +134,26 @@ impl Settings {
                 "a file without a header cannot be read: columns are found by name",
             ));
         }
+        if written.minimum_rows == 0 {
+            return Err(fault(
+                "minimum_rows",
+                "`minimum_rows` is 0",
+                "an empty list is never taken to mean that everybody left: 1 is the least",
+            ));
+        }
         let mut columns = written.columns;
         columns.entry(written.key.clone()).or_default();
         Ok(Self {
             key: written.key,
             coverage: written.coverage,
-            folder: written.folder,
-            pattern: written.pattern,
             delimiter,
             encoding,
             columns,
             header_rows: written.header_rows,
             placeholders: written.placeholders,
             skip: written.skip,
+            minimum_rows: written.minimum_rows,
+            count_line,
             id_pattern,
             limits: written.limits,
         })
@@ -198,6 +206,20 @@ fn id_pattern(text: &str) -> Result<Regex, SettingsError> {
     })
 }
 
+fn count_line(text: &str) -> Result<Regex, SettingsError> {
+    let hint =
+        "such as `Total;([0-9]+)`; it is matched against the whole line, without quotes and empty fields at its end";
+    let pattern = Regex::new(&format!("^(?:{text})$")).map_err(|cause| {
+        let why = format!("`count_line` is no regular expression: {}", last_line(&cause.to_string()));
+        fault("count_line", why, hint)
+    })?;
+    match pattern.captures_len() - 1 {
+        1 => Ok(pattern),
+        0 => Err(fault("count_line", "`count_line` has no group for the number", hint)),
+        many => Err(fault("count_line", format!("`count_line` has {many} groups, and one is for the number"), hint)),
+    }
+}
+
 /// The line of a regular expression's complaint that says what is wrong, without its drawing.
 fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or(text).trim().trim_start_matches("error: ")
@@ -222,6 +244,10 @@ mod tests {
             ("encoding", json!("utf-42"), "unknown encoding `utf-42`"),
             ("id_pattern", json!("["), "`id_pattern` is no regular expression: unclosed character class"),
             ("header_rows", json!(0), "`header_rows` is 0"),
+            ("minimum_rows", json!(0), "`minimum_rows` is 0"),
+            ("count_line", json!("Total;[0-9"), "`count_line` is no regular expression: unclosed character class"),
+            ("count_line", json!("Total;[0-9]+"), "`count_line` has no group for the number"),
+            ("count_line", json!("(Total);([0-9]+)"), "`count_line` has 2 groups, and one is for the number"),
         ] {
             assert_eq!(key_at_fault(&json!({ "key": "id", key: value })), (Some(key), why.to_owned()));
         }

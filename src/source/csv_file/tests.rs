@@ -35,7 +35,7 @@ fn told(rows: &[Row]) -> Vec<String> {
     rows.iter()
         .map(|row| match row {
             Row::Record(record) => format!("{}: {}", record.origin.line, record.fields.join("|")),
-            Row::Rejected { key, rejected } => format!(
+            Row::Rejected { key, rejected, .. } => format!(
                 "{}: {} {} {}",
                 rejected.line,
                 rejected.code,

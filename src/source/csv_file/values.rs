@@ -30,6 +30,7 @@ pub(super) enum Verdict {
 pub(super) enum Skipped {
     Blank,
     HeaderAgain,
+    Count,
     Configured,
 }
 
@@ -62,18 +63,35 @@ pub(super) struct Judge<'a> {
 impl Judge<'_> {
     /// Judges one row below the header.
     pub(super) fn judge(&self, raw: &Raw, cleaned: &mut Cleaned) -> Verdict {
-        let texts: Vec<Option<&str>> = raw.fields().map(|field| std::str::from_utf8(field).ok()).collect();
+        let bytes = self.found.fields(raw);
+        let texts: Vec<Option<&str>> = bytes.iter().map(|field| std::str::from_utf8(field).ok()).collect();
         if texts.iter().all(|text| text.is_some_and(is_blank)) {
             return Verdict::Skip(Skipped::Blank);
         }
         if self.is_header(&texts) {
             return Verdict::Skip(Skipped::HeaderAgain);
         }
-        let first = texts[0].map(|text| clean(text, &mut Cleaned::default()).into_owned());
+        if self.count(raw).is_some() {
+            return Verdict::Skip(Skipped::Count);
+        }
+        let first = texts.first().copied().flatten().map(|text| clean(text, &mut Cleaned::default()).into_owned());
         if first.is_some_and(|first| self.settings.skip.contains(&first)) {
             return Verdict::Skip(Skipped::Configured);
         }
-        self.fields(raw, &texts, cleaned).map_or_else(Verdict::Reject, |(key, fields)| Verdict::Take { key, fields })
+        let is_one_line = raw.line == raw.last_line;
+        self.fields(&bytes, &texts, is_one_line, cleaned)
+            .map_or_else(Verdict::Reject, |(key, fields)| Verdict::Take { key, fields })
+    }
+
+    /// What a line says that tells how many rows there are; `None` for any other.
+    pub(super) fn count(&self, raw: &Raw) -> Option<String> {
+        let pattern = self.settings.count_line.as_ref()?;
+        let fields: Vec<Cow<'_, str>> = raw.fields().map(String::from_utf8_lossy).collect();
+        let delimiter = char::from(self.found.delimiter);
+        let fields: Vec<&str> = fields.iter().map(|field| field.trim()).collect();
+        let line = fields.join(delimiter.encode_utf8(&mut [0; 4]));
+        let said = pattern.captures(line.trim_end_matches(delimiter))?;
+        Some(said.get(1).map_or_else(String::new, |said| said.as_str().trim().to_owned()))
     }
 
     fn is_header(&self, texts: &[Option<&str>]) -> bool {
@@ -84,12 +102,13 @@ impl Judge<'_> {
 
     fn fields(
         &self,
-        raw: &Raw,
+        bytes: &[&[u8]],
         texts: &[Option<&str>],
+        is_one_line: bool,
         cleaned: &mut Cleaned,
     ) -> Result<(Arc<str>, Vec<Arc<str>>), Fault> {
         let (expected, found) = (self.found.folded.len(), texts.len());
-        let key = self.key(raw, texts);
+        let key = self.key(bytes, texts);
         let mut at_fault = None;
         let mut fault = |at: Option<usize>, code, reason: String| {
             at_fault.get_or_insert(Fault { key: None, column: at.map(|at| self.column(at)), code, reason });
@@ -103,7 +122,7 @@ impl Judge<'_> {
         }
         let mut own = Cleaned::default();
         let mut fields = Vec::with_capacity(found);
-        for (at, (text, bytes)) in texts.iter().zip(raw.fields()).enumerate().take(expected) {
+        for (at, (text, bytes)) in texts.iter().zip(bytes).enumerate().take(expected) {
             let Some(text) = text else {
                 fault(Some(at), "bad_encoding", "bytes that are not valid in the encoding of the file".to_owned());
                 continue;
@@ -136,17 +155,17 @@ impl Judge<'_> {
             (None, Err((code, reason))) => {
                 Fault { key: None, column: Some(self.settings.key.clone()), code, reason: reason.to_owned() }
             }
-            (Some(fault), key) => Fault { key: key.ok().filter(|_| self.is_certain(raw, found)), ..fault },
+            (Some(fault), key) => Fault { key: key.ok().filter(|_| self.is_certain(is_one_line, found)), ..fault },
         };
         Err(fault)
     }
 
     /// The key of a row, if it is one.
-    fn key(&self, raw: &Raw, texts: &[Option<&str>]) -> Result<Arc<str>, (&'static str, &'static str)> {
+    fn key(&self, bytes: &[&[u8]], texts: &[Option<&str>]) -> Result<Arc<str>, (&'static str, &'static str)> {
         let Some(text) = texts.get(self.found.key).copied().flatten() else {
             return Err(("missing_key", "the key cannot be read"));
         };
-        let length = raw.fields().nth(self.found.key).map_or(0, <[u8]>::len);
+        let length = bytes.get(self.found.key).map_or(0, |field| field.len());
         let key = clean(text, &mut Cleaned::default());
         if key.is_empty() || self.settings.placeholders.iter().any(|placeholder| *placeholder == *key) {
             return Err(("missing_key", "the key is empty: nobody can say whose row this is"));
@@ -177,8 +196,8 @@ impl Judge<'_> {
 
     /// Whether the key of a row at fault is whose row it is. Where a quote may have swallowed other rows, or a stray
     /// delimiter may have moved the key, it is not.
-    fn is_certain(&self, raw: &Raw, found: usize) -> bool {
-        raw.line == raw.last_line && (found == self.found.folded.len() || self.found.key == 0)
+    fn is_certain(&self, is_one_line: bool, found: usize) -> bool {
+        is_one_line && (found == self.found.folded.len() || self.found.key == 0)
     }
 
     fn column(&self, at: usize) -> String {

@@ -68,7 +68,11 @@ pub(crate) async fn poll(
         sha256: list.digest(),
         records: list.records(),
         rejected: list.rejected(),
+        columns: list.header.names().iter().map(ToString::to_string).collect(),
+        last_line: 0,
         final_line_end: true,
+        repaired: false,
+        layout: None,
         notes: list.notes(walks),
     };
     let file: Arc<str> = Arc::from(shown_as);
@@ -93,6 +97,7 @@ pub(crate) async fn poll(
                     code: fault.code.to_owned(),
                     reason: format!("the value {}", fault.reason),
                 },
+                fields: Vec::new(),
             },
         });
     }

@@ -1,0 +1,227 @@
+//! One passage of the service: from inputs to a run that is carried out, held, refused, or put off.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use tracing::{info, warn};
+
+use super::Service;
+use crate::{
+    model::{
+        id::SystemName,
+        plan::{Call, Plan},
+    },
+    plan::guard::{Approval, GuardedPlan},
+    run::{
+        RunError,
+        execute::{Watcher, execute},
+        fleet::Fleet,
+        gather::Given,
+        prepare::{Desk, guarded, prepare},
+        project::{self, OpenError, Project},
+        seal,
+    },
+    state::{Memory, Occasion, Outcome, Standing, StateError, Store, lock::Locks},
+};
+
+/// How long to wait for another process that writes to the same system: its lock tells nobody when it goes.
+const LOCKED_PAUSE: Duration = Duration::from_millis(200);
+
+/// A project with its systems open, for the use of one thread: rules stay where they were compiled.
+pub(super) struct Seat {
+    pub(super) project: Project,
+    pub(super) fleet: Fleet,
+    /// The generation of configuration and rules it was opened with.
+    pub(super) generation: u64,
+}
+
+impl Seat {
+    pub(super) fn open(service: &Service, generation: u64) -> Result<Self, OpenError> {
+        let orders = &service.orders;
+        let project = project::open(&orders.config, &orders.kinds, service.clock.today())?;
+        let fleet = project::fleet(&project.config, &orders.kinds, orders.lab.as_ref())?;
+        Ok(Self { project, fleet, generation })
+    }
+}
+
+/// What came of a passage.
+#[derive(Debug)]
+pub(super) enum Came {
+    /// It was carried out; some of its calls perhaps not.
+    Done,
+    /// There was nothing to do and nothing to remember.
+    Nothing,
+    /// Its plan waits for somebody.
+    Held,
+    /// Its input cannot be used.
+    Refused { why: String },
+    /// A system or a rule is not as it must be: the same again later.
+    Later { why: String },
+    /// The service is stopping.
+    Stopped,
+}
+
+/// How a passage is to be taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// True where a plan that does nothing is not worth a run.
+    pub(super) in_passing: bool,
+    /// True where the first plan is for a person to look at: it adopts accounts that are there.
+    pub(super) first_is_held: bool,
+}
+
+/// Makes a plan of what is given, and does with it what is ordered.
+///
+/// # Errors
+/// Where the store cannot be used.
+pub(super) async fn pass(
+    service: &Service,
+    seat: &mut Seat,
+    given: &[Given],
+    about: &Occasion,
+    how: How,
+) -> Result<Came, StateError> {
+    let memory = service.store.memory()?;
+    let today = service.clock.today();
+    // The rules see the day it is, not the day they were read.
+    seat.project.rules.see(today);
+    let desk = Desk {
+        rules: &seat.project.rules,
+        sources: &seat.project.sources,
+        limits: &seat.project.limits,
+        memory: &memory,
+        today: today.to_string(),
+    };
+    let plan = match prepare(&desk, given, &mut seat.fleet).await {
+        Ok(prepared) => prepared.plan,
+        Err(RunError::Refused(refused)) => {
+            let why = format!("{refused}; {}", refused.hint());
+            service.store.keep(None, about, Standing::Refused, &why, &service.now())?;
+            return Ok(Came::Refused { why });
+        }
+        Err(RunError::State(error)) => return Err(error),
+        Err(error) => return Ok(Came::Later { why: told(&error) }),
+    };
+    let is_idle = plan.calls.is_empty();
+    if how.in_passing && is_idle && plan.seen.is_empty() && plan.links.is_empty() && plan.rejected.is_empty() {
+        return Ok(Came::Nothing);
+    }
+    let guarded = match guarded(plan.clone(), &seat.project.rules, &seat.project.limits, None) {
+        Ok(guarded) => guarded,
+        Err(RunError::Tripped(tripped)) => {
+            let told = tripped.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            return hold(service, &plan, about, Standing::Held, &told);
+        }
+        Err(error) => return Ok(Came::Later { why: told(&error) }),
+    };
+    if how.first_is_held && is_first(&plan, &memory) && !(is_idle && plan.links.is_empty()) {
+        let feed = about.feed.as_ref().map(ToString::to_string).unwrap_or_default();
+        let told = format!(
+            "the first list of {feed}: it ties {} accounts that are there to people and makes {} calls; look at it once",
+            plan.links.len(),
+            plan.calls.len()
+        );
+        return hold(service, &plan, about, Standing::Waiting, &told);
+    }
+    if !service.orders.apply && !is_idle {
+        return hold(service, &plan, about, Standing::Waiting, "it waits for somebody to approve it");
+    }
+    let run = service.store.begin(&plan, about, &service.now())?;
+    if let (Some(feed), Some(sha256)) = (&about.feed, &about.sha256) {
+        service.store.redone(feed, sha256, run, &service.now())?;
+    }
+    carry_out(service, seat, &guarded, run).await
+}
+
+/// True where nothing of this source was ever carried out.
+fn is_first(plan: &Plan, memory: &Memory) -> bool {
+    plan.inputs.iter().any(|input| !memory.accepted.contains_key(&input.system))
+}
+
+fn hold(
+    service: &Service,
+    plan: &Plan,
+    about: &Occasion,
+    standing: Standing,
+    told: &str,
+) -> Result<Came, StateError> {
+    let run = service.store.keep(Some(plan), about, standing, told, &service.now())?;
+    warn!(run, input = about.input, "{}: {told}", standing.word());
+    Ok(Came::Held)
+}
+
+/// Carries out a run that was approved, where it still is.
+pub(super) async fn approved(service: &Service, seat: &Seat, run: i64) -> Result<Came, StateError> {
+    let Some((plan, _)) = service.store.run(run)? else { return Ok(Came::Nothing) };
+    if let Err(error) = seal::fits(&format!("run {run}"), &plan, &seat.fleet.homes()) {
+        service.store.stand(run, &[Standing::Approved], Standing::Held, &told(&error), &service.now())?;
+        return Ok(Came::Held);
+    }
+    let approval = Approval { plan: plan.id.clone() };
+    match guarded(plan, &seat.project.rules, &seat.project.limits, Some(&approval)) {
+        Ok(guarded) => carry_out(service, seat, &guarded, run).await,
+        Err(error) => Ok(Came::Later { why: told(&error) }),
+    }
+}
+
+async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i64) -> Result<Came, StateError> {
+    let plan = guarded.plan();
+    let systems: BTreeSet<SystemName> = plan.calls.iter().map(|call| call.system.clone()).collect();
+    let _turns = service.turns(&systems).await;
+    let _locks = loop {
+        let Some(state) = &service.orders.state else { break None };
+        match Locks::take(state, &systems) {
+            Ok(locks) => break Some(locks),
+            Err(StateError::Locked { .. }) if service.stops() => return Ok(Came::Stopped),
+            Err(StateError::Locked { .. }) => tokio::time::sleep(LOCKED_PAUSE).await,
+            Err(error) => return Err(error),
+        }
+    };
+    // Another process may have done it while this one waited.
+    if !matches!(service.store.standing(run)?, Some(Standing::Open | Standing::Approved)) {
+        return Ok(Came::Done);
+    }
+    let mut going = Going { service };
+    let now = || service.now();
+    match execute(guarded, &seat.fleet, &service.store, run, &now, &mut going).await {
+        Ok(report) => {
+            let done = report.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Done).count();
+            info!(run, done, calls = report.outcomes.len(), "carried out");
+            Ok(Came::Done)
+        }
+        Err(RunError::Stopped { .. }) => Ok(Came::Stopped),
+        Err(RunError::State(error)) => Err(error),
+        Err(error) => Ok(Came::Later { why: told(&error) }),
+    }
+}
+
+/// Goes on until the service stops.
+struct Going<'a> {
+    service: &'a Service,
+}
+
+impl Watcher for Going<'_> {
+    fn settled(&mut self, call: &Call, outcome: &Outcome) {
+        if *outcome != Outcome::Done {
+            warn!(call = %call.id, system = %call.system, "a call was not done");
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.service.stops()
+    }
+}
+
+/// An error with its causes, in one line.
+pub(super) fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut inner = error.source();
+    while let Some(cause) = inner {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        inner = cause.source();
+    }
+    text
+}
