@@ -69,21 +69,22 @@ pub(super) fn find<R: Read + Seek>(input: &mut R, encoded: Encoded, settings: &S
     };
     let mut best: Option<Found> = None;
     let mut trouble: Option<Trouble> = None;
+    let mut undecodable = None;
     for delimiter in candidates {
         match search(input, encoded, delimiter, settings) {
             Ok(found) if best.as_ref().is_none_or(|best| best.folded.len() < found.folded.len()) => best = Some(found),
             Ok(_) => {}
-            Err(Trouble { why: why @ (Why::Unreadable(_) | Why::Undecodable { .. } | Why::Zeros { .. }), .. }) => {
-                return Err(why);
-            }
+            Err(Trouble { why: why @ (Why::Unreadable(_) | Why::Zeros { .. }), .. }) => return Err(why),
+            // With another delimiter this may be a row below the header, which is for others to look at.
+            Err(Trouble { why: why @ Why::Undecodable { .. }, .. }) => undecodable = Some(why),
             Err(worse) if trouble.as_ref().is_some_and(|trouble| trouble.matched >= worse.matched) => {}
             Err(better) => trouble = Some(better),
         }
     }
-    match (best, trouble) {
-        (Some(found), _) => Ok(found),
-        (None, Some(trouble)) => Err(trouble.why),
-        (None, None) => Err(Why::Empty),
+    match (best, undecodable, trouble) {
+        (Some(found), _, _) => Ok(found),
+        (None, Some(why), _) | (None, None, Some(Trouble { why, .. })) => Err(why),
+        (None, None, None) => Err(Why::Empty),
     }
 }
 

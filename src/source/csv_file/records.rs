@@ -111,8 +111,8 @@ impl<R: Read> Records<R> {
         loop {
             let ended = self.at == self.text.len() && !self.fill()?;
             if std::mem::take(&mut self.ended_by_cr) {
-                let is_half = !ended && self.text[self.at] == b'\n';
-                *(if is_half { &mut self.ends.crlf } else { &mut self.ends.cr }) += 1;
+                let is_whole = !ended && self.text[self.at] == b'\n';
+                *(if is_whole { &mut self.ends.crlf } else { &mut self.ends.cr }) += 1;
                 self.ends.last_is_cr = ended;
             }
             if ended {

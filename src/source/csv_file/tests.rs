@@ -10,6 +10,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::source::LineEnd;
+
+mod ends;
+mod repaired;
 
 type Outcome = (Vec<Row>, Result<Read, Why>);
 
