@@ -1,0 +1,170 @@
+//! What every feed does: look, tell how it fares, wait until there is a reason to look again.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+use tracing::{error, warn};
+
+use super::{
+    Fares, Service, WatchError,
+    folder::FolderFeed,
+    passage::{Seat, approved, told},
+    website::WebsiteFeed,
+};
+use crate::{
+    model::id::SystemName,
+    run::project::OpenError,
+    state::{Standing, StateError, Store},
+};
+
+/// How often to look for plans that somebody approved: the store tells nobody.
+const APPROVALS: Duration = Duration::from_millis(500);
+
+/// How long to leave a store alone that cannot be used.
+const STORE_PAUSE: Duration = Duration::from_secs(5);
+
+/// What a feed is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    Folder,
+    Website,
+    /// No feed: carries out what was approved.
+    Approved,
+}
+
+/// When to look again, and whether there is nothing left to do until something new comes.
+pub(super) struct Next {
+    pub(super) wait: Duration,
+    pub(super) idle: bool,
+}
+
+/// What is looked after, by its sort.
+enum Tended {
+    Folder(Box<FolderFeed>),
+    Website(Box<WebsiteFeed>),
+    Approved,
+}
+
+/// Looks after one feed until the service stops or the feed is not configured any more.
+pub(super) async fn run(service: &Service, name: &SystemName, sort: Sort, wake: &Notify, leave: &AtomicBool) {
+    let mut at_work: Option<(Seat, Tended)> = None;
+    let leaves = || service.stops() || leave.load(Ordering::SeqCst);
+    while !leaves() {
+        let generation = service.generation.load(Ordering::SeqCst);
+        if at_work.as_ref().is_none_or(|(seat, _)| seat.generation != generation) {
+            match Seat::open(service, generation) {
+                Ok(seat) => {
+                    let before = at_work.take().map(|(_, tended)| tended);
+                    match tend(service, &seat, name, sort, before) {
+                        Some(tended) => at_work = Some((seat, tended)),
+                        None => return,
+                    }
+                }
+                // It was opened a moment ago by whoever started this: files may be in the making.
+                Err(fault) => error!(feed = %name, "{}", open_told(&fault)),
+            }
+        }
+        let next = match &mut at_work {
+            None => Next { wait: STORE_PAUSE, idle: false },
+            Some((seat, tended)) => {
+                let step = match tended {
+                    Tended::Folder(feed) => feed.step(service, seat, wake).await,
+                    Tended::Website(feed) => feed.step(service, seat).await,
+                    Tended::Approved => carry_out_approved(service, seat).await,
+                };
+                step.unwrap_or_else(|fault| {
+                    error!(feed = %name, "{}", told(&fault));
+                    if sort != Sort::Approved {
+                        let trouble = Some(format!("the store cannot be used: {}", told(&fault)));
+                        service.tell(name, Fares { trouble, pid: std::process::id(), ..Fares::default() });
+                    }
+                    Next { wait: STORE_PAUSE, idle: false }
+                })
+            }
+        };
+        if service.orders.once && next.idle {
+            return;
+        }
+        tokio::select! {
+            () = service.clock.wait(next.wait) => {}
+            () = wake.notified() => {}
+            () = service.until_stopped() => {}
+        }
+    }
+}
+
+/// What to look after from now on. What was in hand stays in hand.
+fn tend(service: &Service, seat: &Seat, name: &SystemName, sort: Sort, before: Option<Tended>) -> Option<Tended> {
+    Some(match sort {
+        Sort::Folder => {
+            let settings = seat.project.folders.get(name)?.clone();
+            let feed = match before {
+                Some(Tended::Folder(mut feed)) => {
+                    feed.renew(settings);
+                    feed
+                }
+                _ => Box::new(FolderFeed::new(service, name.clone(), settings)),
+            };
+            Tended::Folder(feed)
+        }
+        Sort::Website => match before {
+            Some(Tended::Website(feed)) => Tended::Website(feed),
+            _ => Tended::Website(Box::new(WebsiteFeed::new(name.clone()))),
+        },
+        Sort::Approved => Tended::Approved,
+    })
+}
+
+async fn carry_out_approved(service: &Service, seat: &Seat) -> Result<Next, StateError> {
+    let runs = service.store.unsettled()?;
+    let mut woken = Vec::new();
+    for run in runs.iter().filter(|run| run.standing == Standing::Approved) {
+        let came = approved(service, seat, run.id).await?;
+        if let super::passage::Came::Later { why } = came {
+            warn!(run = run.id, "approved, and not carried out yet: {why}");
+        }
+        woken.extend(run.feed.clone());
+    }
+    for feed in woken {
+        service.wake(&feed);
+    }
+    Ok(Next { wait: APPROVALS, idle: runs.is_empty() })
+}
+
+/// Why configuration or rules cannot be used, in one line. Whole messages with their excerpts are what `check` shows.
+pub(super) fn open_told(error: &OpenError) -> String {
+    match error {
+        OpenError::Config(errors) => {
+            let first = errors.errors.first().map(ToString::to_string).unwrap_or_default();
+            format!("{}: {first} (see `homeward check`)", errors.file)
+        }
+        OpenError::Rules(errors) => {
+            let first = errors.first().map(ToString::to_string).unwrap_or_default();
+            format!("the rules: {first} (see `homeward check`)")
+        }
+        OpenError::Run(error) => told(error),
+    }
+}
+
+/// Why the service cannot be as it is configured.
+pub(super) fn watch_told(error: &WatchError) -> String {
+    match error {
+        WatchError::Open(error) => open_told(error),
+        WatchError::NothingToWatch => "no source is configured that could be watched".to_owned(),
+        WatchError::Listen { address, cause } => format!("{address} cannot be listened at: {cause}"),
+        WatchError::Secret { system, cause } => format!("the webhook of {system}: {cause}"),
+        WatchError::System(error) => error.to_string(),
+    }
+}
+
+/// Wakes a feed from another thread.
+pub(super) fn waker(wake: &Arc<Notify>) -> impl Fn() + Send + 'static {
+    let wake = Arc::clone(wake);
+    move || wake.notify_one()
+}

@@ -1,0 +1,616 @@
+//! A drop folder that is watched: each file is taken once, in its turn, and put away with what became of it.
+//!
+//! The store alone says what became of a file, by the digest of its content; the folder only says what is there. So a
+//! process may die anywhere: what was done is archived by the next one, what was not is done.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::civil::Date;
+use notify::Watcher as _;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+use super::{
+    Fares, Service,
+    feed::{Next, waker},
+    passage::{Came, How, Seat, pass},
+};
+use crate::{
+    model::id::SystemName,
+    run::{
+        gather::{Given, Named},
+        seal::hex,
+    },
+    source::{
+        csv_file::{self, reject_file, settings::Coverage},
+        drop_folder::{Claim, Folder, FolderError, Look, Ready, names::OrderKey, settings::Settings},
+    },
+    state::{Occasion, RunSummary, Standing, StateError, Store, lock},
+};
+
+/// How long to leave a file alone whose systems or rules are not as they must be; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// Names that are passed over are shown once they have been there for so long.
+const IGNORED_AFTER: Duration = Duration::from_hours(24);
+
+/// How often to look for claims of processes that are gone, and for what is old enough to be thrown away.
+const TIDY_EVERY: Duration = Duration::from_secs(20);
+
+/// A file that was taken and is not put away.
+struct InHand {
+    claim: Claim,
+    sha256: Option<String>,
+    /// True where another process had taken it: it may have been handled already.
+    inherited: bool,
+}
+
+/// One watched folder.
+pub(super) struct FolderFeed {
+    name: SystemName,
+    folder: Folder,
+    in_hand: Vec<InHand>,
+    /// Not before this, where the last try was put off.
+    pause: Option<Duration>,
+    trouble: Option<String>,
+    /// The day the rules saw last.
+    day: Option<Date>,
+    last: Option<String>,
+    tidied: Option<std::time::Instant>,
+    events: Option<Events>,
+}
+
+/// What tells of events, and in which folder.
+struct Events {
+    _watcher: notify::RecommendedWatcher,
+    place: (u64, u64),
+}
+
+impl FolderFeed {
+    pub(super) fn new(_service: &Service, name: SystemName, settings: Settings) -> Self {
+        let folder = Folder::new(settings);
+        Self {
+            name,
+            folder,
+            in_hand: Vec::new(),
+            pause: None,
+            trouble: None,
+            day: None,
+            last: None,
+            tidied: None,
+            events: None,
+        }
+    }
+
+    /// Goes on with other settings; what was taken is looked after as before.
+    pub(super) fn renew(&mut self, settings: Settings) {
+        self.folder = Folder::new(settings);
+        self.events = None;
+    }
+
+    /// Looks once, and does what there is to do.
+    pub(super) async fn step(
+        &mut self,
+        service: &Service,
+        seat: &mut Seat,
+        wake: &Notify,
+    ) -> Result<Next, StateError> {
+        self.trouble = None;
+        let _ = wake;
+        self.tidy(service, seat);
+        let lock = self.lock(service)?;
+        let mut blocked = true;
+        if lock.is_some() {
+            self.put_away(service, seat).await?;
+            blocked = self.is_blocked(service)?;
+            if !blocked {
+                self.new_day(service, seat).await?;
+            }
+        }
+        self.listen(service);
+        let look = self.folder.look(service.clock.instant());
+        if let Some(trouble) = &look.trouble {
+            self.trouble = Some(format!("{trouble}; {}", trouble.hint()));
+        }
+        if lock.is_some() && !blocked && look.trouble.is_none() && self.in_hand.is_empty() {
+            self.take(service, seat, &look).await?;
+            blocked = self.is_blocked(service)?;
+        }
+        drop(lock);
+        let more = !look.ready.is_empty() || !look.waiting.is_empty() || !self.in_hand.is_empty();
+        let idle = !more && self.trouble.is_none() || blocked;
+        let wait = self.next_look(&look, blocked);
+        self.tell(service, &look);
+        Ok(Next { wait, idle })
+    }
+
+    /// One file of a feed at a time, among all processes. `None`: another one is at it.
+    fn lock(&self, service: &Service) -> Result<Option<Option<File>>, StateError> {
+        match &service.orders.state {
+            None => Ok(Some(None)),
+            Some(state) => Ok(lock::feed(state, &self.name)?.map(Some)),
+        }
+    }
+
+    fn next_look(&mut self, look: &Look, blocked: bool) -> Duration {
+        let settings = self.folder.settings();
+        if let Some(pause) = self.pause.filter(|_| !self.in_hand.is_empty()) {
+            return pause.min(settings.look_every);
+        }
+        if blocked || self.trouble.is_some() {
+            return settings.look_every.min(Duration::from_secs(1));
+        }
+        if !look.ready.is_empty() {
+            return Duration::ZERO;
+        }
+        look.look_again.unwrap_or(settings.look_every).min(settings.look_every)
+    }
+
+    /// True while a plan of this feed waits for somebody: later files do not slip past it.
+    fn is_blocked(&self, service: &Service) -> Result<bool, StateError> {
+        Ok(service.store.unsettled()?.iter().any(|run| run.feed.as_ref() == Some(&self.name)))
+    }
+
+    /// Takes over what processes that are gone left behind, and throws away what is old enough.
+    fn tidy(&mut self, service: &Service, seat: &Seat) {
+        let now = service.clock.instant();
+        for held in &self.in_hand {
+            if let Err(error) = held.claim.renew(service.clock.now()) {
+                warn!(feed = %self.name, "{error}");
+            }
+        }
+        if self.tidied.is_some_and(|last| now.duration_since(last) < TIDY_EVERY) {
+            return;
+        }
+        self.tidied = Some(now);
+        let over = self.folder.take_over(&service.holder, service.clock.now());
+        for claim in over.claims {
+            info!(feed = %self.name, file = %claim.name(), "taken over from a process that is gone");
+            self.in_hand.push(InHand { claim, sha256: None, inherited: true });
+        }
+        for fault in over.faults {
+            self.trouble = Some(format!("{fault}; {}", fault.hint()));
+        }
+        // The last list is needed when a day comes on which something of it falls due.
+        let keep = self.last_list(service).into_iter().collect();
+        if let Err(fault) = self.folder.prune(service.clock.now(), &keep) {
+            warn!(feed = %self.name, "{fault}");
+        }
+        let _ = seat;
+    }
+
+    /// The archived file of the last accepted list.
+    fn last_list(&self, service: &Service) -> Option<PathBuf> {
+        let accepted = service.store.memory().ok()?.accepted.remove(&self.name)?;
+        find(&self.folder.settings().archive, &accepted.sha256)
+    }
+
+    /// Does what there is to do with files in hand.
+    async fn put_away(&mut self, service: &Service, seat: &mut Seat) -> Result<(), StateError> {
+        for held in std::mem::take(&mut self.in_hand) {
+            self.handle(service, seat, held).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the files whose turn it is. Of several lists that each hold everybody only the newest is used.
+    async fn take(&mut self, service: &Service, seat: &mut Seat, look: &Look) -> Result<(), StateError> {
+        let is_full =
+            seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        let mut waiting: Vec<&Ready> = look.ready.iter().collect();
+        while let Some(ready) = if is_full { waiting.pop() } else { (!waiting.is_empty()).then(|| waiting.remove(0)) } {
+            if service.stops() {
+                return Ok(());
+            }
+            let Some(claim) = self.claim(service, look, ready) else { continue };
+            let before = self.in_hand.len();
+            let held = InHand { claim, sha256: None, inherited: false };
+            let name = held.claim.name().to_string();
+            let is_taken = self.handle(service, seat, held).await?;
+            if self.in_hand.len() > before || self.is_blocked(service)? {
+                return Ok(());
+            }
+            if is_full && is_taken {
+                for older in waiting.drain(..) {
+                    self.skip(service, look, older, &name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn claim(&mut self, service: &Service, look: &Look, ready: &Ready) -> Option<Claim> {
+        let now = service.clock.now();
+        let claimed = if look.read_only {
+            self.folder.in_place(ready, now)
+        } else {
+            self.folder.claim(ready, &service.holder, now)
+        };
+        match claimed {
+            Ok(claim) => claim,
+            Err(fault) => {
+                self.trouble = Some(format!("{fault}; {}", fault.hint()));
+                None
+            }
+        }
+    }
+
+    /// Puts a list away that a newer one took the place of.
+    fn skip(&mut self, service: &Service, look: &Look, ready: &Ready, newer: &str) -> Result<(), StateError> {
+        let Some(claim) = self.claim(service, look, ready) else { return Ok(()) };
+        let about = self.about(&claim, digest(&claim).ok());
+        let told = format!("`{newer}` is newer and holds everybody");
+        service.store.keep(None, &about, Standing::Superseded, &told, &service.now())?;
+        let sha256 = about.sha256.clone();
+        self.archive(service, claim, sha256.as_deref(), "superseded", None, &told, None);
+        Ok(())
+    }
+
+    fn about(&self, claim: &Claim, sha256: Option<String>) -> Occasion {
+        Occasion { feed: Some(self.name.clone()), input: claim.name().to_string(), sha256 }
+    }
+
+    /// Does with one file what is to be done with it. True where its content counts from now on.
+    async fn handle(&mut self, service: &Service, seat: &mut Seat, mut held: InHand) -> Result<bool, StateError> {
+        let sha256 = match &held.sha256 {
+            Some(sha256) => sha256.clone(),
+            None => match digest(&held.claim) {
+                Ok(sha256) => sha256,
+                Err(error) => {
+                    self.trouble = Some(format!("{} cannot be read: {error}", held.claim.name()));
+                    self.keep(held);
+                    return Ok(false);
+                }
+            },
+        };
+        held.sha256 = Some(sha256.clone());
+        let name = held.claim.name().to_string();
+        if let Some(run) = service.store.about(&self.name, &sha256)? {
+            let is_its_own = held.inherited && run.input == name;
+            match run.standing {
+                Standing::Waiting | Standing::Held | Standing::Approved => {
+                    self.in_hand.push(held);
+                    return Ok(false);
+                }
+                Standing::Done | Standing::Partly if is_its_own => {
+                    self.finish(service, seat, held.claim, &sha256, &run);
+                    return Ok(true);
+                }
+                Standing::Rejected | Standing::Refused if is_its_own => {
+                    self.refuse(service, held.claim, Some(&sha256), run.told.as_deref().unwrap_or_default());
+                    return Ok(false);
+                }
+                Standing::Superseded if is_its_own => {
+                    let told = run.told.clone().unwrap_or_default();
+                    self.archive(service, held.claim, Some(&sha256), "superseded", Some(&run), &told, None);
+                    return Ok(false);
+                }
+                Standing::Done | Standing::Partly if self.is_known(service, seat, &sha256)? => {
+                    let told = format!("its content was used before, in run {} (`{}`)", run.id, run.input);
+                    let about = self.about(&held.claim, Some(sha256.clone()));
+                    service.store.keep(None, &about, Standing::Duplicate, &told, &service.now())?;
+                    self.archive(service, held.claim, Some(&sha256), "duplicate", Some(&run), &told, None);
+                    return Ok(false);
+                }
+                _ => {}
+            }
+        }
+        if let Some(told) = self.is_late(service, seat, &held.claim)? {
+            let about = self.about(&held.claim, Some(sha256.clone()));
+            service.store.keep(None, &about, Standing::Superseded, &told, &service.now())?;
+            warn!(feed = %self.name, file = name, "{told}");
+            self.archive(service, held.claim, Some(&sha256), "superseded", None, &told, None);
+            return Ok(false);
+        }
+        self.use_it(service, seat, held, sha256).await
+    }
+
+    /// Makes a run of a file.
+    async fn use_it(
+        &mut self,
+        service: &Service,
+        seat: &mut Seat,
+        mut held: InHand,
+        sha256: String,
+    ) -> Result<bool, StateError> {
+        let file = match held.claim.open() {
+            Ok(file) => Arc::new(file),
+            Err(fault) => {
+                self.trouble = Some(format!("{fault}; {}", fault.hint()));
+                self.keep(held);
+                return Ok(false);
+            }
+        };
+        let about = self.about(&held.claim, Some(sha256.clone()));
+        let named = Named {
+            system: self.name.clone(),
+            shown: about.input.clone(),
+            path: held.claim.path(),
+            dropped: Some(Arc::clone(&file)),
+            order: Some(held.claim.order().to_string()),
+        };
+        self.last = Some(about.input.clone());
+        let how = How { in_passing: false, first_is_held: true };
+        let came = pass(service, seat, &[Given::File(named)], &about, how).await?;
+        if !held.claim.same_after(&file) && !matches!(came, Came::Done) {
+            // Somebody is still writing: what was read is no fact about anybody.
+            self.trouble = Some(format!("{} changed while it was read", held.claim.name()));
+            if let Some(run) = service.store.about(&self.name, &sha256)? {
+                let told = "the file changed while it was read";
+                let from = [Standing::Waiting, Standing::Held, Standing::Refused];
+                service.store.stand(run.id, &from, Standing::Superseded, told, &service.now())?;
+            }
+            self.give_back(held.claim);
+            return Ok(false);
+        }
+        match came {
+            Came::Done | Came::Nothing => {
+                self.pause = None;
+                match service.store.about(&self.name, &sha256)? {
+                    Some(run) => self.finish(service, seat, held.claim, &sha256, &run),
+                    None => self.archive(service, held.claim, Some(&sha256), "done", None, "", None),
+                }
+                Ok(true)
+            }
+            Came::Held => {
+                held.inherited = true;
+                self.in_hand.push(held);
+                Ok(true)
+            }
+            Came::Refused { why } => {
+                self.refuse(service, held.claim, Some(&sha256), &why);
+                Ok(false)
+            }
+            Came::Later { why } => {
+                let pause = self.pause.map_or(FIRST_PAUSE, |pause| pause * 2);
+                self.pause = Some(pause.min(LONGEST_PAUSE));
+                self.trouble = Some(why);
+                self.keep(held);
+                Ok(false)
+            }
+            Came::Stopped => {
+                self.keep(held);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Keeps a file in hand, to be tried again.
+    fn keep(&mut self, held: InHand) {
+        self.in_hand.push(held);
+    }
+
+    /// True where a content that was used before is not to be used again: it is the last list, or says what happened and
+    /// not what is. A list of everybody that comes back after another one is news.
+    fn is_known(&self, service: &Service, seat: &Seat, sha256: &str) -> Result<bool, StateError> {
+        let is_full =
+            seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        if !is_full {
+            return Ok(true);
+        }
+        let accepted = service.store.memory()?.accepted.remove(&self.name);
+        Ok(accepted.is_some_and(|accepted| accepted.sha256 == sha256))
+    }
+
+    /// Why a list comes too late, where it is older than the last accepted one of everybody.
+    fn is_late(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
+        let is_full =
+            seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        let Some(accepted) = service.store.memory()?.accepted.remove(&self.name).filter(|_| is_full) else {
+            return Ok(None);
+        };
+        let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
+        let is_older = match (last, claim.order()) {
+            // When a file came says nothing of how old it is.
+            (_, OrderKey::Arrival(_)) | (None, _) => false,
+            (Some(last), order) => order < last,
+        };
+        Ok(is_older.then(|| format!("it is older than `{}`, which was used in run {}", accepted.file, accepted.run)))
+    }
+
+    /// Puts a file away that was used, with what became of it and the rows that were not.
+    fn finish(&mut self, service: &Service, seat: &Seat, claim: Claim, sha256: &str, run: &RunSummary) {
+        let rejects = self.rejects(service, seat, &claim, run);
+        let told = run.told.clone().unwrap_or_default();
+        self.archive(service, claim, Some(sha256), run.standing.word(), Some(run), &told, rejects.as_deref());
+    }
+
+    /// The rows of a file that were not used, for its sender to repair.
+    fn rejects(&self, service: &Service, seat: &Seat, claim: &Claim, run: &RunSummary) -> Option<Vec<u8>> {
+        let (plan, _) = service.store.run(run.id).ok()??;
+        let rejected: std::collections::BTreeMap<u64, _> =
+            plan.rejected.iter().filter(|one| one.system == self.name).map(|one| (one.line, one)).collect();
+        if rejected.is_empty() {
+            return None;
+        }
+        let settings = seat.project.sources.get(&self.name)?.csv.as_ref()?;
+        let file = claim.open().ok()?;
+        let mut rows = Vec::new();
+        let mut sink = |row: crate::source::Row| {
+            let (line, fields) = match row {
+                crate::source::Row::Record(record) => (record.origin.line, record.fields),
+                crate::source::Row::Rejected { rejected, fields, .. } => (rejected.line, fields),
+            };
+            if let Some(why) = rejected.get(&line) {
+                rows.push((fields, *why));
+            }
+        };
+        let read = csv_file::read_open(&file, &run.input, &self.name, settings, &mut sink).ok()?;
+        let layout = read.layout?;
+        Some(reject_file::write(&layout, rows.iter().map(|(fields, why)| (fields.as_slice(), *why))))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is a line of the result that stands beside the file")]
+    fn archive(
+        &mut self,
+        service: &Service,
+        claim: Claim,
+        sha256: Option<&str>,
+        standing: &str,
+        run: Option<&RunSummary>,
+        told: &str,
+        rejects: Option<&[u8]>,
+    ) {
+        let now = service.clock.now();
+        let result = json!({
+            "format": "homeward.result/1", "file": claim.name().to_string(), "sha256": sha256, "result": standing,
+            "reason": told, "run": run.map(|run| run.id), "plan": run.map(|run| &run.plan),
+            "calls": run.map(|run| run.calls), "done": run.map(|run| run.done),
+            "started": run.map(|run| &run.started), "finished": run.and_then(|run| run.finished.as_ref()),
+            "taken": claim.taken().to_string(), "archived": now.to_string(),
+        });
+        let name = claim.name().to_string();
+        match claim.archive(now, sha256.unwrap_or("unknown"), &result, rejects) {
+            Ok(_) => info!(feed = %self.name, file = name, "{standing}"),
+            Err(fault) => self.trouble = Some(format!("{fault}; {}", fault.hint())),
+        }
+    }
+
+    fn refuse(&mut self, service: &Service, claim: Claim, sha256: Option<&str>, why: &str) {
+        let now = service.clock.now();
+        let reason = json!({
+            "format": "homeward.result/1", "file": claim.name().to_string(), "sha256": sha256, "result": "refused",
+            "reason": why, "taken": claim.taken().to_string(), "archived": now.to_string(),
+        });
+        warn!(feed = %self.name, file = %claim.name(), "refused: {why}");
+        if let Err(fault) = claim.refuse(now, sha256, &reason) {
+            self.trouble = Some(format!("{fault}; {}", fault.hint()));
+        }
+    }
+
+    fn give_back(&mut self, claim: Claim) {
+        if let Err(fault) = claim.release() {
+            self.trouble = Some(format!("{fault}; {}", fault.hint()));
+        }
+    }
+
+    /// What falls due on a day is done on that day, whether a new list comes or not: the last one is read again.
+    async fn new_day(&mut self, service: &Service, seat: &mut Seat) -> Result<(), StateError> {
+        let today = service.clock.today();
+        let is_new = self.day.replace(today).is_some_and(|day| day != today);
+        let Some(accepted) = service.store.memory()?.accepted.remove(&self.name).filter(|_| is_new) else {
+            return Ok(());
+        };
+        let opened = find(&self.folder.settings().archive, &accepted.sha256).and_then(|path| Some((File::open(&path).ok()?, path)));
+        let Some((file, path)) = opened else {
+            self.trouble =
+                Some(format!("`{}` is no longer in the archive: what falls due today waits for the next list", accepted.file));
+            return Ok(());
+        };
+        let about = Occasion {
+            feed: Some(self.name.clone()),
+            input: format!("{} (again, on {today})", accepted.file),
+            sha256: Some(format!("{}@{today}", accepted.sha256)),
+        };
+        let named = Named {
+            system: self.name.clone(),
+            shown: accepted.file.clone(),
+            path,
+            dropped: Some(Arc::new(file)),
+            order: accepted.order.clone(),
+        };
+        let how = How { in_passing: true, first_is_held: false };
+        if let Came::Later { why } = pass(service, seat, &[Given::File(named)], &about, how).await? {
+            self.day = None;
+            self.trouble = Some(why);
+        }
+        Ok(())
+    }
+
+    /// Has the operating system tell of events, in the folder that is there now: a watch on one that was replaced stays
+    /// silent for ever.
+    fn listen(&mut self, service: &Service) {
+        if !service.orders.events {
+            return;
+        }
+        let path = self.folder.settings().folder.clone();
+        let Ok(place) = std::fs::metadata(&path).map(|facts| (facts.dev(), facts.ino())) else {
+            self.events = None;
+            return;
+        };
+        if self.events.as_ref().is_some_and(|events| events.place == place) {
+            return;
+        }
+        let wake = {
+            let wakes = service.wakes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            wakes.get(&self.name).map(waker)
+        };
+        let Some(wake) = wake else { return };
+        // Reading a file is an event too, and no reason to look.
+        let told = move |event: Result<notify::Event, notify::Error>| {
+            if event.map_or(true, |event| !event.kind.is_access()) {
+                wake();
+            }
+        };
+        self.events = notify::recommended_watcher(told)
+            .and_then(|mut watcher| {
+                watcher.watch(&path, notify::RecursiveMode::NonRecursive)?;
+                Ok(Events { _watcher: watcher, place })
+            })
+            .map_err(|error| warn!(feed = %self.name, "no events, listing only: {error}"))
+            .ok();
+    }
+
+    fn tell(&self, service: &Service, look: &Look) {
+        let mode = if self.events.is_some() { "events and listing" } else { "listing" };
+        let mut warnings = look.warnings.clone();
+        warnings.extend(look.stuck.iter().map(|stuck| format!("{} is not taken: {}", stuck.name, stuck.why)));
+        if let Some(overdue) = look.overdue {
+            warnings.push(format!("no file came for {} hours", overdue.as_secs() / 3_600));
+        }
+        let waiting = look.waiting.iter().map(|waiting| format!("{}: {}", waiting.name, waiting.why));
+        let in_hand = self.in_hand.iter().map(|held| format!("{}: in hand", held.claim.name()));
+        let ignored = look.ignored.iter().filter(|ignored| ignored.since >= IGNORED_AFTER);
+        let fares = Fares {
+            kind: "folder".to_owned(),
+            trouble: self.trouble.clone(),
+            looked: service.now(),
+            mode: mode.to_owned(),
+            last: self.last.clone(),
+            waiting: in_hand.chain(waiting).take(20).collect(),
+            ignored: ignored.map(|ignored| format!("{}: {}", ignored.name, ignored.why)).take(20).collect(),
+            warnings,
+            pid: std::process::id(),
+        };
+        service.tell(&self.name, fares);
+    }
+}
+
+/// The digest of a file's bytes, in hex.
+fn digest(claim: &Claim) -> Result<String, FolderError> {
+    let mut file = claim.open()?;
+    let failed = |cause: io::Error| FolderError::unreadable(claim.name(), cause);
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer).map_err(failed)? {
+            0 => return Ok(hex(&hasher.finalize())),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+}
+
+/// The archived file of this content. Its name holds the start of the digest.
+fn find(archive: &std::path::Path, sha256: &str) -> Option<PathBuf> {
+    let mark = format!("--{}--", sha256.get(..12)?);
+    let entries = std::fs::read_dir(archive).ok()?.filter_map(Result::ok);
+    let names: BTreeSet<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.contains(&mark) && !name.ends_with(".result.json")
+        })
+        .collect();
+    names.into_iter().next_back()
+}
