@@ -9,6 +9,8 @@ use crate::model::record::{Record, Rejected};
 
 pub(crate) mod csv_file;
 pub(crate) mod wordpress;
+#[cfg_attr(not(test), expect(dead_code, reason = "for whoever watches a folder"))]
+pub(crate) mod drop_folder;
 
 /// One row of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
