@@ -12,6 +12,8 @@
 //! | `POST /_lab/login/{user}` | lets somebody sign in |
 //! | `POST /_lab/stop` | ends the whole lab |
 //! | `GET /_lab/requests`, `DELETE` | what was asked since the start or the last `DELETE`: method, path, body, status |
+//!
+//! A simulator may have more of them: those of WordPress are told in `wordpress/mod.rs`.
 
 use std::{
     collections::BTreeMap,
@@ -34,12 +36,21 @@ use tokio::sync::Notify;
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
 pub(crate) mod people;
+pub(crate) mod wordpress;
 pub(crate) mod zitadel;
 
 /// One simulated provider.
 pub(crate) trait Simulator: Send + Sync {
     /// The provider's whole interface. The routes under `/_lab/` are added around it.
     fn router(self: Arc<Self>) -> Router;
+
+    /// Routes under `/_lab/` that only this simulator has.
+    fn lab_router(self: Arc<Self>) -> Router {
+        Router::new()
+    }
+
+    /// Tells where it is served, without a slash at the end, before the first request.
+    fn served_at(&self, _url: &str) {}
 
     /// A token for us: an administrator's (or a service user's with all rights), of the given kind where the provider
     /// knows kinds (`personal`, `oauth`, `bot`). Stable for one seed.
@@ -141,6 +152,7 @@ fn simulator(kind: &str, seed: &Value) -> Option<Result<Arc<dyn Simulator>, Stri
     Some(match kind {
         "gitlab" => made(gitlab::Gitlab::new(seed)),
         "mattermost" => made(mattermost::Mattermost::new(seed)),
+        "wordpress" => made(wordpress::Wordpress::new(seed)),
         "zitadel" => made(zitadel::Zitadel::new(seed)),
         _ => return None,
     })
@@ -162,6 +174,7 @@ pub(crate) async fn start(benches: &[Bench], people: u64) -> Result<Lab, LabErro
     for (bench, simulator) in made {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
+        simulator.served_at(&url);
         let token = simulator.token(&bench.token_kind);
         let tokens = TOKEN_KINDS.iter().map(|kind| ((*kind).to_owned(), simulator.token(kind))).collect();
         lab.systems.insert(bench.system.clone(), Address { kind: bench.kind.clone(), url, token, tokens });
@@ -193,7 +206,8 @@ struct Front {
 
 fn front(simulator: Arc<dyn Simulator>, peers: Peers, stop: Arc<Notify>) -> Router {
     let front = Front { simulator: Arc::clone(&simulator), peers, asked: Arc::default(), stop };
-    let provider = simulator.router().layer(axum::middleware::from_fn_with_state(front.clone(), write_down));
+    let provider =
+        Arc::clone(&simulator).router().layer(axum::middleware::from_fn_with_state(front.clone(), write_down));
     let lab = Router::new()
         .route("/_lab/state", get(async |State(front): State<Front>| Json(front.simulator.dump())))
         .route("/_lab/settings", post(settings))
@@ -201,7 +215,8 @@ fn front(simulator: Arc<dyn Simulator>, peers: Peers, stop: Arc<Notify>) -> Rout
         .route("/_lab/login/{user}", post(login))
         .route("/_lab/requests", get(requests).delete(forget))
         .route("/_lab/stop", post(end))
-        .with_state(front);
+        .with_state(front)
+        .merge(simulator.lab_router());
     lab.fallback_service(provider)
 }
 
