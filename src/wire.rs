@@ -11,6 +11,8 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use reqwest::header::{ACCEPT, HeaderValue};
 use serde::Deserialize;
 use tokio::sync::{Mutex, Semaphore};
 use tracing::debug;
@@ -48,6 +50,21 @@ pub(crate) enum Credential {
         /// The scope to ask for.
         scope: &'static str,
     },
+    /// A login and its password, sent together with every request (RFC 7617).
+    Basic {
+        /// The login.
+        username: String,
+        /// The password, without the blanks it is shown with.
+        password: Secret,
+    },
+}
+
+impl Credential {
+    /// A login and a password. Blanks in the password only help to read it, and do not travel.
+    pub(crate) fn basic(username: &str, password: &Secret) -> Self {
+        let password: String = password.expose().split_whitespace().collect();
+        Self::Basic { username: username.to_owned(), password: Secret::new(&password) }
+    }
 }
 
 /// How to reach one system.
@@ -194,7 +211,9 @@ impl Reply {
             return self;
         }
         let quoted = serde_json::to_string(token.expose()).unwrap_or_default();
-        for text in [token.expose(), quoted.trim_matches('"')] {
+        let quoted = quoted.trim_matches('"');
+        // Some servers write each `/` of a JSON text as `\/`.
+        for text in [token.expose(), quoted, &quoted.replace('/', "\\/")] {
             let body = String::from_utf8_lossy(&self.body);
             if body.contains(text) {
                 self.body = body.replace(text, INSTEAD).into_bytes();
@@ -235,6 +254,8 @@ impl Line {
     pub(crate) fn new(reach: Reach) -> Result<Self, WireError> {
         let mut client = reqwest::Client::builder()
             .user_agent(concat!("homeward/", env!("CARGO_PKG_VERSION")))
+            // Some servers tell faults as pages to whoever would read pages.
+            .default_headers([(ACCEPT, HeaderValue::from_static("application/json"))].into_iter().collect())
             .redirect(reqwest::redirect::Policy::none())
             // Whatever is sent again is sent by us, with the journal knowing.
             .retry(reqwest::retry::never())
@@ -288,6 +309,7 @@ impl Line {
     async fn token(&self, fresh: bool) -> Result<Secret, WireError> {
         let (file, scope) = match &self.reach.credential {
             Credential::Token(token) => return Ok(token.clone()),
+            Credential::Basic { username, password } => return Ok(pair(username, password)),
             Credential::Key { file, scope } => (file, *scope),
         };
         let mut held = self.token.lock().await;
@@ -353,6 +375,10 @@ impl Line {
                 let value = format!("Bearer {}", token.expose());
                 request.header(reqwest::header::AUTHORIZATION, sensitive(&value, &self.reach.system)?)
             }
+            Scheme::Basic => {
+                let value = format!("Basic {}", token.expose());
+                request.header(reqwest::header::AUTHORIZATION, sensitive(&value, &self.reach.system)?)
+            }
             Scheme::Header(name) => request.header(name, sensitive(token.expose(), &self.reach.system)?),
         };
         for (name, value) in headers {
@@ -362,7 +388,10 @@ impl Line {
             request = request.json(body);
         }
         let started = Instant::now();
-        let reply = self.collect(request.send().await).await?.without(&token);
+        let mut reply = self.collect(request.send().await).await?.without(&token);
+        if let Credential::Basic { password, .. } = &self.reach.credential {
+            reply = reply.without(password);
+        }
         debug!(system = %self.reach.system, %method, status = reply.status, ms = started.elapsed().as_millis(), "asked");
         Ok(reply)
     }
@@ -633,9 +662,14 @@ fn password() -> String {
     format!("Aa1!{}", Alphanumeric.sample_string(&mut rand::rng(), 40))
 }
 
+/// A login and a password as one text that a header can carry.
+fn pair(username: &str, password: &Secret) -> Secret {
+    Secret::new(&STANDARD.encode(format!("{username}:{}", password.expose())))
+}
+
 /// A header value that the HTTP library keeps out of its own debug output.
-fn sensitive(text: &str, system: &SystemName) -> Result<reqwest::header::HeaderValue, WireError> {
-    let mut value = reqwest::header::HeaderValue::from_str(text).map_err(|_| WireError::NoToken {
+fn sensitive(text: &str, system: &SystemName) -> Result<HeaderValue, WireError> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| WireError::NoToken {
         system: system.clone(),
         cause: "it holds characters that no header can carry".to_owned(),
     })?;

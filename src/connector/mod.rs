@@ -143,4 +143,5 @@ pub struct Kind {
 
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
+pub(crate) mod wordpress;
 pub(crate) mod zitadel;

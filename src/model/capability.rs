@@ -42,6 +42,9 @@ impl Support {
 pub enum Scheme {
     /// `Authorization: Bearer <token>`.
     Bearer,
+    /// `Authorization: Basic <login and token>`: the token is the password of the login that the system's setting
+    /// `username` names, which a kind with this scheme must require.
+    Basic,
     /// A header of the provider's own, such as `PRIVATE-TOKEN`.
     Header(&'static str),
 }

@@ -2,12 +2,12 @@
 
 use crate::{
     config::{self},
-    connector::{Kind, gitlab, mattermost, zitadel},
+    connector::{Kind, gitlab, mattermost, wordpress, zitadel},
     source::csv_file,
 };
 
 /// The providers that are shipped, by name.
-pub(crate) const PROVIDERS: &[Kind] = &[gitlab::KIND, mattermost::KIND, zitadel::KIND];
+pub(crate) const PROVIDERS: &[Kind] = &[gitlab::KIND, mattermost::KIND, wordpress::KIND, zitadel::KIND];
 
 /// The kind of a source that is a file or a folder of files.
 pub(crate) const CSV: &str = "csv";
@@ -32,6 +32,6 @@ pub(crate) fn for_config(kinds: &[Kind]) -> config::schema::Kinds {
             says: config::schema::Says::State,
             schema: csv_file::settings::Settings::schema(),
         }],
-        announced: vec!["wordpress"],
+        announced: Vec::new(),
     }
 }

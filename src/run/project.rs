@@ -21,6 +21,8 @@ use crate::{
     lab::{Address, Bench},
     model::{attribute::AttributeName, id::SystemName, secret::Secret},
     plan::guard::{Limits, Threshold},
+    model::{capability::Scheme, id::SystemName, secret::Secret},
+    plan::guard::{Limits, Removals},
     rules::{Known, KnownSystem, RuleError, RuleSet},
     source::csv_file,
     wire::{Credential, Line, Reach},
@@ -192,8 +194,8 @@ pub(crate) fn fleet(
         }
         let home = if simulated.is_some() { "lab".to_owned() } else { provider.url.to_string() };
         let (url, credential) = match simulated {
-            Some((url, token)) => (url, Credential::Token(token)),
-            None => match credential(config, name, &provider.credential, kind) {
+            Some((url, token)) => (url, as_taken(token, system, kind)),
+            None => match credential(config, name, system, &provider.credential, kind) {
                 Ok(credential) => (provider.url.clone(), credential),
                 Err(errors) => {
                     // All that is missing at once: nobody wants to set one variable after another.
@@ -230,21 +232,33 @@ fn token_kind(system: &config::System) -> &str {
 
 fn credential(
     config: &Config,
-    system: &SystemName,
+    name: &SystemName,
+    system: &config::System,
     source: &CredentialSource,
     kind: &Kind,
 ) -> Result<Credential, ConfigErrors> {
     let read = |secret: &SecretSource| {
         let key = if matches!(source, CredentialSource::Token(_)) { "token" } else { "key" };
-        secret.read().map_err(|error| config.because(error.at(config.place(system, key))))
+        secret.read().map_err(|error| config.because(error.at(config.place(name, key))))
     };
     match (source, kind.capabilities.key_scope) {
-        (CredentialSource::Token(token), _) => Ok(Credential::Token(read(token)?)),
+        (CredentialSource::Token(token), _) => Ok(as_taken(read(token)?, system, kind)),
         (CredentialSource::Key(file), Some(scope)) => Ok(Credential::Key { file: read(file)?, scope }),
         (CredentialSource::Key(_), None) => {
             let message = format!("a {} takes a token, and no key", kind.name);
-            Err(config.fault(system, Some("key"), message, None))
+            Err(config.fault(name, Some("key"), message, None))
         }
+    }
+}
+
+/// A token as its kind wants it shown: alone, or as the password of the configured login.
+fn as_taken(token: Secret, system: &config::System, kind: &Kind) -> Credential {
+    match kind.capabilities.scheme {
+        Scheme::Basic => {
+            let username = system.options.get("username").and_then(serde_json::Value::as_str);
+            Credential::basic(username.unwrap_or_default(), &token)
+        }
+        Scheme::Bearer | Scheme::Header(_) => Credential::Token(token),
     }
 }
 
