@@ -424,16 +424,34 @@ protected = ["root", "gitlb:root"]
         ·        ───────────
      10 │
         ╰────
-      help: it is one of `gitlab`, `mattermost`, `zitadel`, `csv`
+      help: it is one of `gitlab`, `mattermost`, `wordpress`, `zitadel`, `csv`
 
-      × `wordpress` is not available in this version
-        ╭─[homeward.toml:12:8]
+      × `url` is missing in [systems.site]
+        ╭─[homeward.toml:11:10]
+     10 │
      11 │ [systems.site]
+        ·          ────
      12 │ kind = "wordpress"
-        ·        ───────────
-     13 │
         ╰────
-      help: kinds that are: `gitlab`, `mattermost`, `zitadel`, `csv`
+      help: add `url = "https://git.example.com"`
+
+      × `username` is missing in [systems.site]
+        ╭─[homeward.toml:11:10]
+     10 │
+     11 │ [systems.site]
+        ·          ────
+     12 │ kind = "wordpress"
+        ╰────
+      help: add `username = "homeward"`
+
+      × `token` is missing in [systems.site]
+        ╭─[homeward.toml:11:10]
+     10 │
+     11 │ [systems.site]
+        ·          ────
+     12 │ kind = "wordpress"
+        ╰────
+      help: add `token = { env = "SITE_TOKEN" }`
 
       × `changes` is a number, but must be text in quotes
         ╭─[homeward.toml:15:11]

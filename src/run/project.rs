@@ -278,6 +278,12 @@ pub(crate) fn benches(config: &Config, kinds: &[Kind]) -> Result<Vec<Bench>, Ope
             let organizations = serde_json::json!([{ "id": id, "name": "the configured organization" }]);
             seed.entry("organizations").or_insert(organizations);
         }
+        // And it knows the login that is configured, where its kind has one.
+        let has_login =
+            Fleet::kind_named(&system.kind, kinds).is_some_and(|kind| kind.capabilities.scheme == Scheme::Basic);
+        if let (true, Some(login), Some(seed)) = (has_login, system.options.get("username"), seed.as_object_mut()) {
+            seed.entry("username").or_insert_with(|| login.clone());
+        }
         benches.push(Bench {
             system: name.to_string(),
             kind: system.kind.clone(),

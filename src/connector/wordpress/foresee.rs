@@ -16,6 +16,9 @@ use super::{interface::Interface, table::CAPABILITIES, text};
 /// The fact of a server that says whether our account may change others.
 pub(super) const EDITS: &str = "edits";
 
+/// The longest `url`, in characters.
+const LONGEST_URL: usize = 100;
+
 /// Why a site without words in its addresses is not written to.
 pub(super) const PLAIN: &str = "this site's addresses are plain (`?rest_route=…`), and calls carry no query; choose any other form of \
                      permalinks in WordPress's settings, and it can be changed";
@@ -76,6 +79,9 @@ fn judge(row: &AttributeCapability, after: &Value) -> Result<(), String> {
         "email" if !is_address(text) => Err("`email` is no e-mail address that WordPress takes".to_owned()),
         "url" if !is_web_address(text) => {
             Err("`url` is no address that begins with `http://` or `https://` and can be kept as it is".to_owned())
+        }
+        "url" if text.chars().count() > LONGEST_URL => {
+            Err(format!("WordPress keeps addresses of at most {LONGEST_URL} characters"))
         }
         "email" | "url" | "locale" => Ok(()),
         name => match text::harmed(text) {
@@ -210,6 +216,9 @@ mod tests {
             assert_eq!(seen(&account(&[]), attribute, after), Some(RefusalKind::Invalid), "{attribute} = {after}");
         }
         assert_eq!(seen(&account(&[]), "first_name", true), Some(RefusalKind::Invalid));
+        let long = |more: usize| format!("https://example.org/{}", "a".repeat(80 + more));
+        assert_eq!(seen(&account(&[]), "website.url", long(0).as_str()), None);
+        assert_eq!(seen(&account(&[]), "website.url", long(1).as_str()), Some(RefusalKind::Invalid));
     }
 
     #[test]

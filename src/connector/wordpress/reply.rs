@@ -130,6 +130,8 @@ fn understand(answer: &Answer) -> (RefusalKind, String) {
             say(RefusalKind::Taken, "the `email` belongs to somebody else at WordPress")
         }
         (_, "existing_user_login") => say(RefusalKind::Taken, "the `username` belongs to somebody else at WordPress"),
+        // Neither is this a fault of the server's.
+        (500, "user_url_too_long") => say(RefusalKind::Invalid, "the `url` is longer than WordPress keeps"),
         (400, "rest_user_invalid_argument") => {
             say(RefusalKind::Unsupported, "WordPress does not change logins over REST")
         }

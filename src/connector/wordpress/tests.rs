@@ -276,22 +276,18 @@ async fn an_answer_that_shows_no_account_is_followed_by_a_second_look() {
 }
 
 #[tokio::test]
-async fn a_call_is_sent_as_planned_with_login_and_password_and_the_wish_for_json() {
-    use crate::state::{Store, sqlite::Sqlite};
-
-    let served = Served::answering(|_| Told::recorded("email-change-200"));
-    let line = served.line();
-    let store = Sqlite::in_memory().unwrap();
-    let run = store.begin(&crate::model::plan::Plan::empty(), "2026-11-20T00:00:00Z").unwrap();
-    let body = json!({ "email": "wladyslaw.dvorak-novak@example.org" });
-    let call = call("/wp-json/wp/v2/users/5", body.clone());
-    let account = wordpress().perform(&call, &mut line.writer(&store, run, &call)).await.unwrap();
-    assert_eq!(account.value(&"email".into()), "wladyslaw.dvorak-novak@example.org".into());
-    let [Asked { method, path, query, headers, body: sent }] = &served.asked()[..] else { panic!("one request") };
-    assert_eq!((method.as_str(), path.as_str(), query.len(), sent), ("POST", "/wp-json/wp/v2/users/5", 0, &body));
-    // homeward:abcdEFGH1234ijklMNOP5678
-    assert_eq!(headers["authorization"], "Basic aG9tZXdhcmQ6YWJjZEVGR0gxMjM0aWprbE1OT1A1Njc4");
-    assert_eq!(headers["accept"], "application/json");
+async fn every_request_carries_login_and_password_and_the_wish_for_json() {
+    let served = Served::site(crowd(9), |_| None);
+    observed(&served, &wanted(&["5"], &["user6"], &[])).await.unwrap();
+    let asked = served.asked();
+    assert!(asked.len() > 3);
+    for Asked { method, path, query, headers, body } in &asked {
+        // homeward:abcdEFGH1234ijklMNOP5678
+        assert_eq!(headers["authorization"], "Basic aG9tZXdhcmQ6YWJjZEVGR0gxMjM0aWprbE1OT1A1Njc4");
+        assert_eq!(headers["accept"], "application/json");
+        assert_eq!((method.as_str(), body), ("GET", &Json::Null));
+        assert_eq!(query.get("context").map(String::as_str), Some("edit"), "{path}");
+    }
 }
 
 #[tokio::test]
