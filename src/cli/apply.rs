@@ -28,7 +28,7 @@ use crate::{
 /// Makes or reads the plan, asks, and does exactly that.
 pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> Result<Exit, Trouble> {
     let (saved, inputs) = match wanted.inputs.as_slice() {
-        [one] if !one.contains('=') => (Some((one, read(given, one)?)), [].as_slice()),
+        [one] if !one.contains('=') && !is_website(given, one) => (Some((one, read(given, one)?)), [].as_slice()),
         inputs => (None, inputs),
     };
     let mut stage = plan::stage(given, inputs).await?;
@@ -128,6 +128,13 @@ pub(super) async fn carry_out(
         print(as_text(plan, &report, kept.is_some()).trim_end());
     }
     Ok(exit(plan, &report))
+}
+
+/// True for the name of a website, which is an input; a saved plan is a file.
+fn is_website(given: &Invocation<'_>, name: &str) -> bool {
+    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds));
+    let system = config.ok().and_then(|config| config.systems.get(&name.into()).cloned());
+    system.is_some_and(|system| system.says.is_some() && system.provider.is_some())
 }
 
 fn read(given: &Invocation<'_>, file: &str) -> Result<String, Trouble> {

@@ -78,6 +78,10 @@ pub(super) enum Command {
     Plan(Plan),
     /// Show the plan, ask, and carry it out.
     Apply(Apply),
+    /// Watch drop folders and websites: plan what comes, and with --apply carry it out.
+    Watch(Watch),
+    /// Show how the watched feeds fare, and what waits for somebody.
+    Status,
     /// Approve the plan of a run that was held, and have it carried out.
     Approve(Settle),
     /// Reject the plan of a run that was held.
@@ -146,7 +150,7 @@ pub(super) enum Output {
 
 #[derive(Debug, Args)]
 pub(super) struct Plan {
-    /// Inputs: the name of a source and a file.
+    /// Inputs: the name of a source and a file, or of a website alone.
     #[arg(value_name = "SYSTEM=FILE", required = true)]
     pub(super) inputs: Vec<String>,
     /// Save the plan, to read, to hand on, and to apply exactly.
@@ -230,6 +234,22 @@ pub(super) struct Apply {
     /// Show every change of a long plan.
     #[arg(long)]
     pub(super) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Watch {
+    /// Carry out plans that no limit stops. Without it every plan waits until somebody approves it.
+    #[arg(long)]
+    pub(super) apply: bool,
+    /// End when there is nothing left to do.
+    #[arg(long)]
+    pub(super) once: bool,
+    /// Only list folders, as often as configured, and ask for no events.
+    #[arg(long)]
+    pub(super) no_events: bool,
+    /// So many seconds pass in one: to see in minutes what a day brings.
+    #[arg(long, value_name = "N", default_value_t = 1, hide = true)]
+    pub(super) pace: u32,
 }
 
 #[derive(Debug, Args)]

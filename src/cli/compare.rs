@@ -39,6 +39,7 @@ pub(super) async fn compare(given: &Invocation<'_>, wanted: &arguments::Compare)
     let (project, new) = project::open_by(&given.config(), &given.kinds, both)?;
     let mut stage = plan::staged(given, project, &wanted.inputs).await?;
     let memory = stage.memory()?;
+    let inputs = stage.inputs(&memory).await?;
     let project = &stage.project;
     let desk = |rules| Desk {
         rules,
@@ -48,7 +49,7 @@ pub(super) async fn compare(given: &Invocation<'_>, wanted: &arguments::Compare)
         today: given.today().to_string(),
     };
     let (by_old, by_new) = (desk(&project.rules), desk(&new));
-    let comparison = compared(&by_old, &by_new, &plan::inputs(&stage.files), &mut stage.fleet).await?;
+    let comparison = compared(&by_old, &by_new, &inputs, &mut stage.fleet).await?;
     if given.json() {
         print(&serde_json::to_string_pretty(&comparison).unwrap_or_default());
     } else {

@@ -362,6 +362,7 @@ impl From<RunError> for Trouble {
                 Self::new(Exit::Usage, text, Some(hint))
             }
             RunError::Refused(ref refused) => Self::new(Exit::Refused, text, Some(refused.hint())),
+            RunError::Unheard(ref refused) => Self::new(Exit::Unread, text, Some(refused.hint())),
             RunError::Rule(rule_error) => vec![*rule_error].into(),
             RunError::Unread { ref system, ref source } => {
                 Self::new(Exit::Unread, unread(system, source), Some(unread_hint(system, source)))

@@ -101,6 +101,7 @@ fn asked(wanted: &arguments::Explain) -> Result<Asked, Trouble> {
 async fn fresh(given: &Invocation<'_>, wanted: &arguments::Explain, asked: &Asked) -> Result<Explanation, Trouble> {
     let mut stage = plan::stage(given, &asked.inputs).await?;
     let memory = stage.memory()?;
+    let inputs = stage.inputs(&memory).await?;
     let project = &stage.project;
     let desk = Desk {
         rules: &project.rules,
@@ -109,7 +110,7 @@ async fn fresh(given: &Invocation<'_>, wanted: &arguments::Explain, asked: &Aske
         memory: &memory,
         today: given.today().to_string(),
     };
-    let read = gather(&desk, &plan::inputs(&stage.files), &mut stage.fleet).await?;
+    let read = gather(&desk, &inputs, &mut stage.fleet).await?;
     if given.talks() && given.global.verbose > 0 {
         for note in &read.notes {
             tell(&format!("note: {}", render::harmless(note)));

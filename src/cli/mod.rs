@@ -33,6 +33,7 @@ mod runs;
 mod sarif;
 mod settle;
 mod test;
+mod watch;
 
 use arguments::{Arguments, Color, Command, Format, Global};
 use diagnostic::Trouble;
@@ -119,7 +120,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind]) -
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    listen(&arguments.global);
+    listen(&arguments.global, matches!(arguments.command, Command::Watch(_)));
     match arguments.global.color {
         Color::Auto => {}
         Color::Always => anstream::ColorChoice::Always.write_global(),
@@ -160,6 +161,8 @@ fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> 
         Command::Check(wanted) => check::check(given, wanted),
         Command::Plan(wanted) => waiting()?.block_on(plan::plan(given, wanted)),
         Command::Apply(wanted) => waiting()?.block_on(apply::apply(given, wanted)),
+        Command::Watch(wanted) => waiting()?.block_on(watch::watch(given, wanted)),
+        Command::Status => watch::status(given),
         Command::Approve(wanted) => waiting()?.block_on(settle::approve(given, wanted)),
         Command::Reject(wanted) => settle::reject(given, wanted),
         Command::Explain(wanted) => waiting()?.block_on(explain::explain(given, wanted)),
@@ -211,9 +214,11 @@ fn tell(text: &str) {
 }
 
 /// What the program's rooms trace goes to standard error; ours only, so that no library prints a header.
-fn listen(global: &Global) {
+fn listen(global: &Global, serves: bool) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
+        // A service is read by its log.
+        (false, 0) if serves => "info",
         (false, 0) => "warn",
         (false, 1) => "info",
         (false, _) => "debug",

@@ -5,11 +5,11 @@ use std::path::Path;
 use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, print, render, tell, width};
 use crate::{
     connector::Kind,
-    model::plan::Plan,
+    model::{id::SystemName, plan::Plan},
     run::{
         RunError,
         fleet::Fleet,
-        gather::{Given, Named, named},
+        gather::{Given, Named, ask, named},
         prepare::{Desk, Prepared, guarded, prepare},
         project::{Project, fleet},
     },
@@ -20,8 +20,10 @@ use crate::{
 pub(super) struct Stage {
     pub(super) project: Project,
     pub(super) fleet: Fleet,
-    /// The inputs of the command line.
+    /// The inputs of the command line: files,
     pub(super) files: Vec<Named>,
+    /// and websites that are asked.
+    pub(super) asked: Vec<SystemName>,
     /// The simulators, where `--lab` had to start some: they live as long as this.
     pub(super) lab: Option<lab::Stand>,
 }
@@ -33,10 +35,13 @@ pub(super) async fn stage(given: &Invocation<'_>, inputs: &[String]) -> Result<S
 
 /// The same for a project that was read already.
 pub(super) async fn staged(given: &Invocation<'_>, project: Project, inputs: &[String]) -> Result<Stage, Trouble> {
-    let files = files(given, &project, &given.kinds, inputs)?;
+    let (asked, inputs): (Vec<&String>, Vec<&String>) =
+        inputs.iter().partition(|input| project.websites.contains_key(&SystemName::from(input.as_str())));
+    let asked = asked.into_iter().map(|name| SystemName::from(name.as_str())).collect();
+    let files = files(given, &project, &given.kinds, &inputs)?;
     let lab = if given.global.lab { Some(lab::stand(given, &project.config).await?) } else { None };
     let fleet = fleet(&project.config, &given.kinds, lab.as_ref().map(lab::Stand::systems))?;
-    Ok(Stage { project, fleet, files, lab })
+    Ok(Stage { project, fleet, files, asked, lab })
 }
 
 impl Stage {
@@ -61,6 +66,16 @@ impl Stage {
         }
     }
 
+    /// What one passage is made of: files, and what websites tell now.
+    pub(super) async fn inputs(&self, memory: &Memory) -> Result<Vec<Given>, Trouble> {
+        let mut inputs: Vec<Given> = self.files.iter().cloned().map(Given::File).collect();
+        for system in &self.asked {
+            let heard = ask(system, &self.project, &self.fleet, memory).await.map_err(RunError::from)?;
+            inputs.push(Given::Heard(heard));
+        }
+        Ok(inputs)
+    }
+
     /// Makes the plan for the inputs.
     pub(super) async fn prepare(&mut self, given: &Invocation<'_>) -> Result<Prepared, Trouble> {
         let memory = self.memory()?;
@@ -71,17 +86,12 @@ impl Stage {
             memory: &memory,
             today: given.today().to_string(),
         };
-        let given = inputs(&self.files);
+        let given = self.inputs(&memory).await?;
         Ok(prepare(&desk, &given, &mut self.fleet).await?)
     }
 }
 
-/// What one passage is made of.
-pub(super) fn inputs(files: &[Named]) -> Vec<Given> {
-    files.iter().cloned().map(Given::File).collect()
-}
-
-fn files(given: &Invocation<'_>, project: &Project, kinds: &[Kind], inputs: &[String]) -> Result<Vec<Named>, Trouble> {
+fn files(given: &Invocation<'_>, project: &Project, kinds: &[Kind], inputs: &[&String]) -> Result<Vec<Named>, Trouble> {
     let mut files = Vec::new();
     for input in inputs {
         let Some(file) = named(&given.root, input) else {

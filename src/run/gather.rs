@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use futures::future::join_all;
 
-use super::{RunError, fleet::Fleet};
+use super::{RunError, fleet::Fleet, project::Project};
 use crate::{
     config::schema::Says,
     model::{
@@ -25,6 +26,7 @@ use crate::{
     source::{
         FileRefused, Read, Row,
         csv_file::{self, settings::Coverage},
+        wordpress::{self, refused::ListRefused},
     },
     state::{Memory, Sent},
 };
@@ -85,8 +87,45 @@ pub(crate) struct Named {
     pub(crate) shown: String,
     /// Where it is.
     pub(crate) path: PathBuf,
+    /// The file itself, open, where it came by a drop folder: then nothing else is read.
+    pub(crate) dropped: Option<Arc<File>>,
     /// Its place among the files of its source, where its name says one.
     pub(crate) order: Option<String>,
+}
+
+/// Asks a website for everybody. Whoever it told of before and does not tell of now is asked for once more: only where it
+/// says that there is no such user is anybody gone.
+pub(crate) async fn ask(
+    system: &SystemName,
+    project: &Project,
+    fleet: &Fleet,
+    memory: &Memory,
+) -> Result<Heard, ListRefused> {
+    let missing = || ListRefused { system: system.clone(), why: wordpress::refused::Why::NotAUser };
+    let settings = project.websites.get(system).ok_or_else(missing)?;
+    let wire = fleet.members.get(system).ok_or_else(missing)?.line.reader();
+    let mut rows = Vec::new();
+    let read = wordpress::poll(&wire, system.as_str(), system, settings, &mut |row| rows.push(row)).await?;
+    let key = |row: &Row| match row {
+        Row::Record(record) => record.field("id").map(Arc::from),
+        Row::Rejected { key, .. } => key.clone(),
+    };
+    let listed: BTreeSet<Arc<str>> = rows.iter().filter_map(key).collect();
+    let mut gone = Vec::new();
+    if settings.coverage == Coverage::Full {
+        let active = AttributeName::new("active");
+        let before = memory
+            .seen
+            .iter()
+            .filter(|seen| seen.system == *system && seen.values.get(&active) != Some(&Value::Bool(false)));
+        for seen in before.filter(|seen| !listed.contains(seen.key.as_str())) {
+            if !wordpress::is_gone(&wire, &seen.key).await? {
+                return Err(ListRefused { system: system.clone(), why: wordpress::refused::Why::Shifts { walks: 1 } });
+            }
+            gone.push(seen.key.as_str().into());
+        }
+    }
+    Ok(Heard { system: system.clone(), shown: system.to_string(), rows, read, is_whole: true, gone })
 }
 
 /// What was read from inputs.
@@ -125,7 +164,10 @@ pub(crate) fn read(
         match one {
             Given::File(file) => {
                 let Some(settings) = &source.csv else { continue };
-                let read = |sink: &mut dyn FnMut(Row)| csv_file::read(&file.path, &file.shown, system, settings, sink);
+                let read = |sink: &mut dyn FnMut(Row)| match &file.dropped {
+                    Some(open) => csv_file::read_open(open, &file.shown, system, settings, sink),
+                    None => csv_file::read(&file.path, &file.shown, system, settings, sink),
+                };
                 let heard = passage.hear(&mut said, &file.shown, read)?;
                 let is_whole = source.coverage == Coverage::Full && !heard.read.repaired;
                 passage.close(&mut said, &file.shown, heard, is_whole, file.order.as_deref(), &[]);
@@ -730,5 +772,5 @@ pub(crate) fn named(root: &Path, argument: &str) -> Option<Named> {
     if system.is_empty() || file.is_empty() {
         return None;
     }
-    Some(Named { system: system.into(), shown: file.to_owned(), path: root.join(file), order: None })
+    Some(Named { system: system.into(), shown: file.to_owned(), path: root.join(file), dropped: None, order: None })
 }

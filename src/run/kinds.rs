@@ -3,7 +3,7 @@
 use crate::{
     config::{self},
     connector::{Kind, gitlab, mattermost, wordpress, zitadel},
-    source::csv_file,
+    source::{csv_file, drop_folder},
 };
 
 /// The providers that are shipped, by name.
@@ -30,8 +30,18 @@ pub(crate) fn for_config(kinds: &[Kind]) -> config::schema::Kinds {
         sources: vec![config::schema::SourceKind {
             name: CSV,
             says: config::schema::Says::State,
-            schema: csv_file::settings::Settings::schema(),
+            schema: both(csv_file::settings::Settings::schema(), &drop_folder::settings::Settings::schema()),
         }],
         announced: Vec::new(),
     }
+}
+
+/// The keys of two readers of one table.
+fn both(mut first: serde_json::Value, second: &serde_json::Value) -> serde_json::Value {
+    for part in ["properties", "$defs"] {
+        for (key, schema) in second[part].as_object().into_iter().flatten() {
+            first[part][key] = schema.clone();
+        }
+    }
+    first
 }

@@ -4,8 +4,13 @@
 //! provider is spoken to in `connector`.
 
 use crate::{
-    connector::ConnectorError, model::id::SystemName, plan::guard::Tripped, rules::RuleError, source::FileRefused,
-    state::StateError, wire::WireError,
+    connector::ConnectorError,
+    model::id::SystemName,
+    plan::guard::Tripped,
+    rules::RuleError,
+    source::{FileRefused, wordpress::refused::ListRefused},
+    state::StateError,
+    wire::WireError,
 };
 
 pub(crate) mod certify;
@@ -21,6 +26,7 @@ pub(crate) mod project;
 pub(crate) mod rehearse;
 pub(crate) mod seal;
 pub(crate) mod vet;
+pub(crate) mod watch;
 
 #[cfg(test)]
 mod conformance;
@@ -46,6 +52,9 @@ pub(crate) enum RunError {
     /// An input is not what it should be.
     #[error(transparent)]
     Refused(#[from] FileRefused),
+    /// A website could not be read as a whole.
+    #[error(transparent)]
+    Unheard(#[from] ListRefused),
     /// A rule failed on every record, or on a person.
     #[error(transparent)]
     Rule(Box<RuleError>),

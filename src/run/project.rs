@@ -19,12 +19,10 @@ use crate::{
     },
     connector::Kind,
     lab::{Address, Bench},
-    model::{attribute::AttributeName, id::SystemName, secret::Secret},
+    model::{attribute::AttributeName, capability::Scheme, id::SystemName, secret::Secret},
     plan::guard::{Limits, Threshold},
-    model::{capability::Scheme, id::SystemName, secret::Secret},
-    plan::guard::{Limits, Removals},
     rules::{Known, KnownSystem, RuleError, RuleSet},
-    source::csv_file,
+    source::{csv_file, drop_folder, wordpress},
     wire::{Credential, Line, Reach},
 };
 
@@ -55,6 +53,10 @@ pub(crate) struct Project {
     pub(crate) rules: RuleSet,
     pub(crate) sources: BTreeMap<SystemName, Source>,
     pub(crate) limits: Limits,
+    /// The folders that files are dropped into.
+    pub(crate) folders: BTreeMap<SystemName, drop_folder::settings::Settings>,
+    /// The websites that records come from.
+    pub(crate) websites: BTreeMap<SystemName, wordpress::settings::Settings>,
 }
 
 /// Reads configuration and rules. Reads no secret and sends nothing.
@@ -86,12 +88,14 @@ fn open_with<T>(
 ) -> Result<(Project, T), OpenError> {
     let config = config::load(file, &super::kinds::for_config(kinds))?;
     let sources = sources(&config)?;
+    let folders = folders(&config)?;
+    let websites = websites(&config)?;
     check_options(&config, kinds)?;
     let known = known(&config, kinds);
     let shown = config.rules.strip_prefix(&config.root).unwrap_or(&config.rules).display().to_string();
     let (rules, rest) = load(&config.rules, &shown, &known).map_err(OpenError::Rules)?;
     let limits = limits(&config);
-    Ok((Project { config, known, rules, sources, limits }, rest))
+    Ok((Project { config, known, rules, sources, limits, folders, websites }, rest))
 }
 
 fn sources(config: &Config) -> Result<BTreeMap<SystemName, Source>, ConfigErrors> {
@@ -108,8 +112,40 @@ fn sources(config: &Config) -> Result<BTreeMap<SystemName, Source>, ConfigErrors
             };
             sources.insert(name.clone(), source);
         }
+        if system.kind == super::kinds::WORDPRESS {
+            let settings = website(config, name)?;
+            let source = Source {
+                says: system.says.unwrap_or(Says::Changes),
+                coverage: settings.coverage,
+                key: "id".to_owned(),
+                csv: None,
+            };
+            sources.insert(name.clone(), source);
+        }
     }
     Ok(sources)
+}
+
+/// The folders that are watched.
+fn folders(config: &Config) -> Result<BTreeMap<SystemName, drop_folder::settings::Settings>, ConfigErrors> {
+    let mut folders = BTreeMap::new();
+    for (name, system) in config.systems.iter().filter(|(_, system)| system.kind == super::kinds::CSV) {
+        let settings = drop_folder::settings::Settings::new(&config.root, &system.options)
+            .map_err(|error| config.fault(name, error.key, error.to_string(), error.hint.clone()))?;
+        folders.extend(settings.map(|settings| (name.clone(), settings)));
+    }
+    Ok(folders)
+}
+
+fn websites(config: &Config) -> Result<BTreeMap<SystemName, wordpress::settings::Settings>, ConfigErrors> {
+    let websites = config.systems.iter().filter(|(_, system)| system.kind == super::kinds::WORDPRESS);
+    websites.map(|(name, _)| Ok((name.clone(), website(config, name)?))).collect()
+}
+
+fn website(config: &Config, name: &SystemName) -> Result<wordpress::settings::Settings, ConfigErrors> {
+    let options = config.systems.get(name).map(|system| system.options.clone()).unwrap_or_default();
+    wordpress::settings::Settings::new(&options)
+        .map_err(|error| config.fault(name, error.key, error.to_string(), error.hint.clone()))
 }
 
 /// Lets every kind read its own settings, so that a wrong one is found before anything else happens.
@@ -131,7 +167,7 @@ fn known(config: &Config, kinds: &[Kind]) -> Known {
         let rows = table.map(|table| table.attributes).unwrap_or_default();
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
         let known = KnownSystem {
-            is_source: table.is_none(),
+            is_source: system.says.is_some(),
             is_provider: table.is_some(),
             attributes: rows.iter().map(|row| row.name.to_owned()).collect(),
             own_attributes: rows.iter().filter(|row| !row.neutral).map(|row| row.name.to_owned()).collect(),

@@ -92,7 +92,7 @@ impl Troupe {
     /// # Errors
     /// Where settings or scripts are wrong.
     pub(crate) fn open(project: Project, kinds: &[Kind], today: Date) -> Result<Self, OpenError> {
-        let Project { config, known, sources, limits, rules: _ } = project;
+        let Project { config, known, sources, limits, .. } = project;
         let texts = texts(&config)?;
         let (mut connectors, mut of_kind) = (BTreeMap::new(), BTreeMap::new());
         for (name, system) in &config.systems {

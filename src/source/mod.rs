@@ -8,9 +8,8 @@ use std::{io, sync::Arc};
 use crate::model::record::{Record, Rejected};
 
 pub(crate) mod csv_file;
-pub(crate) mod wordpress;
-#[cfg_attr(not(test), expect(dead_code, reason = "for whoever watches a folder"))]
 pub(crate) mod drop_folder;
+pub(crate) mod wordpress;
 
 /// One row of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]

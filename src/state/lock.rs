@@ -51,6 +51,18 @@ pub(crate) fn watching(store: &Path) -> Result<Option<File>, StateError> {
     }
 }
 
+/// Held while a file of a feed is handled: one at a time, among all processes that share a store. `None`: another one is
+/// at it.
+pub(crate) fn feed(store: &Path, feed: &SystemName) -> Result<Option<File>, StateError> {
+    let path = store.with_extension(format!("{feed}.feed.lock"));
+    let file = File::create(&path).map_err(|source| StateError::Folder { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(StateError::Folder { path, source }),
+    }
+}
+
 /// True where a service is at work on this store.
 pub(crate) fn is_watched(store: &Path) -> bool {
     let Ok(file) = File::open(store.with_extension("watch.lock")) else { return false };

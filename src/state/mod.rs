@@ -252,6 +252,9 @@ pub(crate) trait Store: Send + Sync {
     /// Changes what has become of a run that stands as `from` says; false, and nothing changed, where it does not.
     fn stand(&self, run: i64, from: &[Standing], to: Standing, told: &str, now: &str) -> Result<bool, StateError>;
 
+    /// What has become of a run; `None` where there is no such run.
+    fn standing(&self, run: i64) -> Result<Option<Standing>, StateError>;
+
     /// The runs that wait for somebody, or for being carried out after somebody approved them, oldest first.
     fn unsettled(&self) -> Result<Vec<RunSummary>, StateError>;
 

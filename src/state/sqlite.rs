@@ -206,6 +206,12 @@ impl Store for Sqlite {
         Ok(changed > 0)
     }
 
+    fn standing(&self, run: i64) -> Result<Option<Standing>, StateError> {
+        let sql = "select standing from runs where id = ?1";
+        let word: Option<String> = self.connection().query_row(sql, [run], |row| row.get(0)).optional()?;
+        Ok(word.and_then(|word| Standing::of(&word)))
+    }
+
     fn unsettled(&self) -> Result<Vec<RunSummary>, StateError> {
         let chosen = "where standing in ('waiting', 'held', 'approved') order by id";
         summaries(&self.connection(), chosen, [])

@@ -100,12 +100,7 @@ impl FolderFeed {
     }
 
     /// Looks once, and does what there is to do.
-    pub(super) async fn step(
-        &mut self,
-        service: &Service,
-        seat: &mut Seat,
-        wake: &Notify,
-    ) -> Result<Next, StateError> {
+    pub(super) async fn step(&mut self, service: &Service, seat: &mut Seat, wake: &Notify) -> Result<Next, StateError> {
         self.trouble = None;
         let _ = wake;
         self.tidy(service, seat);
@@ -206,8 +201,7 @@ impl FolderFeed {
 
     /// Takes the files whose turn it is. Of several lists that each hold everybody only the newest is used.
     async fn take(&mut self, service: &Service, seat: &mut Seat, look: &Look) -> Result<(), StateError> {
-        let is_full =
-            seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
         let mut waiting: Vec<&Ready> = look.ready.iter().collect();
         while let Some(ready) = if is_full { waiting.pop() } else { (!waiting.is_empty()).then(|| waiting.remove(0)) } {
             if service.stops() {
@@ -218,6 +212,10 @@ impl FolderFeed {
             let held = InHand { claim, sha256: None, inherited: false };
             let name = held.claim.name().to_string();
             let is_taken = self.handle(service, seat, held).await?;
+            if look.read_only {
+                // It stays where it is, and is not to be taken again for that.
+                self.folder.leave(ready);
+            }
             if self.in_hand.len() > before || self.is_blocked(service)? {
                 return Ok(());
             }
@@ -394,8 +392,7 @@ impl FolderFeed {
     /// True where a content that was used before is not to be used again: it is the last list, or says what happened and
     /// not what is. A list of everybody that comes back after another one is news.
     fn is_known(&self, service: &Service, seat: &Seat, sha256: &str) -> Result<bool, StateError> {
-        let is_full =
-            seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
         if !is_full {
             return Ok(true);
         }
@@ -405,8 +402,7 @@ impl FolderFeed {
 
     /// Why a list comes too late, where it is older than the last accepted one of everybody.
     fn is_late(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
-        let is_full =
-            seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
         let Some(accepted) = service.store.memory()?.accepted.remove(&self.name).filter(|_| is_full) else {
             return Ok(None);
         };
@@ -502,10 +498,13 @@ impl FolderFeed {
         let Some(accepted) = service.store.memory()?.accepted.remove(&self.name).filter(|_| is_new) else {
             return Ok(());
         };
-        let opened = find(&self.folder.settings().archive, &accepted.sha256).and_then(|path| Some((File::open(&path).ok()?, path)));
+        let opened = find(&self.folder.settings().archive, &accepted.sha256)
+            .and_then(|path| Some((File::open(&path).ok()?, path)));
         let Some((file, path)) = opened else {
-            self.trouble =
-                Some(format!("`{}` is no longer in the archive: what falls due today waits for the next list", accepted.file));
+            self.trouble = Some(format!(
+                "`{}` is no longer in the archive: what falls due today waits for the next list",
+                accepted.file
+            ));
             return Ok(());
         };
         let about = Occasion {
@@ -588,9 +587,9 @@ impl FolderFeed {
 }
 
 /// The digest of a file's bytes, in hex.
-fn digest(claim: &Claim) -> Result<String, FolderError> {
-    let mut file = claim.open()?;
-    let failed = |cause: io::Error| FolderError::unreadable(claim.name(), cause);
+fn digest(claim: &Claim) -> Result<String, String> {
+    let mut file = claim.open().map_err(|fault: FolderError| fault.to_string())?;
+    let failed = |cause: io::Error| cause.to_string();
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {

@@ -37,7 +37,7 @@ use crate::{
     connector::Kind,
     lab::Address,
     model::id::SystemName,
-    source::drop_folder::Holder,
+    source::drop_folder::holder::Holder,
     state::{StateError, Store, lock, sqlite::Sqlite},
 };
 
@@ -78,9 +78,15 @@ pub(crate) enum WatchError {
     /// No source is configured that could be watched.
     NothingToWatch,
     /// An address cannot be listened at.
-    Listen { address: String, cause: String },
+    Listen {
+        address: String,
+        cause: String,
+    },
     /// The secret of a webhook cannot be used.
-    Secret { system: SystemName, cause: String },
+    Secret {
+        system: SystemName,
+        cause: String,
+    },
     /// A signal cannot be awaited, a thread cannot be made.
     System(std::io::Error),
 }
@@ -291,11 +297,7 @@ pub(crate) async fn watch(orders: Orders) -> Result<(), WatchError> {
 }
 
 /// Starts a thread for each feed that has none, and lets go of those that are not configured any more.
-fn reconcile(
-    service: &Arc<Service>,
-    seat: &Seat,
-    feeds: &mut BTreeMap<SystemName, Running>,
-) -> std::io::Result<()> {
+fn reconcile(service: &Arc<Service>, seat: &Seat, feeds: &mut BTreeMap<SystemName, Running>) -> std::io::Result<()> {
     let mut wanted: BTreeMap<SystemName, feed::Sort> = BTreeMap::new();
     wanted.extend(seat.project.folders.keys().map(|name| (name.clone(), feed::Sort::Folder)));
     wanted.extend(seat.project.websites.keys().map(|name| (name.clone(), feed::Sort::Website)));

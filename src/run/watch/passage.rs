@@ -137,13 +137,7 @@ fn is_first(plan: &Plan, memory: &Memory) -> bool {
     plan.inputs.iter().any(|input| !memory.accepted.contains_key(&input.system))
 }
 
-fn hold(
-    service: &Service,
-    plan: &Plan,
-    about: &Occasion,
-    standing: Standing,
-    told: &str,
-) -> Result<Came, StateError> {
+fn hold(service: &Service, plan: &Plan, about: &Occasion, standing: Standing, told: &str) -> Result<Came, StateError> {
     let run = service.store.keep(Some(plan), about, standing, told, &service.now())?;
     warn!(run, input = about.input, "{}: {told}", standing.word());
     Ok(Came::Held)

@@ -4,12 +4,7 @@
 //! provider, and nothing that was answered with a yes is lost. Whoever is slow, large or not who they say they are is
 //! turned away without being kept.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -72,8 +67,11 @@ impl Receivers {
     /// Where a secret cannot be used or an address cannot be listened at: then all stays as it was.
     pub(super) async fn renew(&mut self, service: &Arc<Service>, config: &Config) -> Result<(), WatchError> {
         let mut wanted: BTreeMap<SocketAddr, Router> = BTreeMap::new();
-        for (system, webhook) in config.systems.iter().filter_map(|(name, system)| Some((name, system.webhook.as_ref()?))) {
-            let door = Door { service: Arc::clone(service), system: system.clone(), gate: gate(config, system, webhook)? };
+        for (system, webhook) in
+            config.systems.iter().filter_map(|(name, system)| Some((name, system.webhook.as_ref()?)))
+        {
+            let door =
+                Door { service: Arc::clone(service), system: system.clone(), gate: gate(config, system, webhook)? };
             let routes = wanted.remove(&webhook.listen).unwrap_or_default();
             let door = Arc::new(door);
             wanted.insert(webhook.listen, routes.route(&webhook.path, post(deliver).with_state(door)));
@@ -84,10 +82,9 @@ impl Receivers {
         }
         let mut opened = Vec::new();
         for (address, routes) in wanted.iter().filter(|(address, _)| !self.servers.contains_key(*address)) {
-            let listener = TcpListener::bind(address).await.map_err(|cause| WatchError::Listen {
-                address: address.to_string(),
-                cause: cause.to_string(),
-            })?;
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(|cause| WatchError::Listen { address: address.to_string(), cause: cause.to_string() })?;
             opened.push((*address, listener, routes.clone()));
         }
         self.servers.retain(|address, server| match wanted.remove(address) {
@@ -179,8 +176,7 @@ async fn deliver(State(door): State<Arc<Door>>, request: Request) -> Response {
         }
     };
     let Some(key) = event.user else { return (StatusCode::OK, Json(json!({ "taken": false }))).into_response() };
-    let notice =
-        Notice { system: door.system.clone(), delivery: event.id, key, received: door.service.now() };
+    let notice = Notice { system: door.system.clone(), delivery: event.id, key, received: door.service.now() };
     let at_store = Arc::clone(&door);
     // Durable before it is answered; the store may have to wait for the disk.
     let kept = tokio::task::spawn_blocking(move || at_store.service.store.notice(&notice)).await;

@@ -4,7 +4,7 @@
 //! can never bring back an old state. The list is the truth, and a list that is not whole is no list.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,11 +17,10 @@ use super::{
     passage::{Came, How, Seat, pass, told},
 };
 use crate::{
-    model::{attribute::AttributeName, attribute::Value, id::SystemName},
+    model::id::SystemName,
     run::gather::{Given, Heard, ask},
     source::{
         Read, Row,
-        csv_file::settings::Coverage,
         wordpress::{self, refused::ListRefused},
     },
     state::{Notice, Occasion, Standing, StateError, Store},
@@ -106,31 +105,18 @@ impl WebsiteFeed {
         };
         let how = How { in_passing: true, first_is_held: false };
         let came = pass(service, seat, &[Given::Heard(heard)], &about, how).await?;
-        Ok(self.after(came, about.input, || {
-            // Where calls failed the same list is worth another try.
-            let stands = service.store.about(&self.name, &sha256)?;
-            Ok(stands.is_none_or(|run| run.standing == Standing::Done).then_some(sha256.clone()))
-        })?)
-    }
-
-    fn after(
-        &mut self,
-        came: Came,
-        input: String,
-        settled: impl FnOnce() -> Result<Option<String>, StateError>,
-    ) -> Result<Result<(), String>, StateError> {
         match came {
-            Came::Done => {
-                self.last = Some(input);
-                self.settled = settled()?;
-                Ok(Ok(()))
-            }
-            Came::Nothing => {
-                self.settled = settled()?;
+            Came::Done | Came::Nothing => {
+                if matches!(came, Came::Done) {
+                    self.last = Some(about.input);
+                }
+                // Where calls failed the same list is worth another try.
+                let stands = service.store.about(&self.name, &sha256)?;
+                self.settled = stands.is_none_or(|run| run.standing == Standing::Done).then_some(sha256);
                 Ok(Ok(()))
             }
             Came::Held => {
-                self.last = Some(input);
+                self.last = Some(about.input);
                 Ok(Ok(()))
             }
             Came::Stopped => Ok(Ok(())),

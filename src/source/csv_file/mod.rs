@@ -62,6 +62,21 @@ pub(crate) fn read(
     Reading { shown_as: Arc::from(shown_as), system, settings }.read(input, sink).map_err(refused)
 }
 
+/// Reads a file that is open already, whatever has become of its name.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_open(
+    file: &File,
+    shown_as: &str,
+    system: &SystemName,
+    settings: &Settings,
+    sink: &mut dyn FnMut(Row),
+) -> Result<Read, FileRefused> {
+    let refused = |why| FileRefused { file: shown_as.to_owned(), why };
+    Reading { shown_as: Arc::from(shown_as), system, settings }.read(file, sink).map_err(refused)
+}
+
 /// Reads a text as if it were a file.
 ///
 /// # Errors

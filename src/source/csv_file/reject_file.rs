@@ -24,7 +24,6 @@ pub(crate) const ADDED: [&str; 3] = ["homeward_line", "homeward_code", "homeward
 const FORMULA: [u8; 6] = *b"=+-@\t\r";
 
 /// The bytes of a file with these rows, each with the fields of [`Row::Rejected`](crate::source::Row::Rejected).
-#[cfg_attr(not(test), expect(dead_code, reason = "called by whoever puts rejected rows where their sender finds them"))]
 pub(crate) fn write<'r>(layout: &Layout, rejects: impl IntoIterator<Item = (&'r [Arc<str>], &'r Rejected)>) -> Vec<u8> {
     let mut text = String::new();
     let names = ADDED.into_iter().chain(layout.header.iter().map(String::as_str));

@@ -1,0 +1,134 @@
+//! `homeward watch` and `homeward status`: the service, and how it fares.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, print, render};
+use crate::{
+    run::{
+        RunError,
+        watch::{Fares, Orders, WatchError},
+    },
+    state::{RunSummary, Store, lock, sqlite::Sqlite},
+};
+
+impl From<WatchError> for Trouble {
+    fn from(error: WatchError) -> Self {
+        match error {
+            WatchError::Open(error) => error.into(),
+            WatchError::NothingToWatch => Self::new(
+                Exit::Usage,
+                "there is nothing to watch",
+                Some("give a source a folder, such as `folder = \"drop/hr\"`, or configure a website".to_owned()),
+            ),
+            WatchError::Listen { address, cause } => Self::new(
+                Exit::Usage,
+                format!("{address} cannot be listened at: {cause}"),
+                Some("choose another port, or end what listens there".to_owned()),
+            ),
+            WatchError::Secret { system, cause } => Self::new(
+                Exit::Usage,
+                format!("the secret of the webhook of {system} cannot be used: {cause}"),
+                Some("a secret for standard signatures is `whsec_` and Base64 of 32 random bytes".to_owned()),
+            ),
+            WatchError::System(cause) => Self::new(Exit::Fault, format!("the service cannot run: {cause}"), None),
+        }
+    }
+}
+
+/// Serves until it is told to stop.
+pub(super) async fn watch(given: &Invocation<'_>, wanted: &arguments::Watch) -> Result<Exit, Trouble> {
+    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
+    let stand = if given.global.lab { Some(lab::stand(given, &config).await?) } else { None };
+    let state = match &stand {
+        Some(stand) => stand.state().map(std::path::Path::to_owned),
+        None => Some(config.state.clone()),
+    };
+    let orders = Orders {
+        config: given.config(),
+        kinds: given.kinds.clone(),
+        lab: stand.as_ref().map(|stand| stand.systems().clone()),
+        state,
+        apply: wanted.apply,
+        events: !wanted.no_events,
+        once: wanted.once,
+        today: given.global.today,
+        pace: wanted.pace,
+    };
+    crate::run::watch::watch(orders).await?;
+    Ok(Exit::Done)
+}
+
+/// Shows how the feeds fare and what waits for somebody.
+pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
+    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
+    let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
+    if !path.exists() {
+        print(if given.json() { "{}" } else { "Nothing was watched yet." });
+        return Ok(Exit::Done);
+    }
+    let store = Sqlite::open(&path).map_err(RunError::from)?;
+    let feeds: BTreeMap<String, Fares> = store
+        .feeds()
+        .map_err(RunError::from)?
+        .into_iter()
+        .filter_map(|(name, told)| Some((name.to_string(), serde_json::from_str(&told).ok()?)))
+        .collect();
+    let accepted = store.memory().map_err(RunError::from)?.accepted;
+    let unsettled = store.unsettled().map_err(RunError::from)?;
+    let is_watched = lock::is_watched(&path);
+    let is_well = feeds.values().all(|fares| fares.trouble.is_none());
+    let exit = if !is_well || unsettled.iter().any(|run| run.standing.is_held()) { Exit::Refused } else { Exit::Done };
+    if given.json() {
+        let document = json!({
+            "format": "homeward.status/1", "watching": is_watched, "well": is_well, "feeds": feeds,
+            "accepted": accepted.iter().map(|(name, list)| (name.to_string(), json!({
+                "file": list.file, "at": list.at, "records": list.records, "run": list.run, "sha256": list.sha256,
+            }))).collect::<BTreeMap<_, _>>(),
+            "waiting": unsettled,
+        });
+        print(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        return Ok(exit);
+    }
+    let word = if is_watched { "The service is running." } else { "The service is not running." };
+    let mut text = format!("{word}\n");
+    if !feeds.is_empty() {
+        let mut table = render::aligned(&["feed", "looked", "mode", "last accepted", "people", "stands"]);
+        for (name, fares) in &feeds {
+            let list = accepted.get(&crate::model::id::SystemName::from(name.as_str()));
+            let last = list.map_or_else(|| "none".to_owned(), |list| format!("{} ({})", list.file, list.at));
+            table.add_row([
+                name.clone(),
+                fares.looked.clone(),
+                fares.mode.clone(),
+                render::harmless(&last),
+                list.map_or_else(String::new, |list| list.records.to_string()),
+                render::harmless(fares.trouble.as_deref().unwrap_or("well")),
+            ]);
+        }
+        text.push_str(&render::drawn(&table));
+        text.push('\n');
+    }
+    for (name, fares) in &feeds {
+        let lines = fares.warnings.iter().chain(&fares.waiting).chain(&fares.ignored);
+        for line in lines {
+            text.push_str(&format!("{name}: {}\n", render::harmless(line)));
+        }
+    }
+    for run in &unsettled {
+        text.push_str(&waiting(run));
+    }
+    print(text.trim_end());
+    Ok(exit)
+}
+
+fn waiting(run: &RunSummary) -> String {
+    let told = run.told.as_deref().unwrap_or_default();
+    let how = if run.standing.is_held() {
+        format!("; settle it with `homeward approve {0}` or `homeward reject {0}`", run.id)
+    } else {
+        String::new()
+    };
+    format!("run {} is {}: {}{how}\n", run.id, run.standing.word(), render::harmless(told))
+}
