@@ -1,4 +1,5 @@
-//! The parameters of a request and what WordPress finds wrong with them, before it looks at rights (`wordpress.md` 4 and 5).
+//! The parameters of a request and what WordPress finds wrong with them, before it looks at rights
+//! (`wordpress.md` 4 and 5).
 
 use serde_json::{Map, Value, json};
 
@@ -73,13 +74,11 @@ impl<'a> Judge<'a> {
 
     /// A text, where there is one.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        match self.params.0.get(name)? {
-            Value::String(text) => Some(text.clone()),
-            _ => {
-                self.bad.push(BadParameter::of_type(name, name, "string"));
-                None
-            }
+        let text = self.params.0.get(name)?.as_str().map(str::to_owned);
+        if text.is_none() {
+            self.bad.push(BadParameter::of_type(name, name, "string"));
         }
+        text
     }
 
     /// One of some words.
@@ -113,14 +112,12 @@ impl<'a> Judge<'a> {
     fn ids(&mut self, name: &str) -> Vec<u64> {
         let mut ids = Vec::new();
         for (at, entry) in self.params.list(name).iter().enumerate() {
-            match whole(&json!(entry)) {
-                // An id that nobody can have is simply nobody's.
-                Some(id) => ids.push(u64::try_from(id).unwrap_or_default()),
-                None => {
-                    self.bad.push(BadParameter::of_type(name, &format!("{name}[{at}]"), "integer"));
-                    break;
-                }
-            }
+            let Some(id) = whole(&json!(entry)) else {
+                self.bad.push(BadParameter::of_type(name, &format!("{name}[{at}]"), "integer"));
+                break;
+            };
+            // A number that nobody can have is simply nobody's.
+            ids.push(u64::try_from(id).unwrap_or_default());
         }
         ids
     }
