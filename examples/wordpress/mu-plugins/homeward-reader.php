@@ -31,6 +31,7 @@ final class Reader {
 		add_filter( 'rest_request_before_callbacks', [ self::class, 'begin' ], PHP_INT_MAX, 3 );
 		add_filter( 'rest_request_after_callbacks', [ self::class, 'end' ], PHP_INT_MIN );
 		add_filter( 'user_has_cap', [ self::class, 'lend' ] );
+		add_filter( 'map_meta_cap', [ self::class, 'guard' ], 10, 3 );
 	}
 
 	/** The method is that of the request as it is carried out: one that overrides GET has been obeyed by now. */
@@ -46,6 +47,11 @@ final class Reader {
 
 	public static function lend( $has ) {
 		return self::$reading && ! empty( $has[ self::CAPABILITY ] ) ? [ 'list_users' => true, 'edit_users' => true ] + $has : $has;
+	}
+
+	/** WordPress lets everybody edit themselves: the own password, new application passwords. Not this role. */
+	public static function guard( $needs, $capability, $user ) {
+		return [] === $needs && 'edit_user' === $capability && user_can( $user, self::CAPABILITY ) ? [ 'edit_users' ] : $needs;
 	}
 }
 

@@ -272,10 +272,12 @@ final class Outbox {
 			if ( $status < 200 || $status > 299 ) {
 				$hopeless = ! $door && ( $status < 500 || $letter['tries'] >= self::TRIES );
 				if ( ! $hopeless && $age < self::GIVE_UP_AFTER ) {
+					$wait = max( 60, min( 900, max( $asked, intdiv( $age, 2 ) ) ) );
+					complain( sprintf( 'event %s was answered with %d; the next try is in %d seconds', $letter['id'], $status, $wait ) );
 					update_option( $row->option_name, $letter, false );
-					return max( 60, min( 900, max( $asked, intdiv( $age, 2 ) ) ) );
+					return $wait;
 				}
-				complain( sprintf( 'gives up event %s: answered with %d', $letter['id'], $status ) );
+				complain( sprintf( 'event %s was answered with %d, and is given up', $letter['id'], $status ) );
 			}
 			if ( ! delete_option( $row->option_name ) ) {
 				return 60;
