@@ -162,8 +162,8 @@ function act( string $wordpress, string $what, array $with ): void {
 				$wpdb->query( strtr( $statement, [ '{users}' => $wpdb->users, '{usermeta}' => $wpdb->usermeta ] ) );
 			}
 			break;
-		case 'later': // the pause is over, and WP-Cron runs what is due
-			$wpdb->query( "UPDATE $wpdb->options SET option_value = '0' WHERE option_name = 'homeward_not_before'" );
+		case 'later': // the pause is over, and WP-Cron runs what is due; a lease, which is longer than ten digits, stays
+			$wpdb->query( "UPDATE $wpdb->options SET option_value = '0' WHERE option_name = 'homeward_not_before' AND LENGTH(option_value) = 10" );
 			$outcome = wp_next_scheduled( 'homeward_deliver_later' );
 			do_action( 'homeward_deliver_later' );
 			break;
