@@ -77,7 +77,9 @@ final class Witness {
 		if ( self::$asking || ! is_string( $statement ) || ! preg_match( "/^\s*(UPDATE|DELETE)\s[^'\"]*\b$table\b/i", $statement, $verb ) ) {
 			return $statement;
 		}
-		$where   = "/\sWHERE\s+`?(ID|user_login|user_email|user_nicename)`?\s*=\s*(?:'([^'\\\\]*)'|(\d+))\s*(?:LIMIT\s+1)?[\s;]*$/i";
+		$equals  = "`?\s*=\s*(?:'([^'\\\\]*)'|(\d+))";
+		$more    = "(?:\s+AND\s+`?\w+`?\s*=\s*(?:'[^'\\\\]*'|\d+))*"; // Narrows it down; whom it leaves out has not changed.
+		$where   = "/\sWHERE\s+`?(ID|user_login|user_email|user_nicename)$equals$more\s*(?:LIMIT\s+1)?[\s;]*$/i";
 		$simple  = preg_match( $where, $statement, $of );
 		$sets    = $simple ? substr( $statement, 0, -strlen( $of[0] ) ) : $statement;
 		$deletes = 'DELETE' === strtoupper( $verb[1] );
@@ -86,9 +88,9 @@ final class Witness {
 		}
 		self::$asking = true;
 		if ( $simple ) {
-			$rows = $wpdb->get_results( $wpdb->prepare( "SELECT * FROM {$wpdb->users} WHERE {$of[1]} = %s LIMIT 100", end( $of ) ) );
+			$rows = $wpdb->get_results( $wpdb->prepare( "SELECT * FROM {$wpdb->users} WHERE {$of[1]} = %s LIMIT %d", end( $of ), self::EVERYBODY ) );
 			foreach ( $rows as $row ) {
-				self::note( $row->ID, 'sql', $deletes ? [ 'last' => self::state( (int) $row->ID ) ] : [ 'before' => self::told( $row ) ] );
+				self::note( $row->ID, 'sql', $deletes ? [ 'last' => self::state( (int) $row->ID ) ] : [ 'before' => self::$everybody[ (int) $row->ID ] ?? self::told( $row ) ] );
 			}
 		} elseif ( ! self::$everybody ) {
 			self::$everybody = self::everybody();

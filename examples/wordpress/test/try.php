@@ -65,6 +65,7 @@ function all(): void {
 		"UPDATE `{users}` SET `user_login` = '$login.b', `display_name` = 'a WHERE 1=1 UNION SELECT SLEEP(9) -- ' WHERE `ID` = $id" => [ 'username' => "$login.a", 'name' => 'Zoë' ],
 		"UPDATE {users} SET display_name = 'it\\'s me WHERE user_login = \\'siteadmin' WHERE ID = $id" => [ 'name' => "a WHERE 1=1 UNION SELECT SLEEP(9) -- " ],
 		"update {users} set user_nicename = '$login-c' where ID = '$id' LIMIT 1;"                    => [ 'slug' => $login ],
+		"UPDATE {users} SET user_nicename = '$login-d' WHERE user_login = '$login.b' AND user_nicename = '$login-c'" => [ 'slug' => "$login-c" ],
 		"UPDATE {users} SET user_login = CONCAT(user_login, '2') WHERE ID IN ($id) AND ID > 0"       => [ 'username' => "$login.b" ],
 		"UPDATE {users} u JOIN {usermeta} m ON m.user_id = u.ID AND m.meta_key = 'employee_id' SET u.user_email = '$login@example.net' WHERE u.ID = $id" => [ 'email' => "new-$login@example.com" ],
 	];
