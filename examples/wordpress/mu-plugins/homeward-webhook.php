@@ -43,7 +43,9 @@ final class Witness {
 
 	public static function listen(): void {
 		add_action( 'user_register', fn( $id ) => self::note( $id, 'user_register', [ 'created' => true ] ) );
-		add_action( 'profile_update', fn( $id, $old ) => self::note( $id, 'profile_update', [ 'before' => self::told( $old ) ] ), 10, 2 );
+		// Other plugins fire this one as well, and not all of them say what was before.
+		$before = fn( $old ) => isset( $old->user_login ) ? [ 'before' => self::told( $old ) ] : [];
+		add_action( 'profile_update', fn( $id, $old = null ) => self::note( $id, 'profile_update', $before( $old ) ), 10, 2 );
 		foreach ( [ 'delete_user', 'wpmu_delete_user' ] as $hook ) {
 			add_action( $hook, fn( $id ) => self::note( $id, $hook, [ 'last' => self::state( (int) $id ) ] ) );
 		}
@@ -51,7 +53,7 @@ final class Witness {
 			add_action( $hook, fn( $id ) => self::note( $id, $hook ) );
 		}
 		foreach ( [ 'added_user_meta', 'updated_user_meta', 'deleted_user_meta' ] as $hook ) {
-			$note = fn( $meta, $id, $key ) => in_array( $key, self::meta_keys(), true ) && self::note( $id, "$hook:$key" );
+			$note = fn( $meta, $id, $key = '' ) => in_array( $key, self::meta_keys(), true ) && self::note( $id, "$hook:$key" );
 			add_action( $hook, $note, 10, 3 );
 		}
 		add_filter( 'query', [ self::class, 'read_statement' ] );

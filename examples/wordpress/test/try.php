@@ -55,6 +55,8 @@ function all(): void {
 	same( [ 'editor' ], json_decode( the_only( 'new roles are one event' )['body'] )->user->roles, 'and never the moment without any' );
 	request( 'call', [ 'update_user_meta', $id, 'employee_id', '008' ] );
 	same( '008', json_decode( the_only( 'a changed meta key is one event' )['body'] )->user->meta->employee_id, 'and tells its value' );
+	request( 'call', [ 'do_action', 'profile_update', $id ] );
+	same( [], previous( 'a plugin that fires profile_update without the old user is one event' ), 'in which nothing was before' );
 	request( 'call', [ 'update_user_meta', $id, 'favourite_colour', 'red' ] );
 	same( [], deliveries(), 'a meta key that nobody asked for is none' );
 	request( 'call', [ 'wp_set_password', 'another', $id ] );
