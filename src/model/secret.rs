@@ -13,7 +13,7 @@ impl Secret {
         Self(Arc::from(text))
     }
 
-    /// Hands out the text. Every caller is a line worth reviewing; `wire` is the only one.
+    /// Hands out the text. Every caller is a line worth reviewing: `wire`, and what checks signatures.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }

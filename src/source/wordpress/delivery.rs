@@ -5,6 +5,9 @@
 //! HTTP here and no memory: whoever calls bounds the body while it arrives, drops what was delivered before, and reads
 //! the user again.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use base64::{

@@ -17,11 +17,11 @@ mod user;
 
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use self::{
     list::{Kept, walk},
-    refused::{ListRefused, Why},
+    refused::{Asked, ListRefused, Why},
     settings::Settings,
     site::{Site, is_no_such_user},
     user::{Cleaned, Columns, FIELDS},
@@ -32,11 +32,14 @@ use crate::{
         id::SystemName,
         record::{Record, RecordOrigin, Rejected},
     },
-    wire::Reader,
+    wire::{Reader, Reply},
 };
 
 /// The route of the list, and above each user's.
 const USERS: &str = "/wp/v2/users";
+
+/// The route of the account that is signed in.
+const ME: &str = "/wp/v2/users/me";
 
 /// How often a list that shifts is read in all.
 const WALKS: u32 = 3;
@@ -52,7 +55,7 @@ pub(crate) async fn poll(
     settings: &Settings,
     sink: &mut dyn FnMut(Row),
 ) -> Result<Read, ListRefused> {
-    let refused = |why| ListRefused { system: system.clone(), why };
+    let refused = |why| ListRefused { system: system.clone(), asked: Asked::List, why };
     let site = signed_in(wire, settings).await.map_err(refused)?;
     let mut walks = 1;
     let list = loop {
@@ -115,7 +118,7 @@ pub(crate) async fn one(
     settings: &Settings,
     id: &str,
 ) -> Result<Option<Record>, ListRefused> {
-    let refused = |why| ListRefused { system: system.clone(), why };
+    let refused = |why| ListRefused { system: system.clone(), asked: Asked::User, why };
     let Some((number, user)) = look(wire, id, &fields(settings)).await.map_err(refused)? else { return Ok(None) };
     let columns = Columns::of(&user, settings).map_err(refused)?;
     let fields = columns.read(&user, &mut Cleaned::default()).map_err(refused)?;
@@ -131,19 +134,18 @@ pub(crate) async fn one(
 /// # Errors
 /// Where the site does not say so or so.
 pub(crate) async fn is_gone(wire: &Reader<'_>, id: &str) -> Result<bool, ListRefused> {
-    let refused = |why| ListRefused { system: wire.system().clone(), why };
+    let refused = |why| ListRefused { system: wire.system().clone(), asked: Asked::User, why };
     let found = look(wire, id, "id").await.map_err(refused)?;
     Ok(found.is_none())
 }
 
+/// The question who we are.
+const WHO: [(&str, &str); 2] = [("context", "edit"), ("_fields", "id,username,email")];
+
 /// Asks who we are, before anything that is shown is believed.
 async fn signed_in<'a>(wire: &'a Reader<'a>, settings: &Settings) -> Result<Site<'a>, Why> {
-    let me = format!("{USERS}/me");
-    let (site, reply) = Site::find(wire, &me, &[("context", "edit"), ("_fields", "id,username,email")]).await?;
-    let Json::Object(me) = site.yes(&reply).await? else { return Err(Why::NotAUser) };
-    if user::id(&me).is_none() {
-        return Err(Why::NotAUser);
-    }
+    let (site, reply) = Site::find(wire, ME, &WHO).await?;
+    let me = ourselves(&site, &reply).await?;
     let Some(login) = me.get("username").and_then(Json::as_str) else {
         return Err(Why::FieldMissing { field: "username" });
     };
@@ -156,13 +158,23 @@ async fn signed_in<'a>(wire: &'a Reader<'a>, settings: &Settings) -> Result<Site
     Ok(site)
 }
 
+/// The account that is signed in.
+async fn ourselves(site: &Site<'_>, reply: &Reply) -> Result<Map<String, Json>, Why> {
+    match site.yes(reply).await? {
+        Json::Object(me) if user::id(&me).is_some() => Ok(me),
+        _ => Err(Why::NotAUser),
+    }
+}
+
 /// One user as the API shows her. `None`: there is certainly no such user.
-async fn look(wire: &Reader<'_>, id: &str, fields: &str) -> Result<Option<(u64, serde_json::Map<String, Json>)>, Why> {
+async fn look(wire: &Reader<'_>, id: &str, fields: &str) -> Result<Option<(u64, Map<String, Json>)>, Why> {
     let is_digits = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
     let number = id.parse::<u64>().ok().filter(|number| is_digits && *number > 0).ok_or(Why::NotAnId)?;
     let query = [("context", "edit"), ("_fields", fields)];
     let (site, reply) = Site::find(wire, &format!("{USERS}/{number}"), &query).await?;
     if is_no_such_user(&reply) {
+        // Plugins that hide users from strangers may say the same to them, and we may have become one.
+        ourselves(&site, &site.ask(ME, &WHO).await?).await?;
         return Ok(None);
     }
     let Json::Object(user) = site.yes(&reply).await? else { return Err(Why::NotAUser) };

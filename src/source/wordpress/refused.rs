@@ -11,7 +11,15 @@ use crate::{model::id::SystemName, wire::WireError};
 #[derive(Debug)]
 pub(crate) struct ListRefused {
     pub(crate) system: SystemName,
+    pub(super) asked: Asked,
     pub(crate) why: Why,
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    List,
+    User,
 }
 
 /// The reasons. None of them shows a value of a person, and of the server's words only its codes.
@@ -24,23 +32,23 @@ pub(crate) enum Why {
     NotSignedIn { code: Option<String>, cause: SignIn },
     #[error("signed in as another account than `username` names")]
     OtherAccount,
-    /// The account has not `list_users` (`wordpress.md` 3).
-    #[error("the account may not list users{}", with_code(code.as_deref()))]
-    MayNotList { code: Option<String> },
+    /// The account has not the rights (`wordpress.md` 3).
+    #[error("the account may not read users{}", with_code(code.as_deref()))]
+    MayNotRead { code: Option<String> },
     /// The account has `list_users` and not `edit_users`.
-    #[error("the list is not whole: the server counts {total} users and shows none")]
+    #[error("the server counts {total} users and shows none")]
     NothingShown { total: u64 },
-    #[error("the list is not whole: the server counts {total} users and shows {shown}")]
+    #[error("the server counts {total} users and shows {shown}")]
     Incomplete { total: u64, shown: u64 },
-    #[error("the list cannot be trusted: the server counts {total} users and shows more")]
+    #[error("the server counts {total} users and shows more")]
     TooMany { total: u64 },
-    #[error("the list is not whole: it shifted while it was read, {walks} times in a row")]
+    #[error("it shifted while it was read, {walks} times in a row")]
     Shifts { walks: u32 },
-    #[error("the list is not whole: users are not in the order of their ids, as was asked")]
+    #[error("users are not in the order of their ids, as was asked")]
     NotInOrder,
-    #[error("the list is not known to be whole: the answer does not count the users (`X-WP-Total` {what})")]
+    #[error("the answer does not count the users (`X-WP-Total` {what})")]
     NoTotal { what: &'static str },
-    #[error("the list is empty")]
+    #[error("the site shows no users at all")]
     Empty,
     #[error("the answer is no list of users")]
     NotAList,
@@ -110,6 +118,9 @@ impl fmt::Display for ListRefused {
         match &self.why {
             // It names the system itself.
             Why::Wire(error) => error.fmt(f),
+            why if self.asked == Asked::List && why.leaves_holes() => {
+                write!(f, "{}: list not whole: {why}", self.system)
+            }
             why => write!(f, "{}: {why}", self.system),
         }
     }
@@ -138,7 +149,7 @@ impl ListRefused {
                  whether the web server or a proxy drops the `Authorization` header"
             }
             Why::OtherAccount => "set `username` to the login whose application password this is",
-            Why::MayNotList { .. } | Why::NothingShown { .. } => {
+            Why::MayNotRead { .. } | Why::NothingShown { .. } => {
                 "the account needs `list_users` and `edit_users`: an administrator has both, or a role that can only read"
             }
             Why::Incomplete { .. } => {
@@ -195,6 +206,26 @@ impl ListRefused {
             Why::Maintenance { retry_after } | Why::Unavailable { retry_after, .. } => retry_after,
             _ => None,
         }
+    }
+}
+
+impl Why {
+    /// True where a list there may be, but not of everybody.
+    fn leaves_holes(&self) -> bool {
+        matches!(
+            self,
+            Self::NotSignedIn { .. }
+                | Self::OtherAccount
+                | Self::MayNotRead { .. }
+                | Self::NothingShown { .. }
+                | Self::Incomplete { .. }
+                | Self::TooMany { .. }
+                | Self::Shifts { .. }
+                | Self::NotInOrder
+                | Self::NoTotal { .. }
+                | Self::Empty
+                | Self::NoId
+        )
     }
 }
 

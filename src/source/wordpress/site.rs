@@ -85,7 +85,7 @@ impl<'a> Site<'a> {
         Err(match reply.status {
             status @ 300..=399 => Why::Redirected { status, to: target(reply) },
             401 if is_told => self.why_anonymous(code).await,
-            403 if is_told => Why::MayNotList { code },
+            403 if is_told => Why::MayNotRead { code },
             404 if code.as_deref() == Some("rest_no_route") => Why::NoRoute,
             503 if code.as_deref() == Some("wp_die") => Why::Maintenance { retry_after: reply.retry_after() },
             status @ (408 | 429 | 500..=599) => Why::Unavailable { status, code, retry_after: reply.retry_after() },
