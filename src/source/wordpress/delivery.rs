@@ -46,7 +46,7 @@ const MIN_KEY: usize = 16;
 pub(crate) enum Signing {
     /// Standard Webhooks, as our own plugin does: HMAC-SHA256 over id, time and body, in `webhook-signature`.
     Standard,
-    /// HMAC-SHA256 over the body alone, in a header with this name, as WooCommerce and WP Webhooks do. Nothing in it
+    /// HMAC-SHA256 over the body alone, in a header with this name, as `WooCommerce` and WP Webhooks do. Nothing in it
     /// shows its age, so a copy of a delivery stays valid: it may cause a look at the user, and nothing more.
     Body { header: String, encoding: Encoding },
 }
@@ -100,7 +100,7 @@ pub(crate) enum Turned {
     WrongSignature,
     #[error("it was signed more than 5 minutes before or after now; compare the clocks of both machines")]
     Stale,
-    /// WooCommerce sends this when somebody saves the webhook, and keeps the webhook only after exactly 200.
+    /// `WooCommerce` sends this when somebody saves the webhook, and keeps the webhook only after exactly 200.
     #[error("it only asks whether anybody listens")]
     Ping,
 }

@@ -119,6 +119,14 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_knows_the_keys_and_their_meaning() {
+        let schema = Settings::schema();
+        let keys: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["meta", "username", "coverage"]);
+        assert!(schema["properties"]["meta"]["description"].as_str().unwrap().contains("registered for the REST API"));
+    }
+
+    #[test]
     fn a_key_of_meta_that_cannot_be_one_is_named_as_the_fault() {
         for (meta, why) in [
             (json!([""]), "`meta` holds something that is no key of user meta"),

@@ -92,10 +92,9 @@ impl StandIn {
                 let question = question(&stream);
                 let told = answer(&question);
                 memory.lock().unwrap().push(question);
-                let mut head = format!("HTTP/1.1 {} -\r\nconnection: close\r\n", told.status);
-                for (name, value) in &told.headers {
-                    head += &format!("{name}: {value}\r\n");
-                }
+                let headers: Vec<String> =
+                    told.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+                let head = format!("HTTP/1.1 {} -\r\nconnection: close\r\n{}", told.status, headers.concat());
                 let whole = format!("{head}content-length: {}\r\n\r\n{}", told.body.len(), told.body);
                 stream.write_all(whole.as_bytes()).unwrap();
             }

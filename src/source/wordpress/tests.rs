@@ -498,11 +498,9 @@ fn looked(site: &StandIn, settings: &Settings, id: &str) -> Result<Option<Record
 #[test]
 fn one_user_is_read_as_the_list_would_show_her() {
     let site = StandIn::serving(|question| match question.split(['?', '&']).next().unwrap() {
-        "/wp-json/wp/v2/users/5" => Answer::recorded("user-one"),
+        "/wp-json/wp/v2/users/5" | "/wp-json/wp/v2/users/7" => Answer::recorded("user-one"),
         "/wp-json/wp/v2/users/999999" => Answer::recorded("user-404"),
         "/wp-json/wp/v2/users/6" => Answer::recorded("get-one-listusers-only-403"),
-        "/wp-json/wp/v2/users/7" => Answer::recorded("user-one"),
-        "/wp-json/wp/v2/users/8" => Answer::page(404, "<h1>Not found</h1>"),
         "/wp-json/wp/v2/users/9" => Answer::recorded("user-no-role"),
         "/wp-json/wp/v2/users/10" => Answer::recorded("me-anonymous-401"),
         "/wp-json/wp/v2/users/me" => Answer::recorded("me-edit"),
@@ -558,10 +556,12 @@ fn names_with_entities_empty_addresses_and_no_roles_are_read() {
 #[test]
 fn only_the_one_answer_that_says_so_means_that_somebody_is_gone() {
     let gone = |answer: Answer| {
-        let site = StandIn::serving(move |question| match asks_who_we_are(question) {
-            true => Answer::recorded("me-edit"),
-            false => answer.clone(),
-        });
+        let site =
+            StandIn::serving(
+                move |question| {
+                    if asks_who_we_are(question) { Answer::recorded("me-edit") } else { answer.clone() }
+                },
+            );
         block_on(is_gone(&site.line().reader(), "5")).map_err(|refused| refused.to_string())
     };
     assert_eq!(gone(Answer::recorded("user-404")), Ok(true));
@@ -582,9 +582,8 @@ fn only_the_one_answer_that_says_so_means_that_somebody_is_gone() {
         assert!(gone(unclear.clone()).is_err(), "{unclear:?}");
     }
     // A stranger may be told the same of somebody who is there.
-    let stranger = StandIn::serving(|question| match asks_who_we_are(question) {
-        true => Answer::recorded("me-anonymous-401"),
-        false => Answer::recorded("user-404"),
+    let stranger = StandIn::serving(|question| {
+        Answer::recorded(if asks_who_we_are(question) { "me-anonymous-401" } else { "user-404" })
     });
     let told = block_on(is_gone(&stranger.line().reader(), "5")).unwrap_err();
     assert!(matches!(told.why, Why::NotSignedIn { .. }), "{told}");
@@ -656,12 +655,11 @@ proptest! {
             Answer::json(200, &json!(rows)).with("X-WP-Total", &counted)
         };
         let (read, rows) = polled(&site(spoiled), &settings(&[]));
-        match read {
-            Err(_) => prop_assert_eq!(rows, []),
-            Ok(_) => {
-                let true_ones: BTreeMap<_, _> = people(230).iter().map(as_columns).collect();
-                prop_assert_eq!(columns(&rows), true_ones);
-            }
+        if read.is_ok() {
+            let true_ones: BTreeMap<_, _> = people(230).iter().map(as_columns).collect();
+            prop_assert_eq!(columns(&rows), true_ones);
+        } else {
+            prop_assert_eq!(rows, []);
         }
     }
 }

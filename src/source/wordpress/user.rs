@@ -135,15 +135,13 @@ impl<'s> Columns<'s> {
         if is_nameless {
             at_fault.get_or_insert(Fault::new("username", "empty_username", "is empty"));
         }
-        Ok(match at_fault {
-            Some(fault) => Err(fault),
-            None => {
-                cleaned.entities += own.entities;
-                cleaned.outer_spaces += own.outer_spaces;
-                cleaned.composed += own.composed;
-                Ok(texts)
-            }
-        })
+        if let Some(fault) = at_fault {
+            return Ok(Err(fault));
+        }
+        cleaned.entities += own.entities;
+        cleaned.outer_spaces += own.outer_spaces;
+        cleaned.composed += own.composed;
+        Ok(Ok(texts))
     }
 
     fn value(&self, column: &str, text: &str, is_html: bool, cleaned: &mut Cleaned) -> Result<String, Fault> {
