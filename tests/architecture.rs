@@ -31,6 +31,8 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("rusqlite", &["state"]),
     ("csv", &["source"]),
     ("encoding_rs", &["source"]),
+    ("html_escape", &["source"]),
+    ("hmac", &["source", "lab"]),
     ("axum", &["lab", "run"]),
     ("hyper", &["lab"]),
     ("hyper_util", &["lab"]),
