@@ -21,7 +21,7 @@ use serde_json::{Map, Value as Json};
 
 use self::{
     list::{Kept, walk},
-    refused::{Asked, ListRefused, Why},
+    refused::{ListRefused, Why},
     settings::Settings,
     site::{Site, is_no_such_user},
     user::{Cleaned, Columns, FIELDS},
@@ -55,7 +55,7 @@ pub(crate) async fn poll(
     settings: &Settings,
     sink: &mut dyn FnMut(Row),
 ) -> Result<Read, ListRefused> {
-    let refused = |why| ListRefused { system: system.clone(), asked: Asked::List, why };
+    let refused = |why| ListRefused { system: system.clone(), why };
     let site = signed_in(wire, settings).await.map_err(refused)?;
     let mut walks = 1;
     let list = loop {
@@ -118,7 +118,7 @@ pub(crate) async fn one(
     settings: &Settings,
     id: &str,
 ) -> Result<Option<Record>, ListRefused> {
-    let refused = |why| ListRefused { system: system.clone(), asked: Asked::User, why };
+    let refused = |why| ListRefused { system: system.clone(), why };
     let Some((number, user)) = look(wire, id, &fields(settings)).await.map_err(refused)? else { return Ok(None) };
     let columns = Columns::of(&user, settings).map_err(refused)?;
     let fields = columns.read(&user, &mut Cleaned::default()).map_err(refused)?;
@@ -134,7 +134,7 @@ pub(crate) async fn one(
 /// # Errors
 /// Where the site does not say so or so.
 pub(crate) async fn is_gone(wire: &Reader<'_>, id: &str) -> Result<bool, ListRefused> {
-    let refused = |why| ListRefused { system: wire.system().clone(), asked: Asked::User, why };
+    let refused = |why| ListRefused { system: wire.system().clone(), why };
     let found = look(wire, id, "id").await.map_err(refused)?;
     Ok(found.is_none())
 }

@@ -11,15 +11,7 @@ use crate::{model::id::SystemName, wire::WireError};
 #[derive(Debug)]
 pub(crate) struct ListRefused {
     pub(crate) system: SystemName,
-    pub(super) asked: Asked,
     pub(crate) why: Why,
-}
-
-/// What was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    List,
-    User,
 }
 
 /// The reasons. None of them shows a value of a person, and of the server's words only its codes.
@@ -118,7 +110,7 @@ impl fmt::Display for ListRefused {
         match &self.why {
             // It names the system itself.
             Why::Wire(error) => error.fmt(f),
-            why if self.asked == Asked::List && why.leaves_holes() => {
+            why if why.leaves_holes() => {
                 write!(f, "{}: list not whole: {why}", self.system)
             }
             why => write!(f, "{}: {why}", self.system),

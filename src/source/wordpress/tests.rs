@@ -552,11 +552,11 @@ fn one_user_is_read_as_the_list_would_show_her() {
 
     assert_eq!(looked(&site, &settings, "999999").unwrap(), None);
     let told = |id: &str| looked(&site, &settings, id).unwrap_err().to_string();
-    assert_eq!(told("6"), "website: the account may not read users (`rest_forbidden_context`)");
+    assert_eq!(told("6"), "website: list not whole: the account may not read users (`rest_forbidden_context`)");
     assert_eq!(told("7"), "website: the answer is about another user than the one asked for");
     assert_eq!(told("8"), "website: this is not the REST API of WordPress: 404 and a page instead of data");
     assert_eq!(told("9"), "website: the answer is about another user than the one asked for");
-    assert!(told("10").starts_with("website: nobody is signed in (`rest_not_logged_in`): "));
+    assert!(told("10").starts_with("website: list not whole: nobody is signed in (`rest_not_logged_in`): "));
     for odd in ["", "0", "me", "-1", "+5", "5/../1", "٥", "99999999999999999999999"] {
         assert_eq!(told(odd), "website: this cannot be the id of a user", "{odd}");
     }
