@@ -37,6 +37,8 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("hyper", &["lab"]),
     ("hyper_util", &["lab"]),
     ("http_body_util", &["lab"]),
+    ("glob", &["source"]),
+    ("rustix", &["source"]),
     ("notify", &["run"]),
     ("toml", &["config"]),
     ("toml_edit", &["config"]),

@@ -13,8 +13,7 @@ use crate::{
 const THERE: &str = "http://127.0.0.1:8171";
 
 /// Headers of the recording's server, of the connection, or of the moment.
-const OF_THE_SERVER: [&str; 6] =
-    ["host", "date", "connection", "x-powered-by", "content-length", "transfer-encoding"];
+const OF_THE_SERVER: [&str; 6] = ["host", "date", "connection", "x-powered-by", "content-length", "transfer-encoding"];
 
 /// The people of three pages, as a seed has them; what the narrow pages leave out is taken from the full ones.
 fn people(pages: &str) -> Vec<Value> {
@@ -91,7 +90,8 @@ fn replay_but(site: &Site, name: &str, blur: &dyn Fn(&mut Value)) {
     let pairs = response["headers"].as_array().unwrap().iter();
     let pairs = pairs.map(|pair| (pair[0].as_str().unwrap().to_owned(), pair[1].as_str().unwrap().to_owned()));
     assert_eq!(ours, headers_of(pairs), "{name}");
-    let mut body = if answer.text.is_empty() { Value::Null } else { serde_json::from_str(&here(&answer.text)).unwrap() };
+    let mut body =
+        if answer.text.is_empty() { Value::Null } else { serde_json::from_str(&here(&answer.text)).unwrap() };
     let mut expected = response["body"].clone();
     blur(&mut body);
     blur(&mut expected);

@@ -18,7 +18,12 @@ pub(crate) struct Site {
 }
 
 /// A kind of this name, so that the lab serves its simulator; no connector is ever opened.
-const KIND: Kind = Kind { name: "wordpress", capabilities: &TABLE, open: none, schema: || json!({ "type": "object", "properties": { "username": { "type": "string" } } }) };
+const KIND: Kind = Kind {
+    name: "wordpress",
+    capabilities: &TABLE,
+    open: none,
+    schema: || json!({ "type": "object", "properties": { "username": { "type": "string" } } }),
+};
 
 const TABLE: Capabilities = Capabilities {
     kind: "wordpress",

@@ -30,9 +30,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     FolderError, Ready,
-    holder::{FORMAT, Holder, Lease, Lock},
+    holder::{self, FORMAT, Holder, Lease, Lock},
+    looking,
     names::{FileName, OrderKey, REJECTED},
     place::{Facts, Identity, Place},
+    printable,
     settings::Settings,
 };
 
@@ -78,10 +80,6 @@ impl Ground {
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the place where tests cut in")]
     fn step(&self) -> io::Result<()> {
         Ok(())
-    }
-
-    fn fault(&self, path: &Path, doing: &'static str, cause: io::Error) -> FolderError {
-        FolderError::new(path, doing, cause)
     }
 }
 
@@ -150,7 +148,8 @@ enum Attempt {
 pub(crate) struct TakenOver {
     /// Files to be handled, in their order.
     pub(crate) claims: Vec<Claim>,
-    /// Files whose fate was decided already and that have now been moved there.
+    /// Where files whose fate was decided already have now been moved: the file, or only its folder where the move itself
+    /// had been done before.
     pub(crate) finished: Vec<PathBuf>,
     /// What went wrong. These claims stay and are tried again next time.
     pub(crate) faults: Vec<FolderError>,
@@ -164,7 +163,7 @@ pub(super) fn take(
     now: Timestamp,
 ) -> Result<Option<Claim>, FolderError> {
     let settings = &ground.settings;
-    let folder = Place::open(&settings.folder).map_err(|cause| ground.fault(&settings.folder, "open", cause))?;
+    let folder = Place::open(&settings.folder).map_err(|cause| FolderError::new(&settings.folder, "open", cause))?;
     if !is_as_it_was(&folder, ready) {
         return Ok(None);
     }
@@ -181,7 +180,7 @@ pub(super) fn take(
 /// A claim on a file that stays where it is. `None`: it is not as it was.
 pub(super) fn in_place(ground: &Arc<Ground>, ready: &Ready, now: Timestamp) -> Result<Option<Claim>, FolderError> {
     let path = &ground.settings.folder;
-    let folder = Place::open(path).map_err(|cause| ground.fault(path, "open", cause))?;
+    let folder = Place::open(path).map_err(|cause| FolderError::new(path, "open", cause))?;
     Ok(is_as_it_was(&folder, ready).then(|| Claim {
         ground: Arc::clone(ground),
         name: ready.name.clone(),
@@ -208,7 +207,7 @@ fn attempt(
     now: Timestamp,
 ) -> Result<Attempt, FolderError> {
     let settings = &ground.settings;
-    let fault = |doing, cause| ground.fault(&settings.work, doing, cause);
+    let fault = |doing, cause| FolderError::new(&settings.work, doing, cause);
     ground.step().map_err(|cause| fault("make", cause))?;
     let work = Place::own(&settings.work).map_err(|cause| fault("make", cause))?;
     let id = new_id(now);
@@ -241,7 +240,7 @@ fn attempt(
         }
         Err(cause) => {
             let _ = nest.put_back(ground, folder);
-            Err(ground.fault(&settings.folder.join(ready.name.as_os_str()), "take", cause))
+            Err(FolderError::new(&settings.folder.join(ready.name.as_os_str()), "take", cause))
         }
     }
 }
@@ -252,14 +251,14 @@ pub(super) fn take_over(ground: &Arc<Ground>, holder: &Holder, now: Timestamp) -
     let path = &ground.settings.work;
     if let Err(cause) = path.symlink_metadata() {
         if cause.kind() != io::ErrorKind::NotFound {
-            over.faults.push(ground.fault(path, "list", cause));
+            over.faults.push(FolderError::new(path, "list", cause));
         }
         return over;
     }
     let mut names = match Place::own(path).and_then(|work| work.names()) {
         Ok(names) => names,
         Err(cause) => {
-            over.faults.push(ground.fault(path, "list", cause));
+            over.faults.push(FolderError::new(path, "list", cause));
             return over;
         }
     };
@@ -289,7 +288,7 @@ enum Inherited {
 fn inherit(ground: &Arc<Ground>, id: &str, holder: &Holder, now: Timestamp) -> Result<Inherited, FolderError> {
     let settings = &ground.settings;
     let place = settings.work.join(id);
-    let fault = |doing, cause| ground.fault(&place, doing, cause);
+    let fault = |doing, cause| FolderError::new(&place, doing, cause);
     let Some((nest, lease)) = Nest::inherit(ground, id, holder, now).map_err(|cause| fault("take over", cause))? else {
         return Ok(Inherited::Nothing);
     };
@@ -297,7 +296,8 @@ fn inherit(ground: &Arc<Ground>, id: &str, holder: &Holder, now: Timestamp) -> R
         return nest.finish(ground, decision).map(Inherited::Finished);
     }
     let Some(name) = nest.file().map_err(|cause| fault("list", cause))? else {
-        let folder = Place::open(&settings.folder).map_err(|cause| ground.fault(&settings.folder, "open", cause))?;
+        let folder =
+            Place::open(&settings.folder).map_err(|cause| FolderError::new(&settings.folder, "open", cause))?;
         nest.put_back(ground, &folder).map_err(|cause| fault("put back what lies in", cause))?;
         return Ok(Inherited::Nothing);
     };
@@ -329,11 +329,6 @@ impl Claim {
         self.taken
     }
 
-    /// True where the file stays in the watched folder.
-    pub(crate) fn is_in_place(&self) -> bool {
-        matches!(self.held, Held::InPlace)
-    }
-
     /// Where the file is now. To read it, use [`Claim::open`].
     pub(crate) fn path(&self) -> PathBuf {
         match &self.held {
@@ -344,15 +339,19 @@ impl Claim {
 
     /// Opens the file: a regular one with one name, not through a symlink, and the one that was taken.
     pub(crate) fn open(&self) -> Result<File, FolderError> {
+        let failed = |cause| FolderError::Failed { path: printable(&self.path()), doing: "open", cause };
         let (file, facts) = match &self.held {
             Held::Moved(nest, _) => nest.work.read(nest.inside(&self.name)),
             Held::InPlace => {
                 Place::open(&self.ground.settings.folder).and_then(|folder| folder.read(self.name.as_os_str()))
             }
         }
-        .map_err(|cause| self.fault("open", cause))?;
+        .map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => FolderError::Lost { name: self.name.clone() },
+            _ => failed(cause),
+        })?;
         if (facts.identity.device, facts.identity.inode) != (self.stamp.device, self.stamp.inode) {
-            return Err(self.fault("open", io::Error::other("another file is in its place")));
+            return Err(failed(io::Error::other("another file is in its place")));
         }
         Ok(file)
     }
@@ -421,7 +420,7 @@ impl Claim {
     pub(crate) fn release(self) -> Result<(), FolderError> {
         let Held::Moved(nest, _) = &self.held else { return Ok(()) };
         let path = &self.ground.settings.folder;
-        let folder = Place::open(path).map_err(|cause| self.ground.fault(path, "open", cause))?;
+        let folder = Place::open(path).map_err(|cause| FolderError::new(path, "open", cause))?;
         nest.put_back(&self.ground, &folder).map_err(|cause| match cause.kind() {
             io::ErrorKind::AlreadyExists => FolderError::Occupied { name: self.name.clone() },
             _ => self.lost_or("put back", cause),
@@ -479,7 +478,7 @@ impl Claim {
     }
 
     fn fault(&self, doing: &'static str, cause: io::Error) -> FolderError {
-        self.ground.fault(&self.path(), doing, cause)
+        FolderError::new(&self.path(), doing, cause)
     }
 
     fn lost_or(&self, doing: &'static str, cause: io::Error) -> FolderError {
@@ -502,9 +501,10 @@ impl Nest {
 
     /// Makes a claim that is complete but for its file. `None`: somebody took it for a dead one.
     fn make(ground: &Ground, work: Place, id: String, lease: &Lease) -> io::Result<Option<Self>> {
-        ground.step()?;
-        work.make_folder(&id)?;
+        // Made again where somebody removed it between two of these steps, whichever they are.
         let made: io::Result<Option<Self>> = (|| {
+            ground.step()?;
+            work.make_folder(&id)?;
             ground.step()?;
             let lock = work.keep(Path::new(&id).join(LOCK))?;
             if let Err(TryLockError::WouldBlock) = lock.try_lock() {
@@ -543,8 +543,13 @@ impl Nest {
             Err(TryLockError::Error(_)) => Lock::Unknown,
         };
         let lease = read_json::<Lease>(&work, &old.join(LEASE))?;
-        // Without a lease the file is not in it yet: whoever makes it will notice and begin anew.
-        if lease.as_ref().is_some_and(|lease| !lease.is_over(lock, holder, now)) {
+        let is_over = match &lease {
+            Some(lease) => lease.is_over(lock, holder, now),
+            // Without a lease no file is in it yet. Whoever is making it will notice and begin anew, but where there are no
+            // locks it is given some time, so that the two do not chase each other.
+            None => lock == Lock::Ours || made_at(id).is_none_or(|made| now.duration_since(made) > holder::LEASE),
+        };
+        if !is_over {
             return Ok(None);
         }
         let new = Lease {
@@ -598,7 +603,7 @@ impl Nest {
             return Ok(None);
         }
         if let Some(shared) = &ready.shared_trigger
-            && !ready.others_wait(&ground.settings, folder)?
+            && !looking::has_files(&ground.settings, folder)?
         {
             ground.step()?;
             absent(folder.rename(shared.as_os_str(), &self.work, self.at(WITH).join(shared.as_os_str())))?;
@@ -667,7 +672,7 @@ impl Nest {
     /// Does what was decided. Whatever of it is done already is not done again.
     fn finish(&self, ground: &Ground, mut decision: Decision) -> Result<PathBuf, FolderError> {
         let place = self.work.path().join(&self.id);
-        let fault = |doing, cause| ground.fault(&place, doing, cause);
+        let fault = |doing, cause| FolderError::new(&place, doing, cause);
         let target = match decision.to {
             To::Archive => &ground.settings.archive,
             To::Error => &ground.settings.error,
@@ -728,7 +733,7 @@ fn file_away(
         To::Archive => (&ground.settings.archive, ".result.json"),
         To::Error => (&ground.settings.error, ".reason.json"),
     };
-    let own = |path: &Path| Place::own(path).map_err(|cause| ground.fault(path, "make or open", cause));
+    let own = |path: &Path| Place::own(path).map_err(|cause| FolderError::new(path, "make or open", cause));
     let target = own(path)?;
     let in_place = from.path() == ground.settings.folder;
     loop {
@@ -755,9 +760,9 @@ fn file_away(
             Ok(true) => return Ok(target.path().join(base)),
             Ok(false) => {
                 decision.attempt += 1;
-                note(decision).map_err(|cause| ground.fault(from.path(), "write into", cause))?;
+                note(decision).map_err(|cause| FolderError::new(from.path(), "write into", cause))?;
             }
-            Err(cause) => return Err(ground.fault(&target.path().join(base), "write", cause)),
+            Err(cause) => return Err(FolderError::new(&target.path().join(base), "write", cause)),
         }
     }
 }
@@ -892,12 +897,18 @@ fn read_bytes(place: &Place, name: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn read_json<T: for<'de> Deserialize<'de>>(place: &Place, name: &Path) -> io::Result<Option<T>> {
-    Ok(read_bytes(place, name)?.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
+    // Half a document is what a loss of power leaves. It was never acted on, so it is as good as none.
+    Ok(read_bytes(place, name)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 /// A name for a claim: when, and something nobody else has.
 fn new_id(now: Timestamp) -> String {
     format!("{}-{:016x}", now.strftime("%Y%m%dT%H%M%SZ"), rand::random::<u64>())
+}
+
+/// When a claim of this name was made.
+fn made_at(id: &str) -> Option<Timestamp> {
+    time_of(id.split_once('-')?.0)
 }
 
 fn is_id(name: &str) -> bool {
@@ -917,7 +928,7 @@ pub(super) fn prune(ground: &Ground, now: Timestamp, keep: &BTreeSet<PathBuf>) -
     let oldest = now.checked_sub(settings.keep).unwrap_or(Timestamp::MIN);
     let mut removed = Vec::new();
     for path in [&settings.archive, &settings.error] {
-        let fault = |cause| ground.fault(path, "prune", cause);
+        let fault = |cause| FolderError::new(path, "prune", cause);
         if !path.try_exists().map_err(fault)? {
             continue;
         }

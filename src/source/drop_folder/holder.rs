@@ -29,8 +29,8 @@ impl Holder {
     pub(crate) fn here() -> Self {
         let line = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         // The name of the program, in brackets, may hold anything; the start is the 20th word behind it.
-        let stat = line("/proc/self/stat");
-        let start = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)).unwrap_or_default();
+        let about_us = line("/proc/self/stat");
+        let start = about_us.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19)).unwrap_or_default();
         Self {
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             pid: std::process::id(),

@@ -48,6 +48,8 @@ struct Seen {
     /// Since when it has been waiting.
     waits_since: Instant,
     was_ready: bool,
+    /// It was ready, and is here again with other facts: whoever took it put it back because it was written on.
+    returned: bool,
     /// Whoever reads it has said that it is known.
     left: bool,
     /// Whether its content is what the checksum file says, once it was compared: with the file as it was then.
@@ -63,9 +65,16 @@ struct Candidate {
     waits_for: Option<WaitsFor>,
 }
 
+/// True where a file is there that is wanted, complete or not.
+pub(super) fn has_files(settings: &Settings, folder: &Place) -> io::Result<bool> {
+    let is_plain = |name: &OsStr| folder.look_at(name).is_ok_and(|facts| why_not_this_kind(&facts).is_none());
+    Ok(folder.names()?.iter().any(|name| is_data(settings, name) && is_plain(name)))
+}
+
 /// True for a name that is wanted.
-pub(super) fn is_data(settings: &Settings, name: &OsStr) -> bool {
-    why_not(settings, name).is_none()
+fn is_data(settings: &Settings, name: &OsStr) -> bool {
+    let is_trigger = matches!(&settings.trigger, Some(Trigger::Fixed(fixed)) if name == OsStr::new(fixed));
+    !is_trigger && why_not(settings, name).is_none()
 }
 
 /// Why a file of this name is not read.
@@ -102,7 +111,7 @@ impl Memory {
         let mut look = Look::default();
         let heard = *self.heard.get_or_insert(now);
         match self.list(settings, &mut look) {
-            Ok((folder, names)) => self.judge(settings, now, &folder, names, &mut look),
+            Ok((folder, names)) => self.judge(settings, now, &folder, &names, &mut look),
             Err(trouble) => {
                 // What was quiet before may be another file when the folder is back.
                 self.files.clear();
@@ -165,13 +174,13 @@ impl Memory {
         Ok((folder, names))
     }
 
-    fn judge(&mut self, settings: &Settings, now: Instant, folder: &Place, names: Vec<OsString>, look: &mut Look) {
+    fn judge(&mut self, settings: &Settings, now: Instant, folder: &Place, names: &[OsString], look: &mut Look) {
         let present: BTreeSet<&OsStr> = names.iter().map(OsString::as_os_str).collect();
         self.files.retain(|name, _| present.contains(name.as_os_str()));
         self.others.retain(|name, _| present.contains(name.as_os_str()));
 
         let mut candidates = Vec::new();
-        for name in &names {
+        for name in names {
             if settings.is_own(name) {
                 continue;
             }
@@ -210,7 +219,6 @@ impl Memory {
                     }
                     look.ready.push(Ready {
                         name: candidate.name,
-                        size: candidate.facts.identity.size,
                         order,
                         identity: candidate.facts.identity,
                         companions: candidate.companions,
@@ -277,18 +285,19 @@ impl Memory {
             quiet_since: now,
             waits_since: now,
             was_ready: false,
+            returned: false,
             left: false,
             compared: None,
         });
         if seen.identity != identity {
             // Once it was ready, another one of the same name begins anew; before that it is the same long wait.
-            let waits_since = if seen.was_ready { now } else { seen.waits_since };
             *seen = Seen {
                 identity,
                 looks: 0,
                 quiet_since: now,
-                waits_since,
+                waits_since: if seen.was_ready { now } else { seen.waits_since },
                 was_ready: false,
+                returned: seen.returned || (seen.was_ready && seen.identity.inode == identity.inode),
                 left: false,
                 compared: None,
             };
@@ -322,18 +331,18 @@ impl Memory {
         if order == Order::Arrival {
             return;
         }
-        let mut older: Option<FileName> = None;
+        let mut arriving: Option<FileName> = None;
         for candidate in candidates {
             let seen = self.files.get(candidate.name.as_os_str());
-            match (&candidate.waits_for, &older) {
+            match (&candidate.waits_for, &arriving) {
                 (None, Some(name)) if seen.is_some_and(|seen| !seen.left) => {
                     candidate.waits_for = Some(WaitsFor::Older { name: name.clone() });
                 }
                 (Some(why), None) => {
-                    let arriving = !matches!(why, WaitsFor::Rights { .. } | WaitsFor::Date | WaitsFor::Number);
+                    let is_arriving = !matches!(why, WaitsFor::Rights { .. } | WaitsFor::Date | WaitsFor::Number);
                     let is_stuck = seen.is_some_and(|seen| now.duration_since(seen.waits_since) > settings.stuck_after);
-                    if arriving && !is_stuck {
-                        older = Some(candidate.name.clone());
+                    if is_arriving && !is_stuck {
+                        arriving = Some(candidate.name.clone());
                     }
                 }
                 _ => {}
@@ -363,7 +372,7 @@ fn companion(settings: &Settings, name: &OsStr, present: &BTreeSet<&OsStr>) -> O
     };
     match &settings.trigger {
         Some(Trigger::Fixed(fixed)) if fixed == text => {
-            let any = present.iter().any(|name| *name != OsStr::new(fixed) && is_data(settings, name));
+            let any = present.iter().any(|name| is_data(settings, name));
             return Some(if any { Class::Companion } else { Class::LoneTrigger });
         }
         Some(Trigger::Suffix(suffix)) => match owner(suffix) {
@@ -395,7 +404,9 @@ fn waits_for(
         let plain = |facts: &Facts| facts.kind == FileType::RegularFile;
         match present.contains(trigger.as_os_str()).then(|| folder.look_at(trigger.as_os_str())) {
             // A trigger that is older than the file may be left from another one. Then quiet decides.
-            Some(Ok(of)) if plain(&of) => signalled = of.identity.changed >= facts.identity.changed,
+            Some(Ok(of)) if plain(&of) => {
+                signalled = !seen.returned && of.identity.changed >= facts.identity.changed;
+            }
             _ => return Some(WaitsFor::Trigger { trigger }),
         }
         if matches!(settings.trigger, Some(Trigger::Suffix(_))) {
@@ -453,8 +464,13 @@ fn agrees(folder: &Place, name: &OsStr, checksum: &OsStr) -> io::Result<bool> {
         }
         digest.update(&buffer[..read]);
     }
-    let is: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(is == said)
+    let hex = |digit: u8| char::from_digit(digit.into(), 16);
+    Ok(digest
+        .finalize()
+        .iter()
+        .flat_map(|byte| [hex(byte >> 4), hex(byte & 15)])
+        .map(Option::unwrap_or_default)
+        .eq(said.chars()))
 }
 
 /// When a file got its name in the folder. A sender can set when it was written, but not this.

@@ -18,8 +18,7 @@ mod tests;
 
 use std::{
     collections::BTreeSet,
-    ffi::OsString,
-    fmt, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -33,7 +32,7 @@ use self::{
     holder::Holder,
     looking::Memory,
     names::{FileName, OrderKey},
-    place::{Identity, Place},
+    place::Identity,
     settings::Settings,
 };
 
@@ -92,6 +91,7 @@ impl Folder {
 
 /// What one listing showed.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "to look again is one word more than `again`, and says what")]
 pub(crate) struct Look {
     /// Files to be taken, in the order they are to be handled.
     pub(crate) ready: Vec<Ready>,
@@ -117,8 +117,6 @@ pub(crate) struct Look {
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
     pub(crate) name: FileName,
-    /// Bytes.
-    pub(crate) size: u64,
     /// What decides whether it is older than another one.
     pub(crate) order: OrderKey,
     identity: Identity,
@@ -126,13 +124,6 @@ pub(crate) struct Ready {
     companions: Vec<FileName>,
     /// The trigger of all files, where this one is the last of them.
     shared_trigger: Option<FileName>,
-}
-
-impl Ready {
-    /// True where the folder holds another file that the shared trigger was for.
-    fn others_wait(&self, settings: &Settings, folder: &Place) -> io::Result<bool> {
-        Ok(folder.names()?.iter().any(|name| looking::is_data(settings, name)))
-    }
 }
 
 /// A file that is wanted and not ready.
@@ -242,7 +233,7 @@ pub(crate) enum FolderError {
     Lost { name: FileName },
     #[error("`{name}` cannot be put back: another file has its name by now")]
     Occupied { name: FileName },
-    #[error("cannot {doing} {}: nothing can be written there: {cause}", path.display())]
+    #[error("cannot {doing} {}: {cause}", path.display())]
     ReadOnly { path: PathBuf, doing: &'static str, cause: io::Error },
     #[error("cannot {doing} {}: the work folder is on another file system", path.display())]
     OtherFileSystem { path: PathBuf, doing: &'static str },
@@ -254,7 +245,7 @@ pub(crate) enum FolderError {
 
 impl FolderError {
     fn new(path: &Path, doing: &'static str, cause: io::Error) -> Self {
-        let path = PathBuf::from(Printable(path).to_string());
+        let path = printable(path);
         match cause.kind() {
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
                 Self::ReadOnly { path, doing, cause }
@@ -280,11 +271,7 @@ impl FolderError {
     }
 }
 
-/// A path that may hold a name somebody else gave.
-struct Printable<'a>(&'a Path);
-
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        FileName::new(OsString::from(self.0)).fmt(f)
-    }
+/// A path as it may be shown: a name in it may be anything.
+fn printable(path: &Path) -> PathBuf {
+    PathBuf::from(FileName::new(path).to_string())
 }
