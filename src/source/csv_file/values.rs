@@ -194,10 +194,12 @@ impl Judge<'_> {
         Ok(Arc::from(&*key))
     }
 
-    /// Whether the key of a row at fault is whose row it is. Where a quote may have swallowed other rows, or a stray
-    /// delimiter may have moved the key, it is not.
+    /// Whether the key of a row at fault is whose row it is, and nobody else's row is in it. Where a quote or a lost line
+    /// end may have swallowed other rows, or a stray delimiter may have moved the key, that is not so.
     fn is_certain(&self, is_one_line: bool, found: usize) -> bool {
-        is_one_line && (found == self.found.folded.len() || self.found.key == 0)
+        let expected = self.found.folded.len();
+        let may_be_two = found > expected && found + 1 >= 2 * expected;
+        is_one_line && !may_be_two && (found == expected || self.found.key == 0)
     }
 
     fn column(&self, at: usize) -> String {
