@@ -15,7 +15,7 @@ mod tests;
 mod values;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     fs::File,
     io::{self, Read as Bytes, Seek, SeekFrom},
     path::Path,
@@ -284,6 +284,8 @@ impl Reading<'_> {
         let mut records = self.records(&mut input, encoded, found)?;
         let mut tally = Tally::default();
         let mut raw = Raw::default();
+        // Of each id that several different rows have, the first of them.
+        let mut firsts: BTreeMap<Mark, Vec<Arc<str>>> = BTreeMap::new();
         while records.next(&mut raw)? {
             if Self::is_above(found, &raw) {
                 continue;
@@ -295,7 +297,20 @@ impl Reading<'_> {
                 }
                 Verdict::Reject(fault) => fault,
                 Verdict::Take { key, fields } => match survey.repeated.get(&mark([key.as_bytes()])) {
-                    Some(seen) if !seen.alike => duplicate(key, &self.settings.key, seen),
+                    Some(seen) if !seen.alike => {
+                        let mut fault = duplicate(Arc::clone(&key), &self.settings.key, seen);
+                        match firsts.entry(mark([key.as_bytes()])) {
+                            Entry::Vacant(entry) => {
+                                entry.insert(fields);
+                            }
+                            // Somebody else's row under this id leaves that person without one.
+                            Entry::Occupied(first) if !are_of_one_person(first.get(), &fields, found.key) => {
+                                fault.key = None;
+                            }
+                            Entry::Occupied(_) => {}
+                        }
+                        fault
+                    }
                     Some(seen) if seen.first != raw.line => {
                         tally.repeated += 1;
                         continue;
@@ -406,6 +421,17 @@ fn duplicate(key: Arc<str>, column: &str, seen: &Seen) -> values::Fault {
         seen.rows, seen.first
     );
     values::Fault { key: Some(key), column: Some(column.to_owned()), code: "duplicate_id", reason }
+}
+
+/// Whether two different rows with one id are about one person, who has two posts say: more than half of what they hold
+/// is the same.
+fn are_of_one_person(one: &[Arc<str>], other: &[Arc<str>], key: usize) -> bool {
+    let (mut same, mut all) = (0, 0);
+    for (_, (one, other)) in one.iter().zip(other).enumerate().filter(|(at, _)| *at != key) {
+        all += usize::from(!one.is_empty() || !other.is_empty());
+        same += usize::from(!one.is_empty() && one == other);
+    }
+    2 * same > all
 }
 
 /// A digest of texts in a row, such that no two rows of different texts have the same.

@@ -270,10 +270,22 @@ fn lines_are_counted_as_an_editor_does() {
 #[test]
 fn equal_rows_count_once_and_different_rows_of_one_id_are_all_rejected() {
     let (rows, read) = read_text("id,name\n1,Ada\n2,Bo\n1, Ada \n3,Cy\n2,Bob\n", &by_id());
-    assert_eq!(told(&rows), ["2: 1|Ada", "3: duplicate_id id 2", "5: 3|Cy", "6: duplicate_id id 2"]);
+    assert_eq!(told(&rows), ["2: 1|Ada", "3: duplicate_id id 2", "5: 3|Cy", "6: duplicate_id id ?"]);
     let read = read.unwrap();
     assert_eq!((read.records, read.rejected), (2, 2));
     assert!(read.notes.contains(&"rows that repeat an earlier one, counted once: 1".to_owned()));
+}
+
+#[test]
+fn a_row_with_the_id_of_another_may_be_anybodys_and_a_second_post_is_of_the_same_person() {
+    let (rows, _) = read_text(
+        "id,name,mail,unit\n1,Ada,a@example.com,x\n1,Ada,a@example.com,y\n2,Bo,b@example.com,x\n2,Cy,c@example.com,x\n",
+        &by_id(),
+    );
+    assert_eq!(
+        told(&rows),
+        ["2: duplicate_id id 1", "3: duplicate_id id 1", "4: duplicate_id id 2", "5: duplicate_id id ?"]
+    );
 }
 
 #[test]
