@@ -10,7 +10,7 @@ mod mutants;
 use std::collections::BTreeMap;
 
 use common::World;
-use mutants::{Good, Mutant};
+use mutants::{Fate, Good, Mutant};
 
 /// A project that has accepted the good list and given everybody in it an account.
 fn world(good: &str) -> World {
@@ -18,7 +18,8 @@ fn world(good: &str) -> World {
         .file(
             "homeward.toml",
             "[systems.hr]\nkind = \"csv\"\nkey = \"employee_id\"\nid_pattern = \"[0-9]{6}\"\ncoverage = \"full\"\n\n\
-             [systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://git.example.com\"\ntoken = { env = \"TOKEN\" }\n",
+             [systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://git.example.com\"\ntoken = { env = \"TOKEN\" }\n\n\
+             [limits]\nremovals = { share = \"5%\", at_least = 5 }\n",
         )
         .file(
             "rules/people.rhai",
@@ -52,10 +53,9 @@ fn outcome(world: &World, mutant: &Mutant, name: &str) -> Result<&'static str, S
     let wrong = |what: &str| Err(format!("{}: {what}: {} {}", mutant.name, ran.status, ran.stderr));
     match ran.status {
         0 => {}
-        2 | 4 if ran.stdout.is_empty() => {
-            return if ran.stderr.trim().is_empty() { wrong("refused without a word") } else { Ok("refused") };
-        }
-        4 | 6 => return Ok("held"),
+        2 | 4 | 6 if ran.stderr.trim().is_empty() => return wrong("stopped without a word"),
+        2 | 4 => return Ok("refused or held"),
+        6 => return Ok("stopped by a limit"),
         _ => return wrong("neither planned nor stopped"),
     }
     let Ok(plan) = serde_json::from_str::<serde_json::Value>(&ran.stdout) else { return wrong("no plan") };
@@ -68,6 +68,7 @@ fn outcome(world: &World, mutant: &Mutant, name: &str) -> Result<&'static str, S
     match (is_calm, plan["rejected"].as_array().unwrap().is_empty()) {
         (true, true) => Ok("nothing to do"),
         (true, false) => Ok("rows rejected, nothing to do"),
+        (false, _) if mutant.may == [Fate::Same] => wrong("another plan than that of the good file"),
         (false, _) => Ok("some values changed"),
     }
 }

@@ -400,7 +400,7 @@ impl Reading<'_> {
         if tally.repeated > 0 {
             notes.push(format!("rows that repeat an earlier one, counted once: {}", tally.repeated));
         }
-        notes.extend(tally.cleaned.notes());
+        notes.extend(tally.cleaned.notes(&found.header));
         notes
     }
 }

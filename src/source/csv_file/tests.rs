@@ -133,6 +133,13 @@ fn a_spreadsheets_unicode_text_is_read() {
     let fields = ["first_name", "last_name", "email"];
     let read = check_format("excel-utf16le-tab.csv", &options, &fields, |_| true);
     assert_eq!(read.notes[..2], ["encoding UTF-16LE (as its mark says)", "delimiter tab (told by the header)"]);
+    let damage = expected("excel-utf16le-tab.expected.json");
+    let lost = damage["rows"].as_array().unwrap().iter().filter(|cell| cell["lost"] == true);
+    let lost: Vec<&Value> = lost.collect();
+    assert!(lost.iter().all(|cell| cell["column"] == "Kartennummer"));
+    let note =
+        format!("numbers in `Kartennummer` that a spreadsheet has shortened, digits are lost: {} values", lost.len());
+    assert!(read.notes.contains(&note), "{note} in {:?}", read.notes);
 }
 
 #[test]
@@ -420,6 +427,70 @@ fn a_field_or_a_quote_without_end_stops_at_the_limit() {
         assert_eq!(rows, []);
         assert_eq!(result.unwrap_err().to_string(), "the record that begins in line 3 is larger than 1048576 bytes");
     }
+}
+
+/// A list that is made while it is read: a header and rows of one length.
+struct Generated {
+    rows: u64,
+    at: u64,
+}
+
+impl Generated {
+    const WIDTH: u64 = 17;
+
+    fn line(&self, number: u64) -> String {
+        match number {
+            0 => format!("{:<9},name  \n", "id"),
+            number if number <= self.rows => format!("{number:09},A name\n"),
+            _ => String::new(),
+        }
+    }
+}
+
+impl Bytes for Generated {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let line = self.line(self.at / Self::WIDTH);
+            let rest = line.as_bytes().get(usize::try_from(self.at % Self::WIDTH).unwrap()..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
+            let count = rest.len().min(buffer.len() - filled);
+            buffer[filled..filled + count].copy_from_slice(&rest[..count]);
+            filled += count;
+            self.at += count as u64;
+        }
+        Ok(filled)
+    }
+}
+
+impl Seek for Generated {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match to {
+            SeekFrom::Start(at) => self.at = at,
+            SeekFrom::End(_) => return Ok((self.rows + 1) * Self::WIDTH),
+            SeekFrom::Current(_) => {}
+        }
+        Ok(self.at)
+    }
+}
+
+#[test]
+fn a_long_list_is_handed_on_row_by_row_and_never_held() {
+    let settings = Settings::new(&by_id()).unwrap();
+    let system = SystemName::from("hr");
+    let reading = Reading { shown_as: Arc::from("people.csv"), system: &system, settings: &settings };
+    let (mut rows, mut held) = (0_u64, None);
+    let read = reading.read(Generated { rows: 100_000, at: 0 }, &mut |row| {
+        // The row before this one is gone: nobody else has kept it.
+        if let Some(Row::Record(before)) = held.replace(row) {
+            assert!(before.fields.iter().all(|field| Arc::strong_count(field) == 1));
+        }
+        rows += 1;
+    });
+    let read = read.unwrap();
+    assert_eq!((rows, read.records, read.rejected, read.last_line), (100_000, 100_000, 0, 100_001));
 }
 
 #[test]

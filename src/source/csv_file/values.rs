@@ -3,7 +3,7 @@
 //! Values are text and stay text. They are cleaned in the few ways listed in [`Cleaned`] and in no other; what a rule
 //! would have to guess at (dates, states, addresses) is left to rules. A reason never shows a value.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
@@ -12,6 +12,7 @@ use super::{
     records::Raw,
     settings::Settings,
 };
+use crate::model::record::Header;
 
 /// What became of a row.
 #[derive(Debug)]
@@ -45,13 +46,15 @@ pub(super) struct Fault {
 }
 
 /// How many values were cleaned, and how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cleaned {
     pub(super) outer_spaces: u64,
     pub(super) no_break_spaces: u64,
     pub(super) zero_width: u64,
     pub(super) composed: u64,
     pub(super) placeholders: u64,
+    /// Not cleaned, because nobody can: by column, numbers of which a spreadsheet has dropped digits.
+    pub(super) shortened: BTreeMap<usize, u64>,
 }
 
 /// What a row is judged by.
@@ -145,6 +148,9 @@ impl Judge<'_> {
                 let reason = "an error value of a spreadsheet; where it stands for nothing, name it in `placeholders`";
                 fault(Some(at), "spreadsheet_error", reason.to_owned());
             }
+            if value.starts_with(|c: char| c.is_ascii_digit()) && is_scientific(&value) {
+                own.shortened.insert(at, 1);
+            }
             fields.push(Arc::from(&*value));
         }
         let fault = match (at_fault, key) {
@@ -209,7 +215,7 @@ impl Judge<'_> {
 
 impl Cleaned {
     /// Sentences for the report.
-    pub(super) fn notes(self) -> Vec<String> {
+    pub(super) fn notes(&self, columns: &Header) -> Vec<String> {
         let counts = [
             (self.outer_spaces, "spaces around the value removed"),
             (self.no_break_spaces, "no-break spaces made plain"),
@@ -218,7 +224,13 @@ impl Cleaned {
             (self.placeholders, "placeholders read as empty"),
         ];
         let told = counts.into_iter().filter(|(count, _)| *count > 0);
-        told.map(|(count, what)| format!("{what}: {count} {}", if count == 1 { "value" } else { "values" })).collect()
+        let values = |count: u64| format!("{count} {}", if count == 1 { "value" } else { "values" });
+        let cleaned = told.map(|(count, what)| format!("{what}: {}", values(count)));
+        let shortened = self.shortened.iter().map(|(at, count)| {
+            let column = columns.names().get(*at).map_or("", AsRef::as_ref);
+            format!("numbers in `{column}` that a spreadsheet has shortened, digits are lost: {}", values(*count))
+        });
+        cleaned.chain(shortened).collect()
     }
 
     fn add(&mut self, other: Self) {
@@ -227,6 +239,9 @@ impl Cleaned {
         self.zero_width += other.zero_width;
         self.composed += other.composed;
         self.placeholders += other.placeholders;
+        for (at, count) in other.shortened {
+            *self.shortened.entry(at).or_default() += count;
+        }
     }
 }
 
@@ -330,7 +345,7 @@ mod tests {
         assert_eq!(after, ["x", "a b", "zz", "Zoë", "Jürgen", "a\u{200D}b", "a  b", "line\nline"]);
         assert_eq!(
             cleaned,
-            Cleaned { outer_spaces: 1, no_break_spaces: 1, zero_width: 1, composed: 1, placeholders: 0 }
+            Cleaned { outer_spaces: 1, no_break_spaces: 1, zero_width: 1, composed: 1, ..Cleaned::default() }
         );
     }
 }
