@@ -132,7 +132,7 @@ impl<'g> Good<'g> {
             mutant("UTF-16BE without mark", big(""), &[Refused]),
             mutant(
                 "UTF-16LE without its last byte",
-                &little("\u{FEFF}")[..2 * text.encode_utf16().count() + 1],
+                &little("\u{FEFF}")[..=2 * text.encode_utf16().count()],
                 &[Refused],
             ),
             mutant("UTF-32", text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect::<Vec<_>>(), &[Refused]),

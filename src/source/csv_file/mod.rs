@@ -218,7 +218,7 @@ impl Reading<'_> {
         let line_ends = records.line_ends();
         drop(records);
         if let Some(last) = last {
-            self.look_for_cut(&last, found, final_line_end, line_ends)?;
+            Self::look_for_cut(&last, found, final_line_end, line_ends)?;
         }
         if let Some(why) = undecodable {
             return Err(why);
@@ -232,7 +232,7 @@ impl Reading<'_> {
     }
 
     /// Refuses a file whose end shows that more was to come.
-    fn look_for_cut(&self, last: &Last, found: &Found, final_line_end: bool, line_ends: LineEnds) -> Result<(), Why> {
+    fn look_for_cut(last: &Last, found: &Found, final_line_end: bool, line_ends: LineEnds) -> Result<(), Why> {
         let line = last.line;
         let expected = found.folded.len();
         let may_be_short = match last.skipped {

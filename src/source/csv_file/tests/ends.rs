@@ -13,9 +13,12 @@ const PEOPLE: &[[&str; 4]] = &[
 /// The people as a file.
 fn file(end: &str, quoted: bool, footer: &str) -> String {
     let row = |fields: &[&str]| {
-        let fields = fields.iter().map(|field| match field.contains([',', '"']) || quoted {
-            true => format!("\"{}\"", field.replace('"', "\"\"")),
-            false => (*field).to_owned(),
+        let fields = fields.iter().map(|field| {
+            if quoted || field.contains([',', '"']) {
+                format!("\"{}\"", field.replace('"', "\"\""))
+            } else {
+                (*field).to_owned()
+            }
         });
         fields.collect::<Vec<_>>().join(",") + end
     };
