@@ -31,9 +31,9 @@ fn plan(world: &World) -> Value {
 fn dates_are_read_by_their_declared_form_only_and_another_rejects_its_row_alone() {
     let rows = "1,03.04.2026\n2,03/04/2026\n3,30.02.2026\n4,45992\n5,2026-04-03\n6,31.12.9999\n7,03.04.2026 00:00\n8,00.00.0000\n9,1.2.2026\n";
     let world = world(
-        "#{ key: row.id, username: \"u\" + row.id, position: if row.until == \"31.12.9999\" { \"for good\" } else { row.until.date(\"%d.%m.%Y\") } }",
+        "#{ key: row.id, username: \"u\" + row.id, position: if row.ends == \"31.12.9999\" { \"for good\" } else { row.ends.date(\"%d.%m.%Y\") } }",
     )
-    .file("people.csv", &format!("id,until\n{rows}"));
+    .file("people.csv", &format!("id,ends\n{rows}"));
     let plan = plan(&world);
     let rejected: Vec<(u64, &str)> = plan["rejected"]
         .as_array()
@@ -53,7 +53,6 @@ fn values_are_data_whatever_they_look_like() {
         "${jndi:ldap://x}",
         "{{7*7}}",
         "'; DROP TABLE people; --",
-        "<script>alert(1)</script>",
         "$(touch /tmp/x)",
         "%s%n",
         "\"} }); owner(\"username\", \"gitlab\"); //",
