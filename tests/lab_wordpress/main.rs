@@ -5,5 +5,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod events;
+mod receiver;
 mod recordings;
 mod site;

@@ -61,7 +61,7 @@ impl Site {
         });
         while !world.path(".homeward/lab.json").exists() {
             assert!(!lab.is_finished(), "the lab did not start");
-            std::thread::yield_now();
+            std::thread::sleep(std::time::Duration::from_millis(2));
         }
         Self { world, lab: Some(lab) }
     }

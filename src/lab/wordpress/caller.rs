@@ -29,7 +29,7 @@ impl Caller {
         if !site.settings.application_passwords {
             return Self::NOBODY;
         }
-        let account = site.users.get(&site.account);
+        let account = site.users.get(site.account);
         let known = account.filter(|account| {
             credentials(headers).is_some_and(|(login, password)| {
                 let login = folded(&login);

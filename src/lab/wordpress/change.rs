@@ -32,19 +32,13 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// True where something of it goes through `wp_update_user` on the screens of administrators.
+    /// True where something of it goes through `wp_update_user` on the screens of administrators. A plugin that renames
+    /// writes slug, display name and nickname along with the login by itself.
     fn touch_the_profile(&self) -> bool {
-        let texts = [
-            &self.email,
-            &self.name,
-            &self.first_name,
-            &self.last_name,
-            &self.nickname,
-            &self.url,
-            &self.description,
-            &self.locale,
-        ];
-        self.password || texts.iter().any(|text| text.is_some()) || (self.slug.is_some() && self.username.is_none())
+        let saved = [&self.email, &self.first_name, &self.last_name, &self.url, &self.description, &self.locale];
+        let with_login = [&self.slug, &self.name, &self.nickname];
+        let is_any = |texts: &[&Option<String>]| texts.iter().any(|text| text.is_some());
+        self.password || is_any(&saved) || (self.username.is_none() && is_any(&with_login))
     }
 }
 
@@ -60,7 +54,7 @@ pub(super) enum Way {
 
 /// Changes a user and tells so.
 pub(super) fn change(site: &mut Site, id: u64, fields: Fields, way: Way, actor: Option<(u64, String)>) {
-    let Some(mut user) = site.users.get(&id).cloned() else { return };
+    let Some(mut user) = site.users.get(id).cloned() else { return };
     let old = user.clone();
     let mut sources = Sources::default();
     if let Some(username) = &fields.username {
@@ -110,7 +104,7 @@ pub(super) fn change(site: &mut Site, id: u64, fields: Fields, way: Way, actor: 
         let due = notices.into_iter().filter(|(is_due, _)| *is_due);
         site.mails.extend(due.map(|(_, about)| Mail { about, to: old.email.clone() }));
     }
-    site.users.insert(id, user.clone());
+    site.users.put(user.clone());
     if way != Way::Outside {
         site.tell(Kind::Updated, &user, Some(&Row::of(&old)), &sources, actor);
     }
@@ -186,7 +180,7 @@ pub(super) fn create(site: &mut Site, fields: Fields, way: Way, actor: Option<(u
             user.meta.insert(key.clone(), value.clone());
         }
     }
-    site.users.insert(id, user.clone());
+    site.users.put(user.clone());
     if way != Way::Outside {
         site.tell(Kind::Created, &user, None, &sources, actor);
     }
@@ -195,7 +189,7 @@ pub(super) fn create(site: &mut Site, fields: Fields, way: Way, actor: Option<(u
 
 /// Deletes a user and tells so.
 pub(super) fn delete(site: &mut Site, id: u64, actor: Option<(u64, String)>) {
-    let Some(user) = site.users.remove(&id) else { return };
+    let Some(user) = site.users.remove(id) else { return };
     let mut sources = Sources::default();
     sources.add("delete_user");
     let names = ["nickname", "first_name", "last_name"].into_iter();

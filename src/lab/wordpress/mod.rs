@@ -48,6 +48,7 @@ mod asked;
 mod caller;
 mod change;
 mod delivery;
+mod directory;
 mod outbox;
 mod params;
 mod query;
@@ -110,9 +111,7 @@ impl Wordpress {
         let way = if person.comes_from_outside() { Way::Outside } else { Way::Screen };
         let actor = administrator(&site);
         let id = change::create(&mut site, new, way, actor);
-        if let Some(user) = site.users.get_mut(&id) {
-            user.posts = person.posts().unwrap_or_default();
-        }
+        site.users.edit(id, |user| user.posts = person.posts().unwrap_or_default());
         Ok(json!({ "ok": true, "id": id }))
     }
 
@@ -134,7 +133,7 @@ impl Drop for Wordpress {
 
 /// Who does what somebody does on the screens: the administrator who was there first.
 fn administrator(site: &Site) -> Option<(u64, String)> {
-    let first = site.users.values().find(|user| user.roles.iter().any(|role| role == roles::ADMINISTRATOR));
+    let first = site.users.all().find(|user| user.roles.iter().any(|role| role == roles::ADMINISTRATOR));
     first.map(|user| (user.id, user.username.clone()))
 }
 
@@ -204,8 +203,8 @@ impl Simulator for Wordpress {
         if changed != change::Fields::default() {
             change::change(&mut site, id, changed, way, actor);
         }
-        if let (Some(posts), Some(user)) = (person.posts(), site.users.get_mut(&id)) {
-            user.posts = posts;
+        if let Some(posts) = person.posts() {
+            site.users.edit(id, |user| user.posts = posts);
         }
         Ok(())
     }
@@ -233,7 +232,7 @@ impl Simulator for Wordpress {
         let mut site = self.site();
         for person in people {
             // Somebody the seed named is not invented again.
-            if site.by_login(&person.username).is_some() || site.by_email(&person.email).is_some() {
+            if site.users.by_login(&person.username).is_some() || site.users.by_email(&person.email).is_some() {
                 continue;
             }
             let fields = change::Fields {

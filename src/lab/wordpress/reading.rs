@@ -64,7 +64,7 @@ pub(super) fn may_list(caller: &Caller, params: &Params) -> Result<(), Refusal> 
 
 /// Whether somebody may see this user in this context.
 pub(super) fn may_read(site: &Site, caller: &Caller, id: u64, context: Context) -> Result<(), Refusal> {
-    let user = site.users.get(&id).ok_or_else(Refusal::no_user)?;
+    let user = site.users.get(id).ok_or_else(Refusal::no_user)?;
     if caller.id() == Some(id) {
         Ok(())
     } else if context == Context::Edit && !caller.can_edit(id) {
@@ -81,7 +81,7 @@ pub(super) fn list(site: &Site, caller: &Caller, asked: &Asked) -> Result<Answer
     let wanted = Wanted::read(&asked.params, site.settings.version)?;
     may_list(caller, &asked.params)?;
     let sees_all = caller.can("list_users");
-    let mut found: Vec<&User> = site.users.values().filter(|user| sees_all || user.posts).collect();
+    let mut found: Vec<&User> = site.users.all().filter(|user| sees_all || user.posts).collect();
     found.retain(|user| is_wanted(user, &wanted));
     sort(&mut found, &wanted);
 
@@ -155,14 +155,14 @@ pub(super) fn one(site: &Site, caller: &Caller, asked: &Asked, id: u64) -> Resul
     judge_context(&asked.params)?;
     let context = asked.params.context();
     may_read(site, caller, id, context)?;
-    let user = site.users.get(&id).ok_or_else(Refusal::no_user)?;
+    let user = site.users.get(id).ok_or_else(Refusal::no_user)?;
     Ok(Answer::ok(row(site, caller, asked, user, context).into()))
 }
 
 /// The caller.
 pub(super) fn me(site: &Site, caller: &Caller, asked: &Asked) -> Result<Answer, Refusal> {
     judge_context(&asked.params)?;
-    let user = caller.id().and_then(|id| site.users.get(&id)).ok_or_else(Refusal::nobody_signed_in)?;
+    let user = caller.id().and_then(|id| site.users.get(id)).ok_or_else(Refusal::nobody_signed_in)?;
     Ok(Answer::ok(row(site, caller, asked, user, asked.params.context()).into()))
 }
 

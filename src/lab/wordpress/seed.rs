@@ -2,12 +2,14 @@
 //!
 //! Strict: a misspelt key is an error, because a seed that is silently half read makes a test that proves nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{change::Fields, outbox::Outbox, roles, settings::Settings, site::Site, user::User, wording};
+use super::{
+    change::Fields, directory::Directory, outbox::Outbox, roles, settings::Settings, site::Site, user::User, wording,
+};
 
 /// The login of our account where a seed names none.
 const ACCOUNT: &str = "homeward";
@@ -85,14 +87,14 @@ impl Person {
     /// that somebody else has.
     pub(super) fn fields(&self, place: &str, id: Option<u64>, site: &Site) -> Result<Fields, String> {
         let is_others = |user: Option<&User>| user.is_some_and(|user| Some(user.id) != id);
-        if self.username.as_ref().is_some_and(|login| login.is_empty() || is_others(site.by_login(login))) {
+        if self.username.as_ref().is_some_and(|login| login.is_empty() || is_others(site.users.by_login(login))) {
             return Err(format!("{place}.username: it is empty, or somebody else has it"));
         }
         let is_outside = self.comes_from_outside();
-        if !is_outside && is_others(self.email.as_ref().and_then(|email| site.by_email(email))) {
+        if !is_outside && is_others(self.email.as_ref().and_then(|email| site.users.by_email(email))) {
             return Err(format!("{place}.email: somebody else has it"));
         }
-        if is_others(site.users.values().find(|user| self.slug.as_ref() == Some(&user.slug))) {
+        if is_others(self.slug.as_ref().and_then(|slug| site.users.by_slug(slug))) {
             return Err(format!("{place}.slug: somebody else has it"));
         }
         let name = |text: &Option<String>| text.as_deref().map(wording::name);
@@ -139,7 +141,7 @@ pub(super) fn plant(seed: &Value) -> Result<Site, String> {
         password: password(&login),
         settings,
         home: "http://127.0.0.1".to_owned(),
-        users: BTreeMap::new(),
+        users: Directory::default(),
         next_id: 1,
         account: 0,
         meta_keys: seed.meta_keys,
@@ -160,31 +162,29 @@ pub(super) fn plant(seed: &Value) -> Result<Site, String> {
         }
         people.push((place, person));
     }
-    let given: Vec<u64> = people.iter().filter_map(|(_, person)| person.id).collect();
+    let given: BTreeSet<u64> = people.iter().filter_map(|(_, person)| person.id).collect();
     let mut free = (1..).filter(|id| !given.contains(id));
     for (place, person) in &people {
         let id = person.id.or_else(|| free.next()).unwrap_or_default();
-        if id == 0 || site.users.contains_key(&id) {
+        if id == 0 || site.users.contains(id) {
             return Err(format!("{place}.id: {id} is given twice, or no id"));
         }
         settle(&mut site, place, person, id)?;
     }
-    site.next_id = site.users.keys().next_back().map_or(1, |last| last + 1);
-    if site.by_login(&login).is_none() {
+    site.next_id = site.users.last_id() + 1;
+    if site.users.by_login(&login).is_none() {
         let id = site.next_id;
         let roles = Some(vec![roles::ADMINISTRATOR.to_owned()]);
         let email = Some(format!("{}@example.com", wording::slug(&login)));
         let ours = Person { username: Some(login.clone()), roles, email, ..Person::default() };
         settle(&mut site, "username", &ours, id)?;
     }
-    site.account = site.by_login(&login).map_or(0, |user| user.id);
+    site.account = site.users.by_login(&login).map_or(0, |user| user.id);
     site.take_rights();
-    if !site.users.values().any(|user| user.posts)
-        && people.iter().all(|(_, person)| person.posts.is_none())
-        && let Some(first) = site.users.values_mut().next()
-    {
+    if !site.users.all().any(|user| user.posts) && people.iter().all(|(_, person)| person.posts.is_none()) {
         // Whoever installed the site wrote its first post.
-        first.posts = true;
+        let first = site.users.all().next().map_or(0, |user| user.id);
+        site.users.edit(first, |user| user.posts = true);
     }
     site.settings.webhook = webhook;
     Ok(site)
@@ -199,7 +199,7 @@ fn settle(site: &mut Site, place: &str, person: &Person, id: u64) -> Result<(), 
     };
     site.next_id = id;
     super::change::create(site, Fields { email, ..fields }, super::change::Way::Outside, None);
-    if let Some(user) = site.users.get_mut(&id) {
+    site.users.edit(id, |user| {
         if let Some(slug) = &person.slug {
             user.slug.clone_from(slug);
         }
@@ -207,7 +207,7 @@ fn settle(site: &mut Site, place: &str, person: &Person, id: u64) -> Result<(), 
             user.registered_date.clone_from(date);
         }
         user.posts = person.posts.unwrap_or_default();
-    }
+    });
     Ok(())
 }
 
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn an_empty_seed_has_our_account_as_administrator() {
         let site = plant(&json!({})).unwrap();
-        let ours = &site.users[&site.account];
+        let ours = site.users.get(site.account).unwrap();
         assert_eq!((ours.id, ours.username.as_str()), (1, "homeward"));
         assert_eq!(ours.roles, ["administrator"]);
         assert!(ours.posts);
@@ -261,7 +261,7 @@ mod tests {
         let seed =
             json!({ "people": [{ "username": "a" }, { "username": "b", "id": 1 }, { "username": "c", "id": 9 }] });
         let site = plant(&seed).unwrap();
-        let logins: Vec<(u64, &str)> = site.users.values().map(|user| (user.id, user.username.as_str())).collect();
+        let logins: Vec<(u64, &str)> = site.users.all().map(|user| (user.id, user.username.as_str())).collect();
         assert_eq!(logins, [(1, "b"), (2, "a"), (9, "c"), (10, "homeward")]);
         assert_eq!(site.next_id, 11);
     }

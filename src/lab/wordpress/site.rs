@@ -1,16 +1,15 @@
 //! The site: its users, what it mailed, and the events it has to tell.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     address::Base,
+    directory::Directory,
     outbox::Outbox,
     settings::Settings,
     user::{Showing, User},
-    wording::{self, folded},
+    wording,
 };
 
 /// The first moment of the site, in Unix seconds: 2026-01-05T08:00:00Z.
@@ -28,7 +27,7 @@ pub(super) struct Site {
     pub(super) settings: Settings,
     /// Where the site is, without a slash at the end.
     pub(super) home: String,
-    pub(super) users: BTreeMap<u64, User>,
+    pub(super) users: Directory,
     /// The id of the next user: those of deleted users never come back.
     pub(super) next_id: u64,
     /// The id of the account whose application password is ours.
@@ -58,25 +57,14 @@ impl Site {
         self.meta_keys.iter().chain(&self.public_meta_keys)
     }
 
-    /// The user with this login, in any letter case.
-    pub(super) fn by_login(&self, login: &str) -> Option<&User> {
-        self.users.values().find(|user| folded(&user.username) == folded(login))
-    }
-
-    /// The user with this address, in any letter case; no address is nobody's.
-    pub(super) fn by_email(&self, email: &str) -> Option<&User> {
-        self.users.values().find(|user| !email.is_empty() && folded(&user.email) == folded(email))
-    }
-
     /// The user with this id or login.
     pub(super) fn named(&self, name: &str) -> Option<&User> {
-        name.parse().ok().and_then(|id: u64| self.users.get(&id)).or_else(|| self.by_login(name))
+        name.parse().ok().and_then(|id: u64| self.users.get(id)).or_else(|| self.users.by_login(name))
     }
 
     /// The slug a login gets: its URL form, with a number where somebody has it.
     pub(super) fn free_slug(&self, login: &str) -> String {
         let slug = wording::slug(login);
-        let is_taken = |slug: &str| self.users.values().any(|user| user.slug == slug);
         let numbered = |number: u64| {
             let suffix = format!("-{number}");
             let room = wording::LONGEST_SLUG - suffix.len();
@@ -84,7 +72,7 @@ impl Site {
         };
         let mut free = slug.clone();
         for number in 2.. {
-            if !is_taken(&free) {
+            if self.users.by_slug(&free).is_none() {
                 break;
             }
             free = numbered(number);
@@ -101,14 +89,13 @@ impl Site {
 
     /// Gives our account the role that its rights are named after, where some are named.
     pub(super) fn take_rights(&mut self) {
-        let role = self.settings.rights.map(super::settings::Rights::role);
-        if let (Some(role), Some(user)) = (role, self.users.get_mut(&self.account)) {
-            user.roles = vec![role.to_owned()];
+        if let Some(rights) = self.settings.rights {
+            self.users.edit(self.account, |user| user.roles = vec![rights.role().to_owned()]);
         }
     }
 
     pub(super) fn dump(&self) -> Value {
-        let users: Map<String, Value> = self.users.iter().map(|(id, user)| (id.to_string(), json!(user))).collect();
+        let users: Map<String, Value> = self.users.all().map(|user| (user.id.to_string(), json!(user))).collect();
         json!({
             "settings": self.settings.shown(),
             "account": self.account,

@@ -32,7 +32,7 @@ pub(super) fn may_create(caller: &Caller) -> Result<(), Refusal> {
 }
 
 pub(super) fn may_update(site: &Site, caller: &Caller, id: u64, params: &Params) -> Result<(), Refusal> {
-    if !site.users.contains_key(&id) {
+    if !site.users.contains(id) {
         return Err(Refusal::no_user());
     }
     // No roles at all are not asked about here, though they take all roles away.
@@ -52,7 +52,7 @@ pub(super) fn may_update(site: &Site, caller: &Caller, id: u64, params: &Params)
 }
 
 pub(super) fn may_delete(site: &Site, caller: &Caller, id: u64) -> Result<(), Refusal> {
-    if !site.users.contains_key(&id) {
+    if !site.users.contains(id) {
         return Err(Refusal::no_user());
     }
     if caller.can("delete_users") {
@@ -165,16 +165,16 @@ fn judge_lengths(fields: &Fields) -> Result<(), Refusal> {
 pub(super) fn update(site: &mut Site, caller: &Caller, asked: &Asked, id: u64) -> Result<Answer, Refusal> {
     let mut fields = read(site, &asked.params)?;
     may_update(site, caller, id, &asked.params)?;
-    let user = site.users.get(&id).ok_or_else(Refusal::no_user)?;
+    let user = site.users.get(id).ok_or_else(Refusal::no_user)?;
     let is_others = |found: Option<&super::user::User>| found.is_some_and(|found| found.id != id);
-    if is_others(fields.email.as_deref().and_then(|email| site.by_email(email))) {
+    if is_others(fields.email.as_deref().and_then(|email| site.users.by_email(email))) {
         return Err(Refusal::new(400, "rest_user_invalid_email", "Invalid email address."));
     }
     if fields.username.as_ref().is_some_and(|username| *username != user.username) {
         return Err(Refusal::new(400, "rest_user_invalid_argument", "Username is not editable."));
     }
     if let Some(slug) = fields.slug.as_ref().filter(|slug| !slug.is_empty())
-        && is_others(site.users.values().find(|user| user.slug == *slug))
+        && is_others(site.users.by_slug(slug))
     {
         return Err(Refusal::new(400, "rest_user_invalid_slug", "Invalid slug."));
     }
@@ -187,7 +187,7 @@ pub(super) fn update(site: &mut Site, caller: &Caller, asked: &Asked, id: u64) -
     if let Some(refusal) = late {
         return Err(refusal);
     }
-    let user = site.users.get(&id).ok_or_else(Refusal::no_user)?;
+    let user = site.users.get(id).ok_or_else(Refusal::no_user)?;
     Ok(Answer::ok(row(site, caller, asked, user, Context::Edit).into()))
 }
 
@@ -206,10 +206,10 @@ pub(super) fn create(site: &mut Site, caller: &Caller, asked: &Asked) -> Result<
     judge_roles(caller, None, fields.roles.as_ref())?;
     judge_lengths(&fields)?;
     let (username, email) = (fields.username.clone().unwrap_or_default(), fields.email.clone().unwrap_or_default());
-    if site.by_login(&username).is_some() {
+    if site.users.by_login(&username).is_some() {
         return Err(Refusal::inner("existing_user_login", "Sorry, that username already exists!"));
     }
-    if site.by_email(&email).is_some() {
+    if site.users.by_email(&email).is_some() {
         return Err(Refusal::inner("existing_user_email", "Sorry, that email address is already used!"));
     }
     let (meta, late) = meta(site, &asked.params);
@@ -218,7 +218,7 @@ pub(super) fn create(site: &mut Site, caller: &Caller, asked: &Asked) -> Result<
     if let Some(refusal) = late {
         return Err(refusal);
     }
-    let user = site.users.get(&id).ok_or_else(Refusal::no_user)?;
+    let user = site.users.get(id).ok_or_else(Refusal::no_user)?;
     let mut answer = Answer::ok(row(site, caller, asked, user, Context::Edit).into());
     answer.status = 201;
     answer.headers.push(("location", site.base().rest(&format!("/wp/v2/users/{id}"))));
@@ -245,12 +245,12 @@ pub(super) fn delete(site: &mut Site, caller: &Caller, asked: &Asked, id: u64) -
         return Err(Refusal::new(501, "rest_trash_not_supported", message));
     }
     let heir = heir.filter(|heir| *heir != 0);
-    if heir.is_some_and(|heir| heir == id || !site.users.contains_key(&heir)) {
+    if heir.is_some_and(|heir| heir == id || !site.users.contains(heir)) {
         let message = "Invalid user ID for reassignment.";
         return Err(Refusal::new(400, "rest_user_invalid_reassign", message));
     }
     let base = site.base();
-    let user = site.users.get(&id).ok_or_else(Refusal::no_user)?;
+    let user = site.users.get(id).ok_or_else(Refusal::no_user)?;
     let previous = user.shown(Context::Edit, site.showing(&base));
     change::delete(site, id, caller.actor());
     Ok(Answer::ok(json!({ "deleted": true, "previous": previous })))
