@@ -5,7 +5,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod errors;
 mod events;
+mod finding;
+mod listing;
 mod receiver;
 mod recordings;
+mod rights;
+mod seeding;
+mod signing_in;
 mod site;
+mod writing;
