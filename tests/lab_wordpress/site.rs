@@ -86,7 +86,7 @@ impl Site {
         if !headers.iter().any(|(name, _)| *name == "Accept") {
             all.push(("Accept", "application/json"));
         }
-        if body.is_string() {
+        if body.is_string() && !headers.iter().any(|(name, _)| *name == "Content-Type") {
             all.push(("Content-Type", "application/json"));
         }
         send(method, &format!("{}{target}", self.url()), &all, body)

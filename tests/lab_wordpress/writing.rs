@@ -122,12 +122,19 @@ fn names_are_stored_with_entities_and_addresses_with_a_scheme() {
 }
 
 #[test]
-fn a_form_is_read_like_json() {
+fn a_form_and_a_query_are_read_like_json() {
     let site = site();
     let authorization = site.basic("homeward");
-    let headers = [("Authorization", authorization.as_str()), ("X-HTTP-Method-Override", "PATCH")];
-    let target = "/wp-json/wp/v2/users/1?_fields=name&name=from%20query";
-    expect(&site.ask_with("POST", target, &headers, &Value::Null), 200, &json!({ "name": "from query" }));
+    let form = [("Authorization", authorization.as_str()), ("Content-Type", "application/x-www-form-urlencoded")];
+    let target = "/wp-json/wp/v2/users/1?_fields=name,roles&name=from%20query";
+    let body = json!("name=from+form&roles[]=editor");
+    let answer = site.ask_with("POST", target, &form, &body);
+    expect(&answer, 200, &json!({ "name": "from form", "roles": ["editor"] }));
+    let answer = site.ask_with("POST", target, &form[..1], &Value::Null);
+    expect(&answer, 200, &json!({ "name": "from query", "roles": ["editor"] }));
+    let replaced = [form[0], ("X-HTTP-Method-Override", "GET")];
+    let answer = site.ask_with("POST", "/wp-json/wp/v2/users/1?_fields=id", &replaced, &Value::Null);
+    expect(&answer, 200, &json!({ "id": 1 }));
 }
 
 #[test]

@@ -48,12 +48,11 @@ fn without_tags(text: &str) -> String {
     while let Some(at) = rest.find('<') {
         bare.push_str(&rest[..at]);
         let opens = rest[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!');
-        match rest[at..].find('>').filter(|_| opens) {
-            Some(end) => rest = &rest[at + end + 1..],
-            None => {
-                bare.push('<');
-                rest = &rest[at + 1..];
-            }
+        if let Some(end) = rest[at..].find('>').filter(|_| opens) {
+            rest = &rest[at + end + 1..];
+        } else {
+            bare.push('<');
+            rest = &rest[at + 1..];
         }
     }
     bare + rest
