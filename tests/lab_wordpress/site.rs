@@ -1,12 +1,8 @@
 //! A simulated site that a test owns, and how it is asked.
 
-use std::{path::Path, thread::JoinHandle};
+use std::path::Path;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use homeward::{
-    connector::{Connector, Kind},
-    model::capability::{Capabilities, Replay, Scheme},
-};
 use serde_json::{Value, json};
 
 use crate::common::{Answer, World, send};
@@ -14,32 +10,6 @@ use crate::common::{Answer, World, send};
 /// A site that is served until the value ends.
 pub(crate) struct Site {
     pub(crate) world: World,
-    lab: Option<JoinHandle<()>>,
-}
-
-/// A kind of this name, so that the lab serves its simulator; no connector is ever opened.
-const KIND: Kind = Kind {
-    name: "wordpress",
-    capabilities: &TABLE,
-    open: none,
-    schema: || json!({ "type": "object", "properties": { "username": { "type": "string" } } }),
-};
-
-const TABLE: Capabilities = Capabilities {
-    kind: "wordpress",
-    create: homeward::model::capability::Support::Yes,
-    create_replay: Replay::LookFirst,
-    attributes: &[],
-    operations: &[],
-    lookups: &[],
-    facts: &[],
-    concurrency: 1,
-    scheme: Scheme::Bearer,
-    key_scope: None,
-};
-
-fn none(_: Value) -> Result<Box<dyn Connector>, serde_json::Error> {
-    serde_json::from_str::<Value>("").map(|_| unreachable!("nothing is no JSON"))
 }
 
 impl Site {
@@ -52,18 +22,9 @@ impl Site {
     pub(crate) fn with_people(seed: &Value, people: u64) -> Self {
         let config = "[systems.website]\nkind = \"wordpress\"\nurl = \"https://www.example.com\"\n\
                       username = \"homeward\"\ntoken = { env = \"TOKEN\" }\n";
-        let world = World::new().file("homeward.toml", config).file("lab/website.json", &seed.to_string());
-        let folder = world.path("");
-        let count = people.to_string();
-        let lab = std::thread::spawn(move || {
-            let arguments = ["homeward", "-C", folder.to_str().unwrap(), "lab", "--people", &count];
-            let _ = homeward::run_with(arguments.map(Into::into), &[KIND]);
-        });
-        while !world.path(".homeward/lab.json").exists() {
-            assert!(!lab.is_finished(), "the lab did not start");
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-        Self { world, lab: Some(lab) }
+        let mut world = World::new().file("homeward.toml", config).file("lab/website.json", &seed.to_string());
+        world.start_lab(&["--people", &people.to_string()]);
+        Self { world }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -125,16 +86,6 @@ impl Site {
     /// A stored user.
     pub(crate) fn user(&self, id: u64) -> Value {
         self.state()["users"][id.to_string()].clone()
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        if let Some(lab) = self.lab.take() {
-            send("POST", &format!("{}/_lab/stop", self.url()), &[], &Value::Null);
-            let ended = lab.join();
-            assert!(std::thread::panicking() || ended.is_ok(), "the lab panicked");
-        }
     }
 }
 
