@@ -23,7 +23,7 @@ use crate::{
     model::{
         account::{Account, Observed, Wanted},
         attribute::{AttributeName, Value},
-        capability::{Change, Foresight, Verdict},
+        capability::{Change, Foresight, Scheme, Verdict},
         id::{AccountId, PersonId, SystemName},
         plan::{Call, Operation, Plan, Request},
         refusal::{Refusal, RefusalKind},
@@ -39,6 +39,7 @@ mod laws;
 mod mattermost;
 mod mattermost_members;
 mod refusals;
+mod wordpress;
 mod zitadel;
 
 /// A simulator, a connector that speaks to it, and a journal.
@@ -184,7 +185,10 @@ fn line(kind: &Kind, lab: &Lab, token: &str) -> Line {
     let reach = Reach {
         system: kind.name.into(),
         url: Url::parse(&lab.systems[kind.name].url).unwrap(),
-        credential: Credential::Token(Secret::new(token)),
+        credential: match kind.capabilities.scheme {
+            Scheme::Basic => Credential::basic("homeward", &Secret::new(token)),
+            Scheme::Bearer | Scheme::Header(_) => Credential::Token(Secret::new(token)),
+        },
         scheme: kind.capabilities.scheme,
         concurrency: kind.capabilities.concurrency,
         timeout: Duration::from_secs(30),
