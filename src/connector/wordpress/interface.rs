@@ -63,13 +63,11 @@ impl Interface {
     /// Path and query by which a route is read. The empty route is the root.
     pub(super) fn read<'a>(self, route: &'a str, query: &[(&'a str, &'a str)]) -> (String, Vec<(&'a str, &'a str)>) {
         let query = query.iter().copied();
-        match self.path(route) {
-            Some(path) => (path, query.collect()),
-            None => {
-                let route = if route.is_empty() { "/" } else { route };
-                ("/index.php".to_owned(), [("rest_route", route)].into_iter().chain(query).collect())
-            }
+        if let Some(path) = self.path(route) {
+            return (path, query.collect());
         }
+        let route = if route.is_empty() { "/" } else { route };
+        ("/index.php".to_owned(), [("rest_route", route)].into_iter().chain(query).collect())
     }
 }
 

@@ -118,7 +118,8 @@ impl<'a> Looker<'a> {
             // An empty list where an object is usual: nothing is offered.
             let offers =
                 offers.and_then(|root| Some(root.get("authentication")?.get("application-passwords").is_some()));
-            refusal.reason = if offers == Some(false) { NOT_OFFERED } else { UNKNOWN }.to_owned();
+            let reason = if offers == Some(false) { NOT_OFFERED } else { UNKNOWN };
+            reason.clone_into(&mut refusal.reason);
         }
         Ok(ConnectorError::Refused { system: self.wire.system().clone(), refusal })
     }

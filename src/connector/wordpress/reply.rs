@@ -167,10 +167,11 @@ fn unavailable(status: u16) -> String {
 
 /// A 400 that names parameters as keys.
 fn validation(answer: &Answer) -> String {
-    let named = |field: &String| CAPABILITIES.attributes.iter().find(|row| row.remote == field).map(|row| row.name);
     let data = answer.body.as_ref().and_then(|body| body.get("data"));
     let fields = data.and_then(|data| data.get("params")).and_then(Json::as_object);
-    let names: Vec<&str> = fields.into_iter().flat_map(|fields| fields.keys().filter_map(named)).collect();
+    let fields = fields.into_iter().flat_map(|fields| fields.keys());
+    let row = |field: &String| CAPABILITIES.attributes.iter().find(|row| row.remote == field);
+    let names: Vec<&str> = fields.filter_map(|field| Some(row(field)?.name)).collect();
     if names.is_empty() {
         return "WordPress does not accept the values sent".to_owned();
     }

@@ -172,7 +172,7 @@ pub(super) fn usual(asked: &Asked, users: &[Json]) -> Told {
         );
     }
     if let Some(id) = route.strip_prefix("/wp/v2/users/") {
-        let found = users.iter().find(|user| user["id"].to_string() == id);
+        let found = users.iter().find(|user| user["id"].as_u64() == id.parse().ok());
         return found.map_or_else(|| Told::no(404, "rest_user_invalid_id"), |user| Told::json(200, user));
     }
     let number = |key: &str, usual: usize| asked.query.get(key).map_or(usual, |text| text.parse().unwrap());

@@ -56,10 +56,10 @@ fn refused(error: ConnectorError) -> Refusal {
 }
 
 /// What a site says of us.
-fn me(roles: &Json, capabilities: &Json) -> Option<Told> {
+fn me(roles: &Json, capabilities: &Json) -> Told {
     let me = json!({ "id": 3, "username": "Homeward", "email": "h@example.org", "roles": roles,
         "capabilities": capabilities });
-    Some(Told::json(200, &me))
+    Told::json(200, &me)
 }
 
 /// Understood as a no: kind, status and the word of WordPress's.
@@ -527,14 +527,14 @@ async fn standing_says_who_we_are_and_what_is_missing() {
 
     // May read everybody by a plugin that gives that right alone.
     let reader = standing(|asked| {
-        asked.path.ends_with("/me").then(|| me(&json!(["homeward_reader"]), &json!({ "read": true })))?
+        asked.path.ends_with("/me").then(|| me(&json!(["homeward_reader"]), &json!({ "read": true })))
     })
     .await;
     assert_eq!(reader.we_are, "Homeward (homeward_reader)");
     assert_eq!(reader.missing, ["changing accounts: our account there needs the right `edit_users`"]);
 
     let lister = standing(|asked| match asked.path.as_str() {
-        path if path.ends_with("/me") => me(&json!([]), &json!({ "list_users": true })),
+        path if path.ends_with("/me") => Some(me(&json!([]), &json!({ "list_users": true }))),
         _ => Some(Told::recorded("list-listusers-only-200-empty")),
     })
     .await;
@@ -554,15 +554,14 @@ async fn standing_says_who_we_are_and_what_is_missing() {
 
 #[tokio::test]
 async fn an_account_that_only_reads_is_foretold_that_it_may_not_change() {
-    let served = Served::site(crowd(9), |asked| {
-        asked.path.ends_with("/me").then(|| me(&json!([]), &json!({ "read": true })))?
-    });
+    let served =
+        Served::site(crowd(9), |asked| asked.path.ends_with("/me").then(|| me(&json!([]), &json!({ "read": true }))));
     let seen = observed(&served, &wanted(&["5"], &[], &[])).await.unwrap();
     let change = Change { attribute: "nickname".into(), before: "user5".into(), after: "x".into() };
     let reason = "our account there may read accounts and not change them: it needs the right `edit_users`";
     assert_eq!(wordpress().foresee(&seen.accounts[0], &change), Foresight::refuses(RefusalKind::Forbidden, reason));
     // The owner of a network of sites may have no rights of its own and may do everything.
-    let served = Served::site(crowd(9), |asked| asked.path.ends_with("/me").then(|| me(&json!([]), &json!([])))?);
+    let served = Served::site(crowd(9), |asked| asked.path.ends_with("/me").then(|| me(&json!([]), &json!([]))));
     let seen = observed(&served, &wanted(&["5"], &[], &[])).await.unwrap();
     assert_eq!(wordpress().foresee(&seen.accounts[0], &change), Foresight::takes());
 }
