@@ -1,6 +1,6 @@
 //! `homeward watch` and `homeward status`: the service, and how it fares.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::json;
 
@@ -97,12 +97,12 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         let mut table = render::aligned(&["feed", "looked", "mode", "last accepted", "people", "stands"]);
         for (name, fares) in &feeds {
             let list = accepted.get(&crate::model::id::SystemName::from(name.as_str()));
-            let last = list.map_or_else(|| "none".to_owned(), |list| format!("{} ({})", list.file, list.at));
+            let newest = list.map_or_else(|| "none".to_owned(), |list| format!("{} ({})", list.file, list.at));
             table.add_row([
                 name.clone(),
                 fares.looked.clone(),
                 fares.mode.clone(),
-                render::harmless(&last),
+                render::harmless(&newest),
                 list.map_or_else(String::new, |list| list.records.to_string()),
                 render::harmless(fares.trouble.as_deref().unwrap_or("well")),
             ]);
@@ -113,7 +113,7 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     for (name, fares) in &feeds {
         let lines = fares.warnings.iter().chain(&fares.waiting).chain(&fares.ignored);
         for line in lines {
-            text.push_str(&format!("{name}: {}\n", render::harmless(line)));
+            let _ = writeln!(text, "{name}: {}", render::harmless(line));
         }
     }
     for run in &unsettled {

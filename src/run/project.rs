@@ -22,7 +22,10 @@ use crate::{
     model::{attribute::AttributeName, capability::Scheme, id::SystemName, secret::Secret},
     plan::guard::{Limits, Threshold},
     rules::{Known, KnownSystem, RuleError, RuleSet},
-    source::{csv_file, drop_folder, wordpress},
+    source::{
+        csv_file::{self, settings::Coverage},
+        drop_folder, wordpress,
+    },
     wire::{Credential, Line, Reach},
 };
 
@@ -94,7 +97,7 @@ fn open_with<T>(
     let known = known(&config, kinds);
     let shown = config.rules.strip_prefix(&config.root).unwrap_or(&config.rules).display().to_string();
     let (rules, rest) = load(&config.rules, &shown, &known).map_err(OpenError::Rules)?;
-    let limits = limits(&config);
+    let limits = limits(&config, &sources);
     Ok((Project { config, known, rules, sources, limits, folders, websites }, rest))
 }
 
@@ -181,14 +184,17 @@ fn known(config: &Config, kinds: &[Kind]) -> Known {
     Known { systems: systems.collect(), extra_attributes: std::collections::BTreeSet::new() }
 }
 
-fn limits(config: &Config) -> Limits {
+fn limits(config: &Config, sources: &BTreeMap<SystemName, Source>) -> Limits {
     let limits = &config.limits;
+    let few = Threshold { share: 50_000, at_least: 5 };
+    let lists_everybody = sources.values().any(|source| source.coverage == Coverage::Full);
     let threshold = |it: config::Threshold| Threshold { share: it.share.millionths(), at_least: it.at_least };
     Limits {
         changes: limits.changes.map(config::quantity::Share::millionths),
-        removals: limits.removals.map(threshold),
+        // Where absence means something, a broken export looks like a mass departure.
+        removals: limits.removals.map(threshold).or_else(|| lists_everybody.then_some(few)),
         // What nobody asked for and everybody needs: a list that was cut off, and one that was shifted.
-        missing: Some(limits.missing.map_or(Threshold { share: 50_000, at_least: 5 }, threshold)),
+        missing: Some(limits.missing.map_or(few, threshold)),
         differing: Some(limits.differing.map_or(Threshold { share: 200_000, at_least: 20 }, threshold)),
         creations: limits.creations.map(threshold),
         attributes: limits.attributes.iter().map(|(name, it)| (AttributeName::new(name), threshold(*it))).collect(),

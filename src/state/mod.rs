@@ -252,6 +252,9 @@ pub(crate) trait Store: Send + Sync {
     /// Changes what has become of a run that stands as `from` says; false, and nothing changed, where it does not.
     fn stand(&self, run: i64, from: &[Standing], to: Standing, told: &str, now: &str) -> Result<bool, StateError>;
 
+    /// The last input of this source that was carried out.
+    fn accepted(&self, system: &SystemName) -> Result<Option<Accepted>, StateError>;
+
     /// What has become of a run; `None` where there is no such run.
     fn standing(&self, run: i64) -> Result<Option<Standing>, StateError>;
 

@@ -206,6 +206,12 @@ impl Store for Sqlite {
         Ok(changed > 0)
     }
 
+    fn accepted(&self, system: &SystemName) -> Result<Option<Accepted>, StateError> {
+        let sql = "select list from accepted where system = ?1";
+        let list: Option<String> = self.connection().query_row(sql, [system.as_str()], |row| row.get(0)).optional()?;
+        Ok(list.map(|list| serde_json::from_str(&list)).transpose()?)
+    }
+
     fn standing(&self, run: i64) -> Result<Option<Standing>, StateError> {
         let sql = "select standing from runs where id = ?1";
         let word: Option<String> = self.connection().query_row(sql, [run], |row| row.get(0)).optional()?;

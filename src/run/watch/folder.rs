@@ -71,6 +71,16 @@ pub(super) struct FolderFeed {
     events: Option<Events>,
 }
 
+/// Whose turn it is to handle files of a feed.
+enum Turn {
+    /// Ours, for as long as this lives.
+    Ours { _lock: File },
+    /// Ours: no other process can reach the store.
+    Alone,
+    /// Another process is at it.
+    Anothers,
+}
+
 /// What tells of events, and in which folder.
 struct Events {
     _watcher: notify::RecommendedWatcher,
@@ -104,9 +114,9 @@ impl FolderFeed {
         self.trouble = None;
         let _ = wake;
         self.tidy(service, seat);
-        let lock = self.lock(service)?;
+        let turn = self.turn(service)?;
         let mut blocked = true;
-        if lock.is_some() {
+        if !matches!(turn, Turn::Anothers) {
             self.put_away(service, seat).await?;
             blocked = self.is_blocked(service)?;
             if !blocked {
@@ -118,11 +128,11 @@ impl FolderFeed {
         if let Some(trouble) = &look.trouble {
             self.trouble = Some(format!("{trouble}; {}", trouble.hint()));
         }
-        if lock.is_some() && !blocked && look.trouble.is_none() && self.in_hand.is_empty() {
+        if !matches!(turn, Turn::Anothers) && !blocked && look.trouble.is_none() && self.in_hand.is_empty() {
             self.take(service, seat, &look).await?;
             blocked = self.is_blocked(service)?;
         }
-        drop(lock);
+        drop(turn);
         let more = !look.ready.is_empty() || !look.waiting.is_empty() || !self.in_hand.is_empty();
         let idle = !more && self.trouble.is_none() || blocked;
         let wait = self.next_look(&look, blocked);
@@ -130,12 +140,10 @@ impl FolderFeed {
         Ok(Next { wait, idle })
     }
 
-    /// One file of a feed at a time, among all processes. `None`: another one is at it.
-    fn lock(&self, service: &Service) -> Result<Option<Option<File>>, StateError> {
-        match &service.orders.state {
-            None => Ok(Some(None)),
-            Some(state) => Ok(lock::feed(state, &self.name)?.map(Some)),
-        }
+    /// One file of a feed at a time, among all processes.
+    fn turn(&self, service: &Service) -> Result<Turn, StateError> {
+        let Some(state) = &service.orders.state else { return Ok(Turn::Alone) };
+        Ok(lock::feed(state, &self.name)?.map_or(Turn::Anothers, |lock| Turn::Ours { _lock: lock }))
     }
 
     fn next_look(&mut self, look: &Look, blocked: bool) -> Duration {
@@ -187,7 +195,7 @@ impl FolderFeed {
 
     /// The archived file of the last accepted list.
     fn last_list(&self, service: &Service) -> Option<PathBuf> {
-        let accepted = service.store.memory().ok()?.accepted.remove(&self.name)?;
+        let accepted = service.store.accepted(&self.name).ok()??;
         find(&self.folder.settings().archive, &accepted.sha256)
     }
 
@@ -396,14 +404,14 @@ impl FolderFeed {
         if !is_full {
             return Ok(true);
         }
-        let accepted = service.store.memory()?.accepted.remove(&self.name);
+        let accepted = service.store.accepted(&self.name)?;
         Ok(accepted.is_some_and(|accepted| accepted.sha256 == sha256))
     }
 
     /// Why a list comes too late, where it is older than the last accepted one of everybody.
     fn is_late(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
         let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
-        let Some(accepted) = service.store.memory()?.accepted.remove(&self.name).filter(|_| is_full) else {
+        let Some(accepted) = service.store.accepted(&self.name)?.filter(|_| is_full) else {
             return Ok(None);
         };
         let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
@@ -495,7 +503,7 @@ impl FolderFeed {
     async fn new_day(&mut self, service: &Service, seat: &mut Seat) -> Result<(), StateError> {
         let today = service.clock.today();
         let is_new = self.day.replace(today).is_some_and(|day| day != today);
-        let Some(accepted) = service.store.memory()?.accepted.remove(&self.name).filter(|_| is_new) else {
+        let Some(accepted) = service.store.accepted(&self.name)?.filter(|_| is_new) else {
             return Ok(());
         };
         let opened = find(&self.folder.settings().archive, &accepted.sha256)

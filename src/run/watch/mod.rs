@@ -338,21 +338,22 @@ async fn reload(
 ) -> Option<String> {
     let _ = sd_notify::notify(&[NotifyState::Reloading]);
     let generation = service.generation.load(Ordering::SeqCst) + 1;
-    let told = match Seat::open(service, generation) {
-        Err(error) => Some(feed::open_told(&error)),
+    let read = match Seat::open(service, generation) {
+        Err(error) => Err(feed::open_told(&error)),
         Ok(seat) => match receivers.renew(service, &seat.project.config).await {
-            Err(error) => Some(feed::watch_told(&error)),
-            Ok(()) => {
-                service.generation.store(generation, Ordering::SeqCst);
-                let made = reconcile(service, &seat, feeds);
-                for name in feeds.keys() {
-                    service.wake(name);
-                }
-                info!("configuration and rules are read again");
-                made.err().map(|error| error.to_string())
-            }
+            Err(error) => Err(feed::watch_told(&error)),
+            Ok(()) => Ok(seat),
         },
     };
+    let told = read.and_then(|seat| {
+        service.generation.store(generation, Ordering::SeqCst);
+        let made = reconcile(service, &seat, feeds);
+        for name in feeds.keys() {
+            service.wake(name);
+        }
+        info!("configuration and rules are read again");
+        made.map_err(|error| error.to_string())
+    });
     let _ = sd_notify::notify(&[NotifyState::Ready]);
-    told
+    told.err()
 }
