@@ -61,8 +61,8 @@ pub(super) struct FolderFeed {
     name: SystemName,
     folder: Folder,
     in_hand: Vec<InHand>,
-    /// Not before this, where the last try was put off.
-    pause: Option<Duration>,
+    /// How long the last try was put off, and until when.
+    pause: Option<(Duration, std::time::Instant)>,
     trouble: Option<String>,
     /// The day the rules saw last.
     day: Option<Date>,
@@ -111,7 +111,9 @@ impl FolderFeed {
 
     /// Looks once, and does what there is to do.
     pub(super) async fn step(&mut self, service: &Service, seat: &mut Seat, wake: &Notify) -> Result<Next, StateError> {
-        self.trouble = None;
+        if !self.is_put_off(service) {
+            self.trouble = None;
+        }
         let _ = wake;
         self.tidy(service, seat);
         let turn = self.turn(service)?;
@@ -148,7 +150,7 @@ impl FolderFeed {
 
     fn next_look(&mut self, look: &Look, blocked: bool) -> Duration {
         let settings = self.folder.settings();
-        if let Some(pause) = self.pause.filter(|_| !self.in_hand.is_empty()) {
+        if let Some((pause, _)) = self.pause.filter(|_| !self.in_hand.is_empty()) {
             return pause.min(settings.look_every);
         }
         if blocked || self.trouble.is_some() {
@@ -199,8 +201,16 @@ impl FolderFeed {
         find(&self.folder.settings().archive, &accepted.sha256)
     }
 
+    /// True while a file in hand is left alone after a try that came to nothing.
+    fn is_put_off(&self, service: &Service) -> bool {
+        self.pause.is_some_and(|(_, until)| service.clock.instant() < until) && !self.in_hand.is_empty()
+    }
+
     /// Does what there is to do with files in hand.
     async fn put_away(&mut self, service: &Service, seat: &mut Seat) -> Result<(), StateError> {
+        if self.is_put_off(service) {
+            return Ok(());
+        }
         for held in std::mem::take(&mut self.in_hand) {
             self.handle(service, seat, held).await?;
         }
@@ -379,8 +389,8 @@ impl FolderFeed {
                 Ok(false)
             }
             Came::Later { why } => {
-                let pause = self.pause.map_or(FIRST_PAUSE, |pause| pause * 2);
-                self.pause = Some(pause.min(LONGEST_PAUSE));
+                let pause = self.pause.map_or(FIRST_PAUSE, |(pause, _)| pause * 2).min(LONGEST_PAUSE);
+                self.pause = Some((pause, service.clock.instant() + pause));
                 self.trouble = Some(why);
                 self.keep(held);
                 Ok(false)
@@ -415,11 +425,8 @@ impl FolderFeed {
             return Ok(None);
         };
         let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
-        let is_older = match (last, claim.order()) {
-            // When a file came says nothing of how old it is.
-            (_, OrderKey::Arrival(_)) | (None, _) => false,
-            (Some(last), order) => order < last,
-        };
+        // Two of one kind can be compared; a date and a time of arrival cannot.
+        let is_older = last.is_some_and(|last| claim.order() < last);
         Ok(is_older.then(|| format!("it is older than `{}`, which was used in run {}", accepted.file, accepted.run)))
     }
 
