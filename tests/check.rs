@@ -8,7 +8,7 @@ mod common;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use cases::{BASE, CASES, CONFIG, Case, SAMPLE};
+use cases::{BASE, CASES, CONFIG, Case, SAMPLE, UNHEARD};
 use common::{Ran, World};
 use serde_json::{Value, json};
 
@@ -446,9 +446,10 @@ fn warnings_fail_only_where_that_is_asked_for() {
 
 #[test]
 fn a_warning_about_the_configuration_is_silenced_there() {
-    let silenced = "coverage = \"full\" # homeward: allow(not_yet) known\nsays = \"state\"";
+    let silenced = "coverage = \"full\" # homeward: allow(absence_unheard) known\nsays = \"state\"";
     let world = sound().file("homeward.toml", &CONFIG.trim_start().replace("says = \"state\"", silenced));
-    assert_eq!(found(&world.homeward(&["--format", "json", "check"])), ["homeward.toml:14:12 not_yet (known)"]);
+    let world = world.file("rules/base.rhai", UNHEARD);
+    assert_eq!(found(&world.homeward(&["--format", "json", "check"])), ["homeward.toml:14:12 absence_unheard (known)"]);
 }
 
 #[test]

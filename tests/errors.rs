@@ -1601,7 +1601,7 @@ fn a_command_with_a_slip_of_the_finger() {
 #[test]
 fn apply_asks_and_nobody_is_there() {
     let world = project().file("lab/gitlab.json", r#"{"users": [{"id": 42, "username": "mia", "email": "mia@example.com"}, {"id": 43, "username": "lars", "email": "old@example.com"}]}"#).file("rules/people.rhai", &RULES.replace("email: row", "active: false, email: row").replace("\"email\", \"hr\"", "[\"email\", \"active\"], \"hr\"").replace("\"email\", \"gitlab\"", "[\"email\", \"active\"], \"gitlab\""));
-    insta::assert_snapshot!(told(&world, &["--lab", "apply", "hr=people.csv"]), @r"
+    insta::assert_snapshot!(told(&world, &["--lab", "apply", "hr=people.csv"]), @r#"
     hr/7
       apply  active gitlab true → false  c1 a copy of what hr says (rules/people.rhai:2:1)
                                             a blocked account cannot sign in, here or to what signs in through GitLab
@@ -1611,10 +1611,10 @@ fn apply_asks_and_nobody_is_there() {
 
     Plan: 1 change in 1 call, 1 of 2 people unchanged.
     -- stderr
-      × apply asks before it changes anything, and nobody is there to answer
+      × nothing is changed without asking, and nobody is there to answer
       help: read the plan first with `homeward plan`, then give --yes
     -- exit 2
-    ");
+    "#);
 }
 
 #[test]

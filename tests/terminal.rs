@@ -366,12 +366,12 @@ fn what_happened_can_be_read_afterwards() {
     ");
     world.start_lab(&[]);
     world.homeward(&["--lab", "apply", "--yes", "hr=people.csv"]);
-    insta::assert_snapshot!(shown(&world, &["--lab", "runs"]), @r"
-    run  started               finished              calls  done  plan
-    1    [TIME..............]  [TIME..............]  5      5     sha256:[DIGEST....]
+    insta::assert_snapshot!(shown(&world, &["--lab", "runs"]), @r#"
+    run  started               stands  input          calls  done  plan          note
+    1    [TIME..............]  done    hr=people.csv  5      5     8ef0789764cd
     -- stderr
     -- exit 0
-    ");
+    "#);
     insta::assert_snapshot!(shown(&world, &["--lab", "runs", "1"]), @r"
     call  system      person   does     outcome
     c1    gitlab      hr/1001  update   done
@@ -443,7 +443,7 @@ fn the_schema_knows_every_kind() {
     let kinds = schema["$defs"].as_object().unwrap().values();
     let kinds: std::collections::BTreeSet<&str> =
         kinds.filter_map(|table| table["properties"]["kind"]["const"].as_str()).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["csv", "gitlab", "mattermost", "zitadel"]);
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["csv", "gitlab", "mattermost", "wordpress", "zitadel"]);
 }
 
 #[test]
@@ -457,13 +457,13 @@ fn completions_know_the_commands() {
 
 #[test]
 fn help_says_what_a_plan_needs() {
-    insta::assert_snapshot!(shown(&World::new(), &["plan", "--help"]), @r"
+    insta::assert_snapshot!(shown(&World::new(), &["plan", "--help"]), @r#"
     Show what would be done and why; read, never write
 
     Usage: homeward plan [OPTIONS] <SYSTEM=FILE>...
 
     Arguments:
-      <SYSTEM=FILE>...  Inputs: the name of a source and a file
+      <SYSTEM=FILE>...  Inputs: the name of a source and a file, or of a website alone
 
     Options:
           --out <FILE>         Save the plan, to read, to hand on, and to apply exactly
@@ -483,5 +483,5 @@ fn help_says_what_a_plan_needs() {
           --today <DATE>     Let the rules see this date as today
     -- stderr
     -- exit 0
-    ");
+    "#);
 }

@@ -46,6 +46,13 @@ join("mattermost", ["email"]);
 account("gitlab", |person| person.active);
 "#;
 
+/// Rules by which nobody owns whether somebody is there.
+pub(crate) const UNHEARD: &str = r#"owner(["username", "email"], "hr");
+copies(["username", "email"], "gitlab");
+source("hr", |row| #{ key: row.id, username: row.username.lower(), email: row.email.lower() });
+join("gitlab", ["email", "username"]);
+"#;
+
 /// A second source that speaks of changes only.
 const SITE: &str = "[systems.site]\nkind = \"csv\"\nkey = \"id\"\nsays = \"changes\"\n";
 
@@ -487,10 +494,18 @@ join("gitlab", ["username"]);
         ..CASE
     },
     Case {
-        name: "sources without a meaning, and what is not done yet",
+        name: "sources without a meaning",
         config: "[systems.site]\nkind = \"csv\"\nkey = \"id\"\ncoverage = \"full\"\n",
         files: &[],
-        found: &["homeward.toml:15:10 no_meaning", "homeward.toml:18:12 not_yet"],
+        found: &["homeward.toml:15:10 no_meaning"],
+        ..CASE
+    },
+    Case {
+        name: "a list of everybody whose gaps nobody hears",
+        config: "coverage = \"full\"\n",
+        with_base: false,
+        files: &[("rules/case.rhai", UNHEARD)],
+        found: &["homeward.toml:15:12 absence_unheard"],
         ..CASE
     },
     Case {

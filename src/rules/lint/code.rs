@@ -121,7 +121,7 @@ const WARNINGS: &[(&str, &str)] = &[
     ("no_rules", "The folder holds no rules."),
     ("no_switch", "An `account` line for a provider whose accounts cannot be switched off."),
     ("nobody_owns", "A source speaks of an attribute, and no `owner` line says who owns it: it is always refused."),
-    ("not_yet", "Something is configured that this version does not do yet."),
+    ("absence_unheard", "A source lists everybody, and nobody owns `active`: absence says nothing to anybody."),
     ("owner_says_nothing", "The owner is a source whose records never speak of the attribute."),
     (
         "ping_pong",
