@@ -107,10 +107,7 @@ pub(super) async fn carry_out(
     let calls = plan.calls.len() as u64;
     let store = stage.store()?;
     let systems = plan.calls.iter().map(|call| call.system.clone()).collect();
-    let kept = match &stage.lab {
-        Some(lab) => lab.state().map(Path::to_owned),
-        None => Some(stage.project.config.state.clone()),
-    };
+    let kept = stage.state();
     // A lab of this command's own can be reached by nobody else, and ends with it.
     let _locks = kept.as_deref().map(|state| Locks::take(state, &systems)).transpose().map_err(RunError::from)?;
     let mut bar = Bar::new(calls, given.talks() && std::io::stderr().is_terminal());

@@ -94,6 +94,9 @@ pub(super) enum Command {
     Runs {
         /// The number of one run.
         run: Option<i64>,
+        /// List all runs, not only the newest 50.
+        #[arg(long, conflicts_with = "run")]
+        all: bool,
     },
     /// Run the tests of the rules; nothing is sent and no server is asked.
     Test(Test),

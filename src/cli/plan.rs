@@ -1,6 +1,6 @@
 //! `homeward plan`: the dry run. There is nothing here to write with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, print, render, tell, width};
 use crate::{
@@ -54,13 +54,17 @@ impl Stage {
         Ok(store.map_err(RunError::from)?)
     }
 
-    /// What earlier runs remembered; reads only, and makes no file where there is none.
-    pub(super) fn memory(&self) -> Result<Memory, Trouble> {
-        let path = match &self.lab {
+    /// The file of the store; `None` for one that ends with the command.
+    pub(super) fn state(&self) -> Option<PathBuf> {
+        match &self.lab {
             Some(lab) => lab.state().map(Path::to_owned),
             None => Some(self.project.config.state.clone()),
-        };
-        match path.filter(|path| path.exists()) {
+        }
+    }
+
+    /// What earlier runs remembered; reads only, and makes no file where there is none.
+    pub(super) fn memory(&self) -> Result<Memory, Trouble> {
+        match self.state().filter(|path| path.exists()) {
             Some(path) => Ok(Sqlite::look_into(&path).and_then(|store| store.memory()).map_err(RunError::from)?),
             None => Ok(Memory::default()),
         }

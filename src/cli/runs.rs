@@ -2,14 +2,17 @@
 
 use serde_json::json;
 
-use super::{Exit, Invocation, diagnostic::Trouble, plan::document, print, render};
+use super::{Exit, Invocation, diagnostic::Trouble, plan::document, print, render, tell};
 use crate::{
     run::RunError,
     state::{Entry, Store, sqlite::Sqlite},
 };
 
-/// Lists all runs, or shows one: its calls and what became of each.
-pub(super) fn runs(given: &Invocation<'_>, run: Option<i64>) -> Result<Exit, Trouble> {
+/// So many runs are listed where not all are asked for.
+const NEWEST: u32 = 50;
+
+/// Lists the runs, or shows one: its calls and what became of each.
+pub(super) fn runs(given: &Invocation<'_>, run: Option<i64>, all: bool) -> Result<Exit, Trouble> {
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
     let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
     if !path.exists() && run.is_none() {
@@ -19,7 +22,7 @@ pub(super) fn runs(given: &Invocation<'_>, run: Option<i64>) -> Result<Exit, Tro
     match run {
         Some(run) if !path.exists() => Err(unknown(run)),
         Some(run) => one(given, &Sqlite::open(&path).map_err(RunError::from)?, run),
-        None => list(given, &Sqlite::open(&path).map_err(RunError::from)?),
+        None => list(given, &Sqlite::open(&path).map_err(RunError::from)?, all),
     }
 }
 
@@ -27,8 +30,16 @@ pub(super) fn unknown(run: i64) -> Trouble {
     Trouble::new(Exit::Usage, format!("there is no run {run}"), Some("list them with: homeward runs".to_owned()))
 }
 
-fn list(given: &Invocation<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
-    let runs = store.runs().map_err(RunError::from)?;
+fn list(given: &Invocation<'_>, store: &Sqlite, all: bool) -> Result<Exit, Trouble> {
+    // One more than is shown, to know whether there are more.
+    let runs = if all { store.runs() } else { store.newest(NEWEST + 1) };
+    let mut runs = runs.map_err(RunError::from)?;
+    if !all && runs.len() > NEWEST as usize {
+        runs.truncate(NEWEST as usize);
+        if !given.global.quiet {
+            tell(&format!("the newest {NEWEST}; all of them: homeward runs --all"));
+        }
+    }
     if given.json() {
         print(&serde_json::to_string_pretty(&runs).unwrap_or_default());
         return Ok(Exit::Done);
@@ -66,8 +77,7 @@ fn second(time: &str) -> String {
 
 fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble> {
     let Some((plan, entries)) = store.run(run).map_err(RunError::from)? else {
-        let summary = store.runs().map_err(RunError::from)?.into_iter().find(|it| it.id == run);
-        let Some(summary) = summary else { return Err(unknown(run)) };
+        let Some(summary) = store.summary(run).map_err(RunError::from)? else { return Err(unknown(run)) };
         if given.json() {
             print(&serde_json::to_string_pretty(&json!({ "run": summary })).unwrap_or_default());
         } else {

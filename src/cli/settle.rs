@@ -40,7 +40,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
     if !store.stand(wanted.run, &from, Standing::Approved, &told, &now).map_err(RunError::from)? {
         return Err(settleable(&store, wanted.run).err().unwrap_or_else(|| super::runs::unknown(wanted.run)));
     }
-    if lock::is_watched(&stage.project.config.state) && !given.global.lab {
+    if stage.state().is_some_and(|state| lock::is_watched(&state)) {
         tell("approved; the service that is running carries it out");
         return Ok(Exit::Done);
     }
@@ -71,12 +71,12 @@ pub(super) fn reject(given: &Invocation<'_>, wanted: &arguments::Settle) -> Resu
 
 /// A run that waits for somebody.
 fn settleable(store: &Sqlite, run: i64) -> Result<RunSummary, Trouble> {
-    let runs = store.runs().map_err(RunError::from)?;
-    let held: Vec<String> = runs.iter().filter(|it| it.standing.is_held()).map(|it| it.id.to_string()).collect();
-    let Some(summary) = runs.into_iter().find(|it| it.id == run) else { return Err(super::runs::unknown(run)) };
+    let Some(summary) = store.summary(run).map_err(RunError::from)? else { return Err(super::runs::unknown(run)) };
     if summary.standing.is_held() || summary.standing == Standing::Approved {
         return Ok(summary);
     }
+    let unsettled = store.unsettled().map_err(RunError::from)?;
+    let held: Vec<String> = unsettled.iter().filter(|it| it.standing.is_held()).map(|it| it.id.to_string()).collect();
     let hint =
         if held.is_empty() { "no run waits for anybody".to_owned() } else { format!("waiting: {}", held.join(", ")) };
     Err(Trouble::new(Exit::Usage, format!("run {run} waits for nobody: it is {}", summary.standing.word()), Some(hint)))

@@ -279,6 +279,9 @@ pub(crate) trait Store: Send + Sync {
     /// Tells everybody how a feed fares; any text, replaced each time.
     fn fares(&self, feed: &SystemName, told: &str) -> Result<(), StateError>;
 
+    /// A feed is not watched any more.
+    fn unwatched(&self, feed: &SystemName) -> Result<(), StateError>;
+
     /// How the feeds fare, as they last told.
     fn feeds(&self) -> Result<BTreeMap<SystemName, String>, StateError>;
 
@@ -301,6 +304,12 @@ pub(crate) trait Store: Send + Sync {
 
     /// All runs, newest first.
     fn runs(&self) -> Result<Vec<RunSummary>, StateError>;
+
+    /// The newest runs, so many at most, newest first.
+    fn newest(&self, limit: u32) -> Result<Vec<RunSummary>, StateError>;
+
+    /// One run as it is listed. `None` where there is no such run.
+    fn summary(&self, run: i64) -> Result<Option<RunSummary>, StateError>;
 
     /// One run: its plan, and its entries in the order they were written. `None` where there is no such run.
     fn run(&self, run: i64) -> Result<Option<(Plan, Vec<Entry>)>, StateError>;

@@ -281,6 +281,11 @@ impl Store for Sqlite {
         Ok(())
     }
 
+    fn unwatched(&self, feed: &SystemName) -> Result<(), StateError> {
+        self.connection().execute("delete from feeds where feed = ?1", [feed.as_str()])?;
+        Ok(())
+    }
+
     fn feeds(&self) -> Result<BTreeMap<SystemName, String>, StateError> {
         let connection = self.connection();
         let mut statement = connection.prepare("select feed, told from feeds")?;
@@ -372,6 +377,14 @@ impl Store for Sqlite {
 
     fn runs(&self) -> Result<Vec<RunSummary>, StateError> {
         summaries(&self.connection(), "order by id desc", [])
+    }
+
+    fn newest(&self, limit: u32) -> Result<Vec<RunSummary>, StateError> {
+        summaries(&self.connection(), "order by id desc limit ?1", [limit])
+    }
+
+    fn summary(&self, run: i64) -> Result<Option<RunSummary>, StateError> {
+        Ok(summaries(&self.connection(), "where id = ?1", [run])?.pop())
     }
 
     fn run(&self, run: i64) -> Result<Option<(Plan, Vec<Entry>)>, StateError> {
