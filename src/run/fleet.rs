@@ -20,7 +20,8 @@ use crate::{
 pub(crate) struct Member {
     pub(crate) kind: &'static str,
     pub(crate) connector: Box<dyn Connector>,
-    pub(crate) line: Line,
+    /// Feeds of a service may share it.
+    pub(crate) line: Arc<Line>,
     pub(crate) concurrency: usize,
     /// The configured address, or `lab`.
     pub(crate) home: String,

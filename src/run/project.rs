@@ -1,6 +1,6 @@
 //! A project opened: configuration and rules read, systems ready to be spoken to. Nothing is sent yet.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use jiff::civil::Date;
 use url::Url;
@@ -258,7 +258,7 @@ pub(crate) fn fleet(
             concurrency,
             timeout: provider.timeout,
         };
-        let line = Line::new(reach).map_err(RunError::from)?;
+        let line = Arc::new(Line::new(reach).map_err(RunError::from)?);
         fleet.members.insert(name.clone(), Member { kind: kind.name, connector, line, concurrency, home });
     }
     match faults {

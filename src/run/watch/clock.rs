@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
+/// The shortest wait that is left of a longer one.
+const SHORTEST: Duration = Duration::from_millis(20);
+
 /// A clock that was right when it was made.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
@@ -43,8 +46,8 @@ impl Clock {
         self.fixed.unwrap_or_else(|| self.now().to_zoned(TimeZone::system()).date())
     }
 
-    /// Waits so long, by this clock.
+    /// Waits so long, by this clock. However fast it goes, what repeats itself must not take all of the machine.
     pub(crate) async fn wait(&self, time: Duration) {
-        tokio::time::sleep(time / self.pace).await;
+        tokio::time::sleep((time / self.pace).max(time.min(SHORTEST))).await;
     }
 }

@@ -1,6 +1,7 @@
 //! What every feed does: look, tell how it fares, wait until there is a reason to look again.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -48,12 +49,14 @@ pub(super) struct Next {
 enum Tended {
     Folder(Box<FolderFeed>),
     Website(Box<WebsiteFeed>),
-    Approved,
+    /// With what was told of each run that cannot be carried out yet.
+    Approved(BTreeMap<i64, String>),
 }
 
 /// Looks after one feed until the service stops or the feed is not configured any more.
 pub(super) async fn run(service: &Service, name: &SystemName, sort: Sort, wake: &Notify, leave: &AtomicBool) {
     let mut at_work: Option<(Seat, Tended)> = None;
+    let mut last_fault = None;
     let leaves = || service.stops() || leave.load(Ordering::SeqCst);
     while !leaves() {
         let generation = service.generation.load(Ordering::SeqCst);
@@ -67,7 +70,7 @@ pub(super) async fn run(service: &Service, name: &SystemName, sort: Sort, wake: 
                     }
                 }
                 // It was opened a moment ago by whoever started this: files may be in the making.
-                Err(fault) => error!(feed = %name, "{}", open_told(&fault)),
+                Err(fault) => tell_once(name, &mut last_fault, open_told(&fault)),
             }
         }
         let next = match &mut at_work {
@@ -76,10 +79,13 @@ pub(super) async fn run(service: &Service, name: &SystemName, sort: Sort, wake: 
                 let step = match tended {
                     Tended::Folder(feed) => feed.step(service, seat, wake).await,
                     Tended::Website(feed) => feed.step(service, seat).await,
-                    Tended::Approved => carry_out_approved(service, seat).await,
+                    Tended::Approved(put_off) => carry_out_approved(service, seat, put_off).await,
                 };
+                if step.is_ok() {
+                    last_fault = None;
+                }
                 step.unwrap_or_else(|fault| {
-                    error!(feed = %name, "{}", told(&fault));
+                    tell_once(name, &mut last_fault, told(&fault));
                     if sort != Sort::Approved {
                         let trouble = Some(format!("the store cannot be used: {}", told(&fault)));
                         service.tell(name, Fares { trouble, pid: std::process::id(), ..Fares::default() });
@@ -117,24 +123,41 @@ fn tend(service: &Service, seat: &Seat, name: &SystemName, sort: Sort, before: O
             Some(Tended::Website(feed)) => Tended::Website(feed),
             _ => Tended::Website(Box::new(WebsiteFeed::new(name.clone()))),
         },
-        Sort::Approved => Tended::Approved,
+        Sort::Approved => Tended::Approved(BTreeMap::new()),
     })
 }
 
-async fn carry_out_approved(service: &Service, seat: &Seat) -> Result<Next, StateError> {
+/// Logs a fault, unless it is the one that was logged last.
+fn tell_once(name: &SystemName, last: &mut Option<String>, fault: String) {
+    if last.as_ref() != Some(&fault) {
+        error!(feed = %name, "{fault}");
+        *last = Some(fault);
+    }
+}
+
+async fn carry_out_approved(
+    service: &Service,
+    seat: &Seat,
+    put_off: &mut BTreeMap<i64, String>,
+) -> Result<Next, StateError> {
     let runs = service.store.unsettled()?;
     let mut woken = Vec::new();
+    put_off.retain(|id, _| runs.iter().any(|run| run.id == *id));
     for run in runs.iter().filter(|run| run.standing == Standing::Approved) {
         let came = approved(service, seat, run.id).await?;
         if let super::passage::Came::Later { why } = came {
-            warn!(run = run.id, "approved, and not carried out yet: {why}");
+            if put_off.get(&run.id) != Some(&why) {
+                warn!(run = run.id, "approved, and not carried out yet: {why}");
+                put_off.insert(run.id, why);
+            }
         }
         woken.extend(run.feed.clone());
     }
     for feed in woken {
         service.wake(&feed);
     }
-    Ok(Next { wait: APPROVALS, idle: runs.is_empty() })
+    let wait = if put_off.is_empty() { APPROVALS } else { STORE_PAUSE };
+    Ok(Next { wait, idle: runs.is_empty() })
 }
 
 /// Why configuration or rules cannot be used, in one line. Whole messages with their excerpts are what `check` shows.

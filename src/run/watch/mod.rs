@@ -7,6 +7,7 @@
 mod clock;
 mod feed;
 mod folder;
+mod life;
 mod passage;
 mod receiver;
 mod website;
@@ -31,14 +32,15 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use self::{clock::Clock, passage::Seat};
-use super::{RunError, project::OpenError};
+use self::{clock::Clock, feed::Sort, life::Life, passage::Seat};
+use super::{RunError, fleet::Fleet, project::OpenError};
 use crate::{
     connector::Kind,
     lab::Address,
     model::id::SystemName,
     source::drop_folder::holder::Holder,
     state::{StateError, Store, lock, sqlite::Sqlite},
+    wire::Line,
 };
 
 /// How long what is under way may take when the service is told to stop.
@@ -46,6 +48,9 @@ const LAST_CALLS: Duration = Duration::from_secs(9);
 
 /// What the rules may need of the stack, and then some.
 const STACK: usize = 16 << 20;
+
+/// How often to see whether every feed lives.
+const ROUNDS: Duration = Duration::from_secs(1);
 
 /// The name of the thread that carries out what was approved. No system can be called so.
 const APPROVED: &str = "(approved)";
@@ -145,6 +150,9 @@ pub(crate) struct Service {
     writing: Mutex<BTreeMap<SystemName, Arc<tokio::sync::Mutex<()>>>>,
     wakes: Wakes,
     holder: Holder,
+    /// The line to each system, of one generation: all feeds share it, so that together they ask no more of a server at
+    /// once than is configured.
+    lines: Mutex<(u64, BTreeMap<SystemName, Arc<Line>>)>,
 }
 
 impl Service {
@@ -160,6 +168,21 @@ impl Service {
     fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.stopped.notify_waiters();
+    }
+
+    /// Has the lines of this fleet be those that all feeds of its generation share.
+    fn share(&self, generation: u64, fleet: &mut Fleet) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.0 != generation {
+            // A feed that lags behind keeps lines of its own until it has read the new configuration.
+            if lines.0 > generation {
+                return;
+            }
+            *lines = (generation, BTreeMap::new());
+        }
+        for (name, member) in &mut fleet.members {
+            member.line = Arc::clone(lines.1.entry(name.clone()).or_insert_with(|| Arc::clone(&member.line)));
+        }
     }
 
     /// Waits until the service stops.
@@ -211,6 +234,14 @@ impl Service {
         }
     }
 
+    /// A feed is not watched any more: nobody asks how it fares.
+    fn forget(&self, feed: &SystemName) {
+        self.fares.lock().unwrap_or_else(PoisonError::into_inner).remove(feed);
+        if let Err(error) = self.store.unwatched(feed) {
+            warn!(feed = %feed, "the store cannot be told that it is not watched any more: {error}");
+        }
+    }
+
     /// How all feeds fare.
     fn health(&self) -> BTreeMap<SystemName, Fares> {
         self.fares.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -219,8 +250,10 @@ impl Service {
 
 /// A feed that runs.
 struct Running {
+    sort: Sort,
     thread: JoinHandle<()>,
     leave: Arc<AtomicBool>,
+    life: Arc<Life>,
 }
 
 /// Serves until it is told to stop, by SIGTERM or SIGINT, or with `once` until there is nothing left to do.
@@ -228,6 +261,10 @@ struct Running {
 /// # Errors
 /// Where it cannot start.
 pub(crate) async fn watch(orders: Orders) -> Result<(), WatchError> {
+    // From here on nothing that is asked of the service ends it unheard.
+    let mut terminate = signal(SignalKind::terminate()).map_err(WatchError::System)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(WatchError::System)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(WatchError::System)?;
     let store = match &orders.state {
         Some(state) => Sqlite::open(state)?,
         None => Sqlite::in_memory()?,
@@ -243,25 +280,27 @@ pub(crate) async fn watch(orders: Orders) -> Result<(), WatchError> {
         writing: Mutex::default(),
         wakes: Wakes::default(),
         holder: Holder::here(),
+        lines: Mutex::default(),
         orders,
     });
     let seat = Seat::open(&service, 0)?;
     let mut receivers = receiver::Receivers::default();
     receivers.renew(&service, &seat.project.config).await?;
     let mut feeds: BTreeMap<SystemName, Running> = BTreeMap::new();
-    reconcile(&service, &seat, &mut feeds).map_err(WatchError::System)?;
-    if feeds.is_empty() {
+    if !watches_anything(&seat) {
         return Err(WatchError::NothingToWatch);
     }
+    for gone in service.store.feeds()?.keys().filter(|name| !wanted(&seat).contains_key(*name)) {
+        service.forget(gone);
+    }
+    reconcile(&service, &seat, &mut feeds).map_err(WatchError::System)?;
     drop(seat);
-    let mut terminate = signal(SignalKind::terminate()).map_err(WatchError::System)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(WatchError::System)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(WatchError::System)?;
     // Where no service manager asked for it, nobody is told.
-    let _ = sd_notify::notify(&[NotifyState::Ready]);
-    info!(feeds = feeds.len() - 1, "watching");
+    let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&watching(&feeds))]);
+    info!("{}", watching(&feeds));
     let alive = sd_notify::watchdog_enabled().map_or(Duration::from_hours(24), |limit| limit / 2);
     let mut heartbeat = tokio::time::interval(alive);
+    let mut rounds = tokio::time::interval(ROUNDS);
     let mut ends = tokio::time::interval(Duration::from_millis(50));
     loop {
         tokio::select! {
@@ -272,9 +311,11 @@ pub(crate) async fn watch(orders: Orders) -> Result<(), WatchError> {
                     error!("the old configuration and rules stay: {told}");
                 }
             }
-            _ = heartbeat.tick() => {
+            // Whoever restarts what gives no sign of life must not be told that all is well.
+            _ = heartbeat.tick() => if feeds.values().all(|feed| feed.life.hangs().is_none()) {
                 let _ = sd_notify::notify(&[NotifyState::Watchdog]);
-            }
+            },
+            _ = rounds.tick(), if !service.orders.once => look_after(&service, &mut feeds).map_err(WatchError::System)?,
             _ = ends.tick(), if service.orders.once => {
                 if feeds.values().all(|feed| feed.thread.is_finished()) {
                     break;
@@ -298,12 +339,7 @@ pub(crate) async fn watch(orders: Orders) -> Result<(), WatchError> {
 
 /// Starts a thread for each feed that has none, and lets go of those that are not configured any more.
 fn reconcile(service: &Arc<Service>, seat: &Seat, feeds: &mut BTreeMap<SystemName, Running>) -> std::io::Result<()> {
-    let mut wanted: BTreeMap<SystemName, feed::Sort> = BTreeMap::new();
-    wanted.extend(seat.project.folders.keys().map(|name| (name.clone(), feed::Sort::Folder)));
-    wanted.extend(seat.project.websites.keys().map(|name| (name.clone(), feed::Sort::Website)));
-    if !wanted.is_empty() {
-        wanted.insert(SystemName::from(APPROVED), feed::Sort::Approved);
-    }
+    let wanted = wanted(seat);
     feeds.retain(|name, running| {
         let stays = wanted.contains_key(name);
         if !stays {
@@ -313,19 +349,71 @@ fn reconcile(service: &Arc<Service>, seat: &Seat, feeds: &mut BTreeMap<SystemNam
         stays
     });
     for (name, sort) in wanted {
-        if feeds.get(&name).is_some_and(|running| !running.thread.is_finished()) {
-            continue;
+        // A system may have become one of another sort.
+        let before = feeds.get(&name).filter(|running| !running.thread.is_finished());
+        match before {
+            Some(running) if running.sort == sort => {}
+            _ => {
+                let running = start(service, &name, sort)?;
+                if let Some(other) = feeds.insert(name, running) {
+                    other.leave.store(true, Ordering::SeqCst);
+                }
+            }
         }
-        let (wake, leave) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
-        service.wakes.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), Arc::clone(&wake));
-        let thread = {
-            let (service, leave, name) = (Arc::clone(service), Arc::clone(&leave), name.clone());
-            let handle = tokio::runtime::Handle::current();
-            std::thread::Builder::new().name(name.to_string()).stack_size(STACK).spawn(move || {
-                handle.block_on(feed::run(&service, &name, sort, &wake, &leave));
-            })?
-        };
-        feeds.insert(name, Running { thread, leave });
+    }
+    Ok(())
+}
+
+/// What is to be watched, and how.
+fn wanted(seat: &Seat) -> BTreeMap<SystemName, Sort> {
+    let folders = seat.project.folders.keys().map(|name| (name.clone(), Sort::Folder));
+    let websites = seat.project.websites.keys().map(|name| (name.clone(), Sort::Website));
+    folders.chain(websites).chain([(SystemName::from(APPROVED), Sort::Approved)]).collect()
+}
+
+fn watches_anything(seat: &Seat) -> bool {
+    !seat.project.folders.is_empty() || !seat.project.websites.is_empty()
+}
+
+/// What is watched, in words.
+fn watching(feeds: &BTreeMap<SystemName, Running>) -> String {
+    let names: Vec<&str> =
+        feeds.iter().filter(|(_, feed)| feed.sort != Sort::Approved).map(|(name, _)| name.as_str()).collect();
+    format!("watching {}", names.join(", "))
+}
+
+/// Starts the thread of a feed.
+fn start(service: &Arc<Service>, name: &SystemName, sort: Sort) -> std::io::Result<Running> {
+    let (wake, leave, life) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)), Arc::new(Life::begun()));
+    service.wakes.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), Arc::clone(&wake));
+    let handle = tokio::runtime::Handle::current();
+    let thread = {
+        let (service, leave, name, life) = (Arc::clone(service), Arc::clone(&leave), name.clone(), Arc::clone(&life));
+        std::thread::Builder::new().name(name.to_string()).stack_size(STACK).spawn(move || {
+            handle.block_on(life.during(feed::run(&service, &name, sort, &wake, &leave)));
+            if leave.load(Ordering::SeqCst) {
+                service.forget(&name);
+            }
+        })?
+    };
+    Ok(Running { sort, thread, leave, life })
+}
+
+/// Starts feeds again that ended by a fault of ours, and tells of those that give no sign of life.
+fn look_after(service: &Arc<Service>, feeds: &mut BTreeMap<SystemName, Running>) -> std::io::Result<()> {
+    for (name, running) in feeds {
+        if running.thread.is_finished() {
+            error!(feed = %name, "it ended by a fault of ours and is started again");
+            *running = start(service, name, running.sort)?;
+        } else if let Some(silent) = running.life.hangs()
+            && running.life.is_news()
+        {
+            let trouble = format!("no sign of life for {} minutes", silent.as_secs() / 60);
+            error!(feed = %name, "{trouble}");
+            let mut fares = service.health().remove(name).unwrap_or_default();
+            fares.trouble = Some(trouble);
+            service.fares.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), fares);
+        }
     }
     Ok(())
 }
@@ -336,10 +424,16 @@ async fn reload(
     feeds: &mut BTreeMap<SystemName, Running>,
     receivers: &mut receiver::Receivers,
 ) -> Option<String> {
-    let _ = sd_notify::notify(&[NotifyState::Reloading]);
+    // The manager takes the message for this reload's only where it tells when it began.
+    let begun = NotifyState::monotonic_usec_now();
+    let _ = match begun {
+        Ok(begun) => sd_notify::notify(&[NotifyState::Reloading, begun]),
+        Err(_) => sd_notify::notify(&[NotifyState::Reloading]),
+    };
     let generation = service.generation.load(Ordering::SeqCst) + 1;
     let read = match Seat::open(service, generation) {
         Err(error) => Err(feed::open_told(&error)),
+        Ok(seat) if !watches_anything(&seat) => Err(feed::watch_told(&WatchError::NothingToWatch)),
         Ok(seat) => match receivers.renew(service, &seat.project.config).await {
             Err(error) => Err(feed::watch_told(&error)),
             Ok(()) => Ok(seat),
@@ -351,9 +445,12 @@ async fn reload(
         for name in feeds.keys() {
             service.wake(name);
         }
-        info!("configuration and rules are read again");
+        if service.orders.lab.is_none() && service.orders.state.as_ref() != Some(&seat.project.config.state) {
+            warn!("another `state` counts from the next start on");
+        }
+        info!("configuration and rules are read again: {}", watching(feeds));
         made.map_err(|error| error.to_string())
     });
-    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&watching(feeds))]);
     told.err()
 }

@@ -38,7 +38,8 @@ impl Seat {
     pub(super) fn open(service: &Service, generation: u64) -> Result<Self, OpenError> {
         let orders = &service.orders;
         let project = project::open(&orders.config, &orders.kinds, service.clock.today())?;
-        let fleet = project::fleet(&project.config, &orders.kinds, orders.lab.as_ref())?;
+        let mut fleet = project::fleet(&project.config, &orders.kinds, orders.lab.as_ref())?;
+        service.share(generation, &mut fleet);
         Ok(Self { project, fleet, generation })
     }
 }
@@ -91,7 +92,12 @@ pub(super) async fn pass(
         memory: &memory,
         today: today.to_string(),
     };
-    let plan = match prepare(&desk, given, &mut seat.fleet).await {
+    // Looking may be given up at any time; nothing is begun yet.
+    let prepared = tokio::select! {
+        prepared = prepare(&desk, given, &mut seat.fleet) => prepared,
+        () = service.until_stopped() => return Ok(Came::Stopped),
+    };
+    let plan = match prepared {
         Ok(prepared) => prepared.plan,
         Err(RunError::Refused(refused)) => {
             let why = format!("{refused}; {}", refused.hint());
