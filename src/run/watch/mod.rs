@@ -32,7 +32,12 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use self::{clock::Clock, feed::Sort, life::Life, passage::Seat};
+use self::{
+    clock::Clock,
+    feed::Sort,
+    life::Life,
+    passage::{Seat, told},
+};
 use super::{RunError, fleet::Fleet, project::OpenError};
 use crate::{
     connector::Kind,
@@ -230,7 +235,7 @@ impl Service {
             _ => {}
         }
         if let Err(error) = self.store.fares(feed, &text) {
-            warn!(feed = %feed, "the store cannot be told how it fares: {error}");
+            warn!(feed = %feed, "the store cannot be told how it fares: {}", told(&error));
         }
     }
 
@@ -238,7 +243,7 @@ impl Service {
     fn forget(&self, feed: &SystemName) {
         self.fares.lock().unwrap_or_else(PoisonError::into_inner).remove(feed);
         if let Err(error) = self.store.unwatched(feed) {
-            warn!(feed = %feed, "the store cannot be told that it is not watched any more: {error}");
+            warn!(feed = %feed, "the store cannot be told that it is not watched any more: {}", told(&error));
         }
     }
 
