@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{Accepted, Entry, Memory, Notice, Occasion, RunSummary, Sent, Settlement, Standing, StateError, Store};
 use crate::model::{
@@ -66,6 +66,10 @@ const FROM_1: &str = "
     update runs set standing = 'open' where finished is null;
 ";
 
+/// A transaction waits for its turn to write when it begins. One that reads first and then finds that somebody else wrote
+/// would fail at once, however patient it is.
+const AT_ONCE: TransactionBehavior = TransactionBehavior::Immediate;
+
 /// A `SQLite` file that is open.
 pub(crate) struct Sqlite {
     connection: Mutex<Connection>,
@@ -116,7 +120,11 @@ impl Sqlite {
         if found > FORMAT {
             return Err(StateError::Newer { found, known: FORMAT });
         }
-        let transaction = connection.unchecked_transaction()?;
+        // Whoever only looks must not wait for those who write.
+        if found == FORMAT && has_all_tables(&connection)? {
+            return Ok(Self { connection: Mutex::new(connection) });
+        }
+        let transaction = Transaction::new_unchecked(&connection, AT_ONCE)?;
         let has_runs = "select 1 from sqlite_master where type = 'table' and name = 'runs'";
         if found == 1 && transaction.query_row(has_runs, [], |_| Ok(())).optional()?.is_some() {
             transaction.execute_batch(FROM_1)?;
@@ -260,7 +268,7 @@ impl Store for Sqlite {
 
     fn dealt(&self, system: &SystemName, deliveries: &[String], forget: &str) -> Result<(), StateError> {
         let mut connection = self.connection();
-        let transaction = connection.transaction()?;
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         for delivery in deliveries {
             transaction.execute(
                 "update notices set dealt = 1 where system = ?1 and delivery = ?2",
@@ -302,7 +310,7 @@ impl Store for Sqlite {
     fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError> {
         let Settlement { links, seen, marks, standing } = settlement;
         let mut connection = self.connection();
-        let transaction = connection.transaction()?;
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         write_links(&transaction, links)?;
         {
             let mut statement =
@@ -348,7 +356,7 @@ impl Store for Sqlite {
 
     fn link(&self, links: &[Link]) -> Result<(), StateError> {
         let mut connection = self.connection();
-        let transaction = connection.transaction()?;
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         write_links(&transaction, links)?;
         transaction.commit()?;
         Ok(())
@@ -362,7 +370,7 @@ impl Store for Sqlite {
     fn over(&self, run: i64, entry: &Entry, mark: &str, sent: Option<Sent>) -> Result<(), StateError> {
         let text = serde_json::to_string(entry)?;
         let mut connection = self.connection();
-        let transaction = connection.transaction()?;
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         write_entry(&transaction, run, &text)?;
         match sent {
             Some(sent) => transaction.execute(
@@ -403,6 +411,18 @@ impl Store for Sqlite {
         }
         Ok(Some((serde_json::from_str(&document)?, entries)))
     }
+}
+
+/// True where everything is there that [`TABLES`] makes.
+fn has_all_tables(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let mut statement = connection.prepare("select 1 from sqlite_master where name = ?1")?;
+    for made in TABLES.split("if not exists ").skip(1) {
+        let name = made.split_whitespace().next().unwrap_or_default();
+        if !statement.exists([name])? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn insert_run(
@@ -522,6 +542,21 @@ mod tests {
         assert_eq!(store.runs().unwrap()[0].finished.as_deref(), Some("2026-11-20T00:00:01Z"));
         let (document, entries) = store.run(1).unwrap().unwrap();
         assert_eq!((document, entries.len()), (plan, 1));
+    }
+
+    #[test]
+    fn whoever_opens_a_store_does_not_wait_for_somebody_who_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        drop(Sqlite::open(&path).unwrap());
+        let writer = Connection::open(&path).unwrap();
+        writer.execute_batch("begin immediate; insert into feeds values ('hr', '')").unwrap();
+        let store = Sqlite::open(&path).unwrap();
+        assert_eq!(store.runs().unwrap(), Vec::new());
+        writer.execute_batch("drop index runs_about; commit").unwrap();
+        assert!(!has_all_tables(&store.connection()).unwrap());
+        drop(store);
+        assert!(has_all_tables(&Sqlite::open(&path).unwrap().connection()).unwrap());
     }
 
     #[test]

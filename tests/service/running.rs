@@ -17,9 +17,9 @@ use crate::common::World;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 pub(crate) const RULES: &str = r#"
-owner(["username", "email", "display_name"], "hr");
+owner(["username", "display_name"], "hr");
 owner("gitlab.organization", "offices");
-copies(["username", "email", "display_name"], "gitlab");
+copies(["username", "display_name"], "gitlab");
 source("hr", |row| #{ key: row.employee_id, username: row.username, email: row.email, display_name: row.name });
 source("offices", |row| #{ key: row.id, email: row.email, "gitlab.organization": row.office });
 join("gitlab", ["email"]);
