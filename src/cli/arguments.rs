@@ -128,6 +128,10 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
+    /// Files to look at, each with the source it is of: how they are written, what of them cannot be used, and what they
+    /// would say. No system is asked.
+    #[arg(value_name = "SYSTEM=FILE", conflicts_with_all = ["connect", "deny_warnings", "output", "explain"])]
+    pub(super) inputs: Vec<String>,
     /// Also ask each system who we are and what we may do.
     #[arg(long, conflicts_with_all = ["deny_warnings", "output", "explain"])]
     pub(super) connect: bool,

@@ -22,6 +22,7 @@ mod compare;
 mod diagnostic;
 mod docs;
 mod drawing;
+mod examine;
 mod explain;
 mod init;
 mod lab;
@@ -157,6 +158,7 @@ fn here(given: &Invocation<'_>) -> Result<(), Trouble> {
 fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> {
     match command {
         Command::Init { folder } => init::init(given, folder.as_deref()),
+        Command::Check(wanted) if !wanted.inputs.is_empty() => examine::files_of(given, &wanted.inputs),
         Command::Check(wanted) if wanted.connect => waiting()?.block_on(check::connect(given)),
         Command::Check(wanted) => check::check(given, wanted),
         Command::Plan(wanted) => waiting()?.block_on(plan::plan(given, wanted)),

@@ -95,7 +95,7 @@ impl Stage {
     }
 }
 
-fn files(given: &Invocation<'_>, project: &Project, kinds: &[Kind], inputs: &[&String]) -> Result<Vec<Named>, Trouble> {
+pub(super) fn files(given: &Invocation<'_>, project: &Project, kinds: &[Kind], inputs: &[&String]) -> Result<Vec<Named>, Trouble> {
     let mut files = Vec::new();
     for input in inputs {
         let Some(file) = named(&given.root, input) else {

@@ -9,7 +9,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::{
     model::{
         id::PersonId,
-        plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation},
+        plan::{Call, Decision, Input, Operation, Plan, PlannedChange, PlannedOperation},
         refusal::RefusalKind,
     },
     state::Outcome,
@@ -95,6 +95,11 @@ pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
     if !shown.is_empty() {
         let _ = writeln!(text, "{}\n", totals(plan));
     }
+    for input in &plan.inputs {
+        if let Some(line) = list(input) {
+            let _ = writeln!(text, "{line}");
+        }
+    }
     let summary = &plan.summary;
     let _ = writeln!(
         text,
@@ -110,6 +115,24 @@ pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
         also(summary.rejected, "rejected"),
     );
     text
+}
+
+/// What a list of everybody says compared with the last one that was accepted.
+fn list(input: &Input) -> Option<String> {
+    let list = input.list.as_ref().filter(|list| list.before > 0 || list.new > 0)?;
+    let source = harmless(&input.system.to_string());
+    if list.before == 0 {
+        return Some(format!("{}: {}, and no list before", source.bold(), count(list.new, "person")));
+    }
+    let line = format!(
+        "{}: {} new, {} missing of {}{}",
+        source.bold(),
+        thousands(list.new),
+        thousands(list.missing.len() as u64),
+        thousands(list.before),
+        also(list.back, "back"),
+    );
+    Some(line)
 }
 
 fn also(number: u64, word: &str) -> String {

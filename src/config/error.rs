@@ -93,6 +93,8 @@ pub(super) enum Fault {
     Syntax { message: String, hint: &'static str },
     #[error("unknown key `{key}` in {within}{}", asking(suggestion.as_deref()))]
     UnknownKey { key: String, within: Within, suggestion: Option<String>, known: Vec<String> },
+    #[error("unknown attribute `{key}` in [limits.attributes]{}", asking(suggestion.as_deref()))]
+    UnknownAttribute { key: String, suggestion: Option<String> },
     #[error("`{key}` is {found}, but must be {expected}")]
     WrongType { key: String, expected: String, found: &'static str },
     #[error("`{key}` must be {limit}")]
@@ -156,7 +158,11 @@ impl Fault {
             Self::WrongType { expected, found: "a text", .. } if expected.ends_with("number") => {
                 "write it without quotes".to_owned()
             }
-            Self::UnknownKey { suggestion: Some(_), .. } => return None,
+            Self::UnknownKey { suggestion: Some(_), .. } | Self::UnknownAttribute { suggestion: Some(_), .. } => return None,
+            Self::UnknownAttribute { .. } => {
+                "attributes are those of `homeward docs`: neutral ones, and those of a system such as `gitlab.note`"
+                    .to_owned()
+            }
             Self::UnknownKey { known, .. } if !known.is_empty() => format!("known here: {}", listed(known)),
             Self::NotOneOf { allowed, .. } => format!("it is one of {}", listed(allowed)),
             Self::Missing { add: Some(add), .. } => format!("add `{add}`"),

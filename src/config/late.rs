@@ -19,6 +19,13 @@ impl Config {
         self.because(ConfigError::new(span, Fault::OfKind { message, hint }))
     }
 
+    /// An attribute under `[limits]` that nobody knows.
+    pub(crate) fn unknown_limit(&self, attribute: &str, suggestion: Option<String>) -> ConfigErrors {
+        let way = ["limits", "attributes", attribute].map(str::to_owned);
+        let key = attribute.to_owned();
+        self.because(ConfigError::new(self.places.key(&way), Fault::UnknownAttribute { key, suggestion }))
+    }
+
     /// One fault, with this file around it.
     pub(crate) fn because(&self, error: ConfigError) -> ConfigErrors {
         ConfigErrors { file: self.file.clone(), text: self.text.clone(), errors: vec![error] }

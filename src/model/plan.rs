@@ -114,6 +114,12 @@ pub(crate) struct Input {
 pub(crate) struct List {
     /// How many people the last accepted list held. 0: there was none.
     pub(crate) before: u64,
+    /// How many people this one holds of whom the source never spoke before.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub(crate) new: u64,
+    /// How many people it holds who were gone, and are not any more.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub(crate) back: u64,
     /// People it held and this one does not, by the source's keys.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(crate) missing: Vec<String>,
@@ -136,6 +142,11 @@ pub(crate) struct List {
     /// Its place among the lists of its source, where its name says one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) order: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "this is how serde asks")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Totals of a plan.

@@ -182,7 +182,7 @@ pub(crate) fn guard(
 }
 
 /// What one input alone gives reason to stop for.
-fn of_input(input: &Input, limits: &Limits) -> Vec<Tripped> {
+pub(crate) fn of_input(input: &Input, limits: &Limits) -> Vec<Tripped> {
     let mut tripped = Vec::new();
     let source_name = input.system.clone();
     let rows = input.records + input.rejected;

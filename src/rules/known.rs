@@ -44,7 +44,7 @@ pub(crate) struct KnownSystem {
 
 impl Known {
     /// The attribute of this name, where there is one.
-    pub(super) fn attribute(&self, name: &str) -> Option<AttributeName> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<AttributeName> {
         let attribute = AttributeName::new(name);
         let known = match attribute.system() {
             None => NEUTRAL.contains(&name),
@@ -64,7 +64,7 @@ impl Known {
     }
 
     /// The attribute that was probably meant.
-    pub(super) fn near_attribute(&self, name: &str) -> Option<String> {
+    pub(crate) fn near_attribute(&self, name: &str) -> Option<String> {
         near(name, self.attributes().iter().map(String::as_str))
     }
 

@@ -24,7 +24,7 @@ use crate::{
     plan::Providers,
     rules::{RuleError, RuleSet},
     source::{
-        FileRefused, Read, Row,
+        FileRefused, Layout, Read, Row,
         csv_file::{self, settings::Coverage},
         wordpress::{self, refused::ListRefused},
     },
@@ -136,6 +136,8 @@ pub(crate) struct Said {
     pub(crate) remembered: Vec<Arc<Statement>>,
     pub(crate) rejected: Vec<Rejected>,
     pub(crate) inputs: Vec<Input>,
+    /// How each of them is written and the names its columns are known by, where it is a file.
+    pub(crate) layouts: Vec<Option<(Layout, Vec<String>)>>,
     /// What to remember: only what differs from what is remembered.
     pub(crate) seen: Vec<Seen>,
     pub(crate) notes: Vec<String>,
@@ -426,6 +428,12 @@ impl Passage<'_> {
                     }
                 };
             }
+            if is_whole && !statement.of_nobody {
+                let was_gone = before.is_some_and(|before| before.get(&active) == Some(&Value::Bool(false)));
+                let is_gone = statement.values.get(&active) == Some(&Value::Bool(false));
+                list.new += u64::from(before.is_none());
+                list.back += u64::from(was_gone && !is_gone);
+            }
             if let Some(before) = before.filter(|_| is_whole) {
                 let names: BTreeSet<&AttributeName> = before.keys().chain(statement.values.keys()).collect();
                 for name in names.into_iter().filter(|name| **name != active) {
@@ -455,6 +463,7 @@ impl Passage<'_> {
             said.statements.push(Arc::new(statement));
         }
         refused.sort();
+        said.layouts.push(read.layout.map(|layout| (layout, read.columns)));
         said.inputs.push(Input {
             system: self.system.clone(),
             file: shown.to_owned(),

@@ -95,6 +95,9 @@ fn open_with<T>(
     let websites = websites(&config)?;
     check_options(&config, kinds)?;
     let known = known(&config, kinds);
+    if let Some(name) = config.limits.attributes.keys().find(|name| known.attribute(name).is_none()) {
+        return Err(config.unknown_limit(name, known.near_attribute(name)).into());
+    }
     let shown = config.rules.strip_prefix(&config.root).unwrap_or(&config.rules).display().to_string();
     let (rules, rest) = load(&config.rules, &shown, &known).map_err(OpenError::Rules)?;
     let limits = limits(&config, &sources);

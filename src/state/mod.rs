@@ -93,6 +93,9 @@ pub(crate) struct Accepted {
     pub(crate) run: i64,
     /// When, ISO 8601.
     pub(crate) at: String,
+    /// The day its rules saw, ISO 8601; empty where an older program wrote it.
+    #[serde(default)]
+    pub(crate) today: String,
     /// What it was called.
     pub(crate) file: String,
     /// Digest of its bytes, in hex.

@@ -333,6 +333,7 @@ impl Store for Sqlite {
             let accepted = Accepted {
                 run,
                 at: now.to_owned(),
+                today: plan.today.clone(),
                 file: input.file,
                 sha256: input.sha256,
                 records: input.records,

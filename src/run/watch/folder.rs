@@ -64,8 +64,10 @@ pub(super) struct FolderFeed {
     /// How long the last try was put off, and until when.
     pause: Option<(Duration, std::time::Instant)>,
     trouble: Option<String>,
-    /// The day the rules saw last.
+    /// The day the rules saw last; `None` where only the store knows.
     day: Option<Date>,
+    /// Why what falls due today cannot be seen.
+    stale: Option<String>,
     last: Option<String>,
     tidied: Option<std::time::Instant>,
     events: Option<Events>,
@@ -97,6 +99,7 @@ impl FolderFeed {
             pause: None,
             trouble: None,
             day: None,
+            stale: None,
             last: None,
             tidied: None,
             events: None,
@@ -509,15 +512,27 @@ impl FolderFeed {
     /// What falls due on a day is done on that day, whether a new list comes or not: the last one is read again.
     async fn new_day(&mut self, service: &Service, seat: &mut Seat) -> Result<(), StateError> {
         let today = service.clock.today();
-        let is_new = self.day.replace(today).is_some_and(|day| day != today);
-        let Some(accepted) = service.store.accepted(&self.name)?.filter(|_| is_new) else {
+        if self.day == Some(today) {
+            return Ok(());
+        }
+        let Some(accepted) = service.store.accepted(&self.name)? else {
+            // The list that comes is read by today.
+            self.day = Some(today);
             return Ok(());
         };
+        // A day may have begun while nobody was watching: then the list knows what day its rules saw last.
+        let last = self.day.map_or_else(|| accepted.today.clone(), |day| day.to_string());
+        let again = format!("{}@{today}", accepted.sha256);
+        self.day = Some(today);
+        self.stale = None;
+        if last == today.to_string() || service.store.about(&self.name, &again)?.is_some() {
+            return Ok(());
+        }
         let opened = find(&self.folder.settings().archive, &accepted.sha256)
             .and_then(|path| Some((File::open(&path).ok()?, path)));
         let Some((file, path)) = opened else {
-            self.trouble = Some(format!(
-                "`{}` is no longer in the archive: what falls due today waits for the next list",
+            self.stale = Some(format!(
+                "`{}` is not in the archive: what falls due today waits for the next list",
                 accepted.file
             ));
             return Ok(());
@@ -525,7 +540,7 @@ impl FolderFeed {
         let about = Occasion {
             feed: Some(self.name.clone()),
             input: format!("{} (again, on {today})", accepted.file),
-            sha256: Some(format!("{}@{today}", accepted.sha256)),
+            sha256: Some(again),
         };
         let named = Named {
             system: self.name.clone(),
@@ -579,6 +594,7 @@ impl FolderFeed {
     fn tell(&self, service: &Service, look: &Look) {
         let mode = if self.events.is_some() { "events and listing" } else { "listing" };
         let mut warnings = look.warnings.clone();
+        warnings.extend(self.stale.clone());
         warnings.extend(look.stuck.iter().map(|stuck| format!("{} is not taken: {}", stuck.name, stuck.why)));
         if let Some(overdue) = look.overdue {
             warnings.push(format!("no file came for {} hours", overdue.as_secs() / 3_600));
