@@ -44,6 +44,8 @@ pub(super) async fn explain(given: &Invocation<'_>, wanted: &arguments::Explain)
         recall(&plan, &asked, None, &|_| None)?
     } else if let Some(run) = wanted.run {
         past(given, run, &asked)?
+    } else if asked.inputs.is_empty() && asked.person.is_some() {
+        past(given, latest(given, &asked)?, &asked)?
     } else {
         fresh(given, wanted, &asked).await?
     };
@@ -85,10 +87,6 @@ fn asked(wanted: &arguments::Explain) -> Result<Asked, Trouble> {
         (Some(input), true) => Err(usage(
             format!("`{input}` is an input, and a plan that was made already is asked for"),
             "leave the input out, or leave out --plan and --run for a fresh dry run",
-        )),
-        (None, false) => Err(usage(
-            "there is nothing to explain it from".to_owned(),
-            "name inputs (SYSTEM=FILE) for a fresh dry run, or a plan (--plan FILE), or a run (--run N)",
         )),
         _ => Ok(Asked {
             person,
@@ -142,6 +140,26 @@ async fn fresh(given: &Invocation<'_>, wanted: &arguments::Explain, asked: &Aske
 
 fn whom_at(material: &Material<'_>, id: &PersonId) -> usize {
     material.people.iter().position(|judged| judged.person.id == *id).unwrap_or_default()
+}
+
+/// The last run that decided anything of this person, for who names nothing to explain it from.
+fn latest(given: &Invocation<'_>, asked: &Asked) -> Result<i64, Trouble> {
+    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
+    let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
+    let (person, attribute) = (asked.person.as_deref().unwrap_or_default(), asked.attribute.as_deref());
+    let speaks = |plan: &Plan| {
+        let Found::One(id) = find_in(plan, person) else { return false };
+        let mut mine = plan.changes.iter().filter(|change| change.person == id);
+        mine.any(|change| attribute.is_none_or(|attribute| change.attribute.as_str() == attribute))
+    };
+    let found = path.exists().then(|| Sqlite::look_into(&path).ok()).flatten().and_then(|store| {
+        let mut runs = store.runs().ok()?.into_iter();
+        runs.find(|run| matches!(store.run(run.id), Ok(Some((plan, _))) if speaks(&plan))).map(|run| run.id)
+    });
+    found.ok_or_else(|| {
+        let hint = "name inputs (SYSTEM=FILE) for a fresh dry run, or a plan (--plan FILE), or a run (--run N)";
+        Trouble::new(Exit::Usage, "there is nothing to explain it from", Some(hint.to_owned()))
+    })
 }
 
 fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, Trouble> {
