@@ -470,7 +470,8 @@ impl Passage<'_> {
             sha256: read.sha256,
             records: read.records,
             rejected: refused.len() as u64,
-            list: (is_whole || order.is_some()).then_some(list),
+            // A part of a list of everybody, such as rows that were repaired, is not what the next list is compared with.
+            list: (is_whole || (order.is_some() && self.source.coverage == Coverage::Partial)).then_some(list),
         });
         said.rejected.extend(refused);
         if done_before > 0 {
