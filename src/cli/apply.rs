@@ -38,7 +38,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
             if plan.rules != stage.project.rules.digest() && !given.global.quiet {
                 tell("warning: the rules have changed since this plan was made; it is carried out as it was shown");
             }
-            Prepared { plan, notes: Vec::new(), firsts: BTreeMap::new() }
+            Prepared { plan, notes: Vec::new(), firsts: BTreeMap::new(), ties: Vec::new() }
         }
         None => stage.prepare(given).await?,
     };

@@ -438,7 +438,8 @@ fn tripped_limits(tripped: &[Tripped]) -> Trouble {
                 return Told::plain(one.to_string(), Some(hint.to_owned()));
             }
             Tripped::Rejected { .. } => {
-                let hint = "so many rows at fault are a fault of the export: see them with `homeward check SYSTEM=FILE`";
+                let hint =
+                    "so many rows at fault are a fault of the export: see them with `homeward check SYSTEM=FILE`";
                 return Told::plain(one.to_string(), Some(hint.to_owned()));
             }
             Tripped::CutOff { .. } | Tripped::EndsEarly { .. } => {

@@ -20,7 +20,8 @@ use crate::{
 pub(super) fn files_of(given: &Invocation<'_>, inputs: &[String]) -> Result<Exit, Trouble> {
     let project = given.open()?;
     let files = files(given, &project, &given.kinds, &inputs.iter().collect::<Vec<_>>())?;
-    let path = if given.global.lab { project.config.root.join(".homeward/lab.db") } else { project.config.state.clone() };
+    let path =
+        if given.global.lab { project.config.root.join(".homeward/lab.db") } else { project.config.state.clone() };
     let memory = if path.exists() {
         Sqlite::look_into(&path).and_then(|store| store.memory()).map_err(RunError::from)?
     } else {
@@ -117,13 +118,19 @@ fn as_text(found: &Examined) -> String {
         let _ = writeln!(text, "  encoding   {}, {marked}", layout.encoding);
         let _ = writeln!(text, "  delimiter  {}", delimiter(layout.delimiter));
         let _ = writeln!(text, "  line ends  {}", line_end(layout.line_end));
-        let _ = writeln!(text, "  header     line {}, {}", layout.header_line, render::count(layout.header.len() as u64, "column"));
+        let _ = writeln!(
+            text,
+            "  header     line {}, {}",
+            layout.header_line,
+            render::count(layout.header.len() as u64, "column")
+        );
         for (name, spelled) in found.columns.iter().zip(&layout.header) {
             let _ = writeln!(text, "    {}", render::harmless(&format!("{name} ← {spelled}")));
         }
     }
     let rejects = rejected.len() as u64;
-    let _ = writeln!(text, "  rows       {}, {} rejected", render::thousands(input.records), render::thousands(rejects));
+    let _ =
+        writeln!(text, "  rows       {}, {} rejected", render::thousands(input.records), render::thousands(rejects));
     for note in &found.notes {
         let _ = writeln!(text, "  note: {}", render::harmless(note));
     }
@@ -143,7 +150,13 @@ fn as_text(found: &Examined) -> String {
 fn reject(one: &Rejected) -> String {
     let column = one.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
     let place = format!("line {}{column}", one.line);
-    format!("{} {} {} {}", "rejected".yellow(), render::harmless(&place), one.code.bold(), render::harmless(&one.reason))
+    format!(
+        "{} {} {} {}",
+        "rejected".yellow(),
+        render::harmless(&place),
+        one.code.bold(),
+        render::harmless(&one.reason)
+    )
 }
 
 /// What it says that was not said before.

@@ -95,7 +95,12 @@ impl Stage {
     }
 }
 
-pub(super) fn files(given: &Invocation<'_>, project: &Project, kinds: &[Kind], inputs: &[&String]) -> Result<Vec<Named>, Trouble> {
+pub(super) fn files(
+    given: &Invocation<'_>,
+    project: &Project,
+    kinds: &[Kind],
+    inputs: &[&String],
+) -> Result<Vec<Named>, Trouble> {
     let mut files = Vec::new();
     for input in inputs {
         let Some(file) = named(&given.root, input) else {
@@ -162,6 +167,12 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
         for (source, people) in &prepared.firsts {
             let people = render::count(*people, "person");
             tell(&format!("note: {source} shows {people} for the first time: a baseline, no attribute is asked for"));
+        }
+    }
+    // A first run adopts what is there; later each newcomer ties something, which is no news.
+    if given.talks() && prepared.plan.inputs.iter().any(|input| input.list.as_ref().is_some_and(|it| it.before == 0)) {
+        for tie in &prepared.ties {
+            tell(&format!("note: {}", render::harmless(tie)));
         }
     }
     if !given.global.quiet {

@@ -158,7 +158,9 @@ impl Fault {
             Self::WrongType { expected, found: "a text", .. } if expected.ends_with("number") => {
                 "write it without quotes".to_owned()
             }
-            Self::UnknownKey { suggestion: Some(_), .. } | Self::UnknownAttribute { suggestion: Some(_), .. } => return None,
+            Self::UnknownKey { suggestion: Some(_), .. } | Self::UnknownAttribute { suggestion: Some(_), .. } => {
+                return None;
+            }
             Self::UnknownAttribute { .. } => {
                 "attributes are those of `homeward docs`: neutral ones, and those of a system such as `gitlab.note`"
                     .to_owned()

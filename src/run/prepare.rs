@@ -54,6 +54,8 @@ pub(crate) struct Prepared {
     pub(crate) notes: Vec<String>,
     /// How many people a source showed for the first time, which is a baseline and asks for nothing.
     pub(crate) firsts: BTreeMap<SystemName, u64>,
+    /// Which accounts that are there would be tied to people from now on, and by which lines they were found.
+    pub(crate) ties: Vec<String>,
 }
 
 /// Reads inputs and providers and decides everything. Writes nothing, anywhere.
@@ -64,7 +66,25 @@ pub(crate) async fn prepare(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet)
     let (notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
     let homes = fleet.homes();
     let plan = settle(desk, said, &shown, fleet, homes, &mut |_| {})?;
-    Ok(Prepared { plan, notes, firsts })
+    let ties = ties(&plan, policy);
+    Ok(Prepared { plan, notes, firsts, ties })
+}
+
+/// The ties a plan would make, system by system, each with the line that found them.
+fn ties(plan: &Plan, policy: &Policy) -> Vec<String> {
+    let mut made: BTreeMap<&SystemName, u64> = BTreeMap::new();
+    for link in plan.links.iter().filter(|link| plan.systems.contains_key(&link.system)) {
+        *made.entry(&link.system).or_default() += 1;
+    }
+    let told = made.into_iter().map(|(system, count)| {
+        let what = if count == 1 { "account that is there belongs" } else { "accounts that are there belong" };
+        let how = policy.joins.get(system).map_or_else(String::new, |line| {
+            let by: Vec<String> = line.attributes.iter().map(|name| format!("`{name}`")).collect();
+            format!(", by {} ({})", by.join(" or "), line.origin)
+        });
+        format!("{count} {what} to people at {system}{how}")
+    });
+    told.collect()
 }
 
 /// A person with what the rules say of her.

@@ -85,9 +85,7 @@ pub(crate) fn config(source: &str, limits: &str) -> String {
 
 /// A GitLab that knows these people as HR does.
 pub(crate) fn gitlab(rows: &[Row]) -> String {
-    let user = |(at, row): (usize, &Row)| {
-        json!({ "id": 100 + at, "username": row.username, "name": format!("{} {}", row.first, row.last), "email": row.email })
-    };
+    let user = |(at, row): (usize, &Row)| json!({ "id": 100 + at, "username": row.username, "name": format!("{} {}", row.first, row.last), "email": row.email });
     json!({ "users": rows.iter().enumerate().map(user).collect::<Vec<Value>>() }).to_string()
 }
 

@@ -100,10 +100,7 @@ fn item_37_more_new_accounts_than_the_limit_hold_the_list() {
     assert_eq!(world.planned(0, &newcomers(3))["summary"]["calls"], 3);
     world.planned(6, &newcomers(4));
     let told = world.told(6, &["plan", "hr=next.csv"]);
-    assert!(
-        told.contains("4 accounts would be made at gitlab for 44 people; `limits.creations` allows 3"),
-        "{told}"
-    );
+    assert!(told.contains("4 accounts would be made at gitlab for 44 people; `limits.creations` allows 3"), "{told}");
 }
 
 #[test]
@@ -205,7 +202,8 @@ fn item_39_the_lists_of_two_sources_in_one_plan_are_told_apart() {
     world.write("homeward.toml", config.as_bytes());
     let rules = format!("{}source(\"guests\", |row| #{{ key: row.id, nickname: row.name }});\n", crate::company::RULES);
     world.write("rules/people.rhai", rules.as_bytes());
-    let guests = |count: usize| (1..=count).fold("id,name\n".to_owned(), |text, at| format!("{text}g{at},Guest {at}\n"));
+    let guests =
+        |count: usize| (1..=count).fold("id,name\n".to_owned(), |text, at| format!("{text}g{at},Guest {at}\n"));
     world.write("guests.csv", guests(30).as_bytes());
     world.homeward(&["--lab", "--today", TODAY, "apply", "--yes", "guests=guests.csv"]);
 
@@ -214,7 +212,11 @@ fn item_39_the_lists_of_two_sources_in_one_plan_are_told_apart() {
     let plan = world.on(TODAY, 6, &["plan", "hr=next.csv", "guests=guests.csv"]);
     let of = |at: usize| {
         let list = &plan["inputs"][at]["list"];
-        (plan["inputs"][at]["system"].as_str().unwrap(), list["before"].as_u64(), list["missing"].as_array().unwrap().len())
+        (
+            plan["inputs"][at]["system"].as_str().unwrap(),
+            list["before"].as_u64(),
+            list["missing"].as_array().unwrap().len(),
+        )
     };
     assert_eq!([of(0), of(1)], [("hr", Some(40), 2), ("guests", Some(30), 20)]);
     let told = world.told(6, &["plan", "hr=next.csv", "guests=guests.csv"]);

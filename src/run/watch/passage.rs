@@ -97,8 +97,8 @@ pub(super) async fn pass(
         prepared = prepare(&desk, given, &mut seat.fleet) => prepared,
         () = service.until_stopped() => return Ok(Came::Stopped),
     };
-    let plan = match prepared {
-        Ok(prepared) => prepared.plan,
+    let (plan, ties) = match prepared {
+        Ok(prepared) => (prepared.plan, prepared.ties),
         Err(RunError::Refused(refused)) => {
             let why = format!("{refused}; {}", refused.hint());
             service.store.keep(None, about, Standing::Refused, &why, &service.now())?;
@@ -122,9 +122,10 @@ pub(super) async fn pass(
     if how.first_is_held && is_first(&plan, &memory) && !(is_idle && plan.links.is_empty()) {
         let feed = about.feed.as_ref().map(ToString::to_string).unwrap_or_default();
         let told = format!(
-            "the first list of {feed}: it ties {} accounts that are there to people and makes {} calls; look at it once",
-            plan.links.len(),
-            plan.calls.len()
+            "the first list of {feed}: {}{} call{}; look at it once",
+            ties.into_iter().map(|tie| tie + "; ").collect::<String>(),
+            plan.calls.len(),
+            if plan.calls.len() == 1 { "" } else { "s" }
         );
         return hold(service, &plan, about, Standing::Waiting, &told);
     }
