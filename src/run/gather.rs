@@ -404,11 +404,12 @@ impl Passage<'_> {
             if statement.of_nobody && !of_nobody.insert(Arc::clone(&statement.key)) {
                 continue;
             }
-            // Who is back in a list that lists everybody is no longer gone, where the record itself does not say.
+            // Who is back in a list that lists everybody is no longer gone, where the record itself does not say; and stays
+            // so, or a system that could not be told the first time would never hear of it.
             if is_whole
                 && !statement.of_nobody
                 && !statement.values.contains_key(&active)
-                && before.and_then(|before| before.get(&active)) == Some(&Value::Bool(false))
+                && before.is_some_and(|before| before.contains_key(&active))
             {
                 statement.values.insert(active.clone(), Value::Bool(true));
             }

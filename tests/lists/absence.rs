@@ -85,6 +85,28 @@ fn item_40_gone_on_day_two_and_back_on_day_three_is_the_same_account_switched_on
 }
 
 #[test]
+fn item_40_who_is_back_is_switched_on_where_records_say_nothing_of_it_however_late_that_succeeds() {
+    let world = stranger(12, "coverage = \"full\"", "protected = [\"gitlab:user3\"]");
+    let rules = RULES.lines().filter(|line| !line.trim_start().starts_with("active:")).collect::<Vec<_>>().join("\n");
+    world.write("rules/people.rhai", rules.as_bytes());
+    let open = world.read("homeward.toml").replace("protected = [\"gitlab:user3\"]", "");
+    let closed = world.read("homeward.toml");
+    world.write("day2.csv", list(&rows((1..=12).filter(|number| *number != 3))).as_bytes());
+    world.write("homeward.toml", open.as_bytes());
+    world.on(TODAY, 0, &["apply", "--yes", "hr=day1.csv"]);
+    world.on(TODAY, 0, &["apply", "--yes", "hr=day2.csv"]);
+    assert_eq!(world.blocked(), ["user3"]);
+    // She is back, and something stands in the way on that day.
+    world.write("homeward.toml", closed.as_bytes());
+    world.on(TODAY, 4, &["apply", "--yes", "hr=day1.csv"]);
+    assert_eq!(world.blocked(), ["user3"]);
+    world.write("homeward.toml", open.as_bytes());
+    world.on(TODAY, 0, &["apply", "--yes", "hr=day1.csv"]);
+    assert_eq!(world.blocked(), Vec::<String>::new());
+    assert_eq!(world.on(TODAY, 0, &["plan", "hr=day1.csv"])["seen"], json!([]));
+}
+
+#[test]
 fn item_40_who_stays_away_is_switched_off_once_and_never_deleted() {
     let world = company(30, "");
     world.write("day2.csv", list(&rows(2..=30)).as_bytes());
