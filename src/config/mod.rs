@@ -354,7 +354,8 @@ impl Reading<'_> {
             Some(former) => Some(self.secret(&way("former_secret"), former)?),
             None => None,
         };
-        if !keys.path.starts_with('/') {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+        if !keys.path.starts_with('/') || !keys.path.chars().all(is_plain) {
             let hint = "such as `/website`";
             self.fault(&way("path"), Fault::Quantity { key: "path".to_owned(), what: "path", hint });
         }

@@ -232,6 +232,8 @@ pub(crate) struct Notice {
     pub(crate) key: String,
     /// When it came, ISO 8601.
     pub(crate) received: String,
+    /// True where another event may come under the same id: then one that comes again is no repetition.
+    pub(crate) may_differ: bool,
 }
 
 /// The store, whatever keeps it. `SQLite` today; another keeper implements the same words.
@@ -276,8 +278,9 @@ pub(crate) trait Store: Send + Sync {
     /// The notices of this source that are not dealt with, in the order they came.
     fn notices(&self, system: &SystemName) -> Result<Vec<Notice>, StateError>;
 
-    /// These notices are dealt with. Their deliveries stay known until they are older than `forget` (ISO 8601).
-    fn dealt(&self, system: &SystemName, deliveries: &[String], forget: &str) -> Result<(), StateError>;
+    /// These notices are dealt with, as they were when they were read: one that came again since is not. Their deliveries
+    /// stay known until they are older than `forget` (ISO 8601).
+    fn dealt(&self, system: &SystemName, notices: &[Notice], forget: &str) -> Result<(), StateError>;
 
     /// Tells everybody how a feed fares; any text, replaced each time.
     fn fares(&self, feed: &SystemName, told: &str) -> Result<(), StateError>;

@@ -247,12 +247,15 @@ impl Store for Sqlite {
     }
 
     fn notice(&self, notice: &Notice) -> Result<bool, StateError> {
-        let Notice { system, delivery, key, received } = notice;
-        let inserted = self.connection().execute(
-            "insert or ignore into notices (system, delivery, key, received, dealt) values (?1, ?2, ?3, ?4, 0)",
-            params![system.as_str(), delivery, key, received],
-        )?;
-        Ok(inserted > 0)
+        let Notice { system, delivery, key, received, may_differ } = notice;
+        // Somebody may have looked at the user already, and before this change of hers: so it waits anew.
+        let known = if *may_differ { "do update set received = excluded.received, dealt = 0" } else { "do nothing" };
+        let sql = format!(
+            "insert into notices (system, delivery, key, received, dealt) values (?1, ?2, ?3, ?4, 0)
+             on conflict (system, delivery) {known}"
+        );
+        let taken = self.connection().execute(&sql, params![system.as_str(), delivery, key, received])?;
+        Ok(taken > 0)
     }
 
     fn notices(&self, system: &SystemName) -> Result<Vec<Notice>, StateError> {
@@ -261,18 +264,19 @@ impl Store for Sqlite {
             "select delivery, key, received from notices where system = ?1 and dealt = 0 order by received, delivery",
         )?;
         let rows = statement.query_map([system.as_str()], |row| {
-            Ok(Notice { system: system.clone(), delivery: row.get(0)?, key: row.get(1)?, received: row.get(2)? })
+            let (delivery, key, received) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Notice { system: system.clone(), delivery, key, received, may_differ: false })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn dealt(&self, system: &SystemName, deliveries: &[String], forget: &str) -> Result<(), StateError> {
+    fn dealt(&self, system: &SystemName, notices: &[Notice], forget: &str) -> Result<(), StateError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        for delivery in deliveries {
+        for notice in notices {
             transaction.execute(
-                "update notices set dealt = 1 where system = ?1 and delivery = ?2",
-                params![system.as_str(), delivery],
+                "update notices set dealt = 1 where system = ?1 and delivery = ?2 and received = ?3",
+                params![system.as_str(), notice.delivery, notice.received],
             )?;
         }
         transaction.execute(

@@ -120,7 +120,10 @@ fn tend(service: &Service, seat: &Seat, name: &SystemName, sort: Sort, before: O
             Tended::Folder(feed)
         }
         Sort::Website => match before {
-            Some(Tended::Website(feed)) => Tended::Website(feed),
+            Some(Tended::Website(mut feed)) => {
+                feed.renew();
+                Tended::Website(feed)
+            }
             _ => Tended::Website(Box::new(WebsiteFeed::new(name.clone()))),
         },
         Sort::Approved => Tended::Approved(BTreeMap::new()),

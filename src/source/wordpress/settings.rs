@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::source::csv_file::settings::Coverage;
@@ -13,11 +12,10 @@ use crate::source::csv_file::settings::Coverage;
 const MAX_META: usize = 64;
 
 /// The keys as they are written.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
 struct Written {
     /// Keys of user meta that are read too, each as the column `meta_KEY`. They must be registered for the REST API.
     #[serde(default)]
-    #[schemars(example = &["employee_id"])]
     meta: Vec<String>,
     /// The login of the account that reads.
     username: Option<String>,
@@ -88,11 +86,6 @@ impl Settings {
         let username = written.username.filter(|name| !name.trim().is_empty());
         Ok(Self { meta: written.meta, username, coverage: written.coverage, limits: Limits::default() })
     }
-
-    /// The JSON Schema of these settings.
-    pub(crate) fn schema() -> serde_json::Value {
-        schemars::schema_for!(Written).to_value()
-    }
 }
 
 fn fault(why: &str, hint: &str) -> SettingsError {
@@ -116,14 +109,6 @@ mod tests {
         assert_eq!(settings.coverage, Coverage::Full);
         let bare = Settings::new(&json!({})).unwrap();
         assert_eq!((bare.meta.len(), bare.username, bare.coverage), (0, None, Coverage::Partial));
-    }
-
-    #[test]
-    fn the_schema_knows_the_keys_and_their_meaning() {
-        let schema = Settings::schema();
-        let keys: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["meta", "username", "coverage"]);
-        assert!(schema["properties"]["meta"]["description"].as_str().unwrap().contains("registered for the REST API"));
     }
 
     #[test]
