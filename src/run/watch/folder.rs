@@ -4,7 +4,7 @@
 //! process may die anywhere: what was done is archived by the next one, what was not is done.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     fs::File,
     io::{self, Read},
     os::unix::fs::MetadataExt,
@@ -23,7 +23,7 @@ use tracing::{info, warn};
 use super::{
     Fares, Service,
     feed::{Next, waker},
-    passage::{Came, How, Seat, pass},
+    passage::{Came, How, Question, Seat, pass, pass_if},
 };
 use crate::{
     model::id::SystemName,
@@ -33,7 +33,11 @@ use crate::{
     },
     source::{
         csv_file::{self, reject_file, settings::Coverage},
-        drop_folder::{Claim, Folder, FolderError, Look, Ready, names::OrderKey, settings::Settings},
+        drop_folder::{
+            Claim, Folder, FolderError, Look, Ready,
+            names::OrderKey,
+            settings::{Order, Settings},
+        },
     },
     state::{Occasion, RunSummary, Standing, StateError, Store, lock},
 };
@@ -47,6 +51,12 @@ const IGNORED_AFTER: Duration = Duration::from_hours(24);
 
 /// How often to look for claims of processes that are gone, and for what is old enough to be thrown away.
 const TIDY_EVERY: Duration = Duration::from_secs(20);
+
+/// How often to try again to put away what could not be.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
+
+/// How many names of one sort are shown; of more, how many they are.
+const SHOWN: usize = 20;
 
 /// A file that was taken and is not put away.
 struct InHand {
@@ -64,6 +74,10 @@ pub(super) struct FolderFeed {
     /// How long the last try was put off, and until when.
     pause: Option<(Duration, std::time::Instant)>,
     trouble: Option<String>,
+    /// What could not be put away, and stays said until it is tried again.
+    left: Option<String>,
+    /// What was warned of in the log already.
+    warned: BTreeSet<String>,
     /// The day the rules saw last; `None` where only the store knows.
     day: Option<Date>,
     /// Why what falls due today cannot be seen.
@@ -98,6 +112,8 @@ impl FolderFeed {
             in_hand: Vec::new(),
             pause: None,
             trouble: None,
+            left: None,
+            warned: BTreeSet::new(),
             day: None,
             stale: None,
             last: None,
@@ -119,6 +135,9 @@ impl FolderFeed {
         }
         let _ = wake;
         self.tidy(service, seat);
+        if self.trouble.is_none() {
+            self.trouble.clone_from(&self.left);
+        }
         let turn = self.turn(service)?;
         let mut blocked = true;
         if !matches!(turn, Turn::Anothers) {
@@ -141,7 +160,7 @@ impl FolderFeed {
         let more = !look.ready.is_empty() || !look.waiting.is_empty() || !self.in_hand.is_empty();
         let idle = !more && self.trouble.is_none() || blocked;
         let wait = self.next_look(&look, blocked);
-        self.tell(service, &look);
+        self.tell(service, &look, blocked);
         Ok(Next { wait, idle })
     }
 
@@ -178,7 +197,8 @@ impl FolderFeed {
                 warn!(feed = %self.name, "{error}");
             }
         }
-        if self.tidied.is_some_and(|last| now.duration_since(last) < TIDY_EVERY) {
+        let every = if self.left.is_some() { RETRY_EVERY } else { TIDY_EVERY };
+        if self.tidied.is_some_and(|last| now.duration_since(last) < every) {
             return;
         }
         self.tidied = Some(now);
@@ -187,9 +207,7 @@ impl FolderFeed {
             info!(feed = %self.name, file = %claim.name(), "taken over from a process that is gone");
             self.in_hand.push(InHand { claim, sha256: None, inherited: true });
         }
-        for fault in over.faults {
-            self.trouble = Some(format!("{fault}; {}", fault.hint()));
-        }
+        self.left = over.faults.first().map(|fault| format!("{fault}; {}", fault.hint()));
         // The last list is needed when a day comes on which something of it falls due.
         let keep = self.last_list(service).into_iter().collect();
         if let Err(fault) = self.folder.prune(service.clock.now(), &keep) {
@@ -223,12 +241,17 @@ impl FolderFeed {
     /// Takes the files whose turn it is. Of several lists that each hold everybody only the newest is used.
     async fn take(&mut self, service: &Service, seat: &mut Seat, look: &Look) -> Result<(), StateError> {
         let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
-        let mut waiting: Vec<&Ready> = look.ready.iter().collect();
-        while let Some(ready) = if is_full { waiting.pop() } else { (!waiting.is_empty()).then(|| waiting.remove(0)) } {
+        let mut waiting: VecDeque<&Ready> = look.ready.iter().collect();
+        while let Some(ready) = if is_full { waiting.pop_back() } else { waiting.pop_front() } {
             if service.stops() {
                 return Ok(());
             }
-            let Some(claim) = self.claim(service, look, ready) else { continue };
+            // What cannot be taken keeps its turn: another one must not go before it.
+            let Some(claim) = self.claim(service, look, ready) else { return Ok(()) };
+            if look.read_only && self.is_settled(service, seat, &claim)? {
+                self.folder.leave(ready);
+                continue;
+            }
             let before = self.in_hand.len();
             let held = InHand { claim, sha256: None, inherited: false };
             let name = held.claim.name().to_string();
@@ -273,7 +296,23 @@ impl FolderFeed {
         service.store.keep(None, &about, Standing::Superseded, &told, &service.now())?;
         let sha256 = about.sha256.clone();
         self.archive(service, claim, sha256.as_deref(), "superseded", None, &told, None);
+        if look.read_only {
+            self.folder.leave(ready);
+        }
         Ok(())
+    }
+
+    /// True where the store says what became of a file that stays in the folder: it is no news after a restart.
+    fn is_settled(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<bool, StateError> {
+        let Ok(sha256) = digest(claim) else { return Ok(false) };
+        let Some(run) = service.store.about(&self.name, &sha256)? else { return Ok(false) };
+        Ok(match run.standing {
+            Standing::Done | Standing::Partly => self.is_known(service, seat, &sha256)?,
+            Standing::Rejected | Standing::Refused | Standing::Superseded | Standing::Duplicate => {
+                run.input == claim.name().to_string()
+            }
+            _ => false,
+        })
     }
 
     fn about(&self, claim: &Claim, sha256: Option<String>) -> Occasion {
@@ -361,18 +400,15 @@ impl FolderFeed {
         };
         self.last = Some(about.input.clone());
         let how = How { in_passing: false, first_is_held: true };
-        let came = pass(service, seat, &[Given::File(named)], &about, how).await?;
-        if !held.claim.same_after(&file) && !matches!(came, Came::Done) {
+        let gap = self.gap(service, seat, &held.claim)?;
+        let question = Question { is_as_read: &|| held.claim.same_after(&file), against: gap };
+        let came = pass_if(service, seat, &[Given::File(named)], &about, how, question).await?;
+        let Some(came) = came else {
             // Somebody is still writing: what was read is no fact about anybody.
-            self.trouble = Some(format!("{} changed while it was read", held.claim.name()));
-            if let Some(run) = service.store.about(&self.name, &sha256)? {
-                let told = "the file changed while it was read";
-                let from = [Standing::Waiting, Standing::Held, Standing::Refused];
-                service.store.stand(run.id, &from, Standing::Superseded, told, &service.now())?;
-            }
+            warn!(feed = %self.name, file = %held.claim.name(), "it changed while it was read, and waits again");
             self.give_back(held.claim);
             return Ok(false);
-        }
+        };
         match came {
             Came::Done | Came::Nothing => {
                 self.pause = None;
@@ -433,6 +469,26 @@ impl FolderFeed {
         Ok(is_older.then(|| format!("it is older than `{}`, which was used in run {}", accepted.file, accepted.run)))
     }
 
+    /// Why a numbered statement of changes may not be used by itself, where one before it is missing.
+    fn gap(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
+        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        let is_numbered = self.folder.settings().order == Some(Order::Number);
+        let Some(accepted) = service.store.accepted(&self.name)?.filter(|_| is_numbered && !is_full) else {
+            return Ok(None);
+        };
+        let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
+        let (Some(OrderKey::Number(last)), OrderKey::Number(number)) = (last, claim.order()) else { return Ok(None) };
+        let is_next = number <= last || number - last == 1;
+        Ok((!is_next).then(|| {
+            let missing = if number - last == 2 {
+                format!("number {} is", last + 1)
+            } else {
+                format!("numbers {} to {} are", last + 1, number - 1)
+            };
+            format!("{missing} missing between `{}` and `{}`", accepted.file, claim.name())
+        }))
+    }
+
     /// Puts a file away that was used, with what became of it and the rows that were not.
     fn finish(&mut self, service: &Service, seat: &Seat, claim: Claim, sha256: &str, run: &RunSummary) {
         let rejects = self.rejects(service, seat, &claim, run);
@@ -487,7 +543,7 @@ impl FolderFeed {
         let name = claim.name().to_string();
         match claim.archive(now, sha256.unwrap_or("unknown"), &result, rejects) {
             Ok(_) => info!(feed = %self.name, file = name, "{standing}"),
-            Err(fault) => self.trouble = Some(format!("{fault}; {}", fault.hint())),
+            Err(fault) => self.leave_behind(&fault),
         }
     }
 
@@ -499,14 +555,21 @@ impl FolderFeed {
         });
         warn!(feed = %self.name, file = %claim.name(), "refused: {why}");
         if let Err(fault) = claim.refuse(now, sha256, &reason) {
-            self.trouble = Some(format!("{fault}; {}", fault.hint()));
+            self.leave_behind(&fault);
         }
     }
 
     fn give_back(&mut self, claim: Claim) {
         if let Err(fault) = claim.release() {
-            self.trouble = Some(format!("{fault}; {}", fault.hint()));
+            self.leave_behind(&fault);
         }
+    }
+
+    /// A file stays in the work folder: what was decided about it is finished when it can be.
+    fn leave_behind(&mut self, fault: &FolderError) {
+        let told = format!("{fault}; {}", fault.hint());
+        self.trouble = Some(told.clone());
+        self.left = Some(told);
     }
 
     /// What falls due on a day is done on that day, whether a new list comes or not: the last one is read again.
@@ -591,30 +654,61 @@ impl FolderFeed {
             .ok();
     }
 
-    fn tell(&self, service: &Service, look: &Look) {
+    fn tell(&mut self, service: &Service, look: &Look, blocked: bool) {
         let mode = if self.events.is_some() { "events and listing" } else { "listing" };
         let mut warnings = look.warnings.clone();
         warnings.extend(self.stale.clone());
         warnings.extend(look.stuck.iter().map(|stuck| format!("{} is not taken: {}", stuck.name, stuck.why)));
-        if let Some(overdue) = look.overdue {
-            warnings.push(format!("no file came for {} hours", overdue.as_secs() / 3_600));
+        if look.overdue.is_some() {
+            let every = self.folder.settings().expect_every.map(shown).unwrap_or_default();
+            warnings.push(format!("no file came for more than {every}"));
         }
-        let waiting = look.waiting.iter().map(|waiting| format!("{}: {}", waiting.name, waiting.why));
+        let now: BTreeSet<String> = warnings.iter().cloned().collect();
+        for warning in now.difference(&self.warned) {
+            warn!(feed = %self.name, "{warning}");
+        }
+        self.warned = now;
         let in_hand = self.in_hand.iter().map(|held| format!("{}: in hand", held.claim.name()));
+        let behind = look.ready.iter().filter(|_| blocked);
+        let behind = behind.map(|ready| format!("{}: complete, behind what is not settled", ready.name));
+        let waiting = look.waiting.iter().map(|waiting| format!("{}: {}", waiting.name, waiting.why));
         let ignored = look.ignored.iter().filter(|ignored| ignored.since >= IGNORED_AFTER);
+        let ignored = ignored.map(|ignored| format!("{}: {}", ignored.name, ignored.why));
         let fares = Fares {
             kind: "folder".to_owned(),
             trouble: self.trouble.clone(),
             looked: service.now(),
             mode: mode.to_owned(),
             last: self.last.clone(),
-            waiting: in_hand.chain(waiting).take(20).collect(),
-            ignored: ignored.map(|ignored| format!("{}: {}", ignored.name, ignored.why)).take(20).collect(),
-            warnings,
+            waiting: some_of(in_hand.chain(behind).chain(waiting)),
+            ignored: some_of(ignored),
+            warnings: some_of(warnings.into_iter()),
             pid: std::process::id(),
         };
         service.tell(&self.name, fares);
     }
+}
+
+/// The first of many lines, and how many more there are.
+fn some_of(mut lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut some: Vec<String> = lines.by_ref().take(SHOWN).collect();
+    let more = lines.count();
+    if more > 0 {
+        some.push(format!("and {more} more"));
+    }
+    some
+}
+
+/// A duration in the largest unit that says it whole.
+fn shown(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (count, unit) = match seconds {
+        _ if seconds % 86_400 == 0 => (seconds / 86_400, "day"),
+        _ if seconds % 3_600 == 0 => (seconds / 3_600, "hour"),
+        _ if seconds % 60 == 0 => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
 }
 
 /// The digest of a file's bytes, in hex.

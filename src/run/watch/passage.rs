@@ -61,6 +61,14 @@ pub(super) enum Came {
     Stopped,
 }
 
+/// What else is asked about an input before anything is done about it.
+pub(super) struct Question<'a> {
+    /// False where it changed while it was read: what was read is then no fact about anybody.
+    pub(super) is_as_read: &'a dyn Fn() -> bool,
+    /// Why a person has to look at it, whatever its plan is.
+    pub(super) against: Option<String>,
+}
+
 /// How a passage is to be taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct How {
@@ -81,6 +89,22 @@ pub(super) async fn pass(
     about: &Occasion,
     how: How,
 ) -> Result<Came, StateError> {
+    let question = Question { is_as_read: &|| true, against: None };
+    Ok(pass_if(service, seat, given, about, how, question).await?.unwrap_or(Came::Nothing))
+}
+
+/// The same, with more to ask about what is given. `None`: it is not any more what was read.
+///
+/// # Errors
+/// Where the store cannot be used.
+pub(super) async fn pass_if(
+    service: &Service,
+    seat: &mut Seat,
+    given: &[Given],
+    about: &Occasion,
+    how: How,
+    question: Question<'_>,
+) -> Result<Option<Came>, StateError> {
     let memory = service.store.memory()?;
     let today = service.clock.today();
     // The rules see the day it is, not the day they were read.
@@ -95,30 +119,37 @@ pub(super) async fn pass(
     // Looking may be given up at any time; nothing is begun yet.
     let prepared = tokio::select! {
         prepared = prepare(&desk, given, &mut seat.fleet) => prepared,
-        () = service.until_stopped() => return Ok(Came::Stopped),
+        () = service.until_stopped() => return Ok(Some(Came::Stopped)),
     };
+    if !(question.is_as_read)() {
+        return Ok(None);
+    }
     let (plan, ties) = match prepared {
         Ok(prepared) => (prepared.plan, prepared.ties),
         Err(RunError::Refused(refused)) => {
             let why = format!("{refused}; {}", refused.hint());
             service.store.keep(None, about, Standing::Refused, &why, &service.now())?;
-            return Ok(Came::Refused { why });
+            return Ok(Some(Came::Refused { why }));
         }
         Err(RunError::State(error)) => return Err(error),
-        Err(error) => return Ok(Came::Later { why: told(&error) }),
+        Err(error) => return Ok(Some(Came::Later { why: told(&error) })),
     };
     let is_idle = plan.calls.is_empty();
     if how.in_passing && is_idle && plan.seen.is_empty() && plan.links.is_empty() && plan.rejected.is_empty() {
-        return Ok(Came::Nothing);
+        return Ok(Some(Came::Nothing));
     }
     let guarded = match guarded(plan.clone(), &seat.project.rules, &seat.project.limits, None) {
         Ok(guarded) => guarded,
         Err(RunError::Tripped(tripped)) => {
-            let told = tripped.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            return hold(service, &plan, about, Standing::Held, &told);
+            let reasons = question.against.into_iter().chain(tripped.iter().map(ToString::to_string));
+            let told = reasons.collect::<Vec<_>>().join("; ");
+            return hold(service, &plan, about, Standing::Held, &told).map(Some);
         }
-        Err(error) => return Ok(Came::Later { why: told(&error) }),
+        Err(error) => return Ok(Some(Came::Later { why: told(&error) })),
     };
+    if let Some(told) = &question.against {
+        return hold(service, &plan, about, Standing::Held, told).map(Some);
+    }
     if how.first_is_held && is_first(&plan, &memory) && !(is_idle && plan.links.is_empty()) {
         let feed = about.feed.as_ref().map(ToString::to_string).unwrap_or_default();
         let told = format!(
@@ -127,16 +158,16 @@ pub(super) async fn pass(
             plan.calls.len(),
             if plan.calls.len() == 1 { "" } else { "s" }
         );
-        return hold(service, &plan, about, Standing::Waiting, &told);
+        return hold(service, &plan, about, Standing::Waiting, &told).map(Some);
     }
     if !service.orders.apply && !is_idle {
-        return hold(service, &plan, about, Standing::Waiting, "it waits for somebody to approve it");
+        return hold(service, &plan, about, Standing::Waiting, "it waits for somebody to approve it").map(Some);
     }
     let run = service.store.begin(&plan, about, &service.now())?;
     if let (Some(feed), Some(sha256)) = (&about.feed, &about.sha256) {
         service.store.redone(feed, sha256, run, &service.now())?;
     }
-    carry_out(service, seat, &guarded, run).await
+    carry_out(service, seat, &guarded, run).await.map(Some)
 }
 
 /// True where nothing of this source was ever carried out.
