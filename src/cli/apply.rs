@@ -60,6 +60,32 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     carry_out(given, &stage, &guarded, &Begun::Now(about)).await
 }
 
+/// What a feed holds is settled before anything later of the same source is carried out. What was held when somebody gave
+/// inputs by hand gives way to what is given now.
+fn past_no_hold(stage: &plan::Stage, plan: &Plan) -> Result<(), Trouble> {
+    if stage.state().is_none_or(|state| !state.exists()) {
+        return Ok(());
+    }
+    let store = stage.store()?;
+    let now = jiff::Timestamp::now().to_string();
+    for run in store.unsettled().map_err(RunError::from)? {
+        let Some((held, _)) = store.run(run.id).map_err(RunError::from)? else { continue };
+        let same = |input: &crate::model::plan::Input| held.inputs.iter().any(|other| other.system == input.system);
+        let Some(input) = plan.inputs.iter().find(|input| same(input)) else { continue };
+        if run.feed.is_some() {
+            let message = format!("run {} of {} waits to be settled, and comes first", run.id, input.system);
+            let hint = format!(
+                "look at it with `homeward runs {0}`, then `homeward approve {0}` or `homeward reject {0}`",
+                run.id
+            );
+            return Err(Trouble::new(Exit::Refused, message, Some(hint)));
+        }
+        let from = [Standing::Held, Standing::Waiting];
+        store.stand(run.id, &from, Standing::Superseded, "inputs were given anew", &now).map_err(RunError::from)?;
+    }
+    Ok(())
+}
+
 /// Keeps a plan that a limit stopped, for somebody to look at and to approve or reject.
 fn hold(
     given: &Invocation<'_>,
@@ -74,6 +100,7 @@ fn hold(
     if !is_kept {
         return Err(trouble);
     }
+    past_no_hold(stage, plan)?;
     let now = jiff::Timestamp::now().to_string();
     let run = stage.store()?.keep(Some(plan), about, Standing::Held, &told, &now).map_err(RunError::from)?;
     if given.json() {
@@ -113,8 +140,18 @@ pub(super) async fn carry_out(
     let mut bar = Bar::new(calls, given.talks() && std::io::stderr().is_terminal());
     let now = || jiff::Timestamp::now().to_string();
     let run = match begun {
-        Begun::Now(about) => store.begin(plan, about, &now()).map_err(RunError::from)?,
-        Begun::Approved(run) => *run,
+        Begun::Now(about) => {
+            past_no_hold(stage, plan)?;
+            store.begin(plan, about, &now()).map_err(RunError::from)?
+        }
+        // Somebody else may have carried it out before it was our turn.
+        Begun::Approved(run) => match store.standing(*run).map_err(RunError::from)? {
+            Some(Standing::Approved) => *run,
+            _ => {
+                tell("another process has carried it out already");
+                return Ok(Exit::Done);
+            }
+        },
     };
     let report = execute(guarded, &stage.fleet, &store, run, &now, &mut bar).await;
     bar.finish();

@@ -13,6 +13,7 @@ use crate::{
         prepare::{Desk, Prepared, guarded, prepare},
         project::{Project, fleet},
     },
+    source::csv_file::settings::Coverage,
     state::{Memory, Store, sqlite::Sqlite},
 };
 
@@ -123,6 +124,12 @@ pub(super) fn files(
         if files.iter().any(|other: &Named| other.path == file.path && other.system == file.system) {
             let hint = Some("name each file once".to_owned());
             return Err(Trouble::new(Exit::Usage, format!("`{input}` is given twice"), hint));
+        }
+        let lists_everybody = project.sources.get(&file.system).is_some_and(|it| it.coverage == Coverage::Full);
+        if lists_everybody && files.iter().any(|other: &Named| other.system == file.system) {
+            let hint = "each would say that the people of the other have gone: give the newest alone".to_owned();
+            let message = format!("two lists of {} are given, and each holds everybody", file.system);
+            return Err(Trouble::new(Exit::Usage, message, Some(hint)));
         }
         files.push(file);
     }

@@ -61,8 +61,13 @@ pub(super) fn reject(given: &Invocation<'_>, wanted: &arguments::Settle) -> Resu
     let now = jiff::Timestamp::now().to_string();
     let who = wanted.by.clone().or_else(crate::config::late::user).unwrap_or_else(|| "somebody".to_owned());
     let told = format!("rejected by {who} at {now}");
-    let from = [Standing::Waiting, Standing::Held, Standing::Approved];
-    store.stand(wanted.run, &from, Standing::Rejected, &told, &now).map_err(RunError::from)?;
+    // What was approved may be on its way already.
+    let from = [Standing::Waiting, Standing::Held];
+    if !store.stand(wanted.run, &from, Standing::Rejected, &told, &now).map_err(RunError::from)? {
+        let hint = "what was approved is carried out; it can be changed back by another plan".to_owned();
+        let message = format!("run {} was approved already and cannot be rejected any more", wanted.run);
+        return Err(Trouble::new(Exit::Usage, message, Some(hint)));
+    }
     if given.talks() {
         tell(&format!("run {} is rejected: nothing of it will be carried out", wanted.run));
     }

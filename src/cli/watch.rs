@@ -8,7 +8,7 @@ use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, print, render
 use crate::{
     run::{
         RunError,
-        watch::{Fares, Orders, WatchError},
+        watch::{Fares, Met, Orders, WatchError},
     },
     state::{RunSummary, Store, lock, sqlite::Sqlite},
 };
@@ -56,8 +56,14 @@ pub(super) async fn watch(given: &Invocation<'_>, wanted: &arguments::Watch) -> 
         today: given.global.today,
         pace: wanted.pace,
     };
-    crate::run::watch::watch(orders).await?;
-    Ok(Exit::Done)
+    let once = orders.once;
+    let worst = crate::run::watch::watch(orders).await?;
+    Ok(match worst.filter(|_| once) {
+        None => Exit::Done,
+        Some(Met::Held) => Exit::Refused,
+        Some(Met::Trouble) => Exit::Unread,
+        Some(Met::Failed) => Exit::Failed,
+    })
 }
 
 /// Shows how the feeds fare and what waits for somebody.

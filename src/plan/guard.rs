@@ -215,7 +215,7 @@ pub(crate) fn of_input(input: &Input, limits: &Limits) -> Vec<Tripped> {
         let (source_name, file, count) = (source_name.clone(), input.file.clone(), list.missing.len() as u64);
         tripped.push(Tripped::EndsEarly { source_name, file, count });
     }
-    if list.before > 0 && list.is_cut_off {
+    if list.is_cut_off {
         tripped.push(Tripped::CutOff { source_name, file: input.file.clone() });
     }
     tripped

@@ -75,8 +75,6 @@ pub(crate) struct Heard {
     pub(crate) read: Read,
     /// True where it told of everybody.
     pub(crate) is_whole: bool,
-    /// Keys of people it says are no more, by asking for each.
-    pub(crate) gone: Vec<Arc<str>>,
 }
 
 /// One file of the command line.
@@ -111,7 +109,6 @@ pub(crate) async fn ask(
         Row::Rejected { key, .. } => key.clone(),
     };
     let listed: BTreeSet<Arc<str>> = rows.iter().filter_map(key).collect();
-    let mut gone = Vec::new();
     if settings.coverage == Coverage::Full {
         let active = AttributeName::new("active");
         let before = memory
@@ -122,10 +119,9 @@ pub(crate) async fn ask(
             if !wordpress::is_gone(&wire, &seen.key).await? {
                 return Err(ListRefused { system: system.clone(), why: wordpress::refused::Why::Shifts { walks: 1 } });
             }
-            gone.push(seen.key.as_str().into());
         }
     }
-    Ok(Heard { system: system.clone(), shown: system.to_string(), rows, read, is_whole: true, gone })
+    Ok(Heard { system: system.clone(), shown: system.to_string(), rows, read, is_whole: true })
 }
 
 /// What was read from inputs.
@@ -172,7 +168,7 @@ pub(crate) fn read(
                 };
                 let heard = passage.hear(&mut said, &file.shown, read)?;
                 let is_whole = source.coverage == Coverage::Full && !heard.read.repaired;
-                passage.close(&mut said, &file.shown, heard, is_whole, file.order.as_deref(), &[]);
+                passage.close(&mut said, &file.shown, heard, is_whole, file.order.as_deref());
             }
             Given::Heard(told) => {
                 let read = |sink: &mut dyn FnMut(Row)| {
@@ -181,8 +177,7 @@ pub(crate) fn read(
                 };
                 let heard = passage.hear(&mut said, &told.shown, read)?;
                 let is_whole = source.coverage == Coverage::Full && told.is_whole;
-                let gone: &[Arc<str>] = if source.coverage == Coverage::Full { &told.gone } else { &[] };
-                passage.close(&mut said, &told.shown, heard, is_whole, None, gone);
+                passage.close(&mut said, &told.shown, heard, is_whole, None);
             }
         }
     }
@@ -347,16 +342,8 @@ impl Passage<'_> {
     }
 
     /// Compares with what was heard before, and takes note of everything. With `is_whole`, who was heard of before and is
-    /// not listed is said to be inactive; `gone` are keys that the source itself says are no more.
-    pub(super) fn close(
-        &self,
-        said: &mut Said,
-        shown: &str,
-        heard: Hearing,
-        is_whole: bool,
-        order: Option<&str>,
-        gone: &[Arc<str>],
-    ) {
+    /// not listed is said to be inactive.
+    pub(super) fn close(&self, said: &mut Said, shown: &str, heard: Hearing, is_whole: bool, order: Option<&str>) {
         let Hearing { read, mut statements, mut refused, listed, anybodys, order: lines } = heard;
         let active = AttributeName::new("active");
         let mut list = List {
@@ -365,6 +352,8 @@ impl Passage<'_> {
             order: order.map(str::to_owned),
             ..List::default()
         };
+        list.is_cut_off =
+            !read.final_line_end && self.memory.accepted.get(self.system).is_some_and(|last| last.final_line_end);
         if is_whole {
             let is_gone = |values: &BTreeMap<AttributeName, Value>| values.get(&active) == Some(&Value::Bool(false));
             let before = self.known.iter().filter(|((system, _), values)| *system == self.system && !is_gone(values));
@@ -386,16 +375,7 @@ impl Passage<'_> {
             list.missing = missing.keys().map(|key| (*key).to_owned()).collect();
             list.ends_early = self.ends_early(&lines, &missing);
             list.tail = tail(&lines);
-            list.is_cut_off =
-                !read.final_line_end && self.memory.accepted.get(self.system).is_some_and(|last| last.final_line_end);
             statements.extend(missing.iter().map(|(key, values)| self.absent(shown, key, values)));
-        }
-        for key in gone.iter().filter(|key| !listed.contains(*key)) {
-            if let Some(values) = self.known.get(&(self.system, key.as_ref()))
-                && values.get(&active) != Some(&Value::Bool(false))
-            {
-                statements.push(self.absent(shown, key, values));
-            }
         }
         let mut of_nobody = BTreeSet::new();
         let mut done_before = 0;
@@ -533,8 +513,8 @@ impl Passage<'_> {
                 line: statement.origin.line,
                 column: Some(self.source.key.clone()),
                 code: "key_changed".to_owned(),
-                reason: "somebody who is not listed any more looks the same under another key: a key names one person \
-                         for good"
+                reason: "somebody who is not listed any more looks the same under another key, and a key names one \
+                         person for good: let the one leave with one list and the other come with the next"
                     .to_owned(),
             };
             said.unused.insert((self.system.clone(), Arc::clone(&statement.key)), rejected.clone());

@@ -310,7 +310,7 @@ impl Rehearsing<'_> {
         let passage = Passage { system, source, rules: self.rules, memory: &memory, known: &known, strict: false };
         let heard = passage.hear(&mut said, &shown, read).map_err(unplanned)?;
         // A test tells of some people: it never means that all others are gone.
-        passage.close(&mut said, &shown, heard, false, None, &[]);
+        passage.close(&mut said, &shown, heard, false, None);
         Ok(said)
     }
 

@@ -30,9 +30,13 @@ pub(crate) fn unseal(file: &str, text: &str, homes: &BTreeMap<SystemName, Home>)
     Ok(plan)
 }
 
-/// Refuses a plan that was not made for these systems, or that cannot have been made by this program.
+/// Refuses a plan that was not made for these systems, that cannot have been made by this program, or that is not what it
+/// was when it got its id.
 pub(crate) fn fits(file: &str, plan: &Plan, homes: &BTreeMap<SystemName, Home>) -> Result<(), RunError> {
     let bad = |cause: String| RunError::BadPlan { file: file.to_owned(), cause };
+    if plan.id != digest(plan) {
+        return Err(bad("it was changed after it was saved (its id does not match)".to_owned()));
+    }
     for call in &plan.calls {
         let (made_for, here) = (plan.systems.get(&call.system), homes.get(&call.system));
         if made_for.is_none() || made_for != here {

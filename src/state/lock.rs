@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File, TryLockError},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::StateError;
@@ -36,19 +36,21 @@ impl Locks {
     }
 }
 
-/// Held by the service for as long as it runs; `None` where another holds it. Two may run side by side, and share the
-/// work.
-pub(crate) fn watching(store: &Path) -> Result<Option<File>, StateError> {
-    let path = store.with_extension("watch.lock");
+/// The lock that says that a service is at work. No system can be called so.
+fn service(store: &Path) -> PathBuf {
+    store.with_extension("(service).lock")
+}
+
+/// Held by a service for as long as it runs. Several may run side by side and share the work.
+pub(crate) fn watching(store: &Path) -> Result<File, StateError> {
+    let path = service(store);
     if let Some(folder) = store.parent() {
         fs::create_dir_all(folder).map_err(|source| StateError::Folder { path: store.to_owned(), source })?;
     }
     let file = File::create(&path).map_err(|source| StateError::Folder { path: path.clone(), source })?;
-    match file.try_lock_shared() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(source)) => Err(StateError::Folder { path, source }),
-    }
+    // Only somebody who asks whether a service is there ever holds it alone, and only for that moment.
+    file.lock_shared().map_err(|source| StateError::Folder { path, source })?;
+    Ok(file)
 }
 
 /// Held while a file of a feed is handled: one at a time, among all processes that share a store. `None`: another one is
@@ -65,7 +67,7 @@ pub(crate) fn feed(store: &Path, feed: &SystemName) -> Result<Option<File>, Stat
 
 /// True where a service is at work on this store.
 pub(crate) fn is_watched(store: &Path) -> bool {
-    let Ok(file) = File::open(store.with_extension("watch.lock")) else { return false };
+    let Ok(file) = File::open(service(store)) else { return false };
     matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 

@@ -270,7 +270,7 @@ pub(crate) trait Store: Send + Sync {
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError>;
 
     /// Runs of this source that broke off, each done again by `by`.
-    fn redone(&self, feed: &SystemName, sha256: &str, by: i64, now: &str) -> Result<(), StateError>;
+    fn redone(&self, feed: &SystemName, sha256: Option<&str>, by: i64, now: &str) -> Result<(), StateError>;
 
     /// Remembers a notice; false where its delivery is known already. Durable on return.
     fn notice(&self, notice: &Notice) -> Result<bool, StateError>;

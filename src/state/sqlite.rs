@@ -237,10 +237,10 @@ impl Store for Sqlite {
         Ok(summaries(&self.connection(), chosen, params![feed.as_str(), sha256])?.pop())
     }
 
-    fn redone(&self, feed: &SystemName, sha256: &str, by: i64, now: &str) -> Result<(), StateError> {
+    fn redone(&self, feed: &SystemName, sha256: Option<&str>, by: i64, now: &str) -> Result<(), StateError> {
         self.connection().execute(
             "update runs set standing = 'redone', told = 'done again by run ' || ?3, finished = ?4
-             where feed = ?1 and sha256 = ?2 and standing = 'open' and id < ?3",
+             where feed = ?1 and sha256 is ?2 and standing = 'open' and id < ?3",
             params![feed.as_str(), sha256, by, now],
         )?;
         Ok(())
@@ -467,7 +467,7 @@ fn summaries(
 ) -> Result<Vec<RunSummary>, StateError> {
     let sql = format!(
         "select id, plan, started, finished, calls, standing, feed, input, sha256, told,
-                (select count(*) from journal where journal.run = runs.id and json_extract(entry, '$.entry') = 'settled'
+                (select count(distinct json_extract(entry, '$.call')) from journal where journal.run = runs.id and json_extract(entry, '$.entry') = 'settled'
                  and json_extract(entry, '$.outcome') = 'done')
          from runs {chosen}"
     );

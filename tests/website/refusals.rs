@@ -180,7 +180,9 @@ fn a_site_that_was_down_is_told_in_the_status_and_goes_on_with_the_first_it_tell
     let watch = site.watch();
     site.set(&json!({ "maintenance": true }));
     site.meddle("7", &json!({ "username": "anna.b" }));
-    await_that("the trouble is told", || site.fares()["trouble"].as_str().is_some_and(|why| why.contains("maintenance")));
+    await_that("the trouble is told", || {
+        site.fares()["trouble"].as_str().is_some_and(|why| why.contains("maintenance"))
+    });
     assert_eq!(site.fares()["waiting"], json!(["1 notices"]));
     site.set(&json!({ "maintenance": false }));
     site.meddle("8", &json!({ "name": "Benjamin" }));

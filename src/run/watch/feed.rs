@@ -160,7 +160,8 @@ async fn carry_out_approved(
         service.wake(&feed);
     }
     let wait = if put_off.is_empty() { APPROVALS } else { STORE_PAUSE };
-    Ok(Next { wait, idle: runs.is_empty() })
+    let idle = runs.iter().all(|run| run.standing.is_held());
+    Ok(Next { wait, idle })
 }
 
 /// Why configuration or rules cannot be used, in one line. Whole messages with their excerpts are what `check` shows.

@@ -113,6 +113,17 @@ impl From<StateError> for WatchError {
     }
 }
 
+/// What was met on the way, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Met {
+    /// An input was refused, or its plan waits for somebody.
+    Held,
+    /// A feed is in trouble.
+    Trouble,
+    /// Some calls were not done.
+    Failed,
+}
+
 /// How a feed fares: what `homeward status` and `/healthz` show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fares {
@@ -154,6 +165,8 @@ pub(crate) struct Service {
     /// Whose turn it is to write to each system, among the threads of this process.
     writing: Mutex<BTreeMap<SystemName, Arc<tokio::sync::Mutex<()>>>>,
     wakes: Wakes,
+    /// The worst that was met.
+    worst: Mutex<Option<Met>>,
     holder: Holder,
     /// The line to each system, of one generation: all feeds share it, so that together they ask no more of a server at
     /// once than is configured.
@@ -214,6 +227,12 @@ impl Service {
         turns
     }
 
+    /// Takes note of something that whoever started this should know at the end.
+    fn met(&self, met: Met) {
+        let mut worst = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
+        *worst = (*worst).max(Some(met));
+    }
+
     /// Has a feed look now.
     fn wake(&self, feed: &SystemName) {
         if let Some(wake) = self.wakes.lock().unwrap_or_else(PoisonError::into_inner).get(feed) {
@@ -265,7 +284,7 @@ struct Running {
 ///
 /// # Errors
 /// Where it cannot start.
-pub(crate) async fn watch(orders: Orders) -> Result<(), WatchError> {
+pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
     // From here on nothing that is asked of the service ends it unheard.
     let mut terminate = signal(SignalKind::terminate()).map_err(WatchError::System)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(WatchError::System)?;
@@ -284,6 +303,7 @@ pub(crate) async fn watch(orders: Orders) -> Result<(), WatchError> {
         fares: Mutex::default(),
         writing: Mutex::default(),
         wakes: Wakes::default(),
+        worst: Mutex::default(),
         holder: Holder::here(),
         lines: Mutex::default(),
         orders,
@@ -339,7 +359,11 @@ pub(crate) async fn watch(orders: Orders) -> Result<(), WatchError> {
     if tokio::time::timeout(LAST_CALLS, all_left).await.is_err() {
         warn!("some calls are still under way: the next start looks what became of them");
     }
-    Ok(())
+    if service.health().values().any(|fares| fares.trouble.is_some()) {
+        service.met(Met::Trouble);
+    }
+    let worst = *service.worst.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(worst)
 }
 
 /// Starts a thread for each feed that has none, and lets go of those that are not configured any more.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use tracing::{info, warn};
 
-use super::Service;
+use super::{Met, Service};
 use crate::{
     model::{
         id::SystemName,
@@ -125,10 +125,17 @@ pub(super) async fn pass_if(
         return Ok(None);
     }
     let (plan, ties) = match prepared {
-        Ok(prepared) => (prepared.plan, prepared.ties),
+        Ok(prepared) => {
+            for note in &prepared.notes {
+                info!(input = about.input, "{note}");
+            }
+            (prepared.plan, prepared.ties)
+        }
         Err(RunError::Refused(refused)) => {
             let why = format!("{refused}; {}", refused.hint());
-            service.store.keep(None, about, Standing::Refused, &why, &service.now())?;
+            let run = service.store.keep(None, about, Standing::Refused, &why, &service.now())?;
+            broke_off_before(service, about, run)?;
+            service.met(Met::Held);
             return Ok(Some(Came::Refused { why }));
         }
         Err(RunError::State(error)) => return Err(error),
@@ -164,10 +171,16 @@ pub(super) async fn pass_if(
         return hold(service, &plan, about, Standing::Waiting, "it waits for somebody to approve it").map(Some);
     }
     let run = service.store.begin(&plan, about, &service.now())?;
-    if let (Some(feed), Some(sha256)) = (&about.feed, &about.sha256) {
-        service.store.redone(feed, sha256, run, &service.now())?;
-    }
+    broke_off_before(service, about, run)?;
     carry_out(service, seat, &guarded, run).await.map(Some)
+}
+
+/// Earlier runs of the same input that broke off are done with: this one takes their place.
+fn broke_off_before(service: &Service, about: &Occasion, run: i64) -> Result<(), StateError> {
+    match &about.feed {
+        Some(feed) => service.store.redone(feed, about.sha256.as_deref(), run, &service.now()),
+        None => Ok(()),
+    }
 }
 
 /// True where nothing of this source was ever carried out.
@@ -177,6 +190,8 @@ fn is_first(plan: &Plan, memory: &Memory) -> bool {
 
 fn hold(service: &Service, plan: &Plan, about: &Occasion, standing: Standing, told: &str) -> Result<Came, StateError> {
     let run = service.store.keep(Some(plan), about, standing, told, &service.now())?;
+    broke_off_before(service, about, run)?;
+    service.met(Met::Held);
     warn!(run, input = about.input, "{}: {told}", standing.word());
     Ok(Came::Held)
 }
@@ -216,6 +231,9 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
     let now = || service.now();
     match execute(guarded, &seat.fleet, &service.store, run, &now, &mut going).await {
         Ok(report) => {
+            if report.outcomes.iter().any(|(_, outcome)| *outcome != Outcome::Done) {
+                service.met(Met::Failed);
+            }
             let done = report.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Done).count();
             info!(run, done, calls = report.outcomes.len(), "carried out");
             Ok(Came::Done)

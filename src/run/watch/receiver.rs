@@ -210,11 +210,7 @@ async fn serve(listener: TcpListener, routes: Arc<std::sync::RwLock<Router>>) {
 }
 
 /// One delivery.
-async fn deliver(
-    State(door): State<Arc<Door>>,
-    Extension(heard): Extension<Heard>,
-    request: Request,
-) -> Response {
+async fn deliver(State(door): State<Arc<Door>>, Extension(heard): Extension<Heard>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > MAX_BODY as u64) {

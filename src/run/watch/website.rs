@@ -21,6 +21,7 @@ use crate::{
     run::gather::{Given, Heard, ask},
     source::{
         Read, Row,
+        csv_file::settings::Coverage,
         wordpress::{
             self,
             refused::{ListRefused, Why},
@@ -86,21 +87,14 @@ struct Looked {
     heard: Heard,
     /// Those who could not be read, and why the first of them could not.
     unread: BTreeSet<String>,
+    /// True where the website knows no such user as one of them.
+    is_missing: bool,
     why: Option<ListRefused>,
 }
 
 impl WebsiteFeed {
     pub(super) fn new(name: SystemName) -> Self {
-        Self {
-            name,
-            polled: None,
-            pause: None,
-            trouble: None,
-            unread: None,
-            settled: None,
-            again: None,
-            last: None,
-        }
+        Self { name, polled: None, pause: None, trouble: None, unread: None, settled: None, again: None, last: None }
     }
 
     /// Configuration or rules are new: the same list may mean something else now, and what was in the way may be gone.
@@ -167,12 +161,13 @@ impl WebsiteFeed {
                 return Ok(Err(format!("{}; {}", told(&refused), refused.hint())));
             }
         };
+        // Where a list that misses somebody switches her off, the first one is for a person to look at.
+        let first_is_held = seat.project.sources.get(&self.name).is_some_and(|it| it.coverage == Coverage::Full);
         // The day counts too: a rule may speak of it.
         let sha256 = format!("{}@{}", heard.read.sha256, service.clock.today());
         let stood = service.store.about(&self.name, &sha256)?.map(|run| run.standing);
-        let is_early = self.again.as_ref().is_some_and(|again| {
-            again.sha256 == sha256 && service.clock.instant() < again.after
-        });
+        let is_early =
+            self.again.as_ref().is_some_and(|again| again.sha256 == sha256 && service.clock.instant() < again.after);
         // What a person rejected is not planned once more.
         if self.settled.as_ref() == Some(&sha256) || stood == Some(Standing::Rejected) || is_early {
             self.dealt(service, &notices)?;
@@ -183,7 +178,7 @@ impl WebsiteFeed {
             input: format!("all of {}", self.name),
             sha256: Some(sha256.clone()),
         };
-        let how = How { in_passing: true, first_is_held: false };
+        let how = How { in_passing: true, first_is_held };
         match pass(service, seat, &[Given::Heard(heard)], &about, how).await? {
             Came::Nothing => self.settled = Some(sha256),
             Came::Done => {
@@ -193,7 +188,8 @@ impl WebsiteFeed {
                     (self.settled, self.again) = (Some(sha256), None);
                 } else {
                     // Where calls failed the same list is worth another try, and not at every poll for ever.
-                    let times = self.again.take().filter(|again| again.sha256 == sha256).map_or(0, |again| again.times + 1);
+                    let times =
+                        self.again.take().filter(|again| again.sha256 == sha256).map_or(0, |again| again.times + 1);
                     let pause = every.saturating_mul(1 << times.min(12)).min(LONGEST.max(every));
                     let after = service.clock.instant().checked_add(pause).unwrap_or_else(|| service.clock.instant());
                     self.again = Some(Again { sha256, after, times });
@@ -223,13 +219,16 @@ impl WebsiteFeed {
             self.polled = None;
             return Ok(());
         }
-        let Looked { heard, unread, why } = self.look_at(seat, &keys).await;
+        let Looked { heard, unread, is_missing, why } = self.look_at(seat, &keys).await;
         let mut trouble = why.map(|refused| {
             (format!("{}; {}", told(&refused), refused.hint()), refused.retry_after().unwrap_or_default())
         });
-        let mut dealt: Vec<Notice> =
-            notices.iter().filter(|notice| !unread.contains(&notice.key)).cloned().collect();
-        if !(heard.rows.is_empty() && heard.gone.is_empty()) {
+        let mut dealt: Vec<Notice> = notices.iter().filter(|notice| !unread.contains(&notice.key)).cloned().collect();
+        if is_missing {
+            // That somebody is gone is a fact only where the whole list says so too.
+            self.polled = None;
+        }
+        if !heard.rows.is_empty() {
             let read: BTreeSet<&str> = dealt.iter().map(|notice| notice.key.as_str()).collect();
             let input = format!("{} told of {}", self.name, read.into_iter().collect::<Vec<_>>().join(", "));
             let about = Occasion { feed: Some(self.name.clone()), input, sha256: None };
@@ -271,7 +270,7 @@ impl WebsiteFeed {
     /// These users as they are now. Of those who cannot be read the others do not suffer.
     async fn look_at(&self, seat: &Seat, keys: &BTreeSet<&str>) -> Looked {
         let mut rows = Vec::new();
-        let mut gone = Vec::new();
+        let mut is_missing = false;
         let mut unread = BTreeSet::new();
         let mut why: Option<ListRefused> = None;
         if let (Some(settings), Some(member)) =
@@ -286,7 +285,7 @@ impl WebsiteFeed {
                 }
                 match wordpress::one(&wire, self.name.as_str(), &self.name, settings, key).await {
                     Ok(Some(record)) => rows.push(Row::Record(record)),
-                    Ok(None) => gone.push(Arc::from(*key)),
+                    Ok(None) => is_missing = true,
                     // Whatever is told of that number, no user can have it.
                     Err(ListRefused { why: Why::NotAnId, .. }) => {}
                     Err(ListRefused { why: Why::Unusable { column, code, reason }, .. }) => {
@@ -316,7 +315,12 @@ impl WebsiteFeed {
             notes: Vec::new(),
         };
         let shown = self.name.to_string();
-        Looked { heard: Heard { system: self.name.clone(), shown, rows, read, is_whole: false, gone }, unread, why }
+        Looked {
+            heard: Heard { system: self.name.clone(), shown, rows, read, is_whole: false },
+            unread,
+            is_missing,
+            why,
+        }
     }
 
     fn tell(&self, service: &Service, seat: &Seat) {
