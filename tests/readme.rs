@@ -90,6 +90,67 @@ fn the_sets_and_operations_of_the_page_load_beside_a_source() {
     assert!(stdout.contains("post_message"), "{stdout}");
 }
 
+#[test]
+fn a_file_in_a_folder_goes_its_way_with_the_commands_of_the_page() {
+    let script = block(&page(), "The service", "sh");
+    let world = World::new();
+    let Ran { status, stdout, stderr } = shell(&world, &script);
+    assert_eq!(status, 0, "{stdout}\n{stderr}");
+    for line in [
+        "the first list of hr: it ties 4 accounts that are there to people and makes 5 calls; look at it once",
+        "Done: 5 of 5 calls (run 1)",
+        "people.csv (2",
+    ] {
+        assert!(stdout.contains(line), "{line}\n{stdout}\n{stderr}");
+    }
+    let archived = fs::read_dir(world.path("nightly/drop/hr/archive")).unwrap();
+    assert_eq!(archived.count(), 2, "the file and what became of it");
+    assert!(!world.path("nightly/drop/hr/people.csv").exists());
+}
+
+#[test]
+fn the_folder_and_the_website_of_the_page_are_watched_as_they_stand_there() {
+    let page = page();
+    let section = page.split_once("\n## The service\n").unwrap().1.split("\n## ").next().unwrap();
+    let blocks: Vec<&str> =
+        section.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 2);
+    let world = World::new()
+        .file("homeward.toml", &format!("{}\n{}\n[watch]\nhealth = \"127.0.0.1:9180\"\n", blocks[0], blocks[1]))
+        .file("rules/rules.rhai", "source(\"hr\", |row| #{ key: row.employee_id });\n");
+    let Ran { status, stdout, stderr } = world.homeward(&["check"]);
+    assert_eq!(status, 0, "{stdout}\n{stderr}");
+    // Whoever adds a key tells of it, or of where it is told.
+    let schema: serde_json::Value = serde_json::from_str(&world.homeward(&["schema"]).stdout).unwrap();
+    let keys = schema["$defs"]["systems.csv"]["properties"].as_object().unwrap().keys();
+    let untold: Vec<&String> = keys.filter(|key| !page.contains(&format!("\n{key} = "))).collect();
+    let elsewhere = [
+        "limits",
+        "count_line",
+        "minimum_rows",
+        "columns",
+        "delimiter",
+        "encoding",
+        "header_rows",
+        "skip",
+        "placeholders",
+        "id_pattern",
+    ];
+    let untold: Vec<&&String> = untold.iter().filter(|key| !elsewhere.contains(&key.as_str())).collect();
+    assert_eq!(untold, Vec::<&&String>::new());
+}
+
+#[test]
+fn the_table_of_limits_holds_every_limit() {
+    let page = page();
+    let table = page.split_once("\n### Limits\n").unwrap().1.split("\n#").next().unwrap();
+    let told = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_whitespace().next());
+    let told: std::collections::BTreeSet<&str> = told.collect();
+    let schema: serde_json::Value = serde_json::from_str(&World::new().homeward(&["schema"]).stdout).unwrap();
+    let keys = schema["$defs"]["LimitsKeys"]["properties"].as_object().unwrap();
+    assert_eq!(told, keys.keys().map(String::as_str).collect());
+}
+
 /// One step of the tutorial.
 enum Step {
     Run(String),
