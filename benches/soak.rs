@@ -1,0 +1,408 @@
+//! A day of `homeward watch` in five minutes: does it stay as it is, and is every input accounted for?
+//!
+//! Run it with `cargo bench --bench soak`. The service goes by a clock that is three hundred times too fast, against its
+//! own simulators. Every half hour HR drops a file and somebody renames herself on the website, which tells of it by
+//! webhook. In between files are broken, cut off or sent twice, the website is in maintenance, the folder goes away, the
+//! configuration is read again, and the service is stopped or killed. What is printed is memory and descriptors hour by
+//! hour, then what became of every input; what is not accounted for, or grows, ends it with 1.
+
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
+#![expect(clippy::panic, reason = "a bench that cannot go on has failed")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::TcpListener,
+    process::{Child, Command, ExitCode, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use common::World;
+use serde_json::{Value, json};
+
+/// Seconds that pass in one.
+const PACE: u32 = 300;
+
+const HALF_HOURS: usize = 48;
+const HALF_HOUR: Duration = Duration::from_millis(1_800_000 / PACE as u64);
+
+const PEOPLE: usize = 40;
+
+const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+const RULES: &str = r#"
+owner("username", "hr");
+owner("display_name", "website");
+copies(["username", "display_name"], "gitlab");
+source("hr", |row| #{ key: row.employee_id, email: row.email, username: row.username });
+source("website", |user| #{ key: user.id, email: user.email, display_name: user.name });
+join("gitlab", ["email"]);
+"#;
+
+/// How much memory may grow within one life of the process, and how many descriptors.
+const GROWTH: f64 = 12.0;
+const DESCRIPTORS: usize = 8;
+
+/// What is done in one half hour.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum File {
+    /// One person has another username.
+    Good,
+    /// The bytes of the last good one.
+    Again,
+    /// It ends in the middle of a row.
+    Broken,
+    /// Half of the people are missing; somebody rejects it.
+    Cut,
+}
+
+impl File {
+    fn of(half_hour: usize) -> Self {
+        match half_hour % 8 {
+            3 => Self::Again,
+            5 => Self::Broken,
+            6 => Self::Cut,
+            _ => Self::Good,
+        }
+    }
+
+    /// What has to become of it.
+    fn standing(self) -> &'static str {
+        match self {
+            Self::Good => "done",
+            Self::Again => "duplicate",
+            Self::Broken => "refused",
+            Self::Cut => "rejected",
+        }
+    }
+}
+
+/// What goes wrong in this half hour beside the file.
+fn fault(half_hour: usize) -> &'static str {
+    match half_hour {
+        9 | 25 | 41 => "maintenance",
+        12 | 36 => "no folder",
+        16 => "killed",
+        20 | 44 => "reload",
+        32 => "stopped",
+        _ => "",
+    }
+}
+
+/// The company: what each person is called where.
+struct Company {
+    world: World,
+    usernames: Vec<String>,
+    names: Vec<String>,
+    last_good: String,
+}
+
+impl Company {
+    fn new() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = format!(
+            r#"
+[systems.gitlab]
+kind = "gitlab"
+url = "https://git.example.com"
+token = {{ env = "TOKEN" }}
+
+[systems.website]
+kind = "wordpress"
+url = "https://www.example.com"
+username = "homeward"
+token = {{ env = "TOKEN" }}
+says = "changes"
+poll = "15m"
+webhook = {{ listen = "127.0.0.1:{port}", secret = {{ env = "HOOK" }} }}
+
+[systems.hr]
+kind = "csv"
+key = "employee_id"
+says = "state"
+coverage = "full"
+folder = "drop"
+order = "number"
+quiet = {{ looks = 2, time = "1m" }}
+look_every = "3m"
+"#
+        );
+        let person = |number: usize| {
+            json!({ "id": 1000 + number, "username": format!("w{number}"), "name": format!("Person {number}"),
+                "email": format!("person{number:06}@example.com"), "roles": ["subscriber"] })
+        };
+        let webhook = json!({ "url": format!("http://127.0.0.1:{port}/"), "secret": SECRET });
+        let seed = json!({ "settings": { "webhook": webhook, "webhook_retry": 300 },
+            "people": (1..=PEOPLE).map(person).collect::<Vec<_>>() });
+        let mut world = World::new()
+            .file("homeward.toml", &config)
+            .file("rules/rules.rhai", RULES)
+            .file("lab/website.json", &seed.to_string())
+            .variable("HOOK", SECRET);
+        world.start_lab(&["--people", &PEOPLE.to_string()]);
+        let usernames = (0..=PEOPLE).map(|number| format!("u{number}")).collect();
+        let names = vec![String::new(); PEOPLE + 1];
+        let mut company = Self { world, usernames, names, last_good: String::new() };
+        // The first list of a feed is for somebody to look at.
+        company.last_good = company.list();
+        company.drop_file(0, &company.last_good);
+        let run = |arguments: &[&str]| {
+            let ran = company.world.homeward(arguments);
+            assert_eq!(ran.status, 0, "{arguments:?}\n{}{}", ran.stdout, ran.stderr);
+        };
+        run(&["--lab", "watch", "--once", "--apply", "--pace", &PACE.to_string()]);
+        let waits = company.about("people-0000.csv").unwrap()["id"].to_string();
+        run(&["--lab", "approve", &waits, "--yes", "--by", "Olga"]);
+        company
+    }
+
+    /// HR's list as it is now.
+    fn list(&self) -> String {
+        let mut text = "employee_id,username,email\n".to_owned();
+        for number in 1..=PEOPLE {
+            text += &format!("{number},{},person{number:06}@example.com\n", self.usernames[number]);
+        }
+        text
+    }
+
+    fn drop_file(&self, number: usize, text: &str) -> String {
+        let name = format!("people-{number:04}.csv");
+        self.world.write(&name, text.as_bytes());
+        fs::create_dir_all(self.world.path("drop")).unwrap();
+        fs::rename(self.world.path(&name), self.world.path(&format!("drop/{name}"))).unwrap();
+        name
+    }
+
+    /// HR's file of this half hour; gives its name.
+    fn file(&mut self, half_hour: usize) -> String {
+        let text = match File::of(half_hour) {
+            File::Good => {
+                self.usernames[half_hour % PEOPLE + 1] = format!("renamed{half_hour}");
+                self.last_good = self.list();
+                self.last_good.clone()
+            }
+            File::Again => self.last_good.clone(),
+            File::Broken => self.last_good[..self.last_good.len() - 20].to_owned(),
+            File::Cut => self.last_good.lines().take(PEOPLE / 2).map(|line| format!("{line}\n")).collect(),
+        };
+        self.drop_file(half_hour + 1, &text)
+    }
+
+    fn rename_on_the_website(&mut self, half_hour: usize) {
+        let number = (half_hour * 7) % PEOPLE + 1;
+        self.names[number] = format!("Renamed {half_hour}");
+        let path = format!("meddle/{}", 1000 + number);
+        self.world.lab("website", "POST", &path, &json!({ "name": self.names[number] }));
+    }
+
+    fn runs(&self) -> Vec<Value> {
+        self.world.json(0, &["runs", "--all"]).as_array().unwrap().clone()
+    }
+
+    /// The newest run about an input.
+    fn about(&self, input: &str) -> Option<Value> {
+        self.runs().into_iter().find(|run| run["input"] == input)
+    }
+
+    /// What is wrong at GitLab, where anything is.
+    fn wrong(&self) -> Vec<String> {
+        let state = self.world.state("gitlab");
+        let users = state["users"].as_object().unwrap();
+        let mut wrong = Vec::new();
+        for number in 1..=PEOPLE {
+            let email = format!("person{number:06}@example.com");
+            let user = users.values().find(|user| user["email"] == email.as_str()).unwrap();
+            if user["username"] != self.usernames[number].as_str() {
+                wrong.push(format!("{number}: username {} and not {}", user["username"], self.usernames[number]));
+            }
+            if !self.names[number].is_empty() && user["name"] != self.names[number].as_str() {
+                wrong.push(format!("{number}: name {} and not {}", user["name"], self.names[number]));
+            }
+        }
+        wrong
+    }
+}
+
+/// The service, with what it was seen to take.
+struct Service {
+    child: Child,
+    /// Mebibytes and descriptors, sample by sample.
+    seen: Vec<(f64, usize)>,
+}
+
+impl Service {
+    fn start(world: &World) -> Self {
+        let log = fs::File::options().create(true).append(true).open(world.path("watch.log")).unwrap();
+        let mut command = world.command();
+        command.args(["--lab", "watch", "--apply", "--pace", &PACE.to_string()]);
+        Self { child: command.stdout(Stdio::null()).stderr(log).spawn().unwrap(), seen: Vec::new() }
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    fn sample(&mut self) -> (f64, usize) {
+        let process = format!("/proc/{}", self.child.id());
+        let status = fs::read_to_string(format!("{process}/status")).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kibibytes: f64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+        let descriptors = fs::read_dir(format!("{process}/fd")).unwrap().count();
+        self.seen.push((kibibytes / 1_024.0, descriptors));
+        (kibibytes / 1_024.0, descriptors)
+    }
+
+    /// What grew in this life: the last two hours against the first two, which warm it up.
+    fn grew(&self) -> Option<String> {
+        let most = |samples: &[(f64, usize)]| {
+            let memory = samples.iter().map(|sample| sample.0).fold(0.0, f64::max);
+            (memory, samples.iter().map(|sample| sample.1).max().unwrap_or_default())
+        };
+        let (first, last) = (self.seen.get(..2)?, self.seen.get(self.seen.len() - 2..)?);
+        let (before, after) = (most(first), most(last));
+        let grows = after.0 > before.0 + GROWTH || after.1 > before.1 + DESCRIPTORS;
+        grows.then(|| format!("from {:.1} MiB, {} descriptors to {:.1} MiB, {}", before.0, before.1, after.0, after.1))
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn main() -> ExitCode {
+    // `cargo bench` says so to every bench; whoever only builds or tests all targets is not kept waiting.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("nothing measured: run `cargo bench --bench soak`");
+        return ExitCode::SUCCESS;
+    }
+    let mut company = Company::new();
+    let mut service = Service::start(&company.world);
+    let mut faults = Vec::new();
+    let mut given: Vec<(String, File)> = Vec::new();
+    println!("{:>4} {:>9} {:>12} {:>7} {:>6}   beside the files", "hour", "MiB", "descriptors", "inputs", "runs");
+    let begun = Instant::now();
+    for half_hour in 0..HALF_HOURS {
+        let until = begun + HALF_HOUR * u32::try_from(half_hour + 1).unwrap();
+        let fault = fault(half_hour);
+        match fault {
+            "maintenance" => drop(company.world.lab("website", "POST", "settings", &json!({ "maintenance": true }))),
+            "no folder" => fs::rename(company.world.path("drop"), company.world.path("away")).unwrap(),
+            "reload" => service.signal("HUP"),
+            _ => {}
+        }
+        company.rename_on_the_website(half_hour);
+        if fault == "no folder" {
+            thread::sleep(HALF_HOUR / 3);
+            fs::rename(company.world.path("away"), company.world.path("drop")).unwrap();
+        }
+        let name = company.file(half_hour);
+        match fault {
+            "killed" | "stopped" => {
+                let taken = company.world.path(&format!("drop/{name}"));
+                wait(until, || !taken.exists());
+                faults.extend(service.grew());
+                if fault == "killed" {
+                    service.child.kill().unwrap();
+                } else {
+                    service.signal("TERM");
+                }
+                service.child.wait().unwrap();
+                service = Service::start(&company.world);
+            }
+            "maintenance" => {
+                thread::sleep(HALF_HOUR / 3);
+                company.world.lab("website", "POST", "settings", &json!({ "maintenance": false }));
+            }
+            _ => {}
+        }
+        let file = File::of(half_hour);
+        if file == File::Cut {
+            wait(until, || company.about(&name).is_some_and(|run| run["standing"] == "held"));
+            if let Some(run) = company.about(&name) {
+                company.world.homeward(&["--lab", "reject", &run["id"].to_string(), "--by", "Olga"]);
+            }
+        }
+        wait(until, || company.about(&name).is_some_and(|run| run["standing"] == file.standing()));
+        given.push((name, file));
+        thread::sleep(until.saturating_duration_since(Instant::now()));
+        if half_hour % 2 == 1 {
+            let (memory, descriptors) = service.sample();
+            let told = [crate::fault(half_hour - 1), fault].join(" ");
+            let (hour, runs) = (half_hour.div_ceil(2), company.runs().len());
+            println!("{hour:>4} {memory:>9.1} {descriptors:>12} {:>7} {runs:>6}   {}", given.len() * 2, told.trim());
+        } else if let Ok(Some(status)) = service.child.try_wait() {
+            faults.push(format!("the service ended by itself: {status}"));
+            break;
+        }
+    }
+    faults.extend(service.grew());
+    let patience = Instant::now() + HALF_HOUR * 2;
+    wait(patience, || company.wrong().is_empty());
+    service.signal("TERM");
+    let stopping = Instant::now();
+    let ended = service.child.wait().unwrap();
+    if !ended.success() || stopping.elapsed() > Duration::from_secs(10) {
+        faults.push(format!("it stopped with {ended} after {:?}", stopping.elapsed()));
+    }
+    faults.extend(accounts(&company, &given));
+    for fault in &faults {
+        println!("NOT RIGHT: {fault}");
+    }
+    if faults.is_empty() {
+        println!("every input is accounted for; nothing grew; {:.0} s", begun.elapsed().as_secs_f64());
+        return ExitCode::SUCCESS;
+    }
+    println!("{}", fs::read_to_string(company.world.path("watch.log")).unwrap());
+    ExitCode::FAILURE
+}
+
+/// Waits until something is so, or the time is up: what is not so then is told in the end.
+fn wait(until: Instant, look: impl Fn() -> bool) {
+    while !look() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Sets what was given against what the store says, prints it, and tells what is missing.
+fn accounts(company: &Company, given: &[(String, File)]) -> Vec<String> {
+    let runs = company.runs();
+    let mut faults = company.wrong();
+    let mut table: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (name, file) in given {
+        let counted = table.entry(file.standing()).or_default();
+        counted.0 += 1;
+        let stood: Vec<&str> = runs
+            .iter()
+            .filter(|run| run["input"] == name.as_str())
+            .map(|run| run["standing"].as_str().unwrap())
+            .collect();
+        // What broke off was done again; nothing else has two accounts.
+        match stood.split_first() {
+            Some((first, rest)) if *first == file.standing() && rest.iter().all(|other| *other == "redone") => {
+                counted.1 += 1;
+            }
+            _ => faults.push(format!("{name} should be {}, and is {stood:?}", file.standing())),
+        }
+        if company.world.path(&format!("drop/{name}")).exists() {
+            faults.push(format!("{name} is still in the folder"));
+        }
+    }
+    println!("\n{:<10} {:>6} {:>6}", "files", "given", "so");
+    for (standing, (given, so)) in table {
+        println!("{standing:<10} {given:>6} {so:>6}");
+    }
+    let told = runs.iter().filter(|run| run["feed"] == "website" && run["standing"] == "done");
+    println!("{:<10} {:>6} {:>6} runs", "renames", given.len(), told.count());
+    let open: Vec<&Value> = runs.iter().filter(|run| run["standing"] == "open").collect();
+    if !open.is_empty() {
+        faults.push(format!("runs that nobody finished: {open:?}"));
+    }
+    faults
+}
