@@ -36,8 +36,8 @@ const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 const RULES: &str = r#"
 owner("username", "hr");
-owner("display_name", "website");
-copies(["username", "display_name"], "gitlab");
+owner("display_name", "gitlab");
+copies("username", "gitlab");
 source("hr", |row| #{ key: row.employee_id, email: row.email, username: row.username });
 source("website", |user| #{ key: user.id, email: user.email, display_name: user.name });
 join("gitlab", ["email"]);
@@ -186,7 +186,7 @@ look_every = "3m"
                 self.last_good.clone()
             }
             File::Again => self.last_good.clone(),
-            File::Broken => self.last_good[..self.last_good.len() - 20].to_owned(),
+            File::Broken => self.last_good.rsplit_once(',').unwrap().0.to_owned(),
             File::Cut => self.last_good.lines().take(PEOPLE / 2).map(|line| format!("{line}\n")).collect(),
         };
         self.drop_file(half_hour + 1, &text)
