@@ -1,6 +1,7 @@
 //! Items 34, 35 and 40 to 44: who is not listed, who is back, what falls due, who is spared, and the first list of all.
 
 use std::{
+    fmt::Write as _,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -39,7 +40,7 @@ fn item_35_the_same_people_in_other_clothes_are_no_difference() {
         "\u{FEFF}ends;Username;E\u{6d}ail;badge;LAST_NAME;begins;\u{a0}employee_id;first_name\r\n".to_owned();
     for row in &shuffled {
         let Row { id, first, last, email, username, .. } = row;
-        text.push_str(&format!("\"\";\"{username}\";{email};red;\"{last}\"; ;\u{a0}{id} ;\"{first}\"\r\n"));
+        write!(text, "\"\";\"{username}\";{email};red;\"{last}\"; ;\u{a0}{id} ;\"{first}\"\r\n").unwrap();
     }
     world.write("next.csv", text.as_bytes());
     let columns = "columns = { email = [], username = [], last_name = [], first_name = [], begins = [], ends = [] }";

@@ -25,8 +25,7 @@ const CARRIES: [(&str, &str); 10] = [
 const STATUS: &str = "display_name";
 
 fn world() -> World {
-    let carried: String =
-        CARRIES.iter().map(|(attribute, column)| format!("    {attribute}: row.{column},\n")).collect();
+    let carried = CARRIES.map(|(attribute, column)| format!("    {attribute}: row.{column},\n")).concat();
     let owned = CARRIES.map(|(attribute, _)| format!("\"{attribute}\"")).join(", ");
     let world = World::new()
         .file(

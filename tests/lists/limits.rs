@@ -74,7 +74,9 @@ fn item_37_a_shifted_column_holds_the_list_and_names_each_attribute() {
 fn item_37_an_emptied_column_holds_the_list() {
     let world = company(60, "");
     let mut emptied = rows(1..=60);
-    emptied.iter_mut().for_each(|row| row.email = String::new());
+    for row in &mut emptied {
+        row.email.clear();
+    }
     let held = world.planned(6, &emptied);
     assert_eq!(held["inputs"][0]["list"]["differing"], json!({ "email": 60 }));
     assert_eq!(missing(&held), Vec::<String>::new());

@@ -1,5 +1,7 @@
 //! What never removes anybody (item 27 and the law it stands for): rows that cannot be used, parts of lists, repaired rows.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -157,7 +159,7 @@ fn item_32_no_file_of_repaired_rows_removes_anybody() {
         .run(&prop::sample::subsequence(rows(1..=24), 1..=24), |some| {
             let mut text = format!("homeward_line,homeward_code,homeward_reason,{HEADER}\n");
             for line in list(&some).lines().skip(1) {
-                text.push_str(&format!("7,too_many_fields,repaired,{line}\n"));
+                writeln!(text, "7,too_many_fields,repaired,{line}").unwrap();
             }
             let plan = planned(&world, &text).unwrap();
             prop_assert_eq!(&plan["inputs"][0]["list"], &Value::Null);

@@ -123,7 +123,7 @@ fn item_19_what_is_no_csv_is_refused_by_what_it_looks_like() {
 #[test]
 fn item_20_the_delimiter_is_told_by_the_header_and_lines_are_those_of_an_editor() {
     for delimiter in [",", ";", "\t", "|"] {
-        let text = format!("id,name\n1,\"Anna\nBerta\"\n\"\"\"2\",Cleo,x\n3,Dora\n").replace(',', delimiter);
+        let text = "id,name\n1,\"Anna\nBerta\"\n\"\"\"2\",Cleo,x\n3,Dora\n".replace(',', delimiter);
         let found = plan(&world("", NAMED), text.as_bytes());
         assert_eq!(shown(&found, "first_name")["1"], "Anna\nBerta");
         assert_eq!(rejects(&found), ["4 - too_many_fields"], "{delimiter}");
