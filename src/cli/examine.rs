@@ -102,7 +102,7 @@ fn as_json(found: &Examined) -> Value {
             "full": found.is_full,
             "before": input.list.as_ref().map(|list| list.before),
             "new": found.new,
-            "back": found.back,
+            "activated": found.activated,
             "missing": input.list.as_ref().map(|list| &list.missing),
             "differing": found.differing,
         }),
@@ -167,8 +167,8 @@ fn compared(found: &Examined) -> String {
     };
     let new = render::count(found.new.len() as u64, "new person").replace("persons", "people");
     let mut text = format!("  compared   with {} (run {}): {new}", render::harmless(&last.file), last.run);
-    if !found.back.is_empty() {
-        let _ = write!(text, ", {} back", found.back.len());
+    if !found.activated.is_empty() {
+        let _ = write!(text, ", {} active now", found.activated.len());
     }
     if let Some(list) = &found.input.list {
         let _ = write!(text, ", {} missing of {}", list.missing.len(), render::thousands(list.before));
@@ -188,7 +188,7 @@ fn compared(found: &Examined) -> String {
         }
     };
     text.push_str(&examples("new", &found.new));
-    text.push_str(&examples("back", &found.back));
+    text.push_str(&examples("active now", &found.activated));
     if let Some(list) = &found.input.list {
         text.push_str(&examples("missing", &list.missing));
     }

@@ -130,7 +130,7 @@ fn list(input: &Input) -> Option<String> {
         thousands(list.new),
         thousands(list.missing.len() as u64),
         thousands(list.before),
-        also(list.back, "back"),
+        also(list.activated, "active now"),
     );
     Some(line)
 }

@@ -117,9 +117,9 @@ pub(crate) struct List {
     /// How many people this one holds of whom the source never spoke before.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub(crate) new: u64,
-    /// How many people it holds who were gone, and are not any more.
+    /// How many people it says to be active of whom it was said last that they are not: who is back, or begins.
     #[serde(skip_serializing_if = "is_zero", default)]
-    pub(crate) back: u64,
+    pub(crate) activated: u64,
     /// People it held and this one does not, by the source's keys.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(crate) missing: Vec<String>,

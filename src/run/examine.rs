@@ -35,8 +35,8 @@ pub(crate) struct Examined {
     pub(crate) rejected: Vec<Rejected>,
     /// Keys the source never spoke of before.
     pub(crate) new: Vec<String>,
-    /// Keys of people who were gone, and are not any more.
-    pub(crate) back: Vec<String>,
+    /// Keys of people who are active, and were not by what the source said last.
+    pub(crate) activated: Vec<String>,
     /// For how many people each attribute differs from what the source said of them last.
     pub(crate) differing: BTreeMap<AttributeName, u64>,
     /// The last input of this source that was carried out.
@@ -63,7 +63,7 @@ pub(crate) fn examine(file: &Named, project: &Project, memory: &Memory) -> Resul
         .collect();
     let missing: BTreeSet<&str> = input.list.iter().flat_map(|list| &list.missing).map(String::as_str).collect();
     let listed = said.statements.iter().filter(|it| !it.of_nobody && !missing.contains(it.key.as_ref()));
-    let (mut new, mut back, mut differing) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let (mut new, mut activated, mut differing) = (Vec::new(), Vec::new(), BTreeMap::new());
     for statement in listed {
         let Some(before) = known.get(statement.key.as_ref()) else {
             new.push(statement.key.to_string());
@@ -71,7 +71,7 @@ pub(crate) fn examine(file: &Named, project: &Project, memory: &Memory) -> Resul
         };
         let is_gone = |values: &BTreeMap<AttributeName, Value>| values.get(&active) == Some(&Value::Bool(false));
         if is_gone(before) && !is_gone(&statement.values) {
-            back.push(statement.key.to_string());
+            activated.push(statement.key.to_string());
         }
         let names: BTreeSet<&AttributeName> = before.keys().chain(statement.values.keys()).collect();
         for name in names.into_iter().filter(|name| before.get(name) != statement.values.get(name)) {
@@ -79,7 +79,7 @@ pub(crate) fn examine(file: &Named, project: &Project, memory: &Memory) -> Resul
         }
     }
     new.sort();
-    back.sort();
+    activated.sort();
     let prefix = format!("{}: ", file.shown);
     let notes = said.notes.iter().map(|note| note.strip_prefix(&prefix).unwrap_or(note).to_owned()).collect();
     Ok(Some(Examined {
@@ -89,7 +89,7 @@ pub(crate) fn examine(file: &Named, project: &Project, memory: &Memory) -> Resul
         notes,
         rejected: said.rejected,
         new,
-        back,
+        activated,
         differing,
         last: memory.accepted.get(&file.system).cloned(),
         tripped: of_input(&input, &project.limits),

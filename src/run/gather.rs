@@ -410,10 +410,10 @@ impl Passage<'_> {
                 };
             }
             if is_whole && !statement.of_nobody {
-                let was_gone = before.is_some_and(|before| before.get(&active) == Some(&Value::Bool(false)));
+                let was_inactive = before.is_some_and(|before| before.get(&active) == Some(&Value::Bool(false)));
                 let is_gone = statement.values.get(&active) == Some(&Value::Bool(false));
                 list.new += u64::from(before.is_none());
-                list.back += u64::from(was_gone && !is_gone);
+                list.activated += u64::from(was_inactive && !is_gone);
             }
             if let Some(before) = before.filter(|_| is_whole) {
                 let names: BTreeSet<&AttributeName> = before.keys().chain(statement.values.keys()).collect();

@@ -77,7 +77,7 @@ fn item_40_gone_on_day_two_and_back_on_day_three_is_the_same_account_switched_on
     assert!(why.contains("said by hr (day2.csv (not listed))") && why.contains("active: false"), "{why}");
 
     let plan = world.on("2026-11-22", 0, &["plan", "hr=day1.csv"]);
-    assert_eq!((&plan["inputs"][0]["list"]["back"], &plan["inputs"][0]["list"]["new"]), (&json!(1), &Value::Null));
+    assert_eq!((&plan["inputs"][0]["list"]["activated"], &plan["inputs"][0]["list"]["new"]), (&json!(1), &Value::Null));
     assert_eq!(changes(&plan), ["hr/000007 active gitlab apply false → true"]);
     world.on("2026-11-22", 0, &["apply", "--yes", "hr=day1.csv"]);
     assert_eq!(world.blocked(), Vec::<String>::new());

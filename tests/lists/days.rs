@@ -119,3 +119,79 @@ fn item_35_three_days_differ_in_exactly_what_a_plain_comparison_finds() {
         gone = gone.difference(&new).cloned().chain(missing).collect();
     }
 }
+
+/// GitLab holds copies of three attributes; everybody on the first list has an account there.
+const WITH_GITLAB: &str = r#"
+owner(["username", "email", "display_name", "active"], "hr");
+copies(["username", "email", "display_name"], "gitlab");
+source("hr", |row| #{
+    key: row.employee_id,
+    username: row.username,
+    email: row.email,
+    display_name: row.first_name + " " + row.last_name,
+    active: row.status != "Terminated" && row.hire_date <= today(),
+});
+join("gitlab", ["email", "username"]);
+account("gitlab", |person| person.active);
+"#;
+
+fn with_gitlab() -> World {
+    let mut reader = csv::Reader::from_path("tests/samples/hr/day1.csv").unwrap();
+    let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+    let user = |(at, row): (usize, &BTreeMap<String, String>)| {
+        json!({
+            "id": 1_000 + at, "username": row["username"], "email": row["email"],
+            "name": format!("{} {}", row["first_name"], row["last_name"]),
+        })
+    };
+    let users: Vec<Value> = rows.iter().enumerate().map(user).collect();
+    let mut world = world()
+        .file("homeward.toml", &crate::company::config("coverage = \"full\"", ""))
+        .file("rules/people.rhai", WITH_GITLAB)
+        .file("lab/gitlab.json", &json!({ "users": users }).to_string());
+    world.start_lab(&[]);
+    world
+}
+
+/// People of these kinds of events between two days.
+fn people(days: &str, kinds: &[&str]) -> BTreeSet<String> {
+    let all: Value = serde_json::from_slice(&std::fs::read("tests/samples/hr/days.expected.json").unwrap()).unwrap();
+    let events = all["events"][days].as_array().unwrap().iter();
+    let of_kind = events.filter(|event| kinds.contains(&event["kind"].as_str().unwrap()));
+    of_kind.map(|event| format!("hr/{}", event["employee_id"].as_str().unwrap())).collect()
+}
+
+/// People for whom a plan does this.
+fn doing(plan: &Value, operation: &str) -> BTreeSet<String> {
+    let calls = plan["calls"].as_array().unwrap().iter().filter(|call| call["operation"] == operation);
+    calls.map(|call| call["person"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn item_35_every_kind_of_event_of_three_days_comes_to_what_it_means() {
+    let world = with_gitlab();
+    let first = world.on("2026-11-19", 0, &["apply", "--yes", "hr=day1.csv"]);
+    assert_eq!(first["outcomes"], json!([]));
+    let second = world.on("2026-11-20", 0, &["plan", "hr=day2.csv"]);
+    let days = "day1->day2";
+    assert_eq!(doing(&second, "disable"), people(days, &["leave", "gone"]));
+    assert_eq!(doing(&second, "update"), people(days, &["rename", "email_change", "username_change"]));
+    assert_eq!(doing(&second, "create"), BTreeSet::new(), "newcomers begin on Monday");
+    world.on("2026-11-20", 0, &["apply", "--yes", "hr=day2.csv"]);
+
+    let days = "day2->day3";
+    let third = world.on("2026-11-23", 0, &["plan", "hr=day3.csv"]);
+    assert_eq!(doing(&third, "disable"), people(days, &["leave"]));
+    assert_eq!(doing(&third, "enable"), people(days, &["rehire_same_id"]));
+    let begin: BTreeSet<String> = people("day1->day2", &["hire"]).union(&people(days, &["hire"])).cloned().collect();
+    assert_eq!(doing(&third, "create"), begin);
+    let refused: BTreeSet<String> = third["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|change| change["decision"] == "refuse")
+        .map(|change| change["person"].as_str().unwrap().to_owned())
+        .collect();
+    // Two swap addresses, which GitLab keeps with whoever gives one up; the names of a leaver are still hers.
+    assert_eq!(refused, people(days, &["email_swap", "rehire_new_id", "hire_reusing_email"]));
+}
