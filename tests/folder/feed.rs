@@ -5,6 +5,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -31,6 +32,8 @@ pub(crate) const QUICK: &str = "quiet = { looks = 2, time = \"250ms\" }\nlook_ev
 /// A project with one folder that is watched, and a lab of ten people who are called `Old 0` to `Old 9`.
 pub(crate) struct Feed {
     pub(crate) world: World,
+    /// The process that watches.
+    service: AtomicU32,
 }
 
 impl Feed {
@@ -55,7 +58,7 @@ impl Feed {
             .file("rules/people.rhai", RULES)
             .file("lab/gitlab.json", &json!({ "users": users }).to_string())
             .file("before/first.csv", "id,email,name\n99,nobody@example.com,Nobody\n");
-        let feed = Self { world };
+        let feed = Self { world, service: AtomicU32::new(0) };
         feed.configure("before", coverage, "quiet = { looks = 1, time = \"1ms\" }\n");
         let mut feed = feed;
         feed.world.start_lab(&[]);
@@ -70,7 +73,8 @@ impl Feed {
     fn configure(&self, folder: &str, coverage: &str, settings: &str) {
         let text = format!(
             "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\n{coverage}\nfolder = \"{folder}\"\n{settings}\n\
-             [systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://gitlab.example.com\"\ntoken = {{ env = \"TOKEN\" }}\n"
+             [systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://gitlab.example.com\"\ntoken = {{ env = \"TOKEN\" }}\n\n\
+             [limits]\nchanges = \"20%\"\n"
         );
         self.world.write("homeward.toml", text.as_bytes());
     }
@@ -103,7 +107,9 @@ impl Feed {
         let log = self.world.path("watch.log");
         let said = File::options().create(true).append(true).open(&log).unwrap();
         command.args(["--lab", "watch", "--apply"]).args(arguments).stdout(Stdio::null()).stderr(said);
-        Watch { child: command.spawn().unwrap(), log }
+        let child = command.spawn().unwrap();
+        self.service.store(child.id(), Ordering::SeqCst);
+        Watch { child, log }
     }
 
     /// What `homeward status` says of the feed; null before it was watched.
@@ -112,12 +118,13 @@ impl Feed {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"))
     }
 
-    /// Waits until the status of the feed is like this, and gives it.
+    /// Waits until the service that was started last says that the feed is like this, and gives it.
     pub(crate) fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
             let status = self.status()["feeds"]["hr"].clone();
-            if !status.is_null() && is_so(&status) {
+            // What an earlier process said is not what this one sees.
+            if status["pid"] == self.service.load(Ordering::SeqCst) && is_so(&status) {
                 return status;
             }
             assert!(begun.elapsed() < PATIENCE, "{what} did not happen: {status:#}\n{}", self.log());

@@ -47,7 +47,7 @@ fn item_03_a_folder_that_is_not_there_yet_is_unhealthy_and_watched_once_it_is() 
     let _service = feed.watch(&[]);
     feed.until_trouble("is not there");
     let ran = feed.world.homeward(&["--lab", "status"]);
-    assert_eq!(ran.status, 3, "{ran:?}");
+    assert_eq!(ran.status, 4, "{ran:?}");
     assert!(ran.stdout.contains("drop is not there; make it, mount it, or correct `folder`"), "{}", ran.stdout);
     fs::create_dir(feed.path("")).unwrap();
     feed.until_well();

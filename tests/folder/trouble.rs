@@ -130,7 +130,7 @@ fn an_unmounted_share_is_reported_and_nobody_is_gone_for_it() {
     turn(&below);
     feed.until_trouble("is empty and lies on another file system than before; mount the share again");
     assert_eq!(fs::read_dir(&below).unwrap().count(), 0, "nothing is made where a share should be");
-    assert_eq!(feed.world.homeward(&["--lab", "status"]).status, 3);
+    assert_eq!(feed.world.homeward(&["--lab", "status"]).status, 4);
     turn(share.path());
     feed.until_well();
     let mut changed = list(&everybody, "Old");
