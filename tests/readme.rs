@@ -96,11 +96,8 @@ fn a_file_in_a_folder_goes_its_way_with_the_commands_of_the_page() {
     let world = World::new();
     let Ran { status, stdout, stderr } = shell(&world, &script);
     assert_eq!(status, 0, "{stdout}\n{stderr}");
-    for line in [
-        "the first list of hr: it ties 4 accounts that are there to people and makes 5 calls; look at it once",
-        "Done: 5 of 5 calls (run 1)",
-        "people.csv (2",
-    ] {
+    assert!(stderr.contains("waiting: the first list of hr") && stderr.contains("look at it once"), "{stderr}");
+    for line in ["Done: 5 of 5 calls (run 1)", "people.csv (2"] {
         assert!(stdout.contains(line), "{line}\n{stdout}\n{stderr}");
     }
     let archived = fs::read_dir(world.path("nightly/drop/hr/archive")).unwrap();
