@@ -350,9 +350,6 @@ impl Passage<'_> {
             final_line_end: read.final_line_end,
             columns: read.columns.clone(),
             order: order.map(str::to_owned),
-            // Half a value at the end of a statement of changes is as wrong as one in a list of everybody.
-            is_cut_off: !read.final_line_end
-                && self.memory.accepted.get(self.system).is_some_and(|last| last.final_line_end),
             ..List::default()
         };
         list.is_cut_off =

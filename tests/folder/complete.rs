@@ -159,7 +159,7 @@ fn item_11_a_file_that_never_becomes_quiet_is_reported_and_stops_no_other() {
 fn item_11_a_file_that_we_may_not_read_is_reported_and_stops_no_other() {
     let feed = Feed::new(&format!("{QUICK}stuck_after = \"1s\"\n"));
     feed.put("locked.csv", list(&[7], "Seven"));
-    fs::set_permissions(feed.path("locked.csv"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(feed.path("locked.csv"), fs::Permissions::from_mode(0o000)).unwrap();
     let _service = feed.watch_as(unprivileged(&feed), &[]);
     feed.until_waiting("locked.csv: it cannot be read: Permission denied");
     feed.until_warned("locked.csv is not taken: it cannot be read: Permission denied");

@@ -269,11 +269,8 @@ fn notes(folder: &Path, ending: &str) -> Vec<(PathBuf, Value)> {
 
 /// A file that says what these people are called from now on.
 pub(crate) fn list(people: &[u32], called: &str) -> String {
-    let mut text = "id,email,name\n".to_owned();
-    for number in people {
-        text += &format!("{number},p{number}@example.com,{called} {number}\n");
-    }
-    text
+    let row = |number: &u32| format!("{number},p{number}@example.com,{called} {number}\n");
+    std::iter::once("id,email,name\n".to_owned()).chain(people.iter().map(row)).collect()
 }
 
 /// A program that watches.
