@@ -64,10 +64,8 @@ pub(super) async fn run(service: &Service, name: &SystemName, sort: Sort, wake: 
             match Seat::open(service, generation) {
                 Ok(seat) => {
                     let before = at_work.take().map(|(_, tended)| tended);
-                    match tend(service, &seat, name, sort, before) {
-                        Some(tended) => at_work = Some((seat, tended)),
-                        None => return,
-                    }
+                    // Where the file has changed since, and knows no such feed any more, it is told to leave soon.
+                    at_work = tend(service, &seat, name, sort, before).map(|tended| (seat, tended));
                 }
                 // It was opened a moment ago by whoever started this: files may be in the making.
                 Err(fault) => tell_once(name, &mut last_fault, open_told(&fault)),
