@@ -27,7 +27,10 @@ fn faults(world: &World) -> (Vec<String>, u64, u64) {
 #[test]
 fn the_tests_of_every_example_notice_ninety_five_of_a_hundred_faults() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let folders = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let folders = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("homeward.toml").exists());
     let mut names: Vec<String> = folders.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
     names.sort();
     for name in names {

@@ -18,9 +18,7 @@ fn nothing_that_is_not_genuine_is_taken() {
     let quiet = (site.runs().len(), site.world.asked("website").len());
     let now = jiff::Timestamp::now().as_second();
     let genuine = Delivery::new("evt_a", 7);
-    let without = |name: &str| {
-        genuine.headers().into_iter().filter(|(header, _)| *header != name).collect::<Vec<_>>()
-    };
+    let without = |name: &str| genuine.headers().into_iter().filter(|(header, _)| *header != name).collect::<Vec<_>>();
     let with = |name: &'static str, value: &str| {
         let mut headers = without(name);
         headers.push((name, value.to_owned()));
@@ -37,8 +35,16 @@ fn nothing_that_is_not_genuine_is_taken() {
         ("another time", post(site.port, PATH, &with("webhook-timestamp", &(now - 1).to_string()), &genuine.body), 401),
         ("a time that is none", post(site.port, PATH, &with("webhook-timestamp", "-1"), &genuine.body), 400),
         ("an empty signature", post(site.port, PATH, &with("webhook-signature", ""), &genuine.body), 401),
-        ("a signature of another version", post(site.port, PATH, &with("webhook-signature", "v2,AAAA"), &genuine.body), 401),
-        ("too many signatures", post(site.port, PATH, &with("webhook-signature", &"v1,AA== ".repeat(50)), &genuine.body), 400),
+        (
+            "a signature of another version",
+            post(site.port, PATH, &with("webhook-signature", "v2,AAAA"), &genuine.body),
+            401,
+        ),
+        (
+            "too many signatures",
+            post(site.port, PATH, &with("webhook-signature", &"v1,AA== ".repeat(50)), &genuine.body),
+            400,
+        ),
         ("an old one", Delivery { timestamp: now - 310, ..genuine.clone() }.send(site.port), 401),
         ("one of the future", Delivery { timestamp: now + 310, ..genuine.clone() }.send(site.port), 401),
         ("an unsigned ping", post(site.port, PATH, &[], b"webhook_id=7"), 401),
@@ -58,7 +64,16 @@ fn nothing_that_is_not_genuine_is_taken() {
         assert_eq!(status(&answer), Some(405), "{method}");
     }
     // Signed as it should be, and about nobody: it is read, and that was it.
-    for body in ["{}", "[]", "", "no JSON", "{\"user_id\":0}", "{\"user_id\":\"../1\"}", "{\"user_id\":-7}", "{\"user_id\":7,\"ID\":8}"] {
+    for body in [
+        "{}",
+        "[]",
+        "",
+        "no JSON",
+        "{\"user_id\":0}",
+        "{\"user_id\":\"../1\"}",
+        "{\"user_id\":-7}",
+        "{\"user_id\":7,\"ID\":8}",
+    ] {
         let delivery = Delivery { body: body.as_bytes().to_vec(), ..Delivery::new("evt_n", 7) };
         assert_eq!(delivery.send(site.port), Some(200), "{body}");
     }
@@ -78,7 +93,9 @@ fn nothing_that_is_not_genuine_is_taken() {
     }
     // What was dealt with is not looked at again: a later one is, and only that.
     assert_eq!(Delivery::new("evt_last", 8).send(site.port), Some(200));
-    await_that("the last one is looked at", || site.world.asked("website").iter().any(|line| line.contains("/users/8?")));
+    await_that("the last one is looked at", || {
+        site.world.asked("website").iter().any(|line| line.contains("/users/8?"))
+    });
     await_that("nothing waits", || site.fares()["waiting"] == json!([]));
     let looked = site.world.asked("website").into_iter().skip(asked).filter(|line| line.contains("/users/7?")).count();
     assert_eq!((site.runs().len(), looked), (runs, 0));
@@ -143,10 +160,18 @@ fn what_is_no_http_and_what_follows_a_delivery_is_not_answered_as_one() {
         assert_eq!(status(&answer), Some(200), "{answer}");
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
     }
-    let both = format!("POST {PATH} HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n");
+    let both =
+        format!("POST {PATH} HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n");
     let many = format!("POST {PATH} HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(5000));
     let long = format!("POST {PATH} HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(1 << 20));
-    for bytes in [b"\x16\x03\x01\x02\x00".as_slice(), b"\r\n\r\n\r\n", b"GET\r\n\r\n", both.as_bytes(), many.as_bytes(), long.as_bytes()] {
+    for bytes in [
+        b"\x16\x03\x01\x02\x00".as_slice(),
+        b"\r\n\r\n\r\n",
+        b"GET\r\n\r\n",
+        both.as_bytes(),
+        many.as_bytes(),
+        long.as_bytes(),
+    ] {
         let mut stream = connect(site.port);
         let _ = stream.write_all(bytes);
         let _ = stream.shutdown(std::net::Shutdown::Write);

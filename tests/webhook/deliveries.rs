@@ -90,7 +90,8 @@ fn a_website_that_says_no_is_asked_less_and_less_often() {
 
 /// A body as `WooCommerce` sends it, and one of WP Webhooks, which holds more than it should.
 const CUSTOMER: &[u8] = br#"{"id":7,"email":"anna@example.com","username":"anna","role":"customer"}"#;
-const PLUGIN: &[u8] = br#"{"data":{"ID":"7","user_login":"anna","user_pass":"$wp$2y$10$hash","user_activation_key":"key"},"ID":7}"#;
+const PLUGIN: &[u8] =
+    br#"{"data":{"ID":"7","user_login":"anna","user_pass":"$wp$2y$10$hash","user_activation_key":"key"},"ID":7}"#;
 
 #[test]
 fn other_senders_sign_the_body_alone_and_an_equal_body_is_looked_at_again() {
@@ -100,7 +101,9 @@ fn other_senders_sign_the_body_alone_and_an_equal_body_is_looked_at_again() {
         ("base64", "X-WP-Webhook-Signature", PLUGIN),
         ("hex", "X-Hub-Signature-256", PLUGIN),
     ] {
-        let webhook = format!("path = \"{PATH}\", signature = \"{signature}\", header = \"{header}\", secret = {{ file = \"secret\" }}");
+        let webhook = format!(
+            "path = \"{PATH}\", signature = \"{signature}\", header = \"{header}\", secret = {{ file = \"secret\" }}"
+        );
         let mut site = Site::with("1h", &webhook, &[]);
         site.world = site.world.file("secret", secret);
         let watch = site.watch();
@@ -121,7 +124,10 @@ fn other_senders_sign_the_body_alone_and_an_equal_body_is_looked_at_again() {
             await_that("nothing waits", || site.fares()["waiting"] == json!([]));
         }
         site.meddle("7", &json!({ "username": "anna.e" }));
-        let forged = vec![(header, signed.replace(|c: char| c.is_ascii_digit(), "0"))];
+        let forged = vec![(
+            header,
+            signed.replacen(signed.chars().nth(9).unwrap(), "7", 1).replacen(signed.chars().nth(10).unwrap(), "8", 1),
+        )];
         assert_eq!(post(site.port, PATH, &forged, body), Some(401));
         assert_eq!(post(site.port, PATH, &[], body), Some(401));
         if body == CUSTOMER {
@@ -150,7 +156,10 @@ fn a_secret_is_exchanged_while_the_service_runs() {
     };
     site.world.write("secret", new.as_bytes());
     let config = site.world.read("homeward.toml");
-    let both = config.replace("secret = { file = \"secret\" }", "secret = { file = \"secret\" }, former_secret = { file = \"former\" }");
+    let both = config.replace(
+        "secret = { file = \"secret\" }",
+        "secret = { file = \"secret\" }, former_secret = { file = \"former\" }",
+    );
     assert_ne!(both, config);
     site.world.write("homeward.toml", both.as_bytes());
     reload(1);

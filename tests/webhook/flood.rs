@@ -23,7 +23,10 @@ fn ten_thousand_requests_change_nothing_and_an_honest_delivery_between_them_is_s
     let watch = site.watch();
     let (port, before, open) = (site.port, watch.memory("VmRSS"), watch.open());
     let runs = site.runs().len();
-    let forged = Delivery { secret: "whsec_QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=".to_owned(), ..Delivery::new("evt_x", 8) };
+    let forged = Delivery {
+        secret: "whsec_QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=".to_owned(),
+        ..Delivery::new("evt_x", 8)
+    };
     let attackers: Vec<_> = (0..8)
         .map(|_| {
             let forged = forged.clone();
@@ -37,7 +40,10 @@ fn ten_thousand_requests_change_nothing_and_an_honest_delivery_between_them_is_s
     let took = await_that("the honest one is done", || site.anna() == "anna.b");
     let answered: usize = attackers.into_iter().map(|attacker| attacker.join().unwrap()).sum();
     let grown = watch.memory("VmRSS").saturating_sub(before);
-    println!("{answered} of 10000 forged deliveries answered with 401; {grown} kB more; the honest one took {} ms", took.as_millis());
+    println!(
+        "{answered} of 10000 forged deliveries answered with 401; {grown} kB more; the honest one took {} ms",
+        took.as_millis()
+    );
     assert!(answered > 9900, "{answered}");
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(grown < BOUND, "{grown} kB more");

@@ -7,7 +7,6 @@ mod abuse;
 mod common;
 mod deliveries;
 mod flood;
-#[expect(dead_code, reason = "another test uses more of it")]
 #[path = "../website/running.rs"]
 mod running;
 mod sender;

@@ -1,5 +1,7 @@
 //! A watched website: the example of WordPress with its lab, and the service beside it.
 
+#![allow(dead_code, clippy::allow_attributes, reason = "two test binaries use their parts of it")]
+
 use std::{
     fs,
     net::TcpListener,

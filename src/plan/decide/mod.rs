@@ -141,7 +141,10 @@ impl Desk<'_> {
             }
             return;
         };
-        if self.providers.capabilities(&owned.system).is_some() {
+        // An owner that tells of her itself, and where no account of hers is known or left, has said all there is.
+        let speaks = self.person.statements.iter().any(|statement| statement.system == owned.system);
+        let is_asked = !speaks || self.person.accounts.contains_key(&owned.system);
+        if is_asked && self.providers.capabilities(&owned.system).is_some() {
             self.owned_by_provider(attribute, &owned, &asked);
         } else {
             self.owned_by_source(attribute, &owned, &asked);
