@@ -227,6 +227,33 @@ mod rename_through_gitlab {
     }
 }
 
+mod wordpress {
+    use super::*;
+
+    #[test]
+    fn a_rename_and_a_new_address_go_to_whoever_owns_them_for_each_person() {
+        let world = started(World::example("wordpress"));
+        world.json(0, &["apply", "website"]);
+        world.lab("website", "POST", "meddle/7", &json!({ "username": "Anna.B" }));
+        world.lab("website", "POST", "meddle/8", &json!({ "email": "benjamin@example.com" }));
+        let plan = world.json(0, &["plan", "website"]);
+        assert_eq!(
+            changes(&plan),
+            [
+                "website/7 username gitlab apply anna → anna.b",
+                "website/7 username mattermost follow anna → anna.b",
+                "website/8 email mattermost apply ben@example.com → benjamin@example.com",
+            ]
+        );
+        assert_eq!(outcomes(&world.json(0, &["apply", "--yes", "website"])), ["done", "done"]);
+        assert_eq!(world.user("mattermost", "username", "ben")["email"], "benjamin@example.com");
+        assert_eq!(world.user("gitlab", "email", "ben@example.com")["username"], "ben.c");
+        for _ in 0..2 {
+            assert_eq!(outcomes(&world.json(0, &["apply", "--yes", "website"])), Vec::<Value>::new());
+        }
+    }
+}
+
 mod central_profile {
     use super::*;
 
