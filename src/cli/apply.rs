@@ -137,6 +137,13 @@ pub(super) async fn carry_out(
     let kept = stage.state();
     // A lab of this command's own can be reached by nobody else, and ends with it.
     let _locks = kept.as_deref().map(|state| Locks::take(state, &systems)).transpose().map_err(RunError::from)?;
+    if let Begun::Approved(run) = begun
+        && store.standing(*run).map_err(RunError::from)? != Some(Standing::Approved)
+    {
+        // The service, or somebody else who approved it too, was faster.
+        tell(&format!("run {run} is carried out already: see `homeward runs {run}`"));
+        return Ok(Exit::Done);
+    }
     let mut bar = Bar::new(calls, given.talks() && std::io::stderr().is_terminal());
     let now = || jiff::Timestamp::now().to_string();
     let run = match begun {

@@ -83,6 +83,7 @@ pub(crate) async fn execute(
     let memory = store.memory()?;
     world.linked = memory.links.into_iter().map(of_people).collect();
     let asked = asked_for(plan);
+    let broken_off = broken_off(plan, &world, fleet, store, run)?;
     let strange = strangers(plan, &world, fleet);
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
@@ -94,13 +95,19 @@ pub(crate) async fn execute(
             && let Some(at) = queue.next()
         {
             let call = &plan.calls[at];
-            let hindrance = hindrance(call, &outcomes, &place, &world, fleet);
+            let hindrance = hindrance(call, &outcomes, &place, &world, &broken_off, fleet);
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
             let hindrance = hindrance.or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds));
             if let Some(outcome) = hindrance {
                 if let Err(error) = note(store, run, call, &outcome) {
                     fault = Some(error);
+                }
+                if outcome == Outcome::Done
+                    && let Some(account) = broken_off.get(&call.id)
+                    && let Err(error) = store.link(&[tie(call, account)])
+                {
+                    fault.get_or_insert(error.into());
                 }
                 watcher.settled(call, &outcome);
                 outcomes[at] = Some(outcome);
@@ -126,8 +133,7 @@ pub(crate) async fn execute(
                 && let Some(id) = &account.id
                 && holds(&account, &call.expects, fleet)
             {
-                let link = Link { person: call.person.clone(), system: call.system.clone(), account: id.clone() };
-                if let Err(error) = store.link(&[link]) {
+                if let Err(error) = store.link(&[tie(call, id)]) {
                     fault.get_or_insert(error.into());
                 }
             }
@@ -253,6 +259,7 @@ fn hindrance(
     outcomes: &[Option<Outcome>],
     place: &BTreeMap<&CallId, usize>,
     world: &World,
+    broken_off: &BTreeMap<CallId, AccountId>,
     fleet: &Fleet,
 ) -> Option<Outcome> {
     for needed in &call.after {
@@ -278,25 +285,61 @@ fn hindrance(
             }
             moved
         }
-        None => call
-            .expects
-            .iter()
-            .filter(|(attribute, value)| {
-                let text = fleet.normalize(&call.system, attribute, value).as_text().unwrap_or_default().to_lowercase();
-                world.holders.contains_key(&(call.system.clone(), (*attribute).clone(), text))
-            })
-            .map(|(attribute, _)| attribute.to_string())
-            .collect(),
+        None => {
+            let held =
+                call.expects.iter().filter(|(attribute, value)| world.holder(call, attribute, value, fleet).is_some());
+            held.map(|(attribute, _)| attribute.to_string()).collect()
+        }
     };
-    if !moved.is_empty() && is_made(call, world, fleet) {
+    if !moved.is_empty() && is_made(call, world, broken_off, fleet) {
         return Some(Outcome::Done);
     }
     (!moved.is_empty()).then_some(Outcome::Moved(moved))
 }
 
-/// True where an earlier try of this creation made the account already: it is tied to this person and holds all that it
-/// should begin with.
-fn is_made(call: &Call, world: &World, fleet: &Fleet) -> bool {
+/// The accounts that creations of this run have made, where it broke off after they were sent and before the answer was
+/// written down: each holds all that it should begin with.
+fn broken_off(
+    plan: &Plan,
+    world: &World,
+    fleet: &Fleet,
+    store: &dyn Store,
+    run: i64,
+) -> Result<BTreeMap<CallId, AccountId>, RunError> {
+    let made = |call: &Call| {
+        let mut holders = call.expects.iter().map(|(attribute, value)| world.holder(call, attribute, value, fleet));
+        let first = holders.next()??;
+        let account = world.accounts.get(&(call.system.clone(), first.clone()))?;
+        let is_all = holders.all(|holder| holder == Some(first)) && unmet(call, account, fleet).is_empty();
+        is_all.then(|| (call.id.clone(), first.clone()))
+    };
+    let creations = plan.calls.iter().filter(|call| call.account.is_none() && call.operation == Operation::Create);
+    let mut made: BTreeMap<CallId, AccountId> = creations.filter_map(made).collect();
+    if made.is_empty() {
+        return Ok(made);
+    }
+    let (mut sent, mut settled) = (BTreeSet::new(), BTreeSet::new());
+    for entry in store.run(run)?.map(|(_, entries)| entries).unwrap_or_default() {
+        match entry {
+            Entry::Calling { call, .. } => sent.insert(call),
+            Entry::Settled { call, .. } => settled.insert(call),
+            Entry::Answered { .. } | Entry::Unanswered { .. } => continue,
+        };
+    }
+    made.retain(|call, _| sent.contains(call) && !settled.contains(call));
+    Ok(made)
+}
+
+fn tie(call: &Call, account: &AccountId) -> Link {
+    Link { person: call.person.clone(), system: call.system.clone(), account: account.clone() }
+}
+
+/// True where an earlier try of this creation made the account already: it is tied to this person, or was made by this
+/// very call, and holds all that it should begin with.
+fn is_made(call: &Call, world: &World, broken_off: &BTreeMap<CallId, AccountId>, fleet: &Fleet) -> bool {
+    if broken_off.contains_key(&call.id) {
+        return true;
+    }
     let linked = world.linked.get(&(call.person.clone(), call.system.clone()));
     let account = linked.and_then(|id| world.accounts.get(&(call.system.clone(), id.clone())));
     call.account.is_none() && account.is_some_and(|account| unmet(call, account, fleet).is_empty())
@@ -496,6 +539,12 @@ async fn read_again(plan: &Plan, fleet: &Fleet) -> World {
 }
 
 impl World {
+    /// Who holds a value that a creation needs to be free.
+    fn holder(&self, call: &Call, attribute: &AttributeName, value: &Value, fleet: &Fleet) -> Option<&AccountId> {
+        let text = fleet.normalize(&call.system, attribute, value).as_text().unwrap_or_default().to_lowercase();
+        self.holders.get(&(call.system.clone(), attribute.clone(), text))
+    }
+
     /// Takes in what an answer shows. What it does not speak of is as it was: the answer to a profile shows no team.
     fn learn(&mut self, mut account: Account) {
         let Some(id) = account.id.clone() else { return };

@@ -10,10 +10,10 @@ use std::{
     os::unix::fs::MetadataExt,
     path::PathBuf,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use notify::Watcher as _;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -49,11 +49,11 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// Names that are passed over are shown once they have been there for so long.
 const IGNORED_AFTER: Duration = Duration::from_hours(24);
 
-/// How often to look for claims of processes that are gone, and for what is old enough to be thrown away.
-const TIDY_EVERY: Duration = Duration::from_secs(20);
+/// How often to look for what is old enough to be thrown away.
+const PRUNE_EVERY: Duration = Duration::from_secs(20);
 
-/// How often to try again to put away what could not be.
-const RETRY_EVERY: Duration = Duration::from_secs(2);
+/// How long files are taken one after the other before it is told how the feed fares.
+const AT_A_STRETCH: Duration = Duration::from_secs(1);
 
 /// How many names of one sort are shown; of more, how many they are.
 const SHOWN: usize = 20;
@@ -66,13 +66,23 @@ struct InHand {
     inherited: bool,
 }
 
+impl InHand {
+    /// True where this run was made of this very file, and not of an earlier one with the same content.
+    fn made(&self, run: &RunSummary) -> bool {
+        let is_later = run.started.parse::<Timestamp>().is_ok_and(|started| started >= self.claim.taken());
+        self.inherited && is_later && run.input == self.claim.name().to_string()
+    }
+}
+
 /// One watched folder.
 pub(super) struct FolderFeed {
     name: SystemName,
     folder: Folder,
     in_hand: Vec<InHand>,
+    /// Kept while a file is in hand: another process must not handle later ones meanwhile.
+    turn: Option<Turn>,
     /// How long the last try was put off, and until when.
-    pause: Option<(Duration, std::time::Instant)>,
+    pause: Option<(Duration, Instant)>,
     trouble: Option<String>,
     /// What could not be put away, and stays said until it is tried again.
     left: Option<String>,
@@ -83,7 +93,7 @@ pub(super) struct FolderFeed {
     /// Why what falls due today cannot be seen.
     stale: Option<String>,
     last: Option<String>,
-    tidied: Option<std::time::Instant>,
+    pruned: Option<Instant>,
     events: Option<Events>,
 }
 
@@ -93,8 +103,6 @@ enum Turn {
     Ours { _lock: File },
     /// Ours: no other process can reach the store.
     Alone,
-    /// Another process is at it.
-    Anothers,
 }
 
 /// What tells of events, and in which folder.
@@ -110,6 +118,7 @@ impl FolderFeed {
             name,
             folder,
             in_hand: Vec::new(),
+            turn: None,
             pause: None,
             trouble: None,
             left: None,
@@ -117,7 +126,7 @@ impl FolderFeed {
             day: None,
             stale: None,
             last: None,
-            tidied: None,
+            pruned: None,
             events: None,
         }
     }
@@ -134,13 +143,16 @@ impl FolderFeed {
             self.trouble = None;
         }
         let _ = wake;
-        self.tidy(service, seat);
+        self.tidy(service);
+        self.begin_turn(service)?;
+        let mut blocked = true;
+        if self.turn.is_some() {
+            self.take_over(service);
+        }
         if self.trouble.is_none() {
             self.trouble.clone_from(&self.left);
         }
-        let turn = self.turn(service)?;
-        let mut blocked = true;
-        if !matches!(turn, Turn::Anothers) {
+        if self.turn.is_some() {
             self.put_away(service, seat).await?;
             blocked = self.is_blocked(service)?;
             if !blocked {
@@ -152,11 +164,13 @@ impl FolderFeed {
         if let Some(trouble) = &look.trouble {
             self.trouble = Some(format!("{trouble}; {}", trouble.hint()));
         }
-        if !matches!(turn, Turn::Anothers) && !blocked && look.trouble.is_none() && self.in_hand.is_empty() {
+        if self.turn.is_some() && !blocked && look.trouble.is_none() && self.in_hand.is_empty() {
             self.take(service, seat, &look).await?;
             blocked = self.is_blocked(service)?;
         }
-        drop(turn);
+        if self.in_hand.is_empty() {
+            self.turn = None;
+        }
         let more = !look.ready.is_empty() || !look.waiting.is_empty() || !self.in_hand.is_empty();
         let idle = !more && self.trouble.is_none() || blocked;
         let wait = self.next_look(&look, blocked);
@@ -165,9 +179,14 @@ impl FolderFeed {
     }
 
     /// One file of a feed at a time, among all processes.
-    fn turn(&self, service: &Service) -> Result<Turn, StateError> {
-        let Some(state) = &service.orders.state else { return Ok(Turn::Alone) };
-        Ok(lock::feed(state, &self.name)?.map_or(Turn::Anothers, |lock| Turn::Ours { _lock: lock }))
+    fn begin_turn(&mut self, service: &Service) -> Result<(), StateError> {
+        if self.turn.is_none() {
+            self.turn = match &service.orders.state {
+                None => Some(Turn::Alone),
+                Some(state) => lock::feed(state, &self.name)?.map(|lock| Turn::Ours { _lock: lock }),
+            };
+        }
+        Ok(())
     }
 
     fn next_look(&mut self, look: &Look, blocked: bool) -> Duration {
@@ -189,31 +208,34 @@ impl FolderFeed {
         Ok(service.store.unsettled()?.iter().any(|run| run.feed.as_ref() == Some(&self.name)))
     }
 
-    /// Takes over what processes that are gone left behind, and throws away what is old enough.
-    fn tidy(&mut self, service: &Service, seat: &Seat) {
+    /// Says that files in hand still are, and throws away what is old enough.
+    fn tidy(&mut self, service: &Service) {
         let now = service.clock.instant();
         for held in &self.in_hand {
             if let Err(error) = held.claim.renew(service.clock.now()) {
                 warn!(feed = %self.name, "{error}");
             }
         }
-        let every = if self.left.is_some() { RETRY_EVERY } else { TIDY_EVERY };
-        if self.tidied.is_some_and(|last| now.duration_since(last) < every) {
+        if self.pruned.is_some_and(|last| now.duration_since(last) < PRUNE_EVERY) {
             return;
         }
-        self.tidied = Some(now);
-        let over = self.folder.take_over(&service.holder, service.clock.now());
-        for claim in over.claims {
-            info!(feed = %self.name, file = %claim.name(), "taken over from a process that is gone");
-            self.in_hand.push(InHand { claim, sha256: None, inherited: true });
-        }
-        self.left = over.faults.first().map(|fault| format!("{fault}; {}", fault.hint()));
+        self.pruned = Some(now);
         // The last list is needed when a day comes on which something of it falls due.
         let keep = self.last_list(service).into_iter().collect();
         if let Err(fault) = self.folder.prune(service.clock.now(), &keep) {
             warn!(feed = %self.name, "{fault}");
         }
-        let _ = seat;
+    }
+
+    /// Takes over what processes that are gone left behind, and what could not be put away. It comes before every later
+    /// file, so this is done before any of those is looked at.
+    fn take_over(&mut self, service: &Service) {
+        let over = self.folder.take_over(&service.holder, service.clock.now());
+        for claim in over.claims {
+            info!(feed = %self.name, file = %claim.name(), "taken over: nobody holds it any more");
+            self.in_hand.push(InHand { claim, sha256: None, inherited: true });
+        }
+        self.left = over.faults.first().map(|fault| format!("{fault}; {}", fault.hint()));
     }
 
     /// The archived file of the last accepted list.
@@ -232,8 +254,14 @@ impl FolderFeed {
         if self.is_put_off(service) {
             return Ok(());
         }
-        for held in std::mem::take(&mut self.in_hand) {
-            self.handle(service, seat, held).await?;
+        let mut waiting = std::mem::take(&mut self.in_hand).into_iter();
+        while let Some(held) = waiting.next() {
+            let handled = self.handle(service, seat, held).await;
+            // Whatever stands in the way of one stands in the way of those behind it.
+            if handled.is_err() || !self.in_hand.is_empty() {
+                self.in_hand.extend(waiting);
+                return handled.map(|_| ());
+            }
         }
         Ok(())
     }
@@ -242,6 +270,7 @@ impl FolderFeed {
     async fn take(&mut self, service: &Service, seat: &mut Seat, look: &Look) -> Result<(), StateError> {
         let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
         let mut waiting: VecDeque<&Ready> = look.ready.iter().collect();
+        let begun = service.clock.instant();
         while let Some(ready) = if is_full { waiting.pop_back() } else { waiting.pop_front() } {
             if service.stops() {
                 return Ok(());
@@ -267,6 +296,9 @@ impl FolderFeed {
                 for older in waiting.drain(..) {
                     self.skip(service, look, older, &name)?;
                 }
+            }
+            if service.clock.instant().duration_since(begun) > AT_A_STRETCH {
+                return Ok(());
             }
         }
         Ok(())
@@ -335,7 +367,7 @@ impl FolderFeed {
         held.sha256 = Some(sha256.clone());
         let name = held.claim.name().to_string();
         if let Some(run) = service.store.about(&self.name, &sha256)? {
-            let is_its_own = held.inherited && run.input == name;
+            let is_its_own = held.made(&run);
             match run.standing {
                 Standing::Waiting | Standing::Held | Standing::Approved => {
                     self.in_hand.push(held);
@@ -357,12 +389,19 @@ impl FolderFeed {
                 Standing::Done | Standing::Partly if self.is_known(service, seat, &sha256)? => {
                     let told = format!("its content was used before, in run {} (`{}`)", run.id, run.input);
                     let about = self.about(&held.claim, Some(sha256.clone()));
-                    service.store.keep(None, &about, Standing::Duplicate, &told, &service.now())?;
+                    if !self.is_told(service, &held, &sha256)? {
+                        service.store.keep(None, &about, Standing::Duplicate, &told, &service.now())?;
+                    }
                     self.archive(service, held.claim, Some(&sha256), "duplicate", Some(&run), &told, None);
                     return Ok(false);
                 }
                 _ => {}
             }
+        }
+        if self.is_blocked(service)? {
+            // A plan that waits is not about this file: it comes later.
+            self.keep(held);
+            return Ok(false);
         }
         if let Some(told) = self.is_late(service, seat, &held.claim)? {
             let about = self.about(&held.claim, Some(sha256.clone()));
@@ -372,6 +411,20 @@ impl FolderFeed {
             return Ok(false);
         }
         self.use_it(service, seat, held, sha256).await
+    }
+
+    /// True where it is written down already that this very file was a duplicate.
+    fn is_told(&self, service: &Service, held: &InHand, sha256: &str) -> Result<bool, StateError> {
+        if !held.inherited {
+            return Ok(false);
+        }
+        let is_it = |run: &RunSummary| {
+            run.standing == Standing::Duplicate
+                && run.feed.as_ref() == Some(&self.name)
+                && run.sha256.as_deref() == Some(sha256)
+                && held.made(run)
+        };
+        Ok(service.store.runs()?.iter().any(is_it))
     }
 
     /// Makes a run of a file.
