@@ -158,8 +158,8 @@ async fn carry_out_approved(
         service.wake(&feed);
     }
     let wait = if put_off.is_empty() { APPROVALS } else { STORE_PAUSE };
-    let idle = runs.iter().all(|run| run.standing.is_held());
-    Ok(Next { wait, idle })
+    // As long as another feed is at work, somebody may approve what it holds.
+    Ok(Next { wait, idle: false })
 }
 
 /// Why configuration or rules cannot be used, in one line. Whole messages with their excerpts are what `check` shows.

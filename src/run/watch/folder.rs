@@ -172,7 +172,8 @@ impl FolderFeed {
             self.turn = None;
         }
         let more = !look.ready.is_empty() || !look.waiting.is_empty() || !self.in_hand.is_empty();
-        let idle = !more && self.trouble.is_none() || blocked;
+        // What is approved is carried out now; its file is put away after it.
+        let idle = !more && self.trouble.is_none() || blocked && !self.is_approved(service)?;
         let wait = self.next_look(&look, blocked);
         self.tell(service, &look, blocked);
         Ok(Next { wait, idle })
@@ -206,6 +207,12 @@ impl FolderFeed {
     /// True while a plan of this feed waits for somebody: later files do not slip past it.
     fn is_blocked(&self, service: &Service) -> Result<bool, StateError> {
         Ok(service.store.unsettled()?.iter().any(|run| run.feed.as_ref() == Some(&self.name)))
+    }
+
+    /// True while a plan of this feed is to be carried out, or is.
+    fn is_approved(&self, service: &Service) -> Result<bool, StateError> {
+        let is_it = |run: &RunSummary| run.feed.as_ref() == Some(&self.name) && run.standing == Standing::Approved;
+        Ok(service.store.unsettled()?.iter().any(is_it))
     }
 
     /// Says that files in hand still are, and throws away what is old enough.

@@ -44,7 +44,7 @@ use crate::{
     lab::Address,
     model::id::SystemName,
     source::drop_folder::holder::Holder,
-    state::{StateError, Store, lock, sqlite::Sqlite},
+    state::{Standing, StateError, Store, lock, sqlite::Sqlite},
     wire::Line,
 };
 
@@ -203,6 +203,11 @@ impl Service {
         }
     }
 
+    /// True while a plan is to be carried out that somebody approved.
+    fn has_approved(&self) -> Result<bool, StateError> {
+        Ok(self.store.unsettled()?.iter().any(|run| run.standing == Standing::Approved))
+    }
+
     /// Waits until the service stops.
     async fn until_stopped(&self) {
         let stopped = self.stopped.notified();
@@ -342,7 +347,8 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
             },
             _ = rounds.tick(), if !service.orders.once => look_after(&service, &mut feeds).map_err(WatchError::System)?,
             _ = ends.tick(), if service.orders.once => {
-                if feeds.values().all(|feed| feed.thread.is_finished()) {
+                let all_idle = feeds.iter().all(|(name, feed)| name.as_str() == APPROVED || feed.thread.is_finished());
+                if all_idle && !service.has_approved()? {
                     break;
                 }
             }
