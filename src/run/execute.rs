@@ -80,7 +80,7 @@ pub(crate) async fn execute(
     let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
     let mut world = read_again(plan, fleet).await;
     let of_people = |link: Link| ((link.person, link.system), link.account);
-    let memory = store.memory()?;
+    let memory = store.ties()?;
     world.linked = memory.links.into_iter().map(of_people).collect();
     let asked = asked_for(plan);
     let broken_off = broken_off(plan, &world, fleet, store, run)?;

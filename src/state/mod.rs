@@ -241,6 +241,9 @@ pub(crate) trait Store: Send + Sync {
     /// Everything a run starts from.
     fn memory(&self) -> Result<Memory, StateError>;
 
+    /// The same without what sources showed, which is most of it: for carrying out a plan that is made.
+    fn ties(&self) -> Result<Memory, StateError>;
+
     /// Opens a run for this plan and gives its number. Durable on return.
     fn begin(&self, plan: &Plan, about: &Occasion, now: &str) -> Result<i64, StateError>;
 

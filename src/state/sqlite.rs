@@ -143,6 +143,20 @@ impl Sqlite {
 
 impl Store for Sqlite {
     fn memory(&self) -> Result<Memory, StateError> {
+        let ties = self.ties()?;
+        let connection = self.connection();
+        let mut seen = Vec::new();
+        let mut statement = connection.prepare("select system, key, said from seen order by system, key")?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
+        for row in rows {
+            let (system, key, said) = row?;
+            seen.push(Seen { system: system.into(), key, person: None, values: serde_json::from_str(&said)? });
+        }
+        Ok(Memory { seen, ..ties })
+    }
+
+    fn ties(&self) -> Result<Memory, StateError> {
         let connection = self.connection();
         let mut links = Vec::new();
         let mut statement = connection.prepare("select system, account, person from links order by system, account")?;
@@ -153,14 +167,6 @@ impl Store for Sqlite {
             if let Some(person) = PersonId::parse(&person) {
                 links.push(Link { person, system: system.into(), account: AccountId::from(account) });
             }
-        }
-        let mut seen = Vec::new();
-        let mut statement = connection.prepare("select system, key, said from seen order by system, key")?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
-        for row in rows {
-            let (system, key, said) = row?;
-            seen.push(Seen { system: system.into(), key, person: None, values: serde_json::from_str(&said)? });
         }
         let mut deeds = BTreeMap::new();
         // A store that was only looked into may be older than this table.
@@ -181,7 +187,7 @@ impl Store for Sqlite {
                 accepted.insert(system.into(), serde_json::from_str(&list)?);
             }
         }
-        Ok(Memory { links, seen, deeds, accepted })
+        Ok(Memory { links, seen: Vec::new(), deeds, accepted })
     }
 
     fn begin(&self, plan: &Plan, about: &Occasion, now: &str) -> Result<i64, StateError> {

@@ -8,7 +8,7 @@ const FILES: usize = 1_000;
 
 #[test]
 fn item_12_two_services_on_one_folder_handle_each_of_a_thousand_files_once() {
-    let feed = Feed::begun("partial", "");
+    let feed = Feed::begun("partial", "").without_a_server_between();
     for number in 1..=FILES {
         feed.drop(&format!("{number:04}.csv"), &list(&row(number, &format!("name{number}"))));
     }
