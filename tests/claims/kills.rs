@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How many points are tried with every run of the tests. `HOMEWARD_KILLS=240` tries more.
-const POINTS: usize = 40;
+const POINTS: usize = 24;
 
 /// Where a process is killed.
 #[derive(Clone, Copy, Debug)]
