@@ -23,6 +23,9 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
         return Err(super::runs::unknown(wanted.run));
     };
     fits(&format!("run {}", wanted.run), &plan, &stage.fleet.homes())?;
+    if plan.rules != stage.project.rules.digest() && !given.global.quiet {
+        tell("warning: the rules have changed since this plan was made; it is carried out as it was shown");
+    }
     if !given.json() {
         print(render::plan(&plan, false, width(&std::io::stdout())).trim_end());
         if let Some(told) = &summary.told {

@@ -373,7 +373,7 @@ impl Passage<'_> {
             }
             self.keep_apart(said, shown, &mut statements, &mut refused, &mut missing);
             list.missing = missing.keys().map(|key| (*key).to_owned()).collect();
-            list.ends_early = self.ends_early(&lines, &missing);
+            list.ends_early = !missing.is_empty() && self.ends_early(&lines, &listed);
             list.tail = tail(&lines);
             statements.extend(missing.iter().map(|(key, values)| self.absent(shown, key, values)));
         }
@@ -480,8 +480,8 @@ impl Passage<'_> {
         }
     }
 
-    /// A new key with everything by which somebody who is missing was known is that person under a key that was damaged,
-    /// not a leaver and a newcomer: the row is not used, and nobody counts as gone.
+    /// A new key with the address or the username of somebody who is missing may be that person under a key that was
+    /// damaged, and not a leaver and a newcomer: the row is not used, and she does not count as gone.
     fn keep_apart(
         &self,
         said: &mut Said,
@@ -490,22 +490,26 @@ impl Passage<'_> {
         refused: &mut Vec<Rejected>,
         missing: &mut BTreeMap<&str, &BTreeMap<AttributeName, Value>>,
     ) {
-        const KNOWN_BY: [&str; 5] = ["email", "username", "first_name", "last_name", "display_name"];
-        let looks = |values: &BTreeMap<AttributeName, Value>| -> Option<Vec<Option<Value>>> {
-            let looks: Vec<Option<Value>> =
-                KNOWN_BY.iter().map(|name| values.get(&AttributeName::new(name)).cloned()).collect();
-            looks[..2].iter().any(Option::is_some).then_some(looks)
-        };
-        let gone: BTreeMap<Vec<Option<Value>>, &str> =
-            missing.iter().filter_map(|(key, values)| Some((looks(values)?, *key))).collect();
+        // What no two people have at one time. Names change when somebody opens a list in the wrong program; these do not.
+        let known_by = ["email", "username"].map(AttributeName::new);
+        let mut gone: BTreeMap<(&AttributeName, String), &str> = BTreeMap::new();
+        for (key, values) in missing.iter() {
+            for name in &known_by {
+                if let Some(text) = values.get(name).and_then(Value::as_text) {
+                    gone.insert((name, text.to_lowercase()), key);
+                }
+            }
+        }
         if gone.is_empty() {
             return;
         }
         statements.retain(|statement| {
             let is_new = !self.known.contains_key(&(self.system, statement.key.as_ref()));
-            let Some(before) = looks(&statement.values).filter(|_| is_new).and_then(|looks| gone.get(&looks)) else {
-                return true;
+            let same = |name: &AttributeName| {
+                let text = statement.values.get(name).and_then(Value::as_text)?.to_lowercase();
+                known_by.iter().find(|it| *it == name).and_then(|name| gone.get(&(name, text)))
             };
+            let Some(before) = known_by.iter().filter(|_| is_new).find_map(same) else { return true };
             missing.remove(before);
             let rejected = Rejected {
                 system: self.system.clone(),
@@ -513,7 +517,7 @@ impl Passage<'_> {
                 line: statement.origin.line,
                 column: Some(self.source.key.clone()),
                 code: "key_changed".to_owned(),
-                reason: "somebody who is not listed any more looks the same under another key, and a key names one \
+                reason: "somebody who is not listed any more had this address or username under another key, and a key names one \
                          person for good: let the one leave with one list and the other come with the next"
                     .to_owned(),
             };
@@ -523,15 +527,14 @@ impl Passage<'_> {
         });
     }
 
-    /// True where those who are missing are the last lines of the last list, and this one ends just before them.
-    fn ends_early(&self, lines: &[Arc<str>], missing: &BTreeMap<&str, &BTreeMap<AttributeName, Value>>) -> bool {
-        let Some(last) = self.memory.accepted.get(self.system).filter(|_| !missing.is_empty()) else { return false };
-        let Some(end) = lines.last().and_then(|end| last.tail.iter().rposition(|key| key.as_str() == end.as_ref()))
-        else {
-            return false;
-        };
-        let behind = &last.tail[end + 1..];
-        !behind.is_empty() && behind.iter().all(|key| missing.contains_key(key.as_str()))
+    /// True where this list ends while the last one goes on: none of those behind is listed, whether they were active or
+    /// not, and there are fewer new lines than they were.
+    fn ends_early(&self, lines: &[Arc<str>], listed: &BTreeSet<Arc<str>>) -> bool {
+        let Some(last) = self.memory.accepted.get(self.system) else { return false };
+        let Some(end) = last.tail.iter().rposition(|key| listed.contains(key.as_str())) else { return false };
+        let behind = last.tail.len() - end - 1;
+        let new = lines.iter().rev().take_while(|key| key.as_ref() != last.tail[end].as_str()).count();
+        behind > 0 && new < behind
     }
 }
 

@@ -46,6 +46,15 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
+/// How often a file is tried again of which calls were not done for a reason that may pass.
+const TRIES: u32 = 8;
+
+/// How often to say that we are still at a file.
+const RENEW_EVERY: Duration = Duration::from_secs(15);
+
+/// How far ahead of today the date in a name may be: some lists are for the week to come.
+const FUTURE_DAYS: i32 = 14;
+
 /// Names that are passed over are shown once they have been there for so long.
 const IGNORED_AFTER: Duration = Duration::from_hours(24);
 
@@ -81,6 +90,8 @@ pub(super) struct FolderFeed {
     in_hand: Vec<InHand>,
     /// Kept while a file is in hand: another process must not handle later ones meanwhile.
     turn: Option<Turn>,
+    /// How often calls that were not done for a reason that may pass were tried again.
+    tries: u32,
     /// How long the last try was put off, and until when.
     pause: Option<(Duration, Instant)>,
     trouble: Option<String>,
@@ -119,6 +130,7 @@ impl FolderFeed {
             folder,
             in_hand: Vec::new(),
             turn: None,
+            tries: 0,
             pause: None,
             trouble: None,
             left: None,
@@ -218,11 +230,17 @@ impl FolderFeed {
     /// Says that files in hand still are, and throws away what is old enough.
     fn tidy(&mut self, service: &Service) {
         let now = service.clock.instant();
-        for held in &self.in_hand {
-            if let Err(error) = held.claim.renew(service.clock.now()) {
-                warn!(feed = %self.name, "{error}");
+        self.in_hand.retain(|held| match held.claim.renew(service.clock.now()) {
+            Err(FolderError::Lost { name }) => {
+                warn!(feed = %self.name, file = %name, "another process took it over");
+                false
             }
-        }
+            Err(error) => {
+                warn!(feed = %self.name, "{error}");
+                true
+            }
+            Ok(()) => true,
+        });
         if self.pruned.is_some_and(|last| now.duration_since(last) < PRUNE_EVERY) {
             return;
         }
@@ -364,7 +382,11 @@ impl FolderFeed {
             Some(sha256) => sha256.clone(),
             None => match digest(&held.claim) {
                 Ok(sha256) => sha256,
-                Err(error) => {
+                Err(Unread::Lost) => {
+                    warn!(feed = %self.name, file = %held.claim.name(), "another process took it over");
+                    return Ok(false);
+                }
+                Err(Unread::Failed(error)) => {
                     self.trouble = Some(format!("{} cannot be read: {error}", held.claim.name()));
                     self.keep(held);
                     return Ok(false);
@@ -382,7 +404,7 @@ impl FolderFeed {
                 }
                 Standing::Done | Standing::Partly if is_its_own => {
                     self.finish(service, seat, held.claim, &sha256, &run);
-                    return Ok(true);
+                    return self.is_last(service, &sha256);
                 }
                 Standing::Rejected | Standing::Refused if is_its_own => {
                     self.refuse(service, held.claim, Some(&sha256), run.told.as_deref().unwrap_or_default());
@@ -393,14 +415,15 @@ impl FolderFeed {
                     self.archive(service, held.claim, Some(&sha256), "superseded", Some(&run), &told, None);
                     return Ok(false);
                 }
-                Standing::Done | Standing::Partly if self.is_known(service, seat, &sha256)? => {
+                // What was done in part is worth another try.
+                Standing::Done if self.is_known(service, seat, &sha256)? => {
                     let told = format!("its content was used before, in run {} (`{}`)", run.id, run.input);
                     let about = self.about(&held.claim, Some(sha256.clone()));
                     if !self.is_told(service, &held, &sha256)? {
                         service.store.keep(None, &about, Standing::Duplicate, &told, &service.now())?;
                     }
                     self.archive(service, held.claim, Some(&sha256), "duplicate", Some(&run), &told, None);
-                    return Ok(false);
+                    return self.is_last(service, &sha256);
                 }
                 _ => {}
             }
@@ -460,9 +483,23 @@ impl FolderFeed {
         };
         self.last = Some(about.input.clone());
         let how = How { in_passing: false, first_is_held: true };
-        let gap = self.gap(service, seat, &held.claim)?;
-        let question = Question { is_as_read: &|| held.claim.same_after(&file), against: gap };
-        let came = pass_if(service, seat, &[Given::File(named)], &about, how, question).await?;
+        let against = self.doubt(service, seat, &held.claim)?;
+        let question = Question { is_as_read: &|| held.claim.same_after(&file), against };
+        let given = [Given::File(named)];
+        let came = {
+            let passing = pass_if(service, seat, &given, &about, how, question);
+            tokio::pin!(passing);
+            loop {
+                tokio::select! {
+                    came = &mut passing => break came?,
+                    () = tokio::time::sleep(RENEW_EVERY) => {
+                        if let Err(error) = held.claim.renew(service.clock.now()) {
+                            warn!(feed = %self.name, "{error}");
+                        }
+                    }
+                }
+            }
+        };
         let Some(came) = came else {
             // Somebody is still writing: what was read is no fact about anybody.
             warn!(feed = %self.name, file = %held.claim.name(), "it changed while it was read, and waits again");
@@ -470,13 +507,21 @@ impl FolderFeed {
             return Ok(false);
         };
         match came {
-            Came::Done | Came::Nothing => {
+            Came::Done { in_passing: true } if self.tries < TRIES => {
+                self.tries += 1;
+                self.put_off(service);
+                self.trouble = Some(format!("some calls for {} were not done, and are tried again", held.claim.name()));
+                self.keep(held);
+                Ok(false)
+            }
+            Came::Done { .. } | Came::Nothing => {
                 self.pause = None;
+                self.tries = 0;
                 match service.store.about(&self.name, &sha256)? {
                     Some(run) => self.finish(service, seat, held.claim, &sha256, &run),
                     None => self.archive(service, held.claim, Some(&sha256), "done", None, "", None),
                 }
-                Ok(true)
+                self.is_last(service, &sha256)
             }
             Came::Held => {
                 held.inherited = true;
@@ -488,8 +533,7 @@ impl FolderFeed {
                 Ok(false)
             }
             Came::Later { why } => {
-                let pause = self.pause.map_or(FIRST_PAUSE, |(pause, _)| pause * 2).min(LONGEST_PAUSE);
-                self.pause = Some((pause, service.clock.instant() + pause));
+                self.put_off(service);
                 self.trouble = Some(why);
                 self.keep(held);
                 Ok(false)
@@ -499,6 +543,17 @@ impl FolderFeed {
                 Ok(false)
             }
         }
+    }
+
+    /// Leaves files in hand alone for a while, longer each time.
+    fn put_off(&mut self, service: &Service) {
+        let pause = self.pause.map_or(FIRST_PAUSE, |(pause, _)| pause * 2).min(LONGEST_PAUSE);
+        self.pause = Some((pause, service.clock.instant() + pause));
+    }
+
+    /// True where this content is the last accepted list.
+    fn is_last(&self, service: &Service, sha256: &str) -> Result<bool, StateError> {
+        Ok(service.store.accepted(&self.name)?.is_some_and(|accepted| accepted.sha256 == sha256))
     }
 
     /// Keeps a file in hand, to be tried again.
@@ -530,6 +585,27 @@ impl FolderFeed {
     }
 
     /// Why a numbered statement of changes may not be used by itself, where one before it is missing.
+    fn doubt(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
+        let name = claim.name();
+        if let OrderKey::Date { date, .. } = claim.order()
+            && date > service.clock.today().saturating_add(jiff::Span::new().days(FUTURE_DAYS))
+        {
+            // Once it were used, every list up to that day would come too late.
+            return Ok(Some(format!("the date in the name of `{name}` is still to come")));
+        }
+        let Some(accepted) = service.store.accepted(&self.name)? else { return Ok(None) };
+        let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
+        if matches!((last, claim.order()), (Some(OrderKey::Date { .. }), OrderKey::Arrival(_))) {
+            let told = format!(
+                "`{}` had a date in its name and `{name}` has none: nobody can tell which is newer",
+                accepted.file
+            );
+            return Ok(Some(told));
+        }
+        self.gap(service, seat, claim)
+    }
+
+    /// What is wrong with the number of a list of changes, where such lists are numbered.
     fn gap(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
         let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
         let is_numbered = self.folder.settings().order == Some(Order::Number);
@@ -538,8 +614,11 @@ impl FolderFeed {
         };
         let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
         let (Some(OrderKey::Number(last)), OrderKey::Number(number)) = (last, claim.order()) else { return Ok(None) };
-        let is_next = number <= last || number - last == 1;
+        let is_next = number.checked_sub(last) == Some(1);
         Ok((!is_next).then(|| {
+            if number <= last {
+                return format!("`{}` came before `{}`, by their numbers", claim.name(), accepted.file);
+            }
             let missing = if number - last == 2 {
                 format!("number {} is", last + 1)
             } else {
@@ -653,6 +732,7 @@ impl FolderFeed {
         }
         let opened = find(&self.folder.settings().archive, &accepted.sha256)
             .and_then(|path| Some((File::open(&path).ok()?, path)));
+        let opened = opened.filter(|(file, _)| digest_of(file).is_ok_and(|sha256| sha256 == accepted.sha256));
         let Some((file, path)) = opened else {
             self.stale = Some(format!(
                 "`{}` is not in the archive: what falls due today waits for the next list",
@@ -772,13 +852,26 @@ fn shown(time: Duration) -> String {
 }
 
 /// The digest of a file's bytes, in hex.
-fn digest(claim: &Claim) -> Result<String, String> {
-    let mut file = claim.open().map_err(|fault: FolderError| fault.to_string())?;
-    let failed = |cause: io::Error| cause.to_string();
+fn digest(claim: &Claim) -> Result<String, Unread> {
+    let file = claim.open().map_err(|fault| match fault {
+        FolderError::Lost { .. } => Unread::Lost,
+        fault => Unread::Failed(fault.to_string()),
+    })?;
+    digest_of(&file).map_err(|cause| Unread::Failed(cause.to_string()))
+}
+
+/// Why there is no digest.
+enum Unread {
+    /// Another process has the file.
+    Lost,
+    Failed(String),
+}
+
+fn digest_of(mut file: &File) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        match file.read(&mut buffer).map_err(failed)? {
+        match file.read(&mut buffer)? {
             0 => return Ok(hex(&hasher.finalize())),
             read => hasher.update(&buffer[..read]),
         }

@@ -9,6 +9,7 @@ use crate::{
     model::{
         id::SystemName,
         plan::{Call, Plan},
+        refusal::RefusalKind,
     },
     plan::guard::{Approval, GuardedPlan},
     run::{
@@ -47,8 +48,8 @@ impl Seat {
 /// What came of a passage.
 #[derive(Debug)]
 pub(super) enum Came {
-    /// It was carried out; some of its calls perhaps not.
-    Done,
+    /// It was carried out; some of its calls perhaps not. `in_passing`: some for a reason that may pass by itself.
+    Done { in_passing: bool },
     /// There was nothing to do and nothing to remember.
     Nothing,
     /// Its plan waits for somebody.
@@ -225,7 +226,7 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
     };
     // Another process may have done it while this one waited.
     if !matches!(service.store.standing(run)?, Some(Standing::Open | Standing::Approved)) {
-        return Ok(Came::Done);
+        return Ok(Came::Done { in_passing: false });
     }
     let mut going = Going { service };
     let now = || service.now();
@@ -236,7 +237,14 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
             }
             let done = report.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Done).count();
             info!(run, done, calls = report.outcomes.len(), "carried out");
-            Ok(Came::Done)
+            let passes = |outcome: &Outcome| match outcome {
+                Outcome::Refused(refusal) => {
+                    matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::RateLimited)
+                }
+                Outcome::InDoubt(_) => true,
+                Outcome::Done | Outcome::Moved(_) | Outcome::Skipped(_) => false,
+            };
+            Ok(Came::Done { in_passing: report.outcomes.iter().any(|(_, outcome)| passes(outcome)) })
         }
         Err(RunError::Stopped { .. }) => Ok(Came::Stopped),
         Err(RunError::State(error)) => Err(error),

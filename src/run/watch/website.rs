@@ -181,7 +181,7 @@ impl WebsiteFeed {
         let how = How { in_passing: true, first_is_held };
         match pass(service, seat, &[Given::Heard(heard)], &about, how).await? {
             Came::Nothing => self.settled = Some(sha256),
-            Came::Done => {
+            Came::Done { .. } => {
                 self.last = Some(about.input);
                 let standing = service.store.about(&self.name, &sha256)?.map(|run| run.standing);
                 if standing.is_none_or(|standing| standing == Standing::Done) {
@@ -234,7 +234,7 @@ impl WebsiteFeed {
             let about = Occasion { feed: Some(self.name.clone()), input, sha256: None };
             let how = How { in_passing: true, first_is_held: false };
             match pass(service, seat, &[Given::Heard(heard)], &about, how).await? {
-                Came::Done | Came::Held | Came::Nothing => {
+                Came::Done { .. } | Came::Held | Came::Nothing => {
                     self.last = Some(about.input);
                     if self.trouble.is_some() {
                         // It can be read again.

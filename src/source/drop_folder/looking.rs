@@ -310,13 +310,18 @@ impl Memory {
     /// (`csv-drop-folder.md`, item 15), though not for longer than until that is called stuck (item 11).
     fn put_in_order(&self, settings: &Settings, now: Instant, candidates: &mut [Candidate]) {
         let dated = || candidates.iter().all(|candidate| OrderKey::date(candidate.name.as_os_str()).is_some());
-        let order = settings.order.unwrap_or_else(|| if dated() { Order::Date } else { Order::Arrival });
+        // Where nothing is said each name is taken by its date where it has one, so that a file beside it changes nothing.
+        let is_mixed = settings.order.is_none() && !dated();
+        let order = settings.order.unwrap_or(if is_mixed { Order::Arrival } else { Order::Date });
         for candidate in &mut *candidates {
             let name = candidate.name.as_os_str();
             let (key, missing) = match order {
                 Order::Date => (OrderKey::date(name), WaitsFor::Date),
                 Order::Number => (OrderKey::number(name), WaitsFor::Number),
-                Order::Arrival => (Some(arrival(&candidate.facts.identity)), WaitsFor::Date),
+                Order::Arrival => {
+                    let dated = if is_mixed { OrderKey::date(name) } else { None };
+                    (Some(dated.unwrap_or_else(|| arrival(&candidate.facts.identity))), WaitsFor::Date)
+                }
             };
             candidate.order = key;
             if key.is_none() {
@@ -325,7 +330,9 @@ impl Memory {
         }
         candidates.sort_by(|one, other| {
             let (changed, other_changed) = (one.facts.identity.changed, other.facts.identity.changed);
-            let keys = one.order.partial_cmp(&other.order).unwrap_or(std::cmp::Ordering::Equal);
+            // Dates and times of arrival cannot be compared, so among both only the arrival counts.
+            let keys = if is_mixed { None } else { one.order.partial_cmp(&other.order) };
+            let keys = keys.unwrap_or(std::cmp::Ordering::Equal);
             keys.then(changed.cmp(&other_changed)).then_with(|| one.name.cmp(&other.name))
         });
         if order == Order::Arrival {
