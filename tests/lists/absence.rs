@@ -205,6 +205,29 @@ fn item_41_what_falls_due_is_held_by_limits_too_and_once_rejected_does_not_come_
     assert_eq!(world.json(4, &["status"])["waiting"][0]["standing"], "held", "and on the next day it is asked again");
 }
 
+#[test]
+fn item_39_later_lists_do_not_slip_past_one_that_is_held() {
+    let world = dropped(&rows(1..=20), RULES, Some(TODAY));
+    world.write("drop/tuesday.csv", list(&rows(1..=9)).as_bytes());
+    watched(&world, Some(TODAY));
+    let held = world.json(4, &["status"])["waiting"][0].clone();
+    assert_eq!((&held["standing"], &held["input"]), (&json!("held"), &json!("tuesday.csv")));
+    let told = held["told"].as_str().unwrap();
+    assert!(told.contains("11 of 20 people that the last list of hr held are not in this one"), "{told}");
+
+    let mut renamed = rows(1..=20);
+    renamed[0].username = "renamed".to_owned();
+    world.write("drop/wednesday.csv", list(&renamed).as_bytes());
+    let before = world.state("gitlab");
+    watched(&world, Some(TODAY));
+    assert_eq!(world.state("gitlab"), before);
+    assert!(world.path("drop/wednesday.csv").exists(), "it waits for its turn");
+    world.homeward(&["--lab", "reject", &held["id"].to_string()]);
+    watched(&world, Some(TODAY));
+    assert_eq!(world.user("gitlab", "id", "100")["username"], "renamed");
+    assert_eq!((world.blocked(), world.json(0, &["status"])["waiting"].clone()), (Vec::new(), json!([])));
+}
+
 /// A service that runs until the test is over.
 struct Running(Child);
 
