@@ -168,7 +168,8 @@ fn watched(world: &World, today: Option<&str>) {
     let mut arguments = vec!["--lab", "watch", "--once", "--apply"];
     arguments.extend(today.iter().flat_map(|today| ["--today", *today]));
     let ran = world.homeward(&arguments);
-    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    // 4: something waits for somebody.
+    assert!([0, 4].contains(&ran.status), "{}", ran.stderr);
 }
 
 #[test]
