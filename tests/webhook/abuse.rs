@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     running::{Site, await_that},
-    sender::{Delivery, PATH, connect, post, raw, read, request, status},
+    sender::{Delivery, PATH, chunked, connect, post, raw, read, request, status},
 };
 
 #[test]
@@ -115,12 +115,8 @@ fn bodies_are_read_as_far_as_they_may_be_and_no_further() {
     // The same without saying how long it is.
     for _ in 0..20 {
         let mut stream = connect(site.port);
-        let mut head = format!("POST {PATH} HTTP/1.1\r\nhost: homeward\r\ntransfer-encoding: chunked\r\n");
-        for (name, value) in large.headers() {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
         let chunk = [b"10000\r\n", vec![b' '; 0x10000].as_slice(), b"\r\n"].concat();
-        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(b"\r\n"));
+        let _ = stream.write_all(chunked(&large).as_bytes());
         for _ in 0..160 {
             if stream.write_all(&chunk).is_err() {
                 break;
@@ -131,11 +127,7 @@ fn bodies_are_read_as_far_as_they_may_be_and_no_further() {
     }
     // Within its bounds a body may come in chunks.
     let small = Delivery::new("evt_small", 7);
-    let mut head = format!("POST {PATH} HTTP/1.1\r\nhost: homeward\r\ntransfer-encoding: chunked\r\n");
-    for (name, value) in small.headers() {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    let mut bytes = format!("{head}\r\n").into_bytes();
+    let mut bytes = chunked(&small).into_bytes();
     for byte in &small.body {
         bytes.extend([b"1\r\n", [*byte].as_slice(), b"\r\n"].concat());
     }

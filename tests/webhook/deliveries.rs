@@ -109,9 +109,11 @@ fn other_senders_sign_the_body_alone_and_an_equal_body_is_looked_at_again() {
         site.world = site.world.file("secret", secret);
         let watch = site.watch();
         let mac = hmac(secret.as_bytes(), body);
-        let signed = match signature {
-            "base64" => STANDARD.encode(mac),
-            _ => format!("sha256={}", mac.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        let signed = if signature == "base64" {
+            STANDARD.encode(mac)
+        } else {
+            let digits: Vec<String> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("sha256={}", digits.concat())
         };
         let mut headers = vec![(header, signed.clone())];
         if body == CUSTOMER {

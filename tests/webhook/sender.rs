@@ -57,11 +57,19 @@ impl Delivery {
 
 /// The bytes of a request.
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, String)], body: &[u8]) -> Vec<u8> {
-    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: homeward\r\ncontent-length: {}\r\n", body.len());
-    for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    [head.as_bytes(), b"\r\n", body].concat()
+    let length = ("content-length", body.len().to_string());
+    [head(method, path, headers.iter().chain([&length])).as_bytes(), body].concat()
+}
+
+/// The head of a delivery whose body comes in chunks.
+pub(crate) fn chunked(delivery: &Delivery) -> String {
+    let coding = ("transfer-encoding", "chunked".to_owned());
+    head("POST", PATH, delivery.headers().iter().chain([&coding]))
+}
+
+fn head<'h>(method: &str, path: &str, headers: impl Iterator<Item = &'h (&'h str, String)>) -> String {
+    let lines: Vec<String> = headers.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("{method} {path} HTTP/1.1\r\nhost: homeward\r\n{}\r\n", lines.concat())
 }
 
 /// Posts, and gives the status.

@@ -1,12 +1,12 @@
 //! The website as users meet it: recordings and simulator read through the program, from the change to its effect.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../common/mod.rs"]
 mod common;
 mod refusals;
 mod running;
-#[expect(dead_code, reason = "a stand-in that other tests use in more ways")]
+#[expect(dead_code, clippy::format_push_string, reason = "a stand-in that other tests use in more ways")]
 #[path = "../safety/server.rs"]
 mod server;
 
@@ -73,7 +73,7 @@ fn two_recorded_states_of_a_site_differ_in_the_plan_by_exactly_what_was_changed_
         .variable("PASSWORD", "abcd EFGH 1234 ijkl MNOP 5678")
         .file("homeward.toml", &config)
         .file("rules/people.rhai", rules);
-    let json = |arguments: &[&str]| -> Value {
+    let asked = |arguments: &[&str]| -> Value {
         let mut all = vec!["--quiet", "--format", "json"];
         all.extend(arguments);
         let ran = world.homeward(&all);
@@ -84,14 +84,14 @@ fn two_recorded_states_of_a_site_differ_in_the_plan_by_exactly_what_was_changed_
         let all = plan["seen"].as_array().unwrap().iter();
         all.map(|seen| (seen["key"].as_str().unwrap().parse().unwrap(), seen["values"].clone())).collect()
     };
-    let first = seen(&json(&["plan", "website"]));
+    let first = seen(&asked(&["plan", "website"]));
     let expected = recording("users-after.expected");
     assert_eq!(first.len() as u64, expected["total_before"].as_u64().unwrap());
-    json(&["apply", "--yes", "website"]);
-    assert_eq!(seen(&json(&["plan", "website"])), BTreeMap::new());
+    asked(&["apply", "--yes", "website"]);
+    assert_eq!(seen(&asked(&["plan", "website"])), BTreeMap::new());
 
     site.behave(recorded("users-after"));
-    let then = seen(&json(&["plan", "website"]));
+    let then = seen(&asked(&["plan", "website"]));
     let ids = |key: &str| -> BTreeSet<u64> {
         expected[key].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect()
     };
@@ -110,15 +110,15 @@ fn two_recorded_states_of_a_site_differ_in_the_plan_by_exactly_what_was_changed_
     let mut wanted: BTreeMap<u64, BTreeMap<String, Value>> = BTreeMap::new();
     for one in expected["changed"].as_array().unwrap() {
         for (name, pair) in one["changed"].as_object().unwrap() {
-            let text = |value: &Value| match value {
-                Value::Array(roles) => {
-                    json!(roles.iter().map(|role| role.as_str().unwrap()).collect::<Vec<_>>().join(" "))
+            let told_as = |value: &Value| match value {
+                Value::Array(several) => {
+                    json!(several.iter().map(|role| role.as_str().unwrap()).collect::<Vec<_>>().join(" "))
                 }
                 value => value.clone(),
             };
             // An empty text is no value.
             let value = |value: Value| if value == json!("") { Value::Null } else { value };
-            let pair = [value(text(&pair[0])), value(text(&pair[1]))];
+            let pair = [value(told_as(&pair[0])), value(told_as(&pair[1]))];
             let (name, pair) = match name.as_str() {
                 "name" => ("display_name", json!(pair)),
                 "slug" => ("nickname", json!(pair)),
@@ -224,6 +224,13 @@ fn only_a_user_who_is_missing_from_a_whole_list_and_answers_404_has_left() {
     assert!(asked.iter().any(|line| line.starts_with("GET /wp-json/wp/v2/users/8?")), "{asked:#?}");
     site.world.json(0, &["apply", "--yes", "website"]);
     assert_eq!(site.world.state("gitlab")["users"]["43"]["state"], "blocked");
+    site.tells();
+    let watch = site.watch();
+    site.world.lab("website", "DELETE", "users/7", &Value::Null);
+    await_that("a deletion that was told of is done", || {
+        site.world.state("gitlab")["users"]["42"]["state"] == "blocked"
+    });
+    watch.stop();
     assert_eq!(changes(&site.world.json(0, &["plan", "website"])), Vec::<String>::new());
 }
 

@@ -285,7 +285,8 @@ impl WebsiteFeed {
                 }
                 match wordpress::one(&wire, self.name.as_str(), &self.name, settings, key).await {
                     Ok(Some(record)) => rows.push(Row::Record(record)),
-                    Ok(None) => is_missing = true,
+                    // Where lists need not hold everybody, nothing follows.
+                    Ok(None) => is_missing |= settings.coverage == Coverage::Full,
                     // Whatever is told of that number, no user can have it.
                     Err(ListRefused { why: Why::NotAnId, .. }) => {}
                     Err(ListRefused { why: Why::Unusable { column, code, reason }, .. }) => {
