@@ -81,7 +81,12 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         .into_iter()
         .filter_map(|(name, told)| Some((name.to_string(), serde_json::from_str(&told).ok()?)))
         .collect();
-    let accepted = store.memory().map_err(RunError::from)?.accepted;
+    let mut accepted = BTreeMap::new();
+    for system in config.systems.keys() {
+        if let Some(list) = store.accepted(system).map_err(RunError::from)? {
+            accepted.insert(system.clone(), list);
+        }
+    }
     let unsettled = store.unsettled().map_err(RunError::from)?;
     let is_watched = lock::is_watched(&path);
     let is_well = feeds.values().all(|fares| fares.trouble.is_none());

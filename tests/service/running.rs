@@ -1,6 +1,7 @@
 //! The service as a process of its own, in a project with two feeds and a simulated GitLab.
 
 use std::{
+    fmt::Write,
     fs,
     net::TcpListener,
     path::PathBuf,
@@ -48,7 +49,8 @@ pub(crate) fn config() -> String {
 pub(crate) fn people(count: usize, called: &str) -> String {
     let mut text = "employee_id,username,email,name\n".to_owned();
     for number in 1..=count {
-        text += &format!("{number},{called}{number},person{number:06}@example.com,{called} Quarterstaff {number}\n");
+        let name = format!("{called} Quarterstaff {number}");
+        writeln!(text, "{number},{called}{number},person{number:06}@example.com,{name}").unwrap();
     }
     text
 }

@@ -146,11 +146,11 @@ async fn carry_out_approved(
     put_off.retain(|id, _| runs.iter().any(|run| run.id == *id));
     for run in runs.iter().filter(|run| run.standing == Standing::Approved) {
         let came = approved(service, seat, run.id).await?;
-        if let super::passage::Came::Later { why } = came {
-            if put_off.get(&run.id) != Some(&why) {
-                warn!(run = run.id, "approved, and not carried out yet: {why}");
-                put_off.insert(run.id, why);
-            }
+        if let super::passage::Came::Later { why } = came
+            && put_off.get(&run.id) != Some(&why)
+        {
+            warn!(run = run.id, "approved, and not carried out yet: {why}");
+            put_off.insert(run.id, why);
         }
         woken.extend(run.feed.clone());
     }
