@@ -83,9 +83,9 @@ fn once_deals_with_what_is_there_and_ends() {
     let before = runs(&world);
     assert_eq!(world.homeward(&["--lab", "watch", "--once", "--apply"]).status, 0);
     assert_eq!(runs(&world), before);
-    // A plan that waits is no work for us.
+    // A plan that waits is no work for us, and the exit code says that it is somebody's.
     drop_file(&world, "hr", "more.csv", &people(1, "more"));
-    assert_eq!(world.homeward(&["--lab", "watch", "--once"]).status, 0);
+    assert_eq!(world.homeward(&["--lab", "watch", "--once"]).status, 4);
     stands(&world, "more.csv", "waiting");
 }
 
