@@ -57,6 +57,7 @@ enum Tended {
 pub(super) async fn run(service: &Service, name: &SystemName, sort: Sort, wake: &Notify, leave: &AtomicBool) {
     let mut at_work: Option<(Seat, Tended)> = None;
     let mut last_fault = None;
+    let mut seated = false;
     let leaves = || service.stops() || leave.load(Ordering::SeqCst);
     while !leaves() {
         let generation = service.generation.load(Ordering::SeqCst);
@@ -70,6 +71,9 @@ pub(super) async fn run(service: &Service, name: &SystemName, sort: Sort, wake: 
                 // It was opened a moment ago by whoever started this: files may be in the making.
                 Err(fault) => tell_once(name, &mut last_fault, open_told(&fault)),
             }
+        }
+        if !std::mem::replace(&mut seated, true) {
+            service.seated.fetch_add(1, Ordering::SeqCst);
         }
         let next = match &mut at_work {
             None => Next { wait: STORE_PAUSE, idle: false },

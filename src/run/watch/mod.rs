@@ -168,6 +168,8 @@ pub(crate) struct Service {
     /// The worst that was met.
     worst: Mutex<Option<Met>>,
     holder: Holder,
+    /// How many feeds have read configuration and rules since the start.
+    seated: AtomicU64,
     /// The line to each system, of one generation: all feeds share it, so that together they ask no more of a server at
     /// once than is configured.
     lines: Mutex<(u64, BTreeMap<SystemName, Arc<Line>>)>,
@@ -310,6 +312,7 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
         wakes: Wakes::default(),
         worst: Mutex::default(),
         holder: Holder::here(),
+        seated: AtomicU64::new(0),
         lines: Mutex::default(),
         orders,
     });
@@ -325,6 +328,13 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
     }
     reconcile(&service, &seat, &mut feeds).map_err(WatchError::System)?;
     drop(seat);
+    // Each feed reads the files for itself: whoever hears that it is ready may change them.
+    let all_seated = async {
+        while service.seated.load(Ordering::SeqCst) < feeds.len() as u64 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let _ = tokio::time::timeout(LAST_CALLS, all_seated).await;
     // Where no service manager asked for it, nobody is told.
     let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&watching(&feeds))]);
     info!("{}", watching(&feeds));
