@@ -103,7 +103,8 @@ impl Feed {
     /// Does what there is to do.
     pub(crate) fn once(&self) {
         let ran = self.world.homeward(&["watch", "--apply", "--once"]);
-        assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+        // 4: something was refused or held, as some tests want it.
+        assert!([0, 4].contains(&ran.status), "{}{}", ran.stdout, ran.stderr);
     }
 
     /// `approve` or `reject`.
