@@ -480,8 +480,9 @@ impl Passage<'_> {
         }
     }
 
-    /// A new key with the address or the username of somebody who is missing may be that person under a key that was
-    /// damaged, and not a leaver and a newcomer: the row is not used, and she does not count as gone.
+    /// A new key with the address or the username of somebody who is missing, and much like hers or with all that she is
+    /// known by, is that person under a key that was damaged, and not a leaver and a newcomer: the row is not used, and
+    /// she does not count as gone.
     fn keep_apart(
         &self,
         said: &mut Said,
@@ -490,7 +491,7 @@ impl Passage<'_> {
         refused: &mut Vec<Rejected>,
         missing: &mut BTreeMap<&str, &BTreeMap<AttributeName, Value>>,
     ) {
-        // What no two people have at one time. Names change when somebody opens a list in the wrong program; these do not.
+        // What no two people have at one time; names change when somebody opens a list in the wrong program.
         let known_by = ["email", "username"].map(AttributeName::new);
         let mut gone: BTreeMap<(&AttributeName, String), &str> = BTreeMap::new();
         for (key, values) in missing.iter() {
@@ -500,14 +501,21 @@ impl Passage<'_> {
                 }
             }
         }
-        if gone.is_empty() {
+        // The ids of a website are its own, and who is missing there was asked for.
+        if gone.is_empty() || self.source.csv.is_none() {
             return;
         }
+        let is_same = |key: &str, values: &BTreeMap<AttributeName, Value>, statement: &Statement| {
+            let looks =
+                |of: &BTreeMap<AttributeName, Value>| LOOKS.map(|name| of.get(&AttributeName::new(name)).cloned());
+            written_alike(key, &statement.key) || looks(values) == looks(&statement.values)
+        };
         statements.retain(|statement| {
             let is_new = !self.known.contains_key(&(self.system, statement.key.as_ref()));
-            let same = |name: &AttributeName| {
+            let same = |name| {
                 let text = statement.values.get(name).and_then(Value::as_text)?.to_lowercase();
-                known_by.iter().find(|it| *it == name).and_then(|name| gone.get(&(name, text)))
+                let key = gone.get(&(name, text))?;
+                missing.get(key).is_some_and(|values| is_same(key, values, statement)).then_some(*key)
             };
             let Some(before) = known_by.iter().filter(|_| is_new).find_map(same) else { return true };
             missing.remove(before);
@@ -536,6 +544,19 @@ impl Passage<'_> {
         let new = lines.iter().rev().take_while(|key| key.as_ref() != last.tail[end].as_str()).count();
         behind > 0 && new < behind
     }
+}
+
+/// What people are known by, beside their key.
+const LOOKS: [&str; 5] = ["email", "username", "first_name", "last_name", "display_name"];
+
+/// True for two keys that are one, but for what programs do to numbers: zeros dropped, an exponent, quotes, blanks, capitals.
+fn written_alike(one: &str, other: &str) -> bool {
+    let bare = |key: &str| -> String {
+        let kept: String = key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        kept.trim_start_matches('0').to_owned()
+    };
+    let number = |key: &str| key.replace(',', ".").parse::<f64>().ok();
+    bare(one) == bare(other) || number(one).zip(number(other)).is_some_and(|(one, other)| (one - other).abs() < 0.5)
 }
 
 /// The last of a list: enough to see that a later one ends early, beyond which other limits see it.

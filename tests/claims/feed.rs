@@ -124,7 +124,7 @@ impl Feed {
 
     /// Everything `homeward runs` tells, oldest first.
     pub(crate) fn listing(&self) -> Vec<Value> {
-        let ran = self.world.homeward(&["runs", "--format", "json"]);
+        let ran = self.world.homeward(&["runs", "--all", "--format", "json"]);
         assert_eq!(ran.status, 0, "{}", ran.stderr);
         let mut runs: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
         runs.reverse();

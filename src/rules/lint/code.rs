@@ -102,6 +102,7 @@ const ERRORS: &[(&str, &str)] = &[
 ];
 
 const WARNINGS: &[(&str, &str)] = &[
+    ("absence_unheard", "A source lists everybody, and nobody owns `active`: absence says nothing to anybody."),
     ("always_false", "A condition that never holds, as far as constants show: what depends on it never happens."),
     ("always_true", "A condition that always holds, as far as constants show: it can be left out."),
     ("cannot_create", "An `account` line for a provider that cannot make accounts: whoever has none stays without."),
@@ -121,7 +122,6 @@ const WARNINGS: &[(&str, &str)] = &[
     ("no_rules", "The folder holds no rules."),
     ("no_switch", "An `account` line for a provider whose accounts cannot be switched off."),
     ("nobody_owns", "A source speaks of an attribute, and no `owner` line says who owns it: it is always refused."),
-    ("absence_unheard", "A source lists everybody, and nobody owns `active`: absence says nothing to anybody."),
     ("owner_says_nothing", "The owner is a source whose records never speak of the attribute."),
     (
         "ping_pong",

@@ -622,7 +622,9 @@ fn item_15_without_dates_in_all_names_the_arrival_decides() {
     }
     let look = world.settled();
     assert_eq!(names(&look), ["z-2026-11-20.csv", "a.csv"]);
-    assert!(matches!(look.ready[0].order, OrderKey::Arrival(_)));
+    // A name that has a date is known by it all the same.
+    assert_eq!(look.ready[0].order.to_string(), "date:2026-11-20");
+    assert!(matches!(look.ready[1].order, OrderKey::Arrival(_)));
 }
 
 #[test]
