@@ -152,13 +152,13 @@ pub(super) async fn carry_out(
             store.begin(plan, about, &now()).map_err(RunError::from)?
         }
         // Somebody else may have carried it out before it was our turn.
-        Begun::Approved(run) => match store.standing(*run).map_err(RunError::from)? {
-            Some(Standing::Approved) => *run,
-            _ => {
+        Begun::Approved(run) => {
+            if store.standing(*run).map_err(RunError::from)? != Some(Standing::Approved) {
                 tell("another process has carried it out already");
                 return Ok(Exit::Done);
             }
-        },
+            *run
+        }
     };
     let report = execute(guarded, &stage.fleet, &store, run, &now, &mut bar).await;
     bar.finish();

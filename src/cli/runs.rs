@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{Exit, Invocation, diagnostic::Trouble, plan::document, print, render, tell};
+use super::{Exit, Invocation, diagnostic::Trouble, plan::document, print, render, tell, width};
 use crate::{
     run::RunError,
-    state::{Entry, Store, sqlite::Sqlite},
+    state::{Entry, Standing, Store, sqlite::Sqlite},
 };
 
 /// So many runs are listed where not all are asked for.
@@ -90,6 +90,23 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
         let plan: serde_json::Value = serde_json::from_str(&document(&plan)).unwrap_or_default();
         print(&serde_json::to_string_pretty(&json!({ "plan": plan, "journal": entries })).unwrap_or_default());
         return Ok(Exit::Done);
+    }
+    if let Some(summary) = store.summary(run).map_err(RunError::from)? {
+        let from = summary.feed.as_ref().map(|feed| format!("{feed}: ")).unwrap_or_default();
+        let word = summary.standing.word();
+        print(&render::harmless(&format!(
+            "Run {run} is {word}: {from}{}, {}.",
+            summary.input,
+            second(&summary.started)
+        )));
+        if let Some(told) = &summary.told {
+            print(&render::harmless(told));
+        }
+        if summary.standing.is_held() || summary.standing == Standing::Approved {
+            // Nothing came of it yet: what there is to see is what it would do.
+            print(render::plan(&plan, true, width(&std::io::stdout())).trim_end());
+            return Ok(Exit::Done);
+        }
     }
     let mut table = render::aligned(&["call", "system", "person", "does", "outcome"]);
     for call in &plan.calls {

@@ -27,6 +27,11 @@ impl From<WatchError> for Trouble {
                 format!("{address} cannot be listened at: {cause}"),
                 Some("choose another port, or end what listens there".to_owned()),
             ),
+            WatchError::Faulty { errors, first } => Self::new(
+                Exit::Usage,
+                format!("the rules have {}: {first}", render::count(errors as u64, "error")),
+                Some("see all of it with: homeward check".to_owned()),
+            ),
             WatchError::Secret { system, cause } => Self::new(
                 Exit::Usage,
                 format!("the secret of the webhook of {system} cannot be used: {cause}"),
@@ -89,7 +94,7 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     }
     let unsettled = store.unsettled().map_err(RunError::from)?;
     let is_watched = lock::is_watched(&path);
-    let is_well = feeds.values().all(|fares| fares.trouble.is_none());
+    let is_well = feeds.values().all(Fares::is_well);
     let exit = if !is_well || unsettled.iter().any(|run| run.standing.is_held()) { Exit::Refused } else { Exit::Done };
     if given.json() {
         let document = json!({
@@ -115,7 +120,7 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
                 fares.mode.clone(),
                 render::harmless(&newest),
                 list.map_or_else(String::new, |list| list.records.to_string()),
-                render::harmless(fares.trouble.as_deref().unwrap_or("well")),
+                render::harmless(fares.trouble.as_deref().or(fares.refused.as_deref()).unwrap_or("well")),
             ]);
         }
         text.push_str(&render::drawn(&table));

@@ -38,8 +38,16 @@ pub(crate) fn columns() -> Option<usize> {
     std::env::var("COLUMNS").ok()?.parse().ok()
 }
 
-/// Who is at work, as the environment says.
+/// Who is at work: as the environment says, else as the system knows the account.
 #[expect(clippy::disallowed_methods, reason = "this room reads the environment")]
 pub(crate) fn user() -> Option<String> {
-    ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty())
+    use std::os::unix::fs::MetadataExt;
+    let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    named.filter(|name| !name.is_empty()).or_else(|| {
+        let id = std::fs::metadata("/proc/self").ok()?.uid().to_string();
+        let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let mut accounts = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        let name = accounts.find(|fields| fields.get(2) == Some(&id.as_str())).map(|fields| fields[0].to_owned());
+        Some(name.unwrap_or(format!("uid {id}")))
+    })
 }

@@ -132,10 +132,9 @@ pub(crate) async fn execute(
             if call.operation == Operation::Create
                 && let Some(id) = &account.id
                 && holds(&account, &call.expects, fleet)
+                && let Err(error) = store.link(&[tie(call, id)])
             {
-                if let Err(error) = store.link(&[tie(call, id)]) {
-                    fault.get_or_insert(error.into());
-                }
+                fault.get_or_insert(error.into());
             }
             world.learn(account);
         }
@@ -271,25 +270,22 @@ fn hindrance(
     if let Some(refusal) = world.unread.get(&call.system) {
         return Some(Outcome::Refused(refusal.clone()));
     }
-    let moved: Vec<String> = match &call.account {
-        Some(id) => {
-            let Some(account) = world.accounts.get(&(call.system.clone(), id.clone())) else {
-                return Some(Outcome::Moved(vec!["the account is gone".to_owned()]));
-            };
-            let differs = |(attribute, expected): &(&AttributeName, &Value)| account.value(attribute) != **expected;
-            let moved: Vec<String> =
-                call.expects.iter().filter(differs).map(|(attribute, _)| attribute.to_string()).collect();
-            if !moved.is_empty() && unmet(call, account, fleet).is_empty() {
-                // Somebody did it already, perhaps an earlier try of this plan: there is nothing left to send.
-                return Some(Outcome::Done);
-            }
-            moved
+    let moved: Vec<String> = if let Some(id) = &call.account {
+        let Some(account) = world.accounts.get(&(call.system.clone(), id.clone())) else {
+            return Some(Outcome::Moved(vec!["the account is gone".to_owned()]));
+        };
+        let differs = |(attribute, expected): &(&AttributeName, &Value)| account.value(attribute) != **expected;
+        let moved: Vec<String> =
+            call.expects.iter().filter(differs).map(|(attribute, _)| attribute.to_string()).collect();
+        if !moved.is_empty() && unmet(call, account, fleet).is_empty() {
+            // Somebody did it already, perhaps an earlier try of this plan: there is nothing left to send.
+            return Some(Outcome::Done);
         }
-        None => {
-            let held =
-                call.expects.iter().filter(|(attribute, value)| world.holder(call, attribute, value, fleet).is_some());
-            held.map(|(attribute, _)| attribute.to_string()).collect()
-        }
+        moved
+    } else {
+        let held =
+            call.expects.iter().filter(|(attribute, value)| world.holder(call, attribute, value, fleet).is_some());
+        held.map(|(attribute, _)| attribute.to_string()).collect()
     };
     if !moved.is_empty() && is_made(call, world, broken_off, fleet) {
         return Some(Outcome::Done);

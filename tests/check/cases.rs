@@ -506,7 +506,6 @@ join("gitlab", ["username"]);
         with_base: false,
         files: &[("rules/case.rhai", UNHEARD)],
         found: &["homeward.toml:15:12 absence_unheard"],
-        ..CASE
     },
     Case {
         name: "what cannot be loaded, and what is wrong inside of it all the same",

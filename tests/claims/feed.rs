@@ -25,7 +25,7 @@ account("gitlab", |person| true);
 "#;
 
 /// How long a test waits for what has to come.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The project, its lab, and a server before the lab that sees and may hold up every request.
 pub(crate) struct Feed {

@@ -23,11 +23,7 @@
     clippy::panic,
     reason = "a test that cannot set up its world fails"
 )]
-#![expect(
-    clippy::format_push_string,
-    clippy::format_collect,
-    reason = "texts of a few hundred lines are built where they are read"
-)]
+#![expect(clippy::format_push_string, reason = "texts of a few hundred lines are built where they are read")]
 
 #[path = "../common/mod.rs"]
 mod common;

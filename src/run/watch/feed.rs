@@ -187,6 +187,10 @@ pub(super) fn watch_told(error: &WatchError) -> String {
         WatchError::Open(error) => open_told(error),
         WatchError::NothingToWatch => "no source is configured that could be watched".to_owned(),
         WatchError::Listen { address, cause } => format!("{address} cannot be listened at: {cause}"),
+        WatchError::Faulty { errors: 1, first } => format!("the rules: {first} (see `homeward check`)"),
+        WatchError::Faulty { errors, first } => {
+            format!("the rules: {first}, the first of {errors} errors (see `homeward check`)")
+        }
         WatchError::Secret { system, cause } => format!("the webhook of {system}: {cause}"),
         WatchError::System(error) => error.to_string(),
     }

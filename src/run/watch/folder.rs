@@ -104,6 +104,8 @@ pub(super) struct FolderFeed {
     /// Why what falls due today cannot be seen.
     stale: Option<String>,
     last: Option<String>,
+    /// The last file, where it was refused.
+    refused: Option<String>,
     pruned: Option<Instant>,
     events: Option<Events>,
 }
@@ -123,7 +125,12 @@ struct Events {
 }
 
 impl FolderFeed {
-    pub(super) fn new(_service: &Service, name: SystemName, settings: Settings) -> Self {
+    pub(super) fn new(service: &Service, name: SystemName, settings: Settings) -> Self {
+        // What was so before this process is so now.
+        let newest = service.store.newest(100).unwrap_or_default();
+        let newest = newest.into_iter().find(|run| run.feed.as_ref() == Some(&name));
+        let refused = newest.filter(|run| run.standing == Standing::Refused);
+        let refused = refused.map(|run| refusal(&run.input, run.told.as_deref().unwrap_or_default()));
         let folder = Folder::new(settings);
         Self {
             name,
@@ -138,6 +145,7 @@ impl FolderFeed {
             day: None,
             stale: None,
             last: None,
+            refused,
             pruned: None,
             events: None,
         }
@@ -185,7 +193,8 @@ impl FolderFeed {
         }
         let more = !look.ready.is_empty() || !look.waiting.is_empty() || !self.in_hand.is_empty();
         // What is approved is carried out now; its file is put away after it.
-        let idle = !more && self.trouble.is_none() || blocked && !self.is_approved(service)?;
+        // Where something is in the way, whoever asked for one passage hears of it instead of waiting for its end.
+        let idle = !more || self.trouble.is_some() || blocked && !self.is_approved(service)?;
         let wait = self.next_look(&look, blocked);
         self.tell(service, &look, blocked);
         Ok(Next { wait, idle })
@@ -630,6 +639,7 @@ impl FolderFeed {
 
     /// Puts a file away that was used, with what became of it and the rows that were not.
     fn finish(&mut self, service: &Service, seat: &Seat, claim: Claim, sha256: &str, run: &RunSummary) {
+        self.refused = None;
         let rejects = self.rejects(service, seat, &claim, run);
         let told = run.told.clone().unwrap_or_default();
         self.archive(service, claim, Some(sha256), run.standing.word(), Some(run), &told, rejects.as_deref());
@@ -672,15 +682,26 @@ impl FolderFeed {
         rejects: Option<&[u8]>,
     ) {
         let now = service.clock.now();
+        let plan = run.and_then(|run| service.store.run(run.id).ok()?).map(|(plan, _)| plan);
+        let of_rows = plan.iter().flat_map(|plan| &plan.rejected).filter(|one| one.system == self.name);
+        let rejected: Vec<_> = of_rows
+            .map(|one| json!({ "line": one.line, "column": one.column, "code": one.code, "reason": one.reason }))
+            .collect();
         let result = json!({
             "format": "homeward.result/1", "file": claim.name().to_string(), "sha256": sha256, "result": standing,
             "reason": told, "run": run.map(|run| run.id), "plan": run.map(|run| &run.plan),
+            "records": plan.as_ref().and_then(|plan| plan.inputs.first()).map(|input| input.records),
+            "summary": plan.as_ref().map(|plan| &plan.summary), "rejected": rejected,
             "calls": run.map(|run| run.calls), "done": run.map(|run| run.done),
             "started": run.map(|run| &run.started), "finished": run.and_then(|run| run.finished.as_ref()),
             "taken": claim.taken().to_string(), "archived": now.to_string(),
         });
         let name = claim.name().to_string();
         match claim.archive(now, sha256.unwrap_or("unknown"), &result, rejects) {
+            Ok(_) if rejects.is_some() => {
+                let count = rejected.len();
+                warn!(feed = %self.name, file = name, "{standing}; {count} rows could not be used: they lie in the error folder");
+            }
             Ok(_) => info!(feed = %self.name, file = name, "{standing}"),
             Err(fault) => self.leave_behind(&fault),
         }
@@ -693,6 +714,7 @@ impl FolderFeed {
             "reason": why, "taken": claim.taken().to_string(), "archived": now.to_string(),
         });
         warn!(feed = %self.name, file = %claim.name(), "refused: {why}");
+        self.refused = Some(refusal(&claim.name().to_string(), why));
         if let Err(fault) = claim.refuse(now, sha256, &reason) {
             self.leave_behind(&fault);
         }
@@ -817,6 +839,7 @@ impl FolderFeed {
         let fares = Fares {
             kind: "folder".to_owned(),
             trouble: self.trouble.clone(),
+            refused: self.refused.clone(),
             looked: service.now(),
             mode: mode.to_owned(),
             last: self.last.clone(),
@@ -849,6 +872,11 @@ fn shown(time: Duration) -> String {
         _ => (seconds, "second"),
     };
     if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
+}
+
+/// What is told of a feed whose last file was refused.
+fn refusal(file: &str, why: &str) -> String {
+    format!("its last file `{file}` was refused: {why}")
 }
 
 /// The digest of a file's bytes, in hex.

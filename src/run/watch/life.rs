@@ -70,8 +70,8 @@ mod tests {
     #[test]
     fn work_is_no_silence_until_it_is_too_long_and_is_told_once() {
         let life = Life::begun();
-        life.beat(Duration::from_secs(60));
-        assert_eq!(life.hung_at(Duration::from_secs(60) + SILENCE), None);
+        life.beat(Duration::from_mins(1));
+        assert_eq!(life.hung_at(Duration::from_mins(1) + SILENCE), None);
         let later = Duration::from_secs(61) + SILENCE;
         assert_eq!(life.hung_at(later), Some(SILENCE + Duration::from_secs(1)));
         assert_eq!((life.is_news(), life.is_news()), (true, false));

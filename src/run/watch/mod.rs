@@ -43,6 +43,7 @@ use crate::{
     connector::Kind,
     lab::Address,
     model::id::SystemName,
+    rules::lint::{Finding, code::Severity},
     source::drop_folder::holder::Holder,
     state::{Standing, StateError, Store, lock, sqlite::Sqlite},
     wire::Line,
@@ -92,6 +93,11 @@ pub(crate) enum WatchError {
         address: String,
         cause: String,
     },
+    /// The rules would fail at the first record.
+    Faulty {
+        errors: usize,
+        first: String,
+    },
     /// The secret of a webhook cannot be used.
     Secret {
         system: SystemName,
@@ -132,6 +138,9 @@ pub(crate) struct Fares {
     /// What stands in its way; `None`: nothing.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) trouble: Option<String>,
+    /// The last input, where it was refused and none was taken since.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) refused: Option<String>,
     /// When it last looked, ISO 8601.
     pub(crate) looked: String,
     /// `events and listing`, `listing`, `poll`, `poll and webhook`.
@@ -147,6 +156,13 @@ pub(crate) struct Fares {
     pub(crate) warnings: Vec<String>,
     /// The process that tells.
     pub(crate) pid: u32,
+}
+
+impl Fares {
+    /// True where nothing is in its way, and its last input was not refused.
+    pub(crate) fn is_well(&self) -> bool {
+        self.trouble.is_none() && self.refused.is_none()
+    }
 }
 
 /// Who wakes each feed.
@@ -316,7 +332,7 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
         lines: Mutex::default(),
         orders,
     });
-    let seat = Seat::open(&service, 0)?;
+    let seat = opened(&service, 0)?;
     let mut receivers = receiver::Receivers::default();
     receivers.renew(&service, &seat.project.config).await?;
     let mut feeds: BTreeMap<SystemName, Running> = BTreeMap::new();
@@ -380,6 +396,20 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
     }
     let worst = *service.worst.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(worst)
+}
+
+/// Opens a project that `check` finds nothing wrong with: what would fail at the first record does not take the place of
+/// what works.
+fn opened(service: &Service, generation: u64) -> Result<Seat, WatchError> {
+    let seat = Seat::open(service, generation)?;
+    let orders = &service.orders;
+    let checked = super::check::check(&orders.config, &orders.kinds, service.clock.today())?;
+    let is_wrong = |it: &&Finding| it.silenced.is_none() && it.severity() == Severity::Error;
+    let wrong: Vec<&Finding> = checked.findings.iter().filter(is_wrong).collect();
+    match wrong.first() {
+        None => Ok(seat),
+        Some(first) => Err(WatchError::Faulty { errors: wrong.len(), first: first.message.clone() }),
+    }
 }
 
 /// Starts a thread for each feed that has none, and lets go of those that are not configured any more.
@@ -476,8 +506,8 @@ async fn reload(
         Err(_) => sd_notify::notify(&[NotifyState::Reloading]),
     };
     let generation = service.generation.load(Ordering::SeqCst) + 1;
-    let read = match Seat::open(service, generation) {
-        Err(error) => Err(feed::open_told(&error)),
+    let read = match opened(service, generation) {
+        Err(error) => Err(feed::watch_told(&error)),
         Ok(seat) if !watches_anything(&seat) => Err(feed::watch_told(&WatchError::NothingToWatch)),
         Ok(seat) => match receivers.renew(service, &seat.project.config).await {
             Err(error) => Err(feed::watch_told(&error)),

@@ -139,6 +139,15 @@ pub(super) async fn pass_if(
             service.met(Met::Held);
             return Ok(Some(Came::Refused { why }));
         }
+        // A list without a column that the rules read is another list than they are for.
+        Err(RunError::Rule(fault)) if about.sha256.is_some() && fault.code() == "unknown_column" => {
+            let place = fault.origin().map(|origin| format!(" ({origin})")).unwrap_or_default();
+            let why = format!("{fault}{place}; name it as the rules do in `columns`, or ask the sender");
+            let run = service.store.keep(None, about, Standing::Refused, &why, &service.now())?;
+            broke_off_before(service, about, run)?;
+            service.met(Met::Held);
+            return Ok(Some(Came::Refused { why }));
+        }
         Err(RunError::State(error)) => return Err(error),
         Err(error) => return Ok(Some(Came::Later { why: told(&error) })),
     };
@@ -237,6 +246,7 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
             }
             let done = report.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Done).count();
             info!(run, done, calls = report.outcomes.len(), "carried out");
+            note(service, plan, run)?;
             let passes = |outcome: &Outcome| match outcome {
                 Outcome::Refused(refusal) => {
                     matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::RateLimited)
@@ -250,6 +260,26 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
         Err(RunError::State(error)) => Err(error),
         Err(error) => Ok(Came::Later { why: told(&error) }),
     }
+}
+
+/// Writes beside a run what of its plan was not to be carried out: what is listed as done must not hide it.
+fn note(service: &Service, plan: &Plan, run: i64) -> Result<(), StateError> {
+    let told = service.store.summary(run)?.and_then(|run| run.told);
+    let summary = &plan.summary;
+    let counts = [
+        (summary.rejected, "rows could not be used"),
+        (summary.held, "changes are held"),
+        (summary.refused, "changes are refused"),
+    ];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let parts: Vec<String> = told.iter().cloned().chain(counts).collect();
+    if parts.len() == usize::from(told.is_some()) {
+        return Ok(());
+    }
+    for standing in [Standing::Done, Standing::Partly] {
+        service.store.stand(run, &[standing], standing, &parts.join("; "), &service.now())?;
+    }
+    Ok(())
 }
 
 /// Goes on until the service stops.

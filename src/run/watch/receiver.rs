@@ -33,7 +33,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{Service, WatchError};
+use super::{Fares, Service, WatchError};
 use crate::{
     config::{self, Config, schema::Signature},
     model::id::SystemName,
@@ -283,14 +283,14 @@ fn turned(status: StatusCode, why: &str) -> Response {
 /// How all feeds fare; 503 where one of them is in trouble.
 async fn healthz(State(service): State<Arc<Service>>) -> Response {
     let feeds = service.health();
-    let is_well = feeds.values().all(|fares| fares.trouble.is_none());
+    let is_well = feeds.values().all(Fares::is_well);
     let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     // Names of files and people are for those who may see the state folder.
     let shown: BTreeMap<String, serde_json::Value> = feeds
         .iter()
         .map(|(name, fares)| {
             let told = json!({
-                "well": fares.trouble.is_none(), "looked": fares.looked, "mode": fares.mode,
+                "well": fares.is_well(), "looked": fares.looked, "mode": fares.mode,
                 "waiting": fares.waiting.len(), "warnings": fares.warnings.len(),
             });
             (name.to_string(), told)

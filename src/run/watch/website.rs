@@ -329,6 +329,7 @@ impl WebsiteFeed {
         let waiting = service.store.notices(&self.name).map(|notices| notices.len()).unwrap_or_default();
         let fares = Fares {
             kind: "website".to_owned(),
+            refused: None,
             trouble: self.trouble.clone().or_else(|| self.unread.as_ref().map(|unread| unread.why.clone())),
             looked: service.now(),
             mode: if has_webhook { "poll and webhook" } else { "poll" }.to_owned(),
