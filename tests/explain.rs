@@ -219,7 +219,7 @@ fn somebody_unknown_or_ambiguous_is_told_without_values_of_others() {
     insta::assert_snapshot!(shown(&world, &["--lab", "explain", "9", "website=twice.csv"]), @r#"
     -- stderr
       × nobody here is `9`
-      help: the row with this key was rejected: twice.csv:5, column id: 2 rows have this id and differ (the first is line
+      help: the row with this key was rejected: twice.csv:4, column id: 2 rows have this id and differ (the first is line
             4): nobody can say which is right, so none is used (duplicate_id)
     -- exit 2
     "#);

@@ -188,6 +188,7 @@ guard(|plan| if plan.summary.people == 2 && plan.changes[1].decision == "apply" 
       × a rule holds this plan: a second reason (rules/ownership.rhai:9:1)
       help: the line is `guard(|plan| if plan.summary.people == 2 && plan.changes[1].decision == "apply" { hold("a second
             reason") });`; look at the plan first, then at the rule
+    held as run 2: carry it out with `homeward --lab approve 2`, or drop it with `homeward --lab reject 2`
     -- exit 6
     "#);
     assert_eq!(writes(&world), before);

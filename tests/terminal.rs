@@ -372,7 +372,8 @@ fn what_happened_can_be_read_afterwards() {
     -- stderr
     -- exit 0
     "#);
-    insta::assert_snapshot!(shown(&world, &["--lab", "runs", "1"]), @r"
+    insta::assert_snapshot!(shown(&world, &["--lab", "runs", "1"]), @r#"
+    Run 1 is done: hr=people.csv, [TIME..............].
     call  system      person   does     outcome
     c1    gitlab      hr/1001  update   done
     c2    gitlab      hr/1002  update   done
@@ -381,7 +382,7 @@ fn what_happened_can_be_read_afterwards() {
     c5    gitlab      hr/1004  disable  done
     -- stderr
     -- exit 0
-    ");
+    "#);
     insta::assert_snapshot!(shown(&world, &["--lab", "plan", "hr=people.csv"]), @r"
     hr/1001
       follow last_name mattermost Muster → Meyer    mattermost takes it from gitlab at the next sign-in through GitLab (a
