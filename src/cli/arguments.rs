@@ -85,7 +85,7 @@ pub(super) enum Command {
     /// Approve the plan of a run that was held, and have it carried out.
     Approve(Settle),
     /// Reject the plan of a run that was held.
-    Reject(Settle),
+    Reject(Reject),
     /// Show why a person's attributes are at each system as they are, why not, and what would change it.
     Explain(Explain),
     /// Show what two folders of rules would do differently.
@@ -257,6 +257,19 @@ pub(super) struct Watch {
     /// So many seconds pass in one: to see in minutes what a day brings.
     #[arg(long, value_name = "N", default_value_t = 1, hide = true)]
     pub(super) pace: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Reject {
+    /// The number of the run.
+    #[arg(value_name = "RUN")]
+    pub(super) run: i64,
+    /// Taken and without effect: it changes nothing anywhere, and so does not ask.
+    #[arg(long, short, hide = true)]
+    pub(super) yes: bool,
+    /// Who rejects it; the name of the account this runs as, if not given.
+    #[arg(long, value_name = "NAME")]
+    pub(super) by: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -53,7 +53,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
 }
 
 /// Rejects the plan of one run: it is never carried out.
-pub(super) fn reject(given: &Invocation<'_>, wanted: &arguments::Settle) -> Result<Exit, Trouble> {
+pub(super) fn reject(given: &Invocation<'_>, wanted: &arguments::Reject) -> Result<Exit, Trouble> {
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
     let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
     if !path.exists() {

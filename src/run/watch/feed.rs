@@ -79,7 +79,7 @@ pub(super) async fn run(service: &Service, name: &SystemName, sort: Sort, wake: 
             None => Next { wait: STORE_PAUSE, idle: false },
             Some((seat, tended)) => {
                 let step = match tended {
-                    Tended::Folder(feed) => feed.step(service, seat, wake).await,
+                    Tended::Folder(feed) => feed.step(service, seat).await,
                     Tended::Website(feed) => feed.step(service, seat).await,
                     Tended::Approved(put_off) => carry_out_approved(service, seat, put_off).await,
                 };

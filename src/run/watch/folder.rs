@@ -17,7 +17,6 @@ use jiff::{Timestamp, civil::Date};
 use notify::Watcher as _;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use super::{
@@ -158,11 +157,10 @@ impl FolderFeed {
     }
 
     /// Looks once, and does what there is to do.
-    pub(super) async fn step(&mut self, service: &Service, seat: &mut Seat, wake: &Notify) -> Result<Next, StateError> {
+    pub(super) async fn step(&mut self, service: &Service, seat: &mut Seat) -> Result<Next, StateError> {
         if !self.is_put_off(service) {
             self.trouble = None;
         }
-        let _ = wake;
         self.tidy(service);
         self.begin_turn(service)?;
         let mut blocked = true;
