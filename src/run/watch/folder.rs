@@ -591,7 +591,8 @@ impl FolderFeed {
         Ok(is_older.then(|| format!("it is older than `{}`, which was used in run {}", accepted.file, accepted.run)))
     }
 
-    /// Why a numbered statement of changes may not be used by itself, where one before it is missing.
+    /// Why a file is for a person to look at first, by its name: a date far ahead, none where the last one had one, a number
+    /// out of turn.
     fn doubt(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
         let name = claim.name();
         if let OrderKey::Date { date, .. } = claim.order()
