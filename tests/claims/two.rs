@@ -20,7 +20,9 @@ fn item_12_two_services_on_one_folder_handle_each_of_a_thousand_files_once() {
     other.stop();
 
     let names = |line: &String| line.split(' ').next().unwrap().to_owned();
-    let runs = feed.runs();
+    // The one that was told to stop may have begun a run without sending its call: the other one did that file again.
+    let (redone, runs): (Vec<String>, Vec<String>) = feed.runs().into_iter().partition(|run| run.ends_with(" redone"));
+    assert!(redone.len() <= 1, "{redone:?}");
     assert!(runs.iter().all(|run| run.ends_with(" done")), "{runs:?}");
     let inputs: BTreeSet<String> = runs.iter().map(names).collect();
     assert_eq!((runs.len(), inputs.len()), (FILES + 1, FILES + 1));
