@@ -53,6 +53,11 @@ impl Found {
         !self.added.is_empty()
     }
 
+    /// How many of its columns have a name. A value such as `;ID;` below the header looks like one with a single name.
+    fn names(&self) -> usize {
+        self.folded.iter().filter(|name| !name.is_empty()).count()
+    }
+
     /// The fields of a row as its sender wrote them: without what we added.
     pub(super) fn fields<'r>(&self, raw: &'r Raw) -> Vec<&'r [u8]> {
         let own = raw.fields().enumerate().filter(|(at, _)| !self.added.contains(at)).map(|(_, field)| field);
@@ -72,7 +77,7 @@ pub(super) fn find<R: Read + Seek>(input: &mut R, encoded: Encoded, settings: &S
     let mut undecodable = None;
     for delimiter in candidates {
         match search(input, encoded, delimiter, settings) {
-            Ok(found) if best.as_ref().is_none_or(|best| best.folded.len() < found.folded.len()) => best = Some(found),
+            Ok(found) if best.as_ref().is_none_or(|best| best.names() < found.names()) => best = Some(found),
             Ok(_) => {}
             Err(Trouble { why: why @ (Why::Unreadable(_) | Why::Zeros { .. }), .. }) => return Err(why),
             // With another delimiter this may be a row below the header, which is for others to look at.
