@@ -119,8 +119,8 @@ fn hold(
 pub(super) enum Begun {
     /// One that begins now.
     Now(Occasion),
-    /// One that was held and approved.
-    Approved(i64),
+    /// One that is in the store already, as long as it stands as one of these.
+    Before { run: i64, from: &'static [Standing] },
 }
 
 /// Carries out a plan that nothing stands against, and tells what came of it.
@@ -131,44 +131,60 @@ pub(super) async fn carry_out(
     begun: &Begun,
 ) -> Result<Exit, Trouble> {
     let plan = guarded.plan();
+    let Some(report) = send(given, stage, guarded, begun).await? else { return Ok(Exit::Done) };
+    if given.json() {
+        print(&serde_json::to_string_pretty(&as_json(plan, &report)).unwrap_or_default());
+    } else {
+        print(as_text(plan, &report, stage.state().is_some()).trim_end());
+    }
+    Ok(exit(plan, &report))
+}
+
+/// Carries out a plan; `None` where another process did meanwhile.
+pub(super) async fn send(
+    given: &Invocation<'_>,
+    stage: &plan::Stage,
+    guarded: &GuardedPlan,
+    begun: &Begun,
+) -> Result<Option<Report>, Trouble> {
+    let plan = guarded.plan();
     let calls = plan.calls.len() as u64;
     let store = stage.store()?;
     let systems = plan.calls.iter().map(|call| call.system.clone()).collect();
     let kept = stage.state();
     // A lab of this command's own can be reached by nobody else, and ends with it.
     let _locks = kept.as_deref().map(|state| Locks::take(state, &systems)).transpose().map_err(RunError::from)?;
-    if let Begun::Approved(run) = begun
-        && store.standing(*run).map_err(RunError::from)? != Some(Standing::Approved)
-    {
-        // The service, or somebody else who approved it too, was faster.
-        tell(&format!("run {run} is carried out already: see `homeward runs {run}`"));
-        return Ok(Exit::Done);
-    }
-    let mut bar = Bar::new(calls, given.talks() && std::io::stderr().is_terminal());
     let now = || jiff::Timestamp::now().to_string();
     let run = match begun {
         Begun::Now(about) => {
             past_no_hold(stage, plan)?;
             store.begin(plan, about, &now()).map_err(RunError::from)?
         }
-        // Somebody else may have carried it out before it was our turn.
-        Begun::Approved(run) => {
-            if store.standing(*run).map_err(RunError::from)? != Some(Standing::Approved) {
-                tell("another process has carried it out already");
-                return Ok(Exit::Done);
+        Begun::Before { run, from } => {
+            // The service, or somebody else who settled it too, may have been faster.
+            if !store.standing(*run).map_err(RunError::from)?.is_some_and(|standing| from.contains(&standing)) {
+                tell(&format!("run {run} is carried out already: see `homeward runs {run}`"));
+                return Ok(None);
             }
             *run
         }
     };
+    let mut bar = Bar::new(calls, given.talks() && std::io::stderr().is_terminal());
+    bar.stop_on_signals();
     let report = execute(guarded, &stage.fleet, &store, run, &now, &mut bar).await;
     bar.finish();
-    let report = report?;
-    if given.json() {
-        print(&as_json(plan, &report));
-    } else {
-        print(as_text(plan, &report, kept.is_some()).trim_end());
-    }
-    Ok(exit(plan, &report))
+    Ok(Some(report.map_err(|error| broke_off(given, run, error))?))
+}
+
+/// A run that stopped before it was over: nothing of it is lost, and somebody has to finish it.
+fn broke_off(given: &Invocation<'_>, run: i64, error: RunError) -> Trouble {
+    let trouble = Trouble::from(error);
+    let lab = if given.global.lab { "--lab " } else { "" };
+    trouble.and(Trouble::new(
+        Exit::Fault,
+        format!("run {run} broke off"),
+        Some(format!("what was sent is written down; finish it with `homeward {lab}resume {run}`")),
+    ))
 }
 
 /// True for the name of a website, which is an input; a saved plan is a file.
@@ -213,7 +229,7 @@ pub(super) fn agreed(given: &Invocation<'_>, act: &str, calls: u64) -> Result<bo
 }
 
 /// The worst that happened decides.
-fn exit(plan: &Plan, report: &Report) -> Exit {
+pub(super) fn exit(plan: &Plan, report: &Report) -> Exit {
     let any = |matches: &dyn Fn(&Outcome) -> bool| report.outcomes.iter().any(|(_, outcome)| matches(outcome));
     if any(&|outcome| matches!(outcome, Outcome::InDoubt(_))) {
         return Exit::Doubt;
@@ -225,7 +241,7 @@ fn exit(plan: &Plan, report: &Report) -> Exit {
     if left > 0 { Exit::Refused } else { Exit::Done }
 }
 
-fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {
+pub(super) fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {
     let calls: BTreeMap<&CallId, &Call> = plan.calls.iter().map(|call| (&call.id, call)).collect();
     let mut text = String::new();
     let mut done = 0_u64;
@@ -254,13 +270,12 @@ fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {
     format!("{text}{word}: {} of {}{run}.{left}{next}", render::thousands(done), render::count(all, "call"))
 }
 
-fn as_json(plan: &Plan, report: &Report) -> String {
+pub(super) fn as_json(plan: &Plan, report: &Report) -> serde_json::Value {
     let outcomes: Vec<serde_json::Value> = report
         .outcomes
         .iter()
         .zip(&plan.calls)
         .map(|((id, outcome), call)| json!({ "call": id, "system": call.system, "person": call.person, "outcome": outcome }))
         .collect();
-    let document = json!({ "format": "homeward.report/1", "run": report.run, "plan": plan.id, "outcomes": outcomes });
-    serde_json::to_string_pretty(&document).unwrap_or_default()
+    json!({ "format": "homeward.report/1", "run": report.run, "plan": plan.id, "outcomes": outcomes })
 }

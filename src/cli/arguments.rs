@@ -86,6 +86,8 @@ pub(super) enum Command {
     Approve(Settle),
     /// Reject the plan of a run that was held.
     Reject(Reject),
+    /// Finish what was interrupted: what is done is left alone, what is in doubt is looked for first.
+    Resume(Resume),
     /// Show why a person's attributes are at each system as they are, why not, and what would change it.
     Explain(Explain),
     /// Show what two folders of rules would do differently.
@@ -282,6 +284,22 @@ pub(super) struct Settle {
     pub(super) yes: bool,
     /// Who settles it; the name of the account this runs as, if not given.
     #[arg(long, value_name = "NAME")]
+    pub(super) by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resume {
+    /// The number of the run; all that broke off or left calls that may pass now, if not given.
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<i64>,
+    /// A call in doubt that had its effect, as somebody saw at the provider.
+    #[arg(long, value_name = "CALL", requires = "run")]
+    pub(super) done: Vec<String>,
+    /// A call in doubt that had no effect: it is sent again.
+    #[arg(long, value_name = "CALL", requires = "run")]
+    pub(super) again: Vec<String>,
+    /// Who says so; the name of the account this runs as, if not given.
+    #[arg(long, value_name = "NAME", requires = "run")]
     pub(super) by: Option<String>,
 }
 

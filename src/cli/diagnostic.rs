@@ -54,6 +54,12 @@ impl Trouble {
         Self { exit, faults: vec![Told::plain(message.into(), hint)] }
     }
 
+    /// The same, with another one told after it.
+    pub(super) fn and(mut self, next: Self) -> Self {
+        self.faults.extend(next.faults);
+        self
+    }
+
     /// Several troubles as one, with the exit code of the first; `None` where there is none.
     pub(super) fn all(troubles: impl IntoIterator<Item = Self>) -> Option<Self> {
         troubles.into_iter().reduce(|mut all, next| {
@@ -381,10 +387,7 @@ impl From<RunError> for Trouble {
                 };
                 Self::new(Exit::Fault, text, Some(hint.to_owned()))
             }
-            RunError::Stopped { .. } => {
-                let hint = "it is begun again by the next start; nothing that was sent is sent twice";
-                Self::new(Exit::Fault, text, Some(hint.to_owned()))
-            }
+            RunError::Stopped { .. } => Self::new(Exit::Fault, text, None),
             RunError::Tripped(tripped) => tripped_limits(&tripped),
             RunError::BadPlan { ref cause, .. } => {
                 let hint = if cause.contains("no JSON") {

@@ -30,6 +30,7 @@ mod owners;
 mod plan;
 mod progress;
 mod render;
+mod resume;
 mod runs;
 mod sarif;
 mod settle;
@@ -167,6 +168,7 @@ fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> 
         Command::Status => watch::status(given),
         Command::Approve(wanted) => waiting()?.block_on(settle::approve(given, wanted)),
         Command::Reject(wanted) => settle::reject(given, wanted),
+        Command::Resume(wanted) => waiting()?.block_on(resume::resume(given, wanted)),
         Command::Explain(wanted) => waiting()?.block_on(explain::explain(given, wanted)),
         Command::Compare(wanted) => waiting()?.block_on(compare::compare(given, wanted)),
         Command::Runs { run, all } => runs::runs(given, *run, *all),

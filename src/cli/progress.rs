@@ -1,5 +1,10 @@
 //! What is told while calls are carried out: a bar on a terminal, nothing elsewhere.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{model::plan::Call, run::execute::Watcher, state::Outcome};
@@ -8,6 +13,8 @@ use crate::{model::plan::Call, run::execute::Watcher, state::Outcome};
 pub(super) struct Bar {
     bar: ProgressBar,
     failed: u64,
+    /// Set where somebody wants it to stop.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Bar {
@@ -18,7 +25,28 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} calls, {per_sec}, {eta} left {msg}") {
             bar.set_style(style);
         }
-        Self { bar, failed: 0 }
+        Self { bar, failed: 0, stopped: Arc::default() }
+    }
+
+    /// Stops beginning calls when somebody interrupts or the machine goes down. The second time it is not waited for what
+    /// is under way: the journal knows it. Must be called within the runtime.
+    pub(super) fn stop_on_signals(&self) {
+        let (bar, stopped) = (self.bar.clone(), Arc::clone(&self.stopped));
+        tokio::spawn(async move {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (Ok(mut interrupted), Ok(mut terminated)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            else {
+                return;
+            };
+            loop {
+                let code = tokio::select! { _ = interrupted.recv() => 130, _ = terminated.recv() => 143 };
+                if stopped.swap(true, Ordering::Relaxed) {
+                    std::process::exit(code);
+                }
+                bar.suspend(|| super::tell("stopping: calls under way are finished; once more stops at once"));
+            }
+        });
     }
 
     /// Takes the bar away.
@@ -34,5 +62,9 @@ impl Watcher for Bar {
             self.bar.set_message(format!("({} not done)", self.failed));
         }
         self.bar.inc(1);
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed)
     }
 }

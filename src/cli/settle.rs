@@ -49,7 +49,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
     }
     let approval = Approval { plan: plan.id.clone() };
     let guarded = guarded(plan, &stage.project.rules, &stage.project.limits, Some(&approval))?;
-    carry_out(given, &stage, &guarded, &Begun::Approved(wanted.run)).await
+    carry_out(given, &stage, &guarded, &Begun::Before { run: wanted.run, from: &[Standing::Approved] }).await
 }
 
 /// Rejects the plan of one run: it is never carried out.

@@ -24,7 +24,7 @@ use crate::{
         refusal::{Refusal, RefusalKind},
     },
     plan::{Providers, guard::GuardedPlan},
-    state::{Entry, Outcome, Sent, Settlement, Standing, Store},
+    state::{Entry, Outcome, Sent, Settlement, Standing, Store, progress::Progress},
 };
 
 /// Told what happens while a plan is carried out.
@@ -83,7 +83,8 @@ pub(crate) async fn execute(
     let memory = store.ties()?;
     world.linked = memory.links.into_iter().map(of_people).collect();
     let asked = asked_for(plan);
-    let broken_off = broken_off(plan, &world, fleet, store, run)?;
+    let progress = Progress::of(&store.entries(run)?);
+    let broken_off = broken_off(plan, &world, fleet, &progress);
     let strange = strangers(plan, &world, fleet);
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
@@ -95,10 +96,18 @@ pub(crate) async fn execute(
             && let Some(at) = queue.next()
         {
             let call = &plan.calls[at];
+            if progress.get(&call.id).is_some_and(Progress::is_done) {
+                // An earlier try of this run did it. What became of it since is not this run's to say.
+                watcher.settled(call, &Outcome::Done);
+                outcomes[at] = Some(Outcome::Done);
+                queue.over(at);
+                continue;
+            }
             let hindrance = hindrance(call, &outcomes, &place, &world, &broken_off, fleet);
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
             let hindrance = hindrance.or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds));
+            let hindrance = hindrance.or_else(|| for_a_person(call, progress.get(&call.id)));
             if let Some(outcome) = hindrance {
                 if let Err(error) = note(store, run, call, &outcome) {
                     fault = Some(error);
@@ -252,6 +261,15 @@ fn sent_before(call: &Call, asked: Option<&PlannedOperation>, sent: &BTreeMap<St
     }
 }
 
+/// A call that an earlier try has sent, that left nothing to see, and that must not be sent twice: a person has to tell.
+fn for_a_person(call: &Call, progress: Option<&Progress>) -> Option<Outcome> {
+    let is_doubtful = call.replay == Replay::AskOperator && progress.is_some_and(Progress::is_in_doubt);
+    is_doubtful.then(|| {
+        let reason = format!("an earlier try sent this to {} and never learnt what became of it", call.system);
+        Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason))
+    })
+}
+
 /// Why a call whose turn has come is not sent; `None` where nothing stands in its way.
 fn hindrance(
     call: &Call,
@@ -299,9 +317,8 @@ fn broken_off(
     plan: &Plan,
     world: &World,
     fleet: &Fleet,
-    store: &dyn Store,
-    run: i64,
-) -> Result<BTreeMap<CallId, AccountId>, RunError> {
+    progress: &BTreeMap<CallId, Progress>,
+) -> BTreeMap<CallId, AccountId> {
     let made = |call: &Call| {
         let mut holders = call.expects.iter().map(|(attribute, value)| world.holder(call, attribute, value, fleet));
         let first = holders.next()??;
@@ -310,20 +327,8 @@ fn broken_off(
         is_all.then(|| (call.id.clone(), first.clone()))
     };
     let creations = plan.calls.iter().filter(|call| call.account.is_none() && call.operation == Operation::Create);
-    let mut made: BTreeMap<CallId, AccountId> = creations.filter_map(made).collect();
-    if made.is_empty() {
-        return Ok(made);
-    }
-    let (mut sent, mut settled) = (BTreeSet::new(), BTreeSet::new());
-    for entry in store.run(run)?.map(|(_, entries)| entries).unwrap_or_default() {
-        match entry {
-            Entry::Calling { call, .. } => sent.insert(call),
-            Entry::Settled { call, .. } => settled.insert(call),
-            Entry::Answered { .. } | Entry::Unanswered { .. } => continue,
-        };
-    }
-    made.retain(|call, _| sent.contains(call) && !settled.contains(call));
-    Ok(made)
+    let doubtful = creations.filter(|call| progress.get(&call.id).is_some_and(Progress::is_in_doubt));
+    doubtful.filter_map(made).collect()
 }
 
 fn tie(call: &Call, account: &AccountId) -> Link {

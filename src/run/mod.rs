@@ -25,6 +25,7 @@ pub(crate) mod kinds;
 pub(crate) mod prepare;
 pub(crate) mod project;
 pub(crate) mod rehearse;
+pub(crate) mod resume;
 pub(crate) mod seal;
 pub(crate) mod vet;
 pub(crate) mod watch;

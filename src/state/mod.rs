@@ -15,6 +15,7 @@ use crate::model::{
 };
 
 pub(crate) mod lock;
+pub(crate) mod progress;
 pub(crate) mod sqlite;
 
 /// One entry of the journal.
@@ -29,6 +30,8 @@ pub(crate) enum Entry {
     Unanswered { call: CallId, attempt: u32, cause: String },
     /// The call is over.
     Settled { call: CallId, outcome: Outcome },
+    /// Somebody says what became of a call in doubt: that it is done, or that it may be sent again.
+    Told { call: CallId, done: bool, by: String },
 }
 
 /// What became of a call.
@@ -269,6 +272,9 @@ pub(crate) trait Store: Send + Sync {
     /// The runs that wait for somebody, or for being carried out after somebody approved them, oldest first.
     fn unsettled(&self) -> Result<Vec<RunSummary>, StateError>;
 
+    /// The runs that broke off, were approved and not carried out, or left calls undone, oldest first.
+    fn unfinished(&self) -> Result<Vec<RunSummary>, StateError>;
+
     /// The last run about this input of this source that has a say about it: not one that broke off.
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError>;
 
@@ -319,6 +325,9 @@ pub(crate) trait Store: Send + Sync {
 
     /// One run as it is listed. `None` where there is no such run.
     fn summary(&self, run: i64) -> Result<Option<RunSummary>, StateError>;
+
+    /// The entries of a run, in the order they were written.
+    fn entries(&self, run: i64) -> Result<Vec<Entry>, StateError>;
 
     /// One run: its plan, and its entries in the order they were written. `None` where there is no such run.
     fn run(&self, run: i64) -> Result<Option<(Plan, Vec<Entry>)>, StateError>;

@@ -237,6 +237,11 @@ impl Store for Sqlite {
         summaries(&self.connection(), chosen, [])
     }
 
+    fn unfinished(&self) -> Result<Vec<RunSummary>, StateError> {
+        let chosen = "where standing in ('open', 'approved', 'partly') order by id";
+        summaries(&self.connection(), chosen, [])
+    }
+
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError> {
         let chosen = "where feed = ?1 and sha256 = ?2 and standing not in ('open', 'redone', 'duplicate')
                       order by id desc limit 1";
@@ -406,6 +411,10 @@ impl Store for Sqlite {
         Ok(summaries(&self.connection(), "where id = ?1", [run])?.pop())
     }
 
+    fn entries(&self, run: i64) -> Result<Vec<Entry>, StateError> {
+        entries(&self.connection(), run)
+    }
+
     fn run(&self, run: i64) -> Result<Option<(Plan, Vec<Entry>)>, StateError> {
         let connection = self.connection();
         let document: Option<String> =
@@ -414,14 +423,18 @@ impl Store for Sqlite {
         if document.is_empty() {
             return Ok(None);
         }
-        let mut statement = connection.prepare("select entry from journal where run = ?1 order by number")?;
-        let rows = statement.query_map([run], |row| row.get::<_, String>(0))?;
-        let mut entries = Vec::new();
-        for row in rows {
-            entries.push(serde_json::from_str(&row?)?);
-        }
-        Ok(Some((serde_json::from_str(&document)?, entries)))
+        Ok(Some((serde_json::from_str(&document)?, entries(&connection, run)?)))
     }
+}
+
+fn entries(connection: &Connection, run: i64) -> Result<Vec<Entry>, StateError> {
+    let mut statement = connection.prepare_cached("select entry from journal where run = ?1 order by number")?;
+    let rows = statement.query_map([run], |row| row.get::<_, String>(0))?;
+    let mut entries = Vec::new();
+    for row in rows {
+        entries.push(serde_json::from_str(&row?)?);
+    }
+    Ok(entries)
 }
 
 /// True where everything is there that [`TABLES`] makes.

@@ -13,7 +13,7 @@ use crate::{
     server::{Server, forward},
 };
 
-const PEOPLE: usize = 120;
+pub(crate) const PEOPLE: usize = 120;
 
 const RULES: &str = r#"
 owner(["username", "email", "display_name"], "hr");
@@ -24,7 +24,7 @@ account("gitlab", |person| true);
 "#;
 
 /// As many to rename as to make.
-fn project() -> (World, Server) {
+pub(crate) fn project() -> (World, Server) {
     let mut people = "employee_id,username,email,name\n".to_owned();
     for number in 1..=PEOPLE {
         people += &format!("{number},renamed{number},person{number:06}@example.com,Person {number}\n");
@@ -50,7 +50,7 @@ fn project() -> (World, Server) {
 }
 
 /// Everybody by username: ids and times depend on the order in which accounts were made.
-fn people(world: &World) -> BTreeMap<String, Value> {
+pub(crate) fn people(world: &World) -> BTreeMap<String, Value> {
     let state = world.state("gitlab");
     let users = state["users"].as_object().unwrap().values().map(|user| {
         let of = |key: &str| user[key].clone();

@@ -26,6 +26,7 @@ mod csv_noise;
 mod killed;
 mod lying_servers;
 mod reads_only;
+mod resumed;
 mod saved_plans;
 mod scripts;
 mod secrets;

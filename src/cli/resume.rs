@@ -1,0 +1,168 @@
+//! `homeward resume`: finishes what was interrupted.
+
+use std::{collections::BTreeSet, path::Path};
+
+use super::{
+    Exit, Invocation,
+    apply::{Begun, as_json, as_text, exit, send},
+    arguments,
+    diagnostic::Trouble,
+    plan, print, render, tell,
+};
+use crate::{
+    model::id::{CallId, SystemName},
+    plan::guard::Approval,
+    run::{
+        RunError,
+        prepare::guarded,
+        resume::{self, NotInDoubt, Said, UNFINISHED},
+        seal::fits,
+    },
+    state::{RunSummary, StateError, Store, lock, sqlite::Sqlite},
+};
+
+/// Finishes one run, or all that are worth finishing.
+pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -> Result<Exit, Trouble> {
+    let stage = plan::stage(given, &[]).await?;
+    let Some(state) = stage.state().filter(|state| state.exists()) else {
+        return match wanted.run {
+            Some(run) => Err(super::runs::unknown(run)),
+            None => Ok(nothing(given)),
+        };
+    };
+    let store = stage.store()?;
+    if let Some(run) = wanted.run {
+        let summary = chosen(&store, run)?;
+        say(given, &store, &summary, wanted)?;
+        let (exit, report) = finish(given, &stage, &store, &summary).await?;
+        if given.json() {
+            print(&serde_json::to_string_pretty(&report).unwrap_or_default());
+        }
+        return Ok(exit);
+    }
+    let (mut worst, mut any, mut reports) = (Exit::Done, false, Vec::new());
+    for summary in resume::unfinished(&store)? {
+        any = true;
+        if summary.feed.is_some() && lock::is_watched(&state) {
+            tell(&format!("run {} is left to the service that is running", summary.id));
+        } else if is_busy(&store, &state, &summary)? {
+            tell(&format!("run {} is left out: another process writes to one of its systems", summary.id));
+        } else {
+            match finish(given, &stage, &store, &summary).await {
+                Ok((exit, report)) => {
+                    worst = worst.max(exit);
+                    reports.push(report);
+                }
+                // One that cannot be finished does not stand in the way of the others.
+                Err(trouble) => {
+                    tell(&format!("run {} cannot be finished:", summary.id));
+                    trouble.tell();
+                    worst = worst.max(trouble.exit);
+                }
+            }
+        }
+    }
+    if given.json() {
+        print(&serde_json::to_string_pretty(&reports).unwrap_or_default());
+    } else if !any {
+        print("Nothing to resume.");
+    }
+    Ok(worst)
+}
+
+/// True where another process is at work at one of its systems, perhaps on this very run.
+fn is_busy(store: &Sqlite, state: &Path, summary: &RunSummary) -> Result<bool, Trouble> {
+    let plan = store.run(summary.id).map_err(RunError::from)?.map(|(plan, _)| plan);
+    let systems: BTreeSet<SystemName> =
+        plan.iter().flat_map(|plan| &plan.calls).map(|call| call.system.clone()).collect();
+    match lock::Locks::take(state, &systems) {
+        Ok(_) => Ok(false),
+        Err(StateError::Locked { .. }) => Ok(true),
+        Err(error) => Err(RunError::from(error).into()),
+    }
+}
+
+fn nothing(given: &Invocation<'_>) -> Exit {
+    print(if given.json() { "[]" } else { "Nothing to resume." });
+    Exit::Done
+}
+
+/// The run of this number, where it can be finished.
+fn chosen(store: &Sqlite, run: i64) -> Result<RunSummary, Trouble> {
+    let Some(summary) = store.summary(run).map_err(RunError::from)? else { return Err(super::runs::unknown(run)) };
+    if UNFINISHED.contains(&summary.standing) {
+        return Ok(summary);
+    }
+    let hint = if summary.standing.is_held() {
+        format!("carry it out with `homeward approve {run}`, or drop it with `homeward reject {run}`")
+    } else {
+        format!("see what became of it with `homeward runs {run}`")
+    };
+    let message = format!("run {run} is {}: there is nothing to finish", summary.standing.word());
+    Err(Trouble::new(Exit::Usage, message, Some(hint)))
+}
+
+/// Writes down what the command line says of calls in doubt.
+fn say(
+    given: &Invocation<'_>,
+    store: &Sqlite,
+    summary: &RunSummary,
+    wanted: &arguments::Resume,
+) -> Result<(), Trouble> {
+    let ids = |names: &[String]| names.iter().map(|name| CallId::from(name.as_str())).collect();
+    let said = Said { done: ids(&wanted.done), again: ids(&wanted.again) };
+    if said == Said::default() {
+        return Ok(());
+    }
+    let Some((plan, entries)) = store.run(summary.id).map_err(RunError::from)? else { return Ok(()) };
+    resume::is_about_doubts(summary.id, &plan, &entries, &said).map_err(|error| {
+        let hint = match &error {
+            NotInDoubt::Unknown { doubtful, .. } | NotInDoubt::Known { doubtful, .. } if doubtful.is_empty() => {
+                "no call of this run is in doubt".to_owned()
+            }
+            NotInDoubt::Unknown { doubtful, .. } | NotInDoubt::Known { doubtful, .. } => {
+                let ids: Vec<String> = doubtful.iter().map(ToString::to_string).collect();
+                format!("in doubt: {}", ids.join(", "))
+            }
+            NotInDoubt::Both { .. } => "look at the provider first, then say one of them".to_owned(),
+        };
+        Trouble::new(Exit::Usage, error.to_string(), Some(hint))
+    })?;
+    let by = wanted.by.clone().or_else(crate::config::late::user).unwrap_or_else(|| "somebody".to_owned());
+    resume::tell(store, summary.id, &plan, &said, &by)?;
+    if given.talks() {
+        let count = render::count((said.done.len() + said.again.len()) as u64, "call");
+        tell(&format!("written down: what {by} says of {count}"));
+    }
+    Ok(())
+}
+
+/// Carries out what is left of a run; gives the report as a document for machines too.
+async fn finish(
+    given: &Invocation<'_>,
+    stage: &plan::Stage,
+    store: &Sqlite,
+    summary: &RunSummary,
+) -> Result<(Exit, serde_json::Value), Trouble> {
+    let run = summary.id;
+    let Some((plan, _)) = store.run(run).map_err(RunError::from)? else { return Err(super::runs::unknown(run)) };
+    fits(&format!("run {run}"), &plan, &stage.fleet.homes())?;
+    let left = resume::left(store, run)?;
+    if given.talks() {
+        let from = summary.feed.as_ref().map(|feed| format!("{feed}: ")).unwrap_or_default();
+        let left = render::count(left.len() as u64, "call");
+        tell(&render::harmless(&format!("run {run} ({from}{}): {left} left", summary.input)));
+    }
+    // It passed its limits when it was begun, or was approved.
+    let approval = Approval { plan: plan.id.clone() };
+    let guarded = guarded(plan, &stage.project.rules, &stage.project.limits, Some(&approval))?;
+    let begun = Begun::Before { run, from: &UNFINISHED };
+    let Some(report) = send(given, stage, &guarded, &begun).await? else {
+        return Ok((Exit::Done, serde_json::Value::Null));
+    };
+    let plan = guarded.plan();
+    if !given.json() {
+        print(as_text(plan, &report, true).trim_end());
+    }
+    Ok((exit(plan, &report), as_json(plan, &report)))
+}

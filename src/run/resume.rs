@@ -1,0 +1,127 @@
+//! What is left of earlier runs: which of them can be finished, and what a person says of calls in doubt.
+//!
+//! Nothing is sent here. A run is finished by carrying out its plan again: what its journal says to be done is left alone,
+//! what was sent without an answer is looked for first, and what moved meanwhile is not touched.
+
+use std::collections::BTreeSet;
+
+use super::RunError;
+use crate::{
+    model::{
+        id::CallId,
+        plan::{Decision, Plan},
+        refusal::RefusalKind,
+    },
+    state::{Entry, Outcome, RunSummary, Sent, Standing, Store, progress::Progress},
+};
+
+/// What a run that can be finished stands as.
+pub(crate) const UNFINISHED: [Standing; 3] = [Standing::Open, Standing::Approved, Standing::Partly];
+
+/// The runs that are worth finishing without being named: those that broke off, those that were approved and not carried
+/// out, and those that left calls for a reason that passes, or in doubt. Oldest first.
+pub(crate) fn unfinished(store: &dyn Store) -> Result<Vec<RunSummary>, RunError> {
+    let mut runs = Vec::new();
+    for run in store.unfinished()? {
+        if run.standing != Standing::Partly || left(store, run.id)?.iter().any(|(_, left)| left.may_pass()) {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
+/// Why a call is not done yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Its turn never came, or it waits for another one.
+    Ahead,
+    /// It was sent, and nobody knows whether it had its effect.
+    InDoubt,
+    /// The provider was not there for it, or had enough.
+    InPassing,
+    /// It was decided: a no that stays, or an account that moved.
+    Settled,
+}
+
+impl Left {
+    /// True where trying again may lead further.
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::InDoubt | Self::InPassing)
+    }
+}
+
+/// The calls of a run that are not done, and why.
+pub(crate) fn left(store: &dyn Store, run: i64) -> Result<Vec<(CallId, Left)>, RunError> {
+    let Some((plan, entries)) = store.run(run)? else { return Ok(Vec::new()) };
+    let mut progress = Progress::of(&entries);
+    let calls = plan.calls.into_iter().map(|call| call.id);
+    let left = calls.filter_map(|call| {
+        let left = match progress.remove(&call).unwrap_or_default() {
+            Progress::Over(Outcome::Done) => return None,
+            Progress::Ahead | Progress::Over(Outcome::Skipped(_)) => Left::Ahead,
+            Progress::Sent | Progress::Over(Outcome::InDoubt(_)) => Left::InDoubt,
+            Progress::Over(Outcome::Refused(refusal))
+                if matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::RateLimited) =>
+            {
+                Left::InPassing
+            }
+            Progress::Over(Outcome::Refused(_) | Outcome::Moved(_)) => Left::Settled,
+        };
+        Some((call, left))
+    });
+    Ok(left.collect())
+}
+
+/// What a person says of calls in doubt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// These had their effect.
+    pub(crate) done: Vec<CallId>,
+    /// These had none, and may be sent again.
+    pub(crate) again: Vec<CallId>,
+}
+
+/// Why what was said cannot be written down.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotInDoubt {
+    #[error("run {run} has no call `{call}`")]
+    Unknown { run: i64, call: CallId, doubtful: Vec<CallId> },
+    #[error("call `{call}` of run {run} is not in doubt")]
+    Known { run: i64, call: CallId, doubtful: Vec<CallId> },
+    #[error("call `{call}` cannot be both done and sent again")]
+    Both { call: CallId },
+}
+
+/// Looks whether every call that somebody speaks of is in doubt.
+pub(crate) fn is_about_doubts(run: i64, plan: &Plan, entries: &[Entry], said: &Said) -> Result<(), NotInDoubt> {
+    let progress = Progress::of(entries);
+    let is_doubtful = |call: &CallId| progress.get(call).is_some_and(Progress::is_in_doubt);
+    let known: BTreeSet<&CallId> = plan.calls.iter().map(|call| &call.id).collect();
+    for call in said.done.iter().chain(&said.again) {
+        let doubtful = || plan.calls.iter().map(|call| &call.id).filter(|id| is_doubtful(id)).cloned().collect();
+        if !known.contains(call) {
+            return Err(NotInDoubt::Unknown { run, call: call.clone(), doubtful: doubtful() });
+        }
+        if !is_doubtful(call) {
+            return Err(NotInDoubt::Known { run, call: call.clone(), doubtful: doubtful() });
+        }
+    }
+    match said.done.iter().find(|call| said.again.contains(call)) {
+        Some(call) => Err(NotInDoubt::Both { call: call.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Writes down what somebody said of calls in doubt.
+pub(crate) fn tell(store: &dyn Store, run: i64, plan: &Plan, said: &Said, by: &str) -> Result<(), RunError> {
+    let spoken = said.done.iter().map(|call| (call, true)).chain(said.again.iter().map(|call| (call, false)));
+    for (call, done) in spoken {
+        let entry = Entry::Told { call: call.clone(), done, by: by.to_owned() };
+        let asked = plan.operations.iter().find(|it| it.decision == Decision::Apply && it.call.as_ref() == Some(call));
+        match asked {
+            Some(asked) => store.over(run, &entry, &asked.mark, done.then_some(Sent::Done))?,
+            None => store.append(run, &entry)?,
+        }
+    }
+    Ok(())
+}
