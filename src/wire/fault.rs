@@ -1,0 +1,117 @@
+//! Why there is no answer that could be read, and whether what was sent may have had its effect all the same.
+
+use super::reply::MAX_BODY;
+use crate::model::id::SystemName;
+
+/// Why there is no answer that could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// Nobody listens there, or the name is unknown: nothing was sent.
+    #[error("{system} at {host} cannot be reached: {cause}")]
+    Unreachable {
+        /// Which system.
+        system: SystemName,
+        /// Host and port, without path or user.
+        host: String,
+        /// In the words of the network.
+        cause: String,
+    },
+    /// It took too long; what was sent may have had its effect.
+    #[error("{system} at {host} did not answer within {seconds} s")]
+    Timeout {
+        /// Which system.
+        system: SystemName,
+        /// Host and port.
+        host: String,
+        /// The limit that passed.
+        seconds: u64,
+    },
+    /// The connection broke; what was sent may have had its effect.
+    #[error("the connection to {system} at {host} broke: {cause}")]
+    Broken {
+        /// Which system.
+        system: SystemName,
+        /// Host and port.
+        host: String,
+        /// In the words of the network.
+        cause: String,
+    },
+    /// The answer is larger than any honest one.
+    #[error("{system} at {host} sent more than {MAX_BODY} bytes")]
+    TooLarge {
+        /// Which system.
+        system: SystemName,
+        /// Host and port.
+        host: String,
+    },
+    /// The key could not be turned into a token.
+    #[error("{system} gave no token for the key: {cause}")]
+    NoToken {
+        /// Which system.
+        system: SystemName,
+        /// Why.
+        cause: String,
+    },
+    /// The request cannot be written as one that stays where it belongs, so nothing was sent.
+    #[error("nothing was sent to {system}: {cause}")]
+    Unsendable {
+        /// Which system.
+        system: SystemName,
+        /// What is wrong with it; holds no values.
+        cause: &'static str,
+    },
+    /// The journal could not be written, so nothing was sent.
+    #[error("nothing was sent to {system}: the journal could not be written")]
+    NotRecorded {
+        /// Which system.
+        system: SystemName,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl WireError {
+    /// True where the request certainly never reached the server.
+    #[must_use]
+    pub(crate) fn never_sent(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::NoToken { .. } | Self::Unsendable { .. } | Self::NotRecorded { .. }
+        )
+    }
+}
+
+/// Why a connection failed, in words that do not depend on the machine we run on.
+pub(super) fn network(error: &dyn std::error::Error) -> String {
+    let mut causes = vec![error.to_string()];
+    let mut inner = error;
+    while let Some(next) = inner.source() {
+        causes.push(next.to_string());
+        inner = next;
+    }
+    let any = |part: &str| causes.iter().any(|cause| cause.contains(part));
+    let said = if any("dns error") || any("lookup address") {
+        "there is no host of this name"
+    } else if any("Connection refused") {
+        "nobody listens there"
+    } else if any("InvalidContentType") {
+        "it does not speak https there; perhaps this is an http port"
+    } else if any("UnknownIssuer") {
+        "no authority known here vouches for its certificate"
+    } else if any("NotValidForName") {
+        "its certificate is for another name"
+    } else if any("certificate expired") || any("Expired") {
+        "its certificate has expired"
+    } else {
+        return innermost(error);
+    };
+    said.to_owned()
+}
+
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(next) = inner.source() {
+        inner = next;
+    }
+    inner.to_string()
+}
