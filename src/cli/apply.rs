@@ -214,6 +214,11 @@ fn text_of(file: &Path) -> std::io::Result<String> {
 
 /// Asks on the terminal. Without one there is nobody to ask.
 pub(super) fn agreed(given: &Invocation<'_>, act: &str, calls: u64) -> Result<bool, Trouble> {
+    sure(given, &format!("{act} {}?", render::count(calls, "call")))
+}
+
+/// Asks anything that is answered with yes or no.
+pub(super) fn sure(given: &Invocation<'_>, question: &str) -> Result<bool, Trouble> {
     if !std::io::stdin().is_terminal() || given.json() {
         let hint = "read the plan first with `homeward plan`, then give --yes";
         return Err(Trouble::new(
@@ -222,7 +227,7 @@ pub(super) fn agreed(given: &Invocation<'_>, act: &str, calls: u64) -> Result<bo
             Some(hint.to_owned()),
         ));
     }
-    let _ = write!(std::io::stderr(), "\n{act} {}? [y/N] ", render::count(calls, "call"));
+    let _ = write!(std::io::stderr(), "\n{question} [y/N] ");
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     Ok(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

@@ -93,13 +93,7 @@ pub(super) enum Command {
     /// Show what two folders of rules would do differently.
     Compare(Compare),
     /// Show what happened in earlier runs.
-    Runs {
-        /// The number of one run.
-        run: Option<i64>,
-        /// List all runs, not only the newest 50.
-        #[arg(long, conflicts_with = "run")]
-        all: bool,
-    },
+    Runs(Runs),
     /// Run the tests of the rules; nothing is sent and no server is asked.
     Test(Test),
     /// Show who owns what.
@@ -285,6 +279,28 @@ pub(super) struct Settle {
     /// Who settles it; the name of the account this runs as, if not given.
     #[arg(long, value_name = "NAME")]
     pub(super) by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Runs {
+    /// The number of one run.
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<i64>,
+    /// List all runs, not only the newest 50.
+    #[arg(long, conflicts_with = "run")]
+    pub(super) all: bool,
+    /// Look whether the journal and the plans are what was written; name every entry that is not.
+    #[arg(long, conflicts_with_all = ["run", "all", "prune", "backup"])]
+    pub(super) verify: bool,
+    /// Remove plans and journals of runs that were over this long ago, such as 90d. That they were stays known.
+    #[arg(long, value_name = "AGE", conflicts_with_all = ["run", "all", "backup"])]
+    pub(super) prune: Option<String>,
+    /// Do not ask before pruning.
+    #[arg(long, short, requires = "prune")]
+    pub(super) yes: bool,
+    /// Write a copy of the state store, as it is at this moment.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "all"])]
+    pub(super) backup: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

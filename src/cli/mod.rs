@@ -171,7 +171,7 @@ fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> 
         Command::Resume(wanted) => waiting()?.block_on(resume::resume(given, wanted)),
         Command::Explain(wanted) => waiting()?.block_on(explain::explain(given, wanted)),
         Command::Compare(wanted) => waiting()?.block_on(compare::compare(given, wanted)),
-        Command::Runs { run, all } => runs::runs(given, *run, *all),
+        Command::Runs(wanted) => runs::runs(given, wanted),
         Command::Test(wanted) => test::test(given, wanted),
         Command::Owners { mermaid, svg } => owners::owners(given, *mermaid, *svg),
         Command::Lab(wanted) => waiting()?.block_on(lab::serve(given, wanted)),

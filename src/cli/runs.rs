@@ -2,28 +2,105 @@
 
 use serde_json::json;
 
-use super::{Exit, Invocation, diagnostic::Trouble, plan::document, print, render, tell, width};
+use super::{
+    Exit, Invocation, apply::sure, arguments, diagnostic::Trouble, plan::document, print, render, tell, width,
+};
 use crate::{
-    run::RunError,
-    state::{Entry, Standing, Store, sqlite::Sqlite},
+    config::quantity,
+    run::{RunError, verify},
+    state::{Entry, Standing, StateError, Store, sqlite::Sqlite},
 };
 
 /// So many runs are listed where not all are asked for.
 const NEWEST: u32 = 50;
 
-/// Lists the runs, or shows one: its calls and what became of each.
-pub(super) fn runs(given: &Invocation<'_>, run: Option<i64>, all: bool) -> Result<Exit, Trouble> {
+/// Lists the runs, shows one with its calls and what became of each, or looks after what is kept of them.
+pub(super) fn runs(given: &Invocation<'_>, wanted: &arguments::Runs) -> Result<Exit, Trouble> {
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
     let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
-    if !path.exists() && run.is_none() {
+    let age = wanted.prune.as_deref().map(age).transpose()?;
+    if !path.exists() && wanted.run.is_none() {
         print(if given.json() { "[]" } else { "No runs yet." });
         return Ok(Exit::Done);
     }
-    match run {
-        Some(run) if !path.exists() => Err(unknown(run)),
-        Some(run) => one(given, &Sqlite::open(&path).map_err(RunError::from)?, run),
-        None => list(given, &Sqlite::open(&path).map_err(RunError::from)?, all),
+    if let Some(run) = wanted.run.filter(|_| !path.exists()) {
+        return Err(unknown(run));
     }
+    let store = Sqlite::open(&path).map_err(RunError::from)?;
+    if wanted.verify {
+        return verified(given, &store);
+    }
+    if let Some(file) = &wanted.backup {
+        let file = given.root.join(file);
+        store.back_up(&file).map_err(|error| backed_up(RunError::from(error)))?;
+        tell(&format!("the state store is copied to {}", file.display()));
+        return Ok(Exit::Done);
+    }
+    match (age, wanted.run) {
+        (Some(age), _) => pruned(given, &store, age, wanted.yes),
+        (None, Some(run)) => one(given, &store, run),
+        (None, None) => list(given, &store, wanted.all),
+    }
+}
+
+fn age(text: &str) -> Result<std::time::Duration, Trouble> {
+    quantity::duration(text).ok_or_else(|| {
+        let hint = "a number and a unit: 90d, 12h".to_owned();
+        Trouble::new(Exit::Usage, format!("`{text}` is no age"), Some(hint))
+    })
+}
+
+fn backed_up(error: RunError) -> Trouble {
+    match error {
+        RunError::State(StateError::Copy { path, source }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+            let hint = "nothing is written over: name a file that is not there yet".to_owned();
+            Trouble::new(Exit::Usage, format!("{} is there already", path.display()), Some(hint))
+        }
+        error => error.into(),
+    }
+}
+
+/// Looks whether everything is as it was written.
+fn verified(given: &Invocation<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
+    let verified = verify::verify(store)?;
+    let flaws: Vec<String> = verified.flaws.iter().map(ToString::to_string).collect();
+    let exit = if flaws.is_empty() { Exit::Done } else { Exit::Fault };
+    if given.json() {
+        let document = json!({ "entries": verified.entries, "last": verified.last, "flaws": flaws });
+        print(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        return Ok(exit);
+    }
+    let entries = render::thousands(verified.entries);
+    if flaws.is_empty() {
+        print(&format!("{entries} entries, each as it was written. The last one is {}", short(&verified.last)));
+        return Ok(exit);
+    }
+    print(&flaws.join("\n"));
+    let hint =
+        "somebody or something has written to the file: put a copy made with `homeward runs --backup` in its place";
+    let what = render::count(flaws.len() as u64, "flaw");
+    Err(Trouble::new(exit, format!("{what} in {entries} entries"), Some(hint.to_owned())))
+}
+
+fn short(hash: &str) -> String {
+    hash.chars().take(12).collect()
+}
+
+/// Removes what is older.
+fn pruned(given: &Invocation<'_>, store: &Sqlite, age: std::time::Duration, yes: bool) -> Result<Exit, Trouble> {
+    let before = jiff::Timestamp::now().checked_sub(age).unwrap_or(jiff::Timestamp::MIN);
+    if !yes && !sure(given, &format!("Remove plans and journals of runs that were over before {before}?"))? {
+        tell("nothing was removed");
+        return Ok(Exit::Done);
+    }
+    let pruned = store.prune(&before.to_string()).map_err(RunError::from)?;
+    if given.json() {
+        print(&serde_json::to_string_pretty(&pruned).unwrap_or_default());
+    } else {
+        let (runs, entries) = (render::count(pruned.runs, "run"), render::thousands(pruned.entries));
+        print(&format!("Removed what {runs} did: {entries} entries."));
+    }
+    Ok(Exit::Done)
 }
 
 pub(super) fn unknown(run: i64) -> Trouble {

@@ -106,8 +106,10 @@ pub(crate) async fn execute(
             let hindrance = hindrance(call, &outcomes, &place, &world, &broken_off, fleet);
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
-            let hindrance = hindrance.or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds));
-            let hindrance = hindrance.or_else(|| for_a_person(call, progress.get(&call.id)));
+            let so_far = progress.get(&call.id);
+            let hindrance =
+                hindrance.or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far));
+            let hindrance = hindrance.or_else(|| for_a_person(call, so_far));
             if let Some(outcome) = hindrance {
                 if let Err(error) = note(store, run, call, &outcome) {
                     fault = Some(error);
@@ -124,7 +126,7 @@ pub(crate) async fn execute(
                 continue;
             }
             if let Some(asked) = asked.get(&call.id)
-                && let Err(error) = store.sending(&asked.mark)
+                && let Err(error) = store.sending(run, &asked.mark)
             {
                 fault = Some(error.into());
                 continue;
@@ -234,7 +236,7 @@ fn close(
     let Some(asked) = asked else { return note(store, run, call, outcome) };
     let sent = match outcome {
         Outcome::Done => Some(Sent::Done),
-        Outcome::InDoubt(_) => Some(Sent::InDoubt),
+        Outcome::InDoubt(_) => Some(Sent::InDoubt(run)),
         Outcome::Refused(_) | Outcome::Moved(_) | Outcome::Skipped(_) => None,
     };
     let entry = Entry::Settled { call: call.id.clone(), outcome: outcome.clone() };
@@ -250,11 +252,19 @@ fn asked_for(plan: &Plan) -> BTreeMap<&CallId, &PlannedOperation> {
 
 /// Operations that an earlier run has sent: those that are done are not done again, and those in doubt only where that
 /// does no harm.
-fn sent_before(call: &Call, asked: Option<&PlannedOperation>, sent: &BTreeMap<String, Sent>) -> Option<Outcome> {
+fn sent_before(
+    call: &Call,
+    asked: Option<&PlannedOperation>,
+    sent: &BTreeMap<String, Sent>,
+    run: i64,
+    so_far: Option<&Progress>,
+) -> Option<Outcome> {
     match sent.get(&asked?.mark)? {
         Sent::Done => Some(Outcome::Done),
-        Sent::InDoubt if call.replay == Replay::Repeat => None,
-        Sent::InDoubt => {
+        // An earlier try of this run was about to send it, and never came to it.
+        Sent::InDoubt(by) if *by == run && !so_far.is_some_and(Progress::is_in_doubt) => None,
+        Sent::InDoubt(_) if call.replay == Replay::Repeat => None,
+        Sent::InDoubt(_) => {
             let reason = format!("an earlier run sent this to {} and never learnt what became of it", call.system);
             Some(Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason)))
         }

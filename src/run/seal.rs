@@ -16,6 +16,11 @@ pub(crate) fn seal(mut plan: Plan) -> Plan {
     plan
 }
 
+/// True where the id of a plan is the digest of what is in it.
+pub(super) fn is_sealed(plan: &Plan) -> bool {
+    plan.id == digest(plan)
+}
+
 fn digest(plan: &Plan) -> String {
     let blank = Plan { id: String::new(), ..plan.clone() };
     // A plan is plain data with text keys; writing it as JSON cannot fail.
@@ -34,7 +39,7 @@ pub(crate) fn unseal(file: &str, text: &str, homes: &BTreeMap<SystemName, Home>)
 /// was when it got its id.
 pub(crate) fn fits(file: &str, plan: &Plan, homes: &BTreeMap<SystemName, Home>) -> Result<(), RunError> {
     let bad = |cause: String| RunError::BadPlan { file: file.to_owned(), cause };
-    if plan.id != digest(plan) {
+    if !is_sealed(plan) {
         return Err(bad("it was changed after it was saved (its id does not match)".to_owned()));
     }
     for call in &plan.calls {

@@ -14,14 +14,25 @@ use crate::model::{
     refusal::Refusal,
 };
 
+pub(crate) mod journal;
 pub(crate) mod lock;
 pub(crate) mod progress;
 pub(crate) mod sqlite;
+
+use journal::Verified;
 
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
 pub(crate) enum Entry {
+    /// The run begins, or its plan is kept for somebody to look at.
+    Began { plan: String },
+    /// What has become of the run, and who or what says so.
+    Stands {
+        standing: Standing,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        told: String,
+    },
     /// A request is about to leave. Durable before it does.
     Calling { call: CallId, attempt: u32, method: String, path: String },
     /// An answer came.
@@ -57,6 +68,8 @@ pub(crate) enum StateError {
     Open { path: PathBuf, source: rusqlite::Error },
     #[error("the folder of the state store {path} cannot be made")]
     Folder { path: PathBuf, source: std::io::Error },
+    #[error("no copy of the state store can be written to {path}")]
+    Copy { path: PathBuf, source: std::io::Error },
     #[error("the state store could not be used")]
     Use(#[from] rusqlite::Error),
     #[error("the state store was written by a newer version (format {found}, this program knows {known})")]
@@ -72,8 +85,8 @@ pub(crate) enum StateError {
 pub(crate) enum Sent {
     /// It was done.
     Done,
-    /// It was about to leave, and what became of it was never written down.
-    InDoubt,
+    /// The run of this number was about to send it, and what became of it was never written down.
+    InDoubt(i64),
 }
 
 /// What is remembered of people, for a run to begin with.
@@ -225,6 +238,14 @@ pub(crate) struct Settlement<'a> {
     pub(crate) standing: Standing,
 }
 
+/// What was removed from the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Pruned {
+    /// Runs whose plan and journal are gone.
+    pub(crate) runs: u64,
+    pub(crate) entries: u64,
+}
+
 /// A notice of a change that a website sent: whom it is about, and nothing of her.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
@@ -310,12 +331,19 @@ pub(crate) trait Store: Send + Sync {
     /// Remembers ties as soon as they are known, such as the id of an account just created.
     fn link(&self, links: &[Link]) -> Result<(), StateError>;
 
-    /// Remembers that the operation of this mark is about to be sent. Durable on return.
-    fn sending(&self, mark: &str) -> Result<(), StateError>;
+    /// Remembers that a run is about to send the operation of this mark. Durable on return.
+    fn sending(&self, run: i64, mark: &str) -> Result<(), StateError>;
 
     /// Writes that a call is over, and with it what is known now of its operation: done, not done (`None`), or still in
     /// doubt. All or nothing, durable on return.
     fn over(&self, run: i64, entry: &Entry, mark: &str, sent: Option<Sent>) -> Result<(), StateError>;
+
+    /// Looks at the whole journal, whether it is what was written.
+    fn verify(&self) -> Result<Verified, StateError>;
+
+    /// Removes plans and journals of runs that were over before this time (ISO 8601). That they were is still known, and
+    /// with what: an input that comes again is still a duplicate.
+    fn prune(&self, before: &str) -> Result<Pruned, StateError>;
 
     /// All runs, newest first.
     fn runs(&self) -> Result<Vec<RunSummary>, StateError>;
@@ -325,6 +353,9 @@ pub(crate) trait Store: Send + Sync {
 
     /// One run as it is listed. `None` where there is no such run.
     fn summary(&self, run: i64) -> Result<Option<RunSummary>, StateError>;
+
+    /// The plan of a run; `None` where there is no such run, or no plan in it.
+    fn plan(&self, run: i64) -> Result<Option<Plan>, StateError>;
 
     /// The entries of a run, in the order they were written.
     fn entries(&self, run: i64) -> Result<Vec<Entry>, StateError>;

@@ -25,6 +25,7 @@ impl Progress {
         let mut calls: BTreeMap<CallId, Self> = BTreeMap::new();
         for entry in entries {
             let (call, progress) = match entry {
+                Entry::Began { .. } | Entry::Stands { .. } => continue,
                 Entry::Calling { call, .. } | Entry::Unanswered { call, .. } => (call, Self::Sent),
                 // Turned away: whatever it was, it was not done. Of any other answer only the connector knows what it means.
                 Entry::Answered { call, status, .. } if (400..500).contains(status) && *status != 408 => {

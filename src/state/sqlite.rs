@@ -12,7 +12,10 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::{Accepted, Entry, Memory, Notice, Occasion, RunSummary, Sent, Settlement, Standing, StateError, Store};
+use super::{
+    Accepted, Entry, Memory, Notice, Occasion, Pruned, RunSummary, Sent, Settlement, Standing, StateError, Store,
+    journal::{self, Flaw, Verified},
+};
 use crate::model::{
     id::{AccountId, PersonId, SystemName},
     person::Link,
@@ -20,26 +23,24 @@ use crate::model::{
 };
 
 /// The format this program writes. A higher number in a file means a newer program wrote it.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 const TABLES: &str = "
     create table if not exists links (
         system text not null, account text not null, person text not null, primary key (system, account)
     ) without rowid, strict;
     create table if not exists seen (
-        system text not null, key text not null, said text not null, primary key (system, key)
+        system text not null, key text not null, said text not null, run integer not null default 0,
+        primary key (system, key)
     ) without rowid, strict;
     create table if not exists deeds (
-        mark text not null primary key, in_doubt integer not null
+        mark text not null primary key, in_doubt integer not null, run integer not null default 0
     ) without rowid, strict;
     create table if not exists runs (
         id integer primary key, plan text not null, document text not null, started text not null, finished text,
         standing text not null default 'done', feed text, input text not null default '', sha256 text, told text,
         calls integer not null default 0
     ) strict;
-    create table if not exists journal (
-        run integer not null references runs (id), number integer not null, entry text not null, primary key (run, number)
-    ) without rowid, strict;
     create table if not exists accepted (
         system text not null primary key, list text not null
     ) without rowid, strict;
@@ -65,6 +66,13 @@ const FROM_1: &str = "
     update runs set calls = json_extract(document, '$.summary.calls');
     update runs set standing = 'open' where finished is null;
 ";
+
+/// What format 2 lacks, as far as it has these tables.
+const FROM_2: [(&str, &str); 3] = [
+    ("seen", "alter table seen add column run integer not null default 0"),
+    ("deeds", "alter table deeds add column run integer not null default 0"),
+    ("journal", "alter table journal rename to journal_2"),
+];
 
 /// A transaction waits for its turn to write when it begins. One that reads first and then finds that somebody else wrote
 /// would fail at once, however patient it is.
@@ -93,6 +101,15 @@ impl Sqlite {
             StateError::Use(source) => open(source),
             error => error,
         })
+    }
+
+    /// Writes a copy of the whole store, as it is at one moment, to a file that is not there yet.
+    pub(crate) fn back_up(&self, to: &Path) -> Result<(), StateError> {
+        let copy = |source| StateError::Copy { path: to.to_owned(), source };
+        // Nobody else is to read it, and nothing is to be written over.
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(copy)?;
+        self.connection().execute("vacuum into ?1", [to.to_string_lossy()])?;
+        Ok(())
     }
 
     /// Opens a file that is there, to read and nothing else.
@@ -129,7 +146,20 @@ impl Sqlite {
         if found == 1 && transaction.query_row(has_runs, [], |_| Ok(())).optional()?.is_some() {
             transaction.execute_batch(FROM_1)?;
         }
+        let is_there = "select 1 from sqlite_master where type = 'table' and name = ?1";
+        if found == 1 || found == 2 {
+            for (table, change) in FROM_2 {
+                if transaction.query_row(is_there, [table], |_| Ok(())).optional()?.is_some() {
+                    transaction.execute_batch(change)?;
+                }
+            }
+        }
         transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(journal::TABLES)?;
+        if transaction.query_row(is_there, ["journal_2"], |_| Ok(())).optional()?.is_some() {
+            bind(&transaction)?;
+            transaction.execute_batch("drop table journal_2")?;
+        }
         transaction.pragma_update(None, "user_version", FORMAT)?;
         transaction.commit()?;
         Ok(Self { connection: Mutex::new(connection) })
@@ -172,10 +202,12 @@ impl Store for Sqlite {
         // A store that was only looked into may be older than this table.
         let there = "select 1 from sqlite_master where type = 'table' and name = 'deeds'";
         if connection.query_row(there, [], |_| Ok(())).optional()?.is_some() {
-            let mut statement = connection.prepare("select mark, in_doubt from deeds")?;
-            for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)))? {
-                let (mark, in_doubt) = row?;
-                deeds.insert(mark, if in_doubt { Sent::InDoubt } else { Sent::Done });
+            let by = "select 1 from pragma_table_info('deeds') where name = 'run'";
+            let run = if connection.query_row(by, [], |_| Ok(())).optional()?.is_some() { "run" } else { "0" };
+            let mut statement = connection.prepare(&format!("select mark, in_doubt, {run} from deeds"))?;
+            for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))? {
+                let (mark, in_doubt, run) = row?;
+                deeds.insert(mark, if in_doubt { Sent::InDoubt(run) } else { Sent::Done });
             }
         }
         let mut accepted = BTreeMap::new();
@@ -191,7 +223,11 @@ impl Store for Sqlite {
     }
 
     fn begin(&self, plan: &Plan, about: &Occasion, now: &str) -> Result<i64, StateError> {
-        insert_run(&self.connection(), Some(plan), about, Standing::Open, None, now)
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+        let run = insert_run(&transaction, Some(plan), about, Standing::Open, None, now)?;
+        transaction.commit()?;
+        Ok(run)
     }
 
     fn keep(
@@ -202,21 +238,28 @@ impl Store for Sqlite {
         told: &str,
         now: &str,
     ) -> Result<i64, StateError> {
-        insert_run(&self.connection(), plan, about, standing, Some(told), now)
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+        let run = insert_run(&transaction, plan, about, standing, Some(told), now)?;
+        transaction.commit()?;
+        Ok(run)
     }
 
     fn stand(&self, run: i64, from: &[Standing], to: Standing, told: &str, now: &str) -> Result<bool, StateError> {
-        let connection = self.connection();
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         let mut changed = 0;
         for from in from {
-            changed += connection.execute(
+            changed += transaction.execute(
                 "update runs set standing = ?3, told = ?4, finished = ?5 where id = ?1 and standing = ?2",
                 params![run, from.word(), to.word(), told, (to != Standing::Open).then_some(now)],
             )?;
             if changed > 0 {
+                journal::write(&transaction, run, &Entry::Stands { standing: to, told: told.to_owned() })?;
                 break;
             }
         }
+        transaction.commit()?;
         Ok(changed > 0)
     }
 
@@ -249,11 +292,16 @@ impl Store for Sqlite {
     }
 
     fn redone(&self, feed: &SystemName, sha256: Option<&str>, by: i64, now: &str) -> Result<(), StateError> {
-        self.connection().execute(
-            "update runs set standing = 'redone', told = 'done again by run ' || ?3, finished = ?4
-             where feed = ?1 and sha256 is ?2 and standing = 'open' and id < ?3",
-            params![feed.as_str(), sha256, by, now],
-        )?;
+        let earlier = {
+            let connection = self.connection();
+            let mut statement = connection
+                .prepare("select id from runs where feed = ?1 and sha256 is ?2 and standing = 'open' and id < ?3")?;
+            let rows = statement.query_map(params![feed.as_str(), sha256, by], |row| row.get(0))?;
+            rows.collect::<Result<Vec<i64>, _>>()?
+        };
+        for run in earlier {
+            self.stand(run, &[Standing::Open], Standing::Redone, &format!("done again by run {by}"), now)?;
+        }
         Ok(())
     }
 
@@ -317,8 +365,10 @@ impl Store for Sqlite {
     }
 
     fn append(&self, run: i64, entry: &Entry) -> Result<(), StateError> {
-        let text = serde_json::to_string(entry)?;
-        write_entry(&self.connection(), run, &text)?;
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+        journal::write(&transaction, run, entry)?;
+        transaction.commit()?;
         Ok(())
     }
 
@@ -328,16 +378,21 @@ impl Store for Sqlite {
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         write_links(&transaction, links)?;
         {
-            let mut statement =
-                transaction.prepare("insert or replace into seen (system, key, said) values (?1, ?2, ?3)")?;
+            let mut statement = transaction.prepare(
+                // An older run that is finished after a newer one does not take back what that one saw.
+                "insert into seen (system, key, said, run) values (?1, ?2, ?3, ?4) on conflict do update
+                     set said = excluded.said, run = excluded.run where excluded.run >= seen.run",
+            )?;
             for one in *seen {
-                statement.execute(params![one.system.as_str(), one.key, serde_json::to_string(&one.values)?])?;
+                let values = serde_json::to_string(&one.values)?;
+                statement.execute(params![one.system.as_str(), one.key, values, run])?;
             }
         }
         {
-            let mut statement = transaction.prepare("insert or replace into deeds (mark, in_doubt) values (?1, 0)")?;
+            let mut statement =
+                transaction.prepare("insert or replace into deeds (mark, in_doubt, run) values (?1, 0, ?2)")?;
             for mark in *marks {
-                statement.execute([mark])?;
+                statement.execute(params![mark, run])?;
             }
         }
         let document: String =
@@ -358,7 +413,8 @@ impl Store for Sqlite {
                 order: list.order,
             };
             transaction.execute(
-                "insert or replace into accepted (system, list) values (?1, ?2)",
+                "insert into accepted (system, list) values (?1, ?2) on conflict do update set list = excluded.list
+                 where json_extract(excluded.list, '$.run') >= json_extract(accepted.list, '$.run')",
                 params![input.system.as_str(), serde_json::to_string(&accepted)?],
             )?;
         }
@@ -366,6 +422,7 @@ impl Store for Sqlite {
             "update runs set finished = ?2, standing = ?3 where id = ?1",
             params![run, now, standing.word()],
         )?;
+        journal::write(&transaction, run, &Entry::Stands { standing: *standing, told: String::new() })?;
         transaction.commit()?;
         Ok(())
     }
@@ -378,25 +435,82 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    fn sending(&self, mark: &str) -> Result<(), StateError> {
-        self.connection().execute("insert or ignore into deeds (mark, in_doubt) values (?1, 1)", [mark])?;
+    fn sending(&self, run: i64, mark: &str) -> Result<(), StateError> {
+        self.connection().execute(
+            "insert into deeds (mark, in_doubt, run) values (?1, 1, ?2)
+             on conflict do update set run = excluded.run where in_doubt = 1",
+            params![mark, run],
+        )?;
         Ok(())
     }
 
     fn over(&self, run: i64, entry: &Entry, mark: &str, sent: Option<Sent>) -> Result<(), StateError> {
-        let text = serde_json::to_string(entry)?;
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        write_entry(&transaction, run, &text)?;
+        journal::write(&transaction, run, entry)?;
         match sent {
             Some(sent) => transaction.execute(
-                "insert or replace into deeds (mark, in_doubt) values (?1, ?2)",
-                params![mark, sent == Sent::InDoubt],
+                "insert or replace into deeds (mark, in_doubt, run) values (?1, ?2, ?3)",
+                params![mark, matches!(sent, Sent::InDoubt(_)), run],
             )?,
             None => transaction.execute("delete from deeds where mark = ?1", [mark])?,
         };
         transaction.commit()?;
         Ok(())
+    }
+
+    fn verify(&self) -> Result<Verified, StateError> {
+        let connection = self.connection();
+        let mut verified = journal::verify(&connection)?;
+        // A run says at its end what became of it; one of before there was such an entry does not begin with one either.
+        let mut statement = connection.prepare(
+            "select id, standing, plan, document = '', first.entry, last.entry from runs
+             join journal as first on first.run = id and first.number = 1
+             left join journal as last on last.run = id and last.number = (
+                 select max(number) from journal
+                 where run = id and json_valid(entry) and json_extract(entry, '$.entry') = 'stands'
+             )
+             order by id",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (run, standing, plan): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let read = |text: Result<String, _>| text.ok().and_then(|text| serde_json::from_str::<Entry>(&text).ok());
+            let Some(Entry::Began { plan: begun }) = read(row.get(4)) else { continue };
+            if begun != plan {
+                verified.flaws.push(Flaw::Plan { run });
+            }
+            let said =
+                matches!(read(row.get(5)), Some(Entry::Stands { standing: said, .. }) if said.word() == standing);
+            if standing != Standing::Open.word() && !said {
+                verified.flaws.push(Flaw::Ends { run, standing });
+            }
+        }
+        Ok(verified)
+    }
+
+    fn prune(&self, before: &str) -> Result<Pruned, StateError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+        let runs = {
+            let mut statement = transaction.prepare(
+                "select id from runs where finished < ?1 and standing not in ('open', 'waiting', 'held', 'approved')
+                 and (document <> '' or exists (select 1 from journal where run = id))",
+            )?;
+            let rows = statement.query_map([before], |row| row.get(0))?;
+            rows.collect::<Result<Vec<i64>, _>>()?
+        };
+        let entries = journal::prune(&transaction, &runs)?;
+        let chosen = serde_json::to_string(&runs)?;
+        transaction.execute(
+            "update runs set document = '', told = coalesce(told || '; ', '') || 'its plan and journal were removed'
+             where id in (select value from json_each(?1))",
+            [chosen],
+        )?;
+        transaction.commit()?;
+        // What was removed shall be gone from the file too.
+        connection.execute_batch("vacuum; pragma wal_checkpoint(truncate);")?;
+        Ok(Pruned { runs: runs.len() as u64, entries })
     }
 
     fn runs(&self) -> Result<Vec<RunSummary>, StateError> {
@@ -411,36 +525,37 @@ impl Store for Sqlite {
         Ok(summaries(&self.connection(), "where id = ?1", [run])?.pop())
     }
 
+    fn plan(&self, run: i64) -> Result<Option<Plan>, StateError> {
+        let sql = "select document from runs where id = ?1";
+        let document: Option<String> = self.connection().query_row(sql, [run], |row| row.get(0)).optional()?;
+        let document = document.filter(|document| !document.is_empty());
+        Ok(document.map(|document| serde_json::from_str(&document)).transpose()?)
+    }
+
     fn entries(&self, run: i64) -> Result<Vec<Entry>, StateError> {
-        entries(&self.connection(), run)
+        journal::entries(&self.connection(), run)
     }
 
     fn run(&self, run: i64) -> Result<Option<(Plan, Vec<Entry>)>, StateError> {
-        let connection = self.connection();
-        let document: Option<String> =
-            connection.query_row("select document from runs where id = ?1", [run], |row| row.get(0)).optional()?;
-        let Some(document) = document else { return Ok(None) };
-        if document.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some((serde_json::from_str(&document)?, entries(&connection, run)?)))
+        let Some(plan) = self.plan(run)? else { return Ok(None) };
+        Ok(Some((plan, self.entries(run)?)))
     }
 }
 
-fn entries(connection: &Connection, run: i64) -> Result<Vec<Entry>, StateError> {
-    let mut statement = connection.prepare_cached("select entry from journal where run = ?1 order by number")?;
-    let rows = statement.query_map([run], |row| row.get::<_, String>(0))?;
-    let mut entries = Vec::new();
-    for row in rows {
-        entries.push(serde_json::from_str(&row?)?);
+/// Writes the journal of format 2 anew, each entry bound to the one before it.
+fn bind(transaction: &Transaction<'_>) -> Result<(), StateError> {
+    let mut statement = transaction.prepare("select run, entry from journal_2 order by run, number")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        journal::write_text(transaction, row.get(0)?, &row.get::<_, String>(1)?)?;
     }
-    Ok(entries)
+    Ok(())
 }
 
 /// True where everything is there that [`TABLES`] makes.
 fn has_all_tables(connection: &Connection) -> Result<bool, rusqlite::Error> {
     let mut statement = connection.prepare("select 1 from sqlite_master where name = ?1")?;
-    for made in TABLES.split("if not exists ").skip(1) {
+    for made in [TABLES, journal::TABLES].iter().flat_map(|tables| tables.split("if not exists ").skip(1)) {
         let name = made.split_whitespace().next().unwrap_or_default();
         if !statement.exists([name])? {
             return Ok(false);
@@ -475,7 +590,14 @@ fn insert_run(
             plan.map_or(0, |plan| plan.summary.calls).cast_signed(),
         ],
     )?;
-    Ok(connection.last_insert_rowid())
+    let run = connection.last_insert_rowid();
+    if let Some(plan) = plan {
+        journal::write(connection, run, &Entry::Began { plan: plan.id.clone() })?;
+    }
+    if standing != Standing::Open {
+        journal::write(connection, run, &Entry::Stands { standing, told: told.unwrap_or_default().to_owned() })?;
+    }
+    Ok(run)
 }
 
 /// The runs that are chosen by the end of a query.
@@ -511,15 +633,6 @@ fn summaries(
         });
     }
     Ok(runs)
-}
-
-fn write_entry(connection: &Connection, run: i64, text: &str) -> Result<(), rusqlite::Error> {
-    let mut statement = connection.prepare_cached(
-        "insert into journal (run, number, entry)
-         values (?1, (select coalesce(max(number), 0) + 1 from journal where run = ?1), ?2)",
-    )?;
-    statement.execute(params![run, text])?;
-    Ok(())
 }
 
 fn write_links(transaction: &rusqlite::Transaction<'_>, links: &[Link]) -> Result<(), rusqlite::Error> {
@@ -565,7 +678,7 @@ mod tests {
         assert_eq!((memory.links, memory.seen), (vec![link], vec![seen]));
         assert_eq!(store.runs().unwrap()[0].finished.as_deref(), Some("2026-11-20T00:00:01Z"));
         let (document, entries) = store.run(1).unwrap().unwrap();
-        assert_eq!((document, entries.len()), (plan, 1));
+        assert_eq!((document, entries.len()), (plan, 3));
     }
 
     #[test]
