@@ -16,7 +16,7 @@ use crate::{
         plan::{Call, Request},
         refusal::{Refusal, RefusalKind},
     },
-    wire::{Reader, WireError, Writer},
+    wire::{Dialect, Reader, WireError, Writer},
 };
 
 /// One provider. See `examples/connector.rs` for a whole one.
@@ -24,6 +24,11 @@ use crate::{
 pub trait Connector: Send + Sync {
     /// What this provider's attributes are called, which can be read, written and cleared, which are unique.
     fn capabilities(&self) -> &'static Capabilities;
+
+    /// What this provider's answers tell beyond HTTP itself: how much may be asked, and which faults are its last word.
+    fn dialect(&self) -> Dialect {
+        Dialect::default()
+    }
 
     /// Asks the server who we are and what we may do. Used by `check --connect`; reads only.
     ///

@@ -26,7 +26,7 @@ use crate::{
         csv_file::{self, settings::Coverage},
         drop_folder, wordpress,
     },
-    wire::{Credential, Line, Reach},
+    wire::{Credential, Habits, Line, Reach},
 };
 
 /// Why a project could not be opened.
@@ -260,6 +260,7 @@ pub(crate) fn fleet(
             scheme: kind.capabilities.scheme,
             concurrency,
             timeout: provider.timeout,
+            habits: Habits { dialect: connector.dialect(), ..Habits::default() },
         };
         let line = Arc::new(Line::new(reach).map_err(RunError::from)?);
         fleet.members.insert(name.clone(), Member { kind: kind.name, connector, line, concurrency, home });

@@ -47,6 +47,7 @@ pub(super) fn sensitive(text: &str, system: &SystemName) -> Result<HeaderValue, 
     let mut value = HeaderValue::from_str(text).map_err(|_| WireError::NoToken {
         system: system.clone(),
         cause: "it holds characters that no header can carry".to_owned(),
+        passing: false,
     })?;
     value.set_sensitive(true);
     Ok(value)

@@ -15,6 +15,8 @@ pub enum WireError {
         host: String,
         /// In the words of the network.
         cause: String,
+        /// True where the same would happen again: a certificate that nobody vouches for does not get better by itself.
+        lasting: bool,
     },
     /// It took too long; what was sent may have had its effect.
     #[error("{system} at {host} did not answer within {seconds} s")]
@@ -51,6 +53,8 @@ pub enum WireError {
         system: SystemName,
         /// Why.
         cause: String,
+        /// True where the server did not get as far as judging the key.
+        passing: bool,
     },
     /// The request cannot be written as one that stays where it belongs, so nothing was sent.
     #[error("nothing was sent to {system}: {cause}")]
@@ -59,6 +63,14 @@ pub enum WireError {
         system: SystemName,
         /// What is wrong with it; holds no values.
         cause: &'static str,
+    },
+    /// The system is left alone, or there is no time left, so nothing was sent.
+    #[error("{reason}")]
+    NotAsked {
+        /// Which system.
+        system: SystemName,
+        /// Why, in a sentence that names the system.
+        reason: String,
     },
     /// The journal could not be written, so nothing was sent.
     #[error("nothing was sent to {system}: the journal could not be written")]
@@ -76,13 +88,17 @@ impl WireError {
     pub(crate) fn never_sent(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::NoToken { .. } | Self::Unsendable { .. } | Self::NotRecorded { .. }
+            Self::Unreachable { .. }
+                | Self::NoToken { .. }
+                | Self::Unsendable { .. }
+                | Self::NotAsked { .. }
+                | Self::NotRecorded { .. }
         )
     }
 }
 
-/// Why a connection failed, in words that do not depend on the machine we run on.
-pub(super) fn network(error: &dyn std::error::Error) -> String {
+/// Why a connection failed, in words that do not depend on the machine we run on; and whether the same would happen again.
+pub(super) fn network(error: &dyn std::error::Error) -> (String, bool) {
     let mut causes = vec![error.to_string()];
     let mut inner = error;
     while let Some(next) = inner.source() {
@@ -90,22 +106,22 @@ pub(super) fn network(error: &dyn std::error::Error) -> String {
         inner = next;
     }
     let any = |part: &str| causes.iter().any(|cause| cause.contains(part));
-    let said = if any("dns error") || any("lookup address") {
-        "there is no host of this name"
+    let (said, lasting) = if any("dns error") || any("lookup address") {
+        ("there is no host of this name", false)
     } else if any("Connection refused") {
-        "nobody listens there"
+        ("nobody listens there", false)
     } else if any("InvalidContentType") {
-        "it does not speak https there; perhaps this is an http port"
+        ("it does not speak https there; perhaps this is an http port", true)
     } else if any("UnknownIssuer") {
-        "no authority known here vouches for its certificate"
+        ("no authority known here vouches for its certificate", true)
     } else if any("NotValidForName") {
-        "its certificate is for another name"
+        ("its certificate is for another name", true)
     } else if any("certificate expired") || any("Expired") {
-        "its certificate has expired"
+        ("its certificate has expired", true)
     } else {
-        return innermost(error);
+        return (innermost(error), false);
     };
-    said.to_owned()
+    (said.to_owned(), lasting)
 }
 
 pub(super) fn innermost(error: &dyn std::error::Error) -> String {

@@ -1,26 +1,39 @@
-//! The connection to one system: its address, its credentials, and how much may be under way at once. Sends one request,
-//! once, and reads the whole answer; who asks again, and when, is not decided here.
+//! The connection to one system: its address, its credentials, its pace, and whether it is asked at all. Sends one
+//! request, once, and reads the whole answer; who asks again is not decided here.
 
 use std::{
     collections::BTreeMap,
+    sync::{
+        MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use reqwest::header::{ACCEPT, HeaderValue};
 use serde::Deserialize;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Notify};
 use tracing::debug;
 use url::Url;
 
 use super::{
-    Credential, Reader, Reply, WireError, Writer,
+    Bound, Credential, Dialect, Rate, Reader, Reply, WireError, Writer,
     address::{is_astray, is_loopback},
+    breaker::{Breaker, Ended, Why},
     credential::{assertion, pair, sensitive},
     fault::network,
+    pace::{Gate, Met, Pace, Pass},
+    repeat::{self, LONGEST_PAUSE, Passing},
     reply::MAX_BODY,
 };
 use crate::{
-    model::{capability::Scheme, id::SystemName, plan::Call, secret::Secret},
+    model::{
+        capability::Scheme,
+        id::SystemName,
+        plan::Call,
+        refusal::{Refusal, RefusalKind},
+        secret::Secret,
+    },
     state::Store,
 };
 
@@ -34,16 +47,58 @@ pub(crate) struct Reach {
     pub(crate) url: Url,
     pub(crate) credential: Credential,
     pub(crate) scheme: Scheme,
+    /// How many requests may be under way at once; fewer where the server says that it is too much.
     pub(crate) concurrency: usize,
+    /// How long an answer may take, whole.
     pub(crate) timeout: Duration,
+    pub(crate) habits: Habits,
 }
 
-/// A connection to one system: its address, its credentials, and how much may be under way at once.
+/// How a system is spoken to where nothing special is known of it, unless something is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Habits {
+    /// How long making a connection may take.
+    pub(crate) connect_timeout: Duration,
+    /// How long the server may be silent, before an answer and in the middle of one; `None`: as long as the whole may
+    /// take.
+    pub(crate) read_timeout: Option<Duration>,
+    /// How much may be asked in which time; `None`: what the server itself tells.
+    pub(crate) rate: Option<Rate>,
+    /// After so many failures in a row it is left alone.
+    pub(crate) failures: u32,
+    /// What the provider's answers tell.
+    pub(crate) dialect: Dialect,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: None,
+            rate: None,
+            failures: 5,
+            dialect: Dialect::default(),
+        }
+    }
+}
+
+/// A connection to one system.
 pub(crate) struct Line {
     pub(super) reach: Reach,
     client: reqwest::Client,
-    pub(super) slots: Semaphore,
+    gate: Gate,
+    breaker: std::sync::Mutex<Breaker>,
     token: Mutex<Option<(Secret, Instant)>>,
+    is_hung_up: AtomicBool,
+    hung_up: Notify,
+}
+
+/// One question or call, all its repeats counted as one: what becomes of it decides whether the system is asked further.
+pub(super) struct Errand<'a> {
+    line: &'a Line,
+    /// True where it tries whether the system is well again.
+    is_probe: bool,
+    ended: Ended,
 }
 
 impl Line {
@@ -56,7 +111,8 @@ impl Line {
             .redirect(reqwest::redirect::Policy::none())
             // Whatever is sent again is sent by us, with the journal knowing.
             .retry(reqwest::retry::never())
-            .connect_timeout(Duration::from_secs(10).min(reach.timeout))
+            .connect_timeout(reach.habits.connect_timeout.min(reach.timeout))
+            .read_timeout(reach.habits.read_timeout.unwrap_or(reach.timeout))
             .timeout(reach.timeout);
         if is_loopback(&reach.url) {
             // A proxy of the environment is for the world outside: nobody else must see what stays on this machine.
@@ -66,9 +122,12 @@ impl Line {
             system: reach.system.clone(),
             host: String::new(),
             cause: error.without_url().to_string(),
+            lasting: true,
         })?;
-        let slots = Semaphore::new(reach.concurrency.max(1));
-        Ok(Self { reach, client, slots, token: Mutex::new(None) })
+        let pace = Pace::new(reach.concurrency, reach.habits.rate, tokio::time::Instant::now());
+        let breaker = std::sync::Mutex::new(Breaker::new(reach.habits.failures));
+        let (is_hung_up, hung_up) = (AtomicBool::new(false), Notify::new());
+        Ok(Self { reach, client, gate: Gate::new(pace), breaker, token: Mutex::new(None), is_hung_up, hung_up })
     }
 
     /// Something to look with.
@@ -78,7 +137,66 @@ impl Line {
 
     /// Something to act with; the journal makes it possible.
     pub(crate) fn writer<'a>(&'a self, journal: &'a dyn Store, run: i64, call: &'a Call) -> Writer<'a> {
-        Writer { line: self, journal, run, call, attempt: 0, doubt: false, taken: false }
+        Writer { line: self, journal, run, call, budget: None, attempt: 0, doubt: false, taken: false }
+    }
+
+    /// Why the system is not asked at present; `None` where it is. Whoever has a call for it need not begin it.
+    pub(crate) fn closed(&self) -> Option<Refusal> {
+        let why = self.breaker().why(tokio::time::Instant::now())?;
+        Some(Refusal::new(RefusalKind::Unavailable, self.told(why)))
+    }
+
+    /// Nobody waits on this line any more: whoever would have to, gives up.
+    pub(crate) fn hang_up(&self) {
+        self.is_hung_up.store(true, Ordering::SeqCst);
+        self.hung_up.notify_waiters();
+        self.gate.stir();
+    }
+
+    /// How long so many calls will take, as far as this system tells or is known, and what they are bounded by.
+    pub(crate) fn forecast(&self, calls: u64) -> Option<(Duration, Bound)> {
+        let requests = calls.saturating_mul(u64::from(self.reach.habits.dialect.requests));
+        self.gate.pace().forecast(requests, tokio::time::Instant::now())
+    }
+
+    /// Begins a question or a call, where the system is asked at all.
+    pub(super) fn begin(&self) -> Result<Errand<'_>, WireError> {
+        match self.breaker().admit(tokio::time::Instant::now()) {
+            Ok(is_probe) => Ok(Errand { line: self, is_probe, ended: Ended::Unasked }),
+            Err(why) => Err(self.not_asked(self.told(why))),
+        }
+    }
+
+    /// Waits, unless nobody waits here any more. False where the wait was cut short.
+    pub(super) async fn rest(&self, pause: Duration) -> bool {
+        let hung_up = self.hung_up.notified();
+        tokio::pin!(hung_up);
+        hung_up.as_mut().enable();
+        if self.is_hung_up.load(Ordering::SeqCst) {
+            return false;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => true,
+            () = hung_up => false,
+        }
+    }
+
+    pub(super) fn not_asked(&self, reason: String) -> WireError {
+        WireError::NotAsked { system: self.reach.system.clone(), reason }
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self, why: Why) -> String {
+        let system = &self.reach.system;
+        let cause = match why {
+            Why::Failing(failures) => format!("{failures} requests in a row came to nothing"),
+            Why::Stranger => "it no longer accepts our credentials; renew them".to_owned(),
+            Why::Paused(pause) => format!("it asks for a pause of {} s", pause.as_secs()),
+        };
+        format!("{system} is not asked any more in this run: {cause}")
     }
 
     fn host(&self) -> String {
@@ -134,7 +252,7 @@ impl Line {
             access_token: String,
             expires_in: Option<u64>,
         }
-        let no_token = |cause: String| WireError::NoToken { system: self.reach.system.clone(), cause };
+        let no_token = |cause: String| WireError::NoToken { system: self.reach.system.clone(), cause, passing: false };
         let assertion = assertion(file, &self.reach.url).map_err(no_token)?;
         let form = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
@@ -143,13 +261,16 @@ impl Line {
         ];
         let sent = self.client.post(self.url("/oauth/v2/token", &[])?).form(&form).send().await;
         // Without a token the call itself was never sent, however the exchange failed.
-        let reply = self.collect(sent).await.map_err(|error| no_token(error.to_string()))?;
+        let reply = self.collect(sent).await;
+        let passing = repeat::passing(&reply, &self.reach.habits.dialect).is_some();
+        let not_now = |cause: String| WireError::NoToken { system: self.reach.system.clone(), cause, passing };
+        let reply = reply.map_err(|error| not_now(error.to_string()))?;
         if !reply.is_success() {
             // One of the words of RFC 6749 5.2, and nothing longer that a server might have put there.
             let is_word = |text: &String| text.len() < 40 && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
             let word = reply.read::<OAuthError>().ok().map(|told| told.error).filter(is_word);
             let word = word.unwrap_or_else(|| "no reason given".to_owned());
-            return Err(no_token(format!("{} {word}", reply.status)));
+            return Err(not_now(format!("{} {word}", reply.status)));
         }
         let granted: Granted = reply.read().map_err(|_| no_token("the answer holds no access_token".to_owned()))?;
         Ok((Secret::new(&granted.access_token), Duration::from_secs(granted.expires_in.unwrap_or(300))))
@@ -200,7 +321,7 @@ impl Line {
             .headers()
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect();
+            .collect::<Vec<_>>();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.fault(error))? {
             if body.len() + chunk.len() > MAX_BODY {
@@ -208,7 +329,7 @@ impl Line {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, headers, body })
+        Ok(Reply::new(status, headers, body))
     }
 
     fn fault(&self, error: reqwest::Error) -> WireError {
@@ -217,12 +338,67 @@ impl Line {
             return WireError::Unsendable { system, cause: "it cannot be written as a request" };
         }
         if error.is_connect() {
-            return WireError::Unreachable { system, host, cause: network(&error.without_url()) };
+            let (cause, lasting) = network(&error.without_url());
+            return WireError::Unreachable { system, host, cause, lasting };
         }
         if error.is_timeout() {
-            return WireError::Timeout { system, host, seconds: self.reach.timeout.as_secs() };
+            let silence = self.reach.habits.read_timeout.unwrap_or(self.reach.timeout);
+            return WireError::Timeout { system, host, seconds: self.reach.timeout.min(silence).as_secs() };
         }
-        WireError::Broken { system, host, cause: network(&error.without_url()) }
+        WireError::Broken { system, host, cause: network(&error.without_url()).0 }
+    }
+}
+
+impl<'a> Errand<'a> {
+    /// Waits for the turn of one request of it.
+    pub(super) async fn turn(&self) -> Result<Pass<'a>, WireError> {
+        let line = self.line;
+        let is_left_alone = || !self.is_probe && line.breaker().why(tokio::time::Instant::now()).is_some();
+        let shut = |waits: bool| (waits && line.is_hung_up.load(Ordering::SeqCst)) || is_left_alone();
+        if let Some(pass) = line.gate.enter(&shut).await {
+            return Ok(pass);
+        }
+        let why = line.breaker().why(tokio::time::Instant::now());
+        let hung_up = || format!("{} is not waited for any more: the service stops", line.reach.system);
+        Err(line.not_asked(why.map_or_else(hung_up, |why| line.told(why))))
+    }
+
+    /// One request of it is over.
+    pub(super) fn answered(&mut self, pass: Pass<'_>, answer: &Result<Reply, WireError>) {
+        let dialect = &self.line.reach.habits.dialect;
+        let told = answer.as_ref().ok().and_then(dialect.allowance);
+        let (met, ended) = match (repeat::passing(answer, dialect), answer) {
+            (Some(Passing::TurnedAway(Some(pause))), _) if pause > LONGEST_PAUSE => {
+                (Met::Nothing, Ended::Paused(pause))
+            }
+            (Some(Passing::TurnedAway(pause)), _) => (Met::TurnedAway(pause), Ended::Failed),
+            (Some(Passing::Unclear(Some(pause))), _) if pause > repeat::LONGEST_OUTAGE => {
+                (Met::Nothing, Ended::Paused(pause))
+            }
+            (Some(Passing::Unclear(Some(pause))), _) => (Met::Pause(pause), Ended::Failed),
+            (_, Ok(reply)) if reply.status == 401 && (dialect.is_stranger)(reply) => {
+                let is_known = self.line.breaker().is_known();
+                (Met::Answer, if is_known { Ended::Stranger } else { Ended::Answered { knows_us: false } })
+            }
+            (Some(_), Ok(_)) => (Met::Answer, Ended::Failed),
+            (None, Ok(_)) => (Met::Answer, Ended::Answered { knows_us: true }),
+            (_, Err(WireError::Timeout { .. })) => (Met::Slow, Ended::Failed),
+            (_, Err(WireError::Unsendable { .. } | WireError::NotRecorded { .. } | WireError::NotAsked { .. })) => {
+                (Met::Nothing, Ended::Unasked)
+            }
+            (None, Err(WireError::NoToken { .. })) if self.line.breaker().is_known() => (Met::Nothing, Ended::Stranger),
+            (_, Err(_)) => (Met::Nothing, Ended::Failed),
+        };
+        pass.over(met, told);
+        self.ended = ended;
+    }
+}
+
+impl Drop for Errand<'_> {
+    fn drop(&mut self) {
+        self.line.breaker().over(self.is_probe, self.ended, tokio::time::Instant::now());
+        // Those who wait for their turn have to know whether there still is one.
+        self.line.gate.stir();
     }
 }
 

@@ -3,21 +3,37 @@
 //! A line leads to one system. Reading goes through a [`Reader`], which repeats what failed in passing. Writing goes
 //! through a [`Writer`], which can only be made with the journal in hand: the intent is durable before the request leaves
 //! and the answer is durable before anyone sees it. No redirect is followed and no write is repeated behind anybody's
-//! back. The door knows no provider.
+//! back. Both keep to the pace of the line, and leave a system alone that fails all the time. The door knows no provider:
+//! what is odd about the answers of one is its [`Dialect`].
 
 mod address;
+mod breaker;
+mod budget;
 mod credential;
+mod dialect;
 mod fault;
 mod laboratory;
 mod line;
+mod meter;
+mod pace;
 mod reader;
+mod repeat;
 mod reply;
 mod writer;
 
 pub(crate) use self::{
     address::is_astray,
+    budget::{Budget, Terms},
     credential::Credential,
     laboratory::ask_lab,
-    line::{Line, Reach},
+    line::{Habits, Line, Reach},
+    meter::Rate,
+    pace::Bound,
 };
-pub use self::{fault::WireError, reader::Reader, reply::Reply, writer::Writer};
+pub use self::{
+    dialect::{Allowance, Dialect, Refill},
+    fault::WireError,
+    reader::Reader,
+    reply::Reply,
+    writer::Writer,
+};

@@ -1,17 +1,12 @@
 //! Looking: whatever fails in passing is asked again, for a question changes nothing.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use backon::{ExponentialBuilder, Retryable};
-
-use super::{Credential, Line, Reply, WireError};
+use super::{
+    Credential, Line, Reply, WireError,
+    repeat::{self, LONGEST_OUTAGE, LONGEST_PAUSE, Passing},
+};
 use crate::model::id::SystemName;
-
-/// How often a read is tried in all.
-const READ_ATTEMPTS: usize = 4;
-
-/// The longest pause a server may ask for before we give up instead.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 /// Looks, and can do nothing else.
 #[derive(Clone, Copy)]
@@ -71,51 +66,29 @@ impl Reader<'_> {
         headers: &BTreeMap<String, String>,
         body: Option<&serde_json::Value>,
     ) -> Result<Reply, WireError> {
-        enum Again {
-            Fault(WireError),
-            Later(Reply),
-        }
-        let _slot = self.line.slots.acquire().await;
-        let attempt = async || {
-            let mut reply = self.line.once(method, path, query, headers, body, false).await;
-            if let (Ok(Reply { status: 401, .. }), Credential::Key { .. }) = (&reply, &self.line.reach.credential) {
-                reply = self.line.once(method, path, query, headers, body, true).await;
+        let mut errand = self.line.begin()?;
+        let mut pauses = repeat::pauses();
+        let mut fresh_token = false;
+        loop {
+            let pass = errand.turn().await?;
+            let answer = self.line.once(method, path, query, headers, body, fresh_token).await;
+            errand.answered(pass, &answer);
+            let stale = matches!(answer, Ok(Reply { status: 401, .. }));
+            if stale && !fresh_token && matches!(self.line.reach.credential, Credential::Key { .. }) {
+                fresh_token = true;
+                continue;
             }
-            match reply {
-                Ok(reply) if matches!(reply.status, 429 | 500 | 502..=504) => Err(Again::Later(reply)),
-                Ok(reply) => Ok(reply),
-                Err(error) => Err(Again::Fault(error)),
+            let Some(passing) = repeat::passing(&answer, &self.line.reach.habits.dialect) else { return answer };
+            let Some(pause) = pauses.next() else { return answer };
+            let goes_on = match passing {
+                // The line makes everybody wait.
+                Passing::TurnedAway(asked) => asked.is_none_or(|asked| asked <= LONGEST_PAUSE),
+                Passing::Unclear(Some(asked)) => asked <= LONGEST_OUTAGE && self.line.rest(pause).await,
+                Passing::NeverSent | Passing::Unclear(None) => self.line.rest(pause).await,
+            };
+            if !goes_on {
+                return answer;
             }
-        };
-        let pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(200))
-            .with_jitter()
-            .with_max_times(READ_ATTEMPTS - 1);
-        let answer = attempt
-            .retry(pauses)
-            .when(|again| {
-                !matches!(
-                    again,
-                    Again::Fault(
-                        WireError::TooLarge { .. }
-                            | WireError::NoToken { .. }
-                            | WireError::Unreachable { .. }
-                            | WireError::Unsendable { .. }
-                    )
-                )
-            })
-            .adjust(|again, pause| match again {
-                Again::Later(reply) => match reply.retry_after() {
-                    Some(asked) if asked > LONGEST_PAUSE => None,
-                    Some(asked) => pause.map(|pause| pause.max(asked)),
-                    None => pause,
-                },
-                Again::Fault(_) => pause,
-            })
-            .await;
-        match answer {
-            Ok(reply) | Err(Again::Later(reply)) => Ok(reply),
-            Err(Again::Fault(error)) => Err(error),
         }
     }
 }

@@ -16,10 +16,31 @@ pub struct Reply {
     pub status: u16,
     /// Headers by lower-case name; of repeated ones the last.
     pub headers: BTreeMap<String, String>,
-    pub(super) body: Vec<u8>,
+    /// What came before the last one of headers that were sent several times.
+    earlier: Vec<(String, String)>,
+    body: Vec<u8>,
 }
 
 impl Reply {
+    /// An answer with these headers, names in any letter case.
+    #[must_use]
+    pub fn new(status: u16, headers: impl IntoIterator<Item = (String, String)>, body: Vec<u8>) -> Self {
+        let mut reply = Self { status, headers: BTreeMap::new(), earlier: Vec::new(), body };
+        for (name, value) in headers {
+            let name = name.to_ascii_lowercase();
+            if let Some(before) = reply.headers.insert(name.clone(), value) {
+                reply.earlier.push((name, before));
+            }
+        }
+        reply
+    }
+
+    /// Every value of a header that may be sent several times, by its lower-case name.
+    pub fn each<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let earlier = self.earlier.iter().filter(move |(other, _)| other == name).map(|(_, value)| value);
+        earlier.chain(self.headers.get(name)).map(String::as_str)
+    }
+
     /// The body as JSON; `None` where it is none.
     #[must_use]
     pub fn json(&self) -> Option<serde_json::Value> {
@@ -64,15 +85,33 @@ impl Reply {
                 self.body = body.replace(text, INSTEAD).into_bytes();
             }
         }
-        for value in self.headers.values_mut().filter(|value| value.contains(token.expose())) {
+        let earlier = self.earlier.iter_mut().map(|(_, value)| value);
+        for value in self.headers.values_mut().chain(earlier).filter(|value| value.contains(token.expose())) {
             *value = value.replace(token.expose(), INSTEAD);
         }
         self
     }
 
-    /// How long the server asks us to wait (`Retry-After` in seconds).
+    /// How long the server asks us to wait (`Retry-After`, in seconds or as a date). A date is compared with the answer's
+    /// own `Date`, so that it does not matter whether our clocks agree.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.headers.get("retry-after")?.trim().parse().ok().map(Duration::from_secs)
+        let asked = self.each("retry-after").map(str::trim).filter_map(|asked| match asked.parse() {
+            Ok(seconds) => Some(Duration::from_secs(seconds)),
+            Err(_) => self.until(moment(asked)?),
+        });
+        asked.max()
     }
+
+    /// How long until a moment in Unix time, in seconds, by the server's own clock; `None` where the answer has no date.
+    #[must_use]
+    pub fn until(&self, moment: i64) -> Option<Duration> {
+        let now = self::moment(self.headers.get("date")?.trim())?;
+        Some(Duration::from_secs(u64::try_from(moment.saturating_sub(now)).unwrap_or(0)))
+    }
+}
+
+/// A date as HTTP writes it, in Unix time.
+fn moment(text: &str) -> Option<i64> {
+    Some(jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?.as_second())
 }

@@ -1,15 +1,15 @@
 //! Acting: one call of a plan, each request of it in the journal before it leaves.
 
-use std::time::Duration;
-
-use super::{Credential, Line, Reader, Reply, WireError, reader::LONGEST_PAUSE};
+use super::{
+    Budget, Credential, Line, Reader, Reply, WireError,
+    line::Errand,
+    pace::Pass,
+    repeat::{self, LONGEST_OUTAGE, LONGEST_PAUSE, Passing},
+};
 use crate::{
-    model::{id::SystemName, plan::Call},
+    model::{capability::Replay, id::SystemName, plan::Call},
     state::{Entry, Store},
 };
-
-/// How often a write that was turned away unread (429) is tried in all.
-const WRITE_ATTEMPTS: u32 = 5;
 
 /// Sends one call of a plan. Each request it sends is in the journal first.
 pub struct Writer<'a> {
@@ -17,12 +17,14 @@ pub struct Writer<'a> {
     pub(super) journal: &'a dyn Store,
     pub(super) run: i64,
     pub(super) call: &'a Call,
+    /// What the whole run may still use up; `None`: there is no run.
+    pub(super) budget: Option<&'a Budget>,
     pub(super) attempt: u32,
     pub(super) doubt: bool,
     pub(super) taken: bool,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     /// The system at the other end.
     #[must_use]
     pub fn system(&self) -> &SystemName {
@@ -45,8 +47,15 @@ impl Writer<'_> {
         self.taken
     }
 
-    /// Sends the call as the plan shows it. What was turned away unread (429) is sent again, after the pause the server
-    /// asks for; every attempt is in the journal.
+    /// The same, within what is left to a run.
+    pub(crate) fn within(mut self, budget: &'a Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// Sends the call as the plan shows it. It is sent again where nothing of it can have arrived, where it was turned away
+    /// unread (429, after the pause the server asks for), and, where doing it twice is doing it once, after a fault in
+    /// passing; every attempt is in the journal. What the provider says no to is never sent again.
     ///
     /// # Errors
     /// Where there is no answer. Whether the request can have had an effect all the same is known to whoever made the
@@ -60,9 +69,17 @@ impl Writer<'_> {
         }
         let body = (!body.is_null()).then_some(&body);
         let method = reqwest::Method::from_bytes(self.call.method.as_bytes()).unwrap_or(reqwest::Method::POST);
-        let _slot = self.line.slots.acquire().await;
+        let mut errand = self.line.begin()?;
+        let mut pauses = repeat::pauses();
         let mut fresh_token = false;
+        let mut last = None;
         loop {
+            let pass = match (self.turn(&errand).await, last.take()) {
+                (Ok(pass), _) => pass,
+                // What was met before says more than that there is no further try.
+                (Err(_), Some(answer)) => return answer,
+                (Err(error), None) => return Err(error),
+            };
             self.attempt += 1;
             self.record(&Entry::Calling {
                 call: self.call.id.clone(),
@@ -71,29 +88,61 @@ impl Writer<'_> {
                 path: self.call.path.clone(),
             })?;
             let answer = self.line.once(&method, &self.call.path, &[], &self.call.headers, body, fresh_token).await;
+            errand.answered(pass, &answer);
+            let passing = repeat::passing(&answer, &self.line.reach.habits.dialect);
+            self.note(&answer);
             let (call, attempt) = (self.call.id.clone(), self.attempt);
-            self.doubt = match &answer {
-                // 408 is what a proxy says when the server behind it has not answered in time.
-                Ok(reply) => reply.status >= 500 || reply.status == 408,
-                Err(error) => !error.never_sent(),
-            };
-            self.taken = answer.as_ref().is_ok_and(Reply::is_success);
             match &answer {
                 Ok(reply) => self.record(&Entry::Answered { call, attempt, status: reply.status })?,
                 Err(error) => self.record(&Entry::Unanswered { call, attempt, cause: error.to_string() })?,
             }
-            let Ok(reply) = &answer else { return answer };
-            let stale = reply.status == 401 && matches!(self.line.reach.credential, Credential::Key { .. });
-            if stale && !fresh_token {
+            let is_key = matches!(self.line.reach.credential, Credential::Key { .. });
+            if matches!(answer, Ok(Reply { status: 401, .. })) && is_key && !fresh_token {
                 fresh_token = true;
+                last = Some(answer);
                 continue;
             }
-            let pause = reply.retry_after().unwrap_or(Duration::from_secs(1) * self.attempt);
-            if reply.status != 429 || self.attempt >= WRITE_ATTEMPTS || pause > LONGEST_PAUSE {
+            let harmless = self.call.replay == Replay::Repeat;
+            let may = match passing {
+                Some(Passing::NeverSent) => true,
+                Some(Passing::TurnedAway(asked)) => asked.is_none_or(|asked| asked <= LONGEST_PAUSE),
+                Some(Passing::Unclear(asked)) => harmless && asked.is_none_or(|asked| asked <= LONGEST_OUTAGE),
+                None => false,
+            };
+            let Some(pause) = may.then(|| pauses.next()).flatten() else { return answer };
+            if self.budget.is_some_and(|budget| !budget.take()) {
                 return answer;
             }
-            tokio::time::sleep(pause).await;
+            // After a 429 the line makes everybody wait.
+            if !matches!(passing, Some(Passing::TurnedAway(_))) && !self.line.rest(pause).await {
+                return answer;
+            }
+            last = Some(answer);
         }
+    }
+
+    /// Waits for our turn, as long as there is time left to the run.
+    async fn turn(&self, errand: &Errand<'a>) -> Result<Pass<'a>, WireError> {
+        let Some((budget, until)) = self.budget.and_then(|budget| Some((budget, budget.until()?))) else {
+            return errand.turn().await;
+        };
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep_until(until) => Err(self.line.not_asked(budget.spent().unwrap_or_default())),
+            pass = errand.turn() => pass,
+        }
+    }
+
+    /// What an answer says of the call, all its tries taken together: only a yes takes away the doubt that an earlier try
+    /// left.
+    fn note(&mut self, answer: &Result<Reply, WireError>) {
+        self.taken = answer.as_ref().is_ok_and(Reply::is_success);
+        let unclear = match answer {
+            // 408 is what a proxy says when the server behind it has not answered in time.
+            Ok(reply) => reply.status >= 500 || reply.status == 408,
+            Err(error) => !error.never_sent(),
+        };
+        self.doubt = !self.taken && (self.doubt || unclear);
     }
 
     fn record(&self, entry: &Entry) -> Result<(), WireError> {

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::{
     model::{capability::Scheme, secret::Secret},
-    wire::{Credential, Line, Reach},
+    wire::{Credential, Habits, Line, Reach},
 };
 
 /// Answers each path and query as it was told, and anything else with GitLab's 404.
@@ -65,6 +65,7 @@ impl Served {
             scheme: Scheme::Bearer,
             concurrency: 4,
             timeout: Duration::from_secs(10),
+            habits: Habits::default(),
         })
         .unwrap()
     }

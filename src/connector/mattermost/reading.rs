@@ -353,7 +353,7 @@ mod tests {
         connector::Connector,
         connector::mattermost::{Mattermost, settings::Settings},
         model::{capability::Scheme, secret::Secret},
-        wire::{Credential, Line, Reach},
+        wire::{Credential, Habits, Line, Reach},
     };
 
     /// What a scripted server holds; it knows the six questions of this file and answers as Mattermost does.
@@ -484,6 +484,7 @@ mod tests {
             scheme: Scheme::Bearer,
             concurrency: 4,
             timeout: Duration::from_secs(30),
+            habits: Habits::default(),
         })
         .unwrap()
     }

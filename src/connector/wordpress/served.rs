@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::{
     model::{capability::Scheme, secret::Secret},
-    wire::{Credential, Line, Reach},
+    wire::{Credential, Habits, Line, Reach},
 };
 
 /// An application password as WordPress shows it.
@@ -137,6 +137,7 @@ impl Served {
             scheme: Scheme::Basic,
             concurrency: 4,
             timeout: Duration::from_secs(10),
+            habits: Habits::default(),
         })
         .unwrap()
     }

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use crate::{
     model::{capability::Scheme, secret::Secret},
-    wire::{Credential, Line, Reach},
+    wire::{Credential, Habits, Line, Reach},
 };
 
 /// Answers until it is dropped; a request's line is `GET /path`, with the organization of its header behind it.
@@ -46,6 +46,7 @@ impl StandIn {
             scheme: Scheme::Bearer,
             concurrency: 4,
             timeout: Duration::from_secs(10),
+            habits: Habits::default(),
         });
         Self { line: line.unwrap(), asked }
     }

@@ -30,7 +30,7 @@ use crate::{
         secret::Secret,
     },
     state::{Store, sqlite::Sqlite},
-    wire::{Credential, Line, Reach, ask_lab},
+    wire::{Credential, Habits, Line, Reach, ask_lab},
 };
 
 mod gitlab;
@@ -192,6 +192,7 @@ fn line(kind: &Kind, lab: &Lab, token: &str) -> Line {
         scheme: kind.capabilities.scheme,
         concurrency: kind.capabilities.concurrency,
         timeout: Duration::from_secs(30),
+        habits: Habits::default(),
     };
     Line::new(reach).unwrap()
 }

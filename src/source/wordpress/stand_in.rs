@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 use crate::{
     model::{capability::Scheme, secret::Secret},
-    wire::{Credential, Line, Reach},
+    wire::{Credential, Habits, Line, Reach},
 };
 
 /// One prepared answer.
@@ -106,6 +106,7 @@ impl StandIn {
             scheme: Scheme::Bearer,
             concurrency: 4,
             timeout: Duration::from_secs(10),
+            habits: Habits::default(),
         });
         Self { line: line.unwrap(), asked }
     }

@@ -1,0 +1,132 @@
+//! Whether a system is asked at all: after too many failures in a row, or once it no longer knows us, it is left alone.
+//!
+//! After a while one request may try whether it is well again; the others wait for what becomes of that one. Pure but for
+//! the lock: whoever asks brings the time.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a system is left alone at first; doubled each time it is still not well.
+const FIRST_REST: Duration = Duration::from_secs(5);
+
+/// The longest it is left alone.
+const LONGEST_REST: Duration = Duration::from_mins(2);
+
+/// Why a system is not asked any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// So many requests in a row came to nothing.
+    Failing(u32),
+    /// It no longer accepts our credentials.
+    Stranger,
+    /// It asked for a pause that is longer than we wait.
+    Paused(Duration),
+}
+
+/// How a question or a call ended, all its repeats counted as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The system answered, yes or no.
+    Answered {
+        /// False for a no to our credentials from a system that never knew us.
+        knows_us: bool,
+    },
+    /// It did not, or with a fault of its own.
+    Failed,
+    /// It does not know us, though it did before.
+    Stranger,
+    /// It asked for a long pause.
+    Paused(Duration),
+    /// Nothing was asked, for a reason that is not the system's.
+    Unasked,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    why: Why,
+    until: Instant,
+    rest: Duration,
+    /// Somebody tries it.
+    probed: bool,
+}
+
+/// The breaker of one line.
+#[derive(Debug)]
+pub(super) struct Breaker {
+    most: u32,
+    failures: u32,
+    /// It has answered and known us.
+    is_known: bool,
+    open: Option<Open>,
+}
+
+impl Breaker {
+    /// One that opens after so many failures in a row.
+    pub(super) fn new(most: u32) -> Self {
+        Self { most: most.max(1), failures: 0, is_known: false, open: None }
+    }
+
+    /// Why nothing is asked now; `None` where something may be.
+    pub(super) fn why(&self, now: Instant) -> Option<Why> {
+        let open = self.open.filter(|open| open.probed || now < open.until)?;
+        Some(open.why)
+    }
+
+    /// Lets a question or a call begin. True where it is the one that tries whether the system is well again.
+    pub(super) fn admit(&mut self, now: Instant) -> Result<bool, Why> {
+        if let Some(why) = self.why(now) {
+            return Err(why);
+        }
+        if let Some(open) = &mut self.open {
+            open.probed = true;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// True where the system was known to accept our credentials.
+    pub(super) fn is_known(&self) -> bool {
+        self.is_known
+    }
+
+    /// What was admitted is over.
+    pub(super) fn over(&mut self, is_probe: bool, ended: Ended, now: Instant) {
+        match ended {
+            Ended::Answered { knows_us } => {
+                self.is_known |= knows_us;
+                self.failures = 0;
+                // An answer to what was under way proves that the system is well, and nothing about our credentials.
+                if is_probe || self.open.is_some_and(|open| matches!(open.why, Why::Failing(_))) {
+                    self.open = None;
+                }
+            }
+            Ended::Failed => {
+                self.failures = self.failures.saturating_add(1);
+                if is_probe {
+                    self.again(now);
+                } else if self.failures >= self.most && self.open.is_none() {
+                    self.open(Why::Failing(self.failures), FIRST_REST, now);
+                }
+            }
+            Ended::Stranger if is_probe => self.again(now),
+            Ended::Stranger => self.open(Why::Stranger, FIRST_REST, now),
+            Ended::Paused(pause) => self.open(Why::Paused(pause), pause.min(Duration::from_hours(1)), now),
+            Ended::Unasked => {
+                if is_probe && let Some(open) = &mut self.open {
+                    open.probed = false;
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, why: Why, rest: Duration, now: Instant) {
+        self.open = Some(Open { why, until: now + rest, rest, probed: false });
+    }
+
+    fn again(&mut self, now: Instant) {
+        if let Some(open) = self.open {
+            self.open(open.why, (open.rest * 2).min(LONGEST_REST), now);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What a provider's answers say beyond HTTP itself: how much may still be asked, and which faults are its last word.
+//!
+//! Every provider tells it in headers or bodies of its own. What is told is said here in one language; the telling belongs
+//! to the connector, and what is done about it to the line.
+
+use std::time::Duration;
+
+use super::Reply;
+
+/// How a provider tells what the wire has to know. Pure functions: they look at one answer and remember nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect {
+    /// What the answer says of how much may be asked; `None` where it says nothing. How long to wait (`Retry-After`) is
+    /// understood without it.
+    pub allowance: fn(&Reply) -> Option<Allowance>,
+    /// True for an answer with a status of a fault in passing (500 to 504) that is the provider's last word, such as
+    /// WordPress's 500 for a name that is taken: it is not asked again.
+    pub is_final: fn(&Reply) -> bool,
+    /// True for a 401 that means our credentials, and not this one request.
+    pub is_stranger: fn(&Reply) -> bool,
+    /// Requests that one call takes, with the second look that proves it: for telling how long a plan takes.
+    pub requests: u32,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self { allowance: |_| None, is_final: |_| false, is_stranger: |_| true, requests: 2 }
+    }
+}
+
+/// How much may still be asked, as one answer tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Requests that may come at once after a long silence, or in one window.
+    pub limit: u64,
+    /// Requests that may come now. Zero on a refusal.
+    pub remaining: u64,
+    /// How long until `limit` requests may come again if nothing is asked until then.
+    pub reset_in: Duration,
+    /// How what was used comes back.
+    pub refill: Refill,
+}
+
+/// How used requests come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refill {
+    /// One after the other, all the time (a bucket that fills).
+    Steady,
+    /// All at once, at the end of a window of this length.
+    Window(Duration),
+}
