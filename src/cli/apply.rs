@@ -9,7 +9,7 @@ use std::{
 use owo_colors::OwoColorize;
 use serde_json::json;
 
-use super::{Exit, Invocation, arguments, diagnostic::Trouble, plan, print, progress::Bar, render, tell, width};
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, plan, print, progress::Bar, render, tell, width};
 use crate::{
     model::{
         id::CallId,
@@ -31,7 +31,11 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         [one] if !one.contains('=') && !is_website(given, one) => (Some((one, read(given, one)?)), [].as_slice()),
         inputs => (None, inputs),
     };
-    let mut stage = plan::stage(given, inputs).await?;
+    let mut project = given.open()?;
+    if wanted.chaos.is_some() {
+        lab::hurry(&mut project.config);
+    }
+    let mut stage = plan::staged(given, project, inputs).await?;
     let prepared = match saved {
         Some((file, text)) => {
             let plan = unseal(file, &text, &stage.fleet.homes())?;
@@ -57,7 +61,14 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
-    carry_out(given, &stage, &guarded, &Begun::Now(about)).await
+    let (Some(seed), Some(stand)) = (wanted.chaos, &stage.lab) else {
+        return carry_out(given, &stage, &guarded, &Begun::Now(about)).await;
+    };
+    lab::disturb(stand, seed).await?;
+    let came = carry_out(given, &stage, &guarded, &Begun::Now(about)).await;
+    let is_done = matches!(came, Ok(Exit::Done | Exit::Refused));
+    tell(&lab::calm(stand, seed, is_done).await?);
+    came
 }
 
 /// What a feed holds is settled before anything later of the same source is carried out. What was held when somebody gave

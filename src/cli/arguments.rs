@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Sends every change of a person's data home, to the system that owns it.
 ///
@@ -20,6 +20,19 @@ pub(super) struct Arguments {
     pub(super) global: Global,
     #[command(subcommand)]
     pub(super) command: Command,
+}
+
+impl Arguments {
+    /// What fits together. An option that every command has may stand before the command, where `requires` does not see it.
+    pub(super) fn fitting(self) -> Result<Self, clap::Error> {
+        match &self.command {
+            Command::Apply(Apply { chaos: Some(_), .. }) if !self.global.lab => {
+                let message = "--chaos needs --lab: only simulators fail on demand";
+                Err(Self::command().error(clap::error::ErrorKind::MissingRequiredArgument, message))
+            }
+            _ => Ok(self),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -237,6 +250,9 @@ pub(super) struct Apply {
     /// Show every change of a long plan.
     #[arg(long)]
     pub(super) all: bool,
+    /// With --lab: let the simulators fail on the way, at places that follow from this number.
+    #[arg(long, value_name = "SEED")]
+    pub(super) chaos: Option<u64>,
 }
 
 #[derive(Debug, Args)]

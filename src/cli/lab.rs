@@ -4,10 +4,11 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Exit, Invocation,
@@ -75,6 +76,65 @@ pub(super) async fn stand(given: &Invocation<'_>, config: &Config) -> Result<Sta
     let benches = benches(config, &given.kinds)?;
     let lab = lab::start(&benches, 0).await.map_err(lab_trouble)?;
     Ok(Stand::Own { lab })
+}
+
+/// With faults on purpose, nobody is waited for longer than this.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Shortens every timeout, so that a simulator that falls silent is not waited for as long as a real server.
+pub(super) fn hurry(config: &mut Config) {
+    for provider in config.systems.values_mut().filter_map(|system| system.provider.as_mut()) {
+        provider.timeout = provider.timeout.min(PATIENCE);
+    }
+}
+
+/// Lets every simulator fail now and then, at places that follow from the seed.
+pub(super) async fn disturb(stand: &Stand, seed: u64) -> Result<(), Trouble> {
+    let program = json!({ "seed": seed, "share": "20%", "of": "requests" });
+    for (system, address) in stand.systems() {
+        wire::ask_lab(&address.url, "POST", "chaos", &program).await.map_err(|cause| undisturbed(system, &cause))?;
+    }
+    Ok(())
+}
+
+/// Ends the faults and tells which there were, and what can be done about what they left.
+pub(super) async fn calm(stand: &Stand, seed: u64, is_done: bool) -> Result<String, Trouble> {
+    let mut lines = Vec::new();
+    for (system, address) in stand.systems() {
+        let lift = async {
+            wire::ask_lab(&address.url, "DELETE", "chaos", &Value::Null).await?;
+            wire::ask_lab(&address.url, "GET", "chaos", &Value::Null).await
+        };
+        let told = lift.await.map_err(|cause| undisturbed(system, &cause))?;
+        for fault in told["injected"].as_array().into_iter().flatten() {
+            let word = |key: &str| fault[key].as_str().unwrap_or("?").replace('_', " ");
+            let effect = match (fault["write"].is_null(), fault["effect"] == true) {
+                (true, _) => "a question",
+                (false, true) => "a write that was done",
+                (false, false) => "a write that was not done",
+            };
+            lines.push(format!("  {system} request {}: {}, at {effect}", fault["request"], word("kind")));
+        }
+    }
+    let mut text = format!("chaos {seed} brought {}", render::count(lines.len() as u64, "fault"));
+    for line in lines {
+        text.push('\n');
+        text.push_str(&line);
+    }
+    if !is_done {
+        text.push_str("\nthe faults are lifted now: ");
+        text.push_str(match stand {
+            Stand::Running { .. } => "apply again to finish what they left open",
+            Stand::Own { .. } => {
+                "these simulators end with this command, so start some that stay (`homeward lab --detach`) to see how it goes on"
+            }
+        });
+    }
+    Ok(text)
+}
+
+fn undisturbed(system: &str, cause: &str) -> Trouble {
+    Trouble::new(Exit::Fault, format!("the simulator of {system} could not be told about faults: {cause}"), None)
 }
 
 fn notice(file: &Path) -> Option<Notice> {

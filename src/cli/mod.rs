@@ -114,7 +114,7 @@ impl Invocation<'_> {
 
 /// The whole program in order.
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind]) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match Arguments::try_parse_from(arguments).and_then(Arguments::fitting) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are answers, not faults; clap knows which stream each belongs to.

@@ -11,20 +11,21 @@
 //! | `POST /_lab/meddle/{user}` | changes stored fields behind the interface's back, as a colleague would |
 //! | `POST /_lab/login/{user}` | lets somebody sign in |
 //! | `POST /_lab/stop` | ends the whole lab |
-//! | `GET /_lab/requests`, `DELETE` | what was asked since the start or the last `DELETE`: method, path, body, status |
+//! | `GET /_lab/requests`, `DELETE` | what was asked since the start or the last `DELETE`: method, path, body, status (0: no answer), and where it met a fault, which one and whether it had its effect |
+//! | `POST /_lab/chaos`, `GET`, `DELETE` | sets faults, tells which were met, lifts them: see `chaos/mod.rs` |
 //!
 //! A simulator may have more of them: those of WordPress are told in `wordpress/mod.rs`.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::{
     Json, Router,
     body::{Body, to_bytes},
     extract::{Path, Request, State},
-    http::StatusCode,
+    http::{StatusCode, header::CONTENT_LENGTH},
     middleware::Next,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -33,9 +34,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use self::{
+    chaos::{Chaos, Met},
+    serving::{Door, Place},
+};
+
+pub(crate) mod chaos;
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
 pub(crate) mod people;
+mod serving;
 pub(crate) mod wordpress;
 pub(crate) mod zitadel;
 
@@ -172,17 +180,14 @@ pub(crate) async fn start(benches: &[Bench], people: u64) -> Result<Lab, LabErro
     }
     let mut lab = Lab { systems: BTreeMap::new(), servers: Vec::new(), stop: Arc::default() };
     for (bench, simulator) in made {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-        let url = format!("http://{}", listener.local_addr()?);
+        let (place, door) = Place::open()?;
+        let url = format!("http://{}", place.address());
         simulator.served_at(&url);
         let token = simulator.token(&bench.token_kind);
         let tokens = TOKEN_KINDS.iter().map(|kind| ((*kind).to_owned(), simulator.token(kind))).collect();
         lab.systems.insert(bench.system.clone(), Address { kind: bench.kind.clone(), url, token, tokens });
-        let router = front(simulator, peers.clone(), Arc::clone(&lab.stop));
-        lab.servers.push(tokio::spawn(async move {
-            // The only fault `serve` can end with is that of its listener, and then nobody can be told any more.
-            let _ = axum::serve(listener, router).await;
-        }));
+        let router = front(bench, simulator, peers.clone(), door, Arc::clone(&lab.stop));
+        lab.servers.push(tokio::spawn(place.serve(router)));
     }
     Ok(lab)
 }
@@ -193,19 +198,44 @@ struct Asked {
     method: String,
     path: String,
     body: Value,
+    /// 0: no whole answer was sent.
     status: u16,
+    /// What it met, where it met something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<chaos::Kind>,
+    /// Whether a request that met a fault changed something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<bool>,
 }
 
 #[derive(Clone)]
 struct Front {
+    /// The kind of the provider.
+    kind: String,
     simulator: Arc<dyn Simulator>,
     peers: Peers,
     asked: Arc<Mutex<Vec<Asked>>>,
+    chaos: Arc<Chaos>,
+    door: Door,
     stop: Arc<Notify>,
 }
 
-fn front(simulator: Arc<dyn Simulator>, peers: Peers, stop: Arc<Notify>) -> Router {
-    let front = Front { simulator: Arc::clone(&simulator), peers, asked: Arc::default(), stop };
+impl Front {
+    fn asked(&self) -> MutexGuard<'_, Vec<Asked>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn front(bench: &Bench, simulator: Arc<dyn Simulator>, peers: Peers, door: Door, stop: Arc<Notify>) -> Router {
+    let front = Front {
+        kind: bench.kind.clone(),
+        simulator: Arc::clone(&simulator),
+        peers,
+        asked: Arc::default(),
+        chaos: Arc::new(Chaos::none(&bench.system)),
+        door,
+        stop,
+    };
     let provider =
         Arc::clone(&simulator).router().layer(axum::middleware::from_fn_with_state(front.clone(), write_down));
     let lab = Router::new()
@@ -214,6 +244,7 @@ fn front(simulator: Arc<dyn Simulator>, peers: Peers, stop: Arc<Notify>) -> Rout
         .route("/_lab/meddle/{user}", post(meddle))
         .route("/_lab/login/{user}", post(login))
         .route("/_lab/requests", get(requests).delete(forget))
+        .route("/_lab/chaos", get(injected).post(disturb).delete(lift))
         .route("/_lab/stop", post(end))
         .with_state(front)
         .merge(simulator.lab_router());
@@ -238,11 +269,24 @@ async fn end(State(front): State<Front>) -> Json<Value> {
 }
 
 async fn requests(State(front): State<Front>) -> Json<Value> {
-    Json(json!(*front.asked.lock().unwrap_or_else(PoisonError::into_inner)))
+    Json(json!(*front.asked()))
 }
 
 async fn forget(State(front): State<Front>) -> Json<Value> {
-    front.asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    front.asked().clear();
+    Json(json!({ "ok": true }))
+}
+
+async fn disturb(State(front): State<Front>, Json(program): Json<Value>) -> Response {
+    told(front.chaos.set(&program).map(|()| json!({ "ok": true })))
+}
+
+async fn injected(State(front): State<Front>) -> Json<Value> {
+    Json(front.chaos.told())
+}
+
+async fn lift(State(front): State<Front>) -> Json<Value> {
+    front.chaos.lift();
     Json(json!({ "ok": true }))
 }
 
@@ -264,8 +308,49 @@ async fn write_down(State(front): State<Front>, request: Request, next: Next) ->
     };
     let body = serde_json::from_slice(&bytes)
         .unwrap_or_else(|_| if bytes.is_empty() { Value::Null } else { String::from_utf8_lossy(&bytes).into() });
+    let is_write = chaos::answer::is_write(&front.kind, &parts.method, parts.uri.path());
+    let mut asked = Asked { method, path, body, status: 0, fault: None, effect: None };
+    if let Some(met) = front.chaos.meet(is_write) {
+        return injure(&front, met, asked, is_write, Request::from_parts(parts, Body::from(bytes)), next).await;
+    }
     let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
-    let asked = Asked { method, path, body, status: response.status().as_u16() };
-    front.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+    asked.status = response.status().as_u16();
+    front.asked().push(asked);
     response
+}
+
+/// Lets a request meet its fault. What it meets is written down before the caller notices anything.
+async fn injure(
+    front: &Front,
+    mut met: Met,
+    mut asked: Asked,
+    is_write: bool,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let headers = request.headers().clone();
+    let acted = match met.when {
+        chaos::When::Before => None,
+        chaos::When::After => Some(next.clone().run(request).await),
+    };
+    let effect = is_write && acted.as_ref().is_some_and(|answer| answer.status().is_success());
+    asked.status = chaos::answer::status(met.kind, acted.as_ref().map(Response::status));
+    (asked.fault, asked.effect) = (Some(met.kind), Some(effect));
+    front.chaos.met(&met, &asked.method, &asked.path, effect);
+    front.asked().push(asked);
+    let state = front.simulator.dump();
+    let users: Vec<String> = state["users"].as_object().into_iter().flatten().map(|(id, _)| id.clone()).collect();
+    let about = chaos::answer::Asked { kind: &front.kind, path: &path, users: &users };
+    let looked = match chaos::answer::looks_at(met.kind, &about) {
+        Some(place) => {
+            let mut question = Request::new(Body::empty());
+            *question.uri_mut() = place.parse().unwrap_or_default();
+            *question.headers_mut() = headers;
+            question.headers_mut().remove(CONTENT_LENGTH);
+            Some(next.run(question).await)
+        }
+        None => None,
+    };
+    chaos::answer::answer(&mut met, &about, acted, looked, &front.door).await
 }
