@@ -693,10 +693,13 @@ fn next_look(
     asked: &BTreeMap<SystemName, Wanted>,
 ) -> BTreeMap<SystemName, Wanted> {
     let mut next: BTreeMap<SystemName, Wanted> = BTreeMap::new();
-    // Whoever is seen is seen with her memberships.
+    // Whoever is seen is seen with her memberships, and what operations name is asked for again: the last answer is what is
+    // known of a server.
     let with_members = |system: &SystemName| {
-        let members = asked.get(system).map(|wanted| wanted.members.clone()).unwrap_or_default();
-        Wanted { members, ..Wanted::default() }
+        let before = asked.get(system);
+        let members = before.map(|wanted| wanted.members.clone()).unwrap_or_default();
+        let named = before.map(|wanted| wanted.named.clone()).unwrap_or_default();
+        Wanted { members, named, ..Wanted::default() }
     };
     let pushed: BTreeMap<(&AttributeName, &SystemName), bool> = policy
         .copies
@@ -772,6 +775,7 @@ async fn look(
         let before = asked.entry(system.clone()).or_default();
         if let Some(wanted) = wanted.get(system) {
             before.members.clone_from(&wanted.members);
+            before.named.clone_from(&wanted.named);
             before.ids.extend(wanted.ids.iter().cloned());
             for (attribute, texts) in &wanted.holding {
                 before.holding.entry(attribute.clone()).or_default().extend(texts.iter().cloned());
