@@ -98,7 +98,7 @@ fn past_no_hold(stage: &plan::Stage, plan: &Plan) -> Result<(), Trouble> {
 }
 
 /// Keeps a plan that a limit stopped, for somebody to look at and to approve or reject.
-fn hold(
+pub(super) fn hold(
     given: &Invocation<'_>,
     stage: &plan::Stage,
     plan: &Plan,

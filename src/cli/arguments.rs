@@ -101,6 +101,8 @@ pub(super) enum Command {
     Reject(Reject),
     /// Finish what was interrupted: what is done is left alone, what is in doubt is looked for first.
     Resume(Resume),
+    /// Plan the inverse of a run, and carry it out: what it changed and nobody changed since.
+    Undo(Undo),
     /// Show why a person's attributes are at each system as they are, why not, and what would change it.
     Explain(Explain),
     /// Show what two folders of rules would do differently.
@@ -333,6 +335,22 @@ pub(super) struct Resume {
     /// Who says so; the name of the account this runs as, if not given.
     #[arg(long, value_name = "NAME", requires = "run")]
     pub(super) by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Undo {
+    /// The number of the run.
+    #[arg(value_name = "RUN")]
+    pub(super) run: i64,
+    /// Save the plan, to read, to hand on, and to apply exactly; carry it out only with --yes.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// Show every change of a long plan.
+    #[arg(long)]
+    pub(super) all: bool,
 }
 
 #[derive(Debug, Args)]

@@ -35,6 +35,7 @@ mod runs;
 mod sarif;
 mod settle;
 mod test;
+mod undo;
 mod watch;
 
 use arguments::{Arguments, Color, Command, Format, Global};
@@ -169,6 +170,7 @@ fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> 
         Command::Approve(wanted) => waiting()?.block_on(settle::approve(given, wanted)),
         Command::Reject(wanted) => settle::reject(given, wanted),
         Command::Resume(wanted) => waiting()?.block_on(resume::resume(given, wanted)),
+        Command::Undo(wanted) => waiting()?.block_on(undo::undo(given, wanted)),
         Command::Explain(wanted) => waiting()?.block_on(explain::explain(given, wanted)),
         Command::Compare(wanted) => waiting()?.block_on(compare::compare(given, wanted)),
         Command::Runs(wanted) => runs::runs(given, wanted),

@@ -194,7 +194,7 @@ pub(super) fn document(plan: &Plan) -> String {
     serde_json::to_string_pretty(plan).unwrap_or_default()
 }
 
-fn save(path: &Path, plan: &Plan) -> Result<(), Trouble> {
+pub(super) fn save(path: &Path, plan: &Plan) -> Result<(), Trouble> {
     // A plan holds values of people: nobody but its owner reads the file.
     let write = || -> std::io::Result<()> {
         use std::{io::Write, os::unix::fs::OpenOptionsExt};

@@ -95,6 +95,12 @@ pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
     if !shown.is_empty() {
         let _ = writeln!(text, "{}\n", totals(plan));
     }
+    for (system, effects) in &plan.summary.side_effects {
+        for (effect, times) in effects {
+            let (system, effect) = (harmless(system.as_str()), harmless(effect));
+            let _ = writeln!(text, "Also at {}: {} × {effect}", system.bold(), thousands(*times));
+        }
+    }
     for input in &plan.inputs {
         if let Some(line) = list(input) {
             let _ = writeln!(text, "{line}");

@@ -171,9 +171,32 @@ pub(crate) struct Summary {
     pub(crate) dropped: u64,
     /// Rows that could not be used.
     pub(crate) rejected: u64,
+    /// What carrying it out sets off besides at each system, and how many changes and operations do.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub(crate) side_effects: Effects,
 }
 
+/// What is set off at each system besides, and how often.
+pub(crate) type Effects = BTreeMap<SystemName, BTreeMap<String, u64>>;
+
 impl Summary {
+    /// What these changes and operations set off besides. A table that tells of several things parts them by `; `: each is
+    /// counted by itself.
+    pub(crate) fn effects<'a>(
+        changes: impl Iterator<Item = &'a PlannedChange>,
+        operations: impl Iterator<Item = &'a PlannedOperation>,
+    ) -> Effects {
+        let of_changes = changes.map(|it| (&it.system, &it.side_effect));
+        let of_operations = operations.map(|it| (&it.system, &it.side_effect));
+        let mut effects = Effects::new();
+        for (system, told) in of_changes.chain(of_operations) {
+            for effect in told.iter().flat_map(|told| told.split("; ")) {
+                *effects.entry(system.clone()).or_default().entry(effect.to_owned()).or_default() += 1;
+            }
+        }
+        effects
+    }
+
     /// The totals of a plan's parts.
     pub(crate) fn count(
         people: u64,
@@ -198,6 +221,10 @@ impl Summary {
             follows: of_changes(Decision::Follow),
             dropped: of_changes(Decision::Drop),
             rejected: rejected.len() as u64,
+            side_effects: Self::effects(
+                changes.iter().filter(|change| change.decision == Decision::Apply),
+                operations.iter().filter(|it| it.decision == Decision::Apply),
+            ),
         }
     }
 }

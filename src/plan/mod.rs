@@ -25,6 +25,7 @@ pub(crate) mod guard;
 #[cfg(test)]
 mod laws;
 pub(crate) mod order;
+pub(crate) mod restore;
 pub(crate) mod rounds;
 pub(crate) mod why;
 

@@ -56,7 +56,12 @@ pub(super) const OF_PLAN: &[(&str, &str, &str)] = &[
     ("rejected", "list", "Rows that could not be used."),
     ("objections", "list", "In a test: what `guard` lines object to, each with its `reason` and `rule`."),
     ("links", "list", "Ties between people and accounts that applying the plan will remember."),
-    ("summary", "map", "The totals: people, changes, calls, unchanged, refused, held, follows, dropped, rejected."),
+    (
+        "summary",
+        "map",
+        "The totals: people, changes, calls, unchanged, refused, held, follows, dropped, rejected; and \
+         `side_effects`, by system and by what is set off, where anything is.",
+    ),
     ("warnings", "list", "What an operator should read before applying."),
     ("today", "text", "The date the rules saw."),
 ];

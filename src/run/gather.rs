@@ -744,7 +744,7 @@ fn next_look(
 }
 
 /// Asks all providers side by side.
-async fn look(
+pub(super) async fn look(
     wanted: &BTreeMap<SystemName, Wanted>,
     fleet: &mut Fleet,
     seen: &mut Shown,

@@ -27,6 +27,7 @@ pub(crate) mod project;
 pub(crate) mod rehearse;
 pub(crate) mod resume;
 pub(crate) mod seal;
+pub(crate) mod undo;
 pub(crate) mod verify;
 pub(crate) mod vet;
 pub(crate) mod watch;

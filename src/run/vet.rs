@@ -61,7 +61,12 @@ pub(super) fn vet(plan: &Plan, systems: &BTreeSet<SystemName>) -> Result<(), Str
     }
     // How many people the inputs spoke of cannot be known from a plan.
     let people = plan.summary.people;
-    if plan.summary != Summary::count(people, &plan.changes, &plan.operations, &plan.calls, &plan.rejected) {
+    let mut counted = Summary::count(people, &plan.changes, &plan.operations, &plan.calls, &plan.rejected);
+    if plan.summary.side_effects.is_empty() {
+        // An older program did not count them.
+        counted.side_effects.clear();
+    }
+    if plan.summary != counted {
         return Err("its totals are not those of what it holds".to_owned());
     }
     Ok(())

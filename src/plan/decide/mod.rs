@@ -485,28 +485,11 @@ impl Desk<'_> {
     }
 
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
-        let row =
-            self.providers.capabilities(&account.system).and_then(|table| table.of(&account.system, &change.attribute));
-        match row.map(|row| (row.write, row.clear)) {
-            None => Foresight::refuses(
-                RefusalKind::Unsupported,
-                format!("{} does not know `{}`", account.system, change.attribute.local()),
-            ),
-            Some((Support::No(no), _)) => Foresight::refuses(RefusalKind::Unsupported, no),
-            Some((_, Support::No(no))) if change.after.is_empty() && !change.before.is_empty() => {
-                Foresight::refuses(RefusalKind::Unsupported, no)
-            }
-            Some(_) => self.providers.foresee(account, change),
-        }
+        foresee(self.providers, account, change)
     }
 
     fn side_effect(&self, system: &SystemName, attribute: &AttributeName, value: &Value) -> Option<String> {
-        // What tables tell of `active` is about switching off.
-        if *value == Value::Bool(true) {
-            return None;
-        }
-        let row = self.providers.capabilities(system)?.of(system, attribute)?;
-        (!row.side_effect.is_empty()).then(|| row.side_effect.to_owned())
+        side_effect(self.providers, system, attribute, value)
     }
 
     fn refuse_request(&mut self, attribute: &AttributeName, one: &Asked<'_>, owned: Option<&Owned>, reason: String) {
@@ -594,6 +577,37 @@ impl Desk<'_> {
         let change = Change { attribute: attribute.clone(), before, after: after.clone() };
         self.decided.push(Decided { planned, account, change });
     }
+}
+
+/// What would come of a change, by the provider's table and by its connector.
+pub(super) fn foresee(providers: &dyn Providers, account: &Account, change: &Change) -> Foresight {
+    let row = providers.capabilities(&account.system).and_then(|table| table.of(&account.system, &change.attribute));
+    match row.map(|row| (row.write, row.clear)) {
+        None => Foresight::refuses(
+            RefusalKind::Unsupported,
+            format!("{} does not know `{}`", account.system, change.attribute.local()),
+        ),
+        Some((Support::No(no), _)) => Foresight::refuses(RefusalKind::Unsupported, no),
+        Some((_, Support::No(no))) if change.after.is_empty() && !change.before.is_empty() => {
+            Foresight::refuses(RefusalKind::Unsupported, no)
+        }
+        Some(_) => providers.foresee(account, change),
+    }
+}
+
+/// What a change sets off at the provider besides, by its table.
+pub(super) fn side_effect(
+    providers: &dyn Providers,
+    system: &SystemName,
+    attribute: &AttributeName,
+    value: &Value,
+) -> Option<String> {
+    // What tables tell of `active` is about switching off.
+    if *value == Value::Bool(true) {
+        return None;
+    }
+    let row = providers.capabilities(system)?.of(system, attribute)?;
+    (!row.side_effect.is_empty()).then(|| row.side_effect.to_owned())
 }
 
 /// What a call of our own would have met, where it would not have been taken.

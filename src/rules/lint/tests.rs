@@ -21,7 +21,8 @@ fn sorted(names: &[&str]) -> Vec<String> {
 
 #[test]
 fn what_parts_of_a_plan_are_said_to_have_is_what_they_have() {
-    assert_eq!(keys(&Summary::default()), sorted(SUMMARY));
+    let side_effects = [("hr".into(), [("a mail".to_owned(), 1)].into())].into();
+    assert_eq!(keys(&Summary { side_effects, ..Summary::default() }), sorted(SUMMARY));
     let asked_by = json!({ "system": "hr", "origin": "hr.csv:2" });
     // Every optional field is there, and a field that the lists do not know cannot be left out.
     let change: PlannedChange = serde_json::from_value(json!({

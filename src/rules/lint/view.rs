@@ -72,6 +72,7 @@ pub(super) fn property(thing: &Thing, name: &str, known: &Known, samples: &Sampl
                 "refusal" => Thing::Word(Words::RefusalKind).or_nothing(),
                 "operation" if *what == "a call" => Thing::Word(Words::Operation),
                 "method" | "path" | "person" | "id" => Thing::Text,
+                "side_effects" => Thing::SomeMap.or_nothing(),
                 _ if *what == "the summary" => Thing::Number,
                 _ => Thing::Anything,
             })
@@ -209,4 +210,4 @@ pub(super) fn gives(word: &str) -> Option<Thing> {
 }
 
 pub(super) const SUMMARY: &[&str] =
-    &["people", "changes", "calls", "unchanged", "refused", "held", "follows", "dropped", "rejected"];
+    &["people", "changes", "calls", "unchanged", "refused", "held", "follows", "dropped", "rejected", "side_effects"];

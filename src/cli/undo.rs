@@ -1,0 +1,105 @@
+//! `homeward undo`: plans the inverse of a run, shows it, asks, and carries it out.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Exit, Invocation,
+    apply::{Begun, agreed, carry_out, hold},
+    arguments,
+    diagnostic::Trouble,
+    plan, print, render, runs, tell, width,
+};
+use crate::{
+    model::plan::{Decision, Plan},
+    run::{
+        RunError,
+        prepare::{Desk, Prepared, guarded},
+        seal::fits,
+        undo,
+    },
+    state::{Entry, Occasion, Standing, Store, sqlite::Sqlite},
+};
+
+/// Plans the inverse of a run. Saves it where that is asked for; else, or with `--yes`, carries it out.
+pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Result<Exit, Trouble> {
+    let mut stage = plan::stage(given, &[]).await?;
+    let (done, entries) = over(&stage, wanted.run, given.global.lab)?;
+    fits(&format!("run {}", wanted.run), &done, &stage.fleet.homes())?;
+    let memory = stage.memory()?;
+    let desk = Desk {
+        rules: &stage.project.rules,
+        sources: &stage.project.sources,
+        limits: &stage.project.limits,
+        memory: &memory,
+        today: given.today().to_string(),
+    };
+    let plan = undo::undo(wanted.run, &done, &entries, &desk, &mut stage.fleet).await?;
+    let prepared = Prepared { plan, notes: Vec::new(), firsts: BTreeMap::new(), ties: Vec::new() };
+    plan::notes(given, &prepared);
+    let plan = prepared.plan;
+    if let Some(file) = &wanted.out {
+        plan::save(&given.root.join(file), &plan)?;
+    }
+    let only_saved = wanted.out.is_some() && !wanted.yes;
+    if !given.json() {
+        print(render::plan(&plan, wanted.all, width(&std::io::stdout())).trim_end());
+    } else if only_saved {
+        print(&plan::document(&plan));
+    }
+    if given.talks() && plan.changes.iter().all(|change| change.decision == Decision::Unchanged) {
+        tell(&format!("nothing to undo: all that run {} changed is as it was before", wanted.run));
+    }
+    let judged = guarded(plan.clone(), &stage.project.rules, &stage.project.limits, None);
+    if only_saved {
+        if let (Some(file), true) = (&wanted.out, given.talks()) {
+            let lab = if given.global.lab { "--lab " } else { "" };
+            tell(&format!("saved; carry out exactly this with: homeward {lab}apply {}", file.display()));
+        }
+        let trouble = judged.err().map(Trouble::from);
+        trouble.iter().for_each(Trouble::tell);
+        return Ok(trouble.map_or(Exit::Done, |trouble| trouble.exit));
+    }
+    let about = Occasion { input: format!("undo of run {}", wanted.run), ..Occasion::default() };
+    let guarded = match judged {
+        Ok(guarded) => guarded,
+        Err(RunError::Tripped(tripped)) => return hold(given, &stage, &plan, &about, tripped),
+        Err(error) => return Err(error.into()),
+    };
+    let calls = plan.calls.len() as u64;
+    if calls > 0 && !wanted.yes && !agreed(given, "Carry out", calls)? {
+        tell("nothing was changed");
+        return Ok(Exit::Done);
+    }
+    carry_out(given, &stage, &guarded, &Begun::Now(about)).await
+}
+
+/// A run that is over, with its journal: what is still going on, or never began, cannot be undone.
+fn over(stage: &plan::Stage, run: i64, lab: bool) -> Result<(Plan, Vec<Entry>), Trouble> {
+    let Some(state) = stage.state().filter(|state| state.exists()) else { return Err(runs::unknown(run)) };
+    let store = Sqlite::look_into(&state).map_err(RunError::from)?;
+    let Some(standing) = store.standing(run).map_err(RunError::from)? else { return Err(runs::unknown(run)) };
+    let lab = if lab { "--lab " } else { "" };
+    let no = |message: String, hint: String| Err(Trouble::new(Exit::Usage, message, Some(hint)));
+    match standing {
+        Standing::Done | Standing::Partly | Standing::Redone => {}
+        Standing::Open => {
+            let message = format!("run {run} is not over: it goes on now, or it broke off");
+            return no(message, format!("finish it first, with: homeward {lab}resume {run}"));
+        }
+        Standing::Waiting | Standing::Held | Standing::Approved => {
+            let message = format!("run {run} has changed nothing yet: it is {}", standing.word());
+            return no(message, format!("drop it with: homeward {lab}reject {run}"));
+        }
+        Standing::Rejected | Standing::Refused | Standing::Duplicate | Standing::Superseded => {
+            let message = format!("run {run} has changed nothing: it is {}", standing.word());
+            return no(message, format!("what it was is shown by: homeward {lab}runs {run}"));
+        }
+    }
+    match store.run(run).map_err(RunError::from)? {
+        Some(it) => Ok(it),
+        None => no(
+            format!("run {run} has no plan that could be undone"),
+            format!("what is known of it is shown by: homeward {lab}runs {run}"),
+        ),
+    }
+}

@@ -1,0 +1,342 @@
+//! The inverse of a run, as a plan like any other: what its journal says was done, taken back.
+//!
+//! Only what was sent and done is taken back, and only where it still is as the run left it. Rules are not asked: this
+//! restores, it does not decide anew. What cannot be taken back is told: accounts that were made, operations, and what
+//! changes set off besides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    RunError,
+    fleet::Fleet,
+    gather::{self, Shown},
+    prepare::{Desk, holders},
+    seal::seal,
+};
+use crate::{
+    config::schema::Says,
+    model::{
+        account::Wanted,
+        attribute::{AttributeName, Value},
+        capability::Unique,
+        id::{AccountId, CallId, SystemName},
+        origin::Because,
+        plan::{AskedBy, Call, Decision, Input, Operation, Plan, PlannedChange, Summary},
+    },
+    plan::{
+        Providers,
+        assemble::{Frame, assemble},
+        guard::protect,
+        restore::{Accounts, Left, restore},
+    },
+    state::{Entry, progress::Progress},
+};
+
+/// The calls of a run that changed something.
+struct Did<'a> {
+    run: i64,
+    plan: &'a Plan,
+    /// Sent by this run and seen to be done, in plan order.
+    done: Vec<&'a Call>,
+    /// Sent, and nobody knows what became of them.
+    in_doubt: Vec<&'a Call>,
+}
+
+impl<'a> Did<'a> {
+    fn of(run: i64, plan: &'a Plan, entries: &[Entry]) -> Self {
+        let touched = touched(entries);
+        let progress = Progress::of(entries);
+        // What was found done before it was sent is somebody else's doing.
+        let sent = || plan.calls.iter().filter(|call| touched.contains(&call.id));
+        let is_done = |call: &&Call| progress.get(&call.id).is_some_and(Progress::is_done);
+        let is_in_doubt = |call: &&Call| progress.get(&call.id).is_some_and(Progress::is_in_doubt);
+        Self { run, plan, done: sent().filter(is_done).collect(), in_doubt: sent().filter(is_in_doubt).collect() }
+    }
+
+    /// The change of a plan that a call worked on.
+    fn change(&self, call: &Call, attribute: &AttributeName) -> Option<&'a PlannedChange> {
+        self.plan.changes.iter().find(|change| {
+            change.decision == Decision::Apply
+                && change.person == call.person
+                && change.system == call.system
+                && change.attribute == *attribute
+                && change.account == call.account
+        })
+    }
+
+    /// Every attribute that a call of this run changed, with what was there before the first and after the last of them.
+    /// `made` are the accounts that creations made.
+    fn left(&self, made: &BTreeMap<&CallId, AccountId>) -> Vec<Left> {
+        let mut left: BTreeMap<(&SystemName, &AccountId, &AttributeName), Left> = BTreeMap::new();
+        let active = AttributeName::new("active");
+        for call in &self.done {
+            match (&call.account, call.operation) {
+                (_, Operation::Perform) => {}
+                (Some(account), _) => {
+                    for (attribute, value) in &call.intends {
+                        let before = call.expects.get(attribute).cloned().unwrap_or_default();
+                        left.entry((&call.system, account, attribute))
+                            .and_modify(|one| {
+                                one.left.clone_from(value);
+                                one.because.push(self.because(call));
+                            })
+                            .or_insert_with(|| self.one(call, account, attribute, before, value.clone()));
+                    }
+                }
+                (None, _) => {
+                    let Some(account) = made.get(&call.id) else { continue };
+                    let mut one = self.one(call, account, &active, Value::Bool(false), Value::Bool(true));
+                    one.reason = format!("run {} made this account; it is switched off and stays", self.run);
+                    left.insert((&call.system, account, &active), one);
+                }
+            }
+        }
+        let came = self.plan.changes.iter().filter(|change| change.decision == Decision::Follow);
+        let came = came.filter_map(|change| {
+            let because = Because { rule: format!("run {}", self.run), text: format!("undo of run {}", self.run) };
+            Some(Left {
+                person: change.person.clone(),
+                system: change.system.clone(),
+                account: change.account.clone()?,
+                attribute: change.attribute.clone(),
+                before: change.before.clone(),
+                left: change.after.clone(),
+                follows: true,
+                owner: change.owner.clone(),
+                asked_by: AskedBy { system: undo_of(self.run), origin: format!("run {}", self.run) },
+                because: vec![because],
+                reason: String::new(),
+            })
+        });
+        let mut left: Vec<Left> = left.into_values().chain(came).collect();
+        for one in &mut left {
+            one.because.sort();
+            one.because.dedup();
+        }
+        left
+    }
+
+    fn one(&self, call: &Call, account: &AccountId, attribute: &AttributeName, before: Value, left: Value) -> Left {
+        let change = self.change(call, attribute);
+        let who = change.map(|change| format!(", which {} asked for ({})", change.asked_by.system, change.asked_by.origin));
+        Left {
+            person: call.person.clone(),
+            system: call.system.clone(),
+            account: account.clone(),
+            attribute: attribute.clone(),
+            before,
+            left,
+            follows: false,
+            owner: change.and_then(|change| change.owner.clone()),
+            asked_by: AskedBy { system: undo_of(self.run), origin: format!("run {}, call {}", self.run, call.id) },
+            because: vec![self.because(call)],
+            reason: format!("as it was before run {}{}", self.run, who.unwrap_or_default()),
+        }
+    }
+
+    fn because(&self, call: &Call) -> Because {
+        Because {
+            rule: format!("run {}", self.run),
+            text: format!("undo of run {}, call {}", self.run, call.id),
+        }
+    }
+
+    /// What stays whatever is done now, told for a person: no values of people.
+    fn stays(&self, made: &BTreeMap<&CallId, AccountId>) -> Vec<String> {
+        let mut told = Vec::new();
+        let run = self.run;
+        for call in &self.in_doubt {
+            told.push(format!(
+                "nobody knows what became of {} of run {run} ({}, {}): it is left as it is, look there",
+                call.id, call.system, call.person
+            ));
+        }
+        let mut creations: BTreeMap<&SystemName, Vec<&CallId>> = BTreeMap::new();
+        let mut operations: BTreeMap<(&SystemName, &str), Vec<&CallId>> = BTreeMap::new();
+        let mut passwords: BTreeMap<&SystemName, Vec<&CallId>> = BTreeMap::new();
+        for call in &self.done {
+            if call.operation == Operation::Perform {
+                let name = call.performs.as_deref().unwrap_or_default();
+                operations.entry((&call.system, name)).or_default().push(&call.id);
+            } else if call.account.is_none() {
+                creations.entry(&call.system).or_default().push(&call.id);
+                if !made.contains_key(&call.id) {
+                    told.push(format!("which account {} of run {run} made at {} is not known", call.id, call.system));
+                }
+            } else if !call.generated.is_empty() {
+                passwords.entry(&call.system).or_default().push(&call.id);
+            }
+        }
+        for (system, calls) in creations {
+            let what = if calls.len() == 1 { "the account" } else { "the accounts" };
+            told.push(format!("cannot be taken back: {system} keeps {what} that run {run} made ({})", listed(&calls)));
+        }
+        for ((system, name), calls) in operations {
+            told.push(format!("cannot be taken back: `{name}` at {system} ({})", listed(&calls)));
+        }
+        for (system, calls) in passwords {
+            told.push(format!("cannot be taken back: passwords that were set anew at {system} ({})", listed(&calls)));
+        }
+        let done: BTreeSet<&CallId> = self.done.iter().map(|call| &call.id).collect();
+        let is_done = |call: &Option<CallId>| call.as_ref().is_some_and(|call| done.contains(call));
+        let changes = self.plan.changes.iter().filter(|it| is_done(&it.call));
+        let operations = self.plan.operations.iter().filter(|it| is_done(&it.call));
+        for (system, effects) in Summary::effects(changes, operations) {
+            let effects: Vec<String> = effects.iter().map(|(effect, times)| format!("{times} × {effect}")).collect();
+            told.push(format!("what run {run} set off at {system} may stay: {}", effects.join(", ")));
+        }
+        told
+    }
+}
+
+/// The calls of which a request left that was not turned away: whatever came of it, it came of this run.
+fn touched(entries: &[Entry]) -> BTreeSet<&CallId> {
+    let mut touched = BTreeSet::new();
+    let mut leaving: BTreeSet<&CallId> = BTreeSet::new();
+    for entry in entries {
+        match entry {
+            Entry::Calling { call, .. } => {
+                // The one before it was never told of.
+                if !leaving.insert(call) {
+                    touched.insert(call);
+                }
+            }
+            Entry::Answered { call, status, .. } if (400..500).contains(status) && *status != 408 => {
+                leaving.remove(call);
+            }
+            Entry::Answered { call, .. } | Entry::Unanswered { call, .. } => {
+                leaving.remove(call);
+                touched.insert(call);
+            }
+            // An operator's word is about what was sent before.
+            Entry::Settled { .. } | Entry::Told { .. } => {}
+        }
+    }
+    touched.extend(leaving);
+    touched
+}
+
+/// Who asks for what is put back: no system of a project, and another one for each run.
+fn undo_of(run: i64) -> SystemName {
+    format!("undo of run {run}").into()
+}
+
+/// The first few of some calls, and how many more there are.
+fn listed(calls: &[&CallId]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> = calls.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = calls.len().saturating_sub(SHOWN);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+/// Plans the inverse of a run that is over. Looks at the accounts, writes nothing.
+///
+/// # Errors
+/// Where a system cannot be read: what somebody changed since must not be overwritten unseen.
+pub(crate) async fn undo(
+    run: i64,
+    plan: &Plan,
+    entries: &[Entry],
+    desk: &Desk<'_>,
+    fleet: &mut Fleet,
+) -> Result<Plan, RunError> {
+    let did = Did::of(run, plan, entries);
+    let made = made(&did, desk);
+    let left = did.left(&made);
+    let mut shown = Shown::default();
+    let first = wanted(&left, fleet);
+    gather::look(&first, fleet, &mut shown, &mut BTreeMap::new()).await?;
+    let accounts: Accounts = shown
+        .accounts
+        .values()
+        .flatten()
+        .filter_map(|account| Some(((account.system.clone(), account.id.clone()?), std::sync::Arc::clone(account))))
+        .collect();
+    let mut decided = restore(&left, &accounts, &*fleet);
+    protect(&mut decided, &mut [], desk.limits);
+    let mut warnings = std::mem::take(&mut shown.warnings);
+    warnings.extend(did.stays(&made));
+    warnings.extend(said_again(&did, &decided.iter().map(|one| &one.planned).collect::<Vec<_>>(), desk));
+    let input = Input {
+        system: undo_of(run),
+        file: format!("run {run}"),
+        sha256: plan.id.trim_start_matches("sha256:").to_owned(),
+        records: did.done.len() as u64,
+        rejected: 0,
+        list: None,
+    };
+    let frame = Frame {
+        rules: desk.rules.digest().to_owned(),
+        today: desk.today.clone(),
+        inputs: vec![input],
+        systems: fleet.homes(),
+        warnings,
+        // Limits are shares of the same people as when it was done.
+        people: plan.summary.people,
+        ..Frame::default()
+    };
+    let holders = holders(&shown, &*fleet);
+    Ok(seal(assemble(decided, Vec::new(), &holders, desk.rules.policy(), &*fleet, frame)))
+}
+
+/// The accounts that creations made, where the ties tell which.
+fn made<'a>(did: &Did<'a>, desk: &Desk<'_>) -> BTreeMap<&'a CallId, AccountId> {
+    let creations = did.done.iter().filter(|call| call.operation == Operation::Create);
+    let tied = creations.filter_map(|call| {
+        let links = &desk.memory.links;
+        let mut mine = links.iter().filter(|link| link.person == call.person && link.system == call.system);
+        let (first, second) = (mine.next()?, mine.next());
+        second.is_none().then(|| (&call.id, first.account.clone()))
+    });
+    tied.collect()
+}
+
+/// Which accounts must be seen: those that were changed, and whoever has a name now that is to be put back.
+fn wanted(left: &[Left], fleet: &Fleet) -> BTreeMap<SystemName, Wanted> {
+    let mut all: BTreeMap<SystemName, Wanted> = BTreeMap::new();
+    for one in left {
+        let wanted = all.entry(one.system.clone()).or_default();
+        wanted.fresh = true;
+        wanted.ids.insert(one.account.clone());
+        if let (Some(set), Some(member)) = (one.attribute.set(), one.attribute.member()) {
+            wanted.members.entry(set).or_default().insert(member.to_owned());
+        }
+        let Some(table) = fleet.capabilities(&one.system) else { continue };
+        let row = table.of(&one.system, &one.attribute);
+        let is_looked_up = row.is_some_and(|row| row.unique != Unique::No && table.lookups.contains(&row.name));
+        if let Some(text) = one.before.as_text().filter(|_| is_looked_up && !one.follows) {
+            wanted.holding.entry(one.attribute.clone()).or_default().insert(text.to_owned());
+        }
+    }
+    all
+}
+
+/// The sources that hold to what is taken back here: they say it again with their next input, and it is done again.
+fn said_again(did: &Did<'_>, planned: &[&PlannedChange], desk: &Desk<'_>) -> Vec<String> {
+    let states = |system: &SystemName| desk.sources.get(system).is_some_and(|source| source.says == Says::State);
+    let inputs: BTreeSet<&SystemName> =
+        did.plan.inputs.iter().map(|input| &input.system).filter(|system| states(system)).collect();
+    let mut again: BTreeMap<&SystemName, u64> = BTreeMap::new();
+    let undone = planned.iter().filter(|change| matches!(change.decision, Decision::Apply | Decision::Follow));
+    for change in undone {
+        let asked = did.plan.changes.iter().find(|it| {
+            (&it.person, &it.system, &it.attribute) == (&change.person, &change.system, &change.attribute)
+                || (it.account.is_none() && (&it.person, &it.system) == (&change.person, &change.system))
+        });
+        let Some(asked) = asked.map(|it| &it.asked_by.system) else { continue };
+        // A copy is asked for by its owner, on behalf of a source that was read then.
+        let by: Vec<&SystemName> = match inputs.get(asked) {
+            Some(source) => vec![source],
+            None if desk.sources.contains_key(asked) => Vec::new(),
+            None => inputs.iter().copied().collect(),
+        };
+        for source in by {
+            *again.entry(source).or_default() += 1;
+        }
+    }
+    let told = again.into_iter().map(|(source, count)| {
+        let (what, them) = if count == 1 { ("change", "it") } else { ("changes", "them") };
+        format!("{source} says what is: with its next input it asks for {count} of these {what} again; correct {them} there")
+    });
+    told.collect()
+}
