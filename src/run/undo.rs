@@ -22,6 +22,7 @@ use crate::{
         id::{AccountId, CallId, SystemName},
         origin::Because,
         plan::{AskedBy, Call, Decision, Input, Operation, Plan, PlannedChange, Summary},
+        refusal::RefusalKind,
     },
     plan::{
         Providers,
@@ -29,7 +30,7 @@ use crate::{
         guard::protect,
         restore::{Accounts, Left, restore},
     },
-    state::{Entry, progress::Progress},
+    state::{Entry, Outcome, progress::Progress},
 };
 
 /// The calls of a run that changed something.
@@ -40,6 +41,8 @@ struct Did<'a> {
     done: Vec<&'a Call>,
     /// Sent, and nobody knows what became of them.
     in_doubt: Vec<&'a Call>,
+    /// Not done because the provider was not there for them or had enough: whoever resumes the run has them sent.
+    put_off: Vec<&'a Call>,
 }
 
 impl<'a> Did<'a> {
@@ -50,7 +53,19 @@ impl<'a> Did<'a> {
         let sent = || plan.calls.iter().filter(|call| touched.contains(&call.id));
         let is_done = |call: &&Call| progress.get(&call.id).is_some_and(Progress::is_done);
         let is_in_doubt = |call: &&Call| progress.get(&call.id).is_some_and(Progress::is_in_doubt);
-        Self { run, plan, done: sent().filter(is_done).collect(), in_doubt: sent().filter(is_in_doubt).collect() }
+        let is_put_off = |call: &&Call| match progress.get(&call.id) {
+            Some(Progress::Over(Outcome::Refused(refusal))) => {
+                matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::RateLimited)
+            }
+            _ => false,
+        };
+        Self {
+            run,
+            plan,
+            done: sent().filter(is_done).collect(),
+            in_doubt: sent().filter(is_in_doubt).collect(),
+            put_off: plan.calls.iter().filter(is_put_off).collect(),
+        }
     }
 
     /// The change of a plan that a call worked on.
@@ -150,6 +165,10 @@ impl<'a> Did<'a> {
                 "nobody knows what became of {} of run {run} ({}, {}): it is left as it is, look there",
                 call.id, call.system, call.person
             ));
+        }
+        if !self.put_off.is_empty() {
+            let calls: Vec<&CallId> = self.put_off.iter().map(|call| &call.id).collect();
+            told.push(format!("`homeward resume {run}` would still send what was put off ({})", listed(&calls)));
         }
         let mut creations: BTreeMap<&SystemName, Vec<&CallId>> = BTreeMap::new();
         let mut operations: BTreeMap<(&SystemName, &str), Vec<&CallId>> = BTreeMap::new();
