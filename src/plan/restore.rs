@@ -91,7 +91,8 @@ impl Desk<'_> {
     fn sent(&self, one: &Left) -> Result<Decided, Waiting> {
         let Some(account) = self.accounts.get(&(one.system.clone(), one.account.clone())).cloned() else {
             let absent = Account::absent(one.system.clone(), self.providers.server(&one.system));
-            let change = Change { attribute: one.attribute.clone(), before: one.left.clone(), after: one.before.clone() };
+            let change =
+                Change { attribute: one.attribute.clone(), before: one.left.clone(), after: one.before.clone() };
             let gone = Arc::new(Account { id: Some(one.account.clone()), ..absent });
             return Ok(put(one, gone, change, Decision::Refuse, |planned| {
                 planned.refusal = Some(RefusalKind::NotFound);

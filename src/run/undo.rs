@@ -123,6 +123,13 @@ impl<'a> Did<'a> {
                 reason: String::new(),
             })
         });
+        // Of what is in doubt nobody knows what it left.
+        for call in &self.in_doubt {
+            let Some(account) = &call.account else { continue };
+            for attribute in call.intends.keys() {
+                left.remove(&(&call.system, account, attribute));
+            }
+        }
         let mut left: Vec<Left> = left.into_values().chain(came).collect();
         for one in &mut left {
             one.because.sort();
@@ -133,7 +140,8 @@ impl<'a> Did<'a> {
 
     fn one(&self, call: &Call, account: &AccountId, attribute: &AttributeName, before: Value, left: Value) -> Left {
         let change = self.change(call, attribute);
-        let who = change.map(|change| format!(", which {} asked for ({})", change.asked_by.system, change.asked_by.origin));
+        let who =
+            change.map(|change| format!(", which {} asked for ({})", change.asked_by.system, change.asked_by.origin));
         Left {
             person: call.person.clone(),
             system: call.system.clone(),
@@ -150,10 +158,7 @@ impl<'a> Did<'a> {
     }
 
     fn because(&self, call: &Call) -> Because {
-        Because {
-            rule: format!("run {}", self.run),
-            text: format!("undo of run {}, call {}", self.run, call.id),
-        }
+        Because { rule: format!("run {}", self.run), text: format!("undo of run {}, call {}", self.run, call.id) }
     }
 
     /// What stays whatever is done now, told for a person: no values of people.
@@ -202,7 +207,7 @@ impl<'a> Did<'a> {
         let operations = self.plan.operations.iter().filter(|it| is_done(&it.call));
         for (system, effects) in Summary::effects(changes, operations) {
             let effects: Vec<String> = effects.iter().map(|(effect, times)| format!("{times} × {effect}")).collect();
-            told.push(format!("what run {run} set off at {system} may stay: {}", effects.join(", ")));
+            told.push(format!("what run {run} set off at {system} may stay: {}", effects.join("; ")));
         }
         told
     }
@@ -355,7 +360,120 @@ fn said_again(did: &Did<'_>, planned: &[&PlannedChange], desk: &Desk<'_>) -> Vec
     }
     let told = again.into_iter().map(|(source, count)| {
         let (what, them) = if count == 1 { ("change", "it") } else { ("changes", "them") };
-        format!("{source} says what is: with its next input it asks for {count} of these {what} again; correct {them} there")
+        format!(
+            "{source} says what is: with its next input it asks for {count} of these {what} again; correct {them} there"
+        )
     });
     told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{capability::Replay, refusal::Refusal};
+
+    fn call(id: &str, before: &str, after: &str) -> Call {
+        let value = |text: &str| [(AttributeName::new("username"), Value::text(text))].into();
+        Call {
+            id: id.into(),
+            system: "gitlab".into(),
+            person: crate::model::id::PersonId::parse("hr/1").unwrap(),
+            account: Some("42".into()),
+            operation: Operation::Update,
+            performs: None,
+            method: "PUT".to_owned(),
+            path: "/x".to_owned(),
+            headers: BTreeMap::new(),
+            body: json!({}),
+            generated: Vec::new(),
+            expects: value(before),
+            intends: value(after),
+            replay: Replay::Repeat,
+            after: Vec::new(),
+        }
+    }
+
+    fn calling(id: &str) -> Entry {
+        Entry::Calling { call: id.into(), attempt: 1, method: "PUT".to_owned(), path: "/x".to_owned() }
+    }
+
+    fn answered(id: &str, status: u16) -> Entry {
+        Entry::Answered { call: id.into(), attempt: 1, status }
+    }
+
+    fn settled(id: &str, outcome: Outcome) -> Entry {
+        Entry::Settled { call: id.into(), outcome }
+    }
+
+    fn lost(id: &str) -> Entry {
+        Entry::Unanswered { call: id.into(), attempt: 1, cause: "the connection broke".to_owned() }
+    }
+
+    fn no() -> Refusal {
+        Refusal::new(RefusalKind::Unavailable, "no answer")
+    }
+
+    /// What a run of these calls and entries left of the one username: before and after.
+    fn left(calls: Vec<Call>, entries: &[Entry]) -> Vec<(String, String)> {
+        let plan = Plan { calls, ..Plan::empty() };
+        let left = Did::of(7, &plan, entries).left(&BTreeMap::new());
+        left.iter().map(|one| (one.before.to_string(), one.left.to_string())).collect()
+    }
+
+    #[test]
+    fn only_what_was_sent_and_done_is_taken_back() {
+        let cases = [
+            (vec![calling("c1"), answered("c1", 200), settled("c1", Outcome::Done)], true),
+            // The answer never came, and a second look found it done.
+            (vec![calling("c1"), lost("c1"), settled("c1", Outcome::Done)], true),
+            (vec![calling("c1"), calling("c1"), answered("c1", 409), settled("c1", Outcome::Done)], true),
+            (
+                vec![
+                    calling("c1"),
+                    settled("c1", Outcome::InDoubt(no())),
+                    Entry::Told { call: "c1".into(), done: true, by: "ann".to_owned() },
+                ],
+                true,
+            ),
+            // Somebody else had done it.
+            (vec![settled("c1", Outcome::Done)], false),
+            (vec![calling("c1"), answered("c1", 429), settled("c1", Outcome::Done)], false),
+            (vec![calling("c1"), answered("c1", 403), settled("c1", Outcome::Refused(no()))], false),
+            (vec![calling("c1"), settled("c1", Outcome::InDoubt(no()))], false),
+            (vec![calling("c1")], false),
+            (vec![settled("c1", Outcome::Moved(vec!["username".to_owned()]))], false),
+            (Vec::new(), false),
+        ];
+        for (entries, is_taken_back) in cases {
+            let left = left(vec![call("c1", "a", "b")], &entries);
+            assert_eq!(left.len(), usize::from(is_taken_back), "{entries:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_held_for_a_moment_is_what_was_left_only_where_the_run_stopped_there() {
+        let both = || vec![call("c1", "a", "a-moving1"), call("c2", "a-moving1", "b")];
+        let first = [calling("c1"), answered("c1", 200), settled("c1", Outcome::Done)];
+        let pair = |one: &str, other: &str| vec![(one.to_owned(), other.to_owned())];
+        assert_eq!(left(both(), &first), pair("a", "a-moving1"));
+        let second = [calling("c2"), answered("c2", 200), settled("c2", Outcome::Done)];
+        assert_eq!(left(both(), &[first.to_vec(), second.to_vec()].concat()), pair("a", "b"));
+        // Whether it is one or the other is not known.
+        let doubt = [calling("c2"), settled("c2", Outcome::InDoubt(no()))];
+        assert_eq!(left(both(), &[first.to_vec(), doubt.to_vec()].concat()), []);
+    }
+
+    #[test]
+    fn what_is_in_doubt_or_was_put_off_is_told() {
+        let plan = Plan { calls: vec![call("c1", "a", "b"), call("c2", "c", "d")], ..Plan::empty() };
+        let entries = [calling("c1"), settled("c1", Outcome::InDoubt(no())), settled("c2", Outcome::Refused(no()))];
+        let told = Did::of(7, &plan, &entries).stays(&BTreeMap::new());
+        let expected = [
+            "nobody knows what became of c1 of run 7 (gitlab, hr/1): it is left as it is, look there",
+            "`homeward resume 7` would still send what was put off (c2)",
+        ];
+        assert_eq!(told, expected);
+    }
 }

@@ -100,7 +100,7 @@ fn seed(system: &str, people: usize, chatless: &[usize]) -> Value {
                 "state": if is_active { "active" } else { "blocked" },
             }),
             "mattermost" => json!({
-                "id": format!("{:0<26}", format!("chat{at}")), "username": text("username"), "email": text("email"),
+                "id": format!("{:0<26}", format!("chat{at:02}")), "username": text("username"), "email": text("email"),
                 "first_name": text("first"), "last_name": text("last"), "nickname": text("nick"),
                 "position": text("position"), "delete_at": i64::from(!is_active),
             }),
@@ -136,7 +136,8 @@ fn seed(system: &str, people: usize, chatless: &[usize]) -> Value {
 /// The company, with what HR says of everybody carried out once: nothing is to be done any more. Those without chat have
 /// no Mattermost account, and HR does not list them yet.
 pub(crate) fn company(people: usize, chatless: &[usize]) -> World {
-    let mut settings = "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\ncoverage = \"partial\"\n".to_owned();
+    let mut settings =
+        "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\ncoverage = \"partial\"\n".to_owned();
     let mut world = World::new().file("rules/rules.rhai", RULES);
     for system in SYSTEMS {
         settings += &format!("[systems.{system}]\nkind = \"{system}\"\nurl = \"https://{system}.example.com\"\n");

@@ -58,13 +58,13 @@ fn a_run_of_every_kind_of_change_is_taken_back_but_for_what_is_told_to_stay() {
 warning: cannot be taken back: mattermost keeps the account that run 2 made (c30)
 warning: cannot be taken back: `post_message` at mattermost (c31)
 warning: what run 2 set off at gitlab may stay: 1 × GitLab writes to the old address, which stays with the account as a \
-secondary one, 1 × a blocked account cannot sign in, here or to what signs in through GitLab, 4 × old addresses redirect \
-until somebody takes them, 4 × the personal namespace and projects move, 1 × the personal namespace takes the new name
-warning: what run 2 set off at mattermost may stay: 1 × mail to the old address, 4 × mail to the person, 4 × mentions of \
-the old name no longer notify, 1 × switching off ends all sessions, 1 × the new one counts as unverified, 1 × whoever is \
-mentioned is notified, 2 × whoever joins a team joins its default channels, 2 × whoever leaves it leaves all its channels
-warning: what run 2 set off at zitadel may stay: 1 × switched off, its tokens end, 4 × the login names change with it, \
-1 × the new address counts as verified at once and gets no mail
+secondary one; 1 × a blocked account cannot sign in, here or to what signs in through GitLab; 4 × old addresses redirect \
+until somebody takes them; 4 × the personal namespace and projects move; 1 × the personal namespace takes the new name
+warning: what run 2 set off at mattermost may stay: 1 × mail to the old address; 4 × mail to the person; 4 × mentions of \
+the old name no longer notify; 1 × switching off ends all sessions; 1 × the new one counts as unverified; 1 × whoever is \
+mentioned is notified; 2 × whoever joins a team joins its default channels; 2 × whoever leaves it leaves all its channels
+warning: what run 2 set off at zitadel may stay: 4 × its tokens and sessions may end; 1 × switched off, its tokens end; \
+4 × the login names change with it; 1 × the new address counts as verified at once and gets no mail
 warning: hr says what is: with its next input it asks for 35 of these changes again; correct them there
 ";
     assert_eq!(ran.stderr, told);
@@ -76,7 +76,7 @@ warning: hr says what is: with its next input it asks for 35 of these changes ag
     // and the one that stays with the account at GitLab.
     let places: Vec<&str> = stays.keys().map(String::as_str).collect();
     let account = format!("mattermost/users/{made}");
-    let unverified = "mattermost/users/chat4000000000000000000000/email_verified";
+    let unverified = "mattermost/users/chat0400000000000000000000/email_verified";
     assert_eq!(places, ["gitlab/users/104/emails", "mattermost/mails", "mattermost/posts", &account, unverified]);
     assert_eq!(after["mattermost"]["users"][&made]["delete_at"], true);
     let emails = &after["gitlab"]["users"]["104"]["emails"];
@@ -148,10 +148,10 @@ fn a_plan_of_the_inverse_is_saved_and_applied_exactly_or_not_where_something_mov
     let moved = json!({ "moved": ["nickname"] });
     assert_eq!(outcomes(&report), [json!("done"), moved, json!("done"), json!("done"), json!("done"), json!("done")]);
     let theirs = differences(&before, &states(&world));
-    assert_eq!(theirs.into_iter().collect::<Vec<_>>(), [(
-        "zitadel/users/2000/nick_name".to_owned(),
-        "\"Nick0\" → \"Theirs\"".to_owned()
-    )]);
+    assert_eq!(
+        theirs.into_iter().collect::<Vec<_>>(),
+        [("zitadel/users/2000/nickname".to_owned(), "\"Nick0\" → \"Theirs\"".to_owned())]
+    );
 }
 
 /// Mattermost takes a new name from GitLab when its holder signs in, and the old one in the same way.

@@ -82,7 +82,8 @@ static CAPABILITIES: Capabilities = Capabilities {
             remote: "username",
             clear: No("every user has a username"),
             unique: Unique::Freed,
-            side_effect: "the login names change with it",
+            // Whether they do is not certain (`zitadel.md` 5): better feared than missed.
+            side_effect: "the login names change with it; its tokens and sessions may end",
             ..ROW
         },
         AttributeCapability {
