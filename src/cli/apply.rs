@@ -19,6 +19,7 @@ use crate::{
     run::{
         RunError,
         execute::{Report, execute},
+        expectations::sights,
         prepare::{Prepared, guarded},
         seal::unseal,
     },
@@ -42,7 +43,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
             if plan.rules != stage.project.rules.digest() && !given.global.quiet {
                 tell("warning: the rules have changed since this plan was made; it is carried out as it was shown");
             }
-            Prepared { plan, notes: Vec::new(), firsts: BTreeMap::new(), ties: Vec::new() }
+            Prepared { plan, notes: Vec::new(), firsts: BTreeMap::new(), ties: Vec::new(), expected: Vec::new() }
         }
         None => stage.prepare(given).await?,
     };
@@ -60,6 +61,10 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     if calls > 0 && !wanted.yes && !agreed(given, "Carry out", calls)? {
         tell("nothing was changed");
         return Ok(Exit::Done);
+    }
+    let seen = sights(&prepared.expected, given.judges_by());
+    if !seen.is_empty() {
+        stage.store()?.sighted(&seen, &jiff::Timestamp::now().to_string()).map_err(RunError::from)?;
     }
     let (Some(seed), Some(stand)) = (wanted.chaos, &stage.lab) else {
         return carry_out(given, &stage, &guarded, &Begun::Now(about)).await;

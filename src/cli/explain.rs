@@ -15,7 +15,7 @@ use crate::{
         RunError,
         explain::{
             Material, gather, recalled,
-            telling::{CellTold, Depth, Explanation, FORMAT, OfAttribute, TakesTold, Told},
+            telling::{CellTold, Depth, Explanation, FORMAT, OfAttribute, TakesTold, Told, expected},
             whom::{Found, find_in},
         },
         prepare::Desk,
@@ -183,6 +183,14 @@ fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, 
     let mut explanation =
         recall(&plan, asked, Some(run), &|id| Some(outcome(id).unwrap_or_else(|| "not settled".to_owned())))?;
     explanation.run = Some(run);
+    let open = Sqlite::look_into(&path).and_then(|store| store.expectations()).map_err(RunError::from)?;
+    for told in &mut explanation.people {
+        for of in &mut told.attributes {
+            for cell in &mut of.cells {
+                cell.expected = expected(&open, &told.person, &(of.attribute.clone(), cell.system.clone())).cloned();
+            }
+        }
+    }
     Ok(explanation)
 }
 
@@ -305,6 +313,7 @@ fn drawn(told: &Told, whole: bool, width: Option<usize>) -> String {
         let widest = cells.iter().map(|cell| cell.system.as_str().len()).max().unwrap_or(0);
         for cell in &cells {
             lines.extend(answered(cell, widest, width));
+            lines.extend(to_come(cell, width));
             if whole {
                 lines.extend(detailed(cell, width));
             }
@@ -369,6 +378,15 @@ fn answered(cell: &CellTold, widest: usize, width: Option<usize>) -> Vec<String>
         lines.extend(why);
     }
     lines
+}
+
+/// What an earlier run left to come there by itself.
+fn to_come(cell: &CellTold, width: Option<usize>) -> Vec<String> {
+    let Some(one) = &cell.expected else { return Vec::new() };
+    let seen = one.became.as_ref().map(|value| format!("; last seen with {value}")).unwrap_or_default();
+    let by = runs::second(&one.deadline);
+    let text = format!("expected after run {}: {} {}, by {by}{seen}", one.run, one.value, one.when);
+    block(&render::harmless(&text), 6, width)
 }
 
 /// What is behind an answer: calls, lines, and what would change it.

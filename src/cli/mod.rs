@@ -26,6 +26,7 @@ mod examine;
 mod explain;
 mod init;
 mod lab;
+mod outlook;
 mod owners;
 mod plan;
 mod progress;

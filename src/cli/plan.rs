@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, print, render, tell, width};
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, outlook, print, render, tell, width};
 use crate::{
     connector::Kind,
     model::{id::SystemName, plan::Plan},
@@ -182,6 +182,7 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
             tell(&format!("note: {}", render::harmless(tie)));
         }
     }
+    outlook::notes(given, &prepared.expected);
     if !given.global.quiet {
         for warning in &prepared.plan.warnings {
             tell(&format!("warning: {}", render::harmless(warning)));

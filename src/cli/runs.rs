@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    Exit, Invocation, apply::sure, arguments, diagnostic::Trouble, plan::document, print, render, tell, width,
+    Exit, Invocation, apply::sure, arguments, diagnostic::Trouble, outlook, plan::document, print, render, tell, width,
 };
 use crate::{
     config::quantity,
@@ -148,7 +148,7 @@ fn list(given: &Invocation<'_>, store: &Sqlite, all: bool) -> Result<Exit, Troub
 }
 
 /// A time without the part of a second.
-fn second(time: &str) -> String {
+pub(super) fn second(time: &str) -> String {
     time.split_once('.').map_or_else(|| time.to_owned(), |(whole, _)| format!("{whole}Z"))
 }
 
@@ -163,9 +163,14 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
         }
         return Ok(Exit::Done);
     };
+    let expected = store.expected_of(run).map_err(RunError::from)?;
     if given.json() {
+        let left = outlook::documents(&expected, given.judges_by());
         let plan: serde_json::Value = serde_json::from_str(&document(&plan)).unwrap_or_default();
-        print(&serde_json::to_string_pretty(&json!({ "plan": plan, "journal": entries })).unwrap_or_default());
+        print(
+            &serde_json::to_string_pretty(&json!({ "plan": plan, "journal": entries, "expectations": left }))
+                .unwrap_or_default(),
+        );
         return Ok(Exit::Done);
     }
     if let Some(summary) = store.summary(run).map_err(RunError::from)? {
@@ -204,5 +209,8 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
         ]);
     }
     print(&render::drawn(&table));
+    if !expected.is_empty() {
+        print(&format!("\n{}", outlook::table(&expected, given.judges_by())));
+    }
     Ok(Exit::Done)
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::json;
 
-use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, print, render};
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, outlook, print, render};
 use crate::{
     run::{
         RunError,
@@ -94,6 +94,7 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     }
     let unsettled = store.unsettled().map_err(RunError::from)?;
     let is_watched = lock::is_watched(&path);
+    let expected = store.expectations().map_err(RunError::from)?;
     let is_well = feeds.values().all(Fares::is_well);
     let exit = if !is_well || unsettled.iter().any(|run| run.standing.is_held()) { Exit::Refused } else { Exit::Done };
     if given.json() {
@@ -102,7 +103,7 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
             "accepted": accepted.iter().map(|(name, list)| (name.to_string(), json!({
                 "file": list.file, "at": list.at, "records": list.records, "run": list.run, "sha256": list.sha256,
             }))).collect::<BTreeMap<_, _>>(),
-            "waiting": unsettled,
+            "waiting": unsettled, "expectations": outlook::documents(&expected, given.judges_by()),
         });
         print(&serde_json::to_string_pretty(&document).unwrap_or_default());
         return Ok(exit);
@@ -134,6 +135,9 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     }
     for run in &unsettled {
         text.push_str(&waiting(run));
+    }
+    if !expected.is_empty() {
+        let _ = writeln!(text, "To come by itself:\n{}", outlook::table(&expected, given.judges_by()));
     }
     print(text.trim_end());
     Ok(exit)

@@ -63,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// Where `/healthz` answers.
     pub(crate) health: Option<SocketAddr>,
+    /// How long a value may take to come by itself; `None`: nothing was said.
+    pub(crate) follows_within: Option<Duration>,
     places: Places,
 }
 
@@ -104,6 +106,8 @@ pub(crate) struct Provider {
     /// `None`: as many as the kind thinks right.
     pub(crate) concurrency: Option<usize>,
     pub(crate) timeout: Duration,
+    /// How long a value may take that comes to it by itself; `None`: nothing was said.
+    pub(crate) follows_within: Option<Duration>,
 }
 
 /// What proves who we are, and where it is found.
@@ -239,6 +243,7 @@ impl Reading<'_> {
         }
         let limits = self.limits(keys.limits, &tables);
         let health = keys.watch.health.and_then(|text| self.listen(&["watch", "health"], &text));
+        let follows_within = keys.follow.within.and_then(|text| self.time(&["follow", "within"], &text));
         Some(Config {
             root: self.root.to_owned(),
             file: shown.to_owned(),
@@ -248,6 +253,7 @@ impl Reading<'_> {
             systems,
             limits,
             health,
+            follows_within,
             places: self.shape.places.clone(),
         })
     }
@@ -330,18 +336,17 @@ impl Reading<'_> {
             }
             read
         });
-        let poll = keys.poll.and_then(|text| {
-            let read = duration(&text);
-            if read.is_none() {
-                let hint = "such as `30s`, `5m` or `1h`";
-                let fault = Fault::Quantity { key: "poll".to_owned(), what: "duration", hint };
-                self.fault(&["systems", name, "poll"], fault);
-            }
-            read
-        });
+        let poll = keys.poll.and_then(|text| self.time(&["systems", name, "poll"], &text));
+        let follows_within =
+            keys.follows_within.and_then(|text| self.time(&["systems", name, "follows_within"], &text));
         let webhook = keys.webhook.and_then(|keys| self.webhook(name, keys));
-        let provider =
-            Provider { url: url?, credential: credential?, concurrency: keys.concurrency, timeout: timeout? };
+        let provider = Provider {
+            url: url?,
+            credential: credential?,
+            concurrency: keys.concurrency,
+            timeout: timeout?,
+            follows_within,
+        };
         let says = kind.records.map(|usual| keys.says.unwrap_or(usual));
         Some(System { kind: kind.name.to_owned(), options, provider: Some(provider), says, poll, webhook })
     }
@@ -367,6 +372,16 @@ impl Reading<'_> {
         }
         let (path, signature, header) = (keys.path, keys.signature, keys.header);
         Some(Webhook { listen: listen?, path, secret: secret?, former_secret, signature, header })
+    }
+
+    /// A duration.
+    fn time(&mut self, way: &[&str], text: &str) -> Option<Duration> {
+        let read = duration(text);
+        if read.is_none() {
+            let key = way.last().copied().unwrap_or_default().to_owned();
+            self.fault(way, Fault::Quantity { key, what: "duration", hint: "such as `30s`, `5m` or `1h`" });
+        }
+        read
     }
 
     /// An address to listen at.

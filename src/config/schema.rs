@@ -77,6 +77,19 @@ pub(super) struct FileKeys {
     /// How the service runs that `homeward watch` is.
     #[serde(default)]
     pub(super) watch: WatchKeys,
+    /// What is to come by itself after a run.
+    #[serde(default)]
+    pub(super) follow: FollowKeys,
+}
+
+/// `[follow]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FollowKeys {
+    /// How long a value may take to come by itself, as with the next sign-in, until it is told to be overdue; `30d` if not
+    /// given.
+    #[schemars(example = &"30d")]
+    pub(super) within: Option<String>,
 }
 
 /// `[watch]`.
@@ -156,6 +169,9 @@ pub(super) struct ProviderKeys {
     /// How long an answer may take, such as `30s`.
     #[schemars(example = &"30s")]
     pub(super) timeout: Option<String>,
+    /// How long a value may take that comes to it by itself; as `[follow]` says if not given.
+    #[schemars(example = &"30d")]
+    pub(super) follows_within: Option<String>,
     /// Allows an `http://` address, which shows everybody on the way the token.
     #[serde(default)]
     pub(super) insecure: bool,

@@ -278,7 +278,7 @@ pub(crate) struct PlannedChange {
     /// What the provider's no would be, for `refuse`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) refusal: Option<RefusalKind>,
-    /// Where the change belongs instead, where that is known.
+    /// Where the change belongs instead, where that is known; for `follow`, the system it comes from.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) belongs_to: Option<SystemName>,
     /// When it comes by itself, for `follow`.

@@ -12,7 +12,7 @@ use std::{
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tracing::{Instrument, info_span, warn};
 
-use super::{RunError, fleet::Fleet, gather};
+use super::{RunError, expectations, fleet::Fleet, gather};
 use crate::{
     model::{
         account::{Account, Facts, Wanted},
@@ -169,7 +169,9 @@ pub(crate) async fn execute(
     let baseline = plan.operations.iter().filter(|asked| asked.decision == Decision::Unchanged);
     let marks: Vec<&str> = baseline.map(|asked| asked.mark.as_str()).collect();
     let seen = shown(plan, &outcomes, &place, store)?;
-    let settlement = Settlement { links: &plan.links, seen: &seen, marks: &marks, standing };
+    let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
+    let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
+    let settlement = Settlement { links: &plan.links, seen: &seen, marks: &marks, standing, follow_ups: &follow_ups };
     store.settle(run, &settlement, &now())?;
     let outcomes = plan.calls.iter().zip(outcomes);
     let outcomes =

@@ -1,6 +1,6 @@
 //! The configured providers, opened: each with its connector and its line, and what was learned of its server.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     connector::{Connector, Kind},
@@ -23,6 +23,8 @@ pub(crate) struct Member {
     /// Feeds of a service may share it.
     pub(crate) line: Arc<Line>,
     pub(crate) concurrency: usize,
+    /// How long a value may take that comes to it by itself.
+    pub(crate) follows_within: Duration,
     /// The configured address, or `lab`.
     pub(crate) home: String,
 }

@@ -18,6 +18,7 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod examine;
 pub(crate) mod execute;
+pub(crate) mod expectations;
 pub(crate) mod explain;
 pub(crate) mod fleet;
 pub(crate) mod gather;

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     RunError,
+    expectations::{Judged as Expected, judge},
     fleet::Fleet,
     gather::{self, Given, Said, Shown, Source},
     seal::seal,
@@ -56,6 +57,8 @@ pub(crate) struct Prepared {
     pub(crate) firsts: BTreeMap<SystemName, u64>,
     /// Which accounts that are there would be tied to people from now on, and by which lines they were found.
     pub(crate) ties: Vec<String>,
+    /// What earlier runs left to come by itself, with what was seen of it now.
+    pub(crate) expected: Vec<Expected>,
 }
 
 /// Reads inputs and providers and decides everything. Writes nothing, anywhere.
@@ -67,7 +70,8 @@ pub(crate) async fn prepare(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet)
     let homes = fleet.homes();
     let plan = settle(desk, said, &shown, fleet, homes, &mut |_| {})?;
     let ties = ties(&plan, policy);
-    Ok(Prepared { plan, notes, firsts, ties })
+    let expected = judge(&desk.memory.expectations, shown.accounts.values().flatten().map(AsRef::as_ref), fleet);
+    Ok(Prepared { plan, notes, firsts, ties, expected })
 }
 
 /// The ties a plan would make, system by system, each with the line that found them.

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use url::Url;
 
 use super::{
-    RunError,
+    RunError, expectations,
     fleet::{Fleet, Member},
     gather::Source,
 };
@@ -263,7 +263,9 @@ pub(crate) fn fleet(
             habits: Habits { dialect: connector.dialect(), ..Habits::default() },
         };
         let line = Arc::new(Line::new(reach).map_err(RunError::from)?);
-        fleet.members.insert(name.clone(), Member { kind: kind.name, connector, line, concurrency, home });
+        let follows_within = provider.follows_within.or(config.follows_within).unwrap_or(expectations::USUAL);
+        let member = Member { kind: kind.name, connector, line, concurrency, follows_within, home };
+        fleet.members.insert(name.clone(), member);
     }
     match faults {
         Some(faults) => Err(faults.into()),

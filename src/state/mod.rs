@@ -14,12 +14,16 @@ use crate::model::{
     refusal::Refusal,
 };
 
+pub(crate) mod expectation;
 pub(crate) mod journal;
 pub(crate) mod lock;
 pub(crate) mod progress;
 pub(crate) mod sqlite;
 
-use journal::Verified;
+use self::{
+    expectation::{Expectation, FollowUps, Sight},
+    journal::Verified,
+};
 
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +104,8 @@ pub(crate) struct Memory {
     pub(crate) deeds: BTreeMap<String, Sent>,
     /// The last input of each source that was carried out.
     pub(crate) accepted: BTreeMap<SystemName, Accepted>,
+    /// What is still to come by itself after earlier runs.
+    pub(crate) expectations: Vec<Expectation>,
 }
 
 /// The last input of a source that was carried out.
@@ -236,6 +242,8 @@ pub(crate) struct Settlement<'a> {
     pub(crate) marks: &'a [&'a str],
     /// [`Standing::Done`] or [`Standing::Partly`].
     pub(crate) standing: Standing,
+    /// What is to come by itself now.
+    pub(crate) follow_ups: &'a FollowUps,
 }
 
 /// What was removed from the store.
@@ -324,9 +332,18 @@ pub(crate) trait Store: Send + Sync {
     /// Writes one entry. Durable on return: an error here ends the run.
     fn append(&self, run: i64, entry: &Entry) -> Result<(), StateError>;
 
-    /// Remembers ties, what sources showed, operations that need not be done any more and the inputs that were accepted,
-    /// and closes the run; all or nothing.
+    /// Remembers ties, what sources showed, operations that need not be done any more, what is to come by itself and the
+    /// inputs that were accepted, and closes the run; all or nothing.
     fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError>;
+
+    /// What is still to come by itself, the oldest first.
+    fn expectations(&self) -> Result<Vec<Expectation>, StateError>;
+
+    /// What a run left to come by itself, with how it ended.
+    fn expected_of(&self, run: i64) -> Result<Vec<Expectation>, StateError>;
+
+    /// Writes down what was seen of expectations, by their numbers. Those that have ended stay as they ended.
+    fn sighted(&self, sights: &[(i64, Sight)], now: &str) -> Result<(), StateError>;
 
     /// Remembers ties as soon as they are known, such as the id of an account just created.
     fn link(&self, links: &[Link]) -> Result<(), StateError>;

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::{
     Accepted, Entry, Memory, Notice, Occasion, Pruned, RunSummary, Sent, Settlement, Standing, StateError, Store,
+    expectation::{Expectation, Sight},
     journal::{self, Flaw, Verified},
 };
 use crate::model::{
@@ -21,6 +22,8 @@ use crate::model::{
     person::Link,
     plan::{Plan, Seen},
 };
+
+mod expectations;
 
 /// The format this program writes. A higher number in a file means a newer program wrote it.
 const FORMAT: i64 = 3;
@@ -51,6 +54,13 @@ const TABLES: &str = "
     create table if not exists feeds (
         feed text not null primary key, told text not null
     ) without rowid, strict;
+    create table if not exists expectations (
+        id integer primary key, person text not null, system text not null, account text not null, attribute text not null,
+        source text, before text not null, value text not null, comes text not null, run integer not null,
+        made text not null, deadline text not null, became text, ended text, how text
+    ) strict;
+    create unique index if not exists expectations_open on expectations (system, account, attribute) where ended is null;
+    create index if not exists expectations_run on expectations (run);
     create index if not exists runs_about on runs (feed, sha256);
     create index if not exists runs_standing on runs (standing);
 ";
@@ -219,7 +229,8 @@ impl Store for Sqlite {
                 accepted.insert(system.into(), serde_json::from_str(&list)?);
             }
         }
-        Ok(Memory { links, seen: Vec::new(), deeds, accepted })
+        let expectations = expectations::open(&connection)?;
+        Ok(Memory { links, seen: Vec::new(), deeds, accepted, expectations })
     }
 
     fn begin(&self, plan: &Plan, about: &Occasion, now: &str) -> Result<i64, StateError> {
@@ -373,7 +384,7 @@ impl Store for Sqlite {
     }
 
     fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError> {
-        let Settlement { links, seen, marks, standing } = settlement;
+        let Settlement { links, seen, marks, standing, follow_ups } = settlement;
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         write_links(&transaction, links)?;
@@ -418,11 +429,31 @@ impl Store for Sqlite {
                 params![input.system.as_str(), serde_json::to_string(&accepted)?],
             )?;
         }
+        expectations::keep(&transaction, follow_ups, now)?;
         transaction.execute(
             "update runs set finished = ?2, standing = ?3 where id = ?1",
             params![run, now, standing.word()],
         )?;
         journal::write(&transaction, run, &Entry::Stands { standing: *standing, told: String::new() })?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn expectations(&self) -> Result<Vec<Expectation>, StateError> {
+        expectations::open(&self.connection())
+    }
+
+    fn expected_of(&self, run: i64) -> Result<Vec<Expectation>, StateError> {
+        expectations::of_run(&self.connection(), run)
+    }
+
+    fn sighted(&self, sights: &[(i64, Sight)], now: &str) -> Result<(), StateError> {
+        if sights.is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+        expectations::seen(&transaction, sights, now)?;
         transaction.commit()?;
         Ok(())
     }
@@ -647,6 +678,7 @@ fn write_links(transaction: &rusqlite::Transaction<'_>, links: &[Link]) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::expectation::FollowUps;
 
     #[test]
     fn what_is_settled_is_remembered_by_the_next_opening() {
@@ -670,6 +702,7 @@ mod tests {
                 seen: std::slice::from_ref(&seen),
                 marks: &[],
                 standing: Standing::Done,
+                follow_ups: &FollowUps::default(),
             };
             store.settle(run, &settlement, "2026-11-20T00:00:01Z").unwrap();
         }

@@ -420,6 +420,7 @@ impl Desk<'_> {
                 (None, _) => (false, follows.becomes),
             };
             if comes {
+                let belongs_to = leader.clone();
                 let leader = leader.map_or_else(|| follows.provider.clone(), |leader| leader.to_string());
                 match becomes {
                     Ok(becomes) if becomes == account.value(&attribute) => {}
@@ -437,6 +438,7 @@ impl Desk<'_> {
                             reason,
                             |planned| {
                                 planned.when = Some(when);
+                                planned.belongs_to = belongs_to;
                             },
                         );
                     }

@@ -59,6 +59,7 @@ pub(crate) fn recall(
             changes,
             calls,
             takes: None,
+            expected: None,
         });
     }
     let mut accounts: Vec<AccountTold> = Vec::new();

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::{
-    Fact, Material,
+    Cell, Fact, Material,
     search::{Study, Takes},
 };
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
         why::{Standing, Why},
     },
     run::RunError,
+    state::expectation::Expectation,
 };
 
 /// The format this program writes.
@@ -135,6 +136,9 @@ pub(crate) struct CellTold {
     /// What would change it; absent where that was not asked, or cannot be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) takes: Option<TakesTold>,
+    /// What an earlier run left to come here by itself, where it has not come yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expected: Option<Expectation>,
 }
 
 #[derive(Debug, Serialize)]
@@ -180,6 +184,15 @@ pub(crate) struct Depth {
     pub(crate) takes: bool,
 }
 
+/// What is still to come by itself to a cell of somebody.
+pub(crate) fn expected<'a>(
+    open: &'a [Expectation],
+    person: &PersonId,
+    (attribute, system): &Cell,
+) -> Option<&'a Expectation> {
+    open.iter().find(|one| one.person == *person && one.attribute == *attribute && one.system == *system)
+}
+
 impl Material<'_> {
     /// Everything about one of the people, of one attribute if one is named.
     ///
@@ -219,6 +232,7 @@ impl Material<'_> {
                 calls: calls(&self.plan, &changes),
                 changes,
                 takes,
+                expected: expected(&self.desk.memory.expectations, &person.id, &cell).cloned(),
             };
             if let Some(last) = attributes.last_mut() {
                 last.cells.push(told);

@@ -15,6 +15,7 @@ use tracing::{error, warn};
 use super::{
     Fares, Service, WatchError,
     folder::FolderFeed,
+    outlook::Outlook,
     passage::{Seat, approved, told},
     website::WebsiteFeed,
 };
@@ -37,6 +38,15 @@ pub(super) enum Sort {
     Website,
     /// No feed: carries out what was approved.
     Approved,
+    /// No feed: looks at accounts of which something is expected.
+    Expected,
+}
+
+impl Sort {
+    /// True for what takes inputs, and is told of by its name.
+    pub(super) fn is_feed(self) -> bool {
+        matches!(self, Self::Folder | Self::Website)
+    }
 }
 
 /// When to look again, and whether there is nothing left to do until something new comes.
@@ -51,6 +61,7 @@ enum Tended {
     Website(Box<WebsiteFeed>),
     /// With what was told of each run that cannot be carried out yet.
     Approved(BTreeMap<i64, String>),
+    Expected(Outlook),
 }
 
 /// Looks after one feed until the service stops or the feed is not configured any more.
@@ -82,13 +93,14 @@ pub(super) async fn run(service: &Service, name: &SystemName, sort: Sort, wake: 
                     Tended::Folder(feed) => feed.step(service, seat).await,
                     Tended::Website(feed) => feed.step(service, seat).await,
                     Tended::Approved(put_off) => carry_out_approved(service, seat, put_off).await,
+                    Tended::Expected(outlook) => outlook.step(service, seat).await,
                 };
                 if step.is_ok() {
                     last_fault = None;
                 }
                 step.unwrap_or_else(|fault| {
                     tell_once(name, &mut last_fault, told(&fault));
-                    if sort != Sort::Approved {
+                    if sort.is_feed() {
                         let trouble = Some(format!("the store cannot be used: {}", told(&fault)));
                         service.tell(name, Fares { trouble, pid: std::process::id(), ..Fares::default() });
                     }
@@ -129,6 +141,10 @@ fn tend(service: &Service, seat: &Seat, name: &SystemName, sort: Sort, before: O
             _ => Tended::Website(Box::new(WebsiteFeed::new(name.clone()))),
         },
         Sort::Approved => Tended::Approved(BTreeMap::new()),
+        Sort::Expected => match before {
+            Some(Tended::Expected(outlook)) => Tended::Expected(outlook),
+            _ => Tended::Expected(Outlook::default()),
+        },
     })
 }
 

@@ -8,6 +8,7 @@ mod clock;
 mod feed;
 mod folder;
 mod life;
+mod outlook;
 mod passage;
 mod receiver;
 mod website;
@@ -60,6 +61,9 @@ const ROUNDS: Duration = Duration::from_secs(1);
 
 /// The name of the thread that carries out what was approved. No system can be called so.
 const APPROVED: &str = "(approved)";
+
+/// The name of the thread that looks at accounts of which something is expected.
+const EXPECTED: &str = "(expected)";
 
 /// What the service is ordered to do.
 #[derive(Clone)]
@@ -443,7 +447,8 @@ fn reconcile(service: &Arc<Service>, seat: &Seat, feeds: &mut BTreeMap<SystemNam
 fn wanted(seat: &Seat) -> BTreeMap<SystemName, Sort> {
     let folders = seat.project.folders.keys().map(|name| (name.clone(), Sort::Folder));
     let websites = seat.project.websites.keys().map(|name| (name.clone(), Sort::Website));
-    folders.chain(websites).chain([(SystemName::from(APPROVED), Sort::Approved)]).collect()
+    let others = [(SystemName::from(APPROVED), Sort::Approved), (SystemName::from(EXPECTED), Sort::Expected)];
+    folders.chain(websites).chain(others).collect()
 }
 
 fn watches_anything(seat: &Seat) -> bool {
@@ -453,7 +458,7 @@ fn watches_anything(seat: &Seat) -> bool {
 /// What is watched, in words.
 fn watching(feeds: &BTreeMap<SystemName, Running>) -> String {
     let names: Vec<&str> =
-        feeds.iter().filter(|(_, feed)| feed.sort != Sort::Approved).map(|(name, _)| name.as_str()).collect();
+        feeds.iter().filter(|(_, feed)| feed.sort.is_feed()).map(|(name, _)| name.as_str()).collect();
     format!("watching {}", names.join(", "))
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use tracing::{info, warn};
 
-use super::{Met, Service};
+use super::{Met, Service, outlook::take_note};
 use crate::{
     model::{
         id::SystemName,
@@ -127,6 +127,7 @@ pub(super) async fn pass_if(
     }
     let (plan, ties) = match prepared {
         Ok(prepared) => {
+            take_note(service, &prepared.expected)?;
             for note in &prepared.notes {
                 info!(input = about.input, "{note}");
             }

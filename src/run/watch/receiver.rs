@@ -296,5 +296,12 @@ async fn healthz(State(service): State<Arc<Service>>) -> Response {
             (name.to_string(), told)
         })
         .collect();
-    (status, Json(json!({ "well": is_well, "feeds": shown }))).into_response()
+    let mut told = json!({ "well": is_well, "feeds": shown });
+    let store = Arc::clone(&service);
+    if let Ok(Ok((open, overdue))) = tokio::task::spawn_blocking(move || store.outlook()).await
+        && open > 0
+    {
+        told["expected"] = json!({ "open": open, "overdue": overdue });
+    }
+    (status, Json(told)).into_response()
 }
