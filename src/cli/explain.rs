@@ -406,9 +406,11 @@ fn detailed(cell: &CellTold, width: Option<usize>) -> Vec<String> {
         for line in &change.because {
             lines.extend(block(&format!("{}  {}", line.rule, render::harmless(&line.text)), 6, width));
         }
+        let belongs_to = change.belongs_to.as_ref().filter(|_| change.decision != Decision::Follow);
         let more = [
             change.when.as_ref().map(|when| format!("when: {when}")),
-            change.belongs_to.as_ref().map(|system| format!("belongs to {system}")),
+            // Where a value that follows comes from, the reason says.
+            belongs_to.map(|system| format!("belongs to {system}")),
             change.side_effect.as_ref().map(|effect| format!("also: {effect}")),
         ];
         for text in more.into_iter().flatten() {
