@@ -139,7 +139,7 @@ mod rename_through_gitlab {
                 "asked_by": { "system": "gitlab", "origin": "after.csv:2" }, "owner": "gitlab", "because": line,
                 "reason": "mattermost takes it from gitlab at the next sign-in through GitLab (a call of its own would be \
                            refused, owned_elsewhere: the username of this account comes from GitLab; change it there)",
-                "when": "at the next sign-in through GitLab"
+                "belongs_to": "gitlab", "when": "at the next sign-in through GitLab"
             }
         ]);
         assert_eq!(plan["changes"], changes);

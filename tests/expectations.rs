@@ -234,7 +234,7 @@ fn a_service_looks_at_the_accounts_by_itself_and_at_nothing_else() {
 }
 
 #[test]
-fn killed_before_it_was_settled_the_next_run_expects_what_this_one_would_have() {
+fn killed_before_it_was_settled_a_run_expects_what_follows_once_it_is_resumed() {
     let world = project("");
     world.write("both.csv", b"id,username,email\n7,anna.b,anna@example.com\n8,ben.b,ben@example.com\n");
     world.lab("mattermost", "POST", "settings", &json!({ "latency_ms": 400 }));
@@ -256,10 +256,12 @@ fn killed_before_it_was_settled_the_next_run_expects_what_this_one_would_have() 
     assert_eq!(world.json(0, &["runs"])[0]["standing"], "open");
     assert_eq!(expectations(&world), Vec::<Value>::new());
 
-    world.json(0, &["apply", "--yes", "website=both.csv"]);
+    world.json(0, &["resume"]);
     let open = expectations(&world);
-    assert_eq!((open.len(), &open[0]["value"]), (1, &json!("anna.b")));
+    assert_eq!((open.len(), &open[0]["value"], &open[0]["run"]), (1, &json!("anna.b"), &json!(2)));
     login(&world);
     world.json(0, &["apply", "--yes", "website=both.csv"]);
     assert_eq!(expectations(&world), Vec::<Value>::new());
+    assert_eq!(ended(&world, 2), [json!(["anna.b", "met", null])]);
+    assert_eq!(world.user("mattermost", "email", "ben@example.com")["username"], "ben.b");
 }

@@ -50,7 +50,7 @@ pub(crate) fn left_behind(
         };
         made.iter().any(same)
     };
-    let withdrawn = open.iter().filter(|old| desk.is_moot(old) && !is_renewed(old)).map(|old| old.id).collect();
+    let withdrawn = open.iter().filter(|old| desk.is_moot(old, run) && !is_renewed(old)).map(|old| old.id).collect();
     FollowUps { made, withdrawn }
 }
 
@@ -116,9 +116,9 @@ impl Desk<'_> {
         })
     }
 
-    /// True where what an earlier run left to come was changed again at the system it comes from.
-    fn is_moot(&self, old: &Expectation) -> bool {
-        let Some(from) = &old.from else { return false };
+    /// True where what an earlier run than this one left to come was changed again at the system it comes from.
+    fn is_moot(&self, old: &Expectation, run: i64) -> bool {
+        let Some(from) = old.from.as_ref().filter(|_| old.run < run) else { return false };
         let source = self.source_of(from, &old.attribute);
         let stored = |value| self.fleet.normalize(&old.system, &old.attribute, value);
         self.plan.changes.iter().any(|change| {

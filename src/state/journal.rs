@@ -156,7 +156,7 @@ mod tests {
     use super::*;
     use crate::{
         model::plan::Plan,
-        state::{Occasion, Outcome, Settlement, Standing, Store, sqlite::Sqlite},
+        state::{Occasion, Outcome, Settlement, Standing, Store, expectation::FollowUps, sqlite::Sqlite},
     };
 
     const NOW: &str = "2026-11-20T00:00:00Z";
@@ -182,7 +182,13 @@ mod tests {
             }
         }
         for run in [runs[0], runs[2]] {
-            let settlement = Settlement { links: &[], seen: &[], marks: &[], standing: Standing::Done };
+            let settlement = Settlement {
+                links: &[],
+                seen: &[],
+                marks: &[],
+                standing: Standing::Done,
+                follow_ups: &FollowUps::default(),
+            };
             store.settle(run, &settlement, NOW).unwrap();
         }
         store
@@ -264,7 +270,13 @@ mod tests {
         assert_eq!(store.runs().unwrap().len(), 3, "that they were is still known");
         assert!(store.run(1).unwrap().is_none());
         // With all of it gone, what comes next still builds on what was there.
-        let settlement = Settlement { links: &[], seen: &[], marks: &[], standing: Standing::Done };
+        let settlement = Settlement {
+            links: &[],
+            seen: &[],
+            marks: &[],
+            standing: Standing::Done,
+            follow_ups: &FollowUps::default(),
+        };
         store.settle(2, &settlement, NOW).unwrap();
         let last = store.verify().unwrap().last;
         store.prune("2026-11-21").unwrap();
@@ -309,7 +321,13 @@ mod tests {
             values: [("username".into(), name.into())].into(),
         };
         for (run, name) in [(runs[1], "new"), (runs[0], "old")] {
-            let settlement = Settlement { links: &[], seen: &[seen(name)], marks: &[], standing: Standing::Done };
+            let settlement = Settlement {
+                links: &[],
+                seen: &[seen(name)],
+                marks: &[],
+                standing: Standing::Done,
+                follow_ups: &FollowUps::default(),
+            };
             store.settle(run, &settlement, NOW).unwrap();
         }
         assert_eq!(store.memory().unwrap().seen, [seen("new")]);

@@ -533,6 +533,7 @@ impl Store for Sqlite {
         };
         let entries = journal::prune(&transaction, &runs)?;
         let chosen = serde_json::to_string(&runs)?;
+        expectations::prune(&transaction, &chosen)?;
         transaction.execute(
             "update runs set document = '', told = coalesce(told || '; ', '') || 'its plan and journal were removed'
              where id in (select value from json_each(?1))",

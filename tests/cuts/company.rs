@@ -121,7 +121,8 @@ fn people() -> String {
             _ if number > KNOWN => format!("new{number}"),
             _ => format!("old{number}"),
         };
-        let last_name = if (19..=38).contains(&number) { format!("Married{number}") } else { format!("Family{number}") };
+        let last_name =
+            if (19..=38).contains(&number) { format!("Married{number}") } else { format!("Family{number}") };
         let status = if (39..=44).contains(&number) { "Left" } else { "Active" };
         let platform = if (45..=52).contains(&number) { "yes" } else { "" };
         let tools = if (53..=58).contains(&number) { "yes" } else { "" };

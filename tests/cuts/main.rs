@@ -1,7 +1,7 @@
-mod company;
-mod tracer;
 #[path = "../common/mod.rs"]
 mod common;
+mod company;
+mod tracer;
 use std::time::Instant;
 use tracer::*;
 #[test]
@@ -19,10 +19,14 @@ fn measure() {
     let t = Instant::now();
     let mut command = world.command();
     command.args(["--lab", "apply", "plan.json", "--yes"]);
-    let traced = tracer::run(&command, &std::fs::canonicalize(world.path(".")).unwrap().join(".homeward/state.db"), None).unwrap();
+    let traced =
+        tracer::run(&command, &std::fs::canonicalize(world.path(".")).unwrap().join(".homeward/state.db"), None)
+            .unwrap();
     println!("traced {:?} {:?} {}", t.elapsed(), traced.status, traced.passed.len());
     let mut count = std::collections::BTreeMap::new();
-    for p in traced.passed { *count.entry(p).or_insert(0) += 1; }
+    for p in traced.passed {
+        *count.entry(p).or_insert(0) += 1;
+    }
     println!("{count:?}");
     let t = Instant::now();
     let ran = world.homeward(&["--lab", "apply", "plan.json", "--yes"]);

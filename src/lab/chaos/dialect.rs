@@ -69,8 +69,12 @@ impl Dialect {
             && match self {
                 Self::Mattermost => matches!(last, "ids" | "usernames" | "search"),
                 Self::Zitadel => {
-                    let is_procedure = path.starts_with("/zitadel.") && (last.starts_with("Get") || last.starts_with("List"));
-                    is_procedure || path == "/v2/users" || path == "/oauth/v2/token" || matches!(last, "_search" | "search")
+                    let is_procedure =
+                        path.starts_with("/zitadel.") && (last.starts_with("Get") || last.starts_with("List"));
+                    is_procedure
+                        || path == "/v2/users"
+                        || path == "/oauth/v2/token"
+                        || matches!(last, "_search" | "search")
                 }
                 Self::Gitlab | Self::Wordpress | Self::Unknown => false,
             }

@@ -334,9 +334,8 @@ impl Chaos {
             Of::Writes => write,
             Of::Requests => Some(request),
         };
-        let is_here = |fault: &&Fault| {
-            count(fault.of).is_some_and(|now| now >= fault.at && now - fault.at < fault.times())
-        };
+        let is_here =
+            |fault: &&Fault| count(fault.of).is_some_and(|now| now >= fault.at && now - fault.at < fault.times());
         let met = |kind, when, lasts_ms: Option<u64>, retry_after: Option<u64>| Met {
             kind,
             when,
@@ -396,9 +395,9 @@ fn pick<T>(all: &[T], number: u64) -> Option<&T> {
 
 /// A number that is the same for the same arguments, and like none of its neighbours (splitmix64 over FNV-1a).
 fn dice(seed: u64, system: &str, count: u64, salt: u64) -> u64 {
-    let name = system.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let name = system
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let mut number = [seed, name, count, salt].into_iter().fold(0_u64, |mixed, part| {
         let mut next = (mixed ^ part).wrapping_add(0x9e37_79b9_7f4a_7c15);
         next = (next ^ (next >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -43,6 +43,17 @@ pub(super) fn keep(transaction: &Transaction<'_>, left: &FollowUps, now: &str) -
         let before: Option<(i64, String)> =
             transaction.query_row(before, place, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let value = serde_json::to_string(&one.value)?;
+        // A run that is finished late has said so before, or has been overtaken.
+        let known = "select 1 from expectations where system = ?1 and account = ?2 and attribute = ?3
+                     and (run > ?4 or run = ?4 and value = ?5)";
+        let known = transaction.query_row(
+            known,
+            params![one.system.as_str(), one.account.as_str(), one.attribute.as_str(), one.run, value],
+            |_| Ok(()),
+        );
+        if known.optional()?.is_some() {
+            continue;
+        }
         match before {
             Some((_, same)) if same == value => continue,
             Some((id, _)) => end(transaction, id, Ending::Replaced, now)?,
@@ -84,6 +95,13 @@ pub(super) fn seen(transaction: &Transaction<'_>, sights: &[(i64, Sight)], now: 
             Sight::AsBefore => became(*id, None)?,
         }
     }
+    Ok(())
+}
+
+/// Removes what has ended of these runs, which are a JSON list.
+pub(super) fn prune(connection: &Connection, runs: &str) -> Result<(), StateError> {
+    let sql = "delete from expectations where ended is not null and run in (select value from json_each(?1))";
+    connection.execute(sql, [runs])?;
     Ok(())
 }
 
@@ -186,7 +204,11 @@ mod tests {
         assert_eq!(open(&store), [(2, "anne".to_owned(), 3)]);
         let first = store.expected_of(1).unwrap().remove(0);
         assert_eq!(first.ended.map(|ended| ended.how), Some(Ending::Replaced));
+        // A run that is finished late says nothing new.
+        settle(&store, &made(&[("anna", 1)]));
+        assert_eq!(open(&store), [(2, "anne".to_owned(), 3)]);
         settle(&store, &FollowUps { made: Vec::new(), withdrawn: vec![2] });
+        settle(&store, &made(&[("anne", 3), ("anni", 2)]));
         assert_eq!(open(&store), []);
     }
 
