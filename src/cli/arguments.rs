@@ -93,7 +93,7 @@ pub(super) enum Command {
     Apply(Apply),
     /// Watch drop folders and websites: plan what comes, and with --apply carry it out.
     Watch(Watch),
-    /// Show how the watched feeds fare, and what waits for somebody.
+    /// Show how the watched feeds fare, what waits for somebody, and what is to come by itself.
     Status,
     /// Approve the plan of a run that was held, and have it carried out.
     Approve(Settle),
