@@ -124,7 +124,7 @@ pub(super) async fn calm(stand: &Stand, seed: u64, is_done: bool) -> Result<Stri
     if !is_done {
         text.push_str("\nthe faults are lifted now: ");
         text.push_str(match stand {
-            Stand::Running { .. } => "apply again to finish what they left open",
+            Stand::Running { .. } => "finish what they left open with `homeward --lab resume`",
             Stand::Own { .. } => {
                 "these simulators end with this command, so start some that stay (`homeward lab --detach`) to see how it goes on"
             }

@@ -140,8 +140,33 @@ pub(crate) struct Lab {
     /// The simulators by the names of the systems they stand for.
     pub(crate) systems: BTreeMap<String, Address>,
     servers: Vec<tokio::task::JoinHandle<()>>,
+    fronts: BTreeMap<String, Front>,
     /// Told when somebody asked the lab to stop.
     pub(crate) stop: Arc<Notify>,
+}
+
+#[cfg(test)]
+impl Lab {
+    /// Sets the faults of a system.
+    pub(crate) fn disturb(&self, system: &str, program: &Value) {
+        self.fronts[system].chaos.set(program).unwrap();
+    }
+
+    /// Lifts the faults of a system and tells which were met.
+    pub(crate) fn calm(&self, system: &str) -> Value {
+        self.fronts[system].chaos.lift();
+        self.fronts[system].chaos.told()["injected"].clone()
+    }
+
+    /// Everything a simulator holds.
+    pub(crate) fn state(&self, system: &str) -> Value {
+        self.fronts[system].simulator.dump()
+    }
+
+    /// What a simulator was asked.
+    pub(crate) fn asked(&self, system: &str) -> Vec<Value> {
+        self.fronts[system].asked().iter().map(|asked| json!(asked)).collect()
+    }
 }
 
 impl Drop for Lab {
@@ -178,7 +203,7 @@ pub(crate) async fn start(benches: &[Bench], people: u64) -> Result<Lab, LabErro
         peers.0.insert(bench.kind.clone(), Arc::clone(&simulator));
         made.push((bench, simulator));
     }
-    let mut lab = Lab { systems: BTreeMap::new(), servers: Vec::new(), stop: Arc::default() };
+    let mut lab = Lab { systems: BTreeMap::new(), servers: Vec::new(), fronts: BTreeMap::new(), stop: Arc::default() };
     for (bench, simulator) in made {
         let (place, door) = Place::open()?;
         let url = format!("http://{}", place.address());
@@ -186,8 +211,17 @@ pub(crate) async fn start(benches: &[Bench], people: u64) -> Result<Lab, LabErro
         let token = simulator.token(&bench.token_kind);
         let tokens = TOKEN_KINDS.iter().map(|kind| ((*kind).to_owned(), simulator.token(kind))).collect();
         lab.systems.insert(bench.system.clone(), Address { kind: bench.kind.clone(), url, token, tokens });
-        let router = front(bench, simulator, peers.clone(), door, Arc::clone(&lab.stop));
-        lab.servers.push(tokio::spawn(place.serve(router)));
+        let front = Front {
+            kind: bench.kind.clone(),
+            simulator,
+            peers: peers.clone(),
+            asked: Arc::default(),
+            chaos: Arc::new(Chaos::none(&bench.system)),
+            door,
+            stop: Arc::clone(&lab.stop),
+        };
+        lab.servers.push(tokio::spawn(place.serve(routes(&front))));
+        lab.fronts.insert(bench.system.clone(), front);
     }
     Ok(lab)
 }
@@ -226,18 +260,10 @@ impl Front {
     }
 }
 
-fn front(bench: &Bench, simulator: Arc<dyn Simulator>, peers: Peers, door: Door, stop: Arc<Notify>) -> Router {
-    let front = Front {
-        kind: bench.kind.clone(),
-        simulator: Arc::clone(&simulator),
-        peers,
-        asked: Arc::default(),
-        chaos: Arc::new(Chaos::none(&bench.system)),
-        door,
-        stop,
-    };
+fn routes(front: &Front) -> Router {
+    let simulator = &front.simulator;
     let provider =
-        Arc::clone(&simulator).router().layer(axum::middleware::from_fn_with_state(front.clone(), write_down));
+        Arc::clone(simulator).router().layer(axum::middleware::from_fn_with_state(front.clone(), write_down));
     let lab = Router::new()
         .route("/_lab/state", get(async |State(front): State<Front>| Json(front.simulator.dump())))
         .route("/_lab/settings", post(settings))
@@ -246,8 +272,8 @@ fn front(bench: &Bench, simulator: Arc<dyn Simulator>, peers: Peers, door: Door,
         .route("/_lab/requests", get(requests).delete(forget))
         .route("/_lab/chaos", get(injected).post(disturb).delete(lift))
         .route("/_lab/stop", post(end))
-        .with_state(front)
-        .merge(simulator.lab_router());
+        .with_state(front.clone())
+        .merge(Arc::clone(simulator).lab_router());
     lab.fallback_service(provider)
 }
 

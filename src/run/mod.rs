@@ -35,6 +35,8 @@ pub(crate) mod watch;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod faults;
 
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
