@@ -85,7 +85,7 @@ pub(crate) async fn execute(
     let asked = asked_for(plan);
     let progress = Progress::of(&store.entries(run)?);
     let broken_off = broken_off(plan, &world, fleet, &progress);
-    let strange = strangers(plan, &world, fleet);
+    let strange = strangers(plan, &world, fleet, &progress);
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
     let mut under_way = FuturesUnordered::new();
@@ -103,12 +103,11 @@ pub(crate) async fn execute(
                 queue.over(at);
                 continue;
             }
-            let hindrance = hindrance(call, &outcomes, &place, &world, &broken_off, fleet);
+            let so_far = progress.get(&call.id);
+            let hindrance = sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far)
+                .or_else(|| hindrance(call, &outcomes, &place, &world, &broken_off, fleet));
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
-            let so_far = progress.get(&call.id);
-            let hindrance =
-                hindrance.or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far));
             let hindrance = hindrance.or_else(|| for_a_person(call, so_far));
             if let Some(outcome) = hindrance {
                 if let Err(error) = note(store, run, call, &outcome) {
@@ -367,7 +366,12 @@ fn forbidden(call: &Call, world: &World, guarded: &GuardedPlan) -> Option<Outcom
 
 /// The calls that the connectors would not make of the very changes they are said to carry out. A plan's id is a digest
 /// that anybody can compute, so it proves a file whole, not honest: what is sent must be what this program sends.
-fn strangers(plan: &Plan, world: &World, fleet: &Fleet) -> BTreeMap<usize, Outcome> {
+fn strangers(
+    plan: &Plan,
+    world: &World,
+    fleet: &Fleet,
+    progress: &BTreeMap<CallId, Progress>,
+) -> BTreeMap<usize, Outcome> {
     let asked = asked_for(plan);
     let is_strange = |call: &Call| {
         let server = world.servers.get(&call.system).cloned().unwrap_or_default();
@@ -381,6 +385,8 @@ fn strangers(plan: &Plan, world: &World, fleet: &Fleet) -> BTreeMap<usize, Outco
             return match fleet.operation(&account, &asked.operation, &asked.arguments) {
                 Ok(request) if is_this(call, &request) => None,
                 Ok(_) => Some(Outcome::Refused(Refusal::new(RefusalKind::Unsupported, reason))),
+                // An earlier try of this run may have brought that about, and sending it again does no harm.
+                Err(_) if call.replay == Replay::Repeat && progress.get(&call.id).is_some_and(Progress::is_in_doubt) => None,
                 // The account is no longer one to which it can be done, such as one that is locked already.
                 Err(refusal) => Some(Outcome::Refused(refusal)),
             };

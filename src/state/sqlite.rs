@@ -640,8 +640,8 @@ fn summaries(
 ) -> Result<Vec<RunSummary>, StateError> {
     let sql = format!(
         "select id, plan, started, finished, calls, standing, feed, input, sha256, told,
-                (select count(distinct json_extract(entry, '$.call')) from journal where journal.run = runs.id and json_extract(entry, '$.entry') = 'settled'
-                 and json_extract(entry, '$.outcome') = 'done')
+                (select count(distinct json_extract(entry, '$.call')) from journal where journal.run = runs.id
+                 and (json_extract(entry, '$.outcome') = 'done' or json_extract(entry, '$.done')))
          from runs {chosen}"
     );
     let mut statement = connection.prepare(&sql)?;
