@@ -1,6 +1,10 @@
 //! What a day must have come to: the same everywhere as if nobody had been killed, and nothing done twice.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::TcpStream,
+};
 
 use serde_json::{Map, Value, json};
 
@@ -32,8 +36,8 @@ impl Day {
     pub(crate) fn of(world: &World) -> Self {
         let mut day = Self { states: BTreeMap::new(), writes: BTreeMap::new() };
         for system in SYSTEMS {
-            day.states.insert(system, steady(&world.state(system)));
-            let asked = world.lab(system, "GET", "requests", &Value::Null);
+            day.states.insert(system, steady(&told(world, system, "state")));
+            let asked = told(world, system, "requests");
             for one in asked.as_array().unwrap() {
                 let is_taken = one["status"].as_u64().is_some_and(|status| (200..300).contains(&status));
                 if is_taken && !is_question(one) {
@@ -63,6 +67,17 @@ impl Day {
         faults.extend(unknown.map(|write| format!("sent by nobody's plan: {write}")));
         faults
     }
+}
+
+/// What a route of the lab tells. Thousands of days are looked at, and a client for each question would take most of the time.
+fn told(world: &World, system: &str, path: &str) -> Value {
+    let url = world.url(system);
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET /_lab/{path} HTTP/1.0\r\nhost: {host}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
 /// A write in one line; a password that was made up for it is left out.
