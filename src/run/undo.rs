@@ -233,7 +233,7 @@ fn touched(entries: &[Entry]) -> BTreeSet<&CallId> {
                 touched.insert(call);
             }
             // An operator's word is about what was sent before.
-            Entry::Settled { .. } | Entry::Told { .. } => {}
+            Entry::Settled { .. } | Entry::Told { .. } | Entry::Began { .. } | Entry::Stands { .. } => {}
         }
     }
     touched.extend(leaving);
