@@ -9,7 +9,10 @@ mod common;
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::{fs::{MetadataExt, PermissionsExt}, process::CommandExt},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
 };
 
 use serde_json::{Value, json};
@@ -175,7 +178,10 @@ fn a_store_that_is_no_store_is_damaged_or_is_newer_stops_everything_before_the_f
         let _ = fs::remove_file(world.path(&format!("{STORE}{companion}")));
     }
 
-    world.write(STORE, b"This is a letter, and no database. It is long enough to be looked at, and of no use to anybody.");
+    world.write(
+        STORE,
+        b"This is a letter, and no database. It is long enough to be looked at, and of no use to anybody.",
+    );
     assert_stopped_before_the_first_write(&world, &apply(&world), "cannot be opened");
 
     // The first page, where it says what it is, is left alone.

@@ -1,7 +1,5 @@
 //! `homeward resume`: finishes what was interrupted.
 
-use std::{collections::BTreeSet, path::Path};
-
 use super::{
     Exit, Invocation,
     apply::{Begun, as_json, as_text, exit, send},
@@ -10,7 +8,7 @@ use super::{
     plan, print, render, tell,
 };
 use crate::{
-    model::id::{CallId, SystemName},
+    model::id::CallId,
     plan::guard::Approval,
     run::{
         RunError,
@@ -18,7 +16,7 @@ use crate::{
         resume::{self, NotInDoubt, Said, UNFINISHED},
         seal::fits,
     },
-    state::{RunSummary, StateError, Store, lock, sqlite::Sqlite},
+    state::{RunSummary, Store, lock, sqlite::Sqlite},
 };
 
 /// Finishes one run, or all that are worth finishing.
@@ -45,7 +43,7 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
         any = true;
         if summary.feed.is_some() && lock::is_watched(&state) {
             tell(&format!("run {} is left to the service that is running", summary.id));
-        } else if is_busy(&store, &state, &summary)? {
+        } else if resume::is_under_way(&store, &state, summary.id)? {
             tell(&format!("run {} is left out: another process writes to one of its systems", summary.id));
         } else {
             match finish(given, &stage, &store, &summary).await {
@@ -68,18 +66,6 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
         print("Nothing to resume.");
     }
     Ok(worst)
-}
-
-/// True where another process is at work at one of its systems, perhaps on this very run.
-fn is_busy(store: &Sqlite, state: &Path, summary: &RunSummary) -> Result<bool, Trouble> {
-    let plan = store.run(summary.id).map_err(RunError::from)?.map(|(plan, _)| plan);
-    let systems: BTreeSet<SystemName> =
-        plan.iter().flat_map(|plan| &plan.calls).map(|call| call.system.clone()).collect();
-    match lock::Locks::take(state, &systems) {
-        Ok(_) => Ok(false),
-        Err(StateError::Locked { .. }) => Ok(true),
-        Err(error) => Err(RunError::from(error).into()),
-    }
 }
 
 fn nothing(given: &Invocation<'_>) -> Exit {

@@ -34,7 +34,8 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         today: given.today().to_string(),
     };
     let plan = undo::undo(wanted.run, &done, &entries, &desk, &mut stage.fleet).await?;
-    let prepared = Prepared { plan, notes: Vec::new(), firsts: BTreeMap::new(), ties: Vec::new(), expected: Vec::new() };
+    let prepared =
+        Prepared { plan, notes: Vec::new(), firsts: BTreeMap::new(), ties: Vec::new(), expected: Vec::new() };
     plan::notes(given, &prepared);
     let plan = prepared.plan;
     if let Some(file) = &wanted.out {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, outlook, print, render};
 use crate::{
     run::{
-        RunError,
+        RunError, resume,
         watch::{Fares, Met, Orders, WatchError},
     },
     state::{RunSummary, Store, lock, sqlite::Sqlite},
@@ -95,15 +95,17 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     let unsettled = store.unsettled().map_err(RunError::from)?;
     let is_watched = lock::is_watched(&path);
     let expected = store.expectations().map_err(RunError::from)?;
+    let unfinished = resume::waiting(&store, &path)?;
     let is_well = feeds.values().all(Fares::is_well);
-    let exit = if !is_well || unsettled.iter().any(|run| run.standing.is_held()) { Exit::Refused } else { Exit::Done };
+    let is_settled = unfinished.is_empty() && !unsettled.iter().any(|run| run.standing.is_held());
+    let exit = if is_well && is_settled { Exit::Done } else { Exit::Refused };
     if given.json() {
         let document = json!({
             "format": "homeward.status/1", "watching": is_watched, "well": is_well, "feeds": feeds,
             "accepted": accepted.iter().map(|(name, list)| (name.to_string(), json!({
                 "file": list.file, "at": list.at, "records": list.records, "run": list.run, "sha256": list.sha256,
             }))).collect::<BTreeMap<_, _>>(),
-            "waiting": unsettled, "expectations": outlook::documents(&expected, given.judges_by()),
+            "waiting": unsettled, "unfinished": unfinished, "expectations": outlook::documents(&expected, given.judges_by()),
         });
         print(&serde_json::to_string_pretty(&document).unwrap_or_default());
         return Ok(exit);
@@ -135,6 +137,16 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     }
     for run in &unsettled {
         text.push_str(&waiting(run));
+    }
+    for one in &unfinished {
+        let lab = if given.global.lab { "--lab " } else { "" };
+        let doubt = match one.in_doubt.len() as u64 {
+            0 => String::new(),
+            doubts => format!(", {} of them in doubt", render::thousands(doubts)),
+        };
+        let left = render::count(one.left, "call");
+        let line = format!("run {} ({}) is not finished: {left} left{doubt}; ", one.run, one.input);
+        let _ = writeln!(text, "{}go on with `homeward {lab}resume {}`", render::harmless(&line), one.run);
     }
     if !expected.is_empty() {
         let _ = writeln!(text, "To come by itself:\n{}", outlook::table(&expected, given.judges_by()));

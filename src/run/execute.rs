@@ -386,7 +386,11 @@ fn strangers(
                 Ok(request) if is_this(call, &request) => None,
                 Ok(_) => Some(Outcome::Refused(Refusal::new(RefusalKind::Unsupported, reason))),
                 // An earlier try of this run may have brought that about, and sending it again does no harm.
-                Err(_) if call.replay == Replay::Repeat && progress.get(&call.id).is_some_and(Progress::is_in_doubt) => None,
+                Err(_)
+                    if call.replay == Replay::Repeat && progress.get(&call.id).is_some_and(Progress::is_in_doubt) =>
+                {
+                    None
+                }
                 // The account is no longer one to which it can be done, such as one that is locked already.
                 Err(refusal) => Some(Outcome::Refused(refusal)),
             };

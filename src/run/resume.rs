@@ -3,16 +3,20 @@
 //! Nothing is sent here. A run is finished by carrying out its plan again: what its journal says to be done is left alone,
 //! what was sent without an answer is looked for first, and what moved meanwhile is not touched.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use super::RunError;
 use crate::{
     model::{
-        id::CallId,
+        id::{CallId, SystemName},
         plan::{Decision, Plan},
         refusal::RefusalKind,
     },
-    state::{Entry, Outcome, RunSummary, Sent, Standing, Store, progress::Progress},
+    state::{
+        Entry, Outcome, RunSummary, Sent, Standing, StateError, Store,
+        lock::{self, Locks},
+        progress::Progress,
+    },
 };
 
 /// What a run that can be finished stands as.
@@ -28,6 +32,45 @@ pub(crate) fn unfinished(store: &dyn Store) -> Result<Vec<RunSummary>, RunError>
         }
     }
     Ok(runs)
+}
+
+/// True where another process is at work at one of the systems of a run, perhaps on this very run.
+pub(crate) fn is_under_way(store: &dyn Store, state: &Path, run: i64) -> Result<bool, RunError> {
+    let plan = store.plan(run)?;
+    let systems: BTreeSet<SystemName> =
+        plan.iter().flat_map(|plan| &plan.calls).map(|call| call.system.clone()).collect();
+    match Locks::take(state, &systems) {
+        Ok(_) => Ok(false),
+        Err(StateError::Locked { .. }) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A run that somebody has to finish.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Unfinished {
+    pub(crate) run: i64,
+    /// What it was about.
+    pub(crate) input: String,
+    /// Calls that are not done.
+    pub(crate) left: u64,
+    /// Those of them of which nobody knows whether they had their effect.
+    pub(crate) in_doubt: Vec<CallId>,
+}
+
+/// The runs that nobody is at work on, and that do not finish by themselves: what `homeward resume` is for.
+pub(crate) fn waiting(store: &dyn Store, state: &Path) -> Result<Vec<Unfinished>, RunError> {
+    let mut waiting = Vec::new();
+    for run in unfinished(store)? {
+        let by_itself = run.standing == Standing::Approved || run.feed.is_some() && lock::is_watched(state);
+        if by_itself || is_under_way(store, state, run.id)? {
+            continue;
+        }
+        let left = left(store, run.id)?;
+        let in_doubt = left.iter().filter(|(_, left)| *left == Left::InDoubt).map(|(call, _)| call.clone()).collect();
+        waiting.push(Unfinished { run: run.id, input: run.input, left: left.len() as u64, in_doubt });
+    }
+    Ok(waiting)
 }
 
 /// Why a call is not done yet.

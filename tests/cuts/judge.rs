@@ -120,7 +120,10 @@ fn cleaned(value: &Value, names: &BTreeMap<String, String>) -> Value {
                     // When somebody was switched off is a time; whether she was is not.
                     "delete_at" => json!(value.as_i64() != Some(0)),
                     "id" if fields.contains_key("message") => continue,
-                    "id" => value.as_u64().and_then(|id| name(&id.to_string())).map_or_else(|| cleaned(value, names), Value::from),
+                    "id" => value
+                        .as_u64()
+                        .and_then(|id| name(&id.to_string()))
+                        .map_or_else(|| cleaned(value, names), Value::from),
                     _ => cleaned(value, names),
                 };
                 clean.insert(key, value);

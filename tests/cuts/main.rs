@@ -167,11 +167,14 @@ fn finish(calm: &Calm, world: &World, found: &mut Found) {
             let mut words = vec!["--lab".to_owned(), "--quiet".to_owned(), "resume".to_owned(), "1".to_owned()];
             let posts = world.state("mattermost")["posts"].clone();
             for call in &named {
-                let is_there = posts.as_array().unwrap().iter().any(|post| post["message"] == calm.posts[call].as_str());
+                let is_there =
+                    posts.as_array().unwrap().iter().any(|post| post["message"] == calm.posts[call].as_str());
                 words.extend([if is_there { "--done" } else { "--again" }.to_owned(), call.clone()]);
             }
             let settled = world.homeward(&words.iter().map(String::as_str).collect::<Vec<_>>());
-            expect(settled.status == 0, &|| format!("settled with {}: {}{}", settled.status, settled.stderr, settled.stdout));
+            expect(settled.status == 0, &|| {
+                format!("settled with {}: {}{}", settled.status, settled.stderr, settled.stdout)
+            });
         }
     } else {
         // Nothing was begun, so nothing was sent.
@@ -181,8 +184,12 @@ fn finish(calm: &Calm, world: &World, found: &mut Found) {
     let again = world.homeward(&["--lab", "resume"]);
     expect(again.status == 0 && again.stdout == "Nothing to resume.\n", &|| format!("still to resume: {again:?}"));
     let runs = world.json(0, &["runs"]);
-    let stands: Vec<String> =
-        runs.as_array().unwrap().iter().map(|run| format!("{} {} {}", run["standing"], run["calls"], run["done"])).collect();
+    let stands: Vec<String> = runs
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| format!("{} {} {}", run["standing"], run["calls"], run["done"]))
+        .collect();
     expect(stands == [format!("\"done\" {CALLS} {CALLS}")], &|| format!("runs stand as {stands:?}"));
     // An operation whose answer was lost may be sent again where that changes nothing.
     let repeats = |write: &str| write.contains("/sessions/revoke");
@@ -215,7 +222,10 @@ fn tries(calm: &Calm, points: &[Point], workers: usize) {
     let all = all.into_inner().unwrap();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for (point, found) in &all {
-        let place = found.place.as_ref().map_or_else(|| "never reached".to_owned(), |place| format!("{:?} {place}", point.side));
+        let place = found
+            .place
+            .as_ref()
+            .map_or_else(|| "never reached".to_owned(), |place| format!("{:?} {place}", point.side));
         *places.entry(place).or_default() += 1;
     }
     let doubts = all.iter().filter(|(_, found)| found.doubts > 0).count();
@@ -236,7 +246,8 @@ fn tries(calm: &Calm, points: &[Point], workers: usize) {
 fn sample(places: usize, count: usize) -> Vec<Point> {
     let all = places * 2;
     let count = count.min(all);
-    let point = |at: usize| Point { number: at / 2 + 1, side: if at.is_multiple_of(2) { Side::Before } else { Side::After } };
+    let point =
+        |at: usize| Point { number: at / 2 + 1, side: if at.is_multiple_of(2) { Side::Before } else { Side::After } };
     // From the middle of each share, one further each time, so that both sides come.
     (0..count).map(|share| point((share * all + all / 2) / count)).collect()
 }

@@ -224,7 +224,8 @@ impl Company {
         tokio().block_on(async {
             let lab = crate::lab::start(&self.benches, 0).await.unwrap();
             for system in SYSTEMS {
-                let faults: Vec<Json> = points.iter().filter(|point| point.system == system).map(Point::fault).collect();
+                let faults: Vec<Json> =
+                    points.iter().filter(|point| point.system == system).map(Point::fault).collect();
                 lab.disturb(system, &json!({ "faults": faults }));
             }
             let store = Sqlite::in_memory().unwrap();
@@ -361,8 +362,21 @@ fn told_truly(plan: &Plan, report: &Report, lab: &Lab) -> Vec<String> {
 /// A state without what depends on the order in which things were done: times, and the ids of what was made.
 fn plain(state: &Json) -> Json {
     const PASSING: &[&str] = &[
-        "id", "created_at", "create_at", "update_at", "updated_at", "last_password_update", "sequence", "changeDate",
-        "creationDate", "change_date", "creation_date", "settings", "tokens", "confirmed_at", "details",
+        "id",
+        "created_at",
+        "create_at",
+        "update_at",
+        "updated_at",
+        "last_password_update",
+        "sequence",
+        "changeDate",
+        "creationDate",
+        "change_date",
+        "creation_date",
+        "settings",
+        "tokens",
+        "confirmed_at",
+        "details",
     ];
     fn walk(value: &Json, names: &BTreeMap<String, String>) -> Json {
         match value {
