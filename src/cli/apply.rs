@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{BufRead, IsTerminal, Read, Write},
     path::Path,
+    sync::Arc,
 };
 
 use owo_colors::OwoColorize;
@@ -50,6 +51,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     plan::notes(given, &prepared);
     if !given.json() {
         print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
+        stage.tell_duration(&prepared.plan);
     }
     let about = Occasion { input: wanted.inputs.join(" "), ..Occasion::default() };
     let guarded = match guarded(prepared.plan.clone(), &stage.project.rules, &stage.project.limits, None) {
@@ -186,7 +188,7 @@ pub(super) async fn send(
         }
     };
     let mut bar = Bar::new(calls, given.talks() && std::io::stderr().is_terminal());
-    bar.stop_on_signals();
+    bar.stop_on_signals(stage.fleet.members.values().map(|member| Arc::clone(&member.line)).collect());
     let report = execute(guarded, &stage.fleet, &store, run, &now, &mut bar).await;
     bar.finish();
     Ok(Some(report.map_err(|error| broke_off(given, run, error))?))

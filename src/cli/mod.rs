@@ -22,6 +22,7 @@ mod compare;
 mod diagnostic;
 mod docs;
 mod drawing;
+mod duration;
 mod examine;
 mod explain;
 mod init;

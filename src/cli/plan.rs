@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, outlook, print, render, tell, width};
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, duration, lab, outlook, print, render, tell, width};
 use crate::{
     connector::Kind,
     model::{id::SystemName, plan::Plan},
     run::{
         RunError,
+        estimate::estimate,
         fleet::Fleet,
         gather::{Given, Named, ask, named},
         prepare::{Desk, Prepared, guarded, prepare},
@@ -94,6 +95,13 @@ impl Stage {
         let given = self.inputs(&memory).await?;
         Ok(prepare(&desk, &given, &mut self.fleet).await?)
     }
+
+    /// Tells how long a plan will take, where that is long.
+    pub(super) fn tell_duration(&self, plan: &Plan) {
+        if let Some(line) = estimate(plan, &self.fleet).and_then(|estimate| duration::estimate(&estimate)) {
+            print(&line);
+        }
+    }
 }
 
 pub(super) fn files(
@@ -148,6 +156,7 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
         print(&document(&prepared.plan));
     } else {
         print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
+        stage.tell_duration(&prepared.plan);
         if let Some(file) = wanted.out.as_ref().filter(|_| given.talks()) {
             let lab = if given.global.lab { "--lab " } else { "" };
             tell(&format!("saved; apply exactly this with: homeward {lab}apply {}", file.display()));

@@ -7,7 +7,7 @@ use std::sync::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::{model::plan::Call, run::execute::Watcher, state::Outcome};
+use crate::{model::plan::Call, run::execute::Watcher, state::Outcome, wire::Line};
 
 /// A bar that counts calls.
 pub(super) struct Bar {
@@ -30,7 +30,7 @@ impl Bar {
 
     /// Stops beginning calls when somebody interrupts or the machine goes down. The second time it is not waited for what
     /// is under way: the journal knows it. Must be called within the runtime.
-    pub(super) fn stop_on_signals(&self) {
+    pub(super) fn stop_on_signals(&self, lines: Vec<Arc<Line>>) {
         let (bar, stopped) = (self.bar.clone(), Arc::clone(&self.stopped));
         tokio::spawn(async move {
             use tokio::signal::unix::{SignalKind, signal};
@@ -44,6 +44,8 @@ impl Bar {
                 if stopped.swap(true, Ordering::Relaxed) {
                     std::process::exit(code);
                 }
+                // Nobody sits out a pause of ten minutes any more.
+                lines.iter().for_each(|line| line.hang_up());
                 bar.suspend(|| super::tell("stopping: calls under way are finished; once more stops at once"));
             }
         });

@@ -31,10 +31,10 @@ use url::Url;
 use self::{
     document::{Document, Places},
     error::{ConfigError, ConfigErrors, Fault, Within, nearest},
-    quantity::{Share, duration},
+    quantity::{Rate, Share, duration},
     schema::{
-        Administrators, FileKeys, Kinds, LimitsKeys, ProviderKeys, ProviderKind, Says, SecretKeys, Signature,
-        SourceKeys, SourceKind, ThresholdKeys, WebhookKeys,
+        Administrators, ApplyKeys, FileKeys, Kinds, LimitsKeys, ProviderKeys, ProviderKind, Says, SecretKeys,
+        Signature, SourceKeys, SourceKind, ThresholdKeys, WebhookKeys,
     },
     secret::SecretSource,
     shape::Shape,
@@ -46,6 +46,9 @@ use crate::model::{
 
 /// How long an answer may take where nothing is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long making a connection may take where nothing is said.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A configuration that holds together.
 #[derive(Clone, Debug)]
@@ -65,6 +68,7 @@ pub(crate) struct Config {
     pub(crate) health: Option<SocketAddr>,
     /// How long a value may take to come by itself; `None`: nothing was said.
     pub(crate) follows_within: Option<Duration>,
+    pub(crate) apply: Apply,
     places: Places,
 }
 
@@ -108,6 +112,23 @@ pub(crate) struct Provider {
     pub(crate) timeout: Duration,
     /// How long a value may take that comes to it by itself; `None`: nothing was said.
     pub(crate) follows_within: Option<Duration>,
+    pub(crate) connect_timeout: Duration,
+    /// `None`: as long as the whole answer may take.
+    pub(crate) read_timeout: Option<Duration>,
+    /// `None`: what it tells itself.
+    pub(crate) rate: Option<Rate>,
+    /// How many requests may come at once after a silence; `None`: `rate` holds for any stretch of its time.
+    pub(crate) burst: Option<u32>,
+}
+
+/// What one run may use up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Apply {
+    /// `None`: no limit.
+    pub(crate) time: Option<Duration>,
+    pub(crate) retries: u32,
+    /// After so many failures in a row a system is left alone.
+    pub(crate) failures: u32,
 }
 
 /// What proves who we are, and where it is found.
@@ -242,6 +263,7 @@ impl Reading<'_> {
             }
         }
         let limits = self.limits(keys.limits, &tables);
+        let apply = self.apply(&keys.apply);
         let health = keys.watch.health.and_then(|text| self.listen(&["watch", "health"], &text));
         let follows_within = keys.follow.within.and_then(|text| self.time(&["follow", "within"], &text));
         Some(Config {
@@ -254,6 +276,7 @@ impl Reading<'_> {
             limits,
             health,
             follows_within,
+            apply,
             places: self.shape.places.clone(),
         })
     }
@@ -324,21 +347,17 @@ impl Reading<'_> {
             (true, false) => token.map(CredentialSource::Token),
             (false, true) => key.map(CredentialSource::Key),
         };
-        let timeout = keys.timeout.map_or(Some(TIMEOUT), |text| {
-            let fault = |key: &str| Fault::Quantity {
-                key: key.to_owned(),
-                what: "duration",
-                hint: "such as `30s`, `5m` or `1h`",
-            };
-            let read = duration(&text);
-            if read.is_none() {
-                self.fault(&["systems", name, "timeout"], fault("timeout"));
-            }
-            read
-        });
-        let poll = keys.poll.and_then(|text| self.time(&["systems", name, "poll"], &text));
-        let follows_within =
-            keys.follows_within.and_then(|text| self.time(&["systems", name, "follows_within"], &text));
+        let mut time = |key: &str, text: Option<String>| text.map(|text| self.time(&["systems", name, key], &text));
+        let timeout = time("timeout", keys.timeout).unwrap_or(Some(TIMEOUT));
+        let connect_timeout = time("connect_timeout", keys.connect_timeout).unwrap_or(Some(CONNECT_TIMEOUT));
+        let read_timeout = time("read_timeout", keys.read_timeout).flatten();
+        let poll = time("poll", keys.poll).flatten();
+        let follows_within = time("follows_within", keys.follows_within).flatten();
+        let rate = keys.rate.and_then(|text| self.rate(&["systems", name, "rate"], &text));
+        if keys.burst.is_some() && !table.contains_key("rate") {
+            let (add, within) = (Some("rate = \"10/s\"".to_owned()), Within(owned(&["systems", name])));
+            self.fault_at_key(&["systems", name, "burst"], Fault::Missing { key: "rate".to_owned(), within, add });
+        }
         let webhook = keys.webhook.and_then(|keys| self.webhook(name, keys));
         let provider = Provider {
             url: url?,
@@ -346,6 +365,10 @@ impl Reading<'_> {
             concurrency: keys.concurrency,
             timeout: timeout?,
             follows_within,
+            connect_timeout: connect_timeout?,
+            read_timeout,
+            rate,
+            burst: keys.burst,
         };
         let says = kind.records.map(|usual| keys.says.unwrap_or(usual));
         Some(System { kind: kind.name.to_owned(), options, provider: Some(provider), says, poll, webhook })
@@ -374,12 +397,29 @@ impl Reading<'_> {
         Some(Webhook { listen: listen?, path, secret: secret?, former_secret, signature, header })
     }
 
+    fn apply(&mut self, keys: &ApplyKeys) -> Apply {
+        Apply {
+            time: keys.time.as_ref().and_then(|text| self.time(&["apply", "time"], text)),
+            retries: keys.retries.unwrap_or(1_000),
+            failures: keys.failures.unwrap_or(5),
+        }
+    }
+
     /// A duration.
     fn time(&mut self, way: &[&str], text: &str) -> Option<Duration> {
         let read = duration(text);
         if read.is_none() {
             let key = way.last().copied().unwrap_or_default().to_owned();
             self.fault(way, Fault::Quantity { key, what: "duration", hint: "such as `30s`, `5m` or `1h`" });
+        }
+        read
+    }
+
+    fn rate(&mut self, way: &[&str], text: &str) -> Option<Rate> {
+        let read = Rate::parse(text);
+        if read.is_none() {
+            let key = way.last().copied().unwrap_or_default().to_owned();
+            self.fault(way, Fault::Quantity { key, what: "rate", hint: "such as `10/s` or `300/10m`" });
         }
         read
     }

@@ -1,4 +1,4 @@
-//! Shares and durations as people write them.
+//! Shares, durations and rates as people write them.
 
 use std::{fmt, time::Duration};
 
@@ -54,9 +54,42 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
 }
 
+/// So many requests in so much time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate {
+    pub(crate) count: u32,
+    pub(crate) per: Duration,
+}
+
+impl Rate {
+    /// Reads `10/s`, `300/10m` or `7200/h`. `None` for anything else, and for nothing at all.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (count, per) = text.trim().split_once('/')?;
+        let (count, per) = (count.trim_end(), per.trim_start());
+        let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+        let count = count.parse().ok().filter(|count| digits && *count > 0)?;
+        let per =
+            if per.starts_with(|c: char| c.is_ascii_digit()) { duration(per) } else { duration(&format!("1{per}")) };
+        Some(Self { count, per: per? })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_is_a_number_in_a_time() {
+        for (text, count, seconds) in
+            [("10/s", 10, 1), ("300/10m", 300, 600), ("7200/h", 7_200, 3_600), ("5 / 2s", 5, 2), ("1/1d", 1, 86_400)]
+        {
+            assert_eq!(Rate::parse(text), Some(Rate { count, per: Duration::from_secs(seconds) }), "{text}");
+        }
+        for text in ["10", "10/", "/s", "0/s", "-1/s", "+1/s", "1.5/s", "10/0s", "10/second", "10/s/s", "99999999999/s"]
+        {
+            assert_eq!(Rate::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_share_is_a_percentage_up_to_the_whole() {

@@ -77,6 +77,9 @@ pub(super) struct FileKeys {
     /// How the service runs that `homeward watch` is.
     #[serde(default)]
     pub(super) watch: WatchKeys,
+    /// What one run may use up.
+    #[serde(default)]
+    pub(super) apply: ApplyKeys,
     /// What is to come by itself after a run.
     #[serde(default)]
     pub(super) follow: FollowKeys,
@@ -90,6 +93,20 @@ pub(super) struct FollowKeys {
     /// given.
     #[schemars(example = &"30d")]
     pub(super) within: Option<String>,
+}
+
+/// `[apply]`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApplyKeys {
+    /// How long a run may go on, such as `2h`: no further call is begun afterwards. No limit if not given.
+    #[schemars(example = &"2h")]
+    pub(super) time: Option<String>,
+    /// How many requests of a run may be sent again after a fault in passing; 1000 if not given.
+    pub(super) retries: Option<u32>,
+    /// After so many failures in a row a system is left alone; 5 if not given.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) failures: Option<u32>,
 }
 
 /// `[watch]`.
@@ -166,12 +183,24 @@ pub(super) struct ProviderKeys {
     /// How many writes may be under way at once.
     #[schemars(range(min = 1, max = 100))]
     pub(super) concurrency: Option<usize>,
+    /// How much may be asked of it, such as `10/s` or `300/10m`; what it tells itself if not given.
+    #[schemars(example = &"300/10m")]
+    pub(super) rate: Option<String>,
+    /// How many requests may come at once after a silence. Without it, `rate` holds for any stretch of its time.
+    #[schemars(range(min = 1, max = 1000000))]
+    pub(super) burst: Option<u32>,
     /// How long an answer may take, such as `30s`.
     #[schemars(example = &"30s")]
     pub(super) timeout: Option<String>,
     /// How long a value may take that comes to it by itself; as `[follow]` says if not given.
     #[schemars(example = &"30d")]
     pub(super) follows_within: Option<String>,
+    /// How long making a connection may take; `10s` if not given.
+    #[schemars(example = &"10s")]
+    pub(super) connect_timeout: Option<String>,
+    /// How long it may be silent before or within an answer; as long as `timeout` if not given.
+    #[schemars(example = &"15s")]
+    pub(super) read_timeout: Option<String>,
     /// Allows an `http://` address, which shows everybody on the way the token.
     #[serde(default)]
     pub(super) insecure: bool,

@@ -25,6 +25,7 @@ use crate::{
     },
     plan::{Providers, guard::GuardedPlan},
     state::{Entry, Outcome, Sent, Settlement, Standing, Store, progress::Progress},
+    wire::Budget,
 };
 
 /// Told what happens while a plan is carried out.
@@ -78,6 +79,7 @@ pub(crate) async fn execute(
 ) -> Result<Report, RunError> {
     let plan = guarded.plan();
     let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
+    let budget = Budget::new(fleet.terms);
     let mut world = read_again(plan, fleet).await;
     let of_people = |link: Link| ((link.person, link.system), link.account);
     let memory = store.ties()?;
@@ -109,6 +111,7 @@ pub(crate) async fn execute(
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
             let hindrance = hindrance.or_else(|| for_a_person(call, so_far));
+            let hindrance = hindrance.or_else(|| not_now(call, fleet, &budget));
             if let Some(outcome) = hindrance {
                 if let Err(error) = note(store, run, call, &outcome) {
                     fault = Some(error);
@@ -130,9 +133,10 @@ pub(crate) async fn execute(
                 fault = Some(error.into());
                 continue;
             }
+            let budget = &budget;
             under_way.push(async move {
                 let span = info_span!("call", id = %call.id, system = %call.system);
-                (at, carry_out(call, fleet, store, run).instrument(span).await)
+                (at, carry_out(call, fleet, store, run, budget).instrument(span).await)
             });
         }
         let Some((at, (outcome, account))) = under_way.next().await else { break };
@@ -357,6 +361,12 @@ fn is_made(call: &Call, world: &World, broken_off: &BTreeMap<CallId, AccountId>,
     call.account.is_none() && account.is_some_and(|account| unmet(call, account, fleet).is_empty())
 }
 
+/// The time of the run is over, or the system is left alone: nothing is sent, and the same may be tried later.
+fn not_now(call: &Call, fleet: &Fleet, budget: &Budget) -> Option<Outcome> {
+    let spent = budget.spent().map(|reason| Refusal::new(RefusalKind::Unavailable, reason));
+    spent.or_else(|| fleet.members.get(&call.system)?.line.closed()).map(Outcome::Refused)
+}
+
 /// Whatever a plan says, a protected account is left alone.
 fn forbidden(call: &Call, world: &World, guarded: &GuardedPlan) -> Option<Outcome> {
     let account = world.accounts.get(&(call.system.clone(), call.account.clone()?))?;
@@ -418,12 +428,18 @@ fn is_this(call: &Call, request: &Request) -> bool {
 }
 
 /// Sends one call and finds out what became of it.
-async fn carry_out(call: &Call, fleet: &Fleet, store: &dyn Store, run: i64) -> (Outcome, Option<Account>) {
+async fn carry_out(
+    call: &Call,
+    fleet: &Fleet,
+    store: &dyn Store,
+    run: i64,
+    budget: &Budget,
+) -> (Outcome, Option<Account>) {
     let Some(member) = fleet.members.get(&call.system) else {
         let refusal = Refusal::new(RefusalKind::Unsupported, format!("no system `{}` is configured", call.system));
         return (Outcome::Refused(refusal), None);
     };
-    let mut writer = member.line.writer(store, run, call);
+    let mut writer = member.line.writer(store, run, call).within(budget);
     match member.connector.perform(call, &mut writer).await {
         Ok(account) if call.account.is_none() || account.id == call.account => {
             (judge(call, &account, fleet), Some(account))

@@ -13,7 +13,7 @@ use crate::{
         refusal::{Refusal, RefusalKind},
     },
     plan::Providers,
-    wire::Line,
+    wire::{Line, Terms},
 };
 
 /// One provider, ready to be spoken to.
@@ -37,6 +37,8 @@ pub(crate) struct Fleet {
     pub(crate) sources: BTreeMap<SystemName, String>,
     /// What was learned of each server when it was observed.
     pub(crate) servers: BTreeMap<SystemName, Arc<Facts>>,
+    /// What one run may use up.
+    pub(crate) terms: Terms,
 }
 
 impl Fleet {

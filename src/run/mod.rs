@@ -16,6 +16,7 @@ use crate::{
 pub(crate) mod certify;
 pub(crate) mod check;
 pub(crate) mod compare;
+pub(crate) mod estimate;
 pub(crate) mod examine;
 pub(crate) mod execute;
 pub(crate) mod expectations;

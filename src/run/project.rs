@@ -26,7 +26,7 @@ use crate::{
         csv_file::{self, settings::Coverage},
         drop_folder, wordpress,
     },
-    wire::{Credential, Habits, Line, Reach},
+    wire::{Credential, Habits, Line, Rate, Reach, Terms},
 };
 
 /// Why a project could not be opened.
@@ -218,7 +218,8 @@ pub(crate) fn fleet(
     kinds: &[Kind],
     lab: Option<&BTreeMap<String, Address>>,
 ) -> Result<Fleet, OpenError> {
-    let mut fleet = Fleet::default();
+    let terms = Terms { time: config.apply.time, retries: config.apply.retries };
+    let mut fleet = Fleet { terms, ..Fleet::default() };
     let mut faults: Option<ConfigErrors> = None;
     for (name, system) in &config.systems {
         let Some(kind) = Fleet::kind_named(&system.kind, kinds) else {
@@ -260,7 +261,13 @@ pub(crate) fn fleet(
             scheme: kind.capabilities.scheme,
             concurrency,
             timeout: provider.timeout,
-            habits: Habits { dialect: connector.dialect(), ..Habits::default() },
+            habits: Habits {
+                connect_timeout: provider.connect_timeout,
+                read_timeout: provider.read_timeout,
+                rate: provider.rate.map(|rate| Rate { count: rate.count, per: rate.per, burst: provider.burst }),
+                failures: config.apply.failures,
+                dialect: connector.dialect(),
+            },
         };
         let line = Arc::new(Line::new(reach).map_err(RunError::from)?);
         let follows_within = provider.follows_within.or(config.follows_within).unwrap_or(expectations::USUAL);

@@ -130,3 +130,97 @@ impl Breaker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YES: Ended = Ended::Answered { knows_us: true };
+
+    fn fail(breaker: &mut Breaker, times: u32, now: Instant) {
+        for _ in 0..times {
+            let is_probe = breaker.admit(now).unwrap();
+            breaker.over(is_probe, Ended::Failed, now);
+        }
+    }
+
+    #[test]
+    fn so_many_failures_in_a_row_open_it_and_an_answer_in_between_does_not_count_as_one() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(3);
+        fail(&mut breaker, 2, now);
+        breaker.over(false, YES, now);
+        fail(&mut breaker, 2, now);
+        assert_eq!(breaker.why(now), None);
+        fail(&mut breaker, 1, now);
+        assert_eq!(breaker.why(now), Some(Why::Failing(3)));
+        assert_eq!(breaker.admit(now), Err(Why::Failing(3)));
+    }
+
+    #[test]
+    fn after_a_rest_one_alone_tries_and_its_answer_lets_everybody_in() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(1);
+        fail(&mut breaker, 1, now);
+        let later = now + FIRST_REST;
+        assert_eq!(breaker.why(later), None);
+        assert_eq!(breaker.admit(later), Ok(true));
+        assert_eq!(breaker.admit(later), Err(Why::Failing(1)));
+        breaker.over(true, YES, later);
+        assert_eq!(breaker.admit(later), Ok(false));
+    }
+
+    #[test]
+    fn each_try_that_fails_doubles_the_rest() {
+        let mut now = Instant::now();
+        let mut breaker = Breaker::new(1);
+        fail(&mut breaker, 1, now);
+        let mut rests = Vec::new();
+        for _ in 0..6 {
+            let rest = breaker.open.unwrap().rest;
+            rests.push(rest.as_secs());
+            now += rest;
+            fail(&mut breaker, 1, now);
+        }
+        assert_eq!(rests, [5, 10, 20, 40, 80, 120]);
+    }
+
+    #[test]
+    fn a_try_that_asks_nothing_leaves_the_try_to_the_next() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(1);
+        fail(&mut breaker, 1, now);
+        let later = now + FIRST_REST;
+        assert_eq!(breaker.admit(later), Ok(true));
+        breaker.over(true, Ended::Unasked, later);
+        assert_eq!(breaker.admit(later), Ok(true));
+    }
+
+    #[test]
+    fn credentials_that_are_no_longer_accepted_open_it_at_once_whatever_is_still_under_way() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(5);
+        breaker.over(false, YES, now);
+        breaker.over(false, Ended::Stranger, now);
+        breaker.over(false, YES, now);
+        assert_eq!(breaker.why(now), Some(Why::Stranger));
+    }
+
+    #[test]
+    fn a_system_that_never_knew_us_says_so_itself() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(1);
+        breaker.over(false, Ended::Answered { knows_us: false }, now);
+        assert!(!breaker.is_known());
+        assert_eq!(breaker.why(now), None);
+    }
+
+    #[test]
+    fn a_pause_that_is_too_long_to_wait_for_keeps_it_open_as_long() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(5);
+        breaker.over(false, Ended::Paused(Duration::from_mins(10)), now);
+        assert_eq!(breaker.why(now + Duration::from_mins(9)), Some(Why::Paused(Duration::from_mins(10))));
+        assert_eq!(breaker.why(now + Duration::from_mins(10)), None);
+    }
+}

@@ -12,7 +12,7 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    dialect::Allowance,
+    dialect::{Allowance, Refill},
     meter::{Meter, Rate, learned},
 };
 
@@ -119,6 +119,10 @@ impl Pace {
         }
         if let Some(told) = told {
             let refused = matches!(met, Met::TurnedAway(_));
+            // Whoever is under way may take what is left of a window that does not fill while it lasts.
+            if matches!(told.refill, Refill::Window(_)) && told.remaining <= self.under_way as u64 {
+                self.pause(now + told.reset_in);
+            }
             self.learned = Some(learned(self.learned.take(), told, self.under_way, refused, now));
         }
         let is_new = self.cut.is_none_or(|cut| sent >= cut);
@@ -269,5 +273,267 @@ impl Drop for Pass<'_> {
             self.gate.pace().over(self.sent, Met::Nothing, None, Instant::now());
             self.gate.stir();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn window(count: u32, per: Duration) -> Option<Rate> {
+        Some(Rate { count, per, burst: None })
+    }
+
+    fn told(limit: u64, remaining: u64, seconds: u64, refill: Refill) -> Option<Allowance> {
+        Some(Allowance { limit, remaining, reset_in: Duration::from_secs(seconds), refill })
+    }
+
+    /// Sends one request after the other, each answered after `latency` with whatever `server` says, for `time`; tells how
+    /// many went.
+    fn drive(
+        pace: &mut Pace,
+        start: Instant,
+        time: Duration,
+        latency: Duration,
+        mut server: impl FnMut(Instant) -> (Met, Option<Allowance>),
+    ) -> u32 {
+        let (mut now, mut sent) = (start, 0);
+        while now < start + time {
+            match pace.ready(now) {
+                Ok(()) => {
+                    pace.take(now);
+                    let (met, allowance) = server(now);
+                    let at = now;
+                    now += latency;
+                    pace.over(at, met, allowance, now);
+                    sent += 1;
+                }
+                Err(Some(until)) => now = until,
+                Err(None) => panic!("one request at a time never waits for itself"),
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn so_many_are_under_way_as_are_configured_and_no_more() {
+        let now = Instant::now();
+        let mut pace = Pace::new(2, None, now);
+        assert_eq!(pace.ready(now), Ok(()));
+        pace.take(now);
+        pace.take(now);
+        assert_eq!(pace.ready(now), Err(None));
+        pace.over(now, Met::Answer, None, now);
+        assert_eq!(pace.ready(now), Ok(()));
+    }
+
+    #[test]
+    fn the_number_side_by_side_grows_with_good_answers_and_is_halved_once_for_each_cause() {
+        let start = Instant::now();
+        let mut pace = Pace::new(16, None, start);
+        let most = |pace: &mut Pace, now| {
+            let mut most = 0;
+            while pace.ready(now) == Ok(()) {
+                pace.take(now);
+                most += 1;
+            }
+            (0..most).for_each(|_| pace.over(now, Met::Nothing, None, now));
+            most
+        };
+        assert_eq!(most(&mut pace, start), 4);
+        drive(&mut pace, start, SECOND * 12, SECOND, |_| (Met::Answer, None));
+        assert_eq!(most(&mut pace, start), 16);
+        // Four that were under way together run into the same wall.
+        let later = start + SECOND * 20;
+        (0..4).for_each(|_| pace.take(later));
+        (0..4).for_each(|_| pace.over(later, Met::Slow, None, later + SECOND));
+        assert_eq!(most(&mut pace, later + SECOND), 8);
+        // It was too much once, so it grows slowly from there.
+        drive(&mut pace, later + SECOND, SECOND * 8, SECOND, |_| (Met::Answer, None));
+        assert_eq!(most(&mut pace, later + SECOND * 9), 8);
+        drive(&mut pace, later + SECOND * 9, SECOND * 2, SECOND, |_| (Met::Answer, None));
+        assert_eq!(most(&mut pace, later + SECOND * 11), 9);
+    }
+
+    #[test]
+    fn a_refusal_makes_everybody_wait_as_long_as_it_says() {
+        let now = Instant::now();
+        let mut pace = Pace::new(4, None, now);
+        (0..3).for_each(|_| pace.take(now));
+        pace.over(now, Met::TurnedAway(Some(SECOND * 7)), None, now);
+        assert_eq!(pace.ready(now), Err(None));
+        // The others were sent before anybody knew; what they are told is no new cause.
+        pace.over(now, Met::TurnedAway(Some(SECOND * 6)), None, now);
+        pace.over(now, Met::Answer, None, now);
+        assert_eq!(pace.ready(now), Err(Some(now + SECOND * 7)));
+        assert_eq!(pace.ready(now + SECOND * 7), Ok(()));
+    }
+
+    #[test]
+    fn a_refusal_without_a_time_is_waited_out_longer_each_time_and_tried_by_one_alone() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(4, None, now);
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            pace.take(now);
+            pace.over(now, Met::TurnedAway(None), None, now);
+            let Err(Some(until)) = pace.ready(now) else { panic!("it waits") };
+            waits.push((until - now).as_secs());
+            now = until;
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 120, 120]);
+        pace.take(now);
+        assert_eq!(pace.ready(now), Err(None));
+    }
+
+    #[test]
+    fn a_configured_window_is_never_overdrawn_however_it_falls() {
+        let start = Instant::now();
+        let mut pace = Pace::new(4, window(30, SECOND * 10), start);
+        let mut arrived: Vec<Instant> = Vec::new();
+        let sent = drive(&mut pace, start, SECOND * 60, Duration::from_millis(20), |now| {
+            arrived.push(now + Duration::from_millis(20));
+            (Met::Answer, None)
+        });
+        assert!(sent >= 6 * 30 * 95 / 100, "{sent}");
+        for (at, first) in arrived.iter().enumerate() {
+            let within = arrived[at..].iter().take_while(|other| **other < *first + SECOND * 10).count();
+            assert!(within <= 30, "{within} within one window");
+        }
+    }
+
+    #[test]
+    fn a_configured_bucket_lets_a_burst_through_and_then_its_rate() {
+        let start = Instant::now();
+        let mut pace = Pace::new(4, Some(Rate { count: 10, per: SECOND, burst: Some(100) }), start);
+        let sent = drive(&mut pace, start, SECOND * 20, Duration::from_millis(1), |_| (Met::Answer, None));
+        assert!((298..=300).contains(&sent), "{sent}");
+    }
+
+    /// The algorithm behind Mattermost's limiter, to drive against.
+    struct Bucket {
+        full_at: Instant,
+        cost: Duration,
+        limit: u32,
+        refused: u32,
+    }
+
+    impl Bucket {
+        fn take(&mut self, now: Instant) -> (Met, Option<Allowance>) {
+            let full_at = self.full_at.max(now) + self.cost;
+            let is_refused = full_at - now > self.cost * self.limit;
+            if is_refused {
+                self.refused += 1;
+            } else {
+                self.full_at = full_at;
+            }
+            let debt = self.full_at.saturating_duration_since(now);
+            let left = (self.cost * self.limit).saturating_sub(debt).as_nanos() / self.cost.as_nanos();
+            let allowance = Allowance {
+                limit: u64::from(self.limit),
+                remaining: u64::try_from(left).unwrap(),
+                reset_in: Duration::from_secs(debt.as_secs() + u64::from(debt.subsec_nanos() > 0)),
+                refill: Refill::Steady,
+            };
+            let met = if is_refused { Met::TurnedAway(Some(SECOND)) } else { Met::Answer };
+            (met, Some(allowance))
+        }
+    }
+
+    #[test]
+    fn what_a_bucket_tells_of_itself_is_used_up_without_a_single_refusal() {
+        for (per_second, burst) in [(10, 100), (10, 5), (50, 100), (2, 30)] {
+            let start = Instant::now();
+            let mut pace = Pace::new(4, None, start);
+            let cost = SECOND / per_second;
+            let mut server = Bucket { full_at: start, cost, limit: burst + 1, refused: 0 };
+            let latency = Duration::from_millis(3);
+            let sent = drive(&mut pace, start, SECOND * 120, latency, |now| server.take(now));
+            assert_eq!(server.refused, 0, "{per_second}/s");
+            let allowed = 120 * per_second + burst + 1;
+            assert!(sent * 100 >= allowed * 95, "{sent} of {allowed} at {per_second}/s, burst {burst}");
+        }
+    }
+
+    #[test]
+    fn a_window_that_was_learned_from_its_first_refusal_is_not_overdrawn_again() {
+        let start = Instant::now();
+        let mut pace = Pace::new(4, None, start);
+        let per = SECOND * 10;
+        let (mut number, mut used, mut refused) = (0, 0_u64, 0);
+        let sent = drive(&mut pace, start, SECOND * 100, Duration::from_millis(5), |now| {
+            let age = now - start;
+            if age.as_secs() / 10 != number {
+                (number, used) = (age.as_secs() / 10, 0);
+            }
+            used += 1;
+            if used <= 30 {
+                return (Met::Answer, None);
+            }
+            refused += 1;
+            let reset_in = 10 - age.as_secs() % 10;
+            let allowance = told(used - 1, 0, reset_in, Refill::Window(per));
+            (Met::TurnedAway(Some(Duration::from_secs(reset_in))), allowance)
+        });
+        assert_eq!(refused, 1);
+        assert!(sent >= 10 * 30 * 95 / 100, "{sent}");
+    }
+
+    #[test]
+    fn what_is_left_of_a_window_is_left_to_those_who_are_under_way() {
+        let now = Instant::now();
+        let mut pace = Pace::new(4, None, now);
+        pace.take(now);
+        pace.take(now);
+        pace.over(now, Met::Answer, told(30, 1, 8, Refill::Window(SECOND * 10)), now);
+        assert_eq!(pace.ready(now), Err(Some(now + SECOND * 8)));
+    }
+
+    #[test]
+    fn a_forecast_waits_for_whatever_is_slowest() {
+        let now = Instant::now();
+        let mut pace = Pace::new(4, None, now);
+        assert_eq!(pace.forecast(100, now), None);
+        pace.take(now);
+        pace.over(now, Met::Answer, None, now + SECOND / 10);
+        let speed = Bound::Speed { concurrency: 4, latency: SECOND / 10 };
+        assert_eq!(pace.forecast(400, now), Some((SECOND * 10, speed)));
+        let rate = Rate { count: 300, per: SECOND * 600, burst: None };
+        let mut slow = Pace::new(4, Some(rate), now);
+        assert_eq!(slow.forecast(300, now), Some((Duration::ZERO, Bound::Allowed(rate))));
+        assert_eq!(slow.forecast(301, now), Some((SECOND * 600, Bound::Allowed(rate))));
+    }
+
+    const MOMENT: Duration = Duration::from_millis(30);
+
+    #[tokio::test]
+    async fn whoever_waits_at_the_gate_does_not_go_before_the_pause_is_over() {
+        let gate = Gate::new(Pace::new(4, None, Instant::now()));
+        let start = Instant::now();
+        gate.enter(&|_| false).await.unwrap().over(Met::TurnedAway(Some(MOMENT)), None);
+        drop(gate.enter(&|_| false).await.unwrap());
+        assert!(start.elapsed() >= MOMENT);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_given_up_gives_its_place_back() {
+        let gate = Gate::new(Pace::new(1, None, Instant::now()));
+        drop(gate.enter(&|_| false).await.unwrap());
+        drop(gate.enter(&|_| false).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_an_hour_gives_up_once_the_gate_is_shut() {
+        let gate = Gate::new(Pace::new(4, None, Instant::now()));
+        gate.enter(&|_| false).await.unwrap().over(Met::TurnedAway(Some(SECOND * 3_600)), None);
+        let shut = std::sync::atomic::AtomicBool::new(false);
+        let is_shut = |_| shut.load(std::sync::atomic::Ordering::SeqCst);
+        let (pass, ()) = tokio::join!(gate.enter(&is_shut), async {
+            shut.store(true, std::sync::atomic::Ordering::SeqCst);
+            gate.stir();
+        });
+        assert!(pass.is_none());
     }
 }

@@ -27,7 +27,7 @@ use crate::{
         plan::{Call, Operation, Request},
         refusal::{Refusal, RefusalKind},
     },
-    wire::{Reader, Reply, Writer},
+    wire::{Dialect, Reader, Reply, Writer},
 };
 
 use self::{
@@ -42,6 +42,7 @@ use self::{
 
 use super::{Connector, ConnectorError, Kind, Standing, unavailable};
 
+mod allowance;
 mod settings;
 mod table;
 
@@ -84,6 +85,10 @@ struct GitLab {
 impl Connector for GitLab {
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect { allowance: allowance::allowance, requests: 1, ..Dialect::default() }
     }
 
     async fn standing(&self, wire: &Reader<'_>) -> Result<Standing, ConnectorError> {

@@ -17,7 +17,7 @@ use crate::{
     wire::Reply,
 };
 
-use super::{foresee::PRIVATE, settings::TokenKind, table::CAPABILITIES};
+use super::{allowance::until_reset, foresee::PRIVATE, settings::TokenKind, table::CAPABILITIES};
 
 /// What a token must be to administer users.
 pub(super) const NEEDS: &str =
@@ -85,17 +85,9 @@ pub(super) struct Answer {
 
 impl From<&Reply> for Answer {
     fn from(reply: &Reply) -> Self {
-        let pause = reply.retry_after().or_else(|| until_reset(&reply.headers));
+        let pause = reply.retry_after().or_else(|| until_reset(reply));
         Self { status: reply.status, body: reply.json(), pause }
     }
-}
-
-/// How long until the throttle's window ends. `RateLimit-Reset` is a moment, not a delay (1.4), and the answer's own
-/// `Date` is the clock that goes with it.
-fn until_reset(headers: &BTreeMap<String, String>) -> Option<Duration> {
-    let reset: i64 = headers.get("ratelimit-reset")?.trim().parse().ok()?;
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(headers.get("date")?.trim()).ok()?;
-    u64::try_from(reset.checked_sub(date.as_second())?).ok().map(Duration::from_secs)
 }
 
 /// Understands a no. `sent` is the body of the request, `null` for a read.
@@ -407,18 +399,5 @@ mod tests {
         let throttle = Answer { status: 429, body: None, pause: Some(Duration::from_secs(7)) };
         let refusal = refusal(&throttle, &Json::Null, TokenKind::Personal);
         assert_eq!((refusal.kind, refusal.retry_after), (RefusalKind::RateLimited, Some(Duration::from_secs(7))));
-    }
-
-    #[test]
-    fn the_reset_is_a_moment_measured_on_the_servers_own_clock() {
-        let headers = |reset: &str, date: &str| {
-            BTreeMap::from([("ratelimit-reset".to_owned(), reset.to_owned()), ("date".to_owned(), date.to_owned())])
-        };
-        let date = "Fri, 20 Nov 2026 10:00:00 GMT";
-        assert_eq!(until_reset(&headers("1795168830", date)), Some(Duration::from_secs(30)));
-        assert_eq!(until_reset(&headers("1795168799", date)), None);
-        assert_eq!(until_reset(&headers("soon", date)), None);
-        assert_eq!(until_reset(&headers("1795168830", "today")), None);
-        assert_eq!(until_reset(&BTreeMap::new()), None);
     }
 }

@@ -6,6 +6,7 @@
 //! switches it on (6). Passwords, roles and the login service itself are not this file's business, and no account is
 //! ever deleted. Teams and channels are sets: only those that somebody names are read or touched.
 
+mod allowance;
 mod foresee;
 mod members;
 mod operations;
@@ -37,7 +38,7 @@ use crate::{
         plan::{Call, Operation, Request},
         refusal::{Refusal, RefusalKind},
     },
-    wire::{Reader, Writer},
+    wire::{Dialect, Reader, Writer},
 };
 
 const CAPABILITIES: Capabilities = Capabilities {
@@ -131,6 +132,10 @@ struct Mattermost {
 impl Connector for Mattermost {
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect { allowance: allowance::allowance, is_stranger: reply::is_stranger, requests: 1, ..Dialect::default() }
     }
 
     async fn standing(&self, wire: &Reader<'_>) -> Result<Standing, ConnectorError> {

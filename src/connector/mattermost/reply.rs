@@ -121,6 +121,12 @@ pub(super) fn refusal(reply: &Reply) -> Refusal {
     classify(reply.status, reply.read().ok().as_ref(), reply.retry_after())
 }
 
+/// True for a 401 that is about the token (`mattermost.md` 1.2). Some are about what was asked, such as a wrong password
+/// of our own account.
+pub(super) fn is_stranger(reply: &Reply) -> bool {
+    reply.read::<Fault>().is_ok_and(|fault| fault.id == "api.context.session_expired.app_error")
+}
+
 /// A success whose body is not what was asked for.
 pub(super) fn unreadable(reply: &Reply) -> Refusal {
     Refusal {

@@ -20,7 +20,7 @@ use crate::{
         plan::{Call, Request},
         refusal::{Refusal, RefusalKind},
     },
-    wire::{Reader, Reply, Writer},
+    wire::{Dialect, Reader, Reply, Writer},
 };
 
 use self::{interface::Interface, observe::Looker, reply::Answer, settings::Settings, table::CAPABILITIES};
@@ -64,6 +64,10 @@ struct WordPress {
 impl Connector for WordPress {
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect { is_final: reply::is_final, requests: 1, ..Dialect::default() }
     }
 
     async fn standing(&self, wire: &Reader<'_>) -> Result<Standing, ConnectorError> {

@@ -103,6 +103,12 @@ impl Answer {
     }
 }
 
+/// True for a fault of the server's own that is none: a value that is taken or too long (`wordpress.md` 5).
+pub(super) fn is_final(reply: &Reply) -> bool {
+    let answer = Answer::from(reply);
+    matches!(answer.code(), Some("existing_user_login" | "existing_user_email" | "user_url_too_long"))
+}
+
 /// Understands a no.
 pub(super) fn refusal(answer: &Answer) -> Refusal {
     let (kind, reason) = understand(answer);

@@ -33,7 +33,7 @@ use crate::{
         plan::{Call, Operation, Request},
         refusal::{Refusal, RefusalKind},
     },
-    wire::{Reader, Writer},
+    wire::{Dialect, Reader, Writer},
 };
 
 use super::{Connector, ConnectorError, Kind, Standing, unavailable};
@@ -163,6 +163,11 @@ struct Zitadel {
 impl Connector for Zitadel {
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
+    }
+
+    fn dialect(&self) -> Dialect {
+        // It tells nothing of its quotas (`zitadel.md` 10), and every write is looked at again.
+        Dialect { requests: 2, ..Dialect::default() }
     }
 
     async fn standing(&self, wire: &Reader<'_>) -> Result<Standing, ConnectorError> {

@@ -208,6 +208,9 @@ impl Service {
     fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.stopped.notify_waiters();
+        for line in self.lines.lock().unwrap_or_else(PoisonError::into_inner).1.values() {
+            line.hang_up();
+        }
     }
 
     /// Has the lines of this fleet be those that all feeds of its generation share.
