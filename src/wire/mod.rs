@@ -21,6 +21,9 @@ mod repeat;
 mod reply;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use self::{
     address::is_astray,
     budget::{Budget, Terms},

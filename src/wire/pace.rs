@@ -20,7 +20,7 @@ use super::{
 const FIRST: usize = 4;
 
 /// The pause after a refusal that names none; doubled with each further one.
-const SHORTEST: Duration = Duration::from_secs(1);
+const SHORTEST: Duration = Duration::from_millis(500);
 
 /// The longest pause that is taken without having been asked for.
 const LONGEST: Duration = Duration::from_mins(2);
@@ -380,10 +380,10 @@ mod tests {
             pace.take(now);
             pace.over(now, Met::TurnedAway(None), None, now);
             let Err(Some(until)) = pace.ready(now) else { panic!("it waits") };
-            waits.push((until - now).as_secs());
+            waits.push((until - now).as_millis());
             now = until;
         }
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 120, 120]);
+        assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 120_000]);
         pace.take(now);
         assert_eq!(pace.ready(now), Err(None));
     }

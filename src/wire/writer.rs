@@ -126,6 +126,9 @@ impl<'a> Writer<'a> {
         let Some((budget, until)) = self.budget.and_then(|budget| Some((budget, budget.until()?))) else {
             return errand.turn().await;
         };
+        if let Some(reason) = budget.spent() {
+            return Err(self.line.not_asked(reason));
+        }
         tokio::select! {
             biased;
             () = tokio::time::sleep_until(until) => Err(self.line.not_asked(budget.spent().unwrap_or_default())),

@@ -245,13 +245,10 @@ pub(super) fn answer(instance: &mut Instance, asked: &Asked<'_>) -> Response<Htt
         let blocked = Refusal::of(Code::ResourceExhausted, "LIMITS-molsj", "Errors.Limits.Instance.Blocked");
         return asked.exhausted(&blocked);
     }
-    if let Some(left) = &mut instance.settings.quota {
-        if *left == 0 {
-            let exhausted =
-                Refusal::of(Code::ResourceExhausted, "QUOTA-vjAy8", "Quota for authenticated requests is exhausted");
-            return asked.exhausted(&exhausted);
-        }
-        *left -= 1;
+    if !instance.within_quota() {
+        let exhausted =
+            Refusal::of(Code::ResourceExhausted, "QUOTA-vjAy8", "Quota for authenticated requests is exhausted");
+        return asked.exhausted(&exhausted);
     }
     if let Some(rpc) = path.strip_prefix(SERVICE).filter(|_| instance.generation >= 4) {
         let Some(route) = ROUTES.iter().find(|route| route.rpc == rpc && !rpc.is_empty()) else {

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
+    time::Instant,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -161,6 +162,10 @@ pub(super) struct Instance {
     events: Moment,
     last_id: u64,
     codes: u64,
+    /// Periods of the quota are counted from here.
+    started: Instant,
+    /// The number of the period and the calls in it.
+    period: (u128, u64),
 }
 
 /// The beginning of time: 2025-12-01T10:00:00Z.
@@ -185,6 +190,8 @@ impl Instance {
             events: 0,
             last_id: 300_000_000_000_000_000,
             codes: 0,
+            started: Instant::now(),
+            period: (0, 0),
         })
     }
 
@@ -225,6 +232,23 @@ impl Instance {
     pub(super) fn fresh_code(&mut self) -> String {
         self.codes += 1;
         format!("C{:05}", self.codes)
+    }
+
+    /// Counts one call; false where the quota is exhausted.
+    pub(super) fn within_quota(&mut self) -> bool {
+        let Some(quota) = &mut self.settings.quota else { return true };
+        let length = u128::from(self.settings.quota_period_ms);
+        if length == 0 {
+            let is_left = *quota > 0;
+            *quota = quota.saturating_sub(1);
+            return is_left;
+        }
+        let number = self.started.elapsed().as_millis() / length;
+        if self.period.0 != number {
+            self.period = (number, 0);
+        }
+        self.period.1 += 1;
+        self.period.1 <= *quota
     }
 
     /// Replaces the settings. Refused where usernames would no longer be unique.

@@ -31,8 +31,10 @@ pub(super) struct Settings {
     pub(super) verified_domains: BTreeMap<String, Vec<String>>,
     /// How many list requests or writes must pass before lists show a write (`zitadel.md` 10).
     pub(super) projection_lag: u64,
-    /// Calls left before the quota is exhausted.
+    /// Calls left before the quota is exhausted; with `quota_period_ms` the calls of each period.
     pub(super) quota: Option<u64>,
+    /// Milliseconds after which the quota begins anew; 0: never.
+    pub(super) quota_period_ms: u64,
     /// Every call answers "blocked".
     pub(super) blocked: bool,
     /// Life of a token from the token endpoint.
@@ -50,6 +52,7 @@ impl Default for Settings {
             verified_domains: BTreeMap::new(),
             projection_lag: 0,
             quota: None,
+            quota_period_ms: 0,
             blocked: false,
             token_lifetime_s: 43_199,
             latency_ms: 0,

@@ -76,10 +76,10 @@ impl Bed {
         let mut benches = vec![bench(kind.name, seed)];
         benches.extend(leader.map(|(kind, seed)| bench(kind, seed)));
         let lab = crate::lab::start(&benches, 0).await.unwrap();
-        let line = line(kind, &lab, &lab.systems[kind.name].token);
         let store = Sqlite::in_memory().unwrap();
         let run = store.begin(&Plan::empty(), &crate::state::Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
         let connector = (kind.open)(options).unwrap();
+        let line = line(kind, &lab, &lab.systems[kind.name].token);
         Self { lab, connector, line, store, run, system: kind.name.into(), calls: AtomicU64::new(0) }
     }
 
@@ -182,6 +182,7 @@ impl Bed {
 }
 
 fn line(kind: &Kind, lab: &Lab, token: &str) -> Line {
+    let dialect = (kind.open)(json!({})).unwrap().dialect();
     let reach = Reach {
         system: kind.name.into(),
         url: Url::parse(&lab.systems[kind.name].url).unwrap(),
@@ -192,7 +193,7 @@ fn line(kind: &Kind, lab: &Lab, token: &str) -> Line {
         scheme: kind.capabilities.scheme,
         concurrency: kind.capabilities.concurrency,
         timeout: Duration::from_secs(30),
-        habits: Habits::default(),
+        habits: Habits { dialect, ..Habits::default() },
     };
     Line::new(reach).unwrap()
 }
