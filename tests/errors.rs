@@ -1609,6 +1609,7 @@ fn apply_asks_and_nobody_is_there() {
     system  disable  calls
     gitlab        1      1
 
+    Also at gitlab: 1 × a blocked account cannot sign in, here or to what signs in through GitLab
     Plan: 1 change in 1 call, 1 of 2 people unchanged.
     -- stderr
       × nothing is changed without asking, and nobody is there to answer

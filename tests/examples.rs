@@ -102,6 +102,18 @@ fn started(mut world: World) -> World {
     world
 }
 
+/// What the changes of a plan that are applied set off, counted by system and effect.
+fn side_effects(plan: &Value) -> Value {
+    let mut effects = json!({});
+    for change in plan["changes"].as_array().unwrap().iter().filter(|change| change["decision"] == "apply") {
+        for effect in change["side_effect"].as_str().into_iter().flat_map(|told| told.split("; ")) {
+            let count = &mut effects[change["system"].as_str().unwrap()][effect];
+            *count = json!(count.as_u64().unwrap_or(0) + 1);
+        }
+    }
+    effects
+}
+
 mod rename_through_gitlab {
     use super::*;
 
@@ -151,7 +163,9 @@ mod rename_through_gitlab {
         assert_eq!(plan["calls"], call);
         let summary = json!({
             "people": 2, "changes": 1, "calls": 1, "unchanged": 1, "refused": 0, "held": 0, "follows": 1, "dropped": 0,
-            "rejected": 0
+            "rejected": 0, "side_effects": { "gitlab": {
+                "old addresses redirect until somebody takes them": 1, "the personal namespace and projects move": 1
+            } }
         });
         assert_eq!(plan["summary"], summary);
         assert_eq!((world.writes("gitlab"), world.writes("mattermost")), (vec![], vec![]));
@@ -503,9 +517,10 @@ mod hr_feed {
         assert_eq!(people.len(), 22);
         let summary = json!({
             "people": 509, "changes": 74, "calls": 60, "unchanged": 487, "refused": 0, "held": 0, "follows": 0,
-            "dropped": 0, "rejected": 0
+            "dropped": 0, "rejected": 0, "side_effects": side_effects(&second)
         });
         assert_eq!(second["summary"], summary);
+        assert_eq!(second["summary"]["side_effects"]["mattermost"]["mail to the old address"], 7);
 
         assert_eq!(outcomes(&day("2026-11-20", &["apply", "--yes", "hr=day2.csv"])), vec!["done"; 60]);
         assert_eq!(changes(&day("2026-11-20", &["plan", "hr=day2.csv"])), Vec::<String>::new());

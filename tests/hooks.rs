@@ -68,6 +68,11 @@ fn a_refusal_is_sent_where_a_rule_says_and_the_copy_follows() {
     gitlab           2      2       ·
     mattermost       1      1       1
 
+    Also at gitlab: 1 × GitLab writes to the old address, which stays with the account as a secondary one
+    Also at gitlab: 1 × old addresses redirect until somebody takes them
+    Also at gitlab: 1 × the personal namespace and projects move
+    Also at mattermost: 1 × mail to the old address
+    Also at mattermost: 1 × the new one counts as unverified
     Plan: 3 changes in 3 calls, 0 of 2 people unchanged, 1 will follow.
     -- stderr
     -- exit 0
@@ -113,6 +118,8 @@ route(|change| if change.attribute == "email" { to(["mattermost", "gitlab"]) });
     system      update  calls  held
     mattermost       1      1     1
 
+    Also at mattermost: 1 × mail to the old address
+    Also at mattermost: 1 × the new one counts as unverified
     Plan: 1 change in 1 call, 0 of 2 people unchanged, 1 held.
     -- stderr
     -- exit 0
@@ -147,6 +154,9 @@ fn what_is_sent_to_two_systems_is_made_at_both() {
     mattermost       ·      ·       1        ·
     website          ·      ·       ·        2
 
+    Also at gitlab: 1 × GitLab writes to the old address, which stays with the account as a secondary one
+    Also at gitlab: 1 × old addresses redirect until somebody takes them
+    Also at gitlab: 1 × the personal namespace and projects move
     Plan: 2 changes in 2 calls, 0 of 2 people unchanged, 1 will follow, 2 refused.
     -- stderr
     -- exit 0
@@ -179,6 +189,9 @@ guard(|plan| if plan.summary.people == 2 && plan.changes[1].decision == "apply" 
     gitlab           1      1        ·
     mattermost       1      1        1
 
+    Also at gitlab: 1 × GitLab writes to the old address, which stays with the account as a secondary one
+    Also at mattermost: 1 × mail to the old address
+    Also at mattermost: 1 × the new one counts as unverified
     Plan: 2 changes in 2 calls, 0 of 2 people unchanged, 1 refused.
     -- stderr
       × a rule holds this plan: nobody's address changes today (rules/ownership.rhai:7:1)
@@ -219,6 +232,9 @@ fn a_route_that_cannot_read_one_change_holds_that_person_and_no_other() {
     mattermost       1      1     ·
     website          ·      ·     1
 
+    Also at gitlab: 1 × GitLab writes to the old address, which stays with the account as a secondary one
+    Also at mattermost: 1 × mail to the old address
+    Also at mattermost: 1 × the new one counts as unverified
     Plan: 2 changes in 2 calls, 0 of 2 people unchanged, 1 held.
     -- stderr
     -- exit 0

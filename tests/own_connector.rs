@@ -189,6 +189,7 @@ fn a_connector_of_ones_own_plans_and_does_what_a_shipped_one_does() {
     system  create  update  calls
     phones       1       2      3
 
+    Also at phones: 1 × the old number is dead
     Plan: 5 changes in 3 calls, 1 of 4 people unchanged.
     -- exit: 0
     "#);
@@ -210,6 +211,7 @@ fn a_connector_of_ones_own_plans_and_does_what_a_shipped_one_does() {
     system  create  update  calls
     phones       1       2      3
 
+    Also at phones: 1 × the old number is dead
     Plan: 5 changes in 3 calls, 1 of 4 people unchanged.
     Done: 3 of 3 calls (run 1).
     -- exit: 0
@@ -250,6 +252,7 @@ fn what_the_phone_book_refuses_or_leaves_out_is_told() {
     system  update  calls  refused
     phones       2      2        1
 
+    Also at phones: 1 × the old number is dead
     Plan: 2 changes in 2 calls, 0 of 3 people unchanged, 1 refused.
     refused c1 phones account 1 of hr/1001: taken: the number belongs to somebody else
     refused c2 phones account 2 of hr/1002: ineffective: phones said yes and did not change `phones.room`

@@ -85,7 +85,7 @@ fn a_new_project_says_what_to_do_next() {
 
 #[test]
 fn a_plan_shows_who_what_where_and_why() {
-    insta::assert_snapshot!(shown(&starter(), &["--lab", "plan", "hr=people.csv"]), @r"
+    insta::assert_snapshot!(shown(&starter(), &["--lab", "plan", "hr=people.csv"]), @r#"
     hr/1001
       apply  display_name gitlab     Mia Muster → Mia Meyer           c1
              a copy of what hr says (rules/people.rhai:2:1); the personal namespace takes the new name
@@ -124,16 +124,20 @@ fn a_plan_shows_who_what_where_and_why() {
     gitlab           1       2        1      4       ·
     mattermost       ·       1        ·      1       2
 
+    Also at gitlab: 1 × a blocked account cannot sign in, here or to what signs in through GitLab
+    Also at gitlab: 1 × old addresses redirect until somebody takes them
+    Also at gitlab: 1 × the personal namespace and projects move
+    Also at gitlab: 2 × the personal namespace takes the new name
     Plan: 9 changes in 5 calls, 0 of 4 people unchanged, 2 will follow.
     -- stderr
     -- exit 0
-    ");
+    "#);
 }
 
 #[test]
 fn a_plan_on_a_narrow_terminal_keeps_its_columns() {
     let world = starter().variable("COLUMNS", "60");
-    insta::assert_snapshot!(shown(&world, &["--lab", "plan", "hr=people.csv"]), @r"
+    insta::assert_snapshot!(shown(&world, &["--lab", "plan", "hr=people.csv"]), @r#"
     hr/1001
       apply  display_name gitlab     Mia Muster → Mia Meyer       c1
              a copy of what hr says (rules/people.rhai:2:1)
@@ -184,10 +188,14 @@ fn a_plan_on_a_narrow_terminal_keeps_its_columns() {
     gitlab           1       2        1      4       ·
     mattermost       ·       1        ·      1       2
 
+    Also at gitlab: 1 × a blocked account cannot sign in, here or to what signs in through GitLab
+    Also at gitlab: 1 × old addresses redirect until somebody takes them
+    Also at gitlab: 1 × the personal namespace and projects move
+    Also at gitlab: 2 × the personal namespace takes the new name
     Plan: 9 changes in 5 calls, 0 of 4 people unchanged, 2 will follow.
     -- stderr
     -- exit 0
-    ");
+    "#);
 }
 
 #[test]
@@ -199,7 +207,7 @@ fn long_and_wide_values_are_cut_where_they_differ() {
         ("Zoe\u{301}", "Zoë 🙂"),
         ("Ann\u{202e}a", "Anna"),
     ]);
-    insta::assert_snapshot!(shown(&world, &["--lab", "plan", "hr=people.csv"]), @r"
+    insta::assert_snapshot!(shown(&world, &["--lab", "plan", "hr=people.csv"]), @r#"
     hr/0
       apply  display_name gitlab …tenberg → …tenberg-Meyer                                  c1
              a copy of what hr says (rules/people.rhai:1:1); the personal namespace takes the new name
@@ -219,11 +227,12 @@ fn long_and_wide_values_are_cut_where_they_differ() {
     system  update  calls
     gitlab       4      4
 
+    Also at gitlab: 4 × the personal namespace takes the new name
     Plan: 4 changes in 4 calls, 0 of 4 people unchanged.
     -- stderr
     -- exit 0
-    ");
-    insta::assert_snapshot!(shown(&world, &["--lab", "plan", "--all", "hr=people.csv"]), @r"
+    "#);
+    insta::assert_snapshot!(shown(&world, &["--lab", "plan", "--all", "hr=people.csv"]), @r#"
     hr/0
       apply  display_name gitlab Anna Maria Theresia von und zu Hohenstein-Liechtenberg → Anna Maria Theresia von und zu Hohenstein-Liechtenberg-Meyer  c1
              a copy of what hr says (rules/people.rhai:1:1); the personal namespace takes the new name
@@ -243,10 +252,11 @@ fn long_and_wide_values_are_cut_where_they_differ() {
     system  update  calls
     gitlab       4      4
 
+    Also at gitlab: 4 × the personal namespace takes the new name
     Plan: 4 changes in 4 calls, 0 of 4 people unchanged.
     -- stderr
     -- exit 0
-    ");
+    "#);
 }
 
 #[test]
@@ -254,7 +264,7 @@ fn a_long_plan_is_summed_up() {
     let names: Vec<(String, String)> = (0..300).map(|at| (format!("Name {at}"), format!("Name {at} Meyer"))).collect();
     let names: Vec<(&str, &str)> = names.iter().map(|(before, after)| (before.as_str(), after.as_str())).collect();
     let world = renamed(&names);
-    insta::assert_snapshot!(shown(&world, &["--lab", "plan", "hr=people.csv"]), @r"
+    insta::assert_snapshot!(shown(&world, &["--lab", "plan", "hr=people.csv"]), @r#"
     300 apply gitlab display_name
       hr/0   Name 0 → Name 0 Meyer    a copy of what hr says (rules/people.rhai:1:1)
       hr/1   Name 1 → Name 1 Meyer    a copy of what hr says (rules/people.rhai:1:1)
@@ -266,10 +276,11 @@ fn a_long_plan_is_summed_up() {
     system  update  calls
     gitlab     300    300
 
+    Also at gitlab: 300 × the personal namespace takes the new name
     Plan: 300 changes in 300 calls, 0 of 300 people unchanged.
     -- stderr
     -- exit 0
-    ");
+    "#);
     let all = world.homeward(&["--lab", "plan", "--all", "hr=people.csv"]);
     assert_eq!(all.stdout.matches("  apply ").count(), 300);
 }
@@ -368,7 +379,7 @@ fn what_happened_can_be_read_afterwards() {
     world.homeward(&["--lab", "apply", "--yes", "hr=people.csv"]);
     insta::assert_snapshot!(shown(&world, &["--lab", "runs"]), @r#"
     run  started               stands  input          calls  done  plan          note
-    1    [TIME..............]  done    hr=people.csv  5      5     8ef0789764cd
+    1    [TIME..............]  done    hr=people.csv  5      5     f536854edefb
     -- stderr
     -- exit 0
     "#);
