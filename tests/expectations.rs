@@ -234,6 +234,42 @@ fn a_service_looks_at_the_accounts_by_itself_and_at_nothing_else() {
 }
 
 #[test]
+fn an_account_that_is_gone_ends_what_was_expected_of_it() {
+    let world = project("");
+    called(&world, 0, "anna.b");
+    let id = world.user("mattermost", "email", "anna@example.com")["id"].as_str().unwrap().to_owned();
+    world.lab("mattermost", "POST", "settings", &json!({ "enable_api_user_deletion": true }));
+    let path = format!("/api/v4/users/{id}?permanent=true");
+    assert_eq!(world.ask("mattermost", "DELETE", &path, &[], &Value::Null).status, 200);
+    let log = said(&world, &["--lab", "watch", "--once", "--apply"]);
+    assert!(log.contains("the account is gone of which this was expected"), "{log}");
+    assert_eq!(expectations(&world), Vec::<Value>::new());
+    assert_eq!(ended(&world, 2), [json!(["anna.b", "gone", null])]);
+}
+
+#[test]
+fn a_name_in_parts_follows_the_whole_name() {
+    let world = project("");
+    let rules = "owner([\"display_name\", \"first_name\"], \"website\");\ncopies(\"display_name\", \"gitlab\");\n\
+        source(\"website\", |user| #{ key: user.id, email: user.email, display_name: user.name, first_name: user.name.split(\" \")[0] });\n\
+        join(\"gitlab\", [\"email\"]);\njoin(\"mattermost\", [\"email\"]);\n";
+    world.write("rules/ownership.rhai", rules.as_bytes());
+    for (file, name) in [("one.csv", "Anna Berg"), ("two.csv", "Anne Berg"), ("three.csv", "Anja Berg")] {
+        world.write(file, format!("id,email,name\n7,anna@example.com,{name}\n").as_bytes());
+    }
+    world.json(0, &["apply", "--yes", "website=one.csv"]);
+    let before = world.json(0, &["runs"])[0]["id"].as_i64().unwrap();
+    world.json(0, &["apply", "--yes", "website=two.csv"]);
+    let open = expectations(&world);
+    assert_eq!((open.len(), &open[0]["attribute"], &open[0]["value"]), (1, &json!("first_name"), &json!("Anne")));
+    world.json(0, &["apply", "--yes", "website=three.csv"]);
+    assert_eq!(ended(&world, before + 1), [json!(["Anne", "replaced", null])]);
+    login(&world);
+    world.json(0, &["apply", "--yes", "website=three.csv"]);
+    assert_eq!(ended(&world, before + 2), [json!(["Anja", "met", null])]);
+}
+
+#[test]
 fn killed_before_it_was_settled_a_run_expects_what_follows_once_it_is_resumed() {
     let world = project("");
     world.write("both.csv", b"id,username,email\n7,anna.b,anna@example.com\n8,ben.b,ben@example.com\n");

@@ -4,7 +4,10 @@
 //! expectations, each with a deadline; whoever looks at such an account afterwards compares. Comparing is pure, so a dry
 //! run can tell what it saw and only those who may write close anything. Nothing here decides what follows: the plan did.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
@@ -15,7 +18,7 @@ use crate::{
     model::{
         account::{Account, Wanted},
         attribute::{AttributeName, Value},
-        id::{AccountId, CallId, SystemName},
+        id::{AccountId, CallId, PersonId, SystemName},
         plan::{Decision, Plan, PlannedChange},
     },
     plan::Providers,
@@ -40,22 +43,29 @@ pub(crate) fn left_behind(
     run: i64,
     now: &str,
 ) -> FollowUps {
-    let desk = Desk { plan, is_done, fleet };
-    let follows = plan.changes.iter().filter(|change| change.decision == Decision::Follow);
-    let caused = follows.filter(|change| desk.is_caused(change));
+    let follows: Vec<&PlannedChange> =
+        plan.changes.iter().filter(|change| change.decision == Decision::Follow).collect();
+    if follows.is_empty() && open.is_empty() {
+        return FollowUps::default();
+    }
+    let mut changes: BTreeMap<Cell<'_>, Vec<&PlannedChange>> = BTreeMap::new();
+    for change in &plan.changes {
+        changes.entry((&change.person, &change.system, &change.attribute)).or_default().push(change);
+    }
+    let desk = Desk { changes, is_done, fleet };
+    let caused = follows.into_iter().filter(|change| desk.is_caused(change));
     let made: Vec<Expectation> = caused.filter_map(|change| desk.expectation(change, run, now)).collect();
-    let is_renewed = |old: &Expectation| {
-        let same = |one: &Expectation| {
-            (&one.system, &one.account, &one.attribute) == (&old.system, &old.account, &old.attribute)
-        };
-        made.iter().any(same)
-    };
+    let renewed: BTreeSet<_> = made.iter().map(|one| (&one.system, &one.account, &one.attribute)).collect();
+    let is_renewed = |old: &Expectation| renewed.contains(&(&old.system, &old.account, &old.attribute));
     let withdrawn = open.iter().filter(|old| desk.is_moot(old, run) && !is_renewed(old)).map(|old| old.id).collect();
     FollowUps { made, withdrawn }
 }
 
+/// One attribute of one person at one system.
+type Cell<'a> = (&'a PersonId, &'a SystemName, &'a AttributeName);
+
 struct Desk<'a> {
-    plan: &'a Plan,
+    changes: BTreeMap<Cell<'a>, Vec<&'a PlannedChange>>,
     is_done: &'a dyn Fn(&CallId) -> bool,
     fleet: &'a Fleet,
 }
@@ -78,15 +88,13 @@ impl Desk<'_> {
     fn is_caused(&self, follow: &PlannedChange) -> bool {
         let Some(from) = &follow.belongs_to else { return false };
         let source = self.source_of(from, &follow.attribute);
-        let there =
-            self.plan.changes.iter().filter(|change| {
-                change.person == follow.person && change.system == *from && change.attribute == source
-            });
+        let mut there = self.changes.get(&(&follow.person, from, &source)).into_iter().flatten();
         // What was refused or held there is in the way only where it is what should come.
-        let brings = |change: &&PlannedChange| {
-            change.decision == Decision::Apply || source != follow.attribute || self.is_same(follow, &change.after)
+        let is_beside = |change: &PlannedChange| {
+            let says_other = source == follow.attribute && !self.is_same(follow, &change.after);
+            change.decision == Decision::Unchanged || (change.decision != Decision::Apply && says_other)
         };
-        there.filter(brings).all(|change| change.decision == Decision::Unchanged || self.is_carried_out(change))
+        there.all(|change| is_beside(change) || self.is_carried_out(change))
     }
 
     fn is_same(&self, follow: &PlannedChange, value: &Value) -> bool {
@@ -120,14 +128,14 @@ impl Desk<'_> {
     fn is_moot(&self, old: &Expectation, run: i64) -> bool {
         let Some(from) = old.from.as_ref().filter(|_| old.run < run) else { return false };
         let source = self.source_of(from, &old.attribute);
-        let stored = |value| self.fleet.normalize(&old.system, &old.attribute, value);
-        self.plan.changes.iter().any(|change| {
-            change.person == old.person
-                && change.system == *from
-                && change.attribute == source
-                && self.is_carried_out(change)
-                && (source != old.attribute || stored(&change.after) != stored(&old.value))
-        })
+        let stored = |value: &Value| self.fleet.normalize(&old.system, &old.attribute, value);
+        let is_of_it = |change: &PlannedChange| match (change.after.as_text(), old.value.as_text()) {
+            // A part of a name is still to come where the whole of it still has this part.
+            (Some(whole), Some(part)) if source != old.attribute => whole.contains(part),
+            _ => stored(&change.after) == stored(&old.value),
+        };
+        let mut changes = self.changes.get(&(&old.person, from, &source)).into_iter().flatten();
+        changes.any(|change| self.is_carried_out(change) && !is_of_it(change))
     }
 }
 

@@ -186,11 +186,11 @@ pub(crate) struct Depth {
 
 /// What is still to come by itself to a cell of somebody.
 pub(crate) fn expected<'a>(
-    open: &'a [Expectation],
+    open: impl IntoIterator<Item = &'a Expectation>,
     person: &PersonId,
     (attribute, system): &Cell,
 ) -> Option<&'a Expectation> {
-    open.iter().find(|one| one.person == *person && one.attribute == *attribute && one.system == *system)
+    open.into_iter().find(|one| one.person == *person && one.attribute == *attribute && one.system == *system)
 }
 
 impl Material<'_> {
@@ -203,6 +203,8 @@ impl Material<'_> {
         let known_before = |said: &_| self.known_before(said);
         let case = self.case(at, &known_before);
         let mut study = Study::new(self, at);
+        let open = self.desk.memory.expectations.iter();
+        let mine: Vec<&Expectation> = open.filter(|one| one.person == person.id).collect();
         let mut attributes: Vec<OfAttribute> = Vec::new();
         for cell in self.cells(at) {
             let (attribute, system) = &cell;
@@ -232,7 +234,7 @@ impl Material<'_> {
                 calls: calls(&self.plan, &changes),
                 changes,
                 takes,
-                expected: expected(&self.desk.memory.expectations, &person.id, &cell).cloned(),
+                expected: expected(mine.iter().copied(), &person.id, &cell).cloned(),
             };
             if let Some(last) = attributes.last_mut() {
                 last.cells.push(told);
