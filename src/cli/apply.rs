@@ -21,10 +21,11 @@ use crate::{
         RunError,
         execute::{Report, execute},
         expectations::sights,
-        prepare::{Prepared, guarded},
+        holds::{Asides, Judged, Parted, apart, asides, expire, judge, replace, told},
+        prepare::Prepared,
         seal::unseal,
     },
-    state::{Occasion, Outcome, Standing, Store, lock::Locks},
+    state::{Aside, Beginning, Occasion, Outcome, Standing, Store, lock::Locks},
 };
 
 /// Makes or reads the plan, asks, and does exactly that.
@@ -54,28 +55,85 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         stage.tell_duration(&prepared.plan);
     }
     let about = Occasion { input: wanted.inputs.join(" "), ..Occasion::default() };
-    let guarded = match guarded(prepared.plan.clone(), &stage.project.rules, &stage.project.limits, None) {
-        Ok(guarded) => guarded,
-        Err(RunError::Tripped(tripped)) => return hold(given, &stage, &prepared.plan, &about, tripped),
-        Err(error) => return Err(error.into()),
+    let past = stage.past()?;
+    let judged = judge(&prepared.plan, &stage.project.rules, &stage.project.limits, &past)?;
+    let (guarded, parted) = match judged {
+        Judged::Free(guarded) => (guarded, None),
+        Judged::Held(tripped) => return hold(given, &stage, &prepared.plan, &about, &tripped),
+        Judged::Parted(parted) => {
+            let Parted { rest, aside, tripped } = *parted;
+            (rest, Some((aside, tripped)))
+        }
     };
+    if let Some((aside, tripped)) = &parted {
+        Trouble::tripped(tripped).tell();
+        tell(&plan::apart(guarded.plan(), aside));
+    }
     let calls = guarded.plan().calls.len() as u64;
     if calls > 0 && !wanted.yes && !agreed(given, "Carry out", calls)? {
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
+    let store = stage.store()?;
+    let asides = asides(&store, &prepared.plan, parted.as_ref().map(|(aside, _)| aside)).map_err(RunError::from)?;
+    let held = parted.as_ref().filter(|_| asides.same.is_none());
+    let held = held.map(|(aside, tripped)| Held { plan: aside.clone(), told: told(tripped) });
+    let begun = Begun::Now(Fresh { about, counted: past.counted, held, asides });
     let seen = sights(&prepared.expected, given.judges_by());
     if !seen.is_empty() {
-        stage.store()?.sighted(&seen, &jiff::Timestamp::now().to_string()).map_err(RunError::from)?;
+        store.sighted(&seen, &jiff::Timestamp::now().to_string()).map_err(RunError::from)?;
     }
     let (Some(seed), Some(stand)) = (wanted.chaos, &stage.lab) else {
-        return carry_out(given, &stage, &guarded, &Begun::Now(about)).await;
+        return carry_out_parts(given, &stage, &guarded, &begun, parted).await;
     };
     lab::disturb(stand, seed).await?;
-    let came = carry_out(given, &stage, &guarded, &Begun::Now(about)).await;
-    let is_done = matches!(came, Ok(Exit::Done | Exit::Refused));
+    let came = carry_out_parts(given, &stage, &guarded, &begun, parted).await;
+    let is_done = matches!(came, Ok(Exit::Done | Exit::Refused | Exit::Limit));
     tell(&lab::calm(stand, seed, is_done).await?);
     came
+}
+
+/// Carries out what nothing stands against, and tells of what is set aside.
+async fn carry_out_parts(
+    given: &Invocation<'_>,
+    stage: &plan::Stage,
+    guarded: &GuardedPlan,
+    begun: &Begun,
+    parted: Option<(Plan, Vec<Tripped>)>,
+) -> Result<Exit, Trouble> {
+    let Some((aside, tripped)) = parted else { return carry_out(given, stage, guarded, begun).await };
+    let store = stage.store()?;
+    let report = send(given, stage, guarded, begun).await?;
+    let kept = store.unsettled().map_err(RunError::from)?.into_iter().find(|run| run.plan == aside.id);
+    let kept = kept.map(|run| run.id).or(if let Begun::Now(fresh) = begun { fresh.asides.same } else { None });
+    let exit = report.as_ref().map_or(Exit::Done, |report| exit(guarded.plan(), report));
+    if given.json() {
+        let mut document = report.as_ref().map_or(json!({}), |report| as_json(guarded.plan(), report));
+        document["held"] = json!(told(&tripped));
+        document["held_run"] = json!(kept);
+        document["tripped"] = by_name(&tripped);
+        print(&serde_json::to_string_pretty(&document).unwrap_or_default());
+    } else if let Some(report) = &report {
+        print(as_text(guarded.plan(), report, stage.state().is_some()).trim_end());
+    }
+    if let Some(run) = kept.filter(|_| stage.state().is_some()) {
+        tell(&how_to_settle(given, run));
+    }
+    // What failed is worse than what waits.
+    Ok(if exit > Exit::Limit { exit } else { Exit::Limit })
+}
+
+/// Every limit that trips, with everybody it is about.
+fn by_name(tripped: &[Tripped]) -> serde_json::Value {
+    let one = |one: &Tripped| json!({ "limit": one.to_string(), "system": one.system(), "people": one.who() });
+    tripped.iter().map(one).collect()
+}
+
+fn how_to_settle(given: &Invocation<'_>, run: i64) -> String {
+    let lab = if given.global.lab { "--lab " } else { "" };
+    format!(
+        "held as run {run}: carry it out with `homeward {lab}approve {run}`, or drop it with `homeward {lab}reject {run}`"
+    )
 }
 
 /// What a feed holds is settled before anything later of the same source is carried out. What was held when somebody gave
@@ -86,7 +144,10 @@ fn past_no_hold(stage: &plan::Stage, plan: &Plan) -> Result<(), Trouble> {
     }
     let store = stage.store()?;
     let now = jiff::Timestamp::now().to_string();
-    for run in store.unsettled().map_err(RunError::from)? {
+    expire(&store, &stage.project.terms, jiff::Timestamp::now()).map_err(RunError::from)?;
+    // What was set aside blocks nobody.
+    let waits = store.unsettled().map_err(RunError::from)?.into_iter().filter(|run| run.standing != Standing::Aside);
+    for run in waits {
         let Some((held, _)) = store.run(run.id).map_err(RunError::from)? else { continue };
         let same = |input: &crate::model::plan::Input| held.inputs.iter().any(|other| other.system == input.system);
         let Some(input) = plan.inputs.iter().find(|input| same(input)) else { continue };
@@ -110,10 +171,10 @@ pub(super) fn hold(
     stage: &plan::Stage,
     plan: &Plan,
     about: &Occasion,
-    tripped: Vec<Tripped>,
+    tripped: &[Tripped],
 ) -> Result<Exit, Trouble> {
-    let told = tripped.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let trouble = Trouble::from(RunError::Tripped(tripped));
+    let told = told(tripped);
+    let trouble = Trouble::tripped(tripped);
     let is_kept = stage.lab.as_ref().is_none_or(|lab| lab.state().is_some());
     if !is_kept {
         return Err(trouble);
@@ -122,21 +183,37 @@ pub(super) fn hold(
     let now = jiff::Timestamp::now().to_string();
     let run = stage.store()?.keep(Some(plan), about, Standing::Held, &told, &now).map_err(RunError::from)?;
     if given.json() {
-        let document = json!({ "format": "homeward.report/1", "run": run, "plan": plan.id, "held": told });
+        let document = json!({
+            "format": "homeward.report/1", "run": run, "plan": plan.id, "held": told, "tripped": by_name(tripped),
+        });
         print(&serde_json::to_string_pretty(&document).unwrap_or_default());
     }
     trouble.tell();
-    let lab = if given.global.lab { "--lab " } else { "" };
-    tell(&format!(
-        "held as run {run}: carry it out with `homeward {lab}approve {run}`, or drop it with `homeward {lab}reject {run}`"
-    ));
+    tell(&how_to_settle(given, run));
     Ok(trouble.exit)
+}
+
+/// A run that begins now, with what was known when its plan was judged.
+pub(super) struct Fresh {
+    pub(super) about: Occasion,
+    /// [`crate::run::holds::Past::counted`].
+    pub(super) counted: i64,
+    /// What a limit took out of its plan.
+    pub(super) held: Option<Held>,
+    /// What was set aside before.
+    pub(super) asides: Asides,
+}
+
+/// A part of a plan that a limit holds.
+pub(super) struct Held {
+    pub(super) plan: Plan,
+    pub(super) told: String,
 }
 
 /// The run that a plan is carried out as.
 pub(super) enum Begun {
     /// One that begins now.
-    Now(Occasion),
+    Now(Fresh),
     /// One that is in the store already, as long as it stands as one of these.
     Before { run: i64, from: &'static [Standing] },
 }
@@ -174,9 +251,9 @@ pub(super) async fn send(
     let _locks = kept.as_deref().map(|state| Locks::take(state, &systems)).transpose().map_err(RunError::from)?;
     let now = || jiff::Timestamp::now().to_string();
     let run = match begun {
-        Begun::Now(about) => {
+        Begun::Now(fresh) => {
             past_no_hold(stage, plan)?;
-            store.begin(plan, about, &now()).map_err(RunError::from)?
+            begin(stage, &store, plan, fresh)?
         }
         Begun::Before { run, from } => {
             // The service, or somebody else who settled it too, may have been faster.
@@ -192,6 +269,26 @@ pub(super) async fn send(
     let report = execute(guarded, &stage.fleet, &store, run, &now, &mut bar).await;
     bar.finish();
     Ok(Some(report.map_err(|error| broke_off(given, run, error))?))
+}
+
+/// Opens the run, as it was judged. Where somebody else began another one meanwhile, that one counts.
+fn begin(stage: &plan::Stage, store: &dyn Store, plan: &Plan, fresh: &Fresh) -> Result<i64, Trouble> {
+    let apart = apart(&fresh.about);
+    let aside = fresh.held.as_ref().map(|held| Aside { plan: &held.plan, about: &apart, told: &held.told });
+    let mut beginning = Beginning { plan, about: &fresh.about, counted: fresh.counted, aside };
+    loop {
+        let now = jiff::Timestamp::now();
+        if let Some(run) = store.begin_judged(&beginning, &now.to_string()).map_err(RunError::from)? {
+            replace(store, &fresh.asides, now).map_err(RunError::from)?;
+            return Ok(run);
+        }
+        let past = stage.past()?;
+        match judge(plan, &stage.project.rules, &stage.project.limits, &past)? {
+            Judged::Free(_) => beginning.counted = past.counted,
+            Judged::Held(tripped) => return Err(Trouble::tripped(&tripped)),
+            Judged::Parted(parted) => return Err(Trouble::tripped(&parted.tripped)),
+        }
+    }
 }
 
 /// A run that stopped before it was over: nothing of it is lost, and somebody has to finish it.

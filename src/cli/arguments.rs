@@ -297,6 +297,9 @@ pub(super) struct Settle {
     /// Who settles it; the name of the account this runs as, if not given.
     #[arg(long, value_name = "NAME")]
     pub(super) by: Option<String>,
+    /// Even though the rules have changed since: it is carried out as it was shown.
+    #[arg(long)]
+    pub(super) anyway: bool,
 }
 
 #[derive(Debug, Args)]

@@ -26,6 +26,7 @@ use crate::{
         RunError,
         check::{Checked, place_of_bytes},
         project::OpenError,
+        protected,
     },
 };
 
@@ -258,6 +259,9 @@ pub(super) async fn connect(given: &Invocation<'_>) -> Result<Exit, Trouble> {
             let lines = render::wrapped(&lack, width(&std::io::stdout()).unwrap_or(usize::MAX).saturating_sub(2));
             print(&format!("\n{} {}", "missing at".yellow(), lines.join("\n  ")));
         }
+    }
+    for (system, name) in protected::unknown(&stage.project.limits, &stage.fleet).await {
+        tell(&format!("warning: `limits.protected` names {system}:{name}, and no account of {system} is called so"));
     }
     let lacking = rows.iter().any(|row| row.get("missing").is_some_and(|missing| *missing != json!([])));
     let Some(trouble) = Trouble::all(troubles) else { return Ok(if lacking { Exit::Usage } else { Exit::Done }) };

@@ -388,7 +388,7 @@ impl From<RunError> for Trouble {
                 Self::new(Exit::Fault, text, Some(hint.to_owned()))
             }
             RunError::Stopped { .. } => Self::new(Exit::Fault, text, None),
-            RunError::Tripped(tripped) => tripped_limits(&tripped),
+            RunError::Tripped(tripped) => Self::tripped(&tripped),
             RunError::BadPlan { ref cause, .. } => {
                 let hint = if cause.contains("no JSON") {
                     "a saved plan is what `homeward plan … --out plan.json` wrote; an input is SYSTEM=FILE: hr=people.csv"
@@ -398,6 +398,41 @@ impl From<RunError> for Trouble {
                 Self::new(Exit::Usage, text, Some(hint.to_owned()))
             }
         }
+    }
+}
+
+/// So many people are named where a limit trips; all of them are in the run that is kept.
+const NAMED: usize = 3;
+
+impl Trouble {
+    /// What limits say to a plan, and what to do about each.
+    pub(super) fn tripped(tripped: &[Tripped]) -> Self {
+        let told = tripped.iter().map(|one| {
+            let hint = match one {
+                Tripped::People(_) | Tripped::Missing { .. } => {
+                    let some = one.who().iter().take(NAMED).map(ToString::to_string);
+                    let some = some.collect::<Vec<_>>().join(", ");
+                    let more = one.who().len().saturating_sub(NAMED);
+                    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                    format!("among them {some}{more}; look at the input first, then raise the limit in [limits] if it is right")
+                }
+                Tripped::Differing { .. } => {
+                    "a column that was shifted, emptied or renamed looks like this: look at the input first".to_owned()
+                }
+                Tripped::Rejected { .. } => {
+                    "so many rows at fault are a fault of the export: see them with `homeward check SYSTEM=FILE`"
+                        .to_owned()
+                }
+                Tripped::CutOff { .. } | Tripped::EndsEarly { .. } => {
+                    "ask the sender to send it again; where it is right, approve it".to_owned()
+                }
+                Tripped::Rule(objection) => {
+                    format!("the line is `{}`; look at the plan first, then at the rule", objection.origin.text)
+                }
+            };
+            Told::plain(one.to_string(), Some(hint))
+        });
+        Self { exit: Exit::Limit, faults: told.collect() }
     }
 }
 
@@ -426,42 +461,6 @@ pub(super) fn without_list(message: &str) -> (String, Option<String>) {
     let short = || (known.len() <= 12).then(|| format!("known here: {}", known.join(", ")));
     let hint = did_you_mean(word, known.iter().copied()).or_else(short);
     (said, hint)
-}
-
-fn tripped_limits(tripped: &[Tripped]) -> Trouble {
-    let told = tripped.iter().map(|one| {
-        let examples = match one {
-            Tripped::Changes { examples, .. }
-            | Tripped::Removals { examples, .. }
-            | Tripped::Missing { examples, .. }
-            | Tripped::Creations { examples, .. }
-            | Tripped::Attribute { examples, .. } => examples,
-            Tripped::Differing { .. } => {
-                let hint = "a column that was shifted, emptied or renamed looks like this: look at the input first";
-                return Told::plain(one.to_string(), Some(hint.to_owned()));
-            }
-            Tripped::Rejected { .. } => {
-                let hint =
-                    "so many rows at fault are a fault of the export: see them with `homeward check SYSTEM=FILE`";
-                return Told::plain(one.to_string(), Some(hint.to_owned()));
-            }
-            Tripped::CutOff { .. } | Tripped::EndsEarly { .. } => {
-                let hint = "ask the sender to send it again; where it is right, approve it";
-                return Told::plain(one.to_string(), Some(hint.to_owned()));
-            }
-            Tripped::Rule(objection) => {
-                let hint = format!("the line is `{}`; look at the plan first, then at the rule", objection.origin.text);
-                return Told::plain(one.to_string(), Some(hint));
-            }
-        };
-        let who: Vec<String> = examples.iter().map(ToString::to_string).collect();
-        let hint = format!(
-            "among them {}; look at the input first, then raise the limit in [limits] if it is right",
-            who.join(", ")
-        );
-        Told::plain(one.to_string(), Some(hint))
-    });
-    Trouble { exit: Exit::Limit, faults: told.collect() }
 }
 
 /// The fault itself says which system it was, so that nothing is said twice.

@@ -1,6 +1,9 @@
 //! `homeward plan`: the dry run. There is nothing here to write with.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use super::{Exit, Invocation, arguments, diagnostic::Trouble, duration, lab, outlook, print, render, tell, width};
 use crate::{
@@ -11,7 +14,8 @@ use crate::{
         estimate::estimate,
         fleet::Fleet,
         gather::{Given, Named, ask, named},
-        prepare::{Desk, Prepared, guarded, prepare},
+        holds::{Judged, Past, judge, past},
+        prepare::{Desk, Prepared, prepare},
         project::{Project, fleet},
     },
     source::csv_file::settings::Coverage,
@@ -70,6 +74,13 @@ impl Stage {
             Some(path) => Ok(Sqlite::look_into(&path).and_then(|store| store.memory()).map_err(RunError::from)?),
             None => Ok(Memory::default()),
         }
+    }
+
+    /// What runs did that limits count; reads only, and makes no file where there is none.
+    pub(super) fn past(&self) -> Result<Past, Trouble> {
+        let Some(path) = self.state().filter(|path| path.exists()) else { return Ok(Past::default()) };
+        let store = Sqlite::look_into(&path).map_err(RunError::from)?;
+        Ok(past(&store, &self.project.terms, jiff::Timestamp::now()).map_err(RunError::from)?)
     }
 
     /// What one passage is made of: files, and what websites tell now.
@@ -162,14 +173,35 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
             tell(&format!("saved; apply exactly this with: homeward {lab}apply {}", file.display()));
         }
     }
-    if let Err(error) = guarded(prepared.plan.clone(), &stage.project.rules, &stage.project.limits, None) {
-        // The plan is the result, and printed already: what stops it is told beside it.
-        let trouble = Trouble::from(error);
-        trouble.tell();
-        return Ok(trouble.exit);
+    // The plan is the result, and printed already: what stops it is told beside it.
+    match judge(&prepared.plan, &stage.project.rules, &stage.project.limits, &stage.past()?)? {
+        Judged::Free(_) => {}
+        Judged::Held(tripped) => {
+            let trouble = Trouble::tripped(&tripped);
+            trouble.tell();
+            return Ok(trouble.exit);
+        }
+        Judged::Parted(parted) => {
+            let trouble = Trouble::tripped(&parted.tripped);
+            trouble.tell();
+            tell(&apart(parted.rest.plan(), &parted.aside));
+            return Ok(trouble.exit);
+        }
     }
     let pending = !prepared.plan.calls.is_empty() && wanted.detailed_exitcode;
     Ok(if pending { Exit::Pending } else { Exit::Done })
+}
+
+/// What a limit that trips at some systems leaves of a plan.
+pub(super) fn apart(rest: &Plan, aside: &Plan) -> String {
+    let systems: BTreeSet<&SystemName> = aside.calls.iter().map(|call| &call.system).collect();
+    let systems = systems.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (held, free) = (aside.calls.len() as u64, rest.calls.len() as u64);
+    format!(
+        "what concerns {systems} is held ({}), the rest is not ({})",
+        render::count(held, "call"),
+        render::count(free, "call")
+    )
 }
 
 /// What was decided while reading, and what an operator should know of the servers.

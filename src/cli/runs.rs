@@ -167,10 +167,12 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
     if given.json() {
         let left = outlook::documents(&expected, given.judges_by());
         let plan: serde_json::Value = serde_json::from_str(&document(&plan)).unwrap_or_default();
-        print(
-            &serde_json::to_string_pretty(&json!({ "plan": plan, "journal": entries, "expectations": left }))
-                .unwrap_or_default(),
-        );
+        let mut document = json!({ "plan": plan, "journal": entries, "expectations": left });
+        let said = store.said(run).map_err(RunError::from)?;
+        if !said.is_empty() {
+            document["said"] = json!(said);
+        }
+        print(&serde_json::to_string_pretty(&document).unwrap_or_default());
         return Ok(Exit::Done);
     }
     if let Some(summary) = store.summary(run).map_err(RunError::from)? {
@@ -183,6 +185,15 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
         )));
         if let Some(told) = &summary.told {
             print(&render::harmless(told));
+        }
+        if summary.standing.is_held() {
+            for one in store.said(run).map_err(RunError::from)? {
+                print(&render::harmless(&format!(
+                    "approved by {} at {}, which is not enough",
+                    one.who,
+                    second(&one.at)
+                )));
+            }
         }
         if summary.standing.is_held() || summary.standing == Standing::Approved {
             // Nothing came of it yet: what there is to see is what it would do.

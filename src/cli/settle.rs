@@ -9,8 +9,13 @@ use super::{
 };
 use crate::{
     plan::guard::Approval,
-    run::{RunError, prepare::guarded, seal::fits},
-    state::{RunSummary, Standing, Store, lock, sqlite::Sqlite},
+    run::{
+        RunError,
+        holds::{Terms, expire},
+        prepare::guarded,
+        seal::fits,
+    },
+    state::{Heard, RunSummary, Said, Standing, Store, Word, lock, sqlite::Sqlite},
 };
 
 /// Approves the plan of one run, that plan and no other, and has it carried out: by the service where one is running, else
@@ -18,13 +23,17 @@ use crate::{
 pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) -> Result<Exit, Trouble> {
     let stage = plan::stage(given, &[]).await?;
     let store = stage.store()?;
-    let summary = settleable(&store, wanted.run)?;
+    let summary = settleable(&store, wanted.run, &stage.project.terms)?;
     let Some((plan, _)) = store.run(wanted.run).map_err(RunError::from)? else {
         return Err(super::runs::unknown(wanted.run));
     };
     fits(&format!("run {}", wanted.run), &plan, &stage.fleet.homes())?;
-    if plan.rules != stage.project.rules.digest() && !given.global.quiet {
-        tell("warning: the rules have changed since this plan was made; it is carried out as it was shown");
+    if plan.rules != stage.project.rules.digest() && !wanted.anyway {
+        let hint = format!(
+            "a plan of these rules: plan again, and `homeward reject {0}`; this one as it was shown: `homeward approve {0} --anyway`",
+            wanted.run
+        );
+        return Err(Trouble::new(Exit::Usage, "the rules have changed since this plan was made", Some(hint)));
     }
     if !given.json() {
         print(render::plan(&plan, false, width(&std::io::stdout())).trim_end());
@@ -36,12 +45,10 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
-    let now = jiff::Timestamp::now().to_string();
-    let who = wanted.by.clone().or_else(crate::config::late::user).unwrap_or_else(|| "somebody".to_owned());
-    let told = format!("approved by {who} at {now}");
-    let from = [Standing::Waiting, Standing::Held, Standing::Approved];
-    if !store.stand(wanted.run, &from, Standing::Approved, &told, &now).map_err(RunError::from)? {
-        return Err(settleable(&store, wanted.run).err().unwrap_or_else(|| super::runs::unknown(wanted.run)));
+    if summary.standing != Standing::Approved
+        && !said(given, &store, &summary, wanted.by.as_ref(), &stage.project.terms)?
+    {
+        return Ok(Exit::Refused);
     }
     if stage.state().is_some_and(|state| lock::is_watched(&state)) {
         tell("approved; the service that is running carries it out");
@@ -55,18 +62,15 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
 /// Rejects the plan of one run: it is never carried out.
 pub(super) fn reject(given: &Invocation<'_>, wanted: &arguments::Reject) -> Result<Exit, Trouble> {
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
+    let terms = Terms::of(&config.limits);
     let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
     if !path.exists() {
         return Err(super::runs::unknown(wanted.run));
     }
     let store = Sqlite::open(&path).map_err(RunError::from)?;
-    settleable(&store, wanted.run)?;
-    let now = jiff::Timestamp::now().to_string();
-    let who = wanted.by.clone().or_else(crate::config::late::user).unwrap_or_else(|| "somebody".to_owned());
-    let told = format!("rejected by {who} at {now}");
+    let summary = settleable(&store, wanted.run, &terms)?;
     // What was approved may be on its way already.
-    let from = [Standing::Waiting, Standing::Held];
-    if !store.stand(wanted.run, &from, Standing::Rejected, &told, &now).map_err(RunError::from)? {
+    if store.say(&word(&summary, wanted.by.as_ref(), Word::Rejected), 1).map_err(RunError::from)? != Heard::Settled {
         let hint = "what was approved is carried out; it can be changed back by another plan".to_owned();
         let message = format!("run {} was approved already and cannot be rejected any more", wanted.run);
         return Err(Trouble::new(Exit::Usage, message, Some(hint)));
@@ -77,11 +81,52 @@ pub(super) fn reject(given: &Invocation<'_>, wanted: &arguments::Reject) -> Resu
     Ok(Exit::Done)
 }
 
+/// Writes down that somebody approves the plan she was shown. False where that is not enough yet.
+fn said(
+    given: &Invocation<'_>,
+    store: &Sqlite,
+    summary: &RunSummary,
+    by: Option<&String>,
+    terms: &Terms,
+) -> Result<bool, Trouble> {
+    let run = summary.id;
+    let word = word(summary, by, Word::Approved);
+    match store.say(&word, terms.approvals).map_err(RunError::from)? {
+        Heard::Settled => Ok(true),
+        Heard::Waits { approvals } => {
+            let lab = if given.global.lab { "--lab " } else { "" };
+            tell(&format!(
+                "{approvals} of {} approvals: somebody else has to approve it too, with `homeward {lab}approve {run} --by NAME`",
+                terms.approvals
+            ));
+            Ok(false)
+        }
+        Heard::Again => {
+            let hint = format!("it takes {} different people; one of them counts once", terms.approvals);
+            let message = format!("run {run} was approved by {} already", render::harmless(&word.who));
+            Err(Trouble::new(Exit::Usage, message, Some(hint)))
+        }
+        Heard::TooLate => Err(settleable(store, run, terms).err().unwrap_or_else(|| super::runs::unknown(run))),
+    }
+}
+
+/// What somebody says to the plan of a run.
+fn word(summary: &RunSummary, by: Option<&String>, word: Word) -> Said {
+    let who = by.map(|by| by.trim().to_owned()).filter(|by| !by.is_empty());
+    let who = who.or_else(crate::config::late::user).unwrap_or_else(|| "somebody".to_owned());
+    Said { run: summary.id, plan: summary.plan.clone(), who, at: jiff::Timestamp::now().to_string(), word }
+}
+
 /// A run that waits for somebody.
-fn settleable(store: &Sqlite, run: i64) -> Result<RunSummary, Trouble> {
+fn settleable(store: &Sqlite, run: i64, terms: &Terms) -> Result<RunSummary, Trouble> {
+    expire(store, terms, jiff::Timestamp::now()).map_err(RunError::from)?;
     let Some(summary) = store.summary(run).map_err(RunError::from)? else { return Err(super::runs::unknown(run)) };
     if summary.standing.is_held() || summary.standing == Standing::Approved {
         return Ok(summary);
+    }
+    if summary.standing == Standing::Expired {
+        let hint = "plan again: what it would do now is another plan".to_owned();
+        return Err(Trouble::new(Exit::Usage, format!("run {run} waited too long and is expired"), Some(hint)));
     }
     let unsettled = store.unsettled().map_err(RunError::from)?;
     let held: Vec<String> = unsettled.iter().filter(|it| it.standing.is_held()).map(|it| it.id.to_string()).collect();

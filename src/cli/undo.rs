@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Exit, Invocation,
-    apply::{Begun, agreed, carry_out, hold},
+    apply::{Begun, Fresh, agreed, carry_out, hold},
     arguments,
     diagnostic::Trouble,
     plan, print, render, runs, tell, width,
@@ -13,7 +13,8 @@ use crate::{
     model::plan::{Decision, Plan},
     run::{
         RunError,
-        prepare::{Desk, Prepared, guarded},
+        holds::{Asides, Judged, judge},
+        prepare::{Desk, Prepared},
         seal::fits,
         undo,
     },
@@ -50,28 +51,34 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
     if given.talks() && plan.changes.iter().all(|change| change.decision == Decision::Unchanged) {
         tell(&format!("nothing to undo: all that run {} changed is as it was before", wanted.run));
     }
-    let judged = guarded(plan.clone(), &stage.project.rules, &stage.project.limits, None);
+    let past = stage.past()?;
+    // What takes a run back is held as a whole: half of it would be a state that nobody has seen.
+    let judged = match judge(&plan, &stage.project.rules, &stage.project.limits, &past)? {
+        Judged::Free(guarded) => Ok(guarded),
+        Judged::Held(tripped) => Err(tripped),
+        Judged::Parted(parted) => Err(parted.tripped),
+    };
     if only_saved {
         if let (Some(file), true) = (&wanted.out, given.talks()) {
             let lab = if given.global.lab { "--lab " } else { "" };
             tell(&format!("saved; carry out exactly this with: homeward {lab}apply {}", file.display()));
         }
-        let trouble = judged.err().map(Trouble::from);
+        let trouble = judged.err().map(|tripped| Trouble::tripped(&tripped));
         trouble.iter().for_each(Trouble::tell);
         return Ok(trouble.map_or(Exit::Done, |trouble| trouble.exit));
     }
     let about = Occasion { input: format!("undo of run {}", wanted.run), ..Occasion::default() };
     let guarded = match judged {
         Ok(guarded) => guarded,
-        Err(RunError::Tripped(tripped)) => return hold(given, &stage, &plan, &about, tripped),
-        Err(error) => return Err(error.into()),
+        Err(tripped) => return hold(given, &stage, &plan, &about, &tripped),
     };
     let calls = plan.calls.len() as u64;
     if calls > 0 && !wanted.yes && !agreed(given, "Carry out", calls)? {
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
-    carry_out(given, &stage, &guarded, &Begun::Now(about)).await
+    let fresh = Fresh { about, counted: past.counted, held: None, asides: Asides::default() };
+    carry_out(given, &stage, &guarded, &Begun::Now(fresh)).await
 }
 
 /// A run that is over, with its journal: what is still going on, or never began, cannot be undone.
@@ -87,11 +94,11 @@ fn over(stage: &plan::Stage, run: i64, lab: bool) -> Result<(Plan, Vec<Entry>), 
             let message = format!("run {run} is not over: it goes on now, or it broke off");
             return no(message, format!("finish it first, with: homeward {lab}resume {run}"));
         }
-        Standing::Waiting | Standing::Held | Standing::Approved => {
+        Standing::Waiting | Standing::Held | Standing::Aside | Standing::Approved => {
             let message = format!("run {run} has changed nothing yet: it is {}", standing.word());
             return no(message, format!("drop it with: homeward {lab}reject {run}"));
         }
-        Standing::Rejected | Standing::Refused | Standing::Duplicate | Standing::Superseded => {
+        Standing::Rejected | Standing::Refused | Standing::Duplicate | Standing::Superseded | Standing::Expired => {
             let message = format!("run {run} has changed nothing: it is {}", standing.word());
             return no(message, format!("what it was is shown by: homeward {lab}runs {run}"));
         }

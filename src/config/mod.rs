@@ -49,6 +49,11 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long making a connection may take where nothing is said.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long what runs did counts against later ones where nothing is said: every list of a night and a day.
+const WINDOW: Duration = Duration::from_hours(24);
+
+/// The store remembers no longer whom runs touched.
+const LONGEST_WINDOW: Duration = Duration::from_hours(31 * 24);
 
 /// A configuration that holds together.
 #[derive(Clone, Debug)]
@@ -140,7 +145,7 @@ pub(crate) enum CredentialSource {
 }
 
 /// What a plan must keep to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// The share of people one run may change.
     pub(crate) changes: Option<Share>,
@@ -156,6 +161,39 @@ pub(crate) struct Limits {
     pub(crate) administrators: Administrators,
     /// Accounts that are never touched.
     pub(crate) protected: Vec<Protected>,
+    /// How long what runs did counts against later ones; `None`: each is judged alone.
+    pub(crate) window: Option<Window>,
+    /// How many different people have to approve what waits.
+    pub(crate) approvals: u32,
+    /// How long what waits can be approved; `None`: for ever.
+    pub(crate) expires: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            changes: None,
+            removals: None,
+            missing: None,
+            differing: None,
+            creations: None,
+            attributes: BTreeMap::new(),
+            rejected: None,
+            administrators: Administrators::default(),
+            protected: Vec::new(),
+            window: Some(Window { length: WINDOW, shown: "24h".to_owned() }),
+            approvals: 1,
+            expires: None,
+        }
+    }
+}
+
+/// A length of time that ends now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) length: Duration,
+    /// As it is written.
+    pub(crate) shown: String,
 }
 
 /// How many people something may happen to in one run.
@@ -533,8 +571,42 @@ impl Reading<'_> {
         }
         let numbered = keys.protected.iter().enumerate();
         let protected = numbered.filter_map(|(at, entry)| self.protected(at, entry, tables)).collect();
-        let administrators = keys.administrators;
-        Limits { changes, removals, missing, differing, creations, attributes, rejected, administrators, protected }
+        let (administrators, approvals) = (keys.administrators, keys.approvals);
+        let window = self.window(keys.window);
+        let expires = keys.expires.and_then(|text| self.length(&["limits", "expires"], &text, None));
+        Limits {
+            changes,
+            removals,
+            missing,
+            differing,
+            creations,
+            attributes,
+            rejected,
+            administrators,
+            protected,
+            window,
+            approvals,
+            expires,
+        }
+    }
+
+    fn window(&mut self, text: String) -> Option<Window> {
+        if text.trim() == "0" {
+            return None;
+        }
+        let length = self.length(&["limits", "window"], &text, Some(LONGEST_WINDOW))?;
+        Some(Window { length, shown: text })
+    }
+
+    fn length(&mut self, way: &[&str], text: &str, longest: Option<Duration>) -> Option<Duration> {
+        let read = duration(text).filter(|length| longest.is_none_or(|longest| *length <= longest));
+        if read.is_none() {
+            let key = way.last().copied().unwrap_or_default().to_owned();
+            let hint =
+                if longest.is_some() { "such as `24h` or `7d`, up to `31d`, or `0`" } else { "such as `24h` or `7d`" };
+            self.fault(way, Fault::Quantity { key, what: "duration", hint });
+        }
+        read
     }
 
     fn threshold(&mut self, way: &[&str], keys: ThresholdKeys) -> Option<Threshold> {

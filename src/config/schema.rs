@@ -119,7 +119,7 @@ pub(super) struct WatchKeys {
 }
 
 /// `[limits]`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LimitsKeys {
     /// The share of people one run may change, such as `20%`.
@@ -145,6 +145,44 @@ pub(super) struct LimitsKeys {
     /// Accounts that are never touched, such as `gitlab:root`.
     #[serde(default)]
     pub(super) protected: Vec<String>,
+    /// How long what runs did counts against later ones, such as `24h`, up to `31d`; `0`: each run is judged alone.
+    #[serde(default = "window")]
+    #[schemars(example = &"24h")]
+    pub(super) window: String,
+    /// How many different people have to approve what waits or is held.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 9))]
+    pub(super) approvals: u32,
+    /// How long what waits or is held can be approved, such as `7d`; for ever if not given.
+    #[schemars(example = &"7d")]
+    pub(super) expires: Option<String>,
+}
+
+impl Default for LimitsKeys {
+    fn default() -> Self {
+        Self {
+            changes: None,
+            removals: None,
+            missing: None,
+            differing: None,
+            creations: None,
+            attributes: std::collections::BTreeMap::new(),
+            rejected: None,
+            administrators: Administrators::default(),
+            protected: Vec::new(),
+            window: window(),
+            approvals: one(),
+            expires: None,
+        }
+    }
+}
+
+fn window() -> String {
+    "24h".to_owned()
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// What a source may do to the accounts of administrators.

@@ -14,3 +14,4 @@ pub(crate) mod policy;
 pub(crate) mod record;
 pub mod refusal;
 pub(crate) mod secret;
+pub(crate) mod tally;

@@ -31,7 +31,7 @@ use crate::{
         decide::{Decided, decide},
         deeds::deeds,
         folded,
-        guard::{Approval, GuardedPlan, Limits, guard, protect},
+        guard::{Approval, GuardedPlan, History, Limits, guard, protect},
         order::Holders,
     },
     rules::{RuleError, RuleSet},
@@ -238,7 +238,8 @@ impl Hooks for Asked<'_> {
     }
 }
 
-/// Judges a plan by the limits and by the `guard` lines of the rules.
+/// A plan that may be carried out because somebody approved it, or because it was begun before. What is new is judged
+/// with what runs did before it: see [`super::holds`].
 pub(crate) fn guarded(
     plan: Plan,
     rules: &RuleSet,
@@ -246,7 +247,7 @@ pub(crate) fn guarded(
     approval: Option<&Approval>,
 ) -> Result<GuardedPlan, RunError> {
     let objections = rules.guard(&plan).map_err(|fault| RunError::Rule(Box::new(fault)))?;
-    guard(plan, limits, objections, approval).map_err(RunError::Tripped)
+    guard(plan, limits, &History::default(), objections, approval).map_err(RunError::Tripped)
 }
 
 /// Sources that state what is come before those that only tell of changes, then by name.

@@ -9,6 +9,7 @@ use super::{
     RunError, expectations,
     fleet::{Fleet, Member},
     gather::Source,
+    holds::Terms,
 };
 use crate::{
     config::{
@@ -56,6 +57,8 @@ pub(crate) struct Project {
     pub(crate) rules: RuleSet,
     pub(crate) sources: BTreeMap<SystemName, Source>,
     pub(crate) limits: Limits,
+    /// How limits count, and how what waits is settled.
+    pub(crate) terms: Terms,
     /// The folders that files are dropped into.
     pub(crate) folders: BTreeMap<SystemName, drop_folder::settings::Settings>,
     /// The websites that records come from.
@@ -101,7 +104,8 @@ fn open_with<T>(
     let shown = config.rules.strip_prefix(&config.root).unwrap_or(&config.rules).display().to_string();
     let (rules, rest) = load(&config.rules, &shown, &known).map_err(OpenError::Rules)?;
     let limits = limits(&config, &sources);
-    Ok((Project { config, known, rules, sources, limits, folders, websites }, rest))
+    let terms = Terms::of(&config.limits);
+    Ok((Project { config, known, rules, sources, limits, terms, folders, websites }, rest))
 }
 
 fn sources(config: &Config) -> Result<BTreeMap<SystemName, Source>, ConfigErrors> {

@@ -12,6 +12,7 @@ use crate::model::{
     person::Link,
     plan::{Plan, Seen},
     refusal::Refusal,
+    tally::Tally,
 };
 
 pub(crate) mod expectation;
@@ -159,12 +160,16 @@ pub(crate) enum Standing {
     Superseded,
     /// It broke off, and a later run did it.
     Redone,
+    /// A limit set it aside: the rest of its plan was carried out, and nothing waits behind it but somebody's approval.
+    Aside,
+    /// Nobody settled it in time.
+    Expired,
 }
 
 impl Standing {
     /// True for a run that waits for somebody to settle it.
     pub(crate) fn is_held(self) -> bool {
-        matches!(self, Self::Waiting | Self::Held)
+        matches!(self, Self::Waiting | Self::Held | Self::Aside)
     }
 
     /// The word for it in reports and in the store.
@@ -181,12 +186,14 @@ impl Standing {
             Self::Duplicate => "duplicate",
             Self::Superseded => "superseded",
             Self::Redone => "redone",
+            Self::Aside => "aside",
+            Self::Expired => "expired",
         }
     }
 
     /// The standing of this word.
     fn of(word: &str) -> Option<Self> {
-        const ALL: [Standing; 11] = [
+        const ALL: [Standing; 13] = [
             Standing::Open,
             Standing::Done,
             Standing::Partly,
@@ -198,6 +205,8 @@ impl Standing {
             Standing::Duplicate,
             Standing::Superseded,
             Standing::Redone,
+            Standing::Aside,
+            Standing::Expired,
         ];
         ALL.into_iter().find(|standing| standing.word() == word)
     }
@@ -231,6 +240,81 @@ pub(crate) struct RunSummary {
     /// Why it stands as it does, in a sentence; who settled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) told: Option<String>,
+}
+
+/// What limits count across runs, as it is at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// Whom the runs of the window touched.
+    pub(crate) tallies: Vec<Tally>,
+    /// How many people are known to have an account at each system.
+    pub(crate) people: BTreeMap<SystemName, u64>,
+    /// The number of the last tally: with another one, something has been begun since.
+    pub(crate) last: i64,
+}
+
+/// A run that begins as it was judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Beginning<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) about: &'a Occasion,
+    /// [`Counted::last`] when it was judged.
+    pub(crate) counted: i64,
+    /// What a limit took out of its plan.
+    pub(crate) aside: Option<Aside<'a>>,
+}
+
+/// What a limit took out of a plan, kept as a run of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Aside<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) about: &'a Occasion,
+    /// Why.
+    pub(crate) told: &'a str,
+}
+
+/// What somebody said to a run that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Said {
+    pub(crate) run: i64,
+    /// The id of the plan it was said to: that plan and no other.
+    pub(crate) plan: String,
+    pub(crate) who: String,
+    /// ISO 8601.
+    pub(crate) at: String,
+    pub(crate) word: Word,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Word {
+    /// It may be carried out.
+    Approved,
+    /// It is never carried out.
+    Rejected,
+}
+
+impl Word {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// What came of somebody's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// The run is settled by it.
+    Settled,
+    /// So many people have approved it, and that is not enough yet.
+    Waits { approvals: u32 },
+    /// The same person approved it before, and counts once.
+    Again,
+    /// The run does not wait for anybody, or has another plan.
+    TooLate,
 }
 
 /// What a run leaves behind when it is over.
@@ -276,8 +360,29 @@ pub(crate) trait Store: Send + Sync {
     /// The same without what sources showed, which is most of it: for carrying out a plan that is made.
     fn ties(&self) -> Result<Memory, StateError>;
 
-    /// Opens a run for this plan and gives its number. Durable on return.
-    fn begin(&self, plan: &Plan, about: &Occasion, now: &str) -> Result<i64, StateError>;
+    /// Opens a run for a plan that was judged, keeps what a limit set aside of it, and gives its number; `None`, and nothing
+    /// is written, where another run was begun since it was judged. Whom it touches counts from then on, whatever becomes
+    /// of its calls. All or nothing, durable on return.
+    fn begin_judged(&self, beginning: &Beginning<'_>, now: &str) -> Result<Option<i64>, StateError>;
+
+    /// The same for a plan that nobody judged.
+    #[cfg(test)]
+    fn begin(&self, plan: &Plan, about: &Occasion, now: &str) -> Result<i64, StateError> {
+        let beginning = Beginning { plan, about, counted: i64::MAX, aside: None };
+        Ok(self.begin_judged(&beginning, now)?.unwrap_or_default())
+    }
+
+    /// What counts of runs that were begun at `since` (ISO 8601) or later, by this store's clock; of none without it. What a
+    /// clock that was set back has left behind in the future counts too.
+    fn counted(&self, since: Option<&str>) -> Result<Counted, StateError>;
+
+    /// Writes what somebody said to a run that waits, and settles it where that is enough: `needed` approvals of different
+    /// people, or one rejection. What nobody had to hold counts for later limits from its approval on. All or nothing,
+    /// durable on return.
+    fn say(&self, said: &Said, needed: u32) -> Result<Heard, StateError>;
+
+    /// What was said to a run, in order.
+    fn said(&self, run: i64) -> Result<Vec<Said>, StateError>;
 
     /// Keeps a run that is not carried out now, or never will be: held, refused, a duplicate. Durable on return.
     fn keep(

@@ -13,7 +13,8 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{
-    Accepted, Entry, Memory, Notice, Occasion, Pruned, RunSummary, Sent, Settlement, Standing, StateError, Store,
+    Accepted, Aside, Beginning, Counted, Entry, Heard, Memory, Notice, Occasion, Pruned, RunSummary, Said, Sent,
+    Settlement, Standing, StateError, Store, Word,
     expectation::{Expectation, Sight},
     journal::{self, Flaw, Verified},
 };
@@ -21,6 +22,7 @@ use crate::model::{
     id::{AccountId, PersonId, SystemName},
     person::Link,
     plan::{Plan, Seen},
+    tally::{Tally, Touch, tallies},
 };
 
 mod expectations;
@@ -61,6 +63,16 @@ const TABLES: &str = "
     ) strict;
     create unique index if not exists expectations_open on expectations (system, account, attribute) where ended is null;
     create index if not exists expectations_run on expectations (run);
+    create table if not exists tallies (
+        id integer primary key autoincrement, run integer not null, at text not null, touch text not null,
+        system text not null, whom text not null, person text not null
+    ) strict;
+    create table if not exists approvals (
+        id integer primary key autoincrement, run integer not null, plan text not null, who text not null,
+        at text not null, word text not null
+    ) strict;
+    create index if not exists tallies_at on tallies (at);
+    create index if not exists approvals_run on approvals (run);
     create index if not exists runs_about on runs (feed, sha256);
     create index if not exists runs_standing on runs (standing);
 ";
@@ -233,12 +245,111 @@ impl Store for Sqlite {
         Ok(Memory { links, seen: Vec::new(), deeds, accepted, expectations })
     }
 
-    fn begin(&self, plan: &Plan, about: &Occasion, now: &str) -> Result<i64, StateError> {
+    fn begin_judged(&self, beginning: &Beginning<'_>, now: &str) -> Result<Option<i64>, StateError> {
+        let Beginning { plan, about, counted, aside } = beginning;
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+        if last_tally(&transaction)? > *counted {
+            return Ok(None);
+        }
         let run = insert_run(&transaction, Some(plan), about, Standing::Open, None, now)?;
+        count(&transaction, run, plan, now)?;
+        if let Some(Aside { plan, about, told }) = aside {
+            insert_run(&transaction, Some(plan), about, Standing::Aside, Some(told), now)?;
+        }
         transaction.commit()?;
-        Ok(run)
+        Ok(Some(run))
+    }
+
+    fn counted(&self, since: Option<&str>) -> Result<Counted, StateError> {
+        let mut connection = self.connection();
+        // One view of all of it.
+        let view = connection.transaction()?;
+        let mut people = BTreeMap::new();
+        {
+            let mut statement = view.prepare("select system, count(distinct person) from links group by system")?;
+            for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))? {
+                let (system, count) = row?;
+                people.insert(system.into(), count.cast_unsigned());
+            }
+        }
+        // A store that was only looked into may be older than this table.
+        let there = "select 1 from sqlite_master where type = 'table' and name = 'tallies'";
+        if view.query_row(there, [], |_| Ok(())).optional()?.is_none() {
+            return Ok(Counted { people, ..Counted::default() });
+        }
+        let mut tallies = Vec::new();
+        if let Some(since) = since {
+            // Whole seconds: a time without a fraction would else stand behind one with it.
+            let mut statement =
+                view.prepare("select distinct touch, system, whom, person from tallies where at >= substr(?1, 1, 19)")?;
+            let texts = |row: &rusqlite::Row<'_>| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get::<_, String>(3)?))
+            };
+            for row in statement.query_map([since], texts)? {
+                let (touch, system, whom, person) = row?;
+                if let (Some(touch), Some(person)) = (Touch::of(&touch), PersonId::parse(&person)) {
+                    tallies.push(Tally { touch, system: system.into(), whom, person });
+                }
+            }
+        }
+        let last = last_tally(&view)?;
+        Ok(Counted { tallies, people, last })
+    }
+
+    fn say(&self, said: &Said, needed: u32) -> Result<Heard, StateError> {
+        let Said { run, plan, who, at, word } = said;
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+        let sql = "select standing, plan, document from runs where id = ?1";
+        let texts = |row: &rusqlite::Row<'_>| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        };
+        let Some((standing, planned, document)) = transaction.query_row(sql, [run], texts).optional()? else {
+            return Ok(Heard::TooLate);
+        };
+        let standing = Standing::of(&standing).unwrap_or(Standing::Open);
+        if !standing.is_held() || planned != *plan {
+            return Ok(Heard::TooLate);
+        }
+        let same = |one: &str, other: &str| one.trim().to_lowercase() == other.trim().to_lowercase();
+        let mut approved: Vec<Said> = said_to(&transaction, *run)?;
+        approved.retain(|one| one.word == Word::Approved && one.plan == *plan);
+        if *word == Word::Approved && approved.iter().any(|one| same(&one.who, who)) {
+            return Ok(Heard::Again);
+        }
+        transaction.execute(
+            "insert into approvals (run, plan, who, at, word) values (?1, ?2, ?3, ?4, ?5)",
+            params![run, plan, who, at, word.word()],
+        )?;
+        approved.push(said.clone());
+        let approvals = u32::try_from(approved.len()).unwrap_or(u32::MAX);
+        if *word == Word::Approved && approvals < needed {
+            transaction.commit()?;
+            return Ok(Heard::Waits { approvals });
+        }
+        let (to, told) = match word {
+            Word::Approved => {
+                let told = approved.iter().map(|one| format!("approved by {} at {}", one.who, one.at));
+                (Standing::Approved, told.collect::<Vec<_>>().join(", "))
+            }
+            Word::Rejected => (Standing::Rejected, format!("rejected by {who} at {at}")),
+        };
+        transaction.execute(
+            "update runs set standing = ?2, told = ?3, finished = ?4 where id = ?1",
+            params![run, to.word(), told, at],
+        )?;
+        journal::write(&transaction, *run, &Entry::Stands { standing: to, told })?;
+        // What a limit held and somebody let pass does not count against what comes after; what no limit held does.
+        if to == Standing::Approved && standing == Standing::Waiting {
+            count(&transaction, *run, &serde_json::from_str(&document)?, at)?;
+        }
+        transaction.commit()?;
+        Ok(Heard::Settled)
+    }
+
+    fn said(&self, run: i64) -> Result<Vec<Said>, StateError> {
+        Ok(said_to(&self.connection(), run)?)
     }
 
     fn keep(
@@ -287,7 +398,7 @@ impl Store for Sqlite {
     }
 
     fn unsettled(&self) -> Result<Vec<RunSummary>, StateError> {
-        let chosen = "where standing in ('waiting', 'held', 'approved') order by id";
+        let chosen = "where standing in ('waiting', 'held', 'aside', 'approved') order by id";
         summaries(&self.connection(), chosen, [])
     }
 
@@ -525,7 +636,7 @@ impl Store for Sqlite {
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         let runs = {
             let mut statement = transaction.prepare(
-                "select id from runs where finished < ?1 and standing not in ('open', 'waiting', 'held', 'approved')
+                "select id from runs where finished < ?1 and standing not in ('open', 'waiting', 'held', 'aside', 'approved')
                  and (document <> '' or exists (select 1 from journal where run = id))",
             )?;
             let rows = statement.query_map([before], |row| row.get(0))?;
@@ -630,6 +741,32 @@ fn insert_run(
         journal::write(connection, run, &Entry::Stands { standing, told: told.unwrap_or_default().to_owned() })?;
     }
     Ok(run)
+}
+
+/// Counts whom a run touches, from now on.
+fn count(transaction: &Connection, run: i64, plan: &Plan, now: &str) -> Result<(), StateError> {
+    let mut statement = transaction
+        .prepare_cached("insert into tallies (run, at, touch, system, whom, person) values (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for Tally { touch, system, whom, person } in tallies(plan) {
+        statement.execute(params![run, now, touch.to_string(), system.as_str(), whom, person.to_string()])?;
+    }
+    // No window is so long.
+    transaction.execute("delete from tallies where at < strftime('%Y-%m-%dT%H:%M:%S', ?1, '-32 days')", [now])?;
+    Ok(())
+}
+
+fn last_tally(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.query_row("select coalesce(max(id), 0) from tallies", [], |row| row.get(0))
+}
+
+fn said_to(connection: &Connection, run: i64) -> Result<Vec<Said>, rusqlite::Error> {
+    let mut statement =
+        connection.prepare_cached("select plan, who, at, word from approvals where run = ?1 order by id")?;
+    let rows = statement.query_map([run], |row| {
+        let word = if row.get::<_, String>(3)? == Word::Rejected.word() { Word::Rejected } else { Word::Approved };
+        Ok(Said { run, plan: row.get(0)?, who: row.get(1)?, at: row.get(2)?, word })
+    })?;
+    rows.collect()
 }
 
 /// The runs that are chosen by the end of a query.

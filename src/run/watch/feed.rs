@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     model::id::SystemName,
-    run::project::OpenError,
+    run::{holds, project::OpenError},
     state::{Standing, StateError, Store},
 };
 
@@ -161,6 +161,12 @@ async fn carry_out_approved(
     seat: &Seat,
     put_off: &mut BTreeMap<i64, String>,
 ) -> Result<Next, StateError> {
+    for expired in holds::expire(&service.store, &seat.project.terms, service.clock.now())? {
+        warn!(run = expired.id, input = expired.input, "expired: nobody settled it in time");
+        if let Some(feed) = &expired.feed {
+            service.wake(feed);
+        }
+    }
     let runs = service.store.unsettled()?;
     let mut woken = Vec::new();
     put_off.retain(|id, _| runs.iter().any(|run| run.id == *id));

@@ -225,7 +225,9 @@ impl FolderFeed {
 
     /// True while a plan of this feed waits for somebody: later files do not slip past it.
     fn is_blocked(&self, service: &Service) -> Result<bool, StateError> {
-        Ok(service.store.unsettled()?.iter().any(|run| run.feed.as_ref() == Some(&self.name)))
+        // What was set aside waits for somebody, and nothing waits for it.
+        let blocks = |run: &RunSummary| run.feed.as_ref() == Some(&self.name) && run.standing != Standing::Aside;
+        Ok(service.store.unsettled()?.iter().any(blocks))
     }
 
     /// True while a plan of this feed is to be carried out, or is.

@@ -17,11 +17,12 @@ use crate::{
         execute::{Watcher, execute},
         fleet::Fleet,
         gather::Given,
+        holds::{self, Judged, judge, past},
         prepare::{Desk, guarded, prepare},
         project::{self, OpenError, Project},
         seal,
     },
-    state::{Memory, Occasion, Outcome, Standing, StateError, Store, lock::Locks},
+    state::{Aside, Beginning, Memory, Occasion, Outcome, Standing, StateError, Store, lock::Locks},
 };
 
 /// How long to wait for another process that writes to the same system: its lock tells nobody when it goes.
@@ -156,34 +157,72 @@ pub(super) async fn pass_if(
     if how.in_passing && is_idle && plan.seen.is_empty() && plan.links.is_empty() && plan.rejected.is_empty() {
         return Ok(Some(Came::Nothing));
     }
-    let guarded = match guarded(plan.clone(), &seat.project.rules, &seat.project.limits, None) {
-        Ok(guarded) => guarded,
-        Err(RunError::Tripped(tripped)) => {
+    loop {
+        let past = past(&service.store, &seat.project.terms, service.clock.now())?;
+        let judged = match judge(&plan, &seat.project.rules, &seat.project.limits, &past) {
+            Ok(judged) => judged,
+            Err(error) => return Ok(Some(Came::Later { why: told(&error) })),
+        };
+        let tripped = match &judged {
+            Judged::Free(_) => [].as_slice(),
+            Judged::Held(tripped) => tripped,
+            Judged::Parted(parted) => &parted.tripped,
+        };
+        let is_first = how.first_is_held && is_first(&plan, &memory) && !(is_idle && plan.links.is_empty());
+        // Nothing is carried out of its own accord where a person is to look at it anyway.
+        let waits = question.against.is_some() || is_first || !service.orders.apply;
+        if question.against.is_some() || matches!(judged, Judged::Held(_)) || waits && !tripped.is_empty() {
             let reasons = question.against.into_iter().chain(tripped.iter().map(ToString::to_string));
             let told = reasons.collect::<Vec<_>>().join("; ");
             return hold(service, &plan, about, Standing::Held, &told).map(Some);
         }
-        Err(error) => return Ok(Some(Came::Later { why: told(&error) })),
+        if is_first {
+            let feed = about.feed.as_ref().map(ToString::to_string).unwrap_or_default();
+            let told = format!(
+                "the first list of {feed}: {}{} call{}; look at it once",
+                ties.into_iter().map(|tie| tie + "; ").collect::<String>(),
+                plan.calls.len(),
+                if plan.calls.len() == 1 { "" } else { "s" }
+            );
+            return hold(service, &plan, about, Standing::Waiting, &told).map(Some);
+        }
+        if !service.orders.apply && !is_idle {
+            return hold(service, &plan, about, Standing::Waiting, "it waits for somebody to approve it").map(Some);
+        }
+        // Where somebody else began something meanwhile, that counts too.
+        if let Some((run, guarded)) = begin(service, &plan, judged, about, past.counted)? {
+            broke_off_before(service, about, run)?;
+            return carry_out(service, seat, &guarded, run).await.map(Some);
+        }
+    }
+}
+
+/// Begins a run of what nothing stands against, and sets aside what a limit holds. `None` where it has to be judged anew.
+fn begin(
+    service: &Service,
+    plan: &Plan,
+    judged: Judged,
+    about: &Occasion,
+    counted: i64,
+) -> Result<Option<(i64, GuardedPlan)>, StateError> {
+    let (guarded, held) = match judged {
+        Judged::Free(guarded) => (guarded, None),
+        Judged::Parted(parted) => (parted.rest, Some((parted.aside, holds::told(&parted.tripped)))),
+        Judged::Held(_) => return Ok(None),
     };
-    if let Some(told) = &question.against {
-        return hold(service, &plan, about, Standing::Held, told).map(Some);
+    let store = &service.store;
+    let asides = holds::asides(store, plan, held.as_ref().map(|(aside, _)| aside))?;
+    let apart = holds::apart(about);
+    let aside = held.as_ref().filter(|_| asides.same.is_none());
+    let aside = aside.map(|(plan, told)| Aside { plan, about: &apart, told });
+    let beginning = Beginning { plan: guarded.plan(), about, counted, aside };
+    let Some(run) = store.begin_judged(&beginning, &service.now())? else { return Ok(None) };
+    holds::replace(store, &asides, service.clock.now())?;
+    if let Some((_, told)) = &held {
+        service.met(Met::Held);
+        warn!(run, input = about.input, "a part of it is held: {told}");
     }
-    if how.first_is_held && is_first(&plan, &memory) && !(is_idle && plan.links.is_empty()) {
-        let feed = about.feed.as_ref().map(ToString::to_string).unwrap_or_default();
-        let told = format!(
-            "the first list of {feed}: {}{} call{}; look at it once",
-            ties.into_iter().map(|tie| tie + "; ").collect::<String>(),
-            plan.calls.len(),
-            if plan.calls.len() == 1 { "" } else { "s" }
-        );
-        return hold(service, &plan, about, Standing::Waiting, &told).map(Some);
-    }
-    if !service.orders.apply && !is_idle {
-        return hold(service, &plan, about, Standing::Waiting, "it waits for somebody to approve it").map(Some);
-    }
-    let run = service.store.begin(&plan, about, &service.now())?;
-    broke_off_before(service, about, run)?;
-    carry_out(service, seat, &guarded, run).await.map(Some)
+    Ok(Some((run, guarded)))
 }
 
 /// Earlier runs of the same input that broke off are done with: this one takes their place.

@@ -27,7 +27,7 @@ use crate::{
             refused::{ListRefused, Why},
         },
     },
-    state::{Notice, Occasion, Standing, StateError, Store},
+    state::{Notice, Occasion, RunSummary, Standing, StateError, Store},
 };
 
 /// How often a website is read where nothing is said.
@@ -137,7 +137,9 @@ impl WebsiteFeed {
     }
 
     fn is_blocked(&self, service: &Service) -> Result<bool, StateError> {
-        Ok(service.store.unsettled()?.iter().any(|run| run.feed.as_ref() == Some(&self.name)))
+        // What was set aside waits for somebody, and nothing waits for it.
+        let blocks = |run: &RunSummary| run.feed.as_ref() == Some(&self.name) && run.standing != Standing::Aside;
+        Ok(service.store.unsettled()?.iter().any(blocks))
     }
 
     /// Reads everybody.

@@ -3,16 +3,22 @@
 //! A broken export and a mass departure look the same from here: many people gone at once. So the executor takes a
 //! [`GuardedPlan`], and this file is the only place that makes one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{decide::Decided, deeds::DecidedDeed};
 use crate::model::{
     account::Account,
-    attribute::{AttributeName, Value},
+    attribute::AttributeName,
     id::{PersonId, SystemName},
-    plan::{Decision, Input, Plan, PlannedChange},
+    plan::{Decision, Input, Plan},
     policy::Objection,
+    tally::{Tally, Touch, switches_off, tallies},
 };
+
+pub(crate) mod part;
 
 /// A plan that passed its limits, with the accounts that nothing may touch.
 #[derive(Debug)]
@@ -37,7 +43,7 @@ impl GuardedPlan {
 /// What a plan may do at most. `None`: no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// People with changes at one system, in millionths of the people the inputs speak of.
+    /// People with changes at one system, in millionths of the people there are; see [`History::people`].
     pub(crate) changes: Option<u32>,
     /// People who lose an account at one system.
     pub(crate) removals: Option<Threshold>,
@@ -60,7 +66,7 @@ pub(crate) struct Limits {
 /// A limit with a floor, so that one leaver of ten does not stop a small list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Threshold {
-    /// In millionths of the whole: of the people the inputs speak of, where nothing else is said.
+    /// In millionths of the whole: of the people there are, where nothing else is said; see [`History::people`].
     pub(crate) share: u32,
     /// So many are always allowed.
     pub(crate) at_least: u64,
@@ -69,30 +75,103 @@ pub(crate) struct Threshold {
 /// So many people may change at one system whatever the share says: a share of three people is no measure.
 const ALWAYS_ALLOWED: u64 = 5;
 
+impl Limits {
+    /// The limit for this touch of people at one system.
+    fn of(&self, touch: &Touch) -> Option<Threshold> {
+        match touch {
+            Touch::Changed => self.changes.map(|share| Threshold { share, at_least: ALWAYS_ALLOWED }),
+            Touch::Removed => self.removals,
+            Touch::Created => self.creations,
+            Touch::Attribute(name) => self.attributes.get(name).copied(),
+        }
+    }
+}
+
+/// What runs that were begun within the window did, and how many people there are. A limit holds for them and the plan
+/// together, so that a hundred small runs cannot do what one may not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct History {
+    touched: BTreeMap<(Touch, SystemName), BTreeSet<String>>,
+    people: BTreeMap<SystemName, u64>,
+    /// How long the window is, in words: `24h`.
+    window: String,
+}
+
+impl History {
+    /// What was counted within the window of this length, and the people known to have an account at each system.
+    pub(crate) fn new(
+        counted: impl IntoIterator<Item = Tally>,
+        people: BTreeMap<SystemName, u64>,
+        window: &str,
+    ) -> Self {
+        let mut touched: BTreeMap<(Touch, SystemName), BTreeSet<String>> = BTreeMap::new();
+        for Tally { touch, system, whom, person: _ } in counted {
+            touched.entry((touch, system)).or_default().insert(whom);
+        }
+        Self { touched, people, window: window.to_owned() }
+    }
+
+    /// Of how many people a share at this system is taken. One row that a website sends is about one person, and no
+    /// measure: then it is of those who are known to have an account there.
+    fn people(&self, plan: &Plan, system: &SystemName) -> u64 {
+        plan.summary.people.max(self.people.get(system).copied().unwrap_or_default())
+    }
+}
+
+/// More people touched at one system than a limit allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Excess {
+    pub(crate) touch: Touch,
+    pub(crate) system: SystemName,
+    /// How many people this plan and the runs of the window touch.
+    pub(crate) count: u64,
+    /// How many of them only the runs of the window do.
+    pub(crate) earlier: u64,
+    /// How long the window is.
+    pub(crate) window: String,
+    pub(crate) people: u64,
+    pub(crate) allowed: u64,
+    /// Everybody whom this plan touches.
+    pub(crate) who: Vec<PersonId>,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { touch, system, count, earlier, window, people, allowed, who: _ } = self;
+        let limit = match touch {
+            Touch::Changed => {
+                write!(f, "{count} of {people} people would change at {system}")?;
+                "changes"
+            }
+            Touch::Removed => {
+                write!(f, "{count} of {people} people would lose {system}")?;
+                "removals"
+            }
+            Touch::Created => {
+                write!(f, "{count} accounts would be made at {system} for {people} people")?;
+                "creations"
+            }
+            Touch::Attribute(attribute) => {
+                write!(f, "`{attribute}` of {count} of {people} people would change at {system}")?;
+                "attributes"
+            }
+        };
+        if *earlier > 0 {
+            write!(f, ", {earlier} of them by runs of the last {window}")?;
+        }
+        write!(f, "; `limits.{limit}` allows {allowed}")
+    }
+}
+
 /// A limit that a plan would pass.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Tripped {
-    #[error("{count} of {people} people would change at {system}; `limits.changes` allows {allowed}")]
-    Changes { system: SystemName, count: u64, people: u64, allowed: u64, examples: Vec<PersonId> },
-    #[error("{count} of {people} people would lose {system}; `limits.removals` allows {allowed}")]
-    Removals { system: SystemName, count: u64, people: u64, allowed: u64, examples: Vec<PersonId> },
+    #[error("{0}")]
+    People(Excess),
     #[error(
         "{count} of {people} people that the last list of {source_name} held are not in this one; `limits.missing` allows {allowed}"
     )]
-    Missing { source_name: SystemName, count: u64, people: u64, allowed: u64, examples: Vec<PersonId> },
-    #[error("{count} accounts would be made at {system} for {people} people; `limits.creations` allows {allowed}")]
-    Creations { system: SystemName, count: u64, people: u64, allowed: u64, examples: Vec<PersonId> },
-    #[error(
-        "`{attribute}` of {count} of {people} people would change at {system}; `limits.attributes` allows {allowed}"
-    )]
-    Attribute {
-        attribute: AttributeName,
-        system: SystemName,
-        count: u64,
-        people: u64,
-        allowed: u64,
-        examples: Vec<PersonId>,
-    },
+    Missing { source_name: SystemName, count: u64, people: u64, allowed: u64, who: Vec<PersonId> },
     #[error("{count} of {rows} rows of {file} cannot be used; `limits.rejected` allows {allowed}")]
     Rejected { source_name: SystemName, file: String, count: u64, rows: u64, allowed: u64 },
     #[error(
@@ -109,6 +188,25 @@ pub(crate) enum Tripped {
     Rule(Objection),
 }
 
+impl Tripped {
+    /// The system it is about, where it is about one: what concerns others need not wait for it.
+    pub(crate) fn system(&self) -> Option<&SystemName> {
+        if let Self::People(excess) = self { Some(&excess.system) } else { None }
+    }
+
+    /// Everybody it is about, as far as it names people.
+    pub(crate) fn who(&self) -> &[PersonId] {
+        match self {
+            Self::People(Excess { who, .. }) | Self::Missing { who, .. } => who,
+            Self::Rejected { .. }
+            | Self::CutOff { .. }
+            | Self::Differing { .. }
+            | Self::EndsEarly { .. }
+            | Self::Rule(_) => &[],
+        }
+    }
+}
+
 /// What somebody said to one plan that was held: this plan may be carried out, and no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Approval {
@@ -116,13 +214,14 @@ pub(crate) struct Approval {
     pub(crate) plan: String,
 }
 
-/// Judges a plan. Everything that trips is told, not only the first.
+/// Judges a plan, together with what runs of the window did. Everything that trips is told, not only the first.
 ///
 /// `objections` are what the `guard` lines of the rules say to it. A plan that was approved passes what held it;
 /// protected accounts stay protected.
 pub(crate) fn guard(
     plan: Plan,
     limits: &Limits,
+    history: &History,
     objections: Vec<Objection>,
     approval: Option<&Approval>,
 ) -> Result<GuardedPlan, Vec<Tripped>> {
@@ -130,55 +229,35 @@ pub(crate) fn guard(
         return Ok(GuardedPlan { plan, protected: limits.protected.clone() });
     }
     let mut tripped: Vec<Tripped> = objections.into_iter().map(Tripped::Rule).collect();
-    let applied = || plan.changes.iter().filter(|change| change.decision == Decision::Apply);
-    let people = plan.summary.people;
-    let performed = || plan.operations.iter().filter(|it| it.decision == Decision::Apply && it.account.is_some());
-    if let Some(share) = limits.changes {
-        // Creations are no changes: a first run creates everybody.
-        let existing = applied().filter(|change| change.account.is_some()).map(|it| (&it.system, &it.person));
-        for (system, who) in by_system(existing.chain(performed().map(|it| (&it.system, &it.person)))) {
-            let allowed = allowed(share, people, ALWAYS_ALLOWED);
-            let count = who.len() as u64;
-            if count > allowed {
-                tripped.push(Tripped::Changes { system, count, people, allowed, examples: examples(&who) });
-            }
-        }
-    }
-    if let Some(removals) = limits.removals {
-        let gone = applied().filter(|change| is_switched_off(change));
-        let gone = gone.map(|it| (&it.system, &it.person));
-        let locked = performed().filter(|it| it.removes).map(|it| (&it.system, &it.person));
-        for (system, who) in by_system(gone.chain(locked)) {
-            let allowed = allowed(removals.share, people, removals.at_least);
-            let count = who.len() as u64;
-            if count > allowed {
-                tripped.push(Tripped::Removals { system, count, people, allowed, examples: examples(&who) });
-            }
-        }
-    }
-    if let Some(threshold) = limits.creations {
-        let made = applied().filter(|change| change.account.is_none()).map(|it| (&it.system, &it.person));
-        for (system, who) in by_system(made) {
-            let allowed = allowed(threshold.share, people, threshold.at_least);
-            let count = who.len() as u64;
-            if count > allowed {
-                tripped.push(Tripped::Creations { system, count, people, allowed, examples: examples(&who) });
-            }
-        }
-    }
-    for (attribute, threshold) in &limits.attributes {
-        let existing = applied().filter(|change| change.account.is_some() && change.attribute == *attribute);
-        for (system, who) in by_system(existing.map(|it| (&it.system, &it.person))) {
-            let allowed = allowed(threshold.share, people, threshold.at_least);
-            let count = who.len() as u64;
-            if count > allowed {
-                let (attribute, examples) = (attribute.clone(), examples(&who));
-                tripped.push(Tripped::Attribute { attribute, system, count, people, allowed, examples });
-            }
-        }
-    }
+    tripped.extend(excesses(&plan, limits, history).into_iter().map(Tripped::People));
     tripped.extend(plan.inputs.iter().flat_map(|input| of_input(input, limits)));
     if tripped.is_empty() { Ok(GuardedPlan { plan, protected: limits.protected.clone() }) } else { Err(tripped) }
+}
+
+/// Where a plan, with what was done before it, would touch more people than a limit allows.
+fn excesses(plan: &Plan, limits: &Limits, history: &History) -> Vec<Excess> {
+    let mut touched: BTreeMap<(Touch, SystemName), BTreeMap<String, PersonId>> = BTreeMap::new();
+    for Tally { touch, system, whom, person } in tallies(plan) {
+        touched.entry((touch, system)).or_default().insert(whom, person);
+    }
+    let nobody = BTreeSet::new();
+    let excess = |(place, mine): ((Touch, SystemName), BTreeMap<String, PersonId>)| {
+        let before = history.touched.get(&place).unwrap_or(&nobody);
+        // Whoever was touched already is touched no more than that: a run that broke off may be done again.
+        if mine.keys().all(|whom| before.contains(whom)) {
+            return None;
+        }
+        let (touch, system) = place;
+        let threshold = limits.of(&touch)?;
+        let people = history.people(plan, &system);
+        let allowed = allowed(threshold.share, people, threshold.at_least);
+        let earlier = before.iter().filter(|whom| !mine.contains_key(*whom)).count() as u64;
+        let count = earlier + mine.len() as u64;
+        let who: BTreeSet<PersonId> = mine.into_values().collect();
+        let (window, who) = (history.window.clone(), who.into_iter().collect());
+        (count > allowed).then_some(Excess { touch, system, count, earlier, window, people, allowed, who })
+    };
+    touched.into_iter().filter_map(excess).collect()
 }
 
 /// What one input alone gives reason to stop for.
@@ -199,9 +278,9 @@ pub(crate) fn of_input(input: &Input, limits: &Limits) -> Vec<Tripped> {
         let count = list.missing.len() as u64;
         if count > allowed {
             let person = |key: &String| PersonId { system: source_name.clone(), key: key.as_str().into() };
-            let examples = list.missing.iter().take(3).map(person).collect();
+            let who = list.missing.iter().map(person).collect();
             let (source_name, people) = (source_name.clone(), list.before);
-            tripped.push(Tripped::Missing { source_name, count, people, allowed, examples });
+            tripped.push(Tripped::Missing { source_name, count, people, allowed, who });
         }
     }
     if let Some(threshold) = limits.differing {
@@ -238,7 +317,7 @@ pub(crate) fn protect(decided: &mut [Decided], deeds: &mut [DecidedDeed], limits
             one.planned.decision = Decision::Hold;
             one.planned.side_effect = None;
             "the account is protected by `limits.protected`".clone_into(&mut one.planned.reason);
-        } else if !limits.administrators && is_switched_off(&one.planned) && one.account.is("is_admin") {
+        } else if !limits.administrators && switches_off(&one.planned) && one.account.is("is_admin") {
             one.planned.decision = Decision::Hold;
             one.planned.side_effect = None;
             let system = &one.planned.system;
@@ -249,10 +328,6 @@ pub(crate) fn protect(decided: &mut [Decided], deeds: &mut [DecidedDeed], limits
     }
 }
 
-fn is_switched_off(change: &PlannedChange) -> bool {
-    change.attribute.as_str() == "active" && change.after == Value::Bool(false)
-}
-
 /// True where the account is on the list, by its id or by the username it has now.
 pub(crate) fn is_protected(account: &Account, protected: &BTreeSet<(SystemName, String)>) -> bool {
     let named = |name: &str| protected.contains(&(account.system.clone(), name.to_lowercase()));
@@ -260,22 +335,8 @@ pub(crate) fn is_protected(account: &Account, protected: &BTreeSet<(SystemName, 
     account.id.as_ref().is_some_and(|id| named(id.as_str())) || username.as_text().is_some_and(named)
 }
 
-fn by_system<'a>(
-    touched: impl Iterator<Item = (&'a SystemName, &'a PersonId)>,
-) -> BTreeMap<SystemName, BTreeSet<&'a PersonId>> {
-    let mut systems: BTreeMap<SystemName, BTreeSet<&PersonId>> = BTreeMap::new();
-    for (system, person) in touched {
-        systems.entry(system.clone()).or_default().insert(person);
-    }
-    systems
-}
-
 /// So many people, rounded down, and never fewer than the floor.
 fn allowed(share: u32, people: u64, at_least: u64) -> u64 {
     let part = u128::from(people) * u128::from(share) / 1_000_000;
     u64::try_from(part).unwrap_or(u64::MAX).max(at_least)
-}
-
-fn examples(who: &BTreeSet<&PersonId>) -> Vec<PersonId> {
-    who.iter().take(3).map(|person| (*person).clone()).collect()
 }

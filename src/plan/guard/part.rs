@@ -1,0 +1,149 @@
+//! Taking a plan apart, so that a limit that trips at one system does not hold what concerns others.
+//!
+//! What is set aside is what would be done at the systems where a limit trips, and whatever has to come after it. The rest
+//! is a plan of its own, in which that is shown as held: then what sources said of it stays open and is said again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Tripped;
+use crate::model::{
+    attribute::AttributeName,
+    id::{CallId, PersonId, SystemName},
+    plan::{Call, Decision, Input, Plan, PlannedChange, PlannedOperation, Summary},
+};
+
+/// A plan in two, neither of which has an id yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    /// What no limit is in the way of.
+    pub(crate) rest: Plan,
+    /// What waits for somebody. It remembers nothing when it is carried out: later plans may know better by then.
+    pub(crate) aside: Plan,
+}
+
+/// Takes a plan apart; `None` where what trips is about the whole of it, or no system is left that is not concerned.
+pub(crate) fn part(plan: &Plan, tripped: &[Tripped]) -> Option<Parts> {
+    let mut told: BTreeMap<&SystemName, Vec<String>> = BTreeMap::new();
+    for one in tripped {
+        told.entry(one.system()?).or_default().push(one.to_string());
+    }
+    let told: BTreeMap<&SystemName, String> =
+        told.into_iter().map(|(system, told)| (system, told.join("; "))).collect();
+    if plan.systems.keys().all(|system| told.contains_key(system)) {
+        return None;
+    }
+    let kept_back = kept_back(plan, &told);
+    Some(Parts { rest: rest(plan, &told, &kept_back), aside: aside(plan, &kept_back) })
+}
+
+/// The calls at these systems, and all that have to come after one of them.
+fn kept_back<'a>(plan: &'a Plan, told: &BTreeMap<&SystemName, String>) -> BTreeSet<&'a CallId> {
+    let mut kept_back: BTreeSet<&CallId> = BTreeSet::new();
+    // In plan order: what a call waits for stands before it.
+    for call in &plan.calls {
+        if told.contains_key(&call.system) || call.after.iter().any(|needed| kept_back.contains(needed)) {
+            kept_back.insert(&call.id);
+        }
+    }
+    kept_back
+}
+
+fn rest(plan: &Plan, told: &BTreeMap<&SystemName, String>, kept_back: &BTreeSet<&CallId>) -> Plan {
+    let is_back = |call: &Option<CallId>| call.as_ref().is_some_and(|call| kept_back.contains(call));
+    let reason = |system: &SystemName| match told.get(system) {
+        Some(told) => format!("a limit holds what concerns {system}: {told}"),
+        None => "it comes after something that a limit holds".to_owned(),
+    };
+    let mut rest = Plan { id: String::new(), ..plan.clone() };
+    let mut open: BTreeSet<(&PersonId, &AttributeName)> = BTreeSet::new();
+    for (change, before) in rest.changes.iter_mut().zip(&plan.changes).filter(|(change, _)| is_back(&change.call)) {
+        change.decision = Decision::Hold;
+        change.call = None;
+        change.side_effect = None;
+        change.reason = reason(&change.system);
+        open.insert((&before.person, &before.attribute));
+    }
+    for change in rest.changes.iter_mut().filter(|change| change.decision == Decision::Follow) {
+        if open.iter().any(|(person, attribute)| **person == change.person && follows(&change.attribute, attribute)) {
+            change.decision = Decision::Hold;
+            change.when = None;
+            "what it would follow is held by a limit".clone_into(&mut change.reason);
+        }
+    }
+    for asked in rest.operations.iter_mut().filter(|asked| is_back(&asked.call)) {
+        asked.decision = Decision::Hold;
+        asked.call = None;
+        asked.side_effect = None;
+        asked.reason = reason(&asked.system);
+    }
+    rest.calls.retain(|call| !kept_back.contains(&call.id));
+    summed(rest)
+}
+
+/// True where an attribute that comes by itself may come from this one: itself, or one name of a person from another.
+fn follows(one: &AttributeName, from: &AttributeName) -> bool {
+    const NAMES: [&str; 4] = ["first_name", "last_name", "display_name", "nickname"];
+    one == from || NAMES.contains(&one.as_str()) && NAMES.contains(&from.as_str())
+}
+
+fn aside(plan: &Plan, kept_back: &BTreeSet<&CallId>) -> Plan {
+    let kept = plan.calls.iter().filter(|call| kept_back.contains(&call.id));
+    let ids: BTreeMap<&CallId, CallId> =
+        kept.clone().zip(1..).map(|(call, number)| (&call.id, CallId::from(format!("c{number}")))).collect();
+    let renamed = |call: &Option<CallId>| call.as_ref().and_then(|call| ids.get(call)).cloned();
+    let calls = kept.map(|call| Call {
+        id: ids[&call.id].clone(),
+        // What is not set aside is done before, or is not: what the call expects shows which.
+        after: call.after.iter().filter_map(|needed| ids.get(needed).cloned()).collect(),
+        ..call.clone()
+    });
+    let changes = plan.changes.iter().filter_map(|change| {
+        let call = Some(renamed(&change.call)?);
+        Some(PlannedChange { call, ..change.clone() })
+    });
+    let operations = plan.operations.iter().filter_map(|asked| {
+        let call = Some(renamed(&asked.call)?);
+        Some(PlannedOperation { call, ..asked.clone() })
+    });
+    let aside = Plan {
+        id: String::new(),
+        inputs: plan.inputs.iter().map(|input| Input { list: None, ..input.clone() }).collect(),
+        changes: changes.collect(),
+        operations: operations.collect(),
+        calls: calls.collect(),
+        rejected: Vec::new(),
+        links: Vec::new(),
+        seen: Vec::new(),
+        ..plan.clone()
+    };
+    summed(aside)
+}
+
+fn summed(mut plan: Plan) -> Plan {
+    let Plan { summary, changes, operations, calls, rejected, .. } = &plan;
+    plan.summary = Summary::count(summary.people, changes, operations, calls, rejected);
+    plan
+}
+
+/// True where two plans that were set aside would do the same, whatever inputs they were made of.
+pub(crate) fn does_the_same(one: &Plan, other: &Plan) -> bool {
+    one.calls == other.calls && one.systems == other.systems && one.rules == other.rules
+}
+
+/// True where nothing of a plan that was set aside counts any more once `newer` was made: it comes of a list of everybody
+/// of the same source, or decides anew on all of it.
+pub(crate) fn replaces(newer: &Plan, aside: &Plan) -> bool {
+    let is_of_it = |input: &&Input| aside.inputs.iter().any(|other| other.system == input.system);
+    let mut of_it = newer.inputs.iter().filter(is_of_it).peekable();
+    if of_it.peek().is_none() {
+        return false;
+    }
+    // Only a list of everybody keeps its last lines.
+    if of_it.any(|input| input.list.as_ref().is_some_and(|list| !list.tail.is_empty())) {
+        return true;
+    }
+    let decided: BTreeSet<_> = newer.changes.iter().map(|it| (&it.person, &it.system, &it.attribute)).collect();
+    let asked: BTreeSet<&String> = newer.operations.iter().map(|it| &it.mark).collect();
+    aside.changes.iter().all(|it| decided.contains(&(&it.person, &it.system, &it.attribute)))
+        && aside.operations.iter().all(|it| asked.contains(&it.mark))
+}

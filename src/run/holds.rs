@@ -1,0 +1,153 @@
+//! What limits say to a plan with what runs did before it, and what becomes of what they hold.
+//!
+//! The judging is the planner's; here it is given what the store remembers and the time it is by the machine's clock. The
+//! day that the rules see is another matter: `--today` moves no window.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{RunError, seal::seal};
+use crate::{
+    config::{self, Window},
+    model::plan::Plan,
+    plan::guard::{
+        GuardedPlan, History, Limits, Tripped, guard,
+        part::{Parts, does_the_same, part, replaces},
+    },
+    rules::RuleSet,
+    state::{Occasion, RunSummary, Standing, StateError, Store},
+};
+
+/// How limits count, and how what waits is settled.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// How long what runs did counts against later ones; `None`: each is judged alone.
+    pub(crate) window: Option<Window>,
+    /// How many different people have to approve what waits.
+    pub(crate) approvals: u32,
+    /// How long what waits can be approved; `None`: for ever.
+    pub(crate) expires: Option<Duration>,
+}
+
+impl Terms {
+    pub(crate) fn of(limits: &config::Limits) -> Self {
+        Self { window: limits.window.clone(), approvals: limits.approvals, expires: limits.expires }
+    }
+}
+
+/// What limits say to a plan.
+#[derive(Debug)]
+pub(crate) enum Judged {
+    /// Nothing stands against it.
+    Free(GuardedPlan),
+    /// All of it is held.
+    Held(Vec<Tripped>),
+    /// A part of it is held, the rest is free.
+    Parted(Box<Parted>),
+}
+
+/// A plan of which some systems are held.
+#[derive(Debug)]
+pub(crate) struct Parted {
+    pub(crate) rest: GuardedPlan,
+    pub(crate) aside: Plan,
+    pub(crate) tripped: Vec<Tripped>,
+}
+
+/// What was counted at one moment, ready to judge by.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Past {
+    history: History,
+    /// To be given to [`Store::begin_judged`]: nothing was begun since.
+    pub(crate) counted: i64,
+}
+
+/// What runs of the window did, by the time it is now.
+pub(crate) fn past(store: &dyn Store, terms: &Terms, now: Timestamp) -> Result<Past, StateError> {
+    let since = terms.window.as_ref().map(|window| before(now, window.length).to_string());
+    let counted = store.counted(since.as_deref())?;
+    let shown = terms.window.as_ref().map_or("", |window| window.shown.as_str());
+    Ok(Past { history: History::new(counted.tallies, counted.people, shown), counted: counted.last })
+}
+
+/// Judges a plan by the limits and by the `guard` lines of the rules.
+///
+/// # Errors
+/// Where a rule fails.
+pub(crate) fn judge(plan: &Plan, rules: &RuleSet, limits: &Limits, past: &Past) -> Result<Judged, RunError> {
+    let objections = rules.guard(plan).map_err(|fault| RunError::Rule(Box::new(fault)))?;
+    let tripped = match guard(plan.clone(), limits, &past.history, objections, None) {
+        Ok(guarded) => return Ok(Judged::Free(guarded)),
+        Err(tripped) => tripped,
+    };
+    let Some(Parts { rest, aside }) = part(plan, &tripped) else { return Ok(Judged::Held(tripped)) };
+    // The `guard` lines said nothing to more than this.
+    match guard(seal(rest), limits, &past.history, Vec::new(), None) {
+        Ok(rest) => Ok(Judged::Parted(Box::new(Parted { rest, aside: seal(aside), tripped }))),
+        Err(_) => Ok(Judged::Held(tripped)),
+    }
+}
+
+/// Everything that trips, in one line.
+pub(crate) fn told(tripped: &[Tripped]) -> String {
+    tripped.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Where what is set aside of a run comes from. It has no digest: what becomes of the input is the rest's to say.
+pub(crate) fn apart(about: &Occasion) -> Occasion {
+    Occasion { feed: about.feed.clone(), input: format!("{} (held)", about.input), sha256: None }
+}
+
+/// Runs that were set aside before, in the light of a new plan.
+#[derive(Debug, Default)]
+pub(crate) struct Asides {
+    /// The one that holds the same as the new plan's: nobody need look at it twice.
+    pub(crate) same: Option<i64>,
+    /// Those that the new plan replaces.
+    pub(crate) replaced: Vec<i64>,
+}
+
+/// Looks at what was set aside before. `plan` is the new one as a whole, `aside` what is held of it now.
+pub(crate) fn asides(store: &dyn Store, plan: &Plan, aside: Option<&Plan>) -> Result<Asides, StateError> {
+    let mut found = Asides::default();
+    for run in store.unsettled()?.into_iter().filter(|run| run.standing == Standing::Aside) {
+        let Some((before, _)) = store.run(run.id)? else { continue };
+        if aside.is_some_and(|aside| does_the_same(&before, aside)) {
+            found.same = Some(run.id);
+        } else if replaces(plan, &before) {
+            found.replaced.push(run.id);
+        }
+    }
+    Ok(found)
+}
+
+/// Lets go of runs that were set aside and that a new plan replaces.
+pub(crate) fn replace(store: &dyn Store, asides: &Asides, now: Timestamp) -> Result<(), StateError> {
+    for run in &asides.replaced {
+        let told = "a newer input took its place";
+        store.stand(*run, &[Standing::Aside], Standing::Superseded, told, &now.to_string())?;
+    }
+    Ok(())
+}
+
+/// Lets runs expire that have waited too long, and gives them.
+pub(crate) fn expire(store: &dyn Store, terms: &Terms, now: Timestamp) -> Result<Vec<RunSummary>, StateError> {
+    let Some(expires) = terms.expires else { return Ok(Vec::new()) };
+    let oldest = before(now, expires);
+    let mut expired = Vec::new();
+    for run in store.unsettled()?.into_iter().filter(|run| run.standing.is_held()) {
+        let is_old = run.started.parse::<Timestamp>().is_ok_and(|started| started < oldest);
+        let told = format!("nobody settled it in time: plan again ({})", run.told.as_deref().unwrap_or("it waited"));
+        if is_old && store.stand(run.id, &[run.standing], Standing::Expired, &told, &now.to_string())? {
+            expired.push(run);
+        }
+    }
+    Ok(expired)
+}
+
+/// So long before now.
+fn before(now: Timestamp, length: Duration) -> Timestamp {
+    let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+    now.checked_sub(length).unwrap_or(Timestamp::MIN)
+}
