@@ -581,7 +581,7 @@ for system in [\"gitlab\", \"mattermost\", \"zitadel\"] { join(system, \"email\"
         let world = project(&[("mattermost", users)], EMAIL).file("people.csv", people);
         let settings = format!(
             "state = \"{state}\"\n[systems.hr]\nkind = \"csv\"\nkey = \"id\"\n[systems.mattermost]\nkind = \"mattermost\"\n\
-             url = \"{}\"\ninsecure = true\nconcurrency = 1\ntoken = {{ env = \"TOKEN\" }}\n",
+             url = \"{}\"\ninsecure_http = true\nconcurrency = 1\ntoken = {{ env = \"TOKEN\" }}\n",
             world.url("mattermost")
         );
         world.write("homeward.toml", settings.as_bytes());

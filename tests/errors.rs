@@ -226,7 +226,7 @@ fn http_to_another_machine_would_show_the_token() {
        ·       ────────────────────────
      8 │ token = { env = "GITLAB_TOKEN" }
        ╰────
-      help: use `https://`, or set `insecure = true` for this system if the way there is safe
+      help: use `https://`, or set `insecure_http = true` for this system if the way there is safe
     -- exit 2
     "#);
 }
@@ -531,7 +531,7 @@ fn an_unknown_key_far_from_any_other() {
        · ─────
      8 │ url = "https://git.example.com"
        ╰────
-      help: known here: `key`, `concurrency`, `timeout`, `insecure`, `token_kind`, `synced_attributes`, `synced_from`
+      help: known here: `key`, `concurrency`, `timeout`, `insecure_http`, `ca`, `client_certificate`, `proxy`, `token_kind`, `synced_attributes`, `synced_from`
     -- exit 2
     "#);
 }

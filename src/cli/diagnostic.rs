@@ -477,6 +477,9 @@ fn unread_hint(system: &SystemName, error: &ConnectorError) -> String {
         ConnectorError::Wire(WireError::Timeout { .. }) => {
             format!("try again, or raise `timeout` in [systems.{system}]")
         }
+        ConnectorError::Wire(WireError::Unroutable { .. }) => {
+            format!("check `ca`, `client_certificate` and `proxy` in [systems.{system}]")
+        }
         ConnectorError::Wire(WireError::NoToken { .. }) => format!("check `key` or `token` in [systems.{system}]"),
         ConnectorError::Wire(_) => "try again; nothing was changed".to_owned(),
         ConnectorError::Refused { refusal, .. }

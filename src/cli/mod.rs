@@ -125,6 +125,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind]) -
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
+    leave_no_core();
     listen(&arguments.global, matches!(arguments.command, Command::Watch(_)));
     match arguments.global.color {
         Color::Auto => {}
@@ -146,6 +147,13 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind]) -
             trouble.exit.into()
         }
     }
+}
+
+/// What the program knew must not lie about after it fell: no core is written of it. One byte is too little for a core,
+/// and tells a handler of cores to do nothing; a limit of none is one that handlers need not keep.
+fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) });
 }
 
 /// The folder that -C names has to be there.

@@ -22,7 +22,7 @@ impl ConfigErrors {
         let mut secrets: Vec<Range<usize>> = self
             .errors
             .iter()
-            .filter(|error| matches!(*error.fault, Fault::SecretInClear { .. }))
+            .filter(|error| matches!(*error.fault, Fault::SecretInClear { .. } | Fault::AddressTells { .. }))
             .filter_map(ConfigError::span)
             .collect();
         // Where the file is no TOML nobody knows what is a value; the name of a key has to do.
@@ -36,6 +36,11 @@ impl ConfigErrors {
                 && !value.trim_start().starts_with('{')
             {
                 secrets.push(start + key.len() + 1..start + line.trim_end().len());
+            } else if let Some((before, rest)) = line.split_once("://")
+                && let Some((user, _)) = rest.rsplit_once('@')
+            {
+                let from = start + before.len() + 3;
+                secrets.push(from..from + user.len());
             }
             start += line.len();
         }
@@ -121,6 +126,13 @@ pub(super) enum Fault {
     NoKeys { kind: String },
     #[error("this address {why}")]
     Address { why: &'static str, hint: &'static str },
+    /// An address with a user or a password in it.
+    #[error("this address holds a user or a password")]
+    AddressTells { hint: &'static str },
+    #[error("the environment variable {variable} does not hold the address of a proxy")]
+    VariableNoProxy { variable: &'static str },
+    #[error("the file {} cannot be read: {cause}", file.display())]
+    FileUnreadable { file: PathBuf, cause: std::io::Error },
     #[error("`{key}` is not a {what}")]
     Quantity { key: String, what: &'static str, hint: &'static str },
     #[error("`{entry}` does not name an account")]
@@ -182,7 +194,14 @@ impl Fault {
             }
             Self::Both { first, second } => format!("keep `{first}` or `{second}`"),
             Self::NoKeys { .. } => "replace `key` by `token = { env = \"…\" }`".to_owned(),
-            Self::Syntax { hint, .. } | Self::Address { hint, .. } | Self::Quantity { hint, .. } => (*hint).to_owned(),
+            Self::Syntax { hint, .. }
+            | Self::Address { hint, .. }
+            | Self::AddressTells { hint }
+            | Self::Quantity { hint, .. } => (*hint).to_owned(),
+            Self::VariableNoProxy { .. } => {
+                "such as `http://proxy.example.com:3128`; `proxy = \"direct\"` goes past it for this system".to_owned()
+            }
+            Self::FileUnreadable { .. } => "check that the file is there and that we may read it".to_owned(),
             Self::ProtectedForm { .. } => "write `system:account`, such as `gitlab:root`".to_owned(),
             Self::StoreAddress => "name a file, such as `.homeward/state.db`".to_owned(),
             Self::VariableUnset { variable } | Self::VariableEmpty { variable } => {

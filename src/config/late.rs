@@ -19,6 +19,14 @@ impl Config {
         self.because(ConfigError::new(span, Fault::OfKind { message, hint }))
     }
 
+    /// The bytes of a file that a key of a system names.
+    pub(crate) fn file(&self, system: &SystemName, key: &str, file: &std::path::Path) -> Result<Vec<u8>, ConfigErrors> {
+        std::fs::read(file).map_err(|cause| {
+            let fault = Fault::FileUnreadable { file: file.to_owned(), cause };
+            self.because(ConfigError::new(self.place(system, key), fault))
+        })
+    }
+
     /// An attribute under `[limits]` that nobody knows.
     pub(crate) fn unknown_limit(&self, attribute: &str, suggestion: Option<String>) -> ConfigErrors {
         let way = ["limits", "attributes", attribute].map(str::to_owned);

@@ -8,6 +8,7 @@ mod address;
 mod document;
 pub(crate) mod error;
 pub(crate) mod late;
+pub(crate) mod proxy;
 pub(crate) mod quantity;
 pub(crate) mod schema;
 pub(crate) mod secret;
@@ -31,10 +32,11 @@ use url::Url;
 use self::{
     document::{Document, Places},
     error::{ConfigError, ConfigErrors, Fault, Within, nearest},
+    proxy::ProxySource,
     quantity::{Rate, Share, duration},
     schema::{
-        Administrators, ApplyKeys, FileKeys, Kinds, LimitsKeys, ProviderKeys, ProviderKind, Says, SecretKeys,
-        Signature, SourceKeys, SourceKind, ThresholdKeys, WebhookKeys,
+        Administrators, ApplyKeys, FileKeys, Kinds, LimitsKeys, ProviderKeys, ProviderKind, ProxyKeys, Says,
+        SecretKeys, Signature, SourceKeys, SourceKind, ThresholdKeys, WebhookKeys,
     },
     secret::SecretSource,
     shape::Shape,
@@ -124,6 +126,11 @@ pub(crate) struct Provider {
     pub(crate) rate: Option<Rate>,
     /// How many requests may come at once after a silence; `None`: `rate` holds for any stretch of its time.
     pub(crate) burst: Option<u32>,
+    /// The file with the authorities that alone may vouch for it; `None`: those this machine trusts.
+    pub(crate) ca: Option<PathBuf>,
+    /// Where our own certificate is found, with its key.
+    pub(crate) client_certificate: Option<SecretSource>,
+    pub(crate) proxy: ProxySource,
 }
 
 /// What one run may use up.
@@ -363,7 +370,7 @@ impl Reading<'_> {
 
     fn provider(&mut self, name: &str, table: &Map<String, Value>, kind: &ProviderKind) -> Option<System> {
         let (keys, options) = self.table::<ProviderKeys>(name, table, kind.name)?;
-        let url = keys.url.and_then(|url| self.address(name, &url, keys.insecure));
+        let url = keys.url.and_then(|url| self.address(name, &url, keys.insecure_http));
         let token = keys.token.and_then(|token| self.secret(&["systems", name, "token"], token));
         let key = keys.key.and_then(|key| self.secret(&["systems", name, "key"], key));
         let credential = match (table.contains_key("token"), table.contains_key("key")) {
@@ -397,6 +404,12 @@ impl Reading<'_> {
             self.fault_at_key(&["systems", name, "burst"], Fault::Missing { key: "rate".to_owned(), within, add });
         }
         let webhook = keys.webhook.and_then(|keys| self.webhook(name, keys));
+        let ca = keys.ca.map(|file| self.root.join(file));
+        let client_certificate = match keys.client_certificate {
+            Some(place) => Some(self.secret(&["systems", name, "client_certificate"], place)?),
+            None => None,
+        };
+        let proxy = self.proxy(name, keys.proxy)?;
         let provider = Provider {
             url: url?,
             credential: credential?,
@@ -407,6 +420,9 @@ impl Reading<'_> {
             read_timeout,
             rate,
             burst: keys.burst,
+            ca,
+            client_certificate,
+            proxy,
         };
         let says = kind.records.map(|usual| keys.says.unwrap_or(usual));
         Some(System { kind: kind.name.to_owned(), options, provider: Some(provider), says, poll, webhook })
@@ -525,14 +541,32 @@ impl Reading<'_> {
         self.errors.extend(misfits.into_iter().map(|misfit| misfit.error));
     }
 
-    fn address(&mut self, name: &str, text: &str, insecure: bool) -> Option<Url> {
-        match address::parse(text, insecure) {
+    fn address(&mut self, name: &str, text: &str, insecure_http: bool) -> Option<Url> {
+        match address::parse(text, insecure_http) {
             Ok(url) => Some(url),
             Err(fault) => {
                 self.fault(&["systems", name, "url"], fault);
                 None
             }
         }
+    }
+
+    fn proxy(&mut self, name: &str, keys: Option<ProxyKeys>) -> Option<ProxySource> {
+        let (url, login) = match keys {
+            None => return Some(ProxySource::Environment),
+            Some(ProxyKeys::Address(word)) if word.trim() == "direct" => return Some(ProxySource::Direct),
+            Some(ProxyKeys::Address(url)) => (self.proxy_address(&["systems", name, "proxy"], &url), None),
+            Some(ProxyKeys::Login(keys)) => {
+                let url = self.proxy_address(&["systems", name, "proxy", "url"], &keys.url?);
+                let password = self.secret(&["systems", name, "proxy", "password"], keys.password?);
+                (url, Some((keys.username?, password?)))
+            }
+        };
+        Some(ProxySource::At { url: url?, login })
+    }
+
+    fn proxy_address(&mut self, way: &[&str], text: &str) -> Option<Url> {
+        address::parse_proxy(text).map_err(|fault| self.fault(way, fault)).ok()
     }
 
     fn secret(&mut self, way: &[&str], keys: SecretKeys) -> Option<SecretSource> {

@@ -241,7 +241,15 @@ pub(super) struct ProviderKeys {
     pub(super) read_timeout: Option<String>,
     /// Allows an `http://` address, which shows everybody on the way the token.
     #[serde(default)]
-    pub(super) insecure: bool,
+    pub(super) insecure_http: bool,
+    /// A PEM file with the authorities that may vouch for the server; those that this machine trusts if not given.
+    #[schemars(example = &"corp-ca.pem")]
+    pub(super) ca: Option<String>,
+    /// Where the certificate is found that proves who we are, for servers that ask for one: PEM, with its private key.
+    pub(super) client_certificate: Option<SecretKeys>,
+    /// The proxy on the way there, such as `http://proxy.example.com:3128`; `direct` for none. The one that the
+    /// environment names (`HTTPS_PROXY`, `NO_PROXY` and their like) if not given.
+    pub(super) proxy: Option<ProxyKeys>,
     /// What a record means, where records come from this system too.
     pub(super) says: Option<Says>,
     /// How often `homeward watch` reads it, such as `5m`.
@@ -249,6 +257,31 @@ pub(super) struct ProviderKeys {
     pub(super) poll: Option<String>,
     /// Where `homeward watch` is told of changes.
     pub(super) webhook: Option<WebhookKeys>,
+}
+
+/// `proxy = "…"` or `proxy = { … }`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum ProxyKeys {
+    /// Its address, or `direct`.
+    Address(String),
+    /// One that wants to know who we are.
+    Login(ProxyLoginKeys),
+}
+
+/// `proxy = { … }`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProxyLoginKeys {
+    /// The address, such as `http://proxy.example.com:3128`.
+    #[schemars(required, example = &"http://proxy.example.com:3128")]
+    pub(super) url: Option<String>,
+    /// The login.
+    #[schemars(required, example = &"homeward")]
+    pub(super) username: Option<String>,
+    /// Where the password is found.
+    #[schemars(required)]
+    pub(super) password: Option<SecretKeys>,
 }
 
 /// The keys of [`ProviderKeys`] that only a system has from which records come.

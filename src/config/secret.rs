@@ -20,7 +20,7 @@ impl SecretSource {
     /// # Errors
     /// Where there is none, or an empty one: the error names the variable or the file, and points nowhere yet.
     pub(crate) fn read(&self) -> Result<Secret, ConfigError> {
-        self.text().map(|text| Secret::new(&text)).map_err(|fault| ConfigError::new(None, fault))
+        self.text().map(Secret::from).map_err(|fault| ConfigError::new(None, fault))
     }
 
     fn text(&self) -> Result<String, Fault> {

@@ -173,7 +173,7 @@ protected = ["gti:root", "root", "hr:1"]
         [
             "rulez | unknown key `rulez` in this file; did you mean `rules`? | -",
             "\"postgres://localhost/homeward\" | a store at an address is not supported yet | name a file, such as `.homeward/state.db`",
-            "\"http://git.example.com\" | this address is not encrypted: everybody on the way could read the token | use `https://`, or set `insecure = true` for this system if the way there is safe",
+            "\"http://git.example.com\" | this address is not encrypted: everybody on the way could read the token | use `https://`, or set `insecure_http = true` for this system if the way there is safe",
             "\"glpat-secret\" | a secret does not belong into this file | say where it is found: `token = { env = \"GIT_TOKEN\" }` or `token = { file = \"…\" }`",
             "\"many\" | `concurrency` is a text, but must be a whole number | write it without quotes",
             "\"5 minutes\" | `timeout` is not a duration | such as `30s`, `5m` or `1h`",

@@ -79,7 +79,7 @@ pub(crate) async fn execute(
 ) -> Result<Report, RunError> {
     let plan = guarded.plan();
     let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
-    let budget = Budget::new(fleet.terms);
+    let budget = Budget::new(fleet.allotment);
     let mut world = read_again(plan, fleet).await;
     let of_people = |link: Link| ((link.person, link.system), link.account);
     let memory = store.ties()?;

@@ -13,7 +13,7 @@ use crate::{
         refusal::{Refusal, RefusalKind},
     },
     plan::Providers,
-    wire::{Line, Terms},
+    wire::{Allotment, Line},
 };
 
 /// One provider, ready to be spoken to.
@@ -38,7 +38,7 @@ pub(crate) struct Fleet {
     /// What was learned of each server when it was observed.
     pub(crate) servers: BTreeMap<SystemName, Arc<Facts>>,
     /// What one run may use up.
-    pub(crate) terms: Terms,
+    pub(crate) allotment: Allotment,
 }
 
 impl Fleet {

@@ -30,6 +30,7 @@ pub(crate) mod project;
 pub(crate) mod protected;
 pub(crate) mod rehearse;
 pub(crate) mod resume;
+mod route;
 pub(crate) mod seal;
 pub(crate) mod undo;
 pub(crate) mod verify;

@@ -10,6 +10,7 @@ use super::{
     fleet::{Fleet, Member},
     gather::Source,
     holds::Terms,
+    route::route,
 };
 use crate::{
     config::{
@@ -27,7 +28,7 @@ use crate::{
         csv_file::{self, settings::Coverage},
         drop_folder, wordpress,
     },
-    wire::{Credential, Habits, Line, Rate, Reach, Terms},
+    wire::{Allotment, Credential, Habits, Line, Rate, Reach, Route},
 };
 
 /// Why a project could not be opened.
@@ -222,8 +223,8 @@ pub(crate) fn fleet(
     kinds: &[Kind],
     lab: Option<&BTreeMap<String, Address>>,
 ) -> Result<Fleet, OpenError> {
-    let terms = Terms { time: config.apply.time, retries: config.apply.retries };
-    let mut fleet = Fleet { terms, ..Fleet::default() };
+    let allotment = Allotment { time: config.apply.time, retries: config.apply.retries };
+    let mut fleet = Fleet { allotment, ..Fleet::default() };
     let mut faults: Option<ConfigErrors> = None;
     for (name, system) in &config.systems {
         let Some(kind) = Fleet::kind_named(&system.kind, kinds) else {
@@ -243,10 +244,15 @@ pub(crate) fn fleet(
             return Err(RunError::NoSimulator { system: name.clone(), kind: system.kind.clone(), known }.into());
         }
         let home = if simulated.is_some() { "lab".to_owned() } else { provider.url.to_string() };
-        let (url, credential) = match simulated {
-            Some((url, token)) => (url, as_taken(token, system, kind)),
-            None => match credential(config, name, system, &provider.credential, kind) {
-                Ok(credential) => (provider.url.clone(), credential),
+        let real = || {
+            let route = route(config, name, provider)?;
+            let credential = credential(config, name, system, &provider.credential, kind)?;
+            Ok::<_, ConfigErrors>((provider.url.clone(), credential, route))
+        };
+        let (url, credential, route) = match simulated {
+            Some((url, token)) => (url, as_taken(token, system, kind), Route::default()),
+            None => match real() {
+                Ok(real) => real,
                 Err(errors) => {
                     // All that is missing at once: nobody wants to set one variable after another.
                     match &mut faults {
@@ -272,6 +278,7 @@ pub(crate) fn fleet(
                 failures: config.apply.failures,
                 dialect: connector.dialect(),
             },
+            route,
         };
         let line = Arc::new(Line::new(reach).map_err(RunError::from)?);
         let follows_within = provider.follows_within.or(config.follows_within).unwrap_or(expectations::USUAL);

@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 /// The limits of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Terms {
+pub(crate) struct Allotment {
     /// No call is begun when it is over; `None`: no limit.
     pub(crate) time: Option<Duration>,
     /// How many requests may be sent again in all.
     pub(crate) retries: u32,
 }
 
-impl Default for Terms {
+impl Default for Allotment {
     fn default() -> Self {
         Self { time: None, retries: 1_000 }
     }
@@ -27,23 +27,23 @@ impl Default for Terms {
 /// What is left of the limits of a run that has begun.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    terms: Terms,
+    allotment: Allotment,
     until: Option<Instant>,
     retries: AtomicU32,
 }
 
 impl Budget {
     /// A run begins now.
-    pub(crate) fn new(terms: Terms) -> Self {
-        let until = terms.time.and_then(|time| Instant::now().checked_add(time));
-        Self { terms, until, retries: AtomicU32::new(terms.retries) }
+    pub(crate) fn new(allotment: Allotment) -> Self {
+        let until = allotment.time.and_then(|time| Instant::now().checked_add(time));
+        Self { allotment, until, retries: AtomicU32::new(allotment.retries) }
     }
 
     /// Why no further call is begun; `None` while there is time.
     pub(crate) fn spent(&self) -> Option<String> {
         let until = self.until.filter(|until| Instant::now() >= *until)?;
         let _ = until;
-        let minutes = self.terms.time.unwrap_or_default().as_secs().div_ceil(60);
+        let minutes = self.allotment.time.unwrap_or_default().as_secs().div_ceil(60);
         Some(format!("the time of this run is over (`apply.time`, {minutes} min)"))
     }
 

@@ -1,6 +1,6 @@
 //! Why there is no answer that could be read, and whether what was sent may have had its effect all the same.
 
-use super::reply::MAX_BODY;
+use super::bounds::MAX_BODY;
 use crate::model::id::SystemName;
 
 /// Why there is no answer that could be read.
@@ -39,7 +39,7 @@ pub enum WireError {
         cause: String,
     },
     /// The answer is larger than any honest one.
-    #[error("{system} at {host} sent more than {MAX_BODY} bytes")]
+    #[error("{system} at {host} sent more than an honest answer holds (over {} MiB)", MAX_BODY >> 20)]
     TooLarge {
         /// Which system.
         system: SystemName,
@@ -55,6 +55,14 @@ pub enum WireError {
         cause: String,
         /// True where the server did not get as far as judging the key.
         passing: bool,
+    },
+    /// The way there cannot be gone as it was configured: a certificate or a proxy cannot be used.
+    #[error("{system} cannot be reached as configured: {cause}")]
+    Unroutable {
+        /// Which system.
+        system: SystemName,
+        /// What is wrong with it; holds no secret.
+        cause: String,
     },
     /// The request cannot be written as one that stays where it belongs, so nothing was sent.
     #[error("nothing was sent to {system}: {cause}")]
@@ -89,6 +97,7 @@ impl WireError {
         matches!(
             self,
             Self::Unreachable { .. }
+                | Self::Unroutable { .. }
                 | Self::NoToken { .. }
                 | Self::Unsendable { .. }
                 | Self::NotAsked { .. }
@@ -118,6 +127,16 @@ pub(super) fn network(error: &dyn std::error::Error) -> (String, bool) {
         ("its certificate is for another name", true)
     } else if any("certificate expired") || any("Expired") {
         ("its certificate has expired", true)
+    } else if any("NotValidYet") || any("certificate not valid yet") {
+        ("its certificate is not valid yet", true)
+    } else if any("Revoked") {
+        ("its certificate was revoked", true)
+    } else if any("CertificateRequired") {
+        ("it wants to see a certificate of ours: set `client_certificate`", true)
+    } else if any("proxy authorization required") {
+        ("the proxy wants a login: set `proxy = { url = …, username = …, password = … }`", true)
+    } else if any("unsuccessful") && any("tunnel") {
+        ("the proxy did not let us through", false)
     } else {
         return (innermost(error), false);
     };

@@ -17,14 +17,14 @@ use tracing::debug;
 use url::Url;
 
 use super::{
-    Bound, Credential, Dialect, Rate, Reader, Reply, WireError, Writer,
-    address::{is_astray, is_loopback},
+    Bound, Credential, Dialect, Rate, Reader, Reply, Route, WireError, Writer,
+    address::is_astray,
+    bounds::{self, MAX_BODY, MAX_HEADERS, MAX_WEIGHT, Room},
     breaker::{Breaker, Ended, Why},
     credential::{assertion, pair, sensitive},
-    fault::network,
+    fault::{innermost, network},
     pace::{Gate, Met, Pace, Pass},
     repeat::{self, LONGEST_PAUSE, Passing},
-    reply::MAX_BODY,
 };
 use crate::{
     model::{
@@ -52,6 +52,7 @@ pub(crate) struct Reach {
     /// How long an answer may take, whole.
     pub(crate) timeout: Duration,
     pub(crate) habits: Habits,
+    pub(crate) route: Route,
 }
 
 /// How a system is spoken to where nothing special is known of it, unless something is.
@@ -111,19 +112,13 @@ impl Line {
             .redirect(reqwest::redirect::Policy::none())
             // Whatever is sent again is sent by us, with the journal knowing.
             .retry(reqwest::retry::never())
+            .http2_max_header_list_size(MAX_HEADERS)
             .connect_timeout(reach.habits.connect_timeout.min(reach.timeout))
             .read_timeout(reach.habits.read_timeout.unwrap_or(reach.timeout))
             .timeout(reach.timeout);
-        if is_loopback(&reach.url) {
-            // A proxy of the environment is for the world outside: nobody else must see what stays on this machine.
-            client = client.no_proxy();
-        }
-        let client = client.build().map_err(|error| WireError::Unreachable {
-            system: reach.system.clone(),
-            host: String::new(),
-            cause: error.without_url().to_string(),
-            lasting: true,
-        })?;
+        let unroutable = |cause: String| WireError::Unroutable { system: reach.system.clone(), cause };
+        client = reach.route.apply(client, &reach.url).map_err(unroutable)?;
+        let client = client.build().map_err(|error| unroutable(innermost(&error.without_url())))?;
         let pace = Pace::new(reach.concurrency, reach.habits.rate, tokio::time::Instant::now());
         let breaker = std::sync::Mutex::new(Breaker::new(reach.habits.failures));
         let (is_hung_up, hung_up) = (AtomicBool::new(false), Notify::new());
@@ -310,6 +305,9 @@ impl Line {
         if let Credential::Basic { password, .. } = &self.reach.credential {
             reply = reply.without(password);
         }
+        if let Some(password) = self.reach.route.password() {
+            reply = reply.without(password);
+        }
         debug!(system = %self.reach.system, %method, status = reply.status, ms = started.elapsed().as_millis(), "asked");
         Ok(reply)
     }
@@ -322,14 +320,31 @@ impl Line {
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect::<Vec<_>>();
-        let mut body = Vec::new();
+        let too_large = || WireError::TooLarge { system: self.reach.system.clone(), host: self.host() };
+        if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
+            return Err(too_large());
+        }
+        let (mut body, mut room) = (Vec::new(), Room::default());
         while let Some(chunk) = response.chunk().await.map_err(|error| self.fault(error))? {
             if body.len() + chunk.len() > MAX_BODY {
-                return Err(WireError::TooLarge { system: self.reach.system.clone(), host: self.host() });
+                return Err(too_large());
             }
+            self.make_room(&mut room, body.len() + chunk.len()).await?;
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply::new(status, headers, body))
+        let weight = bounds::weight(&body);
+        if weight > MAX_WEIGHT {
+            return Err(too_large());
+        }
+        self.make_room(&mut room, weight).await?;
+        room.fit(weight);
+        Ok(Reply::new(status, headers, body).with(room))
+    }
+
+    async fn make_room(&self, room: &mut Room, size: usize) -> Result<(), WireError> {
+        let seconds = self.reach.timeout.as_secs();
+        let late = || WireError::Timeout { system: self.reach.system.clone(), host: self.host(), seconds };
+        if room.make(size, self.reach.timeout).await { Ok(()) } else { Err(late()) }
     }
 
     fn fault(&self, error: reqwest::Error) -> WireError {

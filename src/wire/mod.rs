@@ -7,11 +7,14 @@
 //! what is odd about the answers of one is its [`Dialect`].
 
 mod address;
+mod bounds;
 mod breaker;
 mod budget;
 mod credential;
 mod dialect;
+mod echo;
 mod fault;
+mod json;
 mod laboratory;
 mod line;
 mod meter;
@@ -19,6 +22,7 @@ mod pace;
 mod reader;
 mod repeat;
 mod reply;
+mod route;
 mod writer;
 
 #[cfg(test)]
@@ -26,12 +30,13 @@ mod tests;
 
 pub(crate) use self::{
     address::is_astray,
-    budget::{Budget, Terms},
+    budget::{Allotment, Budget},
     credential::Credential,
     laboratory::ask_lab,
     line::{Habits, Line, Reach},
     meter::Rate,
     pace::Bound,
+    route::{Proxy, Route},
 };
 pub use self::{
     dialect::{Allowance, Dialect, Refill},

@@ -4,10 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
+use super::{bounds::Room, echo, json};
 use crate::model::secret::Secret;
-
-/// Answers larger than this are refused: no provider's page comes near it.
-pub(super) const MAX_BODY: usize = 64 * 1024 * 1024;
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -19,13 +17,15 @@ pub struct Reply {
     /// What came before the last one of headers that were sent several times.
     earlier: Vec<(String, String)>,
     body: Vec<u8>,
+    #[expect(dead_code, reason = "it is held, not read, and given back with the answer")]
+    room: Room,
 }
 
 impl Reply {
     /// An answer with these headers, names in any letter case.
     #[must_use]
     pub fn new(status: u16, headers: impl IntoIterator<Item = (String, String)>, body: Vec<u8>) -> Self {
-        let mut reply = Self { status, headers: BTreeMap::new(), earlier: Vec::new(), body };
+        let mut reply = Self { status, headers: BTreeMap::new(), earlier: Vec::new(), body, room: Room::default() };
         for (name, value) in headers {
             let name = name.to_ascii_lowercase();
             if let Some(before) = reply.headers.insert(name.clone(), value) {
@@ -41,10 +41,10 @@ impl Reply {
         earlier.chain(self.headers.get(name)).map(String::as_str)
     }
 
-    /// The body as JSON; `None` where it is none.
+    /// The body as JSON; `None` where it is none, or where it says something twice.
     #[must_use]
     pub fn json(&self) -> Option<serde_json::Value> {
-        serde_json::from_slice(&self.body).ok()
+        json::read(&self.body)
     }
 
     /// The body read into a type.
@@ -55,10 +55,11 @@ impl Reply {
         serde_json::from_slice(&self.body)
     }
 
-    /// The body as text, for answers that are no JSON.
+    /// The body as text, for answers that are no JSON: as much of it as anybody would read.
     #[must_use]
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+        const READABLE: usize = 64 << 10;
+        String::from_utf8_lossy(&self.body[..self.body.len().min(READABLE)]).into_owned()
     }
 
     /// True for 2xx.
@@ -70,26 +71,14 @@ impl Reply {
     /// The answer without our token: a server or a proxy that repeats what it was sent must not bring it into messages,
     /// plans or the store.
     pub(super) fn without(mut self, token: &Secret) -> Self {
-        const INSTEAD: &str = "[our token]";
-        // One as short as a word would be found in every text, and is no secret.
-        const SHORTEST: usize = 12;
-        if token.expose().len() < SHORTEST {
-            return self;
-        }
-        let quoted = serde_json::to_string(token.expose()).unwrap_or_default();
-        let quoted = quoted.trim_matches('"');
-        // Some servers write each `/` of a JSON text as `\/`.
-        for text in [token.expose(), quoted, &quoted.replace('/', "\\/")] {
-            let body = String::from_utf8_lossy(&self.body);
-            if body.contains(text) {
-                self.body = body.replace(text, INSTEAD).into_bytes();
-            }
-        }
         let earlier = self.earlier.iter_mut().map(|(_, value)| value);
-        for value in self.headers.values_mut().chain(earlier).filter(|value| value.contains(token.expose())) {
-            *value = value.replace(token.expose(), INSTEAD);
-        }
+        echo::silence(token, &mut self.body, self.headers.values_mut().chain(earlier));
         self
+    }
+
+    /// The answer with the room it takes for as long as it is held.
+    pub(super) fn with(self, room: Room) -> Self {
+        Self { room, ..self }
     }
 
     /// How long the server asks us to wait (`Retry-After`, in seconds or as a date). A date is compared with the answer's

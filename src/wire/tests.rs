@@ -13,7 +13,7 @@ use tokio::{
 };
 use url::Url;
 
-use super::{Budget, Credential, Dialect, Habits, Line, Reach, Reply, Terms, WireError};
+use super::{Allotment, Budget, Credential, Dialect, Habits, Line, Reach, Reply, WireError};
 use crate::{
     model::{
         capability::{Replay, Scheme},
@@ -154,7 +154,7 @@ impl Came {
 }
 
 async fn send(line: &Line, replay: Replay) -> Came {
-    send_within(line, replay, &Budget::new(Terms::default())).await
+    send_within(line, replay, &Budget::new(Allotment::default())).await
 }
 
 async fn send_within(line: &Line, replay: Replay, budget: &Budget) -> Came {
@@ -245,7 +245,7 @@ async fn where_nobody_listens_the_call_was_never_sent_and_every_try_is_written_d
 async fn repeats_are_bounded_for_the_whole_run() {
     let server = Told::to(&[BUSY]).await;
     let line = server.line();
-    let budget = Budget::new(Terms { time: None, retries: 1 });
+    let budget = Budget::new(Allotment { time: None, retries: 1 });
     assert_eq!(send_within(&line, Replay::Repeat, &budget).await.status(), Some(503));
     assert_eq!(send_within(&line, Replay::Repeat, &budget).await.status(), Some(503));
     assert_eq!(server.asked(), 3);
@@ -254,7 +254,7 @@ async fn repeats_are_bounded_for_the_whole_run() {
 #[tokio::test]
 async fn when_the_time_of_the_run_is_over_nothing_more_is_sent() {
     let server = Told::to(&[YES]).await;
-    let budget = Budget::new(Terms { time: Some(Duration::ZERO), retries: 1 });
+    let budget = Budget::new(Allotment { time: Some(Duration::ZERO), retries: 1 });
     let came = send_within(&server.line(), Replay::Repeat, &budget).await;
     assert!(matches!(came.answer, Err(WireError::NotAsked { .. })));
     assert_eq!((came.in_doubt, came.journal, server.asked()), (false, Vec::new(), 0));

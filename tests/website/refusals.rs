@@ -171,8 +171,8 @@ fn an_address_without_tls_needs_a_word_for_it() {
     site.world.write("homeward.toml", config.as_bytes());
     let ran = site.world.homeward(&["check"]);
     assert_eq!(ran.status, 2);
-    assert!(ran.stderr.contains("insecure = true"), "{}", ran.stderr);
-    site.world.write("homeward.toml", config.replace("username = ", "insecure = true\nusername = ").as_bytes());
+    assert!(ran.stderr.contains("insecure_http = true"), "{}", ran.stderr);
+    site.world.write("homeward.toml", config.replace("username = ", "insecure_http = true\nusername = ").as_bytes());
     assert_eq!(site.world.homeward(&["check"]).status, 0);
 }
 

@@ -485,6 +485,7 @@ mod tests {
             concurrency: 4,
             timeout: Duration::from_secs(30),
             habits: Habits::default(),
+            route: crate::wire::Route::default(),
         })
         .unwrap()
     }

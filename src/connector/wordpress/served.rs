@@ -138,6 +138,7 @@ impl Served {
             concurrency: 4,
             timeout: Duration::from_secs(10),
             habits: Habits::default(),
+            route: crate::wire::Route::default(),
         })
         .unwrap()
     }

@@ -47,6 +47,7 @@ impl StandIn {
             concurrency: 4,
             timeout: Duration::from_secs(10),
             habits: Habits::default(),
+            route: crate::wire::Route::default(),
         });
         Self { line: line.unwrap(), asked }
     }

@@ -194,6 +194,7 @@ fn line(kind: &Kind, lab: &Lab, token: &str) -> Line {
         concurrency: kind.capabilities.concurrency,
         timeout: Duration::from_secs(30),
         habits: Habits { dialect, ..Habits::default() },
+        route: crate::wire::Route::default(),
     };
     Line::new(reach).unwrap()
 }
