@@ -354,7 +354,9 @@ fn a_redirect_from_https_to_http_is_not_followed() {
 
 #[test]
 fn no_core_is_left_of_the_program() {
-    let world = lab();
+    let world = World::new()
+        .file("homeward.toml", "[systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://x.test\"\ntoken = { env = \"T\" }\n")
+        .file("rules/people.rhai", "owner(\"email\", \"gitlab\");");
     let limit = world
         .program("/bin/sh".as_ref())
         .args(["-c", "ulimit -c unlimited 2>/dev/null; exec \"$0\" lab", env!("CARGO_BIN_EXE_homeward")])

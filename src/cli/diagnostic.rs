@@ -471,6 +471,9 @@ fn unread(system: &SystemName, error: &ConnectorError) -> String {
 
 fn unread_hint(system: &SystemName, error: &ConnectorError) -> String {
     match error {
+        ConnectorError::Wire(WireError::Unreachable { cause, .. }) if cause.contains("vouches for its certificate") => {
+            format!("name the authority that does, in PEM: `ca = \"corp-ca.pem\"` in [systems.{system}]")
+        }
         ConnectorError::Wire(WireError::Unreachable { .. }) => format!(
             "check `url` in [systems.{system}] and that the server runs; with --lab a simulator takes its place"
         ),

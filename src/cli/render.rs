@@ -485,13 +485,8 @@ pub(super) fn outcome(call: &Call, outcome: &Outcome) -> Option<String> {
         (None, Some(operation)) => operation.clone(),
         (None, None) => "new account".to_owned(),
     };
-    Some(format!(
-        "{word} {} {} {account} of {}: {}",
-        call.id,
-        call.system,
-        harmless(&call.person.to_string()),
-        harmless(&why)
-    ))
+    let what = format!("{} {} {account} of {}: {why}", call.id, call.system, call.person);
+    Some(format!("{word} {}", harmless(&what)))
 }
 
 #[cfg(test)]

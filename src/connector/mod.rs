@@ -86,6 +86,13 @@ pub trait Connector: Send + Sync {
     /// # Errors
     /// The provider's no, understood.
     async fn perform(&self, call: &Call, wire: &mut Writer<'_>) -> Result<Account, Refusal>;
+
+    /// True where [`Connector::perform`] has looked at the account after this call by itself. Else the caller looks: an
+    /// answer that repeats what was sent proves nothing.
+    fn has_looked(&self, call: &Call) -> bool {
+        let _ = call;
+        false
+    }
 }
 
 /// Who we are at a provider and what we may do there.

@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
@@ -27,6 +28,9 @@ use crate::{
     state::{Entry, Outcome, Sent, Settlement, Standing, Store, progress::Progress},
     wire::Budget,
 };
+
+/// When an account that does not show yet what was done is looked at again.
+const SECOND_LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(200), Duration::from_millis(800)];
 
 /// Told what happens while a plan is carried out.
 pub(crate) trait Watcher {
@@ -441,9 +445,12 @@ async fn carry_out(
     };
     let mut writer = member.line.writer(store, run, call).within(budget);
     match member.connector.perform(call, &mut writer).await {
-        Ok(account) if call.account.is_none() || account.id == call.account => {
-            (judge(call, &account, fleet), Some(account))
-        }
+        Ok(account) if call.account.is_none() || account.id == call.account => match judge(call, &account, fleet) {
+            Outcome::Done if call.operation != Operation::Perform && !member.connector.has_looked(call) => {
+                confirm(call, account, fleet).await
+            }
+            outcome => (outcome, Some(account)),
+        },
         Ok(_) => {
             let reason = format!("{} answered with another account", call.system);
             look(call, Refusal::new(RefusalKind::Unavailable, reason), fleet).await
@@ -462,6 +469,37 @@ fn judge(call: &Call, account: &Account, fleet: &Fleet) -> Outcome {
     }
     let reason = format!("{} said yes and did not change {}", call.system, missing.join(", "));
     Outcome::Refused(Refusal::new(RefusalKind::Ineffective, reason))
+}
+
+/// A server may repeat what it was sent and do nothing: the account is looked at once more.
+async fn confirm(call: &Call, answered: Account, fleet: &Fleet) -> (Outcome, Option<Account>) {
+    let doubt = |reason: String| Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason));
+    let (Some(member), Some(id)) = (fleet.members.get(&call.system), &answered.id) else {
+        return (doubt(format!("{} said yes and named no account", call.system)), None);
+    };
+    let mut wanted = Wanted { fresh: true, ..Wanted::default() };
+    want_sets(&mut wanted, call);
+    wanted.ids.insert(id.clone());
+    let mut last = (doubt(format!("{} said yes, and the account is not there", call.system)), None);
+    for pause in SECOND_LOOKS {
+        tokio::time::sleep(pause).await;
+        let observed = match member.connector.observe(&wanted, &member.line.reader()).await {
+            Ok(observed) => observed,
+            Err(error) => {
+                warn!(%error, "the second look failed");
+                return (doubt(format!("{} said yes, and could not be looked at afterwards", call.system)), None);
+            }
+        };
+        if let Some(account) = observed.accounts.into_iter().find(|account| account.id == answered.id) {
+            let outcome = judge(call, &account, fleet);
+            if outcome == Outcome::Done {
+                return (outcome, Some(account));
+            }
+            last = (outcome, Some(account));
+        }
+        // One of several servers may still show what was.
+    }
+    last
 }
 
 /// The attributes that the account does not hold as the call intends.

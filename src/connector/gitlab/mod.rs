@@ -138,6 +138,11 @@ impl Connector for GitLab {
         let reply = wire.send().await.map_err(|error| unavailable(&error))?;
         settle(call, &reply, wire.reader(), self.settings.token_kind).await
     }
+
+    fn has_looked(&self, call: &Call) -> bool {
+        // Their answers show nothing of the account.
+        matches!(call.operation, Operation::Enable | Operation::Disable)
+    }
 }
 
 /// What came of a call: what the answer shows, or a second look where it shows nothing or could mean two things.

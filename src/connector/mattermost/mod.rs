@@ -254,6 +254,12 @@ impl Connector for Mattermost {
         // What the server is like was observed before; one answer says nothing of it.
         Ok(user.account(wire.system(), &Arc::new(Facts::new())))
     }
+
+    fn has_looked(&self, call: &Call) -> bool {
+        // The answers to these are only `OK`, and what it is of a place is shown only to who asks.
+        matches!(call.operation, Operation::Enable | Operation::Disable)
+            || (members::place(call).is_some() && call.method == "DELETE")
+    }
 }
 
 /// A change, with the provider's name of its field.

@@ -213,6 +213,10 @@ impl Connector for Zitadel {
         let reply = wire.send().await.map_err(|error| unavailable(&error))?;
         after(call, reply.status, reply.json().as_ref(), wire.reader()).await
     }
+
+    fn has_looked(&self, _call: &Call) -> bool {
+        true
+    }
 }
 
 /// What an answer to a call comes to: the account as a second look shows it, or the no.

@@ -1,0 +1,359 @@
+//! Servers that say yes and do nothing, or answer what no honest one would: nothing of it is ever recorded as done, none
+//! of it costs more memory than an answer may, and none of it acts on a terminal.
+//!
+//! A server stands before the lab. It hands on what is asked and lies about what is written, so that whatever is recorded
+//! as done is recorded wrongly.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot set up its world fails"
+)]
+#![expect(clippy::format_push_string, reason = "texts of a few lines are built where they are read")]
+
+mod common;
+#[expect(dead_code, reason = "a server that other tests use in more ways")]
+#[path = "safety/server.rs"]
+mod server;
+
+use std::{
+    fs,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use common::{Ran, World};
+use serde_json::{Value, json};
+use server::{Answer, Request, Server, forward};
+
+const KINDS: [&str; 4] = ["gitlab", "mattermost", "zitadel", "wordpress"];
+
+/// More than this nothing may cost, in KiB.
+const MORE: u64 = 64 << 10;
+
+const ESCAPES: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}Wil\u{2066}\u{9b}31m\nhelmina";
+
+/// One provider's lab with a liar before it, and HR that renames one, misses one and lets one go.
+struct Scene {
+    kind: &'static str,
+    world: World,
+    liar: Server,
+    upstream: String,
+    /// The lab before anything was tried.
+    before: Value,
+}
+
+impl Scene {
+    fn new(kind: &'static str) -> Self {
+        let people = [(41, "Wilhelmina", "woldname"), (43, "Ingeborg", "ifjellhammer"), (44, "Ulrike", "uebenso")];
+        let users: Vec<Value> = people.iter().map(|(id, first, username)| user(kind, *id, first, username)).collect();
+        let seed = match kind {
+            "zitadel" => json!({ "organizations": [{ "id": "org1", "name": "Example" }], "users": users }),
+            "wordpress" => json!({ "people": users }),
+            _ => json!({ "users": users }),
+        };
+        let accounts = if kind == "wordpress" { "" } else { "account(SYSTEM, |person| person.active);" };
+        let names = if kind == "gitlab" { "" } else { "copies([\"first_name\", \"last_name\"], SYSTEM);" };
+        let logins = if kind == "wordpress" { "" } else { "copies(\"username\", SYSTEM);" };
+        let rules = format!(
+            "owner([\"username\", \"email\", \"first_name\", \"last_name\", \"display_name\", \"active\"], \"hr\");
+             copies(\"email\", SYSTEM);
+             copies(\"display_name\", SYSTEM);
+             {names}\n{logins}\n{accounts}
+             source(\"hr\", |row| #{{ key: row.employee_id, username: row.username, email: row.email,
+                 first_name: row.first_name, last_name: row.last_name,
+                 display_name: row.first_name + \" \" + row.last_name, active: row.status == \"Active\" }});
+             join(SYSTEM, [\"email\", \"username\"]);"
+        );
+        let rules = if kind == "mattermost" { rules.replace("copies(\"display_name\", SYSTEM);", "") } else { rules };
+        let rows = "employee_id,first_name,last_name,email,username,status
+1001,Wilhelmina,Quarterstaff,wilhelmina@example.com,woldname,Active
+1002,Thaddeus,Oxenbridge,thaddeus@example.com,toxenbridge,Active
+1003,Ingeborg,Example,ingeborg@example.com,ifjellhammer,Left
+1004,Ulrike,Example,ulrike@example.com,uebenso,Active
+";
+        let mut world = World::new()
+            .file("people.csv", rows)
+            .file("rules/people.rhai", &rules.replace("SYSTEM", &format!("\"{kind}\"")))
+            .file(&format!("lab/{kind}.json"), &seed.to_string())
+            .file("homeward.toml", &config(kind, "https://x.example.com"));
+        world.start_lab(&[]);
+        let upstream = world.url(kind);
+        let liar = Server::before(&upstream);
+        world.write("homeward.toml", config(kind, &liar.url).as_bytes());
+        let token = world.token(kind);
+        let world = world.variable("TOKEN", &token);
+        let before = world.state(kind);
+        Self { kind, world, liar, upstream, before }
+    }
+
+    /// Lies about every write and is honest about the rest.
+    fn lie(&self, lie: impl Fn(&Request) -> Answer + Send + Sync + 'static) {
+        let upstream = self.upstream.clone();
+        self.liar.behave(move |request| if request.is_read() { forward(&upstream, request) } else { lie(request) });
+    }
+
+    /// Applies what HR says; gives what came of it, and the most memory it took, in KiB.
+    fn apply(&self) -> (Ran, u64) {
+        let mut command = self.world.command();
+        command.args(["apply", "hr=people.csv", "--yes", "--all", "-vv"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let status = format!("/proc/{}/status", child.id());
+        let over = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&over);
+        let peak = thread::spawn(move || {
+            let mut most = 0;
+            while !seen.load(Ordering::SeqCst) {
+                let text = fs::read_to_string(&status).unwrap_or_default();
+                let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+                most = most.max(line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse().unwrap()));
+                thread::yield_now();
+            }
+            most
+        });
+        let output = child.wait_with_output().unwrap();
+        over.store(true, Ordering::SeqCst);
+        let ran = Ran {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        };
+        (ran, peak.join().unwrap())
+    }
+
+    /// Nothing is recorded as done, nothing acts on the terminal, and the store is as if nothing had been tried.
+    fn assert_undeceived(&self, what: &str, peak: u64) {
+        let (ran, took) = self.apply();
+        let all = format!("{}: {what}: {} {}{}", self.kind, ran.status, ran.stdout, ran.stderr);
+        assert!([5, 7, 8].contains(&ran.status), "{all}");
+        assert!(!all.contains("panicked"), "{all}");
+        assert!(took < peak + MORE, "{} KiB more than {peak}: {all}", took - peak);
+        let listed = self.world.homeward(&["runs", "--format", "json"]);
+        let last = serde_json::from_str::<Value>(&listed.stdout).unwrap()[0].clone();
+        let number = last["id"].to_string();
+        for shown in [&ran, &self.world.homeward(&["runs"]), &self.world.homeward(&["runs", &number])] {
+            for text in [&shown.stdout, &shown.stderr] {
+                assert!(!text.contains(acts), "{all}{text:?}");
+            }
+        }
+        if ran.status != 5 {
+            let run = self.world.homeward(&["runs", &number, "--format", "json"]);
+            assert!(run.stdout.contains("\"settled\""), "{all}{}", run.stdout);
+            assert!(!run.stdout.contains("\"outcome\": \"done\""), "{all}{}", run.stdout);
+        }
+        // The log of the lab's requests is no state of its own.
+        assert_eq!(self.world.state(self.kind), self.before, "{what}: the lie was no lie");
+    }
+}
+
+/// True for what moves a cursor, rings, or turns text round.
+fn acts(c: char) -> bool {
+    c != '\n' && c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn user(kind: &str, id: u32, first: &str, username: &str) -> Value {
+    let email = format!("{}@example.com", first.to_lowercase());
+    match kind {
+        "gitlab" => json!({ "id": id, "username": username, "name": format!("{first} Example"), "email": email }),
+        "mattermost" => {
+            json!({ "username": username, "email": email, "first_name": first, "last_name": "Example" })
+        }
+        "zitadel" => json!({ "organization": "org1", "username": username, "first_name": first, "last_name": "Example",
+            "display_name": format!("{first} Example"), "email": email, "email_verified": true }),
+        _ => json!({ "id": id, "username": username, "email": email, "first_name": first, "last_name": "Example",
+            "name": format!("{first} Example") }),
+    }
+}
+
+fn config(kind: &str, url: &str) -> String {
+    let mut text = format!(
+        "[systems.hr]\nkind = \"csv\"\nkey = \"employee_id\"\ncoverage = \"partial\"\n\n[systems.{kind}]\nkind = \
+         \"{kind}\"\nurl = \"{url}\"\ntoken = {{ env = \"TOKEN\" }}\ntimeout = \"2s\"\n"
+    );
+    match kind {
+        "zitadel" => text += "organization = \"org1\"\n",
+        "wordpress" => text += "username = \"homeward\"\n",
+        _ => {}
+    }
+    text
+}
+
+/// The answer that an honest server would give had it done what it was asked.
+fn echo(upstream: &str, request: &Request) -> Value {
+    if request.path().ends_with("/block") {
+        return json!(true);
+    }
+    if request.path().ends_with("/active") {
+        return json!({ "status": "OK" });
+    }
+    let mut shown = object(upstream, request.path().trim_end_matches("/patch"), request);
+    for (name, value) in request.json().as_object().into_iter().flatten() {
+        shown[name] = value.clone();
+    }
+    if shown.get("id").is_none() {
+        shown["id"] = json!(4_711);
+        shown["userId"] = json!("4711");
+    }
+    shown
+}
+
+/// What the lab shows at this path; an empty object where nothing is.
+fn object(upstream: &str, path: &str, request: &Request) -> Value {
+    let mut look = request.clone();
+    look.method = "GET".to_owned();
+    look.target = path.to_owned();
+    look.body = Vec::new();
+    look.headers.remove("content-length");
+    let Answer::Bytes(bytes) = forward(upstream, &look) else { return json!({}) };
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    if !head.starts_with("HTTP/1.1 200") {
+        return json!({});
+    }
+    serde_json::from_str::<Value>(body).ok().filter(Value::is_object).unwrap_or_else(|| json!({}))
+}
+
+type Lie = Box<dyn Fn(&Request) -> Answer + Send + Sync>;
+
+/// What is answered to a write that is not done.
+fn lies(upstream: &str) -> Vec<(&'static str, Lie)> {
+    let with = |change: fn(&mut Value)| -> Lie {
+        let upstream = upstream.to_owned();
+        Box::new(move |request| {
+            let mut shown = echo(&upstream, request);
+            if shown.is_object() {
+                change(&mut shown);
+            }
+            Answer::json(if request.method == "POST" { 201 } else { 200 }, &shown)
+        })
+    };
+    let said = |kind: &'static str, body: &'static str| -> Lie { Box::new(move |_| Answer::text(200, kind, body)) };
+    let raw = |bytes: Vec<u8>| -> Lie { Box::new(move |_| Answer::Bytes(bytes.clone())) };
+    let body = |body: Vec<u8>| -> Lie {
+        Box::new(move |_| Answer::Reply(200, vec![("content-type", "application/json".to_owned())], body.clone()))
+    };
+    let upstream_again = upstream.to_owned();
+    let twice: Lie = Box::new(move |request| {
+        let shown = echo(&upstream_again, request).to_string();
+        let inner = shown.trim_start_matches('{').trim_end_matches('}');
+        Answer::text(200, "application/json", &format!("{{{inner},{inner}}}"))
+    });
+    let upstream_again = upstream.to_owned();
+    let typed: Lie =
+        Box::new(move |request| Answer::text(200, "text/html", &echo(&upstream_again, request).to_string()));
+    let upstream_again = upstream.to_owned();
+    let old: Lie = Box::new(move |request| {
+        Answer::json(200, &object(&upstream_again, request.path().trim_end_matches("/patch"), request))
+    });
+    let huge = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n[", 5_u64 << 30);
+    let headers = format!("HTTP/1.1 200 OK\r\n{}", "x-more: and more\r\n".repeat(200_000));
+    let header = format!("HTTP/1.1 200 OK\r\nx-more: {}", "m".repeat(20 << 20));
+    let early = "HTTP/1.1 100 Continue\r\n\r\n".repeat(100_000);
+    let mut objects = b"[".to_vec();
+    objects.extend(b"{\"\":0},".repeat(1 << 20));
+    objects.extend(b"0]");
+    let mut numbers = b"{\"id\":[".to_vec();
+    numbers.extend(b"0,".repeat(4_000_000 - 20));
+    numbers.extend(b"0]}");
+    vec![
+        ("yes, and nothing", said("application/json", "{}")),
+        ("yes, and what it was sent", with(|_| {})),
+        ("yes, and what was before", old),
+        ("yes, and somebody else", with(|shown| shown["id"] = json!(44))),
+        ("yes, and somebody else's names", with(|shown| shown["username"] = json!("uebenso"))),
+        ("yes, with escapes", with(|shown| {
+            for name in ["username", "first_name", "name", "nickname", "id", "message", "error", "details"] {
+                shown[name] = json!(ESCAPES);
+            }
+        })),
+        ("yes, as a page", typed),
+        ("a page", said("text/html", "<html>\u{1b}[2Jwelcome</html>")),
+        ("no content", Box::new(|_| Answer::Reply(204, Vec::new(), Vec::new()))),
+        ("accepted", Box::new(|_| Answer::json(202, &json!({ "status": "queued" })))),
+        ("every name twice", twice),
+        ("a number without end", body(format!("{{\"id\":{}}}", "9".repeat(1 << 20)).into_bytes())),
+        ("a number too large", said("application/json", "{\"id\":1e999}")),
+        ("no UTF-8", body(b"{\"id\":41,\"username\":\"\xff\xfe\"}".to_vec())),
+        ("too deep", body(b"{\"a\":".repeat(1 << 20))),
+        ("many objects", body(objects)),
+        ("many numbers", body(numbers)),
+        ("5 GB, announced", raw(huge.into_bytes())),
+        ("5 GB, unannounced", Box::new(|_| Answer::Flood(5 << 30))),
+        ("headers without end", raw(headers.into_bytes())),
+        ("a header without end", raw(header.into_bytes())),
+        ("a beginning without end", raw(early.into_bytes())),
+        ("escapes in a no", Box::new(|_| {
+            Answer::json(400, &json!({ "message": { "name": [ESCAPES] }, "id": ESCAPES, "code": ESCAPES, "error": ESCAPES,
+                "data": { "params": { "name": ESCAPES } }, "details": [{ "id": ESCAPES, "message": ESCAPES }] }))
+        })),
+    ]
+}
+
+#[test]
+fn a_server_that_says_yes_and_does_nothing_is_never_believed() {
+    thread::scope(|scope| {
+        for kind in KINDS {
+            scope.spawn(move || {
+                let scene = Scene::new(kind);
+                let plan = scene.world.homeward(&["plan", "hr=people.csv"]);
+                assert_eq!(plan.status, 0, "{kind}: {}{}", plan.stdout, plan.stderr);
+                // What an honest no costs is what a lie is measured by.
+                scene.lie(|_| Answer::json(403, &json!({ "message": "403 Forbidden" })));
+                let (honest, peak) = scene.apply();
+                assert_eq!(honest.status, 7, "{kind}: {}{}", honest.stdout, honest.stderr);
+                for (what, lie) in lies(&scene.upstream) {
+                    scene.lie(lie);
+                    let started = std::time::Instant::now();
+                    scene.assert_undeceived(what, peak);
+                    eprintln!("{kind} {what} {:?}", started.elapsed());
+                }
+                // The same server, honest at last, is believed.
+                let upstream = scene.upstream.clone();
+                scene.liar.behave(move |request| forward(&upstream, request));
+                let (ran, _) = scene.apply();
+                assert_eq!(ran.status, 0, "{kind}: {}{}", ran.stdout, ran.stderr);
+                assert_ne!(scene.world.state(kind), scene.before);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_server_that_lies_when_it_is_looked_at_costs_no_more_than_an_answer_may() {
+    thread::scope(|scope| {
+        for kind in KINDS {
+            scope.spawn(move || {
+                let scene = Scene::new(kind);
+                scene.lie(|_| Answer::json(403, &json!({ "message": "403 Forbidden" })));
+                let (_, peak) = scene.apply();
+                let objects = || [b"[".to_vec(), b"{\"\":0},".repeat(1 << 20), b"0]".to_vec()].concat();
+                let names = || {
+                    let user = json!({ "id": 41, "userId": "41", "username": "w".repeat(40_000), "email": "x@example.com",
+                        "name": "n", "slug": "s" });
+                    json!({ "result": vec![&user; 150], "list": vec![&user; 20] }).to_string().into_bytes()
+                };
+                let reply = |body: Vec<u8>| -> Lie {
+                    Box::new(move |_| Answer::Reply(200, vec![("content-type", "application/json".to_owned())], body.clone()))
+                };
+                let lies: [(&str, Lie); 4] = [
+                    ("many objects", reply(objects())),
+                    ("long names", reply(names())),
+                    ("5 GB", Box::new(|_| Answer::Flood(5 << 30))),
+                    ("a bomb", Box::new(|_| {
+                        let headers = vec![("content-encoding", "gzip".to_owned())];
+                        Answer::Reply(200, headers, vec![0x1f; 4 << 20])
+                    })),
+                ];
+                for (what, lie) in lies {
+                    scene.liar.behave(lie);
+                    scene.assert_undeceived(what, peak);
+                }
+            });
+        }
+    });
+}
