@@ -22,9 +22,10 @@ use std::{
     process::Stdio,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use common::{Ran, World};
@@ -46,6 +47,8 @@ struct Scene {
     upstream: String,
     /// The lab before anything was tried.
     before: Value,
+    /// How many runs the store holds.
+    runs: AtomicUsize,
 }
 
 impl Scene {
@@ -89,7 +92,7 @@ impl Scene {
         let token = world.token(kind);
         let world = world.variable("TOKEN", &token);
         let before = world.state(kind);
-        Self { kind, world, liar, upstream, before }
+        Self { kind, world, liar, upstream, before, runs: AtomicUsize::new(0) }
     }
 
     /// Lies about every write and is honest about the rest.
@@ -112,7 +115,7 @@ impl Scene {
                 let text = fs::read_to_string(&status).unwrap_or_default();
                 let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
                 most = most.max(line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse().unwrap()));
-                thread::yield_now();
+                thread::sleep(Duration::from_millis(1));
             }
             most
         });
@@ -133,19 +136,16 @@ impl Scene {
         assert!([5, 7, 8].contains(&ran.status), "{all}");
         assert!(!all.contains("panicked"), "{all}");
         assert!(took < peak + MORE, "{} KiB more than {peak}: {all}", took - peak);
-        let listed = self.world.homeward(&["runs", "--format", "json"]);
-        let last = serde_json::from_str::<Value>(&listed.stdout).unwrap()[0].clone();
-        let number = last["id"].to_string();
-        for shown in [&ran, &self.world.homeward(&["runs"]), &self.world.homeward(&["runs", &number])] {
-            for text in [&shown.stdout, &shown.stderr] {
-                assert!(!text.contains(acts), "{all}{text:?}");
-            }
-        }
         if ran.status != 5 {
+            let number = (self.runs.fetch_add(1, Ordering::SeqCst) + 1).to_string();
             let run = self.world.homeward(&["runs", &number, "--format", "json"]);
             assert!(run.stdout.contains("\"settled\""), "{all}{}", run.stdout);
             assert!(!run.stdout.contains("\"outcome\": \"done\""), "{all}{}", run.stdout);
+            let told = self.world.homeward(&["runs", &number]);
+            assert_eq!(told.status, 0, "{}", told.stderr);
+            assert!(!told.stdout.contains(acts), "{all}{:?}", told.stdout);
         }
+        assert!(!ran.stdout.contains(acts) && !ran.stderr.contains(acts), "{all}{ran:?}");
         // The log of the lab's requests is no state of its own.
         assert_eq!(self.world.state(self.kind), self.before, "{what}: the lie was no lie");
     }
@@ -218,6 +218,12 @@ fn object(upstream: &str, path: &str, request: &Request) -> Value {
     serde_json::from_str::<Value>(body).ok().filter(Value::is_object).unwrap_or_else(|| json!({}))
 }
 
+/// The lies that are about size alone are read before anybody knows the kind: each kind is told its share of them, or all
+/// where `HOMEWARD_LIES` is set.
+fn is_told(kind: &str, at: usize, is_large: bool) -> bool {
+    !is_large || KINDS[at % KINDS.len()] == kind || std::env::var_os("HOMEWARD_LIES").is_some()
+}
+
 type Lie = Box<dyn Fn(&Request) -> Answer + Send + Sync>;
 
 /// What is answered to a write that is not done.
@@ -281,6 +287,7 @@ fn lies(upstream: &str) -> Vec<(&'static str, Lie)> {
         ("no UTF-8", body(b"{\"id\":41,\"username\":\"\xff\xfe\"}".to_vec())),
         ("too deep", body(b"{\"a\":".repeat(1 << 20))),
         ("many objects", body(objects)),
+        ("as many objects as there may be", body([b"[".to_vec(), b"{\"\":0},".repeat(52_000), b"0]".to_vec()].concat())),
         ("many numbers", body(numbers)),
         ("5 GB, announced", raw(huge.into_bytes())),
         ("5 GB, unannounced", Box::new(|_| Answer::Flood(5 << 30))),
@@ -305,12 +312,15 @@ fn a_server_that_says_yes_and_does_nothing_is_never_believed() {
                 // What an honest no costs is what a lie is measured by.
                 scene.lie(|_| Answer::json(403, &json!({ "message": "403 Forbidden" })));
                 let (honest, peak) = scene.apply();
+                scene.runs.fetch_add(1, Ordering::SeqCst);
                 assert_eq!(honest.status, 7, "{kind}: {}{}", honest.stdout, honest.stderr);
-                for (what, lie) in lies(&scene.upstream) {
+                for (at, (what, lie)) in lies(&scene.upstream).into_iter().enumerate() {
+                    let is_large = ["5 GB", "many", "without end", "too"].iter().any(|word| what.contains(word));
+                    if !is_told(kind, at, is_large) {
+                        continue;
+                    }
                     scene.lie(lie);
-                    let started = std::time::Instant::now();
                     scene.assert_undeceived(what, peak);
-                    eprintln!("{kind} {what} {:?}", started.elapsed());
                 }
                 // The same server, honest at last, is believed.
                 let upstream = scene.upstream.clone();
@@ -331,6 +341,7 @@ fn a_server_that_lies_when_it_is_looked_at_costs_no_more_than_an_answer_may() {
                 let scene = Scene::new(kind);
                 scene.lie(|_| Answer::json(403, &json!({ "message": "403 Forbidden" })));
                 let (_, peak) = scene.apply();
+                scene.runs.fetch_add(1, Ordering::SeqCst);
                 let objects = || [b"[".to_vec(), b"{\"\":0},".repeat(1 << 20), b"0]".to_vec()].concat();
                 let names = || {
                     let user = json!({ "id": 41, "userId": "41", "username": "w".repeat(40_000), "email": "x@example.com",
@@ -340,8 +351,11 @@ fn a_server_that_lies_when_it_is_looked_at_costs_no_more_than_an_answer_may() {
                 let reply = |body: Vec<u8>| -> Lie {
                     Box::new(move |_| Answer::Reply(200, vec![("content-type", "application/json".to_owned())], body.clone()))
                 };
-                let lies: [(&str, Lie); 4] = [
+                // As much as is read at all.
+                let most = || [b"[".to_vec(), b"{\"\":0},".repeat(52_000), b"0]".to_vec()].concat();
+                let lies: [(&str, Lie); 5] = [
                     ("many objects", reply(objects())),
+                    ("as many objects as there may be", reply(most())),
                     ("long names", reply(names())),
                     ("5 GB", Box::new(|_| Answer::Flood(5 << 30))),
                     ("a bomb", Box::new(|_| {
@@ -349,7 +363,10 @@ fn a_server_that_lies_when_it_is_looked_at_costs_no_more_than_an_answer_may() {
                         Answer::Reply(200, headers, vec![0x1f; 4 << 20])
                     })),
                 ];
-                for (what, lie) in lies {
+                for (at, (what, lie)) in lies.into_iter().enumerate() {
+                    if !is_told(kind, at, at > 1) {
+                        continue;
+                    }
                     scene.liar.behave(lie);
                     scene.assert_undeceived(what, peak);
                 }
