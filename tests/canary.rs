@@ -56,7 +56,8 @@ struct Canary {
 }
 
 fn canaries() -> Vec<Canary> {
-    let sung = |name: &'static str, signs: &str| Canary { name, secret: format!("c4nary+{name}/with=\"{signs}\"&%7e\\end") };
+    let sung =
+        |name: &'static str, signs: &str| Canary { name, secret: format!("c4nary+{name}/with=\"{signs}\"&%7e\\end") };
     vec![
         sung("gitlab", "a"),
         sung("mattermost", "b"),
@@ -229,15 +230,8 @@ impl Aviary {
     /// Serves until `word` stands in the log, then ends it as a manager does.
     fn watch(&mut self, word: &str) {
         let arguments = ["watch", "--apply", "-vv"];
-        let mut child = self
-            .company
-            .world
-            .command()
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            self.company.world.command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut told = String::new();
         while !told.contains(word) && log.read_line(&mut told).unwrap() > 0 {}
@@ -286,7 +280,8 @@ fn echo(status: u16, kind: &str, request: &Request) -> Answer {
         .to_string(),
     };
     let one_line: String = told.chars().filter(|c| !c.is_control()).collect();
-    let mut headers = vec![("content-type", kind.to_owned()), ("www-authenticate", one_line.clone()), ("x-echo", one_line)];
+    let mut headers =
+        vec![("content-type", kind.to_owned()), ("www-authenticate", one_line.clone()), ("x-echo", one_line)];
     headers.push(("location", format!("http://127.0.0.1:9/?{in_address}")));
     // Where a server codes what it says back, as a debug page does, the whole of it is coded.
     headers.push(("x-debug", coded));
@@ -336,7 +331,9 @@ fn every_command_keeps_every_secret() {
     let basic = |login: &str, name: &str| format!("Basic {}", STANDARD.encode(format!("{login}:{}", canary(name))));
     let gitlab = &aviary.company.servers["gitlab"];
     assert!(sent(gitlab, "proxy-authorization", &basic("jane", "proxy")));
-    assert!(gitlab.requests().iter().any(|request| request.headers.values().any(|value| value.contains(&canary("gitlab")))));
+    assert!(
+        gitlab.requests().iter().any(|request| request.headers.values().any(|value| value.contains(&canary("gitlab"))))
+    );
     assert!(sent(&aviary.company.servers["mattermost"], "authorization", &format!("Bearer {}", canary("mattermost"))));
     assert!(sent(&aviary.website, "authorization", &basic("homeward", "website")));
     assert!(aviary.company.servers["zitadel"].requests().iter().any(|request| request.path() == "/oauth/v2/token"));
@@ -380,10 +377,18 @@ fn every_command_keeps_every_secret() {
     }
     // The same on writes, where the answer is kept.
     let echoes: [fn(&str, &Request) -> Answer; 4] = [
-        |upstream, request| if request.is_read() { forward(upstream, request) } else { echo(403, "application/json", request) },
-        |upstream, request| if request.is_read() { forward(upstream, request) } else { echo(422, "text/html", request) },
-        |upstream, request| if request.is_read() { forward(upstream, request) } else { echo(200, "text/plain", request) },
-        |upstream, request| if request.is_read() { forward(upstream, request) } else { echo(201, "application/json", request) },
+        |upstream, request| {
+            if request.is_read() { forward(upstream, request) } else { echo(403, "application/json", request) }
+        },
+        |upstream, request| {
+            if request.is_read() { forward(upstream, request) } else { echo(422, "text/html", request) }
+        },
+        |upstream, request| {
+            if request.is_read() { forward(upstream, request) } else { echo(200, "text/plain", request) }
+        },
+        |upstream, request| {
+            if request.is_read() { forward(upstream, request) } else { echo(201, "application/json", request) }
+        },
     ];
     for behaviour in echoes {
         aviary.behave(behaviour);

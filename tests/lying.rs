@@ -153,7 +153,8 @@ impl Scene {
 
 /// True for what moves a cursor, rings, or turns text round.
 fn acts(c: char) -> bool {
-    c != '\n' && c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c != '\n' && c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn user(kind: &str, id: u32, first: &str, username: &str) -> Value {
@@ -272,11 +273,14 @@ fn lies(upstream: &str) -> Vec<(&'static str, Lie)> {
         ("yes, and what was before", old),
         ("yes, and somebody else", with(|shown| shown["id"] = json!(44))),
         ("yes, and somebody else's names", with(|shown| shown["username"] = json!("uebenso"))),
-        ("yes, with escapes", with(|shown| {
-            for name in ["username", "first_name", "name", "nickname", "id", "message", "error", "details"] {
-                shown[name] = json!(ESCAPES);
-            }
-        })),
+        (
+            "yes, with escapes",
+            with(|shown| {
+                for name in ["username", "first_name", "name", "nickname", "id", "message", "error", "details"] {
+                    shown[name] = json!(ESCAPES);
+                }
+            }),
+        ),
         ("yes, as a page", typed),
         ("a page", said("text/html", "<html>\u{1b}[2Jwelcome</html>")),
         ("no content", Box::new(|_| Answer::Reply(204, Vec::new(), Vec::new()))),
@@ -287,17 +291,26 @@ fn lies(upstream: &str) -> Vec<(&'static str, Lie)> {
         ("no UTF-8", body(b"{\"id\":41,\"username\":\"\xff\xfe\"}".to_vec())),
         ("too deep", body(b"{\"a\":".repeat(1 << 20))),
         ("many objects", body(objects)),
-        ("as many objects as there may be", body([b"[".to_vec(), b"{\"\":0},".repeat(52_000), b"0]".to_vec()].concat())),
+        (
+            "as many objects as there may be",
+            body([b"[".to_vec(), b"{\"\":0},".repeat(52_000), b"0]".to_vec()].concat()),
+        ),
         ("many numbers", body(numbers)),
         ("5 GB, announced", raw(huge.into_bytes())),
         ("5 GB, unannounced", Box::new(|_| Answer::Flood(5 << 30))),
         ("headers without end", raw(headers.into_bytes())),
         ("a header without end", raw(header.into_bytes())),
         ("a beginning without end", raw(early.into_bytes())),
-        ("escapes in a no", Box::new(|_| {
-            Answer::json(400, &json!({ "message": { "name": [ESCAPES] }, "id": ESCAPES, "code": ESCAPES, "error": ESCAPES,
-                "data": { "params": { "name": ESCAPES } }, "details": [{ "id": ESCAPES, "message": ESCAPES }] }))
-        })),
+        (
+            "escapes in a no",
+            Box::new(|_| {
+                Answer::json(
+                    400,
+                    &json!({ "message": { "name": [ESCAPES] }, "id": ESCAPES, "code": ESCAPES, "error": ESCAPES,
+                "data": { "params": { "name": ESCAPES } }, "details": [{ "id": ESCAPES, "message": ESCAPES }] }),
+                )
+            }),
+        ),
     ]
 }
 

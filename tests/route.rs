@@ -355,7 +355,10 @@ fn a_redirect_from_https_to_http_is_not_followed() {
 #[test]
 fn no_core_is_left_of_the_program() {
     let world = World::new()
-        .file("homeward.toml", "[systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://x.test\"\ntoken = { env = \"T\" }\n")
+        .file(
+            "homeward.toml",
+            "[systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://x.test\"\ntoken = { env = \"T\" }\n",
+        )
         .file("rules/people.rhai", "owner(\"email\", \"gitlab\");");
     let limit = world
         .program("/bin/sh".as_ref())

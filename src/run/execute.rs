@@ -95,6 +95,8 @@ pub(crate) async fn execute(
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
     let mut under_way = FuturesUnordered::new();
+    // Calls whose only proof is their answer.
+    let mut answered = Vec::new();
     let mut fault = None;
     loop {
         while fault.is_none()
@@ -146,6 +148,14 @@ pub(crate) async fn execute(
         let Some((at, (outcome, account))) = under_way.next().await else { break };
         let call = &plan.calls[at];
         if let Some(account) = account {
+            let has_looked = fleet.members.get(&call.system).is_some_and(|member| member.connector.has_looked(call));
+            if outcome == Outcome::Done
+                && call.operation != Operation::Perform
+                && !has_looked
+                && let Some(id) = &account.id
+            {
+                answered.push((at, id.clone()));
+            }
             // An answer that shows somebody else's names is no proof that this account is hers.
             if call.operation == Operation::Create
                 && let Some(id) = &account.id
@@ -169,6 +179,10 @@ pub(crate) async fn execute(
     let left = outcomes.iter().filter(|outcome| outcome.is_none()).count();
     if left > 0 && !watcher.goes_on() {
         return Err(RunError::Stopped { run, left });
+    }
+    for (at, outcome) in prove(plan, &answered, fleet).await {
+        note(store, run, &plan.calls[at], &outcome)?;
+        outcomes[at] = Some(outcome);
     }
     let all_done = outcomes.iter().all(|outcome| matches!(outcome, Some(Outcome::Done)));
     let standing = if all_done { Standing::Done } else { Standing::Partly };
@@ -445,12 +459,10 @@ async fn carry_out(
     };
     let mut writer = member.line.writer(store, run, call).within(budget);
     match member.connector.perform(call, &mut writer).await {
-        Ok(account) if call.account.is_none() || account.id == call.account => match judge(call, &account, fleet) {
-            Outcome::Done if call.operation != Operation::Perform && !member.connector.has_looked(call) => {
-                confirm(call, account, fleet).await
-            }
-            outcome => (outcome, Some(account)),
-        },
+        Ok(account) if call.account.is_none() || account.id == call.account => {
+            let outcome = judge(call, &account, fleet);
+            if outcome == Outcome::Done { (outcome, Some(account)) } else { check(call, outcome, fleet).await }
+        }
         Ok(_) => {
             let reason = format!("{} answered with another account", call.system);
             look(call, Refusal::new(RefusalKind::Unavailable, reason), fleet).await
@@ -463,43 +475,86 @@ async fn carry_out(
 
 /// A 200 is no proof: the account must hold what was sent.
 fn judge(call: &Call, account: &Account, fleet: &Fleet) -> Outcome {
-    let missing = unmet(call, account, fleet);
-    if missing.is_empty() {
-        return Outcome::Done;
-    }
-    let reason = format!("{} said yes and did not change {}", call.system, missing.join(", "));
-    Outcome::Refused(Refusal::new(RefusalKind::Ineffective, reason))
+    let missing: Vec<&AttributeName> = differing(account, &call.intends, fleet).collect();
+    ineffective(call, &missing).unwrap_or(Outcome::Done)
 }
 
-/// A server may repeat what it was sent and do nothing: the account is looked at once more.
-async fn confirm(call: &Call, answered: Account, fleet: &Fleet) -> (Outcome, Option<Account>) {
-    let doubt = |reason: String| Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason));
-    let (Some(member), Some(id)) = (fleet.members.get(&call.system), &answered.id) else {
-        return (doubt(format!("{} said yes and named no account", call.system)), None);
-    };
-    let mut wanted = Wanted { fresh: true, ..Wanted::default() };
-    want_sets(&mut wanted, call);
-    wanted.ids.insert(id.clone());
-    let mut last = (doubt(format!("{} said yes, and the account is not there", call.system)), None);
+/// A server may repeat what it was sent and do nothing. So what was only answered is looked at once more, all accounts of a
+/// system together: one look at each call would cost as many requests again. Gives what is not so, by call.
+async fn prove(plan: &Plan, answered: &[(usize, AccountId)], fleet: &Fleet) -> Vec<(usize, Outcome)> {
+    let mut by_system: BTreeMap<&SystemName, Vec<(usize, &AccountId)>> = BTreeMap::new();
+    for (at, id) in answered {
+        by_system.entry(&plan.calls[*at].system).or_default().push((*at, id));
+    }
+    let looks = by_system.into_iter().map(|(system, calls)| prove_at(system, calls, plan, fleet));
+    join_all(looks).await.into_iter().flatten().collect()
+}
+
+/// The same for the calls of one system.
+async fn prove_at(
+    system: &SystemName,
+    mut calls: Vec<(usize, &AccountId)>,
+    plan: &Plan,
+    fleet: &Fleet,
+) -> Vec<(usize, Outcome)> {
+    let Some(member) = fleet.members.get(system) else { return Vec::new() };
+    calls.sort_unstable();
+    // What a later call of the same account has changed again is that call's to prove.
+    let mut last: BTreeMap<(&AccountId, &AttributeName), usize> = BTreeMap::new();
+    for (at, id) in &calls {
+        last.extend(plan.calls[*at].intends.keys().map(|attribute| ((*id, attribute), *at)));
+    }
+    let mut wrong = Vec::new();
     for pause in SECOND_LOOKS {
         tokio::time::sleep(pause).await;
-        let observed = match member.connector.observe(&wanted, &member.line.reader()).await {
-            Ok(observed) => observed,
+        let mut wanted = Wanted { fresh: true, ..Wanted::default() };
+        for (at, id) in &calls {
+            want_sets(&mut wanted, &plan.calls[*at]);
+            wanted.ids.insert((*id).clone());
+        }
+        let observed = member.connector.observe(&wanted, &member.line.reader()).await;
+        let accounts: BTreeMap<AccountId, Account> = match observed {
+            Ok(observed) => {
+                observed.accounts.into_iter().filter_map(|account| Some((account.id.clone()?, account))).collect()
+            }
+            // Each answer showed what was sent. That nobody can look any more does not make a thousand of them doubtful.
             Err(error) => {
                 warn!(%error, "the second look failed");
-                return (doubt(format!("{} said yes, and could not be looked at afterwards", call.system)), None);
+                break;
             }
         };
-        if let Some(account) = observed.accounts.into_iter().find(|account| account.id == answered.id) {
-            let outcome = judge(call, &account, fleet);
-            if outcome == Outcome::Done {
-                return (outcome, Some(account));
-            }
-            last = (outcome, Some(account));
+        wrong.clear();
+        for (at, id) in &calls {
+            let call = &plan.calls[*at];
+            let outcome = match accounts.get(*id) {
+                Some(account) => {
+                    let own = call.intends.iter().filter(|(name, _)| last.get(&(*id, *name)) == Some(at));
+                    let own = own.map(|(name, value)| (name.clone(), value.clone())).collect();
+                    ineffective(call, &differing(account, &own, fleet).collect::<Vec<_>>())
+                }
+                None => {
+                    let reason = format!("{system} said yes, and the account is not there");
+                    Some(Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason)))
+                }
+            };
+            wrong.extend(outcome.map(|outcome| (*at, outcome)));
         }
-        // One of several servers may still show what was.
+        // One of several servers may still show what was: those are looked at again.
+        calls.retain(|(at, _)| wrong.iter().any(|(wrong, _)| wrong == at));
+        if calls.is_empty() {
+            break;
+        }
     }
-    last
+    wrong
+}
+
+/// The no that a yes turns out to be where these attributes are not as the call intends.
+fn ineffective(call: &Call, missing: &[&AttributeName]) -> Option<Outcome> {
+    let missing: Vec<String> = missing.iter().map(|attribute| format!("`{attribute}`")).collect();
+    (!missing.is_empty()).then(|| {
+        let reason = format!("{} said yes and did not change {}", call.system, missing.join(", "));
+        Outcome::Refused(Refusal::new(RefusalKind::Ineffective, reason))
+    })
 }
 
 /// The attributes that the account does not hold as the call intends.
@@ -526,10 +581,38 @@ fn differing<'a>(
 
 /// No answer came: looks whether the call had its effect.
 async fn look(call: &Call, refusal: Refusal, fleet: &Fleet) -> (Outcome, Option<Account>) {
-    let Some(member) = fleet.members.get(&call.system) else { return (Outcome::InDoubt(refusal), None) };
+    match seen_now(call, fleet).await.map(|seen| effect(call, seen, fleet)) {
+        Some((account, true)) => (Outcome::Done, account),
+        // It may still be on its way through a proxy: that it is not there now does not prove that it never will be.
+        Some((_, false)) | None => (Outcome::InDoubt(refusal), None),
+    }
+}
+
+/// A yes came that shows something else than was sent. What answers is not always what was asked: only the account itself
+/// tells whether nothing was done.
+async fn check(call: &Call, ineffective: Outcome, fleet: &Fleet) -> (Outcome, Option<Account>) {
+    match (seen_now(call, fleet).await.map(|seen| effect(call, seen, fleet)), ineffective) {
+        (Some((account, true)), _) => (Outcome::Done, account),
+        (Some((account, false)), ineffective) => (ineffective, account),
+        (None, Outcome::Refused(refusal)) => (Outcome::InDoubt(refusal), None),
+        (None, ineffective) => (ineffective, None),
+    }
+}
+
+/// The account as it holds what the call intends, or else as it is.
+fn effect(call: &Call, mut seen: Vec<Account>, fleet: &Fleet) -> (Option<Account>, bool) {
+    match seen.iter().position(|account| unmet(call, account, fleet).is_empty()) {
+        Some(at) => (Some(seen.swap_remove(at)), true),
+        None => (seen.pop(), false),
+    }
+}
+
+/// The accounts that a call could have changed, as they are now; `None` where nobody can look.
+async fn seen_now(call: &Call, fleet: &Fleet) -> Option<Vec<Account>> {
+    let member = fleet.members.get(&call.system)?;
     if call.operation == Operation::Perform {
         // An operation leaves nothing at the account that could be looked for.
-        return (Outcome::InDoubt(refusal), None);
+        return None;
     }
     let mut wanted = Wanted { fresh: true, ..Wanted::default() };
     want_sets(&mut wanted, call);
@@ -539,18 +622,15 @@ async fn look(call: &Call, refusal: Refusal, fleet: &Fleet) -> (Outcome, Option<
         }
         None => want_holders(&mut wanted, call),
     }
-    let observed = match member.connector.observe(&wanted, &member.line.reader()).await {
-        Ok(observed) => observed,
+    match member.connector.observe(&wanted, &member.line.reader()).await {
+        Ok(observed) => {
+            let hers = |account: &Account| call.account.is_none() || account.id == call.account;
+            Some(observed.accounts.into_iter().filter(hers).collect())
+        }
         Err(error) => {
             warn!(%error, "the second look failed");
-            return (Outcome::InDoubt(refusal), None);
+            None
         }
-    };
-    let mut met = observed.accounts.into_iter().filter(|account| call.account.is_none() || account.id == call.account);
-    match met.find(|account| unmet(call, account, fleet).is_empty()) {
-        Some(account) => (Outcome::Done, Some(account)),
-        // It may still be on its way through a proxy: that it is not there now does not prove that it never will be.
-        None => (Outcome::InDoubt(refusal), None),
     }
 }
 
