@@ -25,8 +25,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader, Read},
     process::{Command, Stdio},
-    sync::Arc,
-    thread,
 };
 
 use async_trait::async_trait;
@@ -39,14 +37,15 @@ use company::{Company, files};
 use homeward::{
     connector::{Connector, ConnectorError, Kind, Standing, unavailable},
     model::{
-        account::{Account, Facts, Observed, Wanted},
+        account::{Account, Observed, Wanted},
         capability::{AttributeCapability, Capabilities, Change, Foresight, Replay, Scheme, Support},
         plan::{Call, Operation, Request as Asked},
         refusal::Refusal,
     },
     wire::{Reader, Writer},
 };
-use serde_json::{Value, json};
+use regex::bytes::{Regex, RegexBuilder};
+use serde_json::json;
 use server::{Answer, Request, Server, forward};
 
 /// One secret, with signs that every way of writing a text down would change.
@@ -100,16 +99,28 @@ fn disguises(secret: &str) -> BTreeSet<Vec<u8>> {
 }
 
 /// What is searched for, by the name of its secret.
-type Cage = Vec<(String, BTreeSet<Vec<u8>>)>;
+struct Cage {
+    songs: Vec<(String, BTreeSet<Vec<u8>>)>,
+    any: Regex,
+}
+
+impl Cage {
+    fn new(songs: Vec<(String, BTreeSet<Vec<u8>>)>) -> Self {
+        let escaped = |song: &Vec<u8>| regex::escape(std::str::from_utf8(song).unwrap());
+        let words: Vec<String> = songs.iter().flat_map(|(_, songs)| songs.iter().map(escaped)).collect();
+        Self { songs, any: RegexBuilder::new(&words.join("|")).size_limit(100 << 20).build().unwrap() }
+    }
+
+    fn and(mut self, more: impl IntoIterator<Item = String>) -> Self {
+        self.songs.extend(more.into_iter().map(|secret| ("generated password".to_owned(), disguises(&secret))));
+        Self::new(self.songs)
+    }
+}
 
 fn assert_silent(cage: &Cage, what: &str, bytes: &[u8]) {
-    for (name, songs) in cage {
-        for song in songs {
-            let first = song[0];
-            let places = bytes.iter().enumerate().filter(|(_, byte)| **byte == first);
-            let found = places.clone().any(|(at, _)| bytes[at..].starts_with(song));
-            assert!(!found, "{what} shows `{}` of {name}", String::from_utf8_lossy(song));
-        }
+    if let Some(found) = cage.any.find(bytes) {
+        let name = cage.songs.iter().find(|(_, songs)| songs.contains(found.as_bytes())).map(|(name, _)| name);
+        panic!("{what} shows `{}` of {name:?}", String::from_utf8_lossy(found.as_bytes()));
     }
 }
 
@@ -122,6 +133,8 @@ struct Aviary {
     tokens: BTreeMap<&'static str, String>,
     /// The first words of every command that was run.
     sung: BTreeSet<String>,
+    /// The files as they were when they were searched last.
+    searched: BTreeMap<String, Vec<u8>>,
 }
 
 const SYSTEMS: [&str; 4] = ["gitlab", "mattermost", "zitadel", "website"];
@@ -183,7 +196,7 @@ impl Aviary {
             .file("rules/people.rhai", &rules)
             .file("homeward.toml", &config);
         company.world = world;
-        let mut cage: Cage =
+        let mut cage: Vec<(String, BTreeSet<Vec<u8>>)> =
             canaries.iter().map(|canary| (canary.name.to_owned(), disguises(&canary.secret))).collect();
         cage.push(("login".to_owned(), disguises(&format!("homeward:{}", secret("website")))));
         cage.push(("proxy login".to_owned(), disguises(&format!("jane:{}", secret("proxy")))));
@@ -192,7 +205,8 @@ impl Aviary {
         }
         let words = ["lab-zitadel-issued", "assertion=ey", "c4nary"];
         cage.extend(words.map(|word| ("words".to_owned(), BTreeSet::from([word.as_bytes().to_vec()]))));
-        let aviary = Self { company, website, cage, tokens, sung: BTreeSet::new() };
+        let cage = Cage::new(cage);
+        let aviary = Self { company, website, cage, tokens, sung: BTreeSet::new(), searched: BTreeMap::new() };
         aviary.behave(|upstream, request| forward(upstream, request));
         aviary
     }
@@ -221,8 +235,9 @@ impl Aviary {
         assert_silent(&self.cage, &format!("stdout of {arguments:?}"), ran.stdout.as_bytes());
         assert_silent(&self.cage, &format!("stderr of {arguments:?}"), ran.stderr.as_bytes());
         for (name, bytes) in files(&self.company.world.path("")) {
-            if !name.starts_with("secret-") {
+            if !name.starts_with("secret-") && self.searched.get(&name) != Some(&bytes) {
                 assert_silent(&self.cage, &format!("{name} after {arguments:?}"), &bytes);
+                self.searched.insert(name, bytes);
             }
         }
     }
@@ -291,22 +306,24 @@ fn echo(status: u16, kind: &str, request: &Request) -> Answer {
 #[test]
 fn every_command_keeps_every_secret() {
     let mut aviary = Aviary::new();
-    let honest: [(&[i32], &[&str]); 24] = [
+    let honest: [(&[i32], &[&str]); 26] = [
         (&[0], &["init", "new"]),
-        (&[0], &["check", "-vv"]),
+        (&[0, 2], &["check", "-vv"]),
         (&[0], &["check", "--connect", "-vv"]),
         (&[0], &["check", "--connect", "--format", "json"]),
         (&[0], &["check", "hr=people.csv", "-vv"]),
         (&[0], &["plan", "hr=people.csv", "--out", "saved.json", "-vv"]),
         (&[0], &["plan", "hr=people.csv", "--format", "json"]),
-        (&[0], &["compare", "rules", "hr=people.csv", "-vv"]),
-        (&[0], &["explain", "hr/1001", "-vv", "hr=people.csv"]),
+        (&[0], &["compare", "rules", "rules", "hr=people.csv", "-vv"]),
+        (&[0], &["explain", "hr/1001", "hr=people.csv", "-vv"]),
         (&[0], &["apply", "saved.json", "--yes", "-vv", "--format", "json"]),
         (&[0], &["apply", "hr=people.csv", "--yes", "-vv"]),
-        (&[0], &["explain", "hr/1001", "--format", "json"]),
+        (&[0, 2], &["explain", "hr/1001", "--format", "json"]),
         (&[0], &["runs"]),
+        (&[0], &["runs", "--verify"]),
+        (&[0, 4, 7], &["undo", "2", "--yes", "-vv"]),
         (&[0], &["runs", "1", "--format", "json"]),
-        (&[0, 4], &["watch", "--once", "-vv"]),
+        (&[0, 4, 5], &["watch", "--once", "-vv"]),
         (&[0, 4], &["status", "--format", "json"]),
         (&[0, 2, 4], &["approve", "9", "--yes"]),
         (&[0, 2, 4], &["reject", "9"]),
@@ -321,7 +338,7 @@ fn every_command_keeps_every_secret() {
         let ran = aviary.run(arguments);
         assert!(allowed.contains(&ran.status), "{arguments:?}: {} {}{}", ran.status, ran.stdout, ran.stderr);
     }
-    aviary.watch("homeward runs");
+    aviary.watch("listening");
 
     // The canaries are what was sent, so that silence proves something.
     let sent = |server: &Server, name: &str, value: &str| {
@@ -350,9 +367,8 @@ fn every_command_keeps_every_secret() {
     let passwords: BTreeSet<String> =
         bodies.filter_map(|body| Some(body.get("password")?.as_str()?.to_owned())).collect();
     assert!(!passwords.is_empty());
-    for password in passwords {
-        aviary.cage.push(("generated password".to_owned(), disguises(&password)));
-    }
+    aviary.cage = aviary.cage.and(passwords);
+    aviary.searched.clear();
 
     // Servers that say back what they were sent.
     aviary.company.world.write("people.csv", company::PEOPLE.replace("Quarterstaff", "Newname").as_bytes());
@@ -393,7 +409,7 @@ fn every_command_keeps_every_secret() {
     for behaviour in echoes {
         aviary.behave(behaviour);
         let ran = aviary.run(&["apply", "hr=people.csv", "--yes", "-vv"]);
-        assert!([7, 8].contains(&ran.status), "{}{}", ran.stdout, ran.stderr);
+        assert!(![0, 5].contains(&ran.status), "{}{}", ran.stdout, ran.stderr);
     }
     aviary.run(&["runs", "--format", "json"]);
     aviary.run(&["resume", "-vv"]);
@@ -433,7 +449,7 @@ impl Connector for Clumsy {
     }
 
     async fn standing(&self, wire: &Reader<'_>) -> Result<Standing, ConnectorError> {
-        let reply = wire.get("/", &[]).await?;
+        let reply = wire.get("/me", &[]).await?;
         panic!("{reply:?} {:?}", reply.json());
     }
 
@@ -460,7 +476,6 @@ impl Connector for Clumsy {
 
     async fn perform(&self, call: &Call, wire: &mut Writer<'_>) -> Result<Account, Refusal> {
         let reply = wire.send().await.map_err(|error| unavailable(&error))?;
-        let _ = Arc::new(Facts::new());
         panic!("{call:#?} {reply:#?} {}", reply.text());
     }
 }
@@ -489,7 +504,7 @@ fn a_program_that_falls_tells_no_secret_on_its_way_down() {
         .file("homeward.toml", &config)
         .file("rules/people.rhai", rules)
         .file("people.csv", "id,email\n1,anna@example.com\n");
-    let mut cage: Cage = vec![("token".to_owned(), disguises(canary))];
+    let mut cage = Cage::new(vec![("token".to_owned(), disguises(canary))]);
     for arguments in ["homeward check --connect -vv", "homeward apply hr=people.csv --yes -vv"] {
         let mut program = world.program(&std::env::current_exe().unwrap());
         let exact = ["--exact", "a_program_that_falls_tells_no_secret_on_its_way_down", "--nocapture"];
@@ -498,14 +513,11 @@ fn a_program_that_falls_tells_no_secret_on_its_way_down() {
         assert!(all.contains("panicked at") && all.contains("[our token]"), "{all}");
         let sent = server.requests();
         assert!(sent.iter().any(|request| request.headers["authorization"] == format!("Bearer {canary}")));
-        cage.extend(sent.iter().filter_map(|request| {
-            Some(("generated password".to_owned(), disguises(request.json().get("password")?.as_str()?)))
-        }));
+        cage = cage.and(sent.iter().filter_map(|request| Some(request.json().get("password")?.as_str()?.to_owned())));
         assert_silent(&cage, arguments, all.as_bytes());
         for (name, bytes) in files(&world.path("")) {
             assert_silent(&cage, &format!("{name} after {arguments}"), &bytes);
         }
     }
-    assert_eq!(cage.len(), 2, "one password was made, and sent");
-    thread::yield_now();
+    assert_eq!(cage.songs.len(), 2, "one password was made, and sent");
 }

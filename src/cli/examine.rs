@@ -67,7 +67,7 @@ pub(super) fn files_of(given: &Invocation<'_>, inputs: &[String]) -> Result<Exit
 }
 
 fn delimiter(byte: u8) -> String {
-    if byte == b'\t' { "tab".to_owned() } else { char::from(byte).to_string() }
+    if byte == b'\t' { "tab".to_owned() } else { render::harmless(&char::from(byte).to_string()) }
 }
 
 fn line_end(end: LineEnd) -> &'static str {

@@ -211,6 +211,7 @@ fn waiting() -> Result<tokio::runtime::Runtime, Trouble> {
 
 /// Prints a result. A reader that has gone away (`| head`) is no fault of ours.
 fn print(text: &str) {
+    let text = if std::io::stdout().is_terminal() { render::at_rest(text) } else { text.into() };
     let _ = writeln!(anstream::stdout(), "{text}");
 }
 
@@ -226,7 +227,24 @@ fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
 
 /// Tells something on the side.
 fn tell(text: &str) {
+    let text = if std::io::stderr().is_terminal() { render::at_rest(text) } else { text.into() };
     let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Standard error, for lines of the log: what a provider or a source brought into one does not act, and begins none.
+struct Log(std::io::Stderr);
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let kept: Vec<String> = text.trim_end_matches('\n').split('\n').map(render::harmless).collect();
+        self.0.write_all(format!("{}\n", kept.join("\n    ")).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// What the program's rooms trace goes to standard error; ours only, so that no library prints a header.
@@ -240,7 +258,8 @@ fn listen(global: &Global, serves: bool) {
         (false, _) => "debug",
     };
     let filter = tracing_subscriber::EnvFilter::new(format!("off,homeward={level}"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log(std::io::stderr())).with_target(false);
     // A second run in one process keeps the first subscriber, which does the same.
     let _ = subscriber.with_ansi(false).without_time().try_init();
 }

@@ -1,6 +1,6 @@
 //! How plans and reports look on a terminal: aligned, coloured with meaning, and never longer than a person reads.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 use owo_colors::OwoColorize;
@@ -51,12 +51,47 @@ pub(super) fn thousands(number: u64) -> String {
 
 /// Text from outside, made harmless for a terminal: no control character acts.
 pub(super) fn harmless(text: &str) -> String {
-    let acts = |c: char| {
-        let turns =
-            matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        c.is_control() || turns || matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
-    };
     text.chars().map(|c| if acts(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
+/// A whole text on its way to a terminal, in which only our own colours and line ends act. What comes from outside was made
+/// harmless where it was put in; this is for what somebody forgot, and for JSON, where signs stand as they are.
+pub(super) fn at_rest(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c: char| acts(c) && c != '\n') {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let colour = colour(rest);
+        if colour > 0 {
+            shown.push_str(&rest[..colour]);
+            rest = &rest[colour..];
+            continue;
+        }
+        match c {
+            '\n' | '\t' => shown.push(c),
+            c if acts(c) => {
+                let _ = write!(shown, "\\u{:04x}", u32::from(c));
+            }
+            c => shown.push(c),
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    shown.into()
+}
+
+/// How long the colour is with which a text begins.
+fn colour(text: &str) -> usize {
+    let Some(numbers) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let length = numbers.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+    if numbers[length..].starts_with('m') { 2 + length + 1 } else { 0 }
+}
+
+/// True for what moves a cursor, rings, hides, or turns text round.
+fn acts(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 /// A plan for a person: everybody's changes, then the totals. `width` is that of the terminal, where there is one.
@@ -520,5 +555,13 @@ mod tests {
     #[test]
     fn what_comes_from_outside_cannot_act_on_a_terminal() {
         assert_eq!(harmless("a\u{1b}[2Jb\u{202e}c\nü"), "a\\u{1b}[2Jb\\u{202e}c\\u{a}ü");
+        let ours = "\u{1b}[31mred\u{1b}[0m\n\tü";
+        assert_eq!(at_rest(ours), ours);
+        assert_eq!(at_rest("a\u{1b}[2J\u{9b}31m\u{1b}[3\r\u{1b}"), "a\\u001b[2J\\u009b31m\\u001b[3\\u000d\\u001b");
+        // JSON means the same afterwards.
+        let data = serde_json::json!({ "name": "\u{202e}W\u{7f}\u{9b}\u{1b}" });
+        let shown = at_rest(&data.to_string()).into_owned();
+        assert!(!shown.contains(acts));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), data);
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE},
+};
 
 use crate::model::secret::Secret;
 
@@ -38,8 +41,12 @@ fn spellings(secret: &str) -> BTreeSet<String> {
     let quoted = quoted.trim_matches('"').to_owned();
     let in_address: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let in_page = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let coded = STANDARD.encode(secret);
-    BTreeSet::from([
+    // Base64 of a whole request has the secret at one of three places: what is the same wherever it stands is taken out.
+    let coded = (0..3).flat_map(|shift| {
+        let whole = format!("{}{secret}", " ".repeat(shift));
+        [STANDARD.encode(&whole), URL_SAFE.encode(&whole)].map(|text| text[4..text.len() - 4].to_owned())
+    });
+    let spelt = [
         secret.to_owned(),
         // Some servers write each `/` of a JSON text as `\/`.
         quoted.replace('/', "\\/"),
@@ -48,10 +55,9 @@ fn spellings(secret: &str) -> BTreeSet<String> {
         in_address,
         in_page.replace('"', "&quot;").replace('\'', "&#039;"),
         in_page.replace('"', "&#34;").replace('\'', "&#39;"),
-        coded.replace('+', "-").replace('/', "_").trim_end_matches('=').to_owned(),
-        coded.trim_end_matches('=').to_owned(),
         secret.bytes().fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
-    ])
+    ];
+    spelt.into_iter().chain(coded).collect()
 }
 
 fn replaced(body: &[u8], text: &[u8], instead: &[u8]) -> Vec<u8> {

@@ -123,7 +123,7 @@ pub(super) fn network(error: &dyn std::error::Error) -> (String, bool) {
         ("it does not speak https there; perhaps this is an http port", true)
     } else if any("UnknownIssuer") {
         ("no authority known here vouches for its certificate", true)
-    } else if any("NotValidForName") {
+    } else if any("NotValidForName") || any("certificate not valid for name") {
         ("its certificate is for another name", true)
     } else if any("certificate expired") || any("Expired") {
         ("its certificate has expired", true)

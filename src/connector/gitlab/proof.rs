@@ -83,7 +83,8 @@ pub(super) async fn settle(
     let wanted = level::of(&call.body);
     let is_done = reply.is_success();
     let level = match reply.json().as_ref().and_then(level::of) {
-        Some(level) if is_done => Some(level),
+        // The account of a membership is looked at by whoever asked for it; an operation has nobody but us.
+        Some(level) if is_done && matches!(matter, Matter::Membership(_)) => Some(level),
         _ if is_done => held(call, id, looker).await?,
         // Already a member, already none, already the last owner: it may be so because an earlier try did it.
         _ if matches!(reply.status, 403 | 404 | 409) => match held(call, id, looker).await {
