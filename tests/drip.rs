@@ -231,6 +231,30 @@ fn two_people_approve_what_two_must_and_what_is_too_old_is_planned_again() {
 }
 
 #[test]
+fn a_group_has_limits_of_its_own_and_is_remembered_with_those_who_were_in_it() {
+    let world = world(8, "groups = { attribute = \"department\", removals = { share = \"0%\", at_least = 2 } }");
+    let rules = RULES.replace("active: row.status", "department: row.department, active: row.status");
+    world.write("rules/people.rhai", format!("{rules}owner(\"department\", \"hr\");\n").as_bytes());
+    let leave = |exit: i32, people: &[(usize, &str)]| {
+        let mut text = "id,email,status,department\n".to_owned();
+        for (number, department) in people {
+            writeln!(text, "git{number},hr{number}@git.example.com,out,{department}").unwrap();
+        }
+        world.write("next.csv", text.as_bytes());
+        world.json(exit, &["apply", "--yes", "hr=next.csv"])
+    };
+    leave(0, &[(0, "Sales"), (1, "Sales"), (2, "Ships"), (3, "Ships")]);
+    leave(0, &[(4, "Books")]);
+    let held = leave(6, &[(5, "Sales")]);
+    assert_eq!(
+        held["held"],
+        "3 of 3 people with `department` Sales would lose gitlab, 2 of them by runs of the last 24h; \
+         `limits.groups.removals` allows 2"
+    );
+    assert_eq!(gone(&world), (5, 0));
+}
+
+#[test]
 fn a_window_of_nothing_judges_each_run_alone() {
     let world = world(6, "removals = { share = \"0%\", at_least = 3 }\nwindow = \"0\"");
     for first in [0, 3] {

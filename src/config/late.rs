@@ -34,6 +34,14 @@ impl Config {
         self.because(ConfigError::new(self.places.key(&way), Fault::UnknownAttribute { key, suggestion }))
     }
 
+    /// An attribute that people cannot be grouped by, for nobody knows it.
+    pub(crate) fn unknown_group(&self, attribute: &str, suggestion: Option<String>) -> ConfigErrors {
+        let way = ["limits", "groups", "attribute"].map(str::to_owned);
+        let hint = suggestion.map(|suggestion| format!("did you mean `{suggestion}`?"));
+        let message = format!("unknown attribute `{attribute}` in [limits.groups]");
+        self.because(ConfigError::new(self.places.value(&way), Fault::OfKind { message, hint }))
+    }
+
     /// One fault, with this file around it.
     pub(crate) fn because(&self, error: ConfigError) -> ConfigErrors {
         ConfigErrors { file: self.file.clone(), text: self.text.clone(), errors: vec![error] }

@@ -35,7 +35,7 @@ use self::{
     proxy::ProxySource,
     quantity::{Rate, Share, duration},
     schema::{
-        Administrators, ApplyKeys, FileKeys, Kinds, LimitsKeys, ProviderKeys, ProviderKind, ProxyKeys, Says,
+        Administrators, ApplyKeys, FileKeys, GroupKeys, Kinds, LimitsKeys, ProviderKeys, ProviderKind, ProxyKeys, Says,
         SecretKeys, Signature, SourceKeys, SourceKind, ThresholdKeys, WebhookKeys,
     },
     secret::SecretSource,
@@ -163,6 +163,7 @@ pub(crate) struct Limits {
     pub(crate) differing: Option<Threshold>,
     pub(crate) creations: Option<Threshold>,
     pub(crate) attributes: BTreeMap<String, Threshold>,
+    pub(crate) groups: Option<Groups>,
     /// How many rows of a file may be unusable; `None`: nothing was said.
     pub(crate) rejected: Option<Threshold>,
     pub(crate) administrators: Administrators,
@@ -185,6 +186,7 @@ impl Default for Limits {
             differing: None,
             creations: None,
             attributes: BTreeMap::new(),
+            groups: None,
             rejected: None,
             administrators: Administrators::default(),
             protected: Vec::new(),
@@ -193,6 +195,16 @@ impl Default for Limits {
             expires: None,
         }
     }
+}
+
+/// Limits within each group of people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Groups {
+    /// People with the same value of it are a group.
+    pub(crate) attribute: String,
+    pub(crate) changes: Option<Threshold>,
+    pub(crate) removals: Option<Threshold>,
+    pub(crate) creations: Option<Threshold>,
 }
 
 /// A length of time that ends now.
@@ -597,6 +609,7 @@ impl Reading<'_> {
         let creations = keys.creations.and_then(|keys| self.threshold(&["limits", "creations"], keys));
         let differing = keys.differing.and_then(|keys| self.threshold(&["limits", "differing"], keys));
         let rejected = keys.rejected.and_then(|keys| self.threshold(&["limits", "rejected"], keys));
+        let groups = keys.groups.and_then(|keys| self.groups(keys));
         let mut attributes = BTreeMap::new();
         for (name, keys) in keys.attributes {
             if let Some(threshold) = self.threshold(&["limits", "attributes", &name], keys) {
@@ -615,6 +628,7 @@ impl Reading<'_> {
             differing,
             creations,
             attributes,
+            groups,
             rejected,
             administrators,
             protected,
@@ -622,6 +636,13 @@ impl Reading<'_> {
             approvals,
             expires,
         }
+    }
+
+    fn groups(&mut self, keys: GroupKeys) -> Option<Groups> {
+        let changes = keys.changes.and_then(|keys| self.threshold(&["limits", "groups", "changes"], keys));
+        let removals = keys.removals.and_then(|keys| self.threshold(&["limits", "groups", "removals"], keys));
+        let creations = keys.creations.and_then(|keys| self.threshold(&["limits", "groups", "creations"], keys));
+        Some(Groups { attribute: keys.attribute?, changes, removals, creations })
     }
 
     fn window(&mut self, text: String) -> Option<Window> {

@@ -137,6 +137,8 @@ pub(super) struct LimitsKeys {
     /// For each attribute, how many people one run may change it for at one system.
     #[serde(default)]
     pub(super) attributes: std::collections::BTreeMap<String, ThresholdKeys>,
+    /// Limits within each group of people.
+    pub(super) groups: Option<GroupKeys>,
     /// How many rows of a file may be unusable; 2% and at least 10 if not given.
     pub(super) rejected: Option<ThresholdKeys>,
     /// Whether a source may switch off an administrator's account.
@@ -167,6 +169,7 @@ impl Default for LimitsKeys {
             differing: None,
             creations: None,
             attributes: std::collections::BTreeMap::new(),
+            groups: None,
             rejected: None,
             administrators: Administrators::default(),
             protected: Vec::new(),
@@ -194,6 +197,21 @@ pub(crate) enum Administrators {
     Hold,
     /// They are treated as everybody is.
     Allow,
+}
+
+/// `[limits.groups]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GroupKeys {
+    /// People with the same value of this attribute are a group, such as `department`.
+    #[schemars(required, example = &"department")]
+    pub(super) attribute: Option<String>,
+    /// How many people of one group may change at one system.
+    pub(super) changes: Option<ThresholdKeys>,
+    /// How many people of one group may lose an account at one system.
+    pub(super) removals: Option<ThresholdKeys>,
+    /// How many accounts may be made at one system for people of one group.
+    pub(super) creations: Option<ThresholdKeys>,
 }
 
 /// `removals = { … }` and its like.

@@ -53,6 +53,21 @@ pub(crate) struct Plan {
     pub(crate) links: Vec<Link>,
     /// What sources showed that applying this plan will remember.
     pub(crate) seen: Vec<Seen>,
+    /// The groups that limits are kept to as well, where some are configured.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) groups: Option<Groups>,
+}
+
+/// Groups of people by the value of one attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Groups {
+    /// The attribute.
+    pub(crate) attribute: AttributeName,
+    /// The group of everybody for whom something is done.
+    pub(crate) of: BTreeMap<PersonId, String>,
+    /// How many people are known to be in each group.
+    pub(crate) people: BTreeMap<String, u64>,
 }
 
 impl Plan {
@@ -75,6 +90,7 @@ impl Plan {
             rejected: Vec::new(),
             links: Vec::new(),
             seen: Vec::new(),
+            groups: None,
         }
     }
 }

@@ -58,13 +58,16 @@ pub(crate) struct Tally {
     /// The account's id; of whoever has none, the person.
     pub(crate) whom: String,
     pub(crate) person: PersonId,
+    /// The group she is in, where groups are configured and she is in one.
+    pub(crate) group: Option<String>,
 }
 
 /// Everybody whom the calls of a plan touch.
 pub(crate) fn tallies(plan: &Plan) -> BTreeSet<Tally> {
     let mut all = BTreeSet::new();
     let mut count = |touch, system: &SystemName, whom: String, person: &PersonId| {
-        all.insert(Tally { touch, system: system.clone(), whom, person: person.clone() });
+        let group = plan.groups.as_ref().and_then(|groups| groups.of.get(person)).cloned();
+        all.insert(Tally { touch, system: system.clone(), whom, person: person.clone(), group });
     };
     for change in plan.changes.iter().filter(|change| change.decision == Decision::Apply) {
         let PlannedChange { system, person, attribute, .. } = change;
@@ -92,4 +95,28 @@ pub(crate) fn tallies(plan: &Plan) -> BTreeSet<Tally> {
 /// True for a change that takes an account away, reversibly.
 pub(crate) fn switches_off(change: &PlannedChange) -> bool {
     change.attribute.as_str() == "active" && change.after == Value::Bool(false)
+}
+
+/// A plan that takes GitLab away from these people, whose accounts have the same numbers.
+#[cfg(test)]
+pub(crate) fn removing(numbers: std::ops::Range<u32>) -> Plan {
+    let change = |number: u32| PlannedChange {
+        person: PersonId { system: "hr".into(), key: number.to_string().into() },
+        attribute: AttributeName::new("active"),
+        system: "gitlab".into(),
+        account: Some(number.to_string().into()),
+        before: Value::Bool(true),
+        after: Value::Bool(false),
+        decision: Decision::Apply,
+        call: None,
+        asked_by: super::plan::AskedBy { system: "hr".into(), origin: String::new() },
+        owner: None,
+        because: Vec::new(),
+        reason: String::new(),
+        refusal: None,
+        belongs_to: None,
+        when: None,
+        side_effect: None,
+    };
+    Plan { changes: numbers.map(change).collect(), ..Plan::empty() }
 }

@@ -17,7 +17,8 @@ use crate::model::{
     id::{AccountId, CallId, PersonId, SystemName},
     person::Link,
     plan::{
-        Call, Decision, FORMAT, Home, Input, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen, Summary,
+        Call, Decision, FORMAT, Groups, Home, Input, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen,
+        Summary,
     },
     policy::Policy,
     record::Rejected,
@@ -39,6 +40,8 @@ pub(crate) struct Frame {
     pub(crate) seen: Vec<Seen>,
     /// How many people the inputs speak of.
     pub(crate) people: u64,
+    /// The groups of everybody, where some are configured.
+    pub(crate) groups: Option<Groups>,
 }
 
 /// A request on its way to being a call.
@@ -140,6 +143,13 @@ pub(crate) fn assemble(
     let changes: Vec<PlannedChange> = decided.into_iter().map(|one| one.planned).collect();
     let operations: Vec<PlannedOperation> = deeds.into_iter().map(|one| one.planned).collect();
     let summary = Summary::count(frame.people, &changes, &operations, &calls, &frame.rejected);
+    let done = changes.iter().filter(|it| it.decision == Decision::Apply).map(|it| &it.person);
+    let asked = operations.iter().filter(|it| it.decision == Decision::Apply).map(|it| &it.person);
+    let touched: BTreeSet<&PersonId> = done.chain(asked).collect();
+    let groups = frame.groups.map(|groups| Groups {
+        of: groups.of.into_iter().filter(|(person, _)| touched.contains(person)).collect(),
+        ..groups
+    });
     Plan {
         format: FORMAT.to_owned(),
         id: String::new(),
@@ -155,6 +165,7 @@ pub(crate) fn assemble(
         rejected: frame.rejected,
         links: frame.links,
         seen: frame.seen,
+        groups,
     }
 }
 

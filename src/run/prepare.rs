@@ -20,7 +20,7 @@ use crate::{
         capability::Unique,
         id::{PersonId, SystemName},
         person::Person,
-        plan::{Home, Plan},
+        plan::{Groups, Home, Plan},
         policy::{Instruction, Ownership, Policy, Question},
         refusal::RefusalKind,
     },
@@ -123,13 +123,27 @@ pub(super) fn settle(
         .map(|(said, person)| ((said.system.clone(), Arc::clone(&said.key)), person.clone()))
         .collect();
     let people = correlated.people.iter().filter(|person| person.statements.iter().any(|said| !said.of_nobody)).count();
+    let mut groups = desk.limits.groups.as_ref().map(|groups| known_groups(&groups.attribute, desk.memory));
+    let mut here: BTreeMap<String, u64> = BTreeMap::new();
     let mut decided = Vec::new();
     let mut asked_for = Vec::new();
     for person in correlated.people {
         let Decisions { person, ownership, changes } = decide_for(person, desk.rules, &attributes, providers)?;
         decided.extend(changes);
+        if let Some(groups) = &mut groups
+            && let Some(group) = group_of(&person, &groups.attribute)
+        {
+            *here.entry(group.clone()).or_default() += 1;
+            groups.of.insert(person.id.clone(), group);
+        }
         asked_for.extend(deeds(&person, providers));
         each(Judged { person, ownership });
+    }
+    if let Some(groups) = &mut groups {
+        for (group, count) in here {
+            let known = groups.people.entry(group).or_default();
+            *known = count.max(*known);
+        }
     }
     protect(&mut decided, &mut asked_for, desk.limits);
     let mut seen = said.seen;
@@ -146,9 +160,26 @@ pub(super) fn settle(
         links: correlated.links,
         seen,
         people: people as u64,
+        groups,
     };
     let holders = holders(shown, providers);
     Ok(seal(assemble(decided, asked_for, &holders, policy, providers, frame)))
+}
+
+/// How many people sources are known to have spoken of in each group.
+fn known_groups(attribute: &AttributeName, memory: &Memory) -> Groups {
+    let mut people: BTreeMap<String, u64> = BTreeMap::new();
+    for group in memory.seen.iter().filter_map(|seen| seen.values.get(attribute)?.as_text()) {
+        *people.entry(group.to_owned()).or_default() += 1;
+    }
+    Groups { attribute: attribute.clone(), of: BTreeMap::new(), people }
+}
+
+/// The group of a person: what a source says of her, or else an account.
+fn group_of(person: &Person, attribute: &AttributeName) -> Option<String> {
+    let said = person.statements.iter().find_map(|said| said.values.get(attribute)?.as_text());
+    let held = || person.accounts.values().find_map(|account| account.attributes.get(attribute)?.as_text());
+    said.or_else(held).map(str::to_owned)
 }
 
 /// What was decided for one person.

@@ -22,7 +22,7 @@ use crate::{
     connector::Kind,
     lab::{Address, Bench},
     model::{attribute::AttributeName, capability::Scheme, id::SystemName, secret::Secret},
-    plan::guard::{Limits, Threshold},
+    plan::guard::{GroupLimits, Limits, Threshold},
     rules::{Known, KnownSystem, RuleError, RuleSet},
     source::{
         csv_file::{self, settings::Coverage},
@@ -101,6 +101,10 @@ fn open_with<T>(
     let known = known(&config, kinds);
     if let Some(name) = config.limits.attributes.keys().find(|name| known.attribute(name).is_none()) {
         return Err(config.unknown_limit(name, known.near_attribute(name)).into());
+    }
+    if let Some(groups) = config.limits.groups.as_ref().filter(|groups| known.attribute(&groups.attribute).is_none()) {
+        let name = groups.attribute.as_str();
+        return Err(config.unknown_group(name, known.near_attribute(name)).into());
     }
     let shown = config.rules.strip_prefix(&config.root).unwrap_or(&config.rules).display().to_string();
     let (rules, rest) = load(&config.rules, &shown, &known).map_err(OpenError::Rules)?;
@@ -205,6 +209,12 @@ fn limits(config: &Config, sources: &BTreeMap<SystemName, Source>) -> Limits {
         missing: Some(limits.missing.map_or(few, threshold)),
         differing: Some(limits.differing.map_or(Threshold { share: 200_000, at_least: 20 }, threshold)),
         creations: limits.creations.map(threshold),
+        groups: limits.groups.as_ref().map(|groups| GroupLimits {
+            attribute: AttributeName::new(&groups.attribute),
+            changes: groups.changes.map(threshold),
+            removals: groups.removals.map(threshold),
+            creations: groups.creations.map(threshold),
+        }),
         attributes: limits.attributes.iter().map(|(name, it)| (AttributeName::new(name), threshold(*it))).collect(),
         rejected: Some(limits.rejected.map_or(Threshold { share: 20_000, at_least: 10 }, threshold)),
         administrators: limits.administrators == Administrators::Allow,

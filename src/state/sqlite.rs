@@ -65,7 +65,7 @@ const TABLES: &str = "
     create index if not exists expectations_run on expectations (run);
     create table if not exists tallies (
         id integer primary key autoincrement, run integer not null, at text not null, touch text not null,
-        system text not null, whom text not null, person text not null
+        system text not null, whom text not null, person text not null, part text
     ) strict;
     create table if not exists approvals (
         id integer primary key autoincrement, run integer not null, plan text not null, who text not null,
@@ -281,15 +281,22 @@ impl Store for Sqlite {
         let mut tallies = Vec::new();
         if let Some(since) = since {
             // Whole seconds: a time without a fraction would else stand behind one with it.
-            let mut statement =
-                view.prepare("select distinct touch, system, whom, person from tallies where at >= substr(?1, 1, 19)")?;
+            let mut statement = view.prepare(
+                "select distinct touch, system, whom, person, part from tallies where at >= substr(?1, 1, 19)",
+            )?;
             let texts = |row: &rusqlite::Row<'_>| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get::<_, String>(3)?))
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get(2)?,
+                    row.get::<_, String>(3)?,
+                    row.get(4)?,
+                ))
             };
             for row in statement.query_map([since], texts)? {
-                let (touch, system, whom, person) = row?;
+                let (touch, system, whom, person, group) = row?;
                 if let (Some(touch), Some(person)) = (Touch::of(&touch), PersonId::parse(&person)) {
-                    tallies.push(Tally { touch, system: system.into(), whom, person });
+                    tallies.push(Tally { touch, system: system.into(), whom, person, group });
                 }
             }
         }
@@ -745,10 +752,11 @@ fn insert_run(
 
 /// Counts whom a run touches, from now on.
 fn count(transaction: &Connection, run: i64, plan: &Plan, now: &str) -> Result<(), StateError> {
-    let mut statement = transaction
-        .prepare_cached("insert into tallies (run, at, touch, system, whom, person) values (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    for Tally { touch, system, whom, person } in tallies(plan) {
-        statement.execute(params![run, now, touch.to_string(), system.as_str(), whom, person.to_string()])?;
+    let mut statement = transaction.prepare_cached(
+        "insert into tallies (run, at, touch, system, whom, person, part) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for Tally { touch, system, whom, person, group } in tallies(plan) {
+        statement.execute(params![run, now, touch.to_string(), system.as_str(), whom, person.to_string(), group])?;
     }
     // No window is so long.
     transaction.execute("delete from tallies where at < strftime('%Y-%m-%dT%H:%M:%S', ?1, '-32 days')", [now])?;
@@ -816,6 +824,7 @@ fn write_links(transaction: &rusqlite::Transaction<'_>, links: &[Link]) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::tally::removing;
     use crate::state::expectation::FollowUps;
 
     #[test]
@@ -850,6 +859,54 @@ mod tests {
         assert_eq!(store.runs().unwrap()[0].finished.as_deref(), Some("2026-11-20T00:00:01Z"));
         let (document, entries) = store.run(1).unwrap().unwrap();
         assert_eq!((document, entries.len()), (plan, 3));
+    }
+
+    #[test]
+    fn whom_a_run_touches_counts_from_its_beginning_for_as_long_as_the_window_is() {
+        let store = Sqlite::in_memory().unwrap();
+        store.begin(&removing(0..2), &Occasion::default(), "2026-11-20T10:00:00Z").unwrap();
+        store.begin(&removing(1..3), &Occasion::default(), "2026-11-20T11:00:00.5Z").unwrap();
+        let removed = |since: &str| {
+            let counted = store.counted(Some(since)).unwrap();
+            let all = counted.tallies.into_iter().filter(|tally| tally.touch == Touch::Removed);
+            let mut whom: Vec<String> = all.map(|tally| tally.whom).collect();
+            whom.sort();
+            whom.join(" ")
+        };
+        assert_eq!(removed("2026-11-20T10:00:00.9Z"), "0 1 2");
+        assert_eq!(removed("2026-11-20T10:00:01Z"), "1 2");
+        assert_eq!(removed("2026-11-20T11:00:01Z"), "");
+        // A clock that was set back by a month lets nobody out of the window.
+        assert_eq!(removed("2026-10-20T10:00:00Z"), "0 1 2");
+        assert_eq!(store.counted(None).unwrap().tallies, Vec::new());
+    }
+
+    #[test]
+    fn a_plan_that_was_judged_before_another_run_began_is_judged_anew() {
+        let store = Sqlite::in_memory().unwrap();
+        let (plan, about) = (removing(0..2), Occasion::default());
+        let judged = store.counted(None).unwrap().last;
+        let beginning = Beginning { plan: &plan, about: &about, counted: judged, aside: None };
+        let first = store.begin_judged(&beginning, "2026-11-20T10:00:00Z").unwrap();
+        assert!(first.is_some());
+        assert_eq!(store.begin_judged(&beginning, "2026-11-20T10:00:00Z").unwrap(), None);
+        assert_eq!(store.runs().unwrap().len(), 1, "nothing of it is written");
+        let now = Beginning { counted: store.counted(None).unwrap().last, ..beginning };
+        assert!(store.begin_judged(&now, "2026-11-20T10:00:00Z").unwrap() > first);
+    }
+
+    #[test]
+    fn what_a_limit_held_and_somebody_approved_does_not_count_and_what_only_waited_does() {
+        let store = Sqlite::in_memory().unwrap();
+        for (standing, counts) in [(Standing::Held, 0), (Standing::Aside, 0), (Standing::Waiting, 3)] {
+            let plan = removing(0..1);
+            let run = store.keep(Some(&plan), &Occasion::default(), standing, "", "2026-11-20T10:00:00Z").unwrap();
+            let at = "2026-11-20T10:00:01Z".to_owned();
+            let said = Said { run, plan: plan.id, who: "Ada".to_owned(), at, word: Word::Approved };
+            assert_eq!(store.say(&said, 1).unwrap(), Heard::Settled);
+            let counted = store.counted(Some("2026-11-20T00:00:00Z")).unwrap();
+            assert_eq!(counted.tallies.len(), counts, "{standing:?}");
+        }
     }
 
     #[test]

@@ -57,10 +57,22 @@ pub(crate) struct Limits {
     pub(crate) attributes: BTreeMap<AttributeName, Threshold>,
     /// Rows of one input that cannot be used, of all its rows.
     pub(crate) rejected: Option<Threshold>,
+    /// The same within each group of people.
+    pub(crate) groups: Option<GroupLimits>,
     /// True where a source may switch off administrators.
     pub(crate) administrators: bool,
     /// Accounts that are never touched, by id or username in lower case; see [`protect`].
     pub(crate) protected: BTreeSet<(SystemName, String)>,
+}
+
+/// What a plan may do at most within each group of people. `None`: no limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GroupLimits {
+    /// People with the same value of it are a group; whoever has none is in none.
+    pub(crate) attribute: AttributeName,
+    pub(crate) changes: Option<Threshold>,
+    pub(crate) removals: Option<Threshold>,
+    pub(crate) creations: Option<Threshold>,
 }
 
 /// A limit with a floor, so that one leaver of ten does not stop a small list.
@@ -85,17 +97,31 @@ impl Limits {
             Touch::Attribute(name) => self.attributes.get(name).copied(),
         }
     }
+
+    /// The limit for this touch of people of one group at one system.
+    fn within(&self, touch: &Touch) -> Option<Threshold> {
+        let groups = self.groups.as_ref()?;
+        match touch {
+            Touch::Changed => groups.changes,
+            Touch::Removed => groups.removals,
+            Touch::Created => groups.creations,
+            Touch::Attribute(_) => None,
+        }
+    }
 }
 
 /// What runs that were begun within the window did, and how many people there are. A limit holds for them and the plan
 /// together, so that a hundred small runs cannot do what one may not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct History {
-    touched: BTreeMap<(Touch, SystemName), BTreeSet<String>>,
+    touched: BTreeMap<Place, BTreeSet<String>>,
     people: BTreeMap<SystemName, u64>,
     /// How long the window is, in words: `24h`.
     window: String,
 }
+
+/// How people are touched, where, and in which group; `None`: in all of them.
+type Place = (Touch, SystemName, Option<String>);
 
 impl History {
     /// What was counted within the window of this length, and the people known to have an account at each system.
@@ -104,16 +130,22 @@ impl History {
         people: BTreeMap<SystemName, u64>,
         window: &str,
     ) -> Self {
-        let mut touched: BTreeMap<(Touch, SystemName), BTreeSet<String>> = BTreeMap::new();
-        for Tally { touch, system, whom, person: _ } in counted {
-            touched.entry((touch, system)).or_default().insert(whom);
+        let mut touched: BTreeMap<Place, BTreeSet<String>> = BTreeMap::new();
+        for Tally { touch, system, whom, person: _, group } in counted {
+            if group.is_some() {
+                touched.entry((touch.clone(), system.clone(), group)).or_default().insert(whom.clone());
+            }
+            touched.entry((touch, system, None)).or_default().insert(whom);
         }
         Self { touched, people, window: window.to_owned() }
     }
 
     /// Of how many people a share at this system is taken. One row that a website sends is about one person, and no
     /// measure: then it is of those who are known to have an account there.
-    fn people(&self, plan: &Plan, system: &SystemName) -> u64 {
+    fn people(&self, plan: &Plan, system: &SystemName, group: Option<&String>) -> u64 {
+        if let Some(group) = group {
+            return plan.groups.as_ref().and_then(|groups| groups.people.get(group)).copied().unwrap_or_default();
+        }
         plan.summary.people.max(self.people.get(system).copied().unwrap_or_default())
     }
 }
@@ -123,6 +155,8 @@ impl History {
 pub(crate) struct Excess {
     pub(crate) touch: Touch,
     pub(crate) system: SystemName,
+    /// The group it is about: attribute and value.
+    pub(crate) group: Option<(AttributeName, String)>,
     /// How many people this plan and the runs of the window touch.
     pub(crate) count: u64,
     /// How many of them only the runs of the window do.
@@ -137,18 +171,21 @@ pub(crate) struct Excess {
 
 impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { touch, system, count, earlier, window, people, allowed, who: _ } = self;
+        let Self { touch, system, group, count, earlier, window, people, allowed, who: _ } = self;
+        let part = if group.is_some() { "groups." } else { "" };
+        let within =
+            group.as_ref().map_or_else(String::new, |(attribute, value)| format!(" with `{attribute}` {value}"));
         let limit = match touch {
             Touch::Changed => {
-                write!(f, "{count} of {people} people would change at {system}")?;
+                write!(f, "{count} of {people} people{within} would change at {system}")?;
                 "changes"
             }
             Touch::Removed => {
-                write!(f, "{count} of {people} people would lose {system}")?;
+                write!(f, "{count} of {people} people{within} would lose {system}")?;
                 "removals"
             }
             Touch::Created => {
-                write!(f, "{count} accounts would be made at {system} for {people} people")?;
+                write!(f, "{count} accounts would be made at {system} for {people} people{within}")?;
                 "creations"
             }
             Touch::Attribute(attribute) => {
@@ -159,7 +196,7 @@ impl fmt::Display for Excess {
         if *earlier > 0 {
             write!(f, ", {earlier} of them by runs of the last {window}")?;
         }
-        write!(f, "; `limits.{limit}` allows {allowed}")
+        write!(f, "; `limits.{part}{limit}` allows {allowed}")
     }
 }
 
@@ -236,26 +273,33 @@ pub(crate) fn guard(
 
 /// Where a plan, with what was done before it, would touch more people than a limit allows.
 fn excesses(plan: &Plan, limits: &Limits, history: &History) -> Vec<Excess> {
-    let mut touched: BTreeMap<(Touch, SystemName), BTreeMap<String, PersonId>> = BTreeMap::new();
-    for Tally { touch, system, whom, person } in tallies(plan) {
-        touched.entry((touch, system)).or_default().insert(whom, person);
+    let mut touched: BTreeMap<Place, BTreeMap<String, PersonId>> = BTreeMap::new();
+    for Tally { touch, system, whom, person, group } in tallies(plan) {
+        if group.is_some() {
+            let place = (touch.clone(), system.clone(), group);
+            touched.entry(place).or_default().insert(whom.clone(), person.clone());
+        }
+        touched.entry((touch, system, None)).or_default().insert(whom, person);
     }
     let nobody = BTreeSet::new();
-    let excess = |(place, mine): ((Touch, SystemName), BTreeMap<String, PersonId>)| {
+    let excess = |(place, mine): (Place, BTreeMap<String, PersonId>)| {
         let before = history.touched.get(&place).unwrap_or(&nobody);
         // Whoever was touched already is touched no more than that: a run that broke off may be done again.
         if mine.keys().all(|whom| before.contains(whom)) {
             return None;
         }
-        let (touch, system) = place;
-        let threshold = limits.of(&touch)?;
-        let people = history.people(plan, &system);
+        let (touch, system, group) = place;
+        let threshold = if group.is_some() { limits.within(&touch)? } else { limits.of(&touch)? };
+        let people = history.people(plan, &system, group.as_ref());
+        let group = plan.groups.as_ref().zip(group).map(|(groups, value)| (groups.attribute.clone(), value));
         let allowed = allowed(threshold.share, people, threshold.at_least);
         let earlier = before.iter().filter(|whom| !mine.contains_key(*whom)).count() as u64;
         let count = earlier + mine.len() as u64;
+        // Some of them may be known to nobody yet.
+        let people = people.max(count);
         let who: BTreeSet<PersonId> = mine.into_values().collect();
         let (window, who) = (history.window.clone(), who.into_iter().collect());
-        (count > allowed).then_some(Excess { touch, system, count, earlier, window, people, allowed, who })
+        (count > allowed).then_some(Excess { touch, system, group, count, earlier, window, people, allowed, who })
     };
     touched.into_iter().filter_map(excess).collect()
 }
@@ -339,4 +383,51 @@ pub(crate) fn is_protected(account: &Account, protected: &BTreeSet<(SystemName, 
 fn allowed(share: u32, people: u64, at_least: u64) -> u64 {
     let part = u128::from(people) * u128::from(share) / 1_000_000;
     u64::try_from(part).unwrap_or(u64::MAX).max(at_least)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tally::removing;
+
+    /// What a plan trips after those before it, where so many may go.
+    fn tripped(plan: &Plan, before: &[Plan], at_least: u64) -> Vec<String> {
+        let limits = Limits { removals: Some(Threshold { share: 0, at_least }), ..Limits::default() };
+        let history = History::new(before.iter().flat_map(tallies), BTreeMap::new(), "24h");
+        let judged = guard(plan.clone(), &limits, &history, Vec::new(), None);
+        judged.err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_earlier_runs_did_counts_and_the_same_people_count_once() {
+        assert_eq!(tripped(&removing(0..3), &[removing(10..12)], 5), Vec::<String>::new());
+        assert_eq!(tripped(&removing(0..3), &[removing(1..5), removing(2..5)], 5), Vec::<String>::new());
+        assert_eq!(
+            tripped(&removing(0..3), &[removing(10..12), removing(11..13)], 5),
+            ["6 of 6 people would lose gitlab, 3 of them by runs of the last 24h; `limits.removals` allows 5"]
+        );
+    }
+
+    #[test]
+    fn a_run_that_broke_off_may_be_done_again_whatever_others_did_meanwhile() {
+        assert_eq!(tripped(&removing(0..3), &[removing(0..3), removing(10..14)], 5), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_plan_that_names_one_person_for_many_accounts_takes_as_many_accounts() {
+        let mut plan = removing(0..6);
+        for change in &mut plan.changes {
+            change.person = PersonId { system: "hr".into(), key: "1".into() };
+        }
+        assert_eq!(tripped(&plan, &[], 5).len(), 1);
+    }
+
+    #[test]
+    fn a_share_is_of_those_who_are_known_to_be_there_where_the_input_speaks_of_few() {
+        let limits = Limits { removals: Some(Threshold { share: 100_000, at_least: 0 }), ..Limits::default() };
+        let known = History::new([], [("gitlab".into(), 40)].into(), "24h");
+        assert!(guard(removing(0..4), &limits, &known, Vec::new(), None).is_ok());
+        assert!(guard(removing(0..5), &limits, &known, Vec::new(), None).is_err());
+        assert!(guard(removing(0..1), &limits, &History::default(), Vec::new(), None).is_err());
+    }
 }
