@@ -148,7 +148,15 @@ impl Desk<'_> {
         let (kind, no) = match foresight.verdict {
             Verdict::Takes => {
                 let side_effect = side_effect(self.providers, &one.system, &one.attribute, &change.after);
-                return put(one, account, change, Decision::Apply, |planned| planned.side_effect = side_effect);
+                // What a person typed there, in capitals perhaps, is not what we could write.
+                let is_other = change.after != one.before;
+                return put(one, account, change, Decision::Apply, |planned| {
+                    planned.side_effect = side_effect;
+                    if is_other {
+                        let spelt = format!(", as {} stores what is written to it", one.system);
+                        planned.reason.push_str(&spelt);
+                    }
+                });
             }
             Verdict::Refuses { kind, reason } => (kind, reason),
             Verdict::Doomed { reason } => (RefusalKind::Ineffective, reason),
@@ -178,9 +186,15 @@ impl Desk<'_> {
         let read = follows.reads.other().map_or_else(|| one.attribute.clone(), AttributeName::new);
         if restored.contains(&(one.person.clone(), leader.clone(), read)) {
             let when = follows.when.clone();
-            return Some(put(one, account, change, Decision::Follow, |planned| {
-                planned.reason = format!("it takes what is put back at {leader}, {when}");
-                planned.when = Some(when);
+            let decision = if follows.becomes.is_ok() { Decision::Follow } else { Decision::Refuse };
+            let reason = match &follows.becomes {
+                Ok(_) => format!("it takes what is put back at {leader}, {when}"),
+                Err(no) => no.clone(),
+            };
+            return Some(put(one, account, change, decision, |planned| {
+                planned.reason = reason;
+                planned.when = (decision == Decision::Follow).then_some(when);
+                planned.belongs_to = Some(leader);
             }));
         }
         Some(put(one, account, change, Decision::Refuse, |planned| {
