@@ -18,7 +18,11 @@ fn renamed() -> World {
 /// Everything a run gave, as one text.
 fn shown(world: &World, arguments: &[&str]) -> String {
     let ran = world.homeward(arguments);
-    format!("{}-- stderr\n{}-- exit {}", ran.stdout, ran.stderr, ran.status)
+    let text = format!("{}-- stderr\n{}-- exit {}", ran.stdout, ran.stderr, ran.status);
+    regex::Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+        .unwrap()
+        .replace_all(&text, "[TIME..............]")
+        .into_owned()
 }
 
 fn json(world: &World, arguments: &[&str]) -> Value {
@@ -155,6 +159,7 @@ fn a_past_run_tells_what_became_of_each_call() {
       mattermost follow anna → anna.b
                         mattermost takes it from gitlab at the next sign-in through GitLab (a call of its own would be
                         refused, owned_elsewhere: the username of this account comes from GitLab; change it there)
+          expected after run 2: anna.b at the next sign-in through GitLab, by [TIME..............]
           asked by gitlab (after.csv:2)
           rules/ownership.rhai:2:1  owner("username", "gitlab", |person| person.mattermost?.auth_service == "gitlab");
           when: at the next sign-in through GitLab

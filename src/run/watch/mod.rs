@@ -187,6 +187,9 @@ pub(crate) struct Service {
     wakes: Wakes,
     /// The worst that was met.
     worst: Mutex<Option<Met>>,
+    /// What was to come by itself when somebody looked last: a store that cannot be used must not keep those waiting who ask
+    /// how the service fares.
+    expected: Mutex<outlook::Expected>,
     holder: Holder,
     /// How many feeds have read configuration and rules since the start.
     seated: AtomicU64,
@@ -334,6 +337,7 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
         writing: Mutex::default(),
         wakes: Wakes::default(),
         worst: Mutex::default(),
+        expected: Mutex::default(),
         holder: Holder::here(),
         seated: AtomicU64::new(0),
         lines: Mutex::default(),

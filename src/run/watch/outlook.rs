@@ -1,6 +1,6 @@
 //! What accounts should come to hold by themselves: looked at now and then, whether or not any input speaks of them.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
 
 use tracing::{info, warn};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     run::expectations::{Held, Judged, is_overdue, look, moment, sights},
-    state::{StateError, Store},
+    state::{StateError, Store, expectation::Expectation},
 };
 
 /// How often all of them are looked at. People sign in by the day, not by the minute.
@@ -20,6 +20,16 @@ const LOOK_EVERY: Duration = Duration::from_hours(1);
 /// How many are looked at in one go, and how long it takes until the next: a server has other work to do.
 const BATCH: usize = 200;
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// How many are told of one by one.
+const NAMED: usize = 10;
+
+/// How much is still to come by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Expected {
+    pub(super) open: usize,
+    pub(super) overdue: usize,
+}
 
 /// The looks at accounts of which something is expected.
 #[derive(Default)]
@@ -35,7 +45,9 @@ impl Outlook {
     /// Looks at some of them.
     pub(super) async fn step(&mut self, service: &Service, seat: &Seat) -> Result<Next, StateError> {
         let mut open = service.store.expectations()?;
-        self.told.retain(|id| open.iter().any(|one| one.id == *id));
+        service.expects(&open);
+        let ids: BTreeSet<i64> = open.iter().map(|one| one.id).collect();
+        self.told.retain(|id| ids.contains(id));
         open.retain(|one| one.id > self.after);
         open.sort_by_key(|one| one.id);
         let is_last = open.len() <= BATCH;
@@ -57,12 +69,16 @@ impl Outlook {
         self.fault = fault;
         take_note(service, &judged)?;
         let now = service.judges_by();
-        for Judged { expectation: one, held } in judged.iter().filter(|one| is_overdue(&one.expectation, now)) {
-            let is_over = matches!(held, Held::Expected | Held::Gone | Held::Other(_));
-            if !is_over && self.told.insert(one.id) {
-                let (system, account, attribute, run) = (&one.system, &one.account, &one.attribute, one.run);
-                warn!(%system, %account, %attribute, run, "what should have come {} is overdue", one.when);
-            }
+        let is_late =
+            |one: &&Judged| matches!(one.held, Held::Unseen | Held::AsBefore) && is_overdue(&one.expectation, now);
+        let late = judged.iter().filter(is_late).map(|one| &one.expectation);
+        let late: Vec<&Expectation> = late.filter(|one| self.told.insert(one.id)).collect();
+        for one in late.iter().take(NAMED) {
+            let (system, account, attribute, run) = (&one.system, &one.account, &one.attribute, one.run);
+            warn!(%system, %account, %attribute, run, "what should have come {} is overdue", one.when);
+        }
+        if late.len() > NAMED {
+            warn!(more = late.len() - NAMED, "so it is with others: see `homeward status`");
         }
         Ok(next)
     }
@@ -84,6 +100,7 @@ pub(super) fn take_note(service: &Service, judged: &[Judged]) -> Result<(), Stat
             Held::Unseen | Held::AsBefore => {}
         }
     }
+    service.expects(&service.store.expectations()?);
     Ok(())
 }
 
@@ -93,9 +110,15 @@ impl Service {
         moment(self.orders.today, self.clock.now())
     }
 
-    /// How much is still to come by itself, and how much of it is overdue.
-    pub(super) fn outlook(&self) -> Result<(usize, usize), StateError> {
-        let (open, now) = (self.store.expectations()?, self.judges_by());
-        Ok((open.len(), open.iter().filter(|one| is_overdue(one, now)).count()))
+    /// Takes note of how much is still to come by itself.
+    pub(super) fn expects(&self, open: &[Expectation]) {
+        let now = self.judges_by();
+        let overdue = open.iter().filter(|one| is_overdue(one, now)).count();
+        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = Expected { open: open.len(), overdue };
+    }
+
+    /// How much is still to come by itself, as far as was seen last.
+    pub(super) fn expected(&self) -> Expected {
+        *self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -287,6 +287,7 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
             let done = report.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Done).count();
             info!(run, done, calls = report.outcomes.len(), "carried out");
             note(service, plan, run)?;
+            service.expects(&service.store.expectations()?);
             let passes = |outcome: &Outcome| match outcome {
                 Outcome::Refused(refusal) => {
                     matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::RateLimited)

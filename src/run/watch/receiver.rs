@@ -297,11 +297,9 @@ async fn healthz(State(service): State<Arc<Service>>) -> Response {
         })
         .collect();
     let mut told = json!({ "well": is_well, "feeds": shown });
-    let store = Arc::clone(&service);
-    if let Ok(Ok((open, overdue))) = tokio::task::spawn_blocking(move || store.outlook()).await
-        && open > 0
-    {
-        told["expected"] = json!({ "open": open, "overdue": overdue });
+    let expected = service.expected();
+    if expected.open > 0 {
+        told["expected"] = json!({ "open": expected.open, "overdue": expected.overdue });
     }
     (status, Json(told)).into_response()
 }
