@@ -469,6 +469,10 @@ async fn carry_out(
         }
         // A yes that shows nothing of the account may have been one all the same.
         Err(refusal) if writer.in_doubt() || writer.was_taken() => look(call, refusal, fleet).await,
+        // Who points elsewhere has perhaps done first what was asked.
+        Err(refusal) if refusal.status.is_some_and(|status| (300..400).contains(&status)) => {
+            check(call, Outcome::Refused(refusal), fleet).await
+        }
         Err(refusal) => (Outcome::Refused(refusal), None),
     }
 }
@@ -588,14 +592,13 @@ async fn look(call: &Call, refusal: Refusal, fleet: &Fleet) -> (Outcome, Option<
     }
 }
 
-/// A yes came that shows something else than was sent. What answers is not always what was asked: only the account itself
-/// tells whether nothing was done.
-async fn check(call: &Call, ineffective: Outcome, fleet: &Fleet) -> (Outcome, Option<Account>) {
-    match (seen_now(call, fleet).await.map(|seen| effect(call, seen, fleet)), ineffective) {
+/// An answer came by which nothing was done. What answers is not always what was asked: only the account itself tells.
+async fn check(call: &Call, otherwise: Outcome, fleet: &Fleet) -> (Outcome, Option<Account>) {
+    match (seen_now(call, fleet).await.map(|seen| effect(call, seen, fleet)), otherwise) {
         (Some((account, true)), _) => (Outcome::Done, account),
-        (Some((account, false)), ineffective) => (ineffective, account),
+        (Some((account, false)), otherwise) => (otherwise, account),
         (None, Outcome::Refused(refusal)) => (Outcome::InDoubt(refusal), None),
-        (None, ineffective) => (ineffective, None),
+        (None, otherwise) => (otherwise, None),
     }
 }
 

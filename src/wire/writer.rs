@@ -141,9 +141,8 @@ impl<'a> Writer<'a> {
     fn note(&mut self, answer: &Result<Reply, WireError>) {
         self.taken = answer.as_ref().is_ok_and(Reply::is_success);
         let unclear = match answer {
-            // 408 is what a proxy says when the server behind it has not answered in time. Who points elsewhere has often
-            // done first what was asked.
-            Ok(reply) => reply.status >= 500 || reply.status == 408 || (300..400).contains(&reply.status),
+            // 408 is what a proxy says when the server behind it has not answered in time.
+            Ok(reply) => reply.status >= 500 || reply.status == 408,
             Err(error) => !error.never_sent(),
         };
         self.doubt = !self.taken && (self.doubt || unclear);
