@@ -1,5 +1,7 @@
 //! `homeward resume`: finishes what was interrupted.
 
+use std::path::Path;
+
 use super::{
     Exit, Invocation,
     apply::{Begun, as_json, as_text, exit, send},
@@ -8,15 +10,16 @@ use super::{
     plan, print, render, tell,
 };
 use crate::{
-    model::id::CallId,
+    model::{id::CallId, plan::Input},
     plan::guard::Approval,
     run::{
         RunError,
         prepare::guarded,
-        resume::{self, NotInDoubt, Said, UNFINISHED},
+        resume::{self, NotInDoubt, Resumable, Said, UNFINISHED},
         seal::fits,
     },
-    state::{RunSummary, Store, lock, sqlite::Sqlite},
+    source::csv_file::settings::Coverage,
+    state::{RunSummary, Store, sqlite::Sqlite},
 };
 
 /// Finishes one run, or all that are worth finishing.
@@ -30,8 +33,13 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
     };
     let store = stage.store()?;
     if let Some(run) = wanted.run {
-        let summary = chosen(&store, run)?;
-        say(given, &store, &summary, wanted)?;
+        let Some(summary) = store.summary(run).map_err(RunError::from)? else { return Err(super::runs::unknown(run)) };
+        let is_told = say(given, &store, &state, &summary, wanted)?;
+        if is_told && !UNFINISHED.contains(&summary.standing) {
+            return Ok(Exit::Done);
+        }
+        is_finishable(&summary)?;
+        not_overtaken(&stage, &store, &summary)?;
         let (exit, report) = finish(given, &stage, &store, &summary).await?;
         if given.json() {
             print(&serde_json::to_string_pretty(&report).unwrap_or_default());
@@ -39,9 +47,15 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
         return Ok(exit);
     }
     let (mut worst, mut any, mut reports) = (Exit::Done, false, Vec::new());
-    for summary in resume::unfinished(&store)? {
+    for Resumable { run: summary, overtaken } in resume::unfinished(&store)? {
         any = true;
-        if summary.feed.is_some() && lock::is_watched(&state) {
+        if let Some(later) = overtaken {
+            let run = summary.id;
+            tell(&format!(
+                "run {run} is left out: run {later} had a later input of the same source. `homeward runs {run}` shows what is \
+                 in doubt; `homeward resume {run}` finishes it all the same"
+            ));
+        } else if resume::is_left_to_service(&summary, &state) {
             tell(&format!("run {} is left to the service that is running", summary.id));
         } else if resume::is_under_way(&store, &state, summary.id)? {
             tell(&format!("run {} is left out: another process writes to one of its systems", summary.id));
@@ -73,11 +87,27 @@ fn nothing(given: &Invocation<'_>) -> Exit {
     Exit::Done
 }
 
-/// The run of this number, where it can be finished.
-fn chosen(store: &Sqlite, run: i64) -> Result<RunSummary, Trouble> {
-    let Some(summary) = store.summary(run).map_err(RunError::from)? else { return Err(super::runs::unknown(run)) };
+/// Refuses to finish an earlier list of everybody: what it still wants, a later one has said again, or does not want.
+fn not_overtaken(stage: &plan::Stage, store: &Sqlite, summary: &RunSummary) -> Result<(), Trouble> {
+    let run = summary.id;
+    let (Some(later), Some(plan)) = (resume::overtaken(store, run)?, store.plan(run).map_err(RunError::from)?) else {
+        return Ok(());
+    };
+    let is_full = |input: &Input| {
+        stage.project.sources.get(&input.system).is_some_and(|source| source.coverage == Coverage::Full)
+    };
+    let Some(input) = plan.inputs.iter().find(|input| is_full(input)) else { return Ok(()) };
+    let message =
+        format!("run {run} was overtaken by run {later}: a later list of {} says what holds now", input.system);
+    let hint = "what is still missing is planned from that list: apply it again, or wait for the next".to_owned();
+    Err(Trouble::new(Exit::Usage, message, Some(hint)))
+}
+
+/// Refuses a run that there is nothing to finish of.
+fn is_finishable(summary: &RunSummary) -> Result<(), Trouble> {
+    let run = summary.id;
     if UNFINISHED.contains(&summary.standing) {
-        return Ok(summary);
+        return Ok(());
     }
     let hint = if summary.standing.is_held() {
         format!("carry it out with `homeward approve {run}`, or drop it with `homeward reject {run}`")
@@ -88,19 +118,22 @@ fn chosen(store: &Sqlite, run: i64) -> Result<RunSummary, Trouble> {
     Err(Trouble::new(Exit::Usage, message, Some(hint)))
 }
 
-/// Writes down what the command line says of calls in doubt.
+/// Writes down what the command line says of calls in doubt; false where it says nothing of any. Nobody may be at work on
+/// the run: what is under way looks like what is in doubt.
 fn say(
     given: &Invocation<'_>,
     store: &Sqlite,
+    state: &Path,
     summary: &RunSummary,
     wanted: &arguments::Resume,
-) -> Result<(), Trouble> {
+) -> Result<bool, Trouble> {
     let ids = |names: &[String]| names.iter().map(|name| CallId::from(name.as_str())).collect();
     let said = Said { done: ids(&wanted.done), again: ids(&wanted.again) };
     if said == Said::default() {
-        return Ok(());
+        return Ok(false);
     }
-    let Some((plan, entries)) = store.run(summary.id).map_err(RunError::from)? else { return Ok(()) };
+    let _locks = resume::locks(store, state, summary.id)?;
+    let Some((plan, entries)) = store.run(summary.id).map_err(RunError::from)? else { return Ok(false) };
     resume::is_about_doubts(summary.id, &plan, &entries, &said).map_err(|error| {
         let hint = match &error {
             NotInDoubt::Unknown { doubtful, .. } | NotInDoubt::Known { doubtful, .. } if doubtful.is_empty() => {
@@ -120,7 +153,7 @@ fn say(
         let count = render::count((said.done.len() + said.again.len()) as u64, "call");
         tell(&format!("written down: what {by} says of {count}"));
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Carries out what is left of a run; gives the report as a document for machines too.

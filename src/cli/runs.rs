@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     config::quantity,
-    run::{RunError, verify},
+    run::{RunError, resume, verify},
     state::{Entry, Standing, StateError, Store, sqlite::Sqlite},
 };
 
@@ -72,7 +72,7 @@ fn verified(given: &Invocation<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
     }
     let entries = render::thousands(verified.entries);
     if flaws.is_empty() {
-        print(&format!("{entries} entries, each as it was written. The last one is {}", short(&verified.last)));
+        print(&format!("{entries} entries, each as it was written. The last one is {}", verified.last));
         return Ok(exit);
     }
     print(&flaws.join("\n"));
@@ -82,10 +82,6 @@ fn verified(given: &Invocation<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
     Err(Trouble::new(exit, format!("{what} in {entries} entries"), Some(hint.to_owned())))
 }
 
-fn short(hash: &str) -> String {
-    hash.chars().take(12).collect()
-}
-
 /// Removes what is older.
 fn pruned(given: &Invocation<'_>, store: &Sqlite, age: std::time::Duration, yes: bool) -> Result<Exit, Trouble> {
     let before = jiff::Timestamp::now().checked_sub(age).unwrap_or(jiff::Timestamp::MIN);
@@ -93,7 +89,9 @@ fn pruned(given: &Invocation<'_>, store: &Sqlite, age: std::time::Duration, yes:
         tell("nothing was removed");
         return Ok(Exit::Done);
     }
-    let pruned = store.prune(&before.to_string()).map_err(RunError::from)?;
+    // What is not finished is still needed.
+    let keep: Vec<i64> = resume::unfinished(store)?.into_iter().map(|one| one.run.id).collect();
+    let pruned = store.prune(&before.to_string(), &keep).map_err(RunError::from)?;
     if given.json() {
         print(&serde_json::to_string_pretty(&pruned).unwrap_or_default());
     } else {

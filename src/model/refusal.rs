@@ -28,6 +28,14 @@ pub enum RefusalKind {
     Ineffective,
 }
 
+impl RefusalKind {
+    /// True for a no that says nothing of the change: the same may be taken later.
+    #[must_use]
+    pub(crate) fn may_pass(self) -> bool {
+        matches!(self, Self::Unavailable | Self::RateLimited)
+    }
+}
+
 impl fmt::Display for RefusalKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

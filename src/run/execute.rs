@@ -119,14 +119,17 @@ pub(crate) async fn execute(
             let hindrance = hindrance.or_else(|| for_a_person(call, so_far));
             let hindrance = hindrance.or_else(|| not_now(call, fleet, &budget));
             if let Some(outcome) = hindrance {
-                if let Err(error) = note(store, run, call, &outcome) {
-                    fault = Some(error);
-                }
+                let outcome = still_doubtful(call, outcome, so_far);
+                // First the tie: what is noted to be done is not looked at again.
                 if outcome == Outcome::Done
                     && let Some(account) = broken_off.get(&call.id)
-                    && let Err(error) = store.link(&[tie(call, account)])
+                    && let Err(error) = store.link(run, &[tie(call, account)])
                 {
-                    fault.get_or_insert(error.into());
+                    fault = Some(error.into());
+                    continue;
+                }
+                if let Err(error) = note(store, run, call, &outcome) {
+                    fault = Some(error);
                 }
                 watcher.settled(call, &outcome);
                 outcomes[at] = Some(outcome);
@@ -139,10 +142,10 @@ pub(crate) async fn execute(
                 fault = Some(error.into());
                 continue;
             }
-            let budget = &budget;
+            let (budget, is_in_doubt) = (&budget, so_far.is_some_and(Progress::is_in_doubt));
             under_way.push(async move {
                 let span = info_span!("call", id = %call.id, system = %call.system);
-                (at, carry_out(call, fleet, store, run, budget).instrument(span).await)
+                (at, carry_out(call, fleet, store, run, budget, is_in_doubt).instrument(span).await)
             });
         }
         let Some((at, (outcome, account))) = under_way.next().await else { break };
@@ -160,7 +163,7 @@ pub(crate) async fn execute(
             if call.operation == Operation::Create
                 && let Some(id) = &account.id
                 && holds(&account, &call.expects, fleet)
-                && let Err(error) = store.link(&[tie(call, id)])
+                && let Err(error) = store.link(run, &[tie(call, id)])
             {
                 fault.get_or_insert(error.into());
             }
@@ -292,6 +295,21 @@ fn sent_before(
             Some(Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason)))
         }
     }
+}
+
+/// What keeps a call from being sent does not tell what became of an earlier try of it.
+fn still_doubtful(call: &Call, outcome: Outcome, so_far: Option<&Progress>) -> Outcome {
+    if !so_far.is_some_and(Progress::is_in_doubt) {
+        return outcome;
+    }
+    let reason = match &outcome {
+        Outcome::Refused(refusal) => refusal.reason.clone(),
+        Outcome::Skipped(needed) => format!("{needed} comes first, and is not done"),
+        Outcome::Moved(moved) if call.account.is_none() => format!("{} is not free any more", moved.join(", ")),
+        Outcome::Done | Outcome::Moved(_) | Outcome::InDoubt(_) => return outcome,
+    };
+    let reason = format!("an earlier try sent this, and nobody knows what became of it ({reason})");
+    Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason))
 }
 
 /// A call that an earlier try has sent, that left nothing to see, and that must not be sent twice: a person has to tell.
@@ -452,12 +470,13 @@ async fn carry_out(
     store: &dyn Store,
     run: i64,
     budget: &Budget,
+    is_in_doubt: bool,
 ) -> (Outcome, Option<Account>) {
     let Some(member) = fleet.members.get(&call.system) else {
         let refusal = Refusal::new(RefusalKind::Unsupported, format!("no system `{}` is configured", call.system));
         return (Outcome::Refused(refusal), None);
     };
-    let mut writer = member.line.writer(store, run, call).within(budget);
+    let mut writer = member.line.writer(store, run, call).within(budget).doubting(is_in_doubt);
     match member.connector.perform(call, &mut writer).await {
         Ok(account) if call.account.is_none() || account.id == call.account => {
             let outcome = judge(call, &account, fleet);

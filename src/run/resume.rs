@@ -10,7 +10,6 @@ use crate::{
     model::{
         id::{CallId, SystemName},
         plan::{Decision, Plan},
-        refusal::RefusalKind,
     },
     state::{
         Entry, Outcome, RunSummary, Sent, Standing, StateError, Store,
@@ -23,27 +22,62 @@ use crate::{
 pub(crate) const UNFINISHED: [Standing; 3] = [Standing::Open, Standing::Approved, Standing::Partly];
 
 /// The runs that are worth finishing without being named: those that broke off, those that were approved and not carried
-/// out, and those that left calls for a reason that passes, or in doubt. Oldest first.
-pub(crate) fn unfinished(store: &dyn Store) -> Result<Vec<RunSummary>, RunError> {
+/// out, and those that left calls for a reason that passes, or in doubt. Oldest first. One that a later input of the same
+/// source has overtaken is not finished without being named, and only worth it where something of it is in doubt.
+pub(crate) fn unfinished(store: &dyn Store) -> Result<Vec<Resumable>, RunError> {
     let mut runs = Vec::new();
     for run in store.unfinished()? {
-        if run.standing != Standing::Partly || left(store, run.id)?.iter().any(|(_, left)| left.may_pass()) {
-            runs.push(run);
+        let left = left(store, run.id)?;
+        let overtaken = overtaken(store, run.id)?;
+        let is_worth_it = match (overtaken, run.standing) {
+            (Some(_), _) => left.iter().any(|(_, left)| *left == Left::InDoubt),
+            (None, Standing::Partly) => left.iter().any(|(_, left)| left.may_pass()),
+            (None, _) => true,
+        };
+        if is_worth_it {
+            runs.push(Resumable { run, overtaken });
         }
     }
     Ok(runs)
 }
 
+/// A run that is worth finishing.
+#[derive(Clone, Debug)]
+pub(crate) struct Resumable {
+    pub(crate) run: RunSummary,
+    /// The later run with an input of the same source.
+    pub(crate) overtaken: Option<i64>,
+}
+
+/// True for a run that the service which is running begins again by itself. What it has carried out in part it gives up
+/// after some tries, and somebody has to finish it.
+pub(crate) fn is_left_to_service(run: &RunSummary, state: &Path) -> bool {
+    let by_itself = run.standing == Standing::Approved || run.feed.is_some() && run.standing == Standing::Open;
+    by_itself && lock::is_watched(state)
+}
+
+/// A run after this one that was carried out with a later input of the same source. What that one says now may be the
+/// opposite of what this one still has to do, and look as if nothing had happened.
+pub(crate) fn overtaken(store: &dyn Store, run: i64) -> Result<Option<i64>, RunError> {
+    let Some(plan) = store.plan(run)? else { return Ok(None) };
+    let sources: BTreeSet<&SystemName> = plan.inputs.iter().map(|input| &input.system).collect();
+    Ok(store.later(run, &sources.into_iter().collect::<Vec<_>>())?)
+}
+
 /// True where another process is at work at one of the systems of a run, perhaps on this very run.
 pub(crate) fn is_under_way(store: &dyn Store, state: &Path, run: i64) -> Result<bool, RunError> {
-    let plan = store.plan(run)?;
-    let systems: BTreeSet<SystemName> =
-        plan.iter().flat_map(|plan| &plan.calls).map(|call| call.system.clone()).collect();
-    match Locks::take(state, &systems) {
+    match locks(store, state, run) {
         Ok(_) => Ok(false),
-        Err(StateError::Locked { .. }) => Ok(true),
-        Err(error) => Err(error.into()),
+        Err(RunError::State(StateError::Locked { .. })) => Ok(true),
+        Err(error) => Err(error),
     }
+}
+
+/// The locks of all systems that a run writes to.
+pub(crate) fn locks(store: &dyn Store, state: &Path, run: i64) -> Result<Locks, RunError> {
+    let plan = store.plan(run)?;
+    let systems = plan.iter().flat_map(|plan| &plan.calls).map(|call| call.system.clone()).collect();
+    Ok(Locks::take(state, &systems)?)
 }
 
 /// A run that somebody has to finish.
@@ -56,19 +90,22 @@ pub(crate) struct Unfinished {
     pub(crate) left: u64,
     /// Those of them of which nobody knows whether they had their effect.
     pub(crate) in_doubt: Vec<CallId>,
+    /// The later run with an input of the same source, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) overtaken: Option<i64>,
 }
 
 /// The runs that nobody is at work on, and that do not finish by themselves: what `homeward resume` is for.
 pub(crate) fn waiting(store: &dyn Store, state: &Path) -> Result<Vec<Unfinished>, RunError> {
     let mut waiting = Vec::new();
-    for run in unfinished(store)? {
-        let by_itself = run.standing == Standing::Approved || run.feed.is_some() && lock::is_watched(state);
-        if by_itself || is_under_way(store, state, run.id)? {
+    for Resumable { run, overtaken } in unfinished(store)? {
+        if is_left_to_service(&run, state) || is_under_way(store, state, run.id)? {
             continue;
         }
         let left = left(store, run.id)?;
         let in_doubt = left.iter().filter(|(_, left)| *left == Left::InDoubt).map(|(call, _)| call.clone()).collect();
-        waiting.push(Unfinished { run: run.id, input: run.input, left: left.len() as u64, in_doubt });
+        let left = left.len() as u64;
+        waiting.push(Unfinished { run: run.id, input: run.input, left, in_doubt, overtaken });
     }
     Ok(waiting)
 }
@@ -103,9 +140,8 @@ pub(crate) fn left(store: &dyn Store, run: i64) -> Result<Vec<(CallId, Left)>, R
             Progress::Over(Outcome::Done) => return None,
             Progress::Ahead | Progress::Over(Outcome::Skipped(_)) => Left::Ahead,
             Progress::Sent | Progress::Over(Outcome::InDoubt(_)) => Left::InDoubt,
-            Progress::Over(Outcome::Refused(refusal))
-                if matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::RateLimited) =>
-            {
+            // A token that is not known any more is one that somebody renews.
+            Progress::Over(Outcome::Refused(refusal)) if refusal.kind.may_pass() || refusal.status == Some(401) => {
                 Left::InPassing
             }
             Progress::Over(Outcome::Refused(_) | Outcome::Moved(_)) => Left::Settled,

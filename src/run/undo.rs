@@ -22,7 +22,6 @@ use crate::{
         id::{AccountId, CallId, SystemName},
         origin::Because,
         plan::{AskedBy, Call, Decision, Input, Operation, Plan, PlannedChange, Summary},
-        refusal::RefusalKind,
     },
     plan::{
         Providers,
@@ -54,9 +53,7 @@ impl<'a> Did<'a> {
         let is_done = |call: &&Call| progress.get(&call.id).is_some_and(Progress::is_done);
         let is_in_doubt = |call: &&Call| progress.get(&call.id).is_some_and(Progress::is_in_doubt);
         let is_put_off = |call: &&Call| match progress.get(&call.id) {
-            Some(Progress::Over(Outcome::Refused(refusal))) => {
-                matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::RateLimited)
-            }
+            Some(Progress::Over(Outcome::Refused(refusal))) => refusal.kind.may_pass(),
             _ => false,
         };
         Self {
@@ -226,6 +223,9 @@ fn touched(entries: &[Entry]) -> BTreeSet<&CallId> {
                 }
             }
             Entry::Answered { call, status, .. } if (400..500).contains(status) && *status != 408 => {
+                leaving.remove(call);
+            }
+            Entry::Unanswered { call, sent: false, .. } => {
                 leaving.remove(call);
             }
             Entry::Answered { call, .. } | Entry::Unanswered { call, .. } => {
@@ -408,11 +408,11 @@ mod tests {
     }
 
     fn lost(id: &str) -> Entry {
-        Entry::Unanswered { call: id.into(), attempt: 1, cause: "the connection broke".to_owned() }
+        Entry::Unanswered { call: id.into(), attempt: 1, cause: "the connection broke".to_owned(), sent: true }
     }
 
     fn no() -> Refusal {
-        Refusal::new(RefusalKind::Unavailable, "no answer")
+        Refusal::new(crate::model::refusal::RefusalKind::Unavailable, "no answer")
     }
 
     /// What a run of these calls and entries left of the one username: before and after.

@@ -96,8 +96,10 @@ pub(super) fn verify(connection: &Connection) -> Result<Verified, StateError> {
     let cuts = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
     let cuts = cuts.collect::<Result<std::collections::BTreeMap<_, _>, _>>()?;
     // As bytes: what is damaged may be no text any more.
-    let mut statement = connection
-        .prepare("select place, run, number, cast(entry as blob), cast(hash as blob) from journal order by place")?;
+    let mut statement = connection.prepare(
+        "select place, cast(run as integer), cast(number as integer), cast(entry as blob), cast(hash as blob)
+         from journal order by place",
+    )?;
     let mut rows = statement.query([])?;
     let mut expected = 1;
     while let Some(row) = rows.next()? {
@@ -260,13 +262,13 @@ mod tests {
         let store = filled(&path);
         let whole = store.verify().unwrap();
         assert_eq!((whole.entries, whole.flaws.len()), (29, 0));
-        let pruned = store.prune("2026-11-21").unwrap();
+        let pruned = store.prune("2026-11-21", &[]).unwrap();
         assert_eq!((pruned.runs, pruned.entries), (2, 20), "what is still open stays");
         assert_eq!(store.verify().unwrap().flaws, []);
         store.append(2, &told(5)).unwrap();
         let verified = store.verify().unwrap();
         assert_eq!((verified.entries, verified.flaws.len()), (10, 0));
-        assert_eq!(store.prune("2026-11-21").unwrap(), super::super::Pruned::default());
+        assert_eq!(store.prune("2026-11-21", &[]).unwrap(), super::super::Pruned::default());
         assert_eq!(store.runs().unwrap().len(), 3, "that they were is still known");
         assert!(store.run(1).unwrap().is_none());
         // With all of it gone, what comes next still builds on what was there.
@@ -279,7 +281,7 @@ mod tests {
         };
         store.settle(2, &settlement, NOW).unwrap();
         let last = store.verify().unwrap().last;
-        store.prune("2026-11-21").unwrap();
+        store.prune("2026-11-21", &[]).unwrap();
         let run = store.begin(&Plan::empty(), &Occasion::default(), NOW).unwrap();
         store.append(run, &told(1)).unwrap();
         let verified = store.verify().unwrap();
@@ -300,7 +302,7 @@ mod tests {
                 "create table old (run integer, number integer, entry text, primary key (run, number)) without rowid;
                  insert into old select run, number, entry from journal;
                  drop table journal; drop table cuts; alter table old rename to journal;
-                 alter table seen drop column run; alter table deeds drop column run; pragma user_version = 2;",
+                 alter table links drop column run; alter table seen drop column run; alter table deeds drop column run; pragma user_version = 2;",
             )
             .unwrap();
         drop(connection);

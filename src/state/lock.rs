@@ -5,6 +5,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::StateError;
@@ -26,7 +27,16 @@ impl Locks {
         for system in systems {
             let path = store.with_extension(format!("{system}.lock"));
             let file = File::create(&path).map_err(|source| StateError::Folder { path: path.clone(), source })?;
-            match file.try_lock() {
+            // Somebody who only asks whether a run is under way holds it for a moment.
+            let mut tried = file.try_lock();
+            for _ in 0..5 {
+                if !matches!(tried, Err(TryLockError::WouldBlock)) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+                tried = file.try_lock();
+            }
+            match tried {
                 Ok(()) => files.push(file),
                 Err(TryLockError::WouldBlock) => return Err(StateError::Locked { system: system.clone(), path }),
                 Err(TryLockError::Error(source)) => return Err(StateError::Folder { path, source }),

@@ -43,11 +43,22 @@ pub(crate) enum Entry {
     /// An answer came.
     Answered { call: CallId, attempt: u32, status: u16 },
     /// No answer came; the request may have had its effect.
-    Unanswered { call: CallId, attempt: u32, cause: String },
+    Unanswered {
+        call: CallId,
+        attempt: u32,
+        cause: String,
+        /// False where the request certainly never left.
+        #[serde(default = "truly", skip_serializing_if = "Clone::clone")]
+        sent: bool,
+    },
     /// The call is over.
     Settled { call: CallId, outcome: Outcome },
     /// Somebody says what became of a call in doubt: that it is done, or that it may be sent again.
     Told { call: CallId, done: bool, by: String },
+}
+
+fn truly() -> bool {
+    true
 }
 
 /// What became of a call.
@@ -409,6 +420,9 @@ pub(crate) trait Store: Send + Sync {
     /// The runs that broke off, were approved and not carried out, or left calls undone, oldest first.
     fn unfinished(&self) -> Result<Vec<RunSummary>, StateError>;
 
+    /// The newest run after this one that was carried out with an input of one of these sources.
+    fn later(&self, run: i64, sources: &[&SystemName]) -> Result<Option<i64>, StateError>;
+
     /// The last run about this input of this source that has a say about it: not one that broke off.
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError>;
 
@@ -451,7 +465,7 @@ pub(crate) trait Store: Send + Sync {
     fn sighted(&self, sights: &[(i64, Sight)], now: &str) -> Result<(), StateError>;
 
     /// Remembers ties as soon as they are known, such as the id of an account just created.
-    fn link(&self, links: &[Link]) -> Result<(), StateError>;
+    fn link(&self, run: i64, links: &[Link]) -> Result<(), StateError>;
 
     /// Remembers that a run is about to send the operation of this mark. Durable on return.
     fn sending(&self, run: i64, mark: &str) -> Result<(), StateError>;
@@ -463,9 +477,9 @@ pub(crate) trait Store: Send + Sync {
     /// Looks at the whole journal, whether it is what was written.
     fn verify(&self) -> Result<Verified, StateError>;
 
-    /// Removes plans and journals of runs that were over before this time (ISO 8601). That they were is still known, and
+    /// Removes plans and journals of runs that were over before this time (ISO 8601), but for those of `keep`. That they were is still known, and
     /// with what: an input that comes again is still a duplicate.
-    fn prune(&self, before: &str) -> Result<Pruned, StateError>;
+    fn prune(&self, before: &str, keep: &[i64]) -> Result<Pruned, StateError>;
 
     /// All runs, newest first.
     fn runs(&self) -> Result<Vec<RunSummary>, StateError>;

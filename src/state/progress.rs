@@ -2,7 +2,7 @@
 //!
 //! One `match` over entries and nothing else: no clock, no store, no plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, Outcome};
 use crate::model::id::CallId;
@@ -23,13 +23,25 @@ impl Progress {
     /// What the entries say of each call, in the order they were written.
     pub(crate) fn of(entries: &[Entry]) -> BTreeMap<CallId, Self> {
         let mut calls: BTreeMap<CallId, Self> = BTreeMap::new();
+        // What was in doubt before the try that is looked at: a no to that one says nothing of the one before.
+        let mut doubted: BTreeSet<&CallId> = BTreeSet::new();
         for entry in entries {
+            let turned_away = |call: &CallId| if doubted.contains(call) { Self::Sent } else { Self::Ahead };
             let (call, progress) = match entry {
                 Entry::Began { .. } | Entry::Stands { .. } => continue,
-                Entry::Calling { call, .. } | Entry::Unanswered { call, .. } => (call, Self::Sent),
+                Entry::Calling { call, .. } => {
+                    if calls.get(call).is_some_and(Self::is_in_doubt) {
+                        doubted.insert(call);
+                    } else {
+                        doubted.remove(call);
+                    }
+                    (call, Self::Sent)
+                }
+                Entry::Unanswered { call, sent: false, .. } => (call, turned_away(call)),
+                Entry::Unanswered { call, .. } => (call, Self::Sent),
                 // Turned away: whatever it was, it was not done. Of any other answer only the connector knows what it means.
                 Entry::Answered { call, status, .. } if (400..500).contains(status) && *status != 408 => {
-                    (call, Self::Ahead)
+                    (call, turned_away(call))
                 }
                 Entry::Answered { call, .. } => (call, Self::Sent),
                 Entry::Settled { call, outcome } => (call, Self::Over(outcome.clone())),
@@ -76,7 +88,9 @@ mod tests {
     #[test]
     fn the_last_entry_about_a_call_says_how_far_it_is() {
         let doubt = Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, "no answer"));
-        let lost = Entry::Unanswered { call: "c1".into(), attempt: 1, cause: "the connection broke".into() };
+        let lost =
+            Entry::Unanswered { call: "c1".into(), attempt: 1, cause: "the connection broke".into(), sent: true };
+        let unsent = Entry::Unanswered { call: "c1".into(), attempt: 1, cause: "nobody listens".into(), sent: false };
         let cases = [
             (vec![calling()], Progress::Sent),
             (vec![calling(), lost.clone()], Progress::Sent),
@@ -85,6 +99,11 @@ mod tests {
             (vec![calling(), answered(408)], Progress::Sent),
             (vec![calling(), answered(429)], Progress::Ahead),
             (vec![calling(), answered(429), calling()], Progress::Sent),
+            (vec![calling(), unsent.clone()], Progress::Ahead),
+            (vec![calling(), lost.clone(), calling(), unsent], Progress::Sent),
+            (vec![calling(), lost.clone(), calling(), answered(409)], Progress::Sent),
+            (vec![calling(), answered(429), calling(), answered(409)], Progress::Ahead),
+            (vec![settled(doubt.clone()), calling(), answered(409)], Progress::Sent),
             (vec![calling(), answered(200), settled(Outcome::Done)], Progress::Over(Outcome::Done)),
             (vec![calling(), lost, settled(doubt.clone())], Progress::Over(doubt.clone())),
             (vec![settled(doubt.clone()), told(true)], Progress::Over(Outcome::Done)),

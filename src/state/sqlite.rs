@@ -32,7 +32,8 @@ const FORMAT: i64 = 3;
 
 const TABLES: &str = "
     create table if not exists links (
-        system text not null, account text not null, person text not null, primary key (system, account)
+        system text not null, account text not null, person text not null,
+        run integer not null default 0, primary key (system, account)
     ) without rowid, strict;
     create table if not exists seen (
         system text not null, key text not null, said text not null, run integer not null default 0,
@@ -90,7 +91,8 @@ const FROM_1: &str = "
 ";
 
 /// What format 2 lacks, as far as it has these tables.
-const FROM_2: [(&str, &str); 3] = [
+const FROM_2: [(&str, &str); 4] = [
+    ("links", "alter table links add column run integer not null default 0"),
     ("seen", "alter table seen add column run integer not null default 0"),
     ("deeds", "alter table deeds add column run integer not null default 0"),
     ("journal", "alter table journal rename to journal_2"),
@@ -414,6 +416,15 @@ impl Store for Sqlite {
         summaries(&self.connection(), chosen, [])
     }
 
+    fn later(&self, run: i64, sources: &[&SystemName]) -> Result<Option<i64>, StateError> {
+        let sources: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
+        let sql = "select max(id) from runs, json_each(document, '$.inputs') as input
+                   where id > ?1 and standing in ('done', 'partly') and document <> ''
+                   and json_extract(input.value, '$.system') in (select value from json_each(?2))";
+        let sources = serde_json::to_string(&sources)?;
+        Ok(self.connection().query_row(sql, params![run, sources], |row| row.get(0))?)
+    }
+
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError> {
         let chosen = "where feed = ?1 and sha256 = ?2 and standing not in ('open', 'redone', 'duplicate')
                       order by id desc limit 1";
@@ -505,7 +516,7 @@ impl Store for Sqlite {
         let Settlement { links, seen, marks, standing, follow_ups } = settlement;
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        write_links(&transaction, links)?;
+        write_links(&transaction, run, links)?;
         {
             let mut statement = transaction.prepare(
                 // An older run that is finished after a newer one does not take back what that one saw.
@@ -576,10 +587,10 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    fn link(&self, links: &[Link]) -> Result<(), StateError> {
+    fn link(&self, run: i64, links: &[Link]) -> Result<(), StateError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        write_links(&transaction, links)?;
+        write_links(&transaction, run, links)?;
         transaction.commit()?;
         Ok(())
     }
@@ -617,7 +628,7 @@ impl Store for Sqlite {
              join journal as first on first.run = id and first.number = 1
              left join journal as last on last.run = id and last.number = (
                  select max(number) from journal
-                 where run = id and json_valid(entry) and json_extract(entry, '$.entry') = 'stands'
+                 where run = id and case when json_valid(entry) then json_extract(entry, '$.entry') = 'stands' end
              )
              order by id",
         )?;
@@ -638,7 +649,7 @@ impl Store for Sqlite {
         Ok(verified)
     }
 
-    fn prune(&self, before: &str) -> Result<Pruned, StateError> {
+    fn prune(&self, before: &str, keep: &[i64]) -> Result<Pruned, StateError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         let runs = {
@@ -647,7 +658,7 @@ impl Store for Sqlite {
                  and (document <> '' or exists (select 1 from journal where run = id))",
             )?;
             let rows = statement.query_map([before], |row| row.get(0))?;
-            rows.collect::<Result<Vec<i64>, _>>()?
+            rows.filter(|run| run.as_ref().map_or(true, |run| !keep.contains(run))).collect::<Result<Vec<i64>, _>>()?
         };
         let entries = journal::prune(&transaction, &runs)?;
         let chosen = serde_json::to_string(&runs)?;
@@ -658,8 +669,8 @@ impl Store for Sqlite {
             [chosen],
         )?;
         transaction.commit()?;
-        // What was removed shall be gone from the file too.
-        connection.execute_batch("vacuum; pragma wal_checkpoint(truncate);")?;
+        // What was removed shall be gone from the file too. While somebody else reads it, it cannot be written anew.
+        let _ = connection.execute_batch("vacuum; pragma wal_checkpoint(truncate);");
         Ok(Pruned { runs: runs.len() as u64, entries })
     }
 
@@ -785,8 +796,9 @@ fn summaries(
 ) -> Result<Vec<RunSummary>, StateError> {
     let sql = format!(
         "select id, plan, started, finished, calls, standing, feed, input, sha256, told,
-                (select count(distinct json_extract(entry, '$.call')) from journal where journal.run = runs.id
-                 and (json_extract(entry, '$.outcome') = 'done' or json_extract(entry, '$.done')))
+                (select count(distinct case when json_valid(entry) then json_extract(entry, '$.call') end)
+                 from journal where journal.run = runs.id and case when json_valid(entry) then
+                 json_extract(entry, '$.outcome') = 'done' or json_extract(entry, '$.done') end)
          from runs {chosen}"
     );
     let mut statement = connection.prepare(&sql)?;
@@ -812,11 +824,13 @@ fn summaries(
     Ok(runs)
 }
 
-fn write_links(transaction: &rusqlite::Transaction<'_>, links: &[Link]) -> Result<(), rusqlite::Error> {
-    let mut statement =
-        transaction.prepare_cached("insert or replace into links (system, account, person) values (?1, ?2, ?3)")?;
+fn write_links(transaction: &Transaction<'_>, run: i64, links: &[Link]) -> Result<(), rusqlite::Error> {
+    let mut statement = transaction.prepare_cached(
+        "insert into links (system, account, person, run) values (?1, ?2, ?3, ?4) on conflict do update
+         set person = excluded.person, run = excluded.run where excluded.run >= links.run",
+    )?;
     for link in links {
-        statement.execute(params![link.system.as_str(), link.account.as_str(), link.person.to_string()])?;
+        statement.execute(params![link.system.as_str(), link.account.as_str(), link.person.to_string(), run])?;
     }
     Ok(())
 }

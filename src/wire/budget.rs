@@ -41,8 +41,9 @@ impl Budget {
 
     /// Why no further call is begun; `None` while there is time.
     pub(crate) fn spent(&self) -> Option<String> {
-        let until = self.until.filter(|until| Instant::now() >= *until)?;
-        let _ = until;
+        if self.until.is_none_or(|until| Instant::now() < until) {
+            return None;
+        }
         let minutes = self.allotment.time.unwrap_or_default().as_secs().div_ceil(60);
         Some(format!("the time of this run is over (`apply.time`, {minutes} min)"))
     }

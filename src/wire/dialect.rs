@@ -41,6 +41,21 @@ pub struct Allowance {
     pub refill: Refill,
 }
 
+impl Allowance {
+    /// The same within what a server can honestly mean: one that asks for a wait until the end of time is waited for an
+    /// hour.
+    #[must_use]
+    pub(super) fn sane(self) -> Self {
+        const LONGEST: Duration = Duration::from_hours(1);
+        let refill = match self.refill {
+            Refill::Window(length) => Refill::Window(length.min(LONGEST)),
+            Refill::Steady => Refill::Steady,
+        };
+        let limit = self.limit.clamp(1, u64::from(u32::MAX));
+        Self { limit, remaining: self.remaining.min(limit), reset_in: self.reset_in.min(LONGEST), refill }
+    }
+}
+
 /// How used requests come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refill {

@@ -81,7 +81,7 @@ pub enum WireError {
         reason: String,
     },
     /// The journal could not be written, so nothing was sent.
-    #[error("nothing was sent to {system}: the journal could not be written")]
+    #[error("nothing more is sent to {system}: the journal could not be written")]
     NotRecorded {
         /// Which system.
         system: SystemName,

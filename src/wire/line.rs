@@ -17,7 +17,7 @@ use tracing::debug;
 use url::Url;
 
 use super::{
-    Bound, Credential, Dialect, Rate, Reader, Reply, Route, WireError, Writer,
+    Allowance, Bound, Credential, Dialect, Rate, Reader, Reply, Route, WireError, Writer,
     address::is_astray,
     bounds::{self, MAX_BODY, MAX_HEADERS, MAX_WEIGHT, Room},
     breaker::{Breaker, Ended, Why},
@@ -381,7 +381,7 @@ impl<'a> Errand<'a> {
     /// One request of it is over.
     pub(super) fn answered(&mut self, pass: Pass<'_>, answer: &Result<Reply, WireError>) {
         let dialect = &self.line.reach.habits.dialect;
-        let told = answer.as_ref().ok().and_then(dialect.allowance);
+        let told = answer.as_ref().ok().and_then(dialect.allowance).map(Allowance::sane);
         let (met, ended) = match (repeat::passing(answer, dialect), answer) {
             (Some(Passing::TurnedAway(Some(pause))), _) if pause > LONGEST_PAUSE => {
                 (Met::Nothing, Ended::Paused(pause))

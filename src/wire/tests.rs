@@ -116,6 +116,7 @@ fn line(url: Url, habits: Habits) -> Line {
         concurrency: 4,
         timeout: Duration::from_millis(500),
         habits,
+        route: super::Route::default(),
     })
     .unwrap()
 }

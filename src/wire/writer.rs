@@ -53,6 +53,12 @@ impl<'a> Writer<'a> {
         self
     }
 
+    /// The same, where an earlier try of the same run may have had its effect.
+    pub(crate) fn doubting(mut self, is_in_doubt: bool) -> Self {
+        self.doubt = is_in_doubt;
+        self
+    }
+
     /// Sends the call as the plan shows it. It is sent again where nothing of it can have arrived, where it was turned away
     /// unread (429, after the pause the server asks for), and, where doing it twice is doing it once, after a fault in
     /// passing; every attempt is in the journal. What the provider says no to is never sent again.
@@ -94,7 +100,10 @@ impl<'a> Writer<'a> {
             let (call, attempt) = (self.call.id.clone(), self.attempt);
             match &answer {
                 Ok(reply) => self.record(&Entry::Answered { call, attempt, status: reply.status })?,
-                Err(error) => self.record(&Entry::Unanswered { call, attempt, cause: error.to_string() })?,
+                Err(error) => {
+                    let (cause, sent) = (error.to_string(), !error.never_sent());
+                    self.record(&Entry::Unanswered { call, attempt, cause, sent })?;
+                }
             }
             let is_key = matches!(self.line.reach.credential, Credential::Key { .. });
             if matches!(answer, Ok(Reply { status: 401, .. })) && is_key && !fresh_token {

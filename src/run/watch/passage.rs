@@ -9,7 +9,6 @@ use crate::{
     model::{
         id::SystemName,
         plan::{Call, Plan},
-        refusal::RefusalKind,
     },
     plan::guard::{Approval, GuardedPlan},
     run::{
@@ -289,9 +288,7 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
             note(service, plan, run)?;
             service.expects(&service.store.expectations()?);
             let passes = |outcome: &Outcome| match outcome {
-                Outcome::Refused(refusal) => {
-                    matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::RateLimited)
-                }
+                Outcome::Refused(refusal) => refusal.kind.may_pass(),
                 Outcome::InDoubt(_) => true,
                 Outcome::Done | Outcome::Moved(_) | Outcome::Skipped(_) => false,
             };
