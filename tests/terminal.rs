@@ -379,7 +379,7 @@ fn what_happened_can_be_read_afterwards() {
     world.homeward(&["--lab", "apply", "--yes", "hr=people.csv"]);
     insta::assert_snapshot!(shown(&world, &["--lab", "runs"]), @r#"
     run  started               stands  input          calls  done  plan          note
-    1    [TIME..............]  done    hr=people.csv  5      5     f536854edefb
+    1    [TIME..............]  done    hr=people.csv  5      5     e742d3ceec8e
     -- stderr
     -- exit 0
     "#);

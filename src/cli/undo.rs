@@ -83,8 +83,8 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
 
 /// A run that is over, with its journal: what is still going on, or never began, cannot be undone.
 fn over(stage: &plan::Stage, run: i64, lab: bool) -> Result<(Plan, Vec<Entry>), Trouble> {
-    let Some(state) = stage.state().filter(|state| state.exists()) else { return Err(runs::unknown(run)) };
-    let store = Sqlite::look_into(&state).map_err(RunError::from)?;
+    let Some(file) = stage.state().filter(|file| file.exists()) else { return Err(runs::unknown(run)) };
+    let store = Sqlite::look_into(&file).map_err(RunError::from)?;
     let Some(standing) = store.standing(run).map_err(RunError::from)? else { return Err(runs::unknown(run)) };
     let lab = if lab { "--lab " } else { "" };
     let no = |message: String, hint: String| Err(Trouble::new(Exit::Usage, message, Some(hint)));

@@ -30,7 +30,8 @@ pub(crate) struct Left {
     pub(crate) account: AccountId,
     pub(crate) attribute: AttributeName,
     pub(crate) before: Value,
-    pub(crate) left: Value,
+    /// What the run put there.
+    pub(crate) now: Value,
     /// True where nothing was sent: the value comes, or came, by itself.
     pub(crate) follows: bool,
     /// Whose word counted when the run was planned.
@@ -54,7 +55,7 @@ pub(crate) fn restore(left: &[Left], accounts: &Accounts, providers: &dyn Provid
         match desk.sent(one) {
             Ok(settled) => decided.push(settled),
             // What the next sign-in would undo lasts where nobody can sign in any more.
-            Err(waiting) => late.push((one, waiting)),
+            Err(waiting) => late.push((one, *waiting)),
         }
     }
     for (one, waiting) in late {
@@ -88,11 +89,11 @@ impl Desk<'_> {
     }
 
     /// What becomes of an attribute that the run sent.
-    fn sent(&self, one: &Left) -> Result<Decided, Waiting> {
+    fn sent(&self, one: &Left) -> Result<Decided, Box<Waiting>> {
         let Some(account) = self.accounts.get(&(one.system.clone(), one.account.clone())).cloned() else {
             let absent = Account::absent(one.system.clone(), self.providers.server(&one.system));
             let change =
-                Change { attribute: one.attribute.clone(), before: one.left.clone(), after: one.before.clone() };
+                Change { attribute: one.attribute.clone(), before: one.now.clone(), after: one.before.clone() };
             let gone = Arc::new(Account { id: Some(one.account.clone()), ..absent });
             return Ok(put(one, gone, change, Decision::Refuse, |planned| {
                 planned.refusal = Some(RefusalKind::NotFound);
@@ -113,7 +114,7 @@ impl Desk<'_> {
                 "it is so already".clone_into(&mut planned.reason);
             }));
         }
-        if now != self.stored(one, &one.left) {
+        if now != self.stored(one, &one.now) {
             return Ok(put(one, account, change, Decision::Refuse, |planned| {
                 "changed since by somebody else: undo leaves it".clone_into(&mut planned.reason);
             }));
@@ -123,7 +124,7 @@ impl Desk<'_> {
             (one.attribute.as_str() == "active", &foresight.verdict, &foresight.follows)
             && let Some(leader) = self.leader(one, &follows.provider)
         {
-            return Err(Waiting { account, change, foresight, leader });
+            return Err(Box::new(Waiting { account, change, foresight, leader }));
         }
         Ok(self.settled(one, account, change, foresight))
     }
@@ -177,7 +178,7 @@ impl Desk<'_> {
         let change =
             Change { attribute: one.attribute.clone(), before: now.clone(), after: self.stored(one, &one.before) };
         let now = self.stored(one, &now);
-        if now == change.after || now != self.stored(one, &one.left) {
+        if now == change.after || now != self.stored(one, &one.now) {
             return None;
         }
         let foresight = foresee(self.providers, &account, &change);
@@ -207,18 +208,16 @@ impl Desk<'_> {
     /// The one configured system of a kind at which this person could be.
     fn leader(&self, one: &Left, kind: &str) -> Option<SystemName> {
         let all = self.providers.of_kind(kind);
-        match all.as_slice() {
-            [only] => Some(only.clone()),
-            _ => {
-                let account = self.accounts.get(&(one.system.clone(), one.account.clone()))?;
-                let mut signs_in_at = account.identities.iter().filter(|identity| identity.provider == kind);
-                let is_there = |id: &AccountId| {
-                    let at = |system: &&SystemName| self.accounts.contains_key(&((*system).clone(), id.clone()));
-                    all.iter().find(at).cloned()
-                };
-                signs_in_at.find_map(|identity| is_there(&identity.id))
-            }
+        if let [only] = all.as_slice() {
+            return Some(only.clone());
         }
+        let account = self.accounts.get(&(one.system.clone(), one.account.clone()))?;
+        let mut signs_in_at = account.identities.iter().filter(|identity| identity.provider == kind);
+        let is_there = |id: &AccountId| {
+            let at = |system: &&SystemName| self.accounts.contains_key(&((*system).clone(), id.clone()));
+            all.iter().find(at).cloned()
+        };
+        signs_in_at.find_map(|identity| is_there(&identity.id))
     }
 }
 

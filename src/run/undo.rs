@@ -89,7 +89,7 @@ impl<'a> Did<'a> {
                         let before = call.expects.get(attribute).cloned().unwrap_or_default();
                         left.entry((&call.system, account, attribute))
                             .and_modify(|one| {
-                                one.left.clone_from(value);
+                                one.now.clone_from(value);
                                 one.because.push(self.because(call));
                             })
                             .or_insert_with(|| self.one(call, account, attribute, before, value.clone()));
@@ -112,7 +112,7 @@ impl<'a> Did<'a> {
                 account: change.account.clone()?,
                 attribute: change.attribute.clone(),
                 before: change.before.clone(),
-                left: change.after.clone(),
+                now: change.after.clone(),
                 follows: true,
                 owner: change.owner.clone(),
                 asked_by: AskedBy { system: undo_of(self.run), origin: format!("run {}", self.run) },
@@ -135,7 +135,7 @@ impl<'a> Did<'a> {
         left
     }
 
-    fn one(&self, call: &Call, account: &AccountId, attribute: &AttributeName, before: Value, left: Value) -> Left {
+    fn one(&self, call: &Call, account: &AccountId, attribute: &AttributeName, before: Value, now: Value) -> Left {
         let change = self.change(call, attribute);
         let who =
             change.map(|change| format!(", which {} asked for ({})", change.asked_by.system, change.asked_by.origin));
@@ -145,7 +145,7 @@ impl<'a> Did<'a> {
             account: account.clone(),
             attribute: attribute.clone(),
             before,
-            left,
+            now,
             follows: false,
             owner: change.and_then(|change| change.owner.clone()),
             asked_by: AskedBy { system: undo_of(self.run), origin: format!("run {}, call {}", self.run, call.id) },
@@ -419,7 +419,7 @@ mod tests {
     fn left(calls: Vec<Call>, entries: &[Entry]) -> Vec<(String, String)> {
         let plan = Plan { calls, ..Plan::empty() };
         let left = Did::of(7, &plan, entries).left(&BTreeMap::new());
-        left.iter().map(|one| (one.before.to_string(), one.left.to_string())).collect()
+        left.iter().map(|one| (one.before.to_string(), one.now.to_string())).collect()
     }
 
     #[test]
