@@ -5,10 +5,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use reqwest::{Certificate, ClientBuilder, Identity, NoProxy};
+use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, header::HeaderValue};
 use url::{Host, Url};
 
-use super::{address::is_loopback, fault::innermost};
+use super::{address::is_loopback, credential::pair, fault::innermost};
 use crate::model::secret::Secret;
 
 /// How the way to one server is gone. Without anything set, as this machine goes it, and through no proxy.
@@ -112,7 +112,11 @@ impl Route {
         let of_ours = reqwest::Proxy::all(proxy.url.clone());
         let mut there = of_ours.map_err(|error| format!("its proxy cannot be used: {}", innermost(&error)))?;
         if let Some((user, password)) = &proxy.login {
-            there = there.basic_auth(user, password.expose());
+            // Not as a login of the address, where `%7e` would become something else.
+            let value = HeaderValue::from_str(&format!("Basic {}", pair(user, password).expose()));
+            let mut value = value.map_err(|_| "the login of its proxy cannot be sent".to_owned())?;
+            value.set_sensitive(true);
+            there = there.custom_http_auth(value);
         }
         Ok(client.proxy(there.no_proxy(NoProxy::from_string(&proxy.except))))
     }

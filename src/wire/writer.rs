@@ -7,7 +7,7 @@ use super::{
     repeat::{self, LONGEST_OUTAGE, LONGEST_PAUSE, Passing},
 };
 use crate::{
-    model::{capability::Replay, id::SystemName, plan::Call},
+    model::{capability::Replay, id::SystemName, plan::Call, secret::Secret},
     state::{Entry, Store},
 };
 
@@ -68,9 +68,12 @@ impl<'a> Writer<'a> {
     /// writer: a connector only tells what it met.
     pub async fn send(&mut self) -> Result<Reply, WireError> {
         let mut body = self.call.body.clone();
+        let mut made = Vec::new();
         for field in &self.call.generated {
             if let Some(body) = body.as_object_mut() {
-                body.insert(field.clone(), password().into());
+                let password = password();
+                made.push(Secret::new(&password));
+                body.insert(field.clone(), password.into());
             }
         }
         let body = (!body.is_null()).then_some(&body);
@@ -94,6 +97,8 @@ impl<'a> Writer<'a> {
                 path: self.call.path.clone(),
             })?;
             let answer = self.line.once(&method, &self.call.path, &[], &self.call.headers, body, fresh_token).await;
+            // Nor may it bring back what nobody shall ever know.
+            let answer = answer.map(|reply| made.iter().fold(reply, Reply::without));
             errand.answered(pass, &answer);
             let passing = repeat::passing(&answer, &self.line.reach.habits.dialect);
             self.note(&answer);
