@@ -13,7 +13,7 @@ use std::{
 use reqwest::header::{ACCEPT, HeaderValue};
 use serde::Deserialize;
 use tokio::sync::{Mutex, Notify};
-use tracing::debug;
+use tracing::{debug, info};
 use url::Url;
 
 use super::{
@@ -404,6 +404,11 @@ impl<'a> Errand<'a> {
             (None, Err(WireError::NoToken { .. })) if self.line.breaker().is_known() => (Met::Nothing, Ended::Stranger),
             (_, Err(_)) => (Met::Nothing, Ended::Failed),
         };
+        if let Met::TurnedAway(Some(pause)) | Met::Pause(pause) = met
+            && !pause.is_zero()
+        {
+            info!(system = %self.line.reach.system, seconds = pause.as_secs(), "asked to wait");
+        }
         pass.over(met, told);
         self.ended = ended;
     }

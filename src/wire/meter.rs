@@ -184,14 +184,23 @@ fn whole(number: f64) -> u32 {
     number.max(1.0).round() as u32
 }
 
-/// What was learned from a server's answers, with what this one adds. `under_way` are the requests that this answer may
-/// not know of yet.
-pub(super) fn learned(meter: Option<Meter>, told: Allowance, under_way: usize, refused: bool, now: Instant) -> Meter {
+/// Who else was on the way while an answer was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside {
+    /// Requests that the answer may not know of yet.
+    pub(super) under_way: usize,
+    /// Requests that were answered meanwhile, and may have come after this one at the server.
+    pub(super) answered: u64,
+}
+
+/// What was learned from a server's answers, with what this one adds.
+pub(super) fn learned(meter: Option<Meter>, told: Allowance, beside: Beside, refused: bool, now: Instant) -> Meter {
+    let under_way = beside.under_way;
     match (told.refill, meter) {
         (Refill::Steady, meter) => {
-            let mut known = match meter {
-                Some(Meter::Told { cost, .. }) => cost,
-                _ => None,
+            let (mut known, ours) = match meter {
+                Some(Meter::Told { cost, level, .. }) => (cost, Some(level)),
+                _ => (None, None),
             };
             if refused {
                 // It fills more slowly than we thought, or somebody else drinks from it.
@@ -200,13 +209,21 @@ pub(super) fn learned(meter: Option<Meter>, told: Allowance, under_way: usize, r
             // The bucket lacks more than `used - 1` requests and is full in at most `reset_in`.
             let used = told.limit.saturating_sub(told.remaining);
             let bound = u32::try_from(used.saturating_sub(1)).ok().filter(|used| *used > 0);
-            let bound = bound.map(|used| told.reset_in / used).filter(|bound| !bound.is_zero());
+            let bound = bound.map(|used| told.reset_in / used);
+            // A bucket of one is full again when that one is back.
+            let bound = bound.or((told.remaining == 0).then_some(told.reset_in)).filter(|bound| !bound.is_zero());
             let cost = match (known, bound) {
                 (Some(known), Some(bound)) => Some(known.min(bound)),
                 (known, bound) => known.or(bound),
             };
             let limit = number(told.limit);
-            let level = number(told.remaining) - number(under_way as u64);
+            let theirs = number(told.remaining) - number(under_way as u64);
+            // Answers overtake each other: an old one that leaves more than we count is believed only as far as it cannot
+            // be outdated. One that leaves less means that somebody else drinks from the bucket too.
+            let level = match ours {
+                Some(ours) if ours < theirs => ours.max(theirs - number(beside.answered)),
+                _ => theirs,
+            };
             Meter::Told { limit, level, at: now, under_way, cost }
         }
         // What this window held is spent, and the pause that comes with the refusal reaches beyond it: the next one begins

@@ -13,7 +13,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     dialect::{Allowance, Refill},
-    meter::{Meter, Rate, learned},
+    meter::{Beside, Meter, Rate, learned},
 };
 
 /// How many requests may be under way before anything is known of a server, where so many are allowed.
@@ -40,6 +40,14 @@ pub(super) enum Met {
     Nothing,
 }
 
+/// When a request went.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Went {
+    sent: Instant,
+    /// Requests that were over then.
+    answered: u64,
+}
+
 /// The pace of one line, with the time brought by whoever asks.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -49,6 +57,8 @@ pub(super) struct Pace {
     /// The window above which it grows slowly: it was too much once.
     known_good: f64,
     under_way: usize,
+    /// Requests that are over.
+    answered: u64,
     paused_until: Option<Instant>,
     /// Causes for which we were turned away, since the last good answer.
     turned_away: u32,
@@ -82,6 +92,7 @@ impl Pace {
             window: float(ceiling.min(FIRST)),
             known_good: float(ceiling),
             under_way: 0,
+            answered: 0,
             paused_until: None,
             turned_away: 0,
             cut: None,
@@ -104,26 +115,32 @@ impl Pace {
     }
 
     /// A request goes.
-    pub(super) fn take(&mut self, now: Instant) {
+    pub(super) fn take(&mut self, now: Instant) -> Went {
         self.under_way += 1;
         for meter in [&mut self.set, &mut self.learned].into_iter().flatten() {
             meter.take(now);
         }
+        Went { sent: now, answered: self.answered }
     }
 
-    /// A request that went at `sent` is over.
-    pub(super) fn over(&mut self, sent: Instant, met: Met, told: Option<Allowance>, now: Instant) {
+    /// A request is over.
+    pub(super) fn over(&mut self, went: Went, met: Met, told: Option<Allowance>, now: Instant) {
+        let sent = went.sent;
         self.under_way = self.under_way.saturating_sub(1);
         for meter in [&mut self.set, &mut self.learned].into_iter().flatten() {
+            // What came back until now counts before the answer does.
+            let _ = meter.ready(now);
             meter.over(now);
         }
+        let beside = Beside { under_way: self.under_way, answered: self.answered - went.answered };
+        self.answered += 1;
         if let Some(told) = told {
             let refused = matches!(met, Met::TurnedAway(_));
             // Whoever is under way may take what is left of a window that does not fill while it lasts.
             if matches!(told.refill, Refill::Window(_)) && told.remaining <= self.under_way as u64 {
                 self.pause(now + told.reset_in);
             }
-            self.learned = Some(learned(self.learned.take(), told, self.under_way, refused, now));
+            self.learned = Some(learned(self.learned.take(), told, beside, refused, now));
         }
         let is_new = self.cut.is_none_or(|cut| sent >= cut);
         match met {
@@ -208,7 +225,7 @@ pub(super) struct Gate {
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     gate: &'a Gate,
-    sent: Instant,
+    went: Went,
     is_over: bool,
 }
 
@@ -230,18 +247,18 @@ impl Gate {
             tokio::pin!(changed);
             // Registered before anything is looked at, so that no change falls in between.
             changed.as_mut().enable();
-            let now = Instant::now();
-            let ready = self.pace().ready(now);
-            if is_shut(matches!(ready, Err(Some(_)))) {
+            if is_shut(false) {
                 return None;
             }
-            if ready.is_ok() {
-                // Only whoever has the turn takes.
-                self.pace().take(now);
-            }
+            let now = Instant::now();
+            let ready = {
+                let mut pace = self.pace();
+                pace.ready(now).map(|()| pace.take(now))
+            };
             match ready {
-                Ok(()) => return Some(Pass { gate: self, sent: now, is_over: false }),
+                Ok(went) => return Some(Pass { gate: self, went, is_over: false }),
                 Err(None) => changed.await,
+                Err(Some(_)) if is_shut(true) => return None,
                 Err(Some(until)) => {
                     tokio::select! {
                         () = tokio::time::sleep_until(until) => {}
@@ -262,7 +279,7 @@ impl Pass<'_> {
     /// The request is over.
     pub(super) fn over(mut self, met: Met, told: Option<Allowance>) {
         self.is_over = true;
-        self.gate.pace().over(self.sent, met, told, Instant::now());
+        self.gate.pace().over(self.went, met, told, Instant::now());
         self.gate.stir();
     }
 }
@@ -270,7 +287,7 @@ impl Pass<'_> {
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.gate.pace().over(self.sent, Met::Nothing, None, Instant::now());
+            self.gate.pace().over(self.went, Met::Nothing, None, Instant::now());
             self.gate.stir();
         }
     }
@@ -303,11 +320,10 @@ mod tests {
         while now < start + time {
             match pace.ready(now) {
                 Ok(()) => {
-                    pace.take(now);
+                    let went = pace.take(now);
                     let (met, allowance) = server(now);
-                    let at = now;
                     now += latency;
-                    pace.over(at, met, allowance, now);
+                    pace.over(went, met, allowance, now);
                     sent += 1;
                 }
                 Err(Some(until)) => now = until,
@@ -322,10 +338,10 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::new(2, None, now);
         assert_eq!(pace.ready(now), Ok(()));
-        pace.take(now);
+        let went = pace.take(now);
         pace.take(now);
         assert_eq!(pace.ready(now), Err(None));
-        pace.over(now, Met::Answer, None, now);
+        pace.over(went, Met::Answer, None, now);
         assert_eq!(pace.ready(now), Ok(()));
     }
 
@@ -334,12 +350,12 @@ mod tests {
         let start = Instant::now();
         let mut pace = Pace::new(16, None, start);
         let most = |pace: &mut Pace, now| {
-            let mut most = 0;
+            let mut went = Vec::new();
             while pace.ready(now) == Ok(()) {
-                pace.take(now);
-                most += 1;
+                went.push(pace.take(now));
             }
-            (0..most).for_each(|_| pace.over(now, Met::Nothing, None, now));
+            let most = went.len();
+            went.into_iter().for_each(|went| pace.over(went, Met::Nothing, None, now));
             most
         };
         assert_eq!(most(&mut pace, start), 4);
@@ -347,8 +363,8 @@ mod tests {
         assert_eq!(most(&mut pace, start), 16);
         // Four that were under way together run into the same wall.
         let later = start + SECOND * 20;
-        (0..4).for_each(|_| pace.take(later));
-        (0..4).for_each(|_| pace.over(later, Met::Slow, None, later + SECOND));
+        let went: Vec<Went> = (0..4).map(|_| pace.take(later)).collect();
+        went.into_iter().for_each(|went| pace.over(went, Met::Slow, None, later + SECOND));
         assert_eq!(most(&mut pace, later + SECOND), 8);
         // It was too much once, so it grows slowly from there.
         drive(&mut pace, later + SECOND, SECOND * 8, SECOND, |_| (Met::Answer, None));
@@ -361,14 +377,14 @@ mod tests {
     fn a_refusal_makes_everybody_wait_as_long_as_it_says() {
         let now = Instant::now();
         let mut pace = Pace::new(4, None, now);
-        (0..3).for_each(|_| pace.take(now));
-        pace.over(now, Met::TurnedAway(Some(SECOND * 7)), None, now);
-        assert_eq!(pace.ready(now), Err(None));
+        let went: Vec<Went> = (0..3).map(|_| pace.take(now)).collect();
+        pace.over(went[0], Met::TurnedAway(Some(SECOND * 7)), None, now + SECOND / 10);
         // The others were sent before anybody knew; what they are told is no new cause.
-        pace.over(now, Met::TurnedAway(Some(SECOND * 6)), None, now);
-        pace.over(now, Met::Answer, None, now);
-        assert_eq!(pace.ready(now), Err(Some(now + SECOND * 7)));
-        assert_eq!(pace.ready(now + SECOND * 7), Ok(()));
+        let soon = now + SECOND / 10;
+        pace.over(went[1], Met::TurnedAway(Some(SECOND * 6)), None, soon);
+        pace.over(went[2], Met::Answer, None, soon);
+        assert_eq!(pace.ready(soon), Err(Some(soon + SECOND * 7)));
+        assert_eq!(pace.ready(soon + SECOND * 7), Ok(()));
     }
 
     #[test]
@@ -377,8 +393,8 @@ mod tests {
         let mut pace = Pace::new(4, None, now);
         let mut waits = Vec::new();
         for _ in 0..9 {
-            pace.take(now);
-            pace.over(now, Met::TurnedAway(None), None, now);
+            let went = pace.take(now);
+            pace.over(went, Met::TurnedAway(None), None, now);
             let Err(Some(until)) = pace.ready(now) else { panic!("it waits") };
             waits.push((until - now).as_millis());
             now = until;
@@ -444,7 +460,7 @@ mod tests {
 
     #[test]
     fn what_a_bucket_tells_of_itself_is_used_up_without_a_single_refusal() {
-        for (per_second, burst) in [(10, 100), (10, 5), (50, 100), (2, 30)] {
+        for (per_second, burst) in [(10, 100), (10, 5), (10, 0), (50, 100), (2, 30)] {
             let start = Instant::now();
             let mut pace = Pace::new(4, None, start);
             let cost = SECOND / per_second;
@@ -455,6 +471,17 @@ mod tests {
             let allowed = 120 * per_second + burst + 1;
             assert!(sent * 100 >= allowed * 95, "{sent} of {allowed} at {per_second}/s, burst {burst}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_was_overtaken_gives_nothing_back() {
+        let now = Instant::now();
+        let mut pace = Pace::new(4, None, now);
+        let went = [pace.take(now), pace.take(now)];
+        // The server took the first one first, and its answer comes last.
+        pace.over(went[1], Met::Answer, told(100, 0, 10, Refill::Steady), now);
+        pace.over(went[0], Met::Answer, told(100, 1, 10, Refill::Steady), now);
+        assert!(matches!(pace.ready(now), Err(Some(_))));
     }
 
     #[test]
@@ -485,9 +512,9 @@ mod tests {
     fn what_is_left_of_a_window_is_left_to_those_who_are_under_way() {
         let now = Instant::now();
         let mut pace = Pace::new(4, None, now);
+        let went = pace.take(now);
         pace.take(now);
-        pace.take(now);
-        pace.over(now, Met::Answer, told(30, 1, 8, Refill::Window(SECOND * 10)), now);
+        pace.over(went, Met::Answer, told(30, 1, 8, Refill::Window(SECOND * 10)), now);
         assert_eq!(pace.ready(now), Err(Some(now + SECOND * 8)));
     }
 
@@ -496,8 +523,8 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::new(4, None, now);
         assert_eq!(pace.forecast(100, now), None);
-        pace.take(now);
-        pace.over(now, Met::Answer, None, now + SECOND / 10);
+        let went = pace.take(now);
+        pace.over(went, Met::Answer, None, now + SECOND / 10);
         let speed = Bound::Speed { concurrency: 4, latency: SECOND / 10 };
         assert_eq!(pace.forecast(400, now), Some((SECOND * 10, speed)));
         let rate = Rate { count: 300, per: SECOND * 600, burst: None };

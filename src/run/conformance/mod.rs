@@ -182,7 +182,8 @@ impl Bed {
 }
 
 fn line(kind: &Kind, lab: &Lab, token: &str) -> Line {
-    let dialect = (kind.open)(json!({})).unwrap().dialect();
+    let least = if kind.capabilities.scheme == Scheme::Basic { json!({ "username": "homeward" }) } else { json!({}) };
+    let dialect = (kind.open)(least).unwrap().dialect();
     let reach = Reach {
         system: kind.name.into(),
         url: Url::parse(&lab.systems[kind.name].url).unwrap(),
