@@ -364,10 +364,11 @@ async fn injure(
     asked.status = chaos::answer::status(met.kind, acted.as_ref().map(Response::status));
     (asked.fault, asked.effect) = (Some(met.kind), Some(effect));
     front.chaos.met(&met, &asked.method, &asked.path, effect);
+    let body = asked.body.clone();
     front.asked().push(asked);
     let state = front.simulator.dump();
     let users: Vec<String> = state["users"].as_object().into_iter().flatten().map(|(id, _)| id.clone()).collect();
-    let about = chaos::answer::Asked { kind: &front.kind, path: &path, users: &users };
+    let about = chaos::answer::Asked { kind: &front.kind, path: &path, body: &body, users: &users };
     let looked = match chaos::answer::looks_at(met.kind, &about) {
         Some(place) => {
             let mut question = Request::new(Body::empty());

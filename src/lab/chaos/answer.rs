@@ -31,6 +31,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) kind: &'a str,
     /// Without the query.
     pub(crate) path: &'a str,
+    /// What was sent.
+    pub(crate) body: &'a Value,
     /// The ids of all users, in order.
     pub(crate) users: &'a [String],
 }
@@ -52,7 +54,7 @@ pub(crate) fn status(kind: Kind, acted: Option<StatusCode>) -> u16 {
         Kind::Redirect => 302,
         Kind::RedirectKept => 307,
         Kind::Expired => 401,
-        Kind::Page | Kind::LyingOld | Kind::LyingEmpty | Kind::LyingOther => 200,
+        Kind::Page | Kind::LyingOld | Kind::LyingNew | Kind::LyingEmpty | Kind::LyingOther => 200,
         Kind::SlowStart
         | Kind::Drip
         | Kind::Truncated
@@ -67,7 +69,7 @@ pub(crate) fn status(kind: Kind, acted: Option<StatusCode>) -> u16 {
 pub(crate) fn looks_at(kind: Kind, asked: &Asked<'_>) -> Option<String> {
     let dialect = Dialect::of(asked.kind);
     match kind {
-        Kind::LyingOld => dialect.shown_at(asked.path),
+        Kind::LyingOld | Kind::LyingNew => dialect.shown_at(asked.path),
         Kind::LyingOther => {
             let is_her = |id: &&String| asked.path.split('/').any(|part| part == id.as_str());
             asked.users.iter().find(|id| !is_her(id)).map(|other| dialect.user_at(other))
@@ -131,6 +133,13 @@ pub(crate) async fn answer(
             }
             None => yes(&dialect.yes()),
         },
+        Kind::LyingNew => {
+            let shown = match looked {
+                Some(looked) => serde_json::from_slice(&bytes(looked.into_body()).await).unwrap_or_default(),
+                None => dialect.newcomer(asked.path).unwrap_or_else(|| dialect.yes()),
+            };
+            yes(&over(shown, asked.body))
+        }
         Kind::LyingEmpty => yes(&json!({})),
         Kind::ControlCharacters => acting_on_terminals(acted.unwrap_or_default()).await,
         Kind::SkewedClock => {
@@ -167,6 +176,14 @@ fn said(words: Words) -> Response {
 
 fn yes(body: &Value) -> Response {
     said(Words { status: 200, headers: Vec::new(), kind: "application/json", body: body.to_string() })
+}
+
+/// An object with what was sent in place of what was there.
+fn over(mut shown: Value, sent: &Value) -> Value {
+    if let (Some(shown), Some(sent)) = (shown.as_object_mut(), sent.as_object()) {
+        shown.extend(sent.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    shown
 }
 
 async fn bytes(body: Body) -> Bytes {

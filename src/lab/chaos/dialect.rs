@@ -203,6 +203,19 @@ impl Dialect {
         }
     }
 
+    /// What an account is that was never made, beside what was sent; `None` where nothing like that was asked for.
+    pub(super) fn newcomer(self, path: &str) -> Option<Value> {
+        match (self, path) {
+            (Self::Mattermost, "/api/v4/users") => Some(json!({ "id": "nobodynobodynobodynobodyno", "delete_at": 0 })),
+            (Self::Gitlab, "/api/v4/users") => Some(json!({ "id": 999_999_999, "state": "active" })),
+            (Self::Wordpress, "/wp-json/wp/v2/users") => Some(json!({ "id": 999_999_999 })),
+            (Self::Zitadel, "/v2/users/new") => {
+                Some(json!({ "id": "999999999999999999", "creationDate": "2026-01-01T00:00:00Z" }))
+            }
+            _ => None,
+        }
+    }
+
     /// What a write is answered that shows no object.
     pub(super) fn yes(self) -> Value {
         match self {

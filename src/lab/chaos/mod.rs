@@ -77,6 +77,8 @@ pub(crate) enum Kind {
     Expired,
     /// 200 and the object as it was, and nothing is changed.
     LyingOld,
+    /// 200 and the object as it should be, and nothing is changed.
+    LyingNew,
     /// 200 and an empty object, and nothing is changed.
     LyingEmpty,
     /// 200 and somebody else's object, and nothing is changed.
@@ -99,7 +101,7 @@ pub(crate) enum When {
 
 impl Kind {
     /// Every kind there is.
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::Closed,
         Self::Reset,
         Self::Down,
@@ -121,6 +123,7 @@ impl Kind {
         Self::WrongType,
         Self::Expired,
         Self::LyingOld,
+        Self::LyingNew,
         Self::LyingEmpty,
         Self::LyingOther,
         Self::ControlCharacters,
@@ -131,7 +134,12 @@ impl Kind {
     /// spoils the right answer needs one.
     pub(crate) fn moments(self) -> &'static [When] {
         match self {
-            Self::RateLimited | Self::Expired | Self::LyingOld | Self::LyingEmpty | Self::LyingOther => &[When::Before],
+            Self::RateLimited
+            | Self::Expired
+            | Self::LyingOld
+            | Self::LyingNew
+            | Self::LyingEmpty
+            | Self::LyingOther => &[When::Before],
             Self::SlowStart | Self::Drip | Self::WrongType | Self::ControlCharacters | Self::SkewedClock => {
                 &[When::After]
             }
@@ -141,7 +149,7 @@ impl Kind {
 
     /// True for a lie about a write: a question that is answered so tells nothing new.
     fn needs_a_write(self) -> bool {
-        matches!(self, Self::LyingOld | Self::LyingEmpty | Self::LyingOther)
+        matches!(self, Self::LyingOld | Self::LyingNew | Self::LyingEmpty | Self::LyingOther)
     }
 }
 
