@@ -43,10 +43,25 @@ url = "https://id.example.com"
 token = { env = "ZITADEL_TOKEN" }
 organization = "org1"
 
-[limits]
-changes = "100%"
-removals = { share = "100%" }
 "#;
+
+/// Limits that let the whole day pass.
+pub(crate) const WIDE: &str = "[limits]\nchanges = \"100%\"\nremovals = { share = \"100%\" }\n";
+
+/// Limits that stop it, for somebody to approve.
+pub(crate) const NARROW: &str = "[limits]\nchanges = \"10%\"\n";
+
+/// The list comes into a folder, and a service looks after it.
+const FOLDER: &str = "folder = \"drop\"\nquiet = { looks = 1, time = \"1ms\" }\nlook_every = \"200ms\"\n";
+
+/// How the same company is told of its list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// By a command, with these limits.
+    ByHand(&'static str),
+    /// By a folder.
+    ByFeed,
+}
 
 const RULES: &str = r#"
 owner(["username", "email", "first_name", "last_name", "display_name", "active"], "hr");
@@ -72,7 +87,7 @@ source("hr", |row| [
     },
     if row.news != "" { perform("mattermost", "post_message", #{ channel: "crew/town-square", text: row.news }) },
     if row.tools == "yes" { perform("gitlab", "add_member", #{ group: "tools", access: "reporter" }) },
-    if row.tools == "yes" { perform("zitadel", "lock", #{}) },
+    if row.tools == "yes" { perform("zitadel", "lock") },
     if row.tools == "yes" { perform("mattermost", "revoke_sessions", #{}) },
 ]);
 for system in ["gitlab", "mattermost", "zitadel"] {
@@ -82,7 +97,18 @@ for system in ["gitlab", "mattermost", "zitadel"] {
 "#;
 
 /// The company as it is before anything is done, without a lab yet.
-pub(crate) fn company() -> World {
+pub(crate) fn company(told: Told) -> World {
+    let config = match told {
+        Told::ByHand(limits) => format!("{CONFIG}{limits}"),
+        Told::ByFeed => {
+            format!("{}{WIDE}", CONFIG.replace("says = \"state\"\n", &format!("says = \"state\"\n{FOLDER}")))
+        }
+    };
+    let rules = match told {
+        Told::ByHand(_) => RULES.to_owned(),
+        // Whoever plans anew finds people locked who shall be active, and lets them in again.
+        Told::ByFeed => RULES.replace("perform(\"zitadel\", \"lock\")", "()"),
+    };
     let given = |number: usize| format!("Given{number}");
     let email = |number: usize| format!("p{number}@example.com");
     let gitlab = |number: usize| {
@@ -103,16 +129,23 @@ pub(crate) fn company() -> World {
     let teams = json!([{ "name": "crew" }, { "name": "guild" }]);
     let organizations = json!([{ "id": "org1", "name": "Example" }]);
     World::new()
-        .file("homeward.toml", CONFIG)
-        .file("rules/people.rhai", RULES)
+        .file("homeward.toml", &config)
+        .file("rules/people.rhai", &rules)
         .file("people.csv", &people())
         .file("lab/gitlab.json", &json!({ "users": all(&gitlab), "groups": groups }).to_string())
         .file("lab/mattermost.json", &json!({ "users": all(&mattermost), "teams": teams }).to_string())
         .file("lab/zitadel.json", &json!({ "users": all(&zitadel), "organizations": organizations }).to_string())
 }
 
+const HEADER: &str = "employee_id,first_name,last_name,email,username,status,platform,news,tools\n";
+
+/// A list of one person who is everywhere as it says: the first that a feed is shown.
+pub(crate) fn first_list() -> String {
+    format!("{HEADER}{KNOWN},Given{KNOWN},Family{KNOWN},p{KNOWN}@example.com,old{KNOWN},Active,,,\n")
+}
+
 fn people() -> String {
-    let mut text = "employee_id,first_name,last_name,email,username,status,platform,news,tools\n".to_owned();
+    let mut text = HEADER.to_owned();
     for number in 1..=ALL {
         // Each of a dozen takes the name that the next one leaves.
         let username = match number {

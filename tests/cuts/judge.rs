@@ -154,6 +154,15 @@ fn differences(place: &str, calm: &Value, found: &Value, faults: &mut Vec<String
             let more = found.keys().filter(|key| !calm.contains_key(*key));
             faults.extend(more.map(|key| format!("{place}.{key} is one too many")));
         }
+        (Value::Array(calm), Value::Array(found)) => {
+            let missing = calm.iter().filter(|one| !found.contains(one));
+            faults.extend(missing.map(|one| format!("{place} lacks {one}")));
+            let more = found.iter().filter(|one| !calm.contains(one));
+            faults.extend(more.map(|one| format!("{place} has {one} too many")));
+            if calm.len() != found.len() {
+                faults.push(format!("{place} has {} and not {}", found.len(), calm.len()));
+            }
+        }
         (calm, found) if calm != found => faults.push(format!("{place} is {found} and not {calm}")),
         _ => {}
     }
