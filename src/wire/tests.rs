@@ -165,7 +165,8 @@ async fn send_within(line: &Line, replay: Replay, budget: &Budget) -> Came {
     let mut writer = line.writer(&store, run, &call).within(budget);
     let answer = writer.send().await;
     let in_doubt = writer.in_doubt();
-    let entries = store.entries(run).unwrap().into_iter();
+    let is_ours = |entry: &Entry| !matches!(entry, Entry::Began { .. });
+    let entries = store.entries(run).unwrap().into_iter().filter(is_ours);
     let journal = entries.map(|entry| match entry {
         Entry::Calling { attempt, .. } => format!("calling {attempt}"),
         Entry::Answered { attempt, status, .. } => format!("answered {attempt} {status}"),
