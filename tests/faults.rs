@@ -29,7 +29,7 @@ coverage = "partial"
 kind = "gitlab"
 url = "https://git.example.com"
 token = { env = "GITLAB_TOKEN" }
-timeout = "400ms"
+timeout = "2s"
 "#;
 
 const RULES: &str = r#"
