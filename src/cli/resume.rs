@@ -52,7 +52,7 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
         if let Some(later) = overtaken {
             let run = summary.id;
             tell(&format!(
-                "run {run} is left out: run {later} had a later input of the same source. `homeward runs {run}` shows what is \
+                "run {run} is left out: run {later} took it back, or had a later input of the same source. `homeward runs {run}` shows what is \
                  in doubt; `homeward resume {run}` finishes it all the same"
             ));
         } else if resume::is_left_to_service(&summary, &state) {

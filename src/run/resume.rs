@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::RunError;
+use super::{RunError, undo::undo_of};
 use crate::{
     model::{
         id::{CallId, SystemName},
@@ -56,11 +56,13 @@ pub(crate) fn is_left_to_service(run: &RunSummary, state: &Path) -> bool {
     by_itself && lock::is_watched(state)
 }
 
-/// A run after this one that was carried out with a later input of the same source. What that one says now may be the
+/// A run after this one that took it back, or was carried out with a later input of the same source. What that one says now may be the
 /// opposite of what this one still has to do, and look as if nothing had happened.
 pub(crate) fn overtaken(store: &dyn Store, run: i64) -> Result<Option<i64>, RunError> {
     let Some(plan) = store.plan(run)? else { return Ok(None) };
-    let sources: BTreeSet<&SystemName> = plan.inputs.iter().map(|input| &input.system).collect();
+    // A run that was taken back is overtaken by that.
+    let undo = undo_of(run);
+    let sources: BTreeSet<&SystemName> = plan.inputs.iter().map(|input| &input.system).chain([&undo]).collect();
     Ok(store.later(run, &sources.into_iter().collect::<Vec<_>>())?)
 }
 

@@ -241,7 +241,7 @@ fn touched(entries: &[Entry]) -> BTreeSet<&CallId> {
 }
 
 /// Who asks for what is put back: no system of a project, and another one for each run.
-fn undo_of(run: i64) -> SystemName {
+pub(super) fn undo_of(run: i64) -> SystemName {
     format!("undo of run {run}").into()
 }
 
