@@ -136,16 +136,11 @@ pub(crate) async fn execute(
                 queue.over(at);
                 continue;
             }
-            if let Some(asked) = asked.get(&call.id)
-                && let Err(error) = store.sending(run, &asked.mark)
-            {
-                fault = Some(error.into());
-                continue;
-            }
+            let mark = asked.get(&call.id).map(|asked| asked.mark.as_str());
             let (budget, is_in_doubt) = (&budget, so_far.is_some_and(Progress::is_in_doubt));
             under_way.push(async move {
                 let span = info_span!("call", id = %call.id, system = %call.system);
-                (at, carry_out(call, fleet, store, run, budget, is_in_doubt).instrument(span).await)
+                (at, carry_out(call, mark, fleet, store, run, budget, is_in_doubt).instrument(span).await)
             });
         }
         let Some((at, (outcome, account))) = under_way.next().await else { break };
@@ -466,6 +461,7 @@ fn is_this(call: &Call, request: &Request) -> bool {
 /// Sends one call and finds out what became of it.
 async fn carry_out(
     call: &Call,
+    mark: Option<&str>,
     fleet: &Fleet,
     store: &dyn Store,
     run: i64,
@@ -476,7 +472,7 @@ async fn carry_out(
         let refusal = Refusal::new(RefusalKind::Unsupported, format!("no system `{}` is configured", call.system));
         return (Outcome::Refused(refusal), None);
     };
-    let mut writer = member.line.writer(store, run, call).within(budget).doubting(is_in_doubt);
+    let mut writer = member.line.writer(store, run, call).of(mark).within(budget).doubting(is_in_doubt);
     match member.connector.perform(call, &mut writer).await {
         Ok(account) if call.account.is_none() || account.id == call.account => {
             let outcome = judge(call, &account, fleet);

@@ -467,8 +467,9 @@ pub(crate) trait Store: Send + Sync {
     /// Remembers ties as soon as they are known, such as the id of an account just created.
     fn link(&self, run: i64, links: &[Link]) -> Result<(), StateError>;
 
-    /// Remembers that a run is about to send the operation of this mark. Durable on return.
-    fn sending(&self, run: i64, mark: &str) -> Result<(), StateError>;
+    /// Writes that a request of an operation is about to leave, and with it the operation's mark. All or nothing, durable
+    /// on return.
+    fn sending(&self, run: i64, entry: &Entry, mark: &str) -> Result<(), StateError>;
 
     /// Writes that a call is over, and with it what is known now of its operation: done, not done (`None`), or still in
     /// doubt. All or nothing, durable on return.

@@ -595,12 +595,16 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    fn sending(&self, run: i64, mark: &str) -> Result<(), StateError> {
-        self.connection().execute(
+    fn sending(&self, run: i64, entry: &Entry, mark: &str) -> Result<(), StateError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+        journal::write(&transaction, run, entry)?;
+        transaction.execute(
             "insert into deeds (mark, in_doubt, run) values (?1, 1, ?2)
              on conflict do update set run = excluded.run where in_doubt = 1",
             params![mark, run],
         )?;
+        transaction.commit()?;
         Ok(())
     }
 

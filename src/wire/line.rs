@@ -132,7 +132,7 @@ impl Line {
 
     /// Something to act with; the journal makes it possible.
     pub(crate) fn writer<'a>(&'a self, journal: &'a dyn Store, run: i64, call: &'a Call) -> Writer<'a> {
-        Writer { line: self, journal, run, call, budget: None, attempt: 0, doubt: false, taken: false }
+        Writer { line: self, journal, run, call, budget: None, mark: None, attempt: 0, doubt: false, taken: false }
     }
 
     /// Why the system is not asked at present; `None` where it is. Whoever has a call for it need not begin it.

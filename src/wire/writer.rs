@@ -19,6 +19,8 @@ pub struct Writer<'a> {
     pub(super) call: &'a Call,
     /// What the whole run may still use up; `None`: there is no run.
     pub(super) budget: Option<&'a Budget>,
+    /// What an operation is known by, so that no other run does it too.
+    pub(super) mark: Option<&'a str>,
     pub(super) attempt: u32,
     pub(super) doubt: bool,
     pub(super) taken: bool,
@@ -56,6 +58,13 @@ impl<'a> Writer<'a> {
     /// The same, where an earlier try of the same run may have had its effect.
     pub(crate) fn doubting(mut self, is_in_doubt: bool) -> Self {
         self.doubt = is_in_doubt;
+        self
+    }
+
+    /// The same for an operation of this mark: that it was sent is remembered together with the first request of it, so
+    /// that nobody doubts what never left.
+    pub(crate) fn of(mut self, mark: Option<&'a str>) -> Self {
+        self.mark = mark;
         self
     }
 
@@ -163,7 +172,11 @@ impl<'a> Writer<'a> {
     }
 
     fn record(&self, entry: &Entry) -> Result<(), WireError> {
-        self.journal.append(self.run, entry).map_err(|error| WireError::NotRecorded {
+        let recorded = match (entry, self.mark) {
+            (Entry::Calling { .. }, Some(mark)) => self.journal.sending(self.run, entry, mark),
+            _ => self.journal.append(self.run, entry),
+        };
+        recorded.map_err(|error| WireError::NotRecorded {
             system: self.line.reach.system.clone(),
             cause: error.to_string(),
         })
