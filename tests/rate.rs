@@ -4,6 +4,8 @@
 //! depend on how fast the machine is. How much of what was allowed is used is a figure: `HOMEWARD_RATE=2000 cargo test
 //! --test rate -- --nocapture` drives that many calls and prints it.
 
+#![allow(clippy::unwrap_used, clippy::allow_attributes, reason = "a world that cannot be made fails the test")]
+
 mod common;
 
 use std::{fmt::Write, time::Instant};
@@ -12,6 +14,7 @@ use common::World;
 use serde_json::{Value, json};
 
 /// The calls to each system.
+#[expect(clippy::disallowed_methods, reason = "whoever runs the tests says how long they may take")]
 fn calls() -> u32 {
     std::env::var("HOMEWARD_RATE").ok().map_or(60, |count| count.parse().unwrap())
 }
@@ -56,7 +59,7 @@ fn company(systems: &[(&str, Value, &str)]) -> World {
         world = world.file(&format!("lab/{system}.json"), &json!({ "settings": settings }).to_string());
     }
     let is_here = |line: &&str| !line.contains("copies") || systems.iter().any(|(system, ..)| line.contains(system));
-    let mut rules: String = RULES.lines().filter(is_here).map(|line| format!("{line}\n")).collect();
+    let mut rules: String = RULES.lines().filter(is_here).flat_map(|line| [line, "\n"]).collect();
     for system in ["gitlab", "mattermost", "zitadel"] {
         if !systems.iter().any(|(here, ..)| *here == system) {
             rules = rules.replace(&format!(", \"{system}\""), "").replace(&format!("\"{system}\", "), "");

@@ -78,18 +78,18 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     let asides = asides(&store, &prepared.plan, parted.as_ref().map(|(aside, _)| aside)).map_err(RunError::from)?;
     let held = parted.as_ref().filter(|_| asides.same.is_none());
     let held = held.map(|(aside, tripped)| Held { plan: aside.clone(), told: told(tripped) });
-    let begun = Begun::Now(Fresh { about, counted: past.counted, held, asides });
+    let begun = Begun::Now(Box::new(Fresh { about, counted: past.counted, held, asides }));
     let seen = sights(&prepared.expected, given.judges_by());
     if !seen.is_empty() {
         store.sighted(&seen, &jiff::Timestamp::now().to_string()).map_err(RunError::from)?;
     }
-    let (Some(seed), Some(stand)) = (wanted.chaos, &stage.lab) else {
+    let (Some(chaos), Some(stand)) = (wanted.chaos, &stage.lab) else {
         return carry_out_parts(given, &stage, &guarded, &begun, parted).await;
     };
-    lab::disturb(stand, seed).await?;
+    lab::disturb(stand, chaos).await?;
     let came = carry_out_parts(given, &stage, &guarded, &begun, parted).await;
     let is_done = matches!(came, Ok(Exit::Done | Exit::Refused | Exit::Limit));
-    tell(&lab::calm(stand, seed, is_done).await?);
+    tell(&lab::calm(stand, chaos, is_done).await?);
     came
 }
 
@@ -213,7 +213,7 @@ pub(super) struct Held {
 /// The run that a plan is carried out as.
 pub(super) enum Begun {
     /// One that begins now.
-    Now(Fresh),
+    Now(Box<Fresh>),
     /// One that is in the store already, as long as it stands as one of these.
     Before { run: i64, from: &'static [Standing] },
 }
@@ -258,7 +258,7 @@ pub(super) async fn send(
         Begun::Before { run, from } => {
             // The service, or somebody else who settled it too, may have been faster.
             if !store.standing(*run).map_err(RunError::from)?.is_some_and(|standing| from.contains(&standing)) {
-                tell(&format!("run {run} is carried out already: see `homeward runs {run}`"));
+                tell(&format!("run {run} is carried out already: see `{} runs {run}`", given.again()));
                 return Ok(None);
             }
             *run

@@ -105,6 +105,11 @@ impl Invocation<'_> {
         self.global.today.unwrap_or_else(|| jiff::Zoned::now().date())
     }
 
+    /// How to call the program again for the same store.
+    fn again(&self) -> &'static str {
+        if self.global.lab { "homeward --lab" } else { "homeward" }
+    }
+
     /// Whether to tell what is neither result nor error.
     fn talks(&self) -> bool {
         !self.global.quiet && !self.json()

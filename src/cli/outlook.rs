@@ -32,7 +32,10 @@ pub(super) fn notes(given: &Invocation<'_>, judged: &[Judged]) {
         |one: &Expectation| format!("`{}` of {} {}", one.attribute, one.system, render::harmless(one.account.as_str()));
     let sorts: [(Vec<&Expectation>, &str); 3] = [
         (of(&|held| *held == Held::Expected), "has come as expected"),
-        (of(&|held| matches!(held, Held::Other(_))), "became something else than was expected (see `homeward status`)"),
+        (
+            of(&|held| matches!(held, Held::Other(_))),
+            "became something else than was expected (`homeward runs` with the number of the run shows what)",
+        ),
         (of(&|held| *held == Held::Gone), "was expected, and the account is gone"),
     ];
     for (all, word) in &sorts {
@@ -68,7 +71,8 @@ pub(super) fn table(all: &[Expectation], now: jiff::Timestamp) -> String {
     let mut text = render::drawn(&table);
     if all.len() > SHOWN {
         let more = render::thousands((all.len() - SHOWN) as u64);
-        text.push_str(&format!("\n… and {more} more: --format json lists them all"));
+        use std::fmt::Write;
+        let _ = write!(text, "\n… and {more} more: --format json lists them all");
     }
     text
 }

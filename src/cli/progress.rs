@@ -11,7 +11,7 @@ use crate::{model::plan::Call, run::execute::Watcher, state::Outcome, wire::Line
 
 /// A bar that counts calls.
 pub(super) struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     failed: u64,
     /// Set where somebody wants it to stop.
     stopped: Arc<AtomicBool>,
@@ -25,13 +25,13 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} calls, {per_sec}, {eta} left {msg}") {
             bar.set_style(style);
         }
-        Self { bar, failed: 0, stopped: Arc::default() }
+        Self { drawn: bar, failed: 0, stopped: Arc::default() }
     }
 
     /// Stops beginning calls when somebody interrupts or the machine goes down. The second time it is not waited for what
     /// is under way: the journal knows it. Must be called within the runtime.
     pub(super) fn stop_on_signals(&self, lines: Vec<Arc<Line>>) {
-        let (bar, stopped) = (self.bar.clone(), Arc::clone(&self.stopped));
+        let (bar, stopped) = (self.drawn.clone(), Arc::clone(&self.stopped));
         tokio::spawn(async move {
             use tokio::signal::unix::{SignalKind, signal};
             let (Ok(mut interrupted), Ok(mut terminated)) =
@@ -45,7 +45,9 @@ impl Bar {
                     std::process::exit(code);
                 }
                 // Nobody sits out a pause of ten minutes any more.
-                lines.iter().for_each(|line| line.hang_up());
+                for line in &lines {
+                    line.hang_up();
+                }
                 bar.suspend(|| super::tell("stopping: calls under way are finished; once more stops at once"));
             }
         });
@@ -53,7 +55,7 @@ impl Bar {
 
     /// Takes the bar away.
     pub(super) fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 }
 
@@ -61,9 +63,9 @@ impl Watcher for Bar {
     fn settled(&mut self, _call: &Call, outcome: &Outcome) {
         if *outcome != Outcome::Done {
             self.failed += 1;
-            self.bar.set_message(format!("({} not done)", self.failed));
+            self.drawn.set_message(format!("({} not done)", self.failed));
         }
-        self.bar.inc(1);
+        self.drawn.inc(1);
     }
 
     fn goes_on(&self) -> bool {

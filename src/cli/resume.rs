@@ -25,7 +25,7 @@ use crate::{
 /// Finishes one run, or all that are worth finishing.
 pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -> Result<Exit, Trouble> {
     let stage = plan::stage(given, &[]).await?;
-    let Some(state) = stage.state().filter(|state| state.exists()) else {
+    let Some(file) = stage.state().filter(|file| file.exists()) else {
         return match wanted.run {
             Some(run) => Err(super::runs::unknown(run)),
             None => Ok(nothing(given)),
@@ -34,11 +34,11 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
     let store = stage.store()?;
     if let Some(run) = wanted.run {
         let Some(summary) = store.summary(run).map_err(RunError::from)? else { return Err(super::runs::unknown(run)) };
-        let is_told = say(given, &store, &state, &summary, wanted)?;
+        let is_told = say(given, &store, &file, &summary, wanted)?;
         if is_told && !UNFINISHED.contains(&summary.standing) {
             return Ok(Exit::Done);
         }
-        is_finishable(&summary)?;
+        is_finishable(given, &summary)?;
         not_overtaken(&stage, &store, &summary)?;
         let (exit, report) = finish(given, &stage, &store, &summary).await?;
         if given.json() {
@@ -51,13 +51,14 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
         any = true;
         if let Some(later) = overtaken {
             let run = summary.id;
+            let again = given.again();
             tell(&format!(
-                "run {run} is left out: run {later} took it back, or had a later input of the same source. `homeward runs {run}` shows what is \
-                 in doubt; `homeward resume {run}` finishes it all the same"
+                "run {run} is left out: run {later} took it back, or had a later input of the same source. \
+                 `{again} runs {run}` shows what is in doubt; `{again} resume {run}` finishes it all the same"
             ));
-        } else if resume::is_left_to_service(&summary, &state) {
+        } else if resume::is_left_to_service(&summary, &file) {
             tell(&format!("run {} is left to the service that is running", summary.id));
-        } else if resume::is_under_way(&store, &state, summary.id)? {
+        } else if resume::is_under_way(&store, &file, summary.id)? {
             tell(&format!("run {} is left out: another process writes to one of its systems", summary.id));
         } else {
             match finish(given, &stage, &store, &summary).await {
@@ -104,15 +105,15 @@ fn not_overtaken(stage: &plan::Stage, store: &Sqlite, summary: &RunSummary) -> R
 }
 
 /// Refuses a run that there is nothing to finish of.
-fn is_finishable(summary: &RunSummary) -> Result<(), Trouble> {
-    let run = summary.id;
+fn is_finishable(given: &Invocation<'_>, summary: &RunSummary) -> Result<(), Trouble> {
+    let (run, again) = (summary.id, given.again());
     if UNFINISHED.contains(&summary.standing) {
         return Ok(());
     }
     let hint = if summary.standing.is_held() {
-        format!("carry it out with `homeward approve {run}`, or drop it with `homeward reject {run}`")
+        format!("carry it out with `{again} approve {run}`, or drop it with `{again} reject {run}`")
     } else {
-        format!("see what became of it with `homeward runs {run}`")
+        format!("see what became of it with `{again} runs {run}`")
     };
     let message = format!("run {run} is {}: there is nothing to finish", summary.standing.word());
     Err(Trouble::new(Exit::Usage, message, Some(hint)))

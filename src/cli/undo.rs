@@ -78,7 +78,7 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         return Ok(Exit::Done);
     }
     let fresh = Fresh { about, counted: past.counted, held: None, asides: Asides::default() };
-    carry_out(given, &stage, &guarded, &Begun::Now(fresh)).await
+    carry_out(given, &stage, &guarded, &Begun::Now(Box::new(fresh))).await
 }
 
 /// A run that is over, with its journal: what is still going on, or never began, cannot be undone.

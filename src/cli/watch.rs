@@ -136,17 +136,17 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         }
     }
     for run in &unsettled {
-        text.push_str(&waiting(run));
+        text.push_str(&waiting(given, run));
     }
     for one in &unfinished {
-        let lab = if given.global.lab { "--lab " } else { "" };
+        let again = given.again();
         let doubt = match one.in_doubt.len() as u64 {
             0 => String::new(),
             doubts => format!(", {} of them in doubt", render::thousands(doubts)),
         };
         let left = render::count(one.left, "call");
         let line = format!("run {} ({}) is not finished: {left} left{doubt}; ", one.run, one.input);
-        let _ = writeln!(text, "{}go on with `homeward {lab}resume {}`", render::harmless(&line), one.run);
+        let _ = writeln!(text, "{}go on with `{again} resume {}`", render::harmless(&line), one.run);
     }
     if !expected.is_empty() {
         let _ = writeln!(text, "To come by itself:\n{}", outlook::table(&expected, given.judges_by()));
@@ -155,10 +155,11 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     Ok(exit)
 }
 
-fn waiting(run: &RunSummary) -> String {
+fn waiting(given: &Invocation<'_>, run: &RunSummary) -> String {
     let told = run.told.as_deref().unwrap_or_default();
     let how = if run.standing.is_held() {
-        format!("; settle it with `homeward approve {0}` or `homeward reject {0}`", run.id)
+        let again = given.again();
+        format!("; settle it with `{again} approve {0}` or `{again} reject {0}`", run.id)
     } else {
         String::new()
     };

@@ -201,14 +201,15 @@ impl Fault {
             Self::VariableNoProxy { .. } => {
                 "such as `http://proxy.example.com:3128`; `proxy = \"direct\"` goes past it for this system".to_owned()
             }
-            Self::FileUnreadable { .. } => "check that the file is there and that we may read it".to_owned(),
             Self::ProtectedForm { .. } => "write `system:account`, such as `gitlab:root`".to_owned(),
             Self::StoreAddress => "name a file, such as `.homeward/state.db`".to_owned(),
             Self::VariableUnset { variable } | Self::VariableEmpty { variable } => {
                 format!("set it before the start: `export {variable}=…`; with --lab none is needed")
             }
             Self::VariableNotText { .. } => "a secret is UTF-8 text".to_owned(),
-            Self::SecretUnreadable { .. } => "check that the file is there and that we may read it".to_owned(),
+            Self::FileUnreadable { .. } | Self::SecretUnreadable { .. } => {
+                "check that the file is there and that we may read it".to_owned()
+            }
             Self::SecretEmpty { .. } => "write the secret into it, on one line".to_owned(),
             _ => return None,
         })

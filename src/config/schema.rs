@@ -243,7 +243,7 @@ pub(super) struct ProviderKeys {
     #[schemars(example = &"300/10m")]
     pub(super) rate: Option<String>,
     /// How many requests may come at once after a silence. Without it, `rate` holds for any stretch of its time.
-    #[schemars(range(min = 1, max = 1000000))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) burst: Option<u32>,
     /// How long an answer may take, such as `30s`.
     #[schemars(example = &"30s")]

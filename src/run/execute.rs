@@ -545,16 +545,13 @@ async fn prove_at(
         wrong.clear();
         for (at, id) in &calls {
             let call = &plan.calls[*at];
-            let outcome = match accounts.get(*id) {
-                Some(account) => {
-                    let own = call.intends.iter().filter(|(name, _)| last.get(&(*id, *name)) == Some(at));
-                    let own = own.map(|(name, value)| (name.clone(), value.clone())).collect();
-                    ineffective(call, &differing(account, &own, fleet).collect::<Vec<_>>())
-                }
-                None => {
-                    let reason = format!("{system} said yes, and the account is not there");
-                    Some(Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason)))
-                }
+            let outcome = if let Some(account) = accounts.get(*id) {
+                let own = call.intends.iter().filter(|(name, _)| last.get(&(*id, *name)) == Some(at));
+                let own = own.map(|(name, value)| (name.clone(), value.clone())).collect();
+                ineffective(call, &differing(account, &own, fleet).collect::<Vec<_>>())
+            } else {
+                let reason = format!("{system} said yes, and the account is not there");
+                Some(Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason)))
             };
             wrong.extend(outcome.map(|outcome| (*at, outcome)));
         }

@@ -38,6 +38,7 @@ impl Terms {
 
 /// What limits say to a plan.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one is made for each plan")]
 pub(crate) enum Judged {
     /// Nothing stands against it.
     Free(GuardedPlan),
@@ -133,8 +134,8 @@ pub(crate) fn replace(store: &dyn Store, asides: &Asides, now: Timestamp) -> Res
 
 /// Lets runs expire that have waited too long, and gives them.
 pub(crate) fn expire(store: &dyn Store, terms: &Terms, now: Timestamp) -> Result<Vec<RunSummary>, StateError> {
-    let Some(expires) = terms.expires else { return Ok(Vec::new()) };
-    let oldest = before(now, expires);
+    let Some(patience) = terms.expires else { return Ok(Vec::new()) };
+    let oldest = before(now, patience);
     let mut expired = Vec::new();
     for run in store.unsettled()?.into_iter().filter(|run| run.standing.is_held()) {
         let is_old = run.started.parse::<Timestamp>().is_ok_and(|started| started < oldest);

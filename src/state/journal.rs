@@ -5,6 +5,8 @@
 //! its last hash behind, for the next entry to build on. It is no protection from somebody who may write to the file and
 //! computes all hashes anew.
 
+use std::fmt::Write;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
@@ -75,7 +77,10 @@ fn end(connection: &Connection) -> Result<(i64, String), rusqlite::Error> {
 
 fn hash(before: &str, run: i64, number: i64, text: &str) -> String {
     let digest = Sha256::digest(format!("{before}\n{run}\n{number}\n{text}"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// The entries of a run, in the order they were written.

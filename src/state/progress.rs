@@ -38,12 +38,11 @@ impl Progress {
                     (call, Self::Sent)
                 }
                 Entry::Unanswered { call, sent: false, .. } => (call, turned_away(call)),
-                Entry::Unanswered { call, .. } => (call, Self::Sent),
                 // Turned away: whatever it was, it was not done. Of any other answer only the connector knows what it means.
                 Entry::Answered { call, status, .. } if (400..500).contains(status) && *status != 408 => {
                     (call, turned_away(call))
                 }
-                Entry::Answered { call, .. } => (call, Self::Sent),
+                Entry::Answered { call, .. } | Entry::Unanswered { call, .. } => (call, Self::Sent),
                 Entry::Settled { call, outcome } => (call, Self::Over(outcome.clone())),
                 Entry::Told { call, done: true, .. } => (call, Self::Over(Outcome::Done)),
                 Entry::Told { call, done: false, .. } => (call, Self::Ahead),

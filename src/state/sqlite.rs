@@ -418,8 +418,8 @@ impl Store for Sqlite {
 
     fn later(&self, run: i64, sources: &[&SystemName]) -> Result<Option<i64>, StateError> {
         let sources: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
-        let sql = "select max(id) from runs, json_each(document, '$.inputs') as input
-                   where id > ?1 and standing in ('done', 'partly') and document <> ''
+        let sql = "select max(runs.id) from runs, json_each(runs.document, '$.inputs') as input
+                   where runs.id > ?1 and standing in ('done', 'partly') and document <> ''
                    and json_extract(input.value, '$.system') in (select value from json_each(?2))";
         let sources = serde_json::to_string(&sources)?;
         Ok(self.connection().query_row(sql, params![run, sources], |row| row.get(0))?)
@@ -800,9 +800,14 @@ fn summaries(
 ) -> Result<Vec<RunSummary>, StateError> {
     let sql = format!(
         "select id, plan, started, finished, calls, standing, feed, input, sha256, told,
-                (select count(distinct case when json_valid(entry) then json_extract(entry, '$.call') end)
-                 from journal where journal.run = runs.id and case when json_valid(entry) then
-                 json_extract(entry, '$.outcome') = 'done' or json_extract(entry, '$.done') end)
+                -- Of each call the last word counts: with `max`, SQLite takes the other columns from the same row.
+                (select count(*) from (
+                     select max(number), case when json_valid(entry) then
+                            json_extract(entry, '$.outcome') = 'done' or json_extract(entry, '$.done') end as is_done
+                     from journal where journal.run = runs.id
+                     and case when json_valid(entry) then json_extract(entry, '$.entry') in ('settled', 'told') end
+                     group by json_extract(entry, '$.call')
+                 ) where is_done)
          from runs {chosen}"
     );
     let mut statement = connection.prepare(&sql)?;

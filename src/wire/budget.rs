@@ -44,8 +44,8 @@ impl Budget {
         if self.until.is_none_or(|until| Instant::now() < until) {
             return None;
         }
-        let minutes = self.allotment.time.unwrap_or_default().as_secs().div_ceil(60);
-        Some(format!("the time of this run is over (`apply.time`, {minutes} min)"))
+        let seconds = self.allotment.time.unwrap_or_default().as_secs();
+        Some(format!("the time of this run is over (`apply.time`, {seconds} s)"))
     }
 
     /// When no further request shall be begun.

@@ -50,18 +50,14 @@ pub(super) enum Meter {
 impl Meter {
     pub(super) fn new(rate: Rate, now: Instant) -> Self {
         let (mut count, mut per) = (rate.count.max(1), rate.per);
-        match rate.burst {
-            Some(burst) => {
-                let burst = f64::from(burst.max(1));
-                Self::Bucket { burst, cost: per / count, level: burst, at: now }
-            }
-            None => {
-                while count > LONGEST_MEMORY {
-                    (count, per) = (count / 10, per / 10);
-                }
-                Self::window(u64::from(count), per)
-            }
+        if let Some(burst) = rate.burst {
+            let burst = f64::from(burst.max(1));
+            return Self::Bucket { burst, cost: per / count, level: burst, at: now };
         }
+        while count > LONGEST_MEMORY {
+            (count, per) = (count / 10, per / 10);
+        }
+        Self::window(u64::from(count), per)
     }
 
     fn window(count: u64, per: Duration) -> Self {

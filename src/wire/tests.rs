@@ -260,7 +260,7 @@ async fn when_the_time_of_the_run_is_over_nothing_more_is_sent() {
     let came = send_within(&server.line(), Replay::Repeat, &budget).await;
     assert!(matches!(came.answer, Err(WireError::NotAsked { .. })));
     assert_eq!((came.in_doubt, came.journal, server.asked()), (false, Vec::new(), 0));
-    assert_eq!(budget.spent().unwrap(), "the time of this run is over (`apply.time`, 0 min)");
+    assert_eq!(budget.spent().unwrap(), "the time of this run is over (`apply.time`, 0 s)");
 }
 
 #[tokio::test]

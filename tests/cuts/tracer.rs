@@ -49,6 +49,7 @@ pub(crate) struct Traced {
 
 /// Runs a program to its end, or to the point where it is killed. It is started by a shell that waits to be let go, so that
 /// nothing happens unseen.
+#[expect(clippy::zombie_processes, reason = "whoever traces it waits for it")]
 pub(crate) fn run(program: &Command, store: &Path, point: Option<Point>) -> Result<Traced, Errno> {
     let mut shell = Command::new("sh");
     shell.args(["-c", "read go; exec \"$0\" \"$@\""]).arg(program.get_program()).args(program.get_args());
@@ -67,7 +68,7 @@ pub(crate) fn run(program: &Command, store: &Path, point: Option<Point>) -> Resu
     }
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
     let mut watch = Watch { leader, store: store.to_owned(), inside: BTreeMap::new(), sockets: BTreeMap::new() };
-    Ok(watch.to_the_end(point))
+    Ok(watch.follow(point))
 }
 
 struct Watch {
@@ -80,7 +81,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn to_the_end(&mut self, point: Option<Point>) -> Traced {
+    fn follow(&mut self, point: Option<Point>) -> Traced {
         let everybody = Pid::from_raw(-self.leader.as_raw());
         let mut passed = Vec::new();
         let mut exited = BTreeSet::new();

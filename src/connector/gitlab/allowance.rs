@@ -16,7 +16,7 @@ pub(super) fn allowance(reply: &Reply) -> Option<Allowance> {
     let remaining = if is_refused { 0 } else { number("ratelimit-remaining")? };
     // A refusal counts itself.
     let counted = number("ratelimit-observed").map(|observed| observed.saturating_sub(u64::from(is_refused)));
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let (limit, window) = match counted.map(|counted| counted.saturating_add(remaining)).filter(|limit| *limit > 0) {
         Some(limit) => (limit, seconds(limit, per_minute)),
         None => (per_minute, minute),

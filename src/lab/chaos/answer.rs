@@ -214,7 +214,7 @@ async fn truncated(acted: Option<Response>) -> Response {
 fn endless(acted: Option<Response>) -> Response {
     let (mut parts, _) = acted.unwrap_or_else(|| yes(&json!({}))).into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
-    let blanks = Bytes::from_static(&[b' '; 1 << 16]);
+    let blanks = Bytes::from(vec![b' '; 1 << 16]);
     let blanks = stream::repeat_with(move || Ok::<_, io::Error>(blanks.clone()));
     Response::from_parts(parts, Body::from_stream(blanks))
 }

@@ -110,7 +110,7 @@ impl Dialect {
             }
             Self::Zitadel => {
                 let said = "Quota for authenticated requests is exhausted";
-                let words = self.grpc(path, 8, "resource_exhausted", 429, said, Some("QUOTA-vjAy8"));
+                let words = Self::grpc(path, 8, "resource_exhausted", 429, said, Some("QUOTA-vjAy8"));
                 let cookie = "zitadel.quota.exhausted=true; Path=/; Max-Age=300";
                 words.with([("Set-Cookie", cookie.to_owned())])
             }
@@ -135,8 +135,8 @@ impl Dialect {
             }
             Self::Gitlab if busy => Words::page(status),
             Self::Gitlab => Words::json(status, &json!({ "message": "500 Internal Server Error" })),
-            Self::Zitadel if busy => self.grpc(path, 14, "unavailable", status, "connection refused", None),
-            Self::Zitadel => self.grpc(path, 13, "internal", status, "An internal error occurred", Some("SQL-KJs82")),
+            Self::Zitadel if busy => Self::grpc(path, 14, "unavailable", status, "connection refused", None),
+            Self::Zitadel => Self::grpc(path, 13, "internal", status, "An internal error occurred", Some("SQL-KJs82")),
             Self::Wordpress => {
                 let message = "There has been a critical error on this website.";
                 let data = json!({ "status": status });
@@ -159,7 +159,7 @@ impl Dialect {
                 let said = "Token is expired. You can either do re-authorization or token refresh.";
                 Words::json(401, &json!({ "error": "invalid_token", "error_description": said }))
             }
-            Self::Zitadel => self.grpc(path, 16, "unauthenticated", 401, "Token is expired", Some("AUTH-7fs1e")),
+            Self::Zitadel => Self::grpc(path, 16, "unauthenticated", 401, "Token is expired", Some("AUTH-7fs1e")),
             Self::Wordpress => {
                 let said = "You are not currently logged in.";
                 let data = json!({ "status": 401 });
@@ -170,7 +170,7 @@ impl Dialect {
     }
 
     /// A no in the shape of the wire that was used: REST has numbers, Connect has words (`zitadel.md` 3).
-    fn grpc(self, path: &str, code: u8, word: &str, status: u16, text: &str, id: Option<&str>) -> Words {
+    fn grpc(path: &str, code: u8, word: &str, status: u16, text: &str, id: Option<&str>) -> Words {
         let message = id.map_or_else(|| text.to_owned(), |id| format!("{text} ({id})"));
         let is_procedure = path.starts_with("/zitadel.");
         let code = if is_procedure { json!(word) } else { json!(code) };
@@ -186,8 +186,7 @@ impl Dialect {
     pub(super) fn shown_at(self, path: &str) -> Option<String> {
         let parts: Vec<&str> = path.split('/').collect();
         match (self, parts.as_slice()) {
-            (Self::Mattermost, ["", "api", "v4", "users", id, ..])
-            | (Self::Gitlab, ["", "api", "v4", "users", id, ..])
+            (Self::Mattermost | Self::Gitlab, ["", "api", "v4", "users", id, ..])
             | (Self::Wordpress, ["", "wp-json", "wp", "v2", "users", id, ..]) => Some(self.user_at(id)),
             _ => None,
         }

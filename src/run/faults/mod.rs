@@ -47,7 +47,7 @@ const NOW: &str = "2026-11-20T00:00:00Z";
 /// How long somebody waits for an answer while faults are about.
 const HURRIED: Duration = Duration::from_millis(300);
 /// How long when they are over: nothing but the machine can be slow then.
-const PATIENT: Duration = Duration::from_secs(60);
+const PATIENT: Duration = Duration::from_mins(1);
 
 const RULES: &str = r#"
 owner(["username", "first_name", "last_name", "display_name", "email", "active", "mattermost.teams"], "hr");
@@ -487,13 +487,13 @@ fn sweep(cases: &[Vec<Point>]) {
                 let mut company = Company::new();
                 loop {
                     let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some(case) = cases.get(at) else { break };
-                    match company.disturbed(case) {
+                    let Some(chosen) = cases.get(at) else { break };
+                    match company.disturbed(chosen) {
                         Ok(one) => came.lock().unwrap().push(one),
                         Err(told) => {
                             // Told at once: whoever tries them all waits for long.
-                            eprintln!("{case:?}\n    {told}");
-                            faults.lock().unwrap().push(format!("{case:?}\n    {told}"));
+                            eprintln!("{chosen:?}\n    {told}");
+                            faults.lock().unwrap().push(format!("{chosen:?}\n    {told}"));
                         }
                     }
                 }

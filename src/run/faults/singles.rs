@@ -18,7 +18,7 @@ fn whatever_goes_wrong_at_one_call_nothing_is_lost_or_doubled_and_the_rest_can_b
     let mut step = if wanted(0) > 0 { 1 } else { points.len() / PLACES };
     // Steps that share no factor with the number of faults of a call come by each of them.
     let faults_of_a_call: usize = Kind::ALL.iter().map(|kind| kind.moments().len()).sum();
-    while (2..=step).any(|factor| step % factor == 0 && faults_of_a_call % factor == 0) {
+    while (2..=step).any(|factor| step.is_multiple_of(factor) && faults_of_a_call.is_multiple_of(factor)) {
         step += 1;
     }
     let cases: Vec<_> = points.into_iter().step_by(step).map(|point| vec![point]).collect();
