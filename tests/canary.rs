@@ -74,7 +74,7 @@ fn disguises(secret: &str) -> BTreeSet<Vec<u8>> {
     let json = json!(secret).to_string();
     let debug = format!("{secret:?}");
     let url: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = secret.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     let spelt = [
         secret.to_owned(),
         json[1..json.len() - 1].to_owned(),
@@ -207,7 +207,7 @@ impl Aviary {
         cage.extend(words.map(|word| ("words".to_owned(), BTreeSet::from([word.as_bytes().to_vec()]))));
         let cage = Cage::new(cage);
         let aviary = Self { company, website, cage, tokens, sung: BTreeSet::new(), searched: BTreeMap::new() };
-        aviary.behave(|upstream, request| forward(upstream, request));
+        aviary.behave(forward);
         aviary
     }
 
@@ -483,7 +483,9 @@ impl Connector for Clumsy {
 #[test]
 fn a_program_that_falls_tells_no_secret_on_its_way_down() {
     // This very test, started as a program of its own.
-    if let Some(arguments) = std::env::var_os("CLUMSY") {
+    #[expect(clippy::disallowed_methods, reason = "how this test tells itself which of the two it is")]
+    let told = std::env::var_os("CLUMSY");
+    if let Some(arguments) = told {
         let arguments = arguments.into_string().unwrap();
         let kind = Kind { name: "clumsy", capabilities: &CLUMSY, open: |_| Ok(Box::new(Clumsy)), schema: || json!({}) };
         let _ = homeward::run_with(arguments.split(' ').map(Into::into), &[kind]);

@@ -531,8 +531,9 @@ fn an_unknown_key_far_from_any_other() {
        · ─────
      8 │ url = "https://git.example.com"
        ╰────
-      help: known here: `key`, `concurrency`, `timeout`, `insecure_http`, `ca`, `client_certificate`, `proxy`,
-            `token_kind`, `synced_attributes`, `synced_from`
+      help: known here: `key`, `concurrency`, `rate`, `burst`, `timeout`, `follows_within`, `connect_timeout`,
+            `read_timeout`, `insecure_http`, `ca`, `client_certificate`, `proxy`, `token_kind`, `synced_attributes`,
+            `synced_from`
     -- exit 2
     "#);
 }

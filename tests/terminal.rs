@@ -391,6 +391,10 @@ fn what_happened_can_be_read_afterwards() {
     c3    mattermost  hr/1002  update   done
     c4    gitlab      hr/1003  create   done
     c5    gitlab      hr/1004  disable  done
+
+    person   expected at                                      value             comes                               by                    stands
+    hr/1001  mattermost bzxmqpiadzg9xtp5memxxu5hrq last_name  Muster → Meyer    at the next sign-in through GitLab  [TIME..............]  open
+    hr/1001  mattermost bzxmqpiadzg9xtp5memxxu5hrq username   mmuster → mmeyer  at the next sign-in through GitLab  [TIME..............]  open
     -- stderr
     -- exit 0
     "#);

@@ -1,5 +1,7 @@
 //! What is still to come by itself, and how it ended, for a reader.
 
+use std::fmt::Write;
+
 use super::{Invocation, render, runs::second, tell};
 use crate::{
     run::expectations::{Held, Judged, is_overdue, moment},
@@ -71,7 +73,6 @@ pub(super) fn table(all: &[Expectation], now: jiff::Timestamp) -> String {
     let mut text = render::drawn(&table);
     if all.len() > SHOWN {
         let more = render::thousands((all.len() - SHOWN) as u64);
-        use std::fmt::Write;
         let _ = write!(text, "\n… and {more} more: --format json lists them all");
     }
     text

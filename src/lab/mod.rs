@@ -192,6 +192,7 @@ fn simulator(kind: &str, seed: &Value) -> Option<Result<Arc<dyn Simulator>, Stri
 }
 
 /// Starts a simulator for each bench that there is one for, each on a port of its own, with so many invented people.
+#[expect(clippy::unused_async, reason = "it can only be called where there is a runtime for its servers")]
 pub(crate) async fn start(benches: &[Bench], people: u64) -> Result<Lab, LabError> {
     let mut made = Vec::new();
     let mut peers = Peers::default();
