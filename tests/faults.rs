@@ -2,7 +2,12 @@
 //!
 //! Every fault at every call, and pairs of them, are tried inside the program: `src/run/faults/`.
 
-#![allow(clippy::unwrap_used, clippy::allow_attributes, reason = "a world that cannot be made fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    clippy::allow_attributes,
+    reason = "a world that cannot be made fails the test"
+)]
 
 mod common;
 

@@ -53,7 +53,7 @@ impl Day {
     pub(crate) fn differs(&self, calm: &Self, repeats: &dyn Fn(&str) -> bool) -> Vec<String> {
         let mut faults = Vec::new();
         for (system, state) in &calm.states {
-            differences(system.as_ref(), state, &self.states[system], &mut faults);
+            differences(system, state, &self.states[system], &mut faults);
         }
         for (write, times) in &calm.writes {
             let seen = self.writes.get(write).copied().unwrap_or_default();
