@@ -18,6 +18,7 @@ mod common;
 mod server;
 
 use std::{
+    collections::BTreeMap,
     fs,
     process::Stdio,
     sync::{
@@ -140,7 +141,12 @@ impl Scene {
             let number = (self.runs.fetch_add(1, Ordering::SeqCst) + 1).to_string();
             let run = self.world.homeward(&["runs", &number, "--format", "json"]);
             assert!(run.stdout.contains("\"settled\""), "{all}{}", run.stdout);
-            assert!(!run.stdout.contains("\"outcome\": \"done\""), "{all}{}", run.stdout);
+            // Of each call the last word counts: a yes is written down when it comes, and what a look finds after it.
+            let told: Value = serde_json::from_str(&run.stdout).unwrap();
+            let settled = told["journal"].as_array().unwrap().iter().filter(|entry| entry["entry"] == "settled");
+            let last: BTreeMap<&str, &Value> =
+                settled.map(|entry| (entry["call"].as_str().unwrap(), &entry["outcome"])).collect();
+            assert!(last.values().all(|outcome| **outcome != "done"), "{all}{}", run.stdout);
             let told = self.world.homeward(&["runs", &number]);
             assert_eq!(told.status, 0, "{}", told.stderr);
             assert!(!told.stdout.contains(acts), "{all}{:?}", told.stdout);

@@ -45,6 +45,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
             if plan.rules != stage.project.rules.digest() && !given.global.quiet {
                 tell("warning: the rules have changed since this plan was made; it is carried out as it was shown");
             }
+            moves_no_tie(file, &plan, &stage)?;
             Prepared { plan, notes: Vec::new(), firsts: BTreeMap::new(), ties: Vec::new(), expected: Vec::new() }
         }
         None => stage.prepare(given).await?,
@@ -91,6 +92,19 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     let is_done = matches!(came, Ok(Exit::Done | Exit::Refused | Exit::Limit));
     tell(&lab::calm(stand, chaos, is_done).await?);
     came
+}
+
+/// Refuses a saved plan that gives an account of one person to another: nobody would see it in what is shown.
+fn moves_no_tie(file: &str, plan: &Plan, stage: &plan::Stage) -> Result<(), Trouble> {
+    let ties = stage.memory()?.links;
+    let known: BTreeMap<_, _> = ties.iter().map(|tie| ((&tie.system, &tie.account), &tie.person)).collect();
+    let moved = plan
+        .links
+        .iter()
+        .find(|link| known.get(&(&link.system, &link.account)).is_some_and(|person| **person != link.person));
+    let Some(link) = moved else { return Ok(()) };
+    let cause = format!("it ties an account of {} to somebody else than it belongs to", link.system);
+    Err(RunError::BadPlan { file: file.to_owned(), cause }.into())
 }
 
 /// Carries out what nothing stands against, and tells of what is set aside.

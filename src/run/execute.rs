@@ -536,10 +536,11 @@ async fn prove_at(
             Ok(observed) => {
                 observed.accounts.into_iter().filter_map(|account| Some((account.id.clone()?, account))).collect()
             }
-            // Each answer showed what was sent. That nobody can look any more does not make a thousand of them doubtful.
             Err(error) => {
                 warn!(%error, "the second look failed");
-                break;
+                let reason = format!("{system} said yes, and could not be looked at afterwards");
+                let doubt = Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason));
+                return calls.into_iter().map(|(at, _)| (at, doubt.clone())).collect();
             }
         };
         wrong.clear();

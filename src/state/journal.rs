@@ -70,7 +70,7 @@ fn end(connection: &Connection) -> Result<(i64, String), rusqlite::Error> {
     Ok(match (last, cut) {
         (Some((place, _)), Some((cut, before))) if cut > place => (cut, before),
         (None, Some(cut)) => cut,
-        (Some((place, hash)), _) => (place + 1, hash),
+        (Some((place, hash)), _) => (place.saturating_add(1), hash),
         (None, None) => (1, String::new()),
     })
 }
@@ -116,7 +116,7 @@ pub(super) fn verify(connection: &Connection) -> Result<Verified, StateError> {
             None => {
                 verified.flaws.push(Flaw::Missing { run, number });
                 // What it should build on is gone: from here on the chain is looked at again.
-                (expected, verified.last) = (place + 1, String::from_utf8_lossy(&stored).into_owned());
+                (expected, verified.last) = (place.saturating_add(1), String::from_utf8_lossy(&stored).into_owned());
                 verified.entries += 1;
                 continue;
             }
@@ -126,7 +126,7 @@ pub(super) fn verify(connection: &Connection) -> Result<Verified, StateError> {
         if hash(&before, run, number, &entry) != stored || serde_json::from_str::<Entry>(&entry).is_err() {
             verified.flaws.push(Flaw::Changed { run, number });
         }
-        (expected, verified.last) = (place + 1, stored);
+        (expected, verified.last) = (place.saturating_add(1), stored);
         verified.entries += 1;
     }
     Ok(verified)

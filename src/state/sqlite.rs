@@ -644,9 +644,11 @@ impl Store for Sqlite {
             if begun != plan {
                 verified.flaws.push(Flaw::Plan { run });
             }
-            let said =
-                matches!(read(row.get(5)), Some(Entry::Stands { standing: said, .. }) if said.word() == standing);
-            if standing != Standing::Open.word() && !said {
+            let said = match read(row.get(5)) {
+                Some(Entry::Stands { standing: said, .. }) => said.word(),
+                _ => Standing::Open.word(),
+            };
+            if standing != said {
                 verified.flaws.push(Flaw::Ends { run, standing });
             }
         }

@@ -43,7 +43,7 @@ pub struct Allowance {
 
 impl Allowance {
     /// The same within what a server can honestly mean: one that asks for a wait until the end of time is waited for an
-    /// hour.
+    /// hour, and a bucket that fills all the time is full again within minutes.
     #[must_use]
     pub(super) fn sane(self) -> Self {
         const LONGEST: Duration = Duration::from_hours(1);
@@ -51,8 +51,10 @@ impl Allowance {
             Refill::Window(length) => Refill::Window(length.min(LONGEST)),
             Refill::Steady => Refill::Steady,
         };
+        const SLOWEST: Duration = Duration::from_mins(2);
+        let longest = if self.refill == Refill::Steady { SLOWEST } else { LONGEST };
         let limit = self.limit.clamp(1, u64::from(u32::MAX));
-        Self { limit, remaining: self.remaining.min(limit), reset_in: self.reset_in.min(LONGEST), refill }
+        Self { limit, remaining: self.remaining.min(limit), reset_in: self.reset_in.min(longest), refill }
     }
 }
 

@@ -87,7 +87,7 @@ fn item_52_the_status_of_a_feed_says_what_was_looked_at_used_held_and_passed_ove
     let whole = feed.status();
     assert_eq!(whole["waiting"][0]["input"], "all.csv");
     let ran = feed.world.homeward(&["--lab", "status"]);
-    assert!(ran.stdout.contains("settle it with `homeward approve"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("settle it with `homeward --lab approve"), "{}", ran.stdout);
     assert_eq!(ran.status, 4);
 }
 

@@ -192,5 +192,5 @@ fn a_message_whose_answer_was_lost_is_never_posted_again_until_a_person_tells() 
         ]
     );
     let known = world.homeward(&["resume", "1", "--done", "c1"]);
-    assert!(known.stderr.contains("run 1 is done"), "{}", known.stderr);
+    assert!(known.stderr.contains("call `c1` of run 1 is not in doubt"), "{}", known.stderr);
 }

@@ -109,6 +109,8 @@ fn no_answer_and_no_effect_is_in_doubt_and_not_sent_again_blindly() {
     ];
     for denial in denials {
         let company = Company::new();
+        // What does no harm twice would be sent again otherwise.
+        company.configure("[apply]\nretries = 0\n");
         let before = company.states();
         treat(&company, move |_, _| denial());
         apply(&company, 8);

@@ -284,15 +284,15 @@ fn excesses(plan: &Plan, limits: &Limits, history: &History) -> Vec<Excess> {
     let nobody = BTreeSet::new();
     let excess = |(place, mine): (Place, BTreeMap<String, PersonId>)| {
         let before = history.touched.get(&place).unwrap_or(&nobody);
-        // Whoever was touched already is touched no more than that: a run that broke off may be done again.
-        if mine.keys().all(|whom| before.contains(whom)) {
-            return None;
-        }
         let (touch, system, group) = place;
         let threshold = if group.is_some() { limits.within(&touch)? } else { limits.of(&touch)? };
         let people = history.people(plan, &system, group.as_ref());
         let group = plan.groups.as_ref().zip(group).map(|(groups, value)| (groups.attribute.clone(), value));
         let allowed = allowed(threshold.share, people, threshold.at_least);
+        // Whoever was touched already is touched no more than that, as long as it is no more than one run may do.
+        if mine.len() as u64 <= allowed && mine.keys().all(|whom| before.contains(whom)) {
+            return None;
+        }
         let earlier = before.iter().filter(|whom| !mine.contains_key(*whom)).count() as u64;
         let count = earlier + mine.len() as u64;
         // Some of them may be known to nobody yet.
