@@ -87,6 +87,7 @@ fn a_refusal_is_sent_where_a_rule_says_and_the_copy_follows() {
     insta::assert_snapshot!(told(&world, &["--lab", "plan", "website=after.csv"]), @r#"
     Plan: 0 changes in 0 calls, 2 of 2 people unchanged.
     -- stderr
+    note: `username` of mattermost bzxmqpiadzg9xtp5memxxu5hrq has come as expected, after run 2
     -- exit 0
     "#);
 }
