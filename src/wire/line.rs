@@ -387,9 +387,8 @@ impl<'a> Errand<'a> {
                 (Met::Nothing, Ended::Paused(pause))
             }
             (Some(Passing::TurnedAway(pause)), _) => (Met::TurnedAway(pause), Ended::Failed),
-            (Some(Passing::Unclear(Some(pause))), _) if pause > repeat::LONGEST_OUTAGE => {
-                (Met::Nothing, Ended::Paused(pause))
-            }
+            // A site in maintenance asks for ten minutes and may be back in one: it is not waited for, and not shut out.
+            (Some(Passing::Unclear(Some(pause))), _) if pause > repeat::LONGEST_OUTAGE => (Met::Nothing, Ended::Failed),
             (Some(Passing::Unclear(Some(pause))), _) => (Met::Pause(pause), Ended::Failed),
             (_, Ok(reply)) if reply.status == 401 && (dialect.is_stranger)(reply) => {
                 let is_known = self.line.breaker().is_known();
