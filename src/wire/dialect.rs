@@ -47,11 +47,11 @@ impl Allowance {
     #[must_use]
     pub(super) fn sane(self) -> Self {
         const LONGEST: Duration = Duration::from_hours(1);
+        const SLOWEST: Duration = Duration::from_mins(2);
         let refill = match self.refill {
             Refill::Window(length) => Refill::Window(length.min(LONGEST)),
             Refill::Steady => Refill::Steady,
         };
-        const SLOWEST: Duration = Duration::from_mins(2);
         let longest = if self.refill == Refill::Steady { SLOWEST } else { LONGEST };
         let limit = self.limit.clamp(1, u64::from(u32::MAX));
         Self { limit, remaining: self.remaining.min(limit), reset_in: self.reset_in.min(longest), refill }
