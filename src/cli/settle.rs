@@ -106,7 +106,15 @@ fn said(
             let message = format!("run {run} was approved by {} already", render::harmless(&word.who));
             Err(Trouble::new(Exit::Usage, message, Some(hint)))
         }
-        Heard::TooLate => Err(settleable(store, run, terms).err().unwrap_or_else(|| super::runs::unknown(run))),
+        Heard::TooLate => {
+            let now = settleable(store, run, terms)?;
+            // Somebody else was quicker: what she approved is what was to be approved.
+            if now.standing == Standing::Approved && now.plan == word.plan {
+                return Ok(true);
+            }
+            let hint = format!("look at what it would do now: homeward runs {run}");
+            Err(Trouble::new(Exit::Usage, format!("run {run} has another plan than the one that was shown"), Some(hint)))
+        }
     }
 }
 
