@@ -42,6 +42,16 @@ pub trait Connector: Send + Sync {
     /// Where the server cannot be read completely: half an answer is no answer.
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError>;
 
+    /// Reads the account of the person whose own token the reader carries, and no other. Its server facts say
+    /// `credential = "own"`. Reads only.
+    ///
+    /// # Errors
+    /// As [`Connector::observe`]; and where this provider gives no token to a person.
+    async fn observe_self(&self, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
+        let what = "nothing: this connector cannot look with a person's own token".to_owned();
+        Err(ConnectorError::Strange { system: wire.system().clone(), what })
+    }
+
     /// The value as this provider stores it: lower case, trimmed, without characters it drops. Used before comparing,
     /// so that a change that would change nothing is no change.
     fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {
