@@ -113,7 +113,11 @@ fn said(
                 return Ok(true);
             }
             let hint = format!("look at what it would do now: homeward runs {run}");
-            Err(Trouble::new(Exit::Usage, format!("run {run} has another plan than the one that was shown"), Some(hint)))
+            Err(Trouble::new(
+                Exit::Usage,
+                format!("run {run} has another plan than the one that was shown"),
+                Some(hint),
+            ))
         }
     }
 }
