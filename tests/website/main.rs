@@ -188,6 +188,31 @@ fn polls_that_find_nothing_new_make_no_runs() {
     assert_eq!(site.runs().len(), 1, "{:#?}\n{}", site.runs(), watch.log());
 }
 
+#[test]
+fn a_list_of_nonsense_is_held_until_the_website_answers_sense_again() {
+    let site = Site::new("100ms");
+    let limits = "\n[limits]\nrejected = { share = \"10%\", at_least = 0 }\n";
+    site.world.write("homeward.toml", (site.world.read("homeward.toml") + limits).as_bytes());
+    let watch = site.watch();
+    let stood = || site.runs().iter().map(|run| run["standing"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    for (user, name) in [("7", "An\u{1b}na"), ("8", "Be\u{1b}n")] {
+        site.meddle(user, &json!({ "name": name, "first_name": name, "events": false }));
+    }
+    await_that("it is held", || stood().contains(&"held".to_owned()));
+    site.meddle("7", &json!({ "name": "Anna Berg", "first_name": "Anna", "username": "anna.b", "events": false }));
+    // One of two in three is still too many, and no more is done of this list.
+    let asked = site.world.asked("website").len();
+    await_that("more polls", || site.world.asked("website").len() > asked + 20);
+    assert_eq!(site.anna(), "anna");
+    site.meddle("8", &json!({ "name": "Ben Cole", "first_name": "Ben", "events": false }));
+    await_that("the list that makes sense is used", || site.anna() == "anna.b");
+    await_that("nothing waits any more", || !stood().contains(&"held".to_owned()));
+    assert!(stood().contains(&"superseded".to_owned()), "{:?}\n{}", site.runs(), watch.log());
+    // A list that makes no sense makes one run, however often it is read.
+    assert!(site.runs().len() <= 5, "{:#?}\n{}", site.runs(), watch.log());
+    watch.stop();
+}
+
 /// An address that GitLab has given to somebody else: her change is refused, at every look.
 #[test]
 fn a_change_that_stays_refused_makes_no_run_at_each_poll() {

@@ -18,7 +18,11 @@ use super::{
 };
 use crate::{
     model::{id::SystemName, record::Rejected},
-    run::gather::{Given, Heard, ask},
+    plan::guard::Tripped,
+    run::{
+        gather::{Given, Heard, ask},
+        holds::{Judged, judge, past},
+    },
     source::{
         Read, Row,
         csv_file::settings::Coverage,
@@ -92,6 +96,11 @@ struct Looked {
     why: Option<ListRefused>,
 }
 
+/// What a list of everybody is called.
+fn everybody(feed: &SystemName) -> String {
+    format!("all of {feed}")
+}
+
 impl WebsiteFeed {
     pub(super) fn new(name: SystemName) -> Self {
         Self { name, polled: None, pause: None, trouble: None, unread: None, settled: None, again: None, last: None }
@@ -105,7 +114,14 @@ impl WebsiteFeed {
     /// Deals with what the website told, and reads all of it where it is time.
     pub(super) async fn step(&mut self, service: &Service, seat: &mut Seat) -> Result<Next, StateError> {
         let every = seat.project.config.systems.get(&self.name).and_then(|system| system.poll).unwrap_or(USUAL);
-        if self.is_blocked(service)? {
+        let blocking = self.blocking(service)?;
+        if !blocking.is_empty() {
+            if self.until_poll(service, every).is_zero()
+                && let [held] = blocking.as_slice()
+                && self.is_only_unusable(service, seat, held)?
+            {
+                self.read(service, seat, every, Some(held.id)).await?;
+            }
             self.tell(service, seat);
             // The plan that waits is settled by somebody else, who tells the store only.
             return Ok(Next { wait: every.min(Duration::from_secs(1)), idle: true });
@@ -114,16 +130,14 @@ impl WebsiteFeed {
         if self.polled.is_some() {
             self.notices(service, seat, every).await?;
         }
-        if !self.is_blocked(service)? && self.until_poll(service, every).is_zero() {
-            self.polled = Some(service.clock.instant());
-            self.pause = None;
-            self.trouble = self.poll(service, seat, every).await?.err();
+        if self.blocking(service)?.is_empty() && self.until_poll(service, every).is_zero() {
+            self.read(service, seat, every, None).await?;
         }
         self.tell(service, seat);
         let mut wait = self.until_poll(service, every);
         if let Some(unread) = &self.unread {
             wait = wait.min(unread.after.saturating_duration_since(service.clock.instant()));
-        } else if !self.is_blocked(service)? && !service.store.notices(&self.name)?.is_empty() {
+        } else if self.blocking(service)?.is_empty() && !service.store.notices(&self.name)?.is_empty() {
             // Told while everybody was read.
             wait = Duration::ZERO;
         }
@@ -136,10 +150,38 @@ impl WebsiteFeed {
         self.pause.unwrap_or(every).saturating_sub(service.clock.instant().duration_since(polled))
     }
 
-    fn is_blocked(&self, service: &Service) -> Result<bool, StateError> {
+    /// What has to be settled before anything else of this feed.
+    fn blocking(&self, service: &Service) -> Result<Vec<RunSummary>, StateError> {
         // What was set aside waits for somebody, and nothing waits for it.
         let blocks = |run: &RunSummary| run.feed.as_ref() == Some(&self.name) && run.standing != Standing::Aside;
-        Ok(service.store.unsettled()?.iter().any(blocks))
+        Ok(service.store.unsettled()?.into_iter().filter(blocks).collect())
+    }
+
+    /// True for a list that is held for nothing but that too much of it cannot be used. A website that answered nonsense
+    /// once can be asked again; a file cannot.
+    fn is_only_unusable(&self, service: &Service, seat: &mut Seat, held: &RunSummary) -> Result<bool, StateError> {
+        if held.standing != Standing::Held || held.input != everybody(&self.name) {
+            return Ok(false);
+        }
+        let Some((plan, _)) = service.store.run(held.id)? else { return Ok(false) };
+        let past = past(&service.store, &seat.project.terms, service.clock.now())?;
+        let judged = judge(&plan, &seat.project.rules, &seat.project.limits, &past);
+        let is_that = |tripped: &Tripped| matches!(tripped, Tripped::Rejected { .. });
+        Ok(matches!(judged, Ok(Judged::Held(tripped)) if tripped.iter().all(is_that)))
+    }
+
+    /// Reads everybody now. `held`: the list that the new one replaces.
+    async fn read(
+        &mut self,
+        service: &Service,
+        seat: &mut Seat,
+        every: Duration,
+        held: Option<i64>,
+    ) -> Result<(), StateError> {
+        self.polled = Some(service.clock.instant());
+        self.pause = None;
+        self.trouble = self.poll(service, seat, every, held).await?.err();
+        Ok(())
     }
 
     /// Reads everybody.
@@ -148,6 +190,7 @@ impl WebsiteFeed {
         service: &Service,
         seat: &mut Seat,
         every: Duration,
+        held: Option<i64>,
     ) -> Result<Result<(), String>, StateError> {
         // Whoever it told of until now is read with the others.
         let notices = service.store.notices(&self.name)?;
@@ -167,7 +210,11 @@ impl WebsiteFeed {
         let first_is_held = seat.project.sources.get(&self.name).is_some_and(|it| it.coverage == Coverage::Full);
         // The day counts too: a rule may speak of it.
         let sha256 = format!("{}@{}", heard.read.sha256, service.clock.today());
-        let stood = service.store.about(&self.name, &sha256)?.map(|run| run.standing);
+        let same = service.store.about(&self.name, &sha256)?;
+        if held.is_some() && same.as_ref().map(|run| run.id) == held {
+            return Ok(Ok(()));
+        }
+        let stood = same.map(|run| run.standing);
         let is_early =
             self.again.as_ref().is_some_and(|again| again.sha256 == sha256 && service.clock.instant() < again.after);
         // What a person rejected is not planned once more.
@@ -175,11 +222,8 @@ impl WebsiteFeed {
             self.dealt(service, &notices)?;
             return Ok(Ok(()));
         }
-        let about = Occasion {
-            feed: Some(self.name.clone()),
-            input: format!("all of {}", self.name),
-            sha256: Some(sha256.clone()),
-        };
+        let about =
+            Occasion { feed: Some(self.name.clone()), input: everybody(&self.name), sha256: Some(sha256.clone()) };
         let how = How { in_passing: true, first_is_held };
         match pass(service, seat, &[Given::Heard(heard)], &about, how).await? {
             Came::Nothing => self.settled = Some(sha256),
@@ -200,6 +244,10 @@ impl WebsiteFeed {
             Came::Held => self.last = Some(about.input),
             Came::Stopped => return Ok(Ok(())),
             Came::Refused { why } | Came::Later { why } => return Ok(Err(why)),
+        }
+        if let Some(held) = held {
+            let told = "a newer list took its place";
+            service.store.stand(held, &[Standing::Held], Standing::Superseded, told, &service.now())?;
         }
         self.dealt(service, &notices)?;
         Ok(Ok(()))
