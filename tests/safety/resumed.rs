@@ -61,6 +61,8 @@ fn a_run_that_is_killed_again_and_again_is_finished_by_resume_as_if_nothing_had_
 #[test]
 fn what_a_provider_could_not_do_in_passing_is_done_by_resume_and_what_somebody_changed_since_is_left() {
     let (world, server) = project();
+    // Each try comes after a pause, and there is nothing to wait for.
+    world.write("homeward.toml", (world.read("homeward.toml") + "\n[apply]\nretries = 3\n").as_bytes());
     let upstream = world.url("gitlab");
     let through = upstream.clone();
     server.behave(move |request| {
