@@ -89,7 +89,8 @@ pub(crate) async fn execute(
     let memory = store.ties()?;
     world.linked = memory.links.into_iter().map(of_people).collect();
     let asked = asked_for(plan);
-    let progress = Progress::of(&store.entries(run)?);
+    let entries = store.entries(run)?;
+    let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
     let broken_off = broken_off(plan, &world, fleet, &progress);
     let strange = strangers(plan, &world, fleet, &progress);
     let mut queue = Queue::new(plan, fleet);
@@ -104,7 +105,8 @@ pub(crate) async fn execute(
             && let Some(at) = queue.next()
         {
             let call = &plan.calls[at];
-            if progress.get(&call.id).is_some_and(Progress::is_done) {
+            let is_believed = || !unproved.contains(&call.id) || !is_as_before(call, &world, fleet);
+            if progress.get(&call.id).is_some_and(Progress::is_done) && is_believed() {
                 // An earlier try of this run did it. What became of it since is not this run's to say.
                 watcher.settled(call, &Outcome::Done);
                 outcomes[at] = Some(Outcome::Done);
@@ -238,6 +240,29 @@ fn shown(
         }
     }
     Ok(seen)
+}
+
+/// The calls that were answered with a yes by a try that broke off before it had looked whether that was true.
+fn unproved(entries: &[Entry]) -> BTreeSet<CallId> {
+    let mut unproved = BTreeSet::new();
+    for entry in entries {
+        match entry {
+            Entry::Settled { call, outcome: Outcome::Done } => {
+                unproved.insert(call.clone());
+            }
+            Entry::Stands { standing: Standing::Done | Standing::Partly, .. } => unproved.clear(),
+            _ => {}
+        }
+    }
+    unproved
+}
+
+/// True where the account still holds something that the call was to change, as it was before the call.
+fn is_as_before(call: &Call, world: &World, fleet: &Fleet) -> bool {
+    let account = call.account.as_ref().and_then(|id| world.accounts.get(&(call.system.clone(), id.clone())));
+    account.is_some_and(|account| {
+        differing(account, &call.intends, fleet).any(|name| call.expects.get(name) == Some(&account.value(name)))
+    })
 }
 
 fn note(store: &dyn Store, run: i64, call: &Call, outcome: &Outcome) -> Result<(), RunError> {

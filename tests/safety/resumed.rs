@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     common::World,
     killed::{PEOPLE, people, project},
-    server::{Answer, Server, forward},
+    server::{Answer, Request, Server, forward, forward_changed},
 };
 
 /// What a command tells as JSON.
@@ -92,6 +92,47 @@ fn what_a_provider_could_not_do_in_passing_is_done_by_resume_and_what_somebody_c
     // What moved does not move back by itself: nothing is left that may pass.
     let again = world.homeward(&["resume"]);
     assert_eq!((again.status, again.stdout.as_str()), (0, "Nothing to resume.\n"));
+}
+
+/// What is answered is looked at when all is sent: who was killed before that has believed a lie.
+#[test]
+fn a_yes_without_effect_is_found_out_although_the_run_was_killed_before_it_looked() {
+    let (calm, _server) = project();
+    assert_eq!(calm.homeward(&["apply", "hr=people.csv", "--yes"]).status, 0);
+
+    let (world, server) = project();
+    let upstream = world.url("gitlab");
+    let honest = upstream.clone();
+    let lies = Arc::new(Mutex::new(Vec::new()));
+    let told_lies = Arc::clone(&lies);
+    server.behave(move |request| {
+        if request.method != "PUT" || told_lies.lock().unwrap().len() == 5 {
+            return forward(&upstream, request);
+        }
+        told_lies.lock().unwrap().push(request.path().to_owned());
+        let mut headers = request.headers.clone();
+        headers.remove("content-length");
+        let looking = Request { method: "GET".to_owned(), headers, body: Vec::new(), ..request.clone() };
+        forward_changed(&upstream, &looking, |user| {
+            user.as_object_mut().unwrap().extend(request.json().as_object().unwrap().clone());
+        })
+    });
+    let mut child = world
+        .command()
+        .args(["apply", "hr=people.csv", "--yes"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    assert!(server.await_writes(60));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(lies.lock().unwrap().len(), 5);
+    server.behave(move |request| forward(&honest, request));
+
+    let ran = world.homeward(&["resume"]);
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(people(&world), people(&calm));
 }
 
 #[test]
