@@ -228,7 +228,15 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &Value) -> 
             Value::String(text) => request.body(text.clone()),
             body => request.json(body),
         };
-        let response = request.send().await.unwrap();
+        // A fault may have shut the door of a simulator for a moment: whoever pulls its strings waits until it opens.
+        let mut left = if url.contains("/_lab/") { 100 } else { 0 };
+        let response = loop {
+            match request.try_clone().unwrap().send().await {
+                Err(error) if error.is_connect() && left > 0 => left -= 1,
+                sent => break sent.unwrap(),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        };
         let headers = response.headers().iter();
         let headers =
             headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
