@@ -8,12 +8,20 @@
 //! country = "+49"                         # this connector's own setting
 //! ```
 //!
-//! Then everything works as with a shipped provider: `cargo run --example connector -- plan hr=people.csv`.
+//! Then everything works as with a shipped provider: `cargo run --example connector -- plan hr=people.csv`, and with
+//! `--lab` against the simulator at the end of this file.
 //! The phone book knows `GET /me`, `GET /people`, `POST /people` and `PUT /people/{id}`, and answers with entries.
 
-use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use homeward::connector::{Connector, ConnectorError, Kind, Standing, unavailable};
+use homeward::lab::axum::extract::{Path, Request as Asked, State};
+use homeward::lab::axum::middleware::{Next, from_fn};
+use homeward::lab::axum::response::{IntoResponse, Response};
+use homeward::lab::axum::{Json, Router, http::StatusCode, routing};
+use homeward::lab::{Invented, Simulation, Simulator};
 use homeward::model::account::{Account, Facts, Observed, Wanted};
 use homeward::model::attribute::{AttributeName, Value};
 use homeward::model::capability::{AttributeCapability as Row, Capabilities, Change, Foresight};
@@ -21,9 +29,10 @@ use homeward::model::capability::{Replay, Scheme, Support, Unique};
 use homeward::model::plan::{Call, Operation, Request};
 use homeward::model::{id::SystemName, refusal::Refusal, refusal::RefusalKind};
 use homeward::wire::{Reader, Reply, Writer};
+use serde_json::json;
 
 fn main() -> ExitCode {
-    homeward::run_with(std::env::args_os(), &[KIND])
+    homeward::run_with(std::env::args_os(), &[KIND], &[SIMULATION])
 }
 
 const KIND: Kind = Kind {
@@ -146,4 +155,87 @@ fn no(reply: &Reply) -> Refusal {
         _ => (RefusalKind::Unavailable, "it has a fault of its own"),
     };
     Refusal { status: Some(reply.status), ..Refusal::new(kind, reason) }
+}
+
+const SIMULATION: Simulation = Simulation {
+    kind: "phone_book",
+    make: |seed| {
+        // `lab/phones.json` is `{ "users": { "1": { "mail": …, "number": …, "room": … } } }`.
+        let users = seed.get("users").cloned().unwrap_or_else(|| json!({}));
+        let entries = serde_json::from_value(users).map_err(|error| error.to_string())?;
+        Ok(Arc::new(Simulated(Mutex::new(entries))))
+    },
+};
+
+type Entry = serde_json::Map<String, serde_json::Value>;
+
+/// A phone book with a memory, for `--lab`: written from what the real one does, and not from the connector above, so
+/// that a mistake there comes to light here.
+struct Simulated(Mutex<BTreeMap<String, Entry>>);
+
+impl Simulated {
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what it was sent: a number belongs to one person only, and a room that no building has is left out
+    /// without a word.
+    fn take(&self, id: String, sent: Entry) -> Response {
+        let mut entries = self.entries();
+        let number = sent.get("number").filter(|number| !number.is_null());
+        let has_it = |(other, entry): (&String, &Entry)| *other != id && entry.get("number") == number;
+        if number.is_some() && entries.iter().any(has_it) {
+            return StatusCode::CONFLICT.into_response();
+        }
+        let entry = entries.entry(id.clone()).or_insert_with(|| Entry::from_iter([("id".to_owned(), id.into())]));
+        let is_room = |room: &serde_json::Value| room.as_str().is_some_and(|room| !room.starts_with("9."));
+        entry.extend(sent.into_iter().filter(|(key, value)| key != "room" || value.is_null() || is_room(value)));
+        Json(entry.clone()).into_response()
+    }
+}
+
+impl Simulator for Simulated {
+    fn router(self: Arc<Self>) -> Router {
+        let list = async |State(book): State<Arc<Self>>| Json(json!(book.entries().values().collect::<Vec<_>>()));
+        let add = async |State(book): State<Arc<Self>>, Json(sent): Json<Entry>| {
+            let last = book.entries().keys().filter_map(|id| id.parse::<u64>().ok()).max();
+            book.take((last.unwrap_or_default() + 1).to_string(), sent)
+        };
+        let change = async |State(book): State<Arc<Self>>, Path(id): Path<String>, Json(sent): Json<Entry>| {
+            if book.entries().contains_key(&id) { book.take(id, sent) } else { StatusCode::NOT_FOUND.into_response() }
+        };
+        let token = format!("Bearer {}", self.token(""));
+        let guard = from_fn(move |asked: Asked, next: Next| {
+            let is_ours = asked.headers().get("authorization").is_some_and(|it| *it == token.as_str());
+            async move { if is_ours { next.run(asked).await } else { StatusCode::UNAUTHORIZED.into_response() } }
+        });
+        Router::new()
+            .route("/me", routing::get(async || Json(json!({ "name": "homeward" }))))
+            .route("/people", routing::get(list).post(add))
+            .route("/people/{id}", routing::put(change))
+            .layer(guard)
+            .with_state(self)
+    }
+
+    fn token(&self, _: &str) -> String {
+        "of-the-phone-book".to_owned()
+    }
+
+    fn dump(&self) -> serde_json::Value {
+        json!({ "users": *self.entries() })
+    }
+
+    fn meddle(&self, user: &str, fields: &serde_json::Value) -> Result<(), String> {
+        let fields = fields.as_object().ok_or("the fields are no object")?;
+        let mut entries = self.entries();
+        entries.get_mut(user).ok_or("there is no such entry")?.extend(fields.clone());
+        Ok(())
+    }
+
+    fn populate(&self, people: &[Invented]) {
+        for person in people {
+            let entry = json!({ "id": person.number.to_string(), "mail": person.email, "number": null, "room": null });
+            self.entries().extend(entry.as_object().map(|entry| (person.number.to_string(), entry.clone())));
+        }
+    }
 }

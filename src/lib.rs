@@ -18,7 +18,9 @@
 //!    journal first, and tells what the account is afterwards.
 //! 4. A [`connector::Kind`] with the word for `kind =`, the table, a function that opens the connector, and the schema of
 //!    its settings.
-//! 5. A `main` that hands the kind to [`run_with`].
+//! 5. A [`lab::Simulator`], so that rules can be tried and tested without the real server: the provider's interface as an
+//!    [`axum`](lab::axum) router with a memory, written from the provider's documentation and not from the connector.
+//! 6. A `main` that hands both to [`run_with`].
 //!
 //! Planning, limits, the journal, `check`, `docs` and `schema` then treat it as one of the shipped providers.
 
@@ -26,12 +28,12 @@ use std::{ffi::OsString, process::ExitCode, thread};
 
 // The rooms of the house, in the order of the map: those a connector uses, then the others.
 pub mod connector;
+pub mod lab;
 pub mod model;
 pub mod wire;
 
 mod cli;
 mod config;
-mod lab;
 mod plan;
 mod rules;
 mod run;
@@ -40,13 +42,17 @@ mod state;
 
 /// The whole program: reads the arguments, does what they ask, and gives the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    run_with(arguments, &[])
+    run_with(arguments, &[], &[])
 }
 
-/// The whole program with kinds of providers of one's own beside the shipped ones.
-pub fn run_with(arguments: impl IntoIterator<Item = OsString>, kinds: &[connector::Kind]) -> ExitCode {
+/// The whole program with kinds of providers of one's own beside the shipped ones, and their simulators for the lab.
+pub fn run_with(
+    arguments: impl IntoIterator<Item = OsString>,
+    kinds: &[connector::Kind],
+    simulations: &[lab::Simulation],
+) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let program = || cli::run(arguments.clone(), kinds);
+    let program = || cli::run(arguments.clone(), kinds, simulations);
     thread::scope(|scope| match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, program) {
         Ok(running) => running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
         Err(_) => program(),

@@ -344,10 +344,11 @@ impl From<RunError> for Trouble {
                 Self::new(Exit::Usage, text, Some(hint))
             }
             RunError::NoSimulator { ref known, .. } => {
+                let others =
+                    if known.is_empty() { String::new() } else { format!("it simulates {}; ", known.join(", ")) };
                 let hint = format!(
-                    "it simulates {}; a lab that runs already is from before: end it with `homeward lab stop`. \
-                     A kind of one's own is tried without --lab, against a server of one's own",
-                    known.join(", ")
+                    "{others}a lab that runs already is from before: end it with `homeward lab stop`. A kind of one's own is \
+                     simulated where its program brings a simulator along"
                 );
                 Self::new(Exit::Usage, text, Some(hint))
             }

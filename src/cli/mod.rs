@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     connector::Kind,
+    lab::Simulation,
     run::{kinds, project::OpenError},
 };
 use clap::{CommandFactory, Parser};
@@ -88,6 +89,8 @@ struct Invocation<'a> {
     global: &'a Global,
     /// Shipped kinds and those of one's own.
     kinds: Vec<Kind>,
+    /// The simulators of one's own kinds.
+    simulations: &'a [Simulation],
     /// The folder to work in.
     root: PathBuf,
 }
@@ -121,7 +124,7 @@ impl Invocation<'_> {
 }
 
 /// The whole program in order.
-pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind]) -> ExitCode {
+pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind], simulations: &[Simulation]) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments).and_then(Arguments::fitting) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -140,6 +143,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind]) -
     let given = Invocation {
         global: &arguments.global,
         kinds: kinds::PROVIDERS.iter().chain(own).copied().collect(),
+        simulations,
         root: arguments.global.directory.clone().unwrap_or_default(),
     };
     match here(&given).and_then(|()| dispatch(&arguments.command, &given)) {

@@ -39,6 +39,11 @@ use self::{
     serving::{Door, Place},
 };
 
+/// The library that simulators are routed with, of the version this program uses.
+pub use axum;
+
+pub use self::people::Invented;
+
 pub(crate) mod chaos;
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
@@ -47,8 +52,10 @@ mod serving;
 pub(crate) mod wordpress;
 pub(crate) mod zitadel;
 
-/// One simulated provider.
-pub(crate) trait Simulator: Send + Sync {
+/// One simulated provider: a server with a memory, as strict as the real one. See `examples/connector.rs` for a whole one.
+///
+/// Errors are texts for whoever asked over `/_lab/`, or wrote the seed.
+pub trait Simulator: Send + Sync {
     /// The provider's whole interface. The routes under `/_lab/` are added around it.
     fn router(self: Arc<Self>) -> Router;
 
@@ -58,27 +65,47 @@ pub(crate) trait Simulator: Send + Sync {
     }
 
     /// Tells where it is served, without a slash at the end, before the first request.
-    fn served_at(&self, _url: &str) {}
+    fn served_at(&self, url: &str) {
+        let _ = url;
+    }
 
     /// A token for us: an administrator's (or a service user's with all rights), of the given kind where the provider
     /// knows kinds (`personal`, `oauth`, `bot`). Stable for one seed.
     fn token(&self, kind: &str) -> String;
 
-    /// The whole state, secrets left out, in a stable order: what tests compare.
+    /// The whole state, secrets left out, in a stable order: what tests compare. Users are an object under `users`, by id.
     fn dump(&self) -> Value;
 
     /// Changes settings while running: the same keys as `settings` in the seed.
-    fn configure(&self, settings: &Value) -> Result<(), String>;
+    ///
+    /// # Errors
+    /// Where there is no such setting.
+    fn configure(&self, settings: &Value) -> Result<(), String> {
+        let _ = settings;
+        Err("this simulator has no settings".to_owned())
+    }
 
     /// Changes stored fields of one user behind the interface's back, as a colleague in the web interface would; `user`
     /// is an id or a username. Used to make drift.
+    ///
+    /// # Errors
+    /// Where there is no such user or field.
     fn meddle(&self, user: &str, fields: &Value) -> Result<(), String>;
 
     /// Lets a user sign in interactively. `user` is an id or a username.
-    fn login(&self, user: &str, peers: &Peers) -> Result<Value, String>;
+    ///
+    /// # Errors
+    /// Where she cannot.
+    fn login(&self, user: &str, peers: &Peers) -> Result<Value, String> {
+        let _ = (user, peers);
+        Err("nobody signs in to this simulator".to_owned())
+    }
 
     /// What another system reads of this user when she signs in there through this one.
-    fn identity(&self, id: &str) -> Option<SignedIn>;
+    fn identity(&self, id: &str) -> Option<SignedIn> {
+        let _ = id;
+        None
+    }
 
     /// Adds invented people.
     fn populate(&self, people: &[people::Invented]);
@@ -86,18 +113,31 @@ pub(crate) trait Simulator: Send + Sync {
 
 /// What a login provider tells about a user who signs in through it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SignedIn {
-    pub(crate) id: String,
-    pub(crate) username: String,
-    pub(crate) email: String,
-    pub(crate) name: String,
+pub struct SignedIn {
+    /// Her immutable id there.
+    pub id: String,
+    /// What she signs in with.
+    pub username: String,
+    /// Her address.
+    pub email: String,
+    /// Her full name.
+    pub name: String,
     /// False: the login provider turns the user away.
-    pub(crate) allowed: bool,
+    pub allowed: bool,
 }
 
 /// The other simulators, by kind (`gitlab`).
 #[derive(Clone, Default)]
-pub(crate) struct Peers(pub(crate) BTreeMap<String, Arc<dyn Simulator>>);
+pub struct Peers(pub(crate) BTreeMap<String, Arc<dyn Simulator>>);
+
+/// The simulator of a kind of one's own; handed to [`crate::run_with`].
+#[derive(Clone, Copy)]
+pub struct Simulation {
+    /// The word after `kind =`.
+    pub kind: &'static str,
+    /// Makes one from `lab/<system>.json`: an empty object where there is no such file.
+    pub make: fn(&Value) -> Result<Arc<dyn Simulator>, String>,
+}
 
 /// One simulator to start.
 #[derive(Clone, Debug)]
@@ -191,14 +231,22 @@ fn simulator(kind: &str, seed: &Value) -> Option<Result<Arc<dyn Simulator>, Stri
     })
 }
 
-/// Starts a simulator for each bench that there is one for, each on a port of its own, with so many invented people.
-#[expect(clippy::unused_async, reason = "it can only be called where there is a runtime for its servers")]
+/// Starts the shipped simulators alone: see [`start_with`].
+#[cfg(test)]
 pub(crate) async fn start(benches: &[Bench], people: u64) -> Result<Lab, LabError> {
+    start_with(benches, people, &[]).await
+}
+
+/// Starts a simulator for each bench that there is one for, shipped or of one's own, each on a port of its own, with so
+/// many invented people.
+#[expect(clippy::unused_async, reason = "it can only be called where there is a runtime for its servers")]
+pub(crate) async fn start_with(benches: &[Bench], people: u64, own: &[Simulation]) -> Result<Lab, LabError> {
     let mut made = Vec::new();
     let mut peers = Peers::default();
     let invented = people::people(people);
     for bench in benches {
-        let Some(simulator) = simulator(&bench.kind, &bench.seed) else { continue };
+        let own = own.iter().find(|own| own.kind == bench.kind).map(|own| (own.make)(&bench.seed));
+        let Some(simulator) = own.or_else(|| simulator(&bench.kind, &bench.seed)) else { continue };
         let simulator = simulator.map_err(|cause| LabError::Seed { system: bench.system.clone(), cause })?;
         simulator.populate(&invented);
         peers.0.insert(bench.kind.clone(), Arc::clone(&simulator));

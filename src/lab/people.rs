@@ -2,15 +2,17 @@
 
 /// One invented person, in neutral words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Invented {
+pub struct Invented {
     /// From 1; providers may use it as id.
-    pub(crate) number: u64,
+    pub number: u64,
     /// Unique, lower case, valid everywhere.
-    pub(crate) username: String,
+    pub username: String,
     /// Unique, in a reserved domain.
-    pub(crate) email: String,
-    pub(crate) first_name: &'static str,
-    pub(crate) last_name: &'static str,
+    pub email: String,
+    /// With letters that are no ASCII.
+    pub first_name: &'static str,
+    /// The same.
+    pub last_name: &'static str,
 }
 
 const FIRST: [&str; 20] = [
