@@ -144,9 +144,9 @@ fn by_name(tripped: &[Tripped]) -> serde_json::Value {
 }
 
 fn how_to_settle(given: &Invocation<'_>, run: i64) -> String {
-    let lab = if given.global.lab { "--lab " } else { "" };
+    let homeward = given.again();
     format!(
-        "held as run {run}: carry it out with `homeward {lab}approve {run}`, or drop it with `homeward {lab}reject {run}`"
+        "held as run {run}: carry it out with `{homeward} approve {run}`, or drop it with `{homeward} reject {run}`"
     )
 }
 
@@ -308,11 +308,11 @@ fn begin(stage: &plan::Stage, store: &dyn Store, plan: &Plan, fresh: &Fresh) -> 
 /// A run that stopped before it was over: nothing of it is lost, and somebody has to finish it.
 fn broke_off(given: &Invocation<'_>, run: i64, error: RunError) -> Trouble {
     let trouble = Trouble::from(error);
-    let lab = if given.global.lab { "--lab " } else { "" };
+    let homeward = given.again();
     trouble.and(Trouble::new(
         Exit::Fault,
         format!("run {run} broke off"),
-        Some(format!("what was sent is written down; finish it with `homeward {lab}resume {run}`")),
+        Some(format!("what was sent is written down; finish it with `{homeward} resume {run}`")),
     ))
 }
 

@@ -169,8 +169,8 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
         print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
         stage.tell_duration(&prepared.plan);
         if let Some(file) = wanted.out.as_ref().filter(|_| given.talks()) {
-            let lab = if given.global.lab { "--lab " } else { "" };
-            tell(&format!("saved; apply exactly this with: homeward {lab}apply {}", file.display()));
+            let homeward = given.again();
+            tell(&format!("saved; apply exactly this with: {homeward} apply {}", file.display()));
         }
     }
     // The plan is the result, and printed already: what stops it is told beside it.

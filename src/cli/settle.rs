@@ -94,9 +94,9 @@ fn said(
     match store.say(&word, terms.approvals).map_err(RunError::from)? {
         Heard::Settled => Ok(true),
         Heard::Waits { approvals } => {
-            let lab = if given.global.lab { "--lab " } else { "" };
+            let homeward = given.again();
             tell(&format!(
-                "{approvals} of {} approvals: somebody else has to approve it too, with `homeward {lab}approve {run} --by NAME`",
+                "{approvals} of {} approvals: somebody else has to approve it too, with `{homeward} approve {run} --by NAME`",
                 terms.approvals
             ));
             Ok(false)

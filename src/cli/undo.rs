@@ -24,7 +24,7 @@ use crate::{
 /// Plans the inverse of a run. Saves it where that is asked for; else, or with `--yes`, carries it out.
 pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Result<Exit, Trouble> {
     let mut stage = plan::stage(given, &[]).await?;
-    let (done, entries) = over(&stage, wanted.run, given.global.lab)?;
+    let (done, entries) = over(&stage, wanted.run, given.again())?;
     fits(&format!("run {}", wanted.run), &done, &stage.fleet.homes())?;
     let memory = stage.memory()?;
     let desk = Desk {
@@ -60,8 +60,8 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
     };
     if only_saved {
         if let (Some(file), true) = (&wanted.out, given.talks()) {
-            let lab = if given.global.lab { "--lab " } else { "" };
-            tell(&format!("saved; carry out exactly this with: homeward {lab}apply {}", file.display()));
+            let homeward = given.again();
+            tell(&format!("saved; carry out exactly this with: {homeward} apply {}", file.display()));
         }
         let trouble = judged.err().map(|tripped| Trouble::tripped(&tripped));
         trouble.iter().for_each(Trouble::tell);
@@ -82,32 +82,31 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
 }
 
 /// A run that is over, with its journal: what is still going on, or never began, cannot be undone.
-fn over(stage: &plan::Stage, run: i64, lab: bool) -> Result<(Plan, Vec<Entry>), Trouble> {
+fn over(stage: &plan::Stage, run: i64, homeward: &str) -> Result<(Plan, Vec<Entry>), Trouble> {
     let Some(file) = stage.state().filter(|file| file.exists()) else { return Err(runs::unknown(run)) };
     let store = Sqlite::look_into(&file).map_err(RunError::from)?;
     let Some(standing) = store.standing(run).map_err(RunError::from)? else { return Err(runs::unknown(run)) };
-    let lab = if lab { "--lab " } else { "" };
     let no = |message: String, hint: String| Err(Trouble::new(Exit::Usage, message, Some(hint)));
     match standing {
         Standing::Done | Standing::Partly | Standing::Redone => {}
         Standing::Open => {
             let message = format!("run {run} is not over: it goes on now, or it broke off");
-            return no(message, format!("finish it first, with: homeward {lab}resume {run}"));
+            return no(message, format!("finish it first, with: {homeward} resume {run}"));
         }
         Standing::Waiting | Standing::Held | Standing::Aside | Standing::Approved => {
             let message = format!("run {run} has changed nothing yet: it is {}", standing.word());
-            return no(message, format!("drop it with: homeward {lab}reject {run}"));
+            return no(message, format!("drop it with: {homeward} reject {run}"));
         }
         Standing::Rejected | Standing::Refused | Standing::Duplicate | Standing::Superseded | Standing::Expired => {
             let message = format!("run {run} has changed nothing: it is {}", standing.word());
-            return no(message, format!("what it was is shown by: homeward {lab}runs {run}"));
+            return no(message, format!("what it was is shown by: {homeward} runs {run}"));
         }
     }
     match store.run(run).map_err(RunError::from)? {
         Some(it) => Ok(it),
         None => no(
             format!("run {run} has no plan that could be undone"),
-            format!("what is known of it is shown by: homeward {lab}runs {run}"),
+            format!("what is known of it is shown by: {homeward} runs {run}"),
         ),
     }
 }
