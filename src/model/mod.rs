@@ -8,6 +8,7 @@ pub mod attribute;
 pub mod capability;
 pub mod id;
 pub(crate) mod origin;
+pub mod own_token;
 pub(crate) mod person;
 pub mod plan;
 pub(crate) mod policy;

@@ -20,6 +20,8 @@ pub(crate) enum Credential {
         /// The scope to ask for.
         scope: &'static str,
     },
+    /// None of ours: every request carries the token of the person it is about.
+    Own,
     /// A login and its password, sent together with every request (RFC 7617).
     Basic {
         /// The login.

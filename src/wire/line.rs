@@ -17,7 +17,7 @@ use tracing::{debug, info};
 use url::Url;
 
 use super::{
-    Allowance, Bound, Credential, Dialect, Rate, Reader, Reply, Route, WireError, Writer,
+    Allowance, Bound, Credential, Dialect, OwnToken, Rate, Reader, Reply, Route, WireError, Writer,
     address::is_astray,
     bounds::{self, MAX_BODY, MAX_HEADERS, MAX_WEIGHT, Room},
     breaker::{Breaker, Ended, Why},
@@ -86,7 +86,7 @@ impl Default for Habits {
 /// A connection to one system.
 pub(crate) struct Line {
     pub(super) reach: Reach,
-    client: reqwest::Client,
+    pub(super) client: reqwest::Client,
     gate: Gate,
     breaker: std::sync::Mutex<Breaker>,
     token: Mutex<Option<(Secret, Instant)>>,
@@ -99,6 +99,8 @@ pub(super) struct Errand<'a> {
     line: &'a Line,
     /// True where it tries whether the system is well again.
     is_probe: bool,
+    /// True where it goes with a person's own token: a no to that says nothing of the system.
+    is_own: bool,
     ended: Ended,
 }
 
@@ -127,12 +129,40 @@ impl Line {
 
     /// Something to look with.
     pub(crate) fn reader(&self) -> Reader<'_> {
-        Reader { line: self }
+        Reader { line: self, own: None }
+    }
+
+    /// Something to look with that carries this person's token and no other.
+    pub(crate) fn reader_as<'a>(&'a self, own: &'a OwnToken) -> Reader<'a> {
+        Reader { line: self, own: Some(own) }
     }
 
     /// Something to act with; the journal makes it possible.
     pub(crate) fn writer<'a>(&'a self, journal: &'a dyn Store, run: i64, call: &'a Call) -> Writer<'a> {
-        Writer { line: self, journal, run, call, budget: None, mark: None, attempt: 0, doubt: false, taken: false }
+        Writer {
+            line: self,
+            own: None,
+            journal,
+            run,
+            call,
+            budget: None,
+            mark: None,
+            attempt: 0,
+            doubt: false,
+            taken: false,
+        }
+    }
+
+    /// Something to act with that carries the token of the person whom the call is about. `None` for anybody else's: a
+    /// writer for it cannot be had.
+    pub(crate) fn writer_as<'a>(
+        &'a self,
+        journal: &'a dyn Store,
+        run: i64,
+        call: &'a Call,
+        own: &'a OwnToken,
+    ) -> Option<Writer<'a>> {
+        (call.person == *own.person()).then(|| Writer { own: Some(own), ..self.writer(journal, run, call) })
     }
 
     /// Why the system is not asked at present; `None` where it is. Whoever has a call for it need not begin it.
@@ -155,9 +185,13 @@ impl Line {
     }
 
     /// Begins a question or a call, where the system is asked at all.
-    pub(super) fn begin(&self) -> Result<Errand<'_>, WireError> {
+    pub(super) fn begin(&self, own: Option<&OwnToken>) -> Result<Errand<'_>, WireError> {
+        if own.is_none() && matches!(self.reach.credential, Credential::Own) {
+            let system = &self.reach.system;
+            return Err(self.not_asked(format!("{system} is asked with the tokens of people only, and this is nobody's")));
+        }
         match self.breaker().admit(tokio::time::Instant::now()) {
-            Ok(is_probe) => Ok(Errand { line: self, is_probe, ended: Ended::Unasked }),
+            Ok(is_probe) => Ok(Errand { line: self, is_probe, is_own: own.is_some(), ended: Ended::Unasked }),
             Err(why) => Err(self.not_asked(self.told(why))),
         }
     }
@@ -221,6 +255,7 @@ impl Line {
             Credential::Token(token) => return Ok(token.clone()),
             Credential::Basic { username, password } => return Ok(pair(username, password)),
             Credential::Key { file, scope } => (file, *scope),
+            Credential::Own => return Err(self.not_asked("only people have tokens here".to_owned())),
         };
         let mut held = self.token.lock().await;
         if let Some((token, until)) = held.as_ref()
@@ -271,7 +306,9 @@ impl Line {
         Ok((Secret::new(&granted.access_token), Duration::from_secs(granted.expires_in.unwrap_or(300))))
     }
 
-    /// Sends one request, once, and reads the whole answer. A refused token from a key is renewed once.
+    /// Sends one request, once, and reads the whole answer. A refused token from a key is renewed once. `own` is sent
+    /// instead of our credentials.
+    #[expect(clippy::too_many_arguments, reason = "a request has as many parts")]
     pub(super) async fn once(
         &self,
         method: &reqwest::Method,
@@ -280,8 +317,12 @@ impl Line {
         headers: &BTreeMap<String, String>,
         body: Option<&serde_json::Value>,
         fresh_token: bool,
+        own: Option<&Secret>,
     ) -> Result<Reply, WireError> {
-        let token = self.token(fresh_token).await?;
+        let token = match own {
+            Some(own) => own.clone(),
+            None => self.token(fresh_token).await?,
+        };
         let mut request = self.client.request(method.clone(), self.url(path, query)?);
         request = match self.reach.scheme {
             Scheme::Bearer => {
@@ -312,7 +353,7 @@ impl Line {
         Ok(reply)
     }
 
-    async fn collect(&self, sent: Result<reqwest::Response, reqwest::Error>) -> Result<Reply, WireError> {
+    pub(super) async fn collect(&self, sent: Result<reqwest::Response, reqwest::Error>) -> Result<Reply, WireError> {
         let mut response = sent.map_err(|error| self.fault(error))?;
         let status = response.status().as_u16();
         let headers = response
@@ -390,6 +431,10 @@ impl<'a> Errand<'a> {
             // A site in maintenance asks for ten minutes and may be back in one: it is not waited for, and not shut out.
             (Some(Passing::Unclear(Some(pause))), _) if pause > repeat::LONGEST_OUTAGE => (Met::Nothing, Ended::Failed),
             (Some(Passing::Unclear(Some(pause))), _) => (Met::Pause(pause), Ended::Failed),
+            // She is a stranger there, and nobody else.
+            (_, Ok(reply)) if reply.status == 401 && self.is_own => {
+                (Met::Answer, Ended::Answered { knows_us: false })
+            }
             (_, Ok(reply)) if reply.status == 401 && (dialect.is_stranger)(reply) => {
                 let is_known = self.line.breaker().is_known();
                 (Met::Answer, if is_known { Ended::Stranger } else { Ended::Answered { knows_us: false } })

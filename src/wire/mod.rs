@@ -14,10 +14,12 @@ mod credential;
 mod dialect;
 mod echo;
 mod fault;
+mod grant;
 mod json;
 mod laboratory;
 mod line;
 mod meter;
+mod own;
 mod pace;
 mod reader;
 mod repeat;
@@ -34,7 +36,9 @@ pub(crate) use self::{
     credential::Credential,
     laboratory::ask_lab,
     line::{Habits, Line, Reach},
+    grant::{Client, Granted, Ungranted},
     meter::Rate,
+    own::{OwnToken, Renewal},
     pace::Bound,
     route::{Proxy, Route},
 };

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Credential, Line, Reply, WireError,
+    Credential, Line, OwnToken, Reply, WireError,
     repeat::{self, LONGEST_OUTAGE, LONGEST_PAUSE, Passing},
 };
-use crate::model::id::SystemName;
+use crate::model::{id::SystemName, own_token::TokenKind};
 
 /// Looks, and can do nothing else.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
     pub(super) line: &'a Line,
+    /// Whose token it carries; `None`: our own credentials.
+    pub(super) own: Option<&'a OwnToken>,
 }
 
 impl Reader<'_> {
@@ -19,6 +21,12 @@ impl Reader<'_> {
     #[must_use]
     pub fn system(&self) -> &SystemName {
         &self.line.reach.system
+    }
+
+    /// How the token came about that this carries; `None` where it is no person's.
+    #[must_use]
+    pub fn own_token(&self) -> Option<TokenKind> {
+        self.own.map(OwnToken::kind)
     }
 
     /// Reads one address. What fails in passing (429, 5xx, a broken connection) is tried again.
@@ -66,14 +74,22 @@ impl Reader<'_> {
         headers: &BTreeMap<String, String>,
         body: Option<&serde_json::Value>,
     ) -> Result<Reply, WireError> {
-        let mut errand = self.line.begin()?;
+        let mut errand = self.line.begin(self.own)?;
         let mut pauses = repeat::pauses();
         let mut fresh_token = false;
         loop {
             let pass = errand.turn().await?;
-            let answer = self.line.once(method, path, query, headers, body, fresh_token).await;
+            let used = self.own.map(OwnToken::current);
+            let answer = self.line.once(method, path, query, headers, body, fresh_token, used.as_ref()).await;
             errand.answered(pass, &answer);
             let stale = matches!(answer, Ok(Reply { status: 401, .. }));
+            if let (true, false, Some(own), Some(used)) = (stale, fresh_token, self.own, &used) {
+                fresh_token = true;
+                if own.is_renewed(used).await {
+                    continue;
+                }
+                return answer;
+            }
             if stale && !fresh_token && matches!(self.line.reach.credential, Credential::Key { .. }) {
                 fresh_token = true;
                 continue;

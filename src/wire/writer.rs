@@ -1,7 +1,7 @@
 //! Acting: one call of a plan, each request of it in the journal before it leaves.
 
 use super::{
-    Budget, Credential, Line, Reader, Reply, WireError,
+    Budget, Credential, Line, OwnToken, Reader, Reply, WireError,
     line::Errand,
     pace::Pass,
     repeat::{self, LONGEST_OUTAGE, LONGEST_PAUSE, Passing},
@@ -14,6 +14,8 @@ use crate::{
 /// Sends one call of a plan. Each request it sends is in the journal first.
 pub struct Writer<'a> {
     pub(super) line: &'a Line,
+    /// The token of the person whom the call is about; `None`: our own credentials.
+    pub(super) own: Option<&'a OwnToken>,
     pub(super) journal: &'a dyn Store,
     pub(super) run: i64,
     pub(super) call: &'a Call,
@@ -36,7 +38,7 @@ impl<'a> Writer<'a> {
     /// A second look, for providers whose answer is no proof.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {
-        self.line.reader()
+        Reader { line: self.line, own: self.own }
     }
 
     /// True where the last thing sent may have had its effect although no answer says so.
@@ -87,7 +89,7 @@ impl<'a> Writer<'a> {
         }
         let body = (!body.is_null()).then_some(&body);
         let method = reqwest::Method::from_bytes(self.call.method.as_bytes()).unwrap_or(reqwest::Method::POST);
-        let mut errand = self.line.begin()?;
+        let mut errand = self.line.begin(self.own)?;
         let mut pauses = repeat::pauses();
         let mut fresh_token = false;
         let mut last = None;
@@ -105,7 +107,9 @@ impl<'a> Writer<'a> {
                 method: self.call.method.clone(),
                 path: self.call.path.clone(),
             })?;
-            let answer = self.line.once(&method, &self.call.path, &[], &self.call.headers, body, fresh_token).await;
+            let used = self.own.map(OwnToken::current);
+            let (path, headers) = (&self.call.path, &self.call.headers);
+            let answer = self.line.once(&method, path, &[], headers, body, fresh_token, used.as_ref()).await;
             // Nor may it bring back what nobody shall ever know.
             let answer = answer.map(|reply| made.iter().fold(reply, Reply::without));
             errand.answered(pass, &answer);
@@ -119,8 +123,17 @@ impl<'a> Writer<'a> {
                     self.record(&Entry::Unanswered { call, attempt, cause, sent })?;
                 }
             }
+            let is_stale = matches!(answer, Ok(Reply { status: 401, .. }));
+            if let (true, false, Some(own), Some(used)) = (is_stale, fresh_token, self.own, &used) {
+                fresh_token = true;
+                if own.is_renewed(used).await {
+                    last = Some(answer);
+                    continue;
+                }
+                return answer;
+            }
             let is_key = matches!(self.line.reach.credential, Credential::Key { .. });
-            if matches!(answer, Ok(Reply { status: 401, .. })) && is_key && !fresh_token {
+            if is_stale && is_key && !fresh_token {
                 fresh_token = true;
                 last = Some(answer);
                 continue;

@@ -1,0 +1,92 @@
+//! Trading a refresh token for a new pair (RFC 6749 section 6). One request, never repeated: a server that rotates has
+//! spent the old one with the first, whether or not its answer arrived.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Line, WireError};
+use crate::model::secret::Secret;
+
+/// Who we are to a token endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    /// The application's id.
+    pub(crate) id: String,
+    /// `None` for a public application.
+    pub(crate) secret: Option<Secret>,
+}
+
+/// What a token endpoint gave.
+#[derive(Clone, Debug)]
+pub(crate) struct Granted {
+    pub(crate) access: Secret,
+    /// The one to use the next time; `None`: the old one stays good.
+    pub(crate) refresh: Option<Secret>,
+    /// How long the access token is good; `None`: it was not said.
+    pub(crate) lifetime: Option<Duration>,
+}
+
+/// Why there is no new pair.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ungranted {
+    /// The endpoint will not take this refresh token, now or later: the person has to sign in again.
+    #[error("the refresh token is not accepted ({word})")]
+    Ended {
+        /// One of the words of RFC 6749 5.2.
+        word: String,
+    },
+    /// The endpoint refuses us, or answers something else.
+    #[error("{cause}")]
+    Refused {
+        /// Status and word, nothing of the answer's text.
+        cause: String,
+    },
+    /// There was no answer: whether the refresh token is spent is not known.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+impl Line {
+    /// Sends a refresh token to the address that this line leads to.
+    pub(crate) async fn refresh(&self, client: &Client, refresh: &Secret) -> Result<Granted, Ungranted> {
+        #[derive(Deserialize)]
+        struct OAuthError {
+            error: String,
+        }
+        #[derive(Deserialize)]
+        struct Answer {
+            access_token: String,
+            refresh_token: Option<String>,
+            expires_in: Option<u64>,
+        }
+        let mut form = vec![
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh.expose()),
+            ("client_id", client.id.as_str()),
+        ];
+        if let Some(secret) = &client.secret {
+            form.push(("client_secret", secret.expose()));
+        }
+        let sent = self.client.post(self.reach.url.clone()).form(&form).send().await;
+        let reply = self.collect(sent).await?;
+        if !reply.is_success() {
+            // A word of RFC 6749 5.2, and nothing longer that a server might have put there.
+            let is_word = |text: &String| text.len() < 40 && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
+            let word = reply.read::<OAuthError>().ok().map(|told| told.error).filter(is_word);
+            return Err(match word {
+                Some(word) if word == "invalid_grant" => Ungranted::Ended { word },
+                Some(word) => Ungranted::Refused { cause: format!("{} {word}", reply.status) },
+                None => Ungranted::Refused { cause: format!("{}, and no reason given", reply.status) },
+            });
+        }
+        let refused = || Ungranted::Refused { cause: "the answer holds no access_token".to_owned() };
+        let answer: Answer = reply.read().map_err(|_| refused())?;
+        let secret = |text: String| (!text.is_empty()).then(|| Secret::from(text));
+        Ok(Granted {
+            access: secret(answer.access_token).ok_or_else(refused)?,
+            refresh: answer.refresh_token.and_then(secret),
+            lifetime: answer.expires_in.map(Duration::from_secs),
+        })
+    }
+}
