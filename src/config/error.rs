@@ -120,6 +120,8 @@ pub(super) enum Fault {
     SecretInClear { key: String, variable: String },
     #[error("`{key}` needs either `env` or `file`")]
     SecretNowhere { key: String },
+    #[error("`per_person` needs one of `file`, `command` and `store`")]
+    TokensNowhere,
     #[error("`{first}` and `{second}` are both given")]
     Both { first: &'static str, second: &'static str },
     #[error("a {kind} takes a token, and no key")]
@@ -191,6 +193,10 @@ impl Fault {
             }
             Self::SecretNowhere { key } => {
                 format!("such as `{key} = {{ env = \"NAME\" }}` or `{key} = {{ file = \"/run/secrets/name\" }}`")
+            }
+            Self::TokensNowhere => {
+                "such as `per_person = { file = \"tokens.json\" }` or `per_person = { store = { key = { env = \"NAME\" } } }`"
+                    .to_owned()
             }
             Self::Both { first, second } => format!("keep `{first}` or `{second}`"),
             Self::NoKeys { .. } => "replace `key` by `token = { env = \"…\" }`".to_owned(),

@@ -7,6 +7,7 @@
 mod address;
 mod document;
 pub(crate) mod error;
+pub(crate) mod kept;
 pub(crate) mod late;
 pub(crate) mod proxy;
 pub(crate) mod quantity;
@@ -35,8 +36,9 @@ use self::{
     proxy::ProxySource,
     quantity::{Rate, Share, duration},
     schema::{
-        Administrators, ApplyKeys, FileKeys, GroupKeys, Kinds, LimitsKeys, ProviderKeys, ProviderKind, ProxyKeys, Says,
-        SecretKeys, Signature, SourceKeys, SourceKind, ThresholdKeys, WebhookKeys,
+        Administrators, ApplyKeys, FileKeys, GroupKeys, Kinds, LimitsKeys, OwnKind, PerPersonKeys, ProviderKeys,
+        ProviderKind, ProxyKeys, RefreshKeys, Says, SecretKeys, Signature, SourceKeys, SourceKind, ThresholdKeys,
+        TokenKeys, WebhookKeys,
     },
     secret::SecretSource,
     shape::Shape,
@@ -44,6 +46,7 @@ use self::{
 use crate::model::{
     attribute::NEUTRAL,
     id::{AccountId, SystemName},
+    own_token::TokenKind,
 };
 
 /// How long an answer may take where nothing is said.
@@ -149,6 +152,40 @@ pub(crate) enum CredentialSource {
     Token(SecretSource),
     /// A private key, exchanged for a token.
     Key(SecretSource),
+    /// None of ours: each person's own token.
+    PerPerson(PerPerson),
+}
+
+/// Where people's own tokens are found, and what is known of all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PerPerson {
+    pub(crate) place: TokenPlace,
+    pub(crate) kind: TokenKind,
+    /// `None`: nothing renews a token that has ended.
+    pub(crate) refresh: Option<Refresh>,
+}
+
+/// Where people's own tokens are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TokenPlace {
+    File(PathBuf),
+    /// A program with its arguments, and how long it may take.
+    Command {
+        program: Vec<String>,
+        time: Duration,
+    },
+    /// The state store, and where the key is found that opens it.
+    Store {
+        key: SecretSource,
+    },
+}
+
+/// Where a token that has ended is renewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refresh {
+    pub(crate) url: Url,
+    pub(crate) client: String,
+    pub(crate) secret: Option<SecretSource>,
 }
 
 /// What a plan must keep to.
@@ -383,7 +420,7 @@ impl Reading<'_> {
     fn provider(&mut self, name: &str, table: &Map<String, Value>, kind: &ProviderKind) -> Option<System> {
         let (keys, options) = self.table::<ProviderKeys>(name, table, kind.name)?;
         let url = keys.url.and_then(|url| self.address(name, &url, keys.insecure_http));
-        let token = keys.token.and_then(|token| self.secret(&["systems", name, "token"], token));
+        let token = keys.token.and_then(|token| self.token(name, token, keys.insecure_http));
         let key = keys.key.and_then(|key| self.secret(&["systems", name, "key"], key));
         let credential = match (table.contains_key("token"), table.contains_key("key")) {
             (true, true) => {
@@ -401,7 +438,7 @@ impl Reading<'_> {
                 self.fault_at_key(&["systems", name], Fault::Missing { key: "token".to_owned(), within, add });
                 None
             }
-            (true, false) => token.map(CredentialSource::Token),
+            (true, false) => token,
             (false, true) => key.map(CredentialSource::Key),
         };
         let mut time = |key: &str, text: Option<String>| text.map(|text| self.time(&["systems", name, key], &text));
@@ -438,6 +475,77 @@ impl Reading<'_> {
         };
         let says = kind.records.map(|usual| keys.says.unwrap_or(usual));
         Some(System { kind: kind.name.to_owned(), options, provider: Some(provider), says, poll, webhook })
+    }
+
+    /// A token of ours, or the place of the people's.
+    fn token(&mut self, name: &str, keys: TokenKeys, insecure_http: bool) -> Option<CredentialSource> {
+        let way = ["systems", name, "token"];
+        let TokenKeys { env, file, per_person } = keys;
+        match (per_person, env.is_some(), file.is_some()) {
+            (Some(_), true, _) => self.fault(&way, Fault::Both { first: "env", second: "per_person" }),
+            (Some(_), _, true) => self.fault(&way, Fault::Both { first: "file", second: "per_person" }),
+            (Some(keys), false, false) => return self.per_person(name, keys, insecure_http),
+            (None, ..) => return self.secret(&way, SecretKeys { env, file }).map(CredentialSource::Token),
+        }
+        None
+    }
+
+    fn per_person(&mut self, name: &str, keys: PerPersonKeys, insecure_http: bool) -> Option<CredentialSource> {
+        let way = ["systems", name, "token", "per_person"];
+        let below = |key| ["systems", name, "token", "per_person", key];
+        let time = keys.time.map_or(Some(TIMEOUT), |text| self.time(&below("time"), &text));
+        let place = match (keys.file, keys.command, keys.store) {
+            (Some(file), None, None) => TokenPlace::File(self.root.join(file)),
+            (None, Some(program), None) if program.first().is_some_and(|first| !first.trim().is_empty()) => {
+                TokenPlace::Command { program, time: time? }
+            }
+            (None, Some(_), None) => {
+                let hint = "such as `[\"bin/tokens\", \"--people\"]`: the program and its arguments, without a shell";
+                self.fault(&below("command"), Fault::Quantity { key: "command".to_owned(), what: "program", hint });
+                return None;
+            }
+            (None, None, Some(store)) => {
+                let key = self.secret(&["systems", name, "token", "per_person", "store", "key"], store.key?)?;
+                TokenPlace::Store { key }
+            }
+            (None, None, None) => {
+                self.fault(&way, Fault::TokensNowhere);
+                return None;
+            }
+            (Some(_), Some(_), _) => {
+                self.fault(&way, Fault::Both { first: "file", second: "command" });
+                return None;
+            }
+            (Some(_), _, Some(_)) => {
+                self.fault(&way, Fault::Both { first: "file", second: "store" });
+                return None;
+            }
+            (None, Some(_), Some(_)) => {
+                self.fault(&way, Fault::Both { first: "command", second: "store" });
+                return None;
+            }
+        };
+        let kind = match keys.kind {
+            OwnKind::Oauth => TokenKind::Oauth,
+            OwnKind::Personal => TokenKind::Personal,
+        };
+        let refresh = match keys.refresh {
+            Some(keys) => Some(self.refresh(name, keys, insecure_http)?),
+            None => None,
+        };
+        Some(CredentialSource::PerPerson(PerPerson { place, kind, refresh }))
+    }
+
+    fn refresh(&mut self, name: &str, keys: RefreshKeys, insecure_http: bool) -> Option<Refresh> {
+        let below = |key| ["systems", name, "token", "per_person", "refresh", key];
+        let url = keys.url.and_then(|text| {
+            address::parse(&text, insecure_http).map_err(|fault| self.fault(&below("url"), fault)).ok()
+        });
+        let secret = match keys.client_secret {
+            Some(place) => Some(self.secret(&below("client_secret"), place)?),
+            None => None,
+        };
+        Some(Refresh { url: url?, client: keys.client_id?, secret })
     }
 
     fn webhook(&mut self, name: &str, keys: WebhookKeys) -> Option<Webhook> {

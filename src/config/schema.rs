@@ -232,8 +232,8 @@ pub(super) struct ProviderKeys {
     /// The address, such as `https://git.example.com`.
     #[schemars(required, example = &"https://git.example.com")]
     pub(super) url: Option<String>,
-    /// Where the token is found.
-    pub(super) token: Option<SecretKeys>,
+    /// Where the token is found, or those of the people.
+    pub(super) token: Option<TokenKeys>,
     /// Where the private key of a service account is found, for kinds that take one instead of a token.
     pub(super) key: Option<SecretKeys>,
     /// How many writes may be under way at once.
@@ -360,6 +360,75 @@ pub(super) struct SecretKeys {
     pub(super) env: Option<String>,
     /// A file.
     pub(super) file: Option<String>,
+}
+
+/// Where a token is found: one of the three.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("writeOnly" = true))]
+pub(super) struct TokenKeys {
+    /// An environment variable.
+    pub(super) env: Option<String>,
+    /// A file.
+    pub(super) file: Option<String>,
+    /// There is none of ours: everybody's account is read and changed with a token of her own.
+    pub(super) per_person: Option<PerPersonKeys>,
+}
+
+/// `token = { per_person = { … } }`: one of `file`, `command` and `store`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PerPersonKeys {
+    /// A file, JSON or (with that ending) TOML: `source/key` of each person, and her token.
+    #[schemars(example = &"tokens.json")]
+    pub(super) file: Option<String>,
+    /// A program and its arguments, run once for each run without a shell: it reads `{"person": …}` in lines and answers
+    /// in lines.
+    pub(super) command: Option<Vec<String>>,
+    /// How long the command may take; `30s` if not given.
+    #[schemars(example = &"30s")]
+    pub(super) time: Option<String>,
+    /// The state store, filled with `homeward token set`.
+    pub(super) store: Option<TokenStoreKeys>,
+    /// How these tokens came about, where nothing else is said of one.
+    #[serde(default)]
+    pub(super) kind: OwnKind,
+    /// Where a token that has ended is renewed (RFC 6749, section 6).
+    pub(super) refresh: Option<RefreshKeys>,
+}
+
+/// How people's own tokens came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OwnKind {
+    /// An application was granted them.
+    #[default]
+    Oauth,
+    /// People made them themselves.
+    Personal,
+}
+
+/// `store = { … }`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenStoreKeys {
+    /// Where the key is found that the tokens are encrypted with: 32 bytes in base64.
+    #[schemars(required)]
+    pub(super) key: Option<SecretKeys>,
+}
+
+/// `refresh = { … }`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefreshKeys {
+    /// The address that gives tokens, such as `https://chat.example.com/oauth/access_token`.
+    #[schemars(required, example = &"https://chat.example.com/oauth/access_token")]
+    pub(super) url: Option<String>,
+    /// The id of the application that was granted the tokens.
+    #[schemars(required)]
+    pub(super) client_id: Option<String>,
+    /// Where its secret is found; none for a public application.
+    pub(super) client_secret: Option<SecretKeys>,
 }
 
 /// Where the schema of a kind's table is found in [`schema`].

@@ -1,0 +1,230 @@
+//! People's own tokens as somebody wrote them down: in a file, or in a line of what a command answers.
+//!
+//! No message of this file shows a value: those are tokens.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Read,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::model::{
+    own_token::{KeptToken, TokenKind},
+    secret::Secret,
+};
+
+/// The largest file of tokens that is read, in bytes.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// The longest token that is taken, in bytes: what a header may hold.
+const LONGEST_TOKEN: usize = 8 << 10;
+
+/// Why a file of tokens cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UnusableTokens {
+    #[error("the tokens in {} cannot be read: {cause}", file.display())]
+    Unreadable { file: PathBuf, cause: std::io::Error },
+    #[error("everybody on this machine may read the tokens in {}", file.display())]
+    Open { file: PathBuf },
+    #[error("{} is larger than any honest file of tokens (over {} MiB)", file.display(), LARGEST_FILE >> 20)]
+    TooLarge { file: PathBuf },
+    #[error("{} is no {format}{place}", file.display())]
+    Malformed { file: PathBuf, format: &'static str, place: String },
+    #[error("in {}, `{person}` {fault}", file.display())]
+    Entry { file: PathBuf, person: String, fault: &'static str },
+}
+
+impl UnusableTokens {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Unreadable { .. } => "check that the file is there and that we may read it".to_owned(),
+            Self::Open { file } => format!("take that from others: `chmod o= {}`", file.display()),
+            Self::TooLarge { .. } => "use a command, or the state store".to_owned(),
+            Self::Malformed { .. } | Self::Entry { .. } => {
+                "such as {\"hr/1001\": \"…\", \"hr/1002\": {\"access_token\": \"…\", \"refresh_token\": \"…\", \"expires_at\": \
+                 \"2026-11-20T08:00:00Z\"}}"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// The tokens of a file, by person. One that anybody on this machine may read is refused, unless `is_made_up`.
+pub(crate) fn file(path: &Path, is_made_up: bool) -> Result<BTreeMap<String, KeptToken>, UnusableTokens> {
+    let unreadable = |cause| UnusableTokens::Unreadable { file: path.to_owned(), cause };
+    let open = File::open(path).map_err(unreadable)?;
+    let rights = open.metadata().map_err(unreadable)?.mode();
+    if !is_made_up && rights & 0o007 != 0 {
+        return Err(UnusableTokens::Open { file: path.to_owned() });
+    }
+    let mut text = String::new();
+    open.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LARGEST_FILE {
+        return Err(UnusableTokens::TooLarge { file: path.to_owned() });
+    }
+    let is_toml = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
+    let malformed = |format, place| UnusableTokens::Malformed { file: path.to_owned(), format, place };
+    let entries = if is_toml {
+        let line = |error: toml::de::Error| {
+            let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            malformed("TOML", line.map(|line| format!(" (line {line})")).unwrap_or_default())
+        };
+        text.parse::<toml::Table>().map_err(line)?.into_iter().map(|(name, value)| (name, json(value))).collect()
+    } else {
+        let line = |error: serde_json::Error| malformed("JSON object", format!(" (line {})", error.line()));
+        serde_json::from_str::<Map<String, Value>>(&text).map_err(line)?
+    };
+    let read = |(person, value): (String, Value)| match token(&value) {
+        Ok(kept) => Ok((person, kept)),
+        Err(fault) => Err(UnusableTokens::Entry { file: path.to_owned(), person, fault }),
+    };
+    entries.into_iter().map(read).collect()
+}
+
+/// One token: its text alone, or what is known of it.
+pub(crate) fn token(value: &Value) -> Result<KeptToken, &'static str> {
+    let (access, known) = match value {
+        Value::String(access) => (access, None),
+        Value::Object(known) => {
+            let fields = ["access_token", "refresh_token", "expires_at", "kind"];
+            if known.keys().any(|key| !fields.contains(&key.as_str())) {
+                return Err("has something else than `access_token`, `refresh_token`, `expires_at` and `kind`");
+            }
+            match known.get("access_token") {
+                Some(Value::String(access)) => (access, Some(known)),
+                _ => return Err("has no `access_token` that is a text"),
+            }
+        }
+        _ => return Err("is neither a text nor an object"),
+    };
+    let known = |key: &str| known.and_then(|known| known.get(key)).filter(|value| !value.is_null());
+    let secret = |text: &str, fault| if is_token(text) { Ok(Secret::new(text)) } else { Err(fault) };
+    let access = secret(access, "has an `access_token` that no header could carry")?;
+    let refresh = match known("refresh_token") {
+        None => None,
+        Some(Value::String(text)) => Some(secret(text, "has a `refresh_token` that is none")?),
+        Some(_) => return Err("has a `refresh_token` that is no text"),
+    };
+    let expires_at = match known("expires_at") {
+        None => None,
+        Some(Value::Number(seconds)) => Some(seconds.as_i64().ok_or("has an `expires_at` that is no time")?),
+        Some(Value::String(text)) => {
+            let time: Timestamp = text.parse().map_err(|_| "has an `expires_at` that is no time")?;
+            Some(time.as_second())
+        }
+        Some(_) => return Err("has an `expires_at` that is no time"),
+    };
+    let kind = match known("kind") {
+        None => None,
+        Some(word) => {
+            let kind = word.as_str().and_then(TokenKind::of);
+            Some(kind.ok_or("has a `kind` that is neither `oauth` nor `personal`")?)
+        }
+    };
+    Ok(KeptToken { access, refresh, expires_at, kind })
+}
+
+/// True for a text that can be a token.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The same in JSON; a date is its text.
+fn json(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => number.into(),
+        toml::Value::Boolean(truth) => truth.into(),
+        toml::Value::Datetime(time) => time.to_string().into(),
+        toml::Value::Array(items) => items.into_iter().map(json).collect(),
+        toml::Value::Table(table) => {
+            Value::Object(table.into_iter().map(|(name, value)| (name, json(value))).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(name: &str, text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        (folder, path)
+    }
+
+    type Told<'a> = (&'a str, Option<&'a str>, Option<i64>, Option<TokenKind>);
+
+    fn told(kept: &KeptToken) -> Told<'_> {
+        (kept.access.expose(), kept.refresh.as_ref().map(Secret::expose), kept.expires_at, kept.kind)
+    }
+
+    #[test]
+    fn a_file_holds_tokens_as_texts_or_with_what_is_known_of_them() {
+        let json = r#"{"hr/1": "a", "hr/2": {"access_token": "b", "refresh_token": "r", "expires_at": 60, "kind": "personal"},
+            "hr/3": {"access_token": "c", "refresh_token": null, "expires_at": "1970-01-01T00:02:00Z"}}"#;
+        let toml = "\"hr/1\" = \"a\"\n[\"hr/2\"]\naccess_token = \"b\"\nrefresh_token = \"r\"\nexpires_at = 60\n\
+                    kind = \"personal\"\n[\"hr/3\"]\naccess_token = \"c\"\nexpires_at = 1970-01-01T00:02:00Z\n";
+        for (name, text) in [("t.json", json), ("t.toml", toml)] {
+            let (_folder, path) = written(name, text);
+            let tokens = file(&path, false).unwrap();
+            let all: Vec<_> = tokens.iter().map(|(person, kept)| (person.as_str(), told(kept))).collect();
+            assert_eq!(
+                all,
+                [
+                    ("hr/1", ("a", None, None, None)),
+                    ("hr/2", ("b", Some("r"), Some(60), Some(TokenKind::Personal))),
+                    ("hr/3", ("c", None, Some(120), None)),
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_refused_unless_its_tokens_are_made_up() {
+        let (_folder, path) = written("t.json", r#"{"hr/1": "c4nary"}"#);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let error = file(&path, false).unwrap_err();
+        assert_eq!(error.to_string(), format!("everybody on this machine may read the tokens in {}", path.display()));
+        assert_eq!(file(&path, true).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_told_without_what_it_holds() {
+        for (name, text, end) in [
+            ("t.json", "{\n\"hr/1\": c4nary", " is no JSON object (line 2)"),
+            ("t.json", "[\"c4nary\"]", " is no JSON object (line 1)"),
+            ("t.toml", "a = 1\n\"hr/1\" = c4nary", " is no TOML (line 2)"),
+        ] {
+            let (_folder, path) = written(name, text);
+            let error = file(&path, false).unwrap_err();
+            assert_eq!(error.to_string(), format!("{}{end}", path.display()));
+            assert!(!format!("{error:?}").contains("c4nary"), "{error:?}");
+        }
+        for (value, fault) in [
+            (json!(5), "is neither a text nor an object"),
+            (json!(""), "has an `access_token` that no header could carry"),
+            (json!("c4 nary"), "has an `access_token` that no header could carry"),
+            (json!("x".repeat(9000)), "has an `access_token` that no header could carry"),
+            (json!({ "token": "c4nary" }), "has something else than `access_token`, `refresh_token`, `expires_at` and `kind`"),
+            (json!({ "refresh_token": "c4nary" }), "has no `access_token` that is a text"),
+            (json!({ "access_token": "a", "expires_at": "soon" }), "has an `expires_at` that is no time"),
+            (json!({ "access_token": "a", "kind": "bot" }), "has a `kind` that is neither `oauth` nor `personal`"),
+        ] {
+            assert_eq!(token(&value).map(|kept| kept.kind).unwrap_err(), fault, "{value}");
+        }
+    }
+}
