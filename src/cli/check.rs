@@ -216,6 +216,8 @@ pub(super) async fn connect(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         .fleet
         .members
         .iter()
+        // Whose token would be asked with? People's are for their own accounts.
+        .filter(|(_, member)| member.keyring.is_none())
         .map(async |(system, member)| (system, member.connector.standing(&member.line.reader()).await));
     let answers = join_all(asked).await;
     let mut troubles: Vec<Trouble> = Vec::new();

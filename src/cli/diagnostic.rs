@@ -374,6 +374,7 @@ impl From<RunError> for Trouble {
             RunError::Unread { ref system, ref source } => {
                 Self::new(Exit::Unread, unread(system, source), Some(unread_hint(system, source)))
             }
+            RunError::Unfound { ref source, .. } => Self::new(Exit::Usage, text, Some(source.hint())),
             RunError::Wire(_) => {
                 let hint = "check the token of this system: no other character than those it was shown with";
                 Self::new(Exit::Usage, text, Some(hint.to_owned()))

@@ -52,6 +52,12 @@ pub trait Connector: Send + Sync {
         Err(ConnectorError::Strange { system: wire.system().clone(), what })
     }
 
+    /// True where [`Connector::observe_self`] can be asked: the configuration may then say
+    /// `token = { per_person = { … } }`.
+    fn has_own_tokens(&self) -> bool {
+        false
+    }
+
     /// The value as this provider stores it: lower case, trimmed, without characters it drops. Used before comparing,
     /// so that a change that would change nothing is no change.
     fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {

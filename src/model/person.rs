@@ -20,6 +20,8 @@ pub(crate) struct Person {
     pub(crate) accounts: BTreeMap<SystemName, Arc<Account>>,
     /// Why nothing may be decided for this person, where correlation found more than one answer.
     pub(crate) held: Option<String>,
+    /// The systems where her account could be seen with her own token only, and why it was not: nothing is decided there.
+    pub(crate) unseen: BTreeMap<SystemName, String>,
 }
 
 impl Person {

@@ -103,6 +103,9 @@ pub(crate) struct Home {
     pub(crate) kind: String,
     /// The address, or `lab`.
     pub(crate) url: String,
+    /// True where every call carries the own token of the person it is about.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(crate) per_person: bool,
 }
 
 /// One input that was read.

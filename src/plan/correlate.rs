@@ -30,6 +30,17 @@ pub(crate) struct Material<'a> {
     pub(crate) accounts: &'a BTreeMap<SystemName, Vec<Arc<Account>>>,
     /// Sources in the order in which they may give a person her name.
     pub(crate) sources: &'a [SystemName],
+    /// At systems where everybody is seen with her own token: what it opened, under each name she is known by.
+    pub(crate) own: &'a BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
+}
+
+/// What somebody's own token opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// The account that is hers.
+    Account(AccountId),
+    /// Nothing, and why.
+    Nothing(String),
 }
 
 /// What correlation found.
@@ -83,6 +94,7 @@ struct Draft {
     statements: Vec<Arc<Statement>>,
     accounts: BTreeMap<SystemName, AccountId>,
     held: Option<String>,
+    unseen: BTreeMap<SystemName, String>,
 }
 
 impl Draft {
@@ -142,7 +154,10 @@ pub(crate) fn correlate(material: &Material<'_>, policy: &Policy, providers: &dy
                 (anchors && person.key != statement.key) || keys.any(|(_, key)| key.as_str() != statement.key.as_ref())
             })
         };
-        by_joins(&mut found, statement, policy, providers, &index, &anothers);
+        let ties = by_link.as_ref().and_then(|person| linked.get(person)).map(Vec::as_slice).unwrap_or_default();
+        by_own_tokens(&mut found, statement, &own, ties, material, policy, providers, &index);
+        let shut = |system: &SystemName| material.own.contains_key(system);
+        by_joins(&mut found, statement, policy, providers, &index, &shut, &anothers);
         by_identities(&mut found, &index, providers);
 
         let mut claimants: BTreeSet<PersonId> = by_link.into_iter().collect();
@@ -169,6 +184,7 @@ pub(crate) fn correlate(material: &Material<'_>, policy: &Policy, providers: &dy
             draft.hold(format!("{there} and {here} both seem to speak of this person"));
         }
         draft.statements.push(Arc::clone(statement));
+        draft.unseen.extend(found.unseen);
         for place in found.accounts {
             draft.take(&place, "another way of looking");
         }
@@ -190,16 +206,75 @@ fn in_order_of_sources<'a>(statements: &'a [Arc<Statement>], sources: &[SystemNa
     ordered
 }
 
+/// Takes the account that her own token opens. A tie to another one, or a record that would have found another one, means
+/// that the token may be somebody else's: then nothing is taken.
+#[expect(clippy::too_many_arguments, reason = "each is a different thing and all are looked at")]
+fn by_own_tokens(
+    found: &mut Draft,
+    statement: &Statement,
+    own: &PersonId,
+    ties: &[Place],
+    material: &Material<'_>,
+    policy: &Policy,
+    providers: &dyn Providers,
+    index: &Index<'_>,
+) {
+    for (system, people) in material.own {
+        let id = match people.get(own) {
+            Some(Opened::Account(id)) => id,
+            Some(Opened::Nothing(why)) => {
+                found.unseen.insert(system.clone(), why.clone());
+                continue;
+            }
+            None => continue,
+        };
+        let place: Place = (system.clone(), id.clone());
+        let Some(account) = index.id.get(&place) else { continue };
+        let mut tied = ties.iter().filter(|(tied, _)| tied == system).peekable();
+        let is_tied = tied.peek().is_some();
+        if let Some((_, other)) = tied.find(|(_, other)| other != id) {
+            found.accounts.remove(system);
+            found.hold(format!(
+                "the token kept for her at {system} opens account {id}, and she is tied to account {other}: is it another \
+                 person's token?"
+            ));
+            continue;
+        }
+        // The first time there is no tie yet: what people are found by elsewhere has to agree in something.
+        let line = policy.joins.get(system).filter(|_| !is_tied);
+        let said: Vec<(&AttributeName, bool)> = line
+            .iter()
+            .flat_map(|line| &line.attributes)
+            .filter_map(|attribute| {
+                let wanted = folded(&providers.normalize(system, attribute, statement.values.get(attribute)?))?;
+                Some((attribute, account.attributes.get(attribute).and_then(folded) == Some(wanted)))
+            })
+            .collect();
+        if !said.is_empty() && said.iter().all(|(_, agrees)| !agrees) {
+            let names: Vec<String> = said.iter().map(|(attribute, _)| format!("`{attribute}`")).collect();
+            found.hold(format!(
+                "the token kept for her at {system} opens account {id}, which differs from this record in {}: is it another \
+                 person's token?",
+                names.join(" and ")
+            ));
+            continue;
+        }
+        found.accounts.insert(system.clone(), id.clone());
+    }
+}
+
 fn by_joins(
     found: &mut Draft,
     statement: &Statement,
     policy: &Policy,
     providers: &dyn Providers,
     index: &Index<'_>,
+    shut: &dyn Fn(&SystemName) -> bool,
     anothers: &dyn Fn(&Place) -> bool,
 ) {
     for (system, line) in &policy.joins {
-        if found.accounts.contains_key(system) {
+        // What another person's token opened is not found by a name.
+        if found.accounts.contains_key(system) || shut(system) {
             continue;
         }
         for attribute in &line.attributes {
@@ -298,7 +373,9 @@ fn finish(
         if draft.held.is_none() {
             correlated.links.extend(new_links(&id, &statements, &accounts, known));
         }
-        correlated.people.push(Person { id, statements, accounts, held: draft.held });
+        // What was found another way is not to be read or changed without her token.
+        accounts.retain(|system, _| !draft.unseen.contains_key(system));
+        correlated.people.push(Person { id, statements, accounts, held: draft.held, unseen: draft.unseen });
     }
     correlated.links.sort();
     correlated

@@ -52,6 +52,10 @@ fn one(person: &Person, said: &Statement, deed: &Deed, providers: &dyn Providers
     let may_be_done = deed.before == Before::InDoubt && table.is_some_and(|table| table.replay != Replay::Repeat);
     let (decision, reason, refusal, request) = match (&person.held, request) {
         (Some(held), _) => (Decision::Hold, held.clone(), None, None),
+        (None, _) if deed.before != Before::Baseline && person.unseen.contains_key(&deed.system) => {
+            let reason = person.unseen.get(&deed.system).cloned().unwrap_or_default();
+            (Decision::Hold, reason, Some(RefusalKind::Forbidden), None)
+        }
         (None, _) if deed.before == Before::Baseline => {
             let reason = format!("{} shows this for the first time: a baseline asks for nothing", said.system);
             (Decision::Unchanged, reason, None, None)

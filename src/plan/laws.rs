@@ -220,6 +220,7 @@ fn plan_of(case: &Case) -> Plan {
         links: &case.links,
         accounts: &observed,
         sources: &["hr".into()],
+        own: &BTreeMap::new(),
     };
     let correlated = correlate(&material, &case.policy, &Plain);
     let mut decided = Vec::new();

@@ -125,6 +125,7 @@ fn person(statements: &[(&str, &[(&str, Value)])], accounts: Vec<(SystemName, Ar
         statements: statements.iter().map(statement).collect(),
         accounts: accounts.into_iter().collect(),
         held: None,
+        unseen: BTreeMap::new(),
     }
 }
 

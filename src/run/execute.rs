@@ -13,7 +13,12 @@ use std::{
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tracing::{Instrument, info_span, warn};
 
-use super::{RunError, expectations, fleet::Fleet, gather};
+use super::{
+    RunError, expectations,
+    fleet::{Fleet, Member},
+    gather, own,
+    tokens::bearers,
+};
 use crate::{
     model::{
         account::{Account, Facts, Wanted},
@@ -66,6 +71,8 @@ struct World {
     servers: BTreeMap<SystemName, Arc<Facts>>,
     /// Systems that could not be read again, and why.
     unread: BTreeMap<SystemName, Refusal>,
+    /// People whose own tokens show nothing, and why.
+    unseen: BTreeMap<(SystemName, PersonId), Refusal>,
 }
 
 /// Carries out the plan of a run that was begun. `now` gives the time for the store, ISO 8601.
@@ -84,9 +91,9 @@ pub(crate) async fn execute(
     let plan = guarded.plan();
     let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
     let budget = Budget::new(fleet.allotment);
-    let mut world = read_again(plan, fleet).await;
-    let of_people = |link: Link| ((link.person, link.system), link.account);
     let memory = store.ties()?;
+    let mut world = read_again(plan, fleet, &memory.links).await;
+    let of_people = |link: Link| ((link.person, link.system), link.account);
     world.linked = memory.links.into_iter().map(of_people).collect();
     let asked = asked_for(plan);
     let entries = store.entries(run)?;
@@ -359,6 +366,9 @@ fn hindrance(
     if let Some(refusal) = world.unread.get(&call.system) {
         return Some(Outcome::Refused(refusal.clone()));
     }
+    if let Some(refusal) = world.unseen.get(&(call.system.clone(), call.person.clone())) {
+        return Some(Outcome::Refused(refusal.clone()));
+    }
     let moved: Vec<String> = if let Some(id) = &call.account {
         let Some(account) = world.accounts.get(&(call.system.clone(), id.clone())) else {
             return Some(Outcome::Moved(vec!["the account is gone".to_owned()]));
@@ -497,7 +507,17 @@ async fn carry_out(
         let refusal = Refusal::new(RefusalKind::Unsupported, format!("no system `{}` is configured", call.system));
         return (Outcome::Refused(refusal), None);
     };
-    let mut writer = member.line.writer(store, run, call).of(mark).within(budget).doubting(is_in_doubt);
+    let token = member.keyring.as_deref().map(|keyring| keyring.of(&call.person).map_err(|lack| (keyring, lack)));
+    let writer = match &token {
+        None => Some(member.line.writer(store, run, call)),
+        Some(Ok(own)) => member.line.writer_as(store, run, call, own),
+        Some(Err((keyring, lack))) => return (Outcome::Refused(keyring.refusal(&call.person, *lack)), None),
+    };
+    let Some(writer) = writer else {
+        let reason = format!("{} would be asked with another person's token", call.system);
+        return (Outcome::Refused(Refusal::new(RefusalKind::Forbidden, reason)), None);
+    };
+    let mut writer = writer.of(mark).within(budget).doubting(is_in_doubt);
     match member.connector.perform(call, &mut writer).await {
         Ok(account) if call.account.is_none() || account.id == call.account => {
             let outcome = judge(call, &account, fleet);
@@ -556,13 +576,11 @@ async fn prove_at(
             want_sets(&mut wanted, &plan.calls[*at]);
             wanted.ids.insert((*id).clone());
         }
-        let observed = member.connector.observe(&wanted, &member.line.reader()).await;
-        let accounts: BTreeMap<AccountId, Account> = match observed {
-            Ok(observed) => {
-                observed.accounts.into_iter().filter_map(|account| Some((account.id.clone()?, account))).collect()
-            }
+        let people = calls.iter().map(|(at, _)| &plan.calls[*at].person);
+        let accounts: BTreeMap<AccountId, Account> = match seen(system, member, &wanted, people).await {
+            Ok(accounts) => accounts.into_iter().filter_map(|account| Some((account.id.clone()?, account))).collect(),
             Err(error) => {
-                warn!(%error, "the second look failed");
+                warn!(error, "the second look failed");
                 let reason = format!("{system} said yes, and could not be looked at afterwards");
                 let doubt = Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason));
                 return calls.into_iter().map(|(at, _)| (at, doubt.clone())).collect();
@@ -663,16 +681,35 @@ async fn seen_now(call: &Call, fleet: &Fleet) -> Option<Vec<Account>> {
         }
         None => want_holders(&mut wanted, call),
     }
-    match member.connector.observe(&wanted, &member.line.reader()).await {
-        Ok(observed) => {
+    match seen(&call.system, member, &wanted, [&call.person]).await {
+        // Nothing is seen with a token that is not accepted any more.
+        Ok(accounts) if accounts.is_empty() && member.keyring.is_some() => None,
+        Ok(accounts) => {
             let hers = |account: &Account| call.account.is_none() || account.id == call.account;
-            Some(observed.accounts.into_iter().filter(hers).collect())
+            Some(accounts.into_iter().filter(hers).collect())
         }
         Err(error) => {
-            warn!(%error, "the second look failed");
+            warn!(error, "the second look failed");
             None
         }
     }
+}
+
+/// The accounts that are wanted; where everybody is looked at with her own token, those of these people.
+async fn seen(
+    system: &SystemName,
+    member: &Member,
+    wanted: &Wanted,
+    people: impl IntoIterator<Item = &PersonId>,
+) -> Result<Vec<Account>, String> {
+    let Some(keyring) = member.keyring.as_deref() else {
+        let observed = member.connector.observe(wanted, &member.line.reader()).await;
+        return observed.map(|observed| observed.accounts).map_err(|error| error.to_string());
+    };
+    let people: BTreeSet<&PersonId> = people.into_iter().collect();
+    let opened = own::open(system, member, keyring, &bearers(people, []), false).await;
+    let opened = opened.map_err(|error| error.to_string())?;
+    Ok(opened.accounts.into_values().filter_map(Result::ok).collect())
 }
 
 /// The members that a call is about.
@@ -693,7 +730,7 @@ fn want_holders(wanted: &mut Wanted, call: &Call) {
 }
 
 /// Reads again exactly what the calls depend on, all systems side by side.
-async fn read_again(plan: &Plan, fleet: &Fleet) -> World {
+async fn read_again(plan: &Plan, fleet: &Fleet, ties: &[Link]) -> World {
     let mut wanted: BTreeMap<&SystemName, Wanted> = BTreeMap::new();
     for call in &plan.calls {
         let wanted = wanted.entry(&call.system).or_default();
@@ -711,7 +748,8 @@ async fn read_again(plan: &Plan, fleet: &Fleet) -> World {
         let wanted = wanted.entry(&asked.system).or_default();
         gather::want_named(wanted, table, &asked.arguments);
     }
-    let asked = wanted.into_iter().map(async |(system, wanted)| {
+    let shared = wanted.into_iter().filter(|(system, _)| fleet.keyed(system).is_none());
+    let asked = shared.map(async |(system, wanted)| {
         let answer = match fleet.members.get(system) {
             Some(member) => member.connector.observe(&wanted, &member.line.reader()).await.map_err(|e| e.to_string()),
             None => Err(format!("no system `{system}` is configured")),
@@ -721,6 +759,7 @@ async fn read_again(plan: &Plan, fleet: &Fleet) -> World {
     let creations = plan.calls.iter().filter(|call| call.account.is_none());
     let watched = creations.flat_map(|call| call.expects.keys().cloned()).collect();
     let mut world = World { watched, ..World::default() };
+    let own = own_again(plan, fleet, ties).await;
     for (system, answer) in join_all(asked).await {
         match answer {
             Ok(observed) => {
@@ -733,7 +772,61 @@ async fn read_again(plan: &Plan, fleet: &Fleet) -> World {
             }
         }
     }
+    for (system, answer) in own {
+        let own::Opened { accounts, server, .. } = match answer {
+            Ok(opened) => opened,
+            Err(error) => {
+                let mut cause = error.to_string();
+                if let Some(source) = std::error::Error::source(&error) {
+                    cause = format!("{cause}: {source}");
+                }
+                world.unread.insert(system, Refusal::new(RefusalKind::Unavailable, cause));
+                continue;
+            }
+        };
+        world.servers.insert(system.clone(), Arc::new(server));
+        for (person, answer) in accounts {
+            match answer {
+                Ok(account) => {
+                    let of_her = |call: &&Call| call.system == system && call.person == person;
+                    let other = plan.calls.iter().filter(of_her).find(|call| call.account != account.id);
+                    if let Some(call) = other.filter(|call| call.account.is_some()) {
+                        let reason = format!(
+                            "the token kept for {person} at {system} opens another account than {}: is it another person's?",
+                            call.account.as_ref().map_or("hers", |id| id.as_str())
+                        );
+                        let refusal = Refusal::new(RefusalKind::Forbidden, reason);
+                        world.unseen.insert((system.clone(), person), refusal);
+                    } else {
+                        world.learn(account);
+                    }
+                }
+                Err(refusal) => {
+                    world.unseen.insert((system.clone(), person), refusal);
+                }
+            }
+        }
+    }
     world
+}
+
+/// Opens the accounts that calls are about with the tokens of their people, where systems are asked so.
+async fn own_again(
+    plan: &Plan,
+    fleet: &Fleet,
+    ties: &[Link],
+) -> Vec<(SystemName, Result<own::Opened, RunError>)> {
+    let mut people: BTreeMap<&SystemName, BTreeSet<&PersonId>> = BTreeMap::new();
+    for call in &plan.calls {
+        people.entry(&call.system).or_default().insert(&call.person);
+    }
+    let looks = people.into_iter().filter_map(|(system, people)| {
+        let (member, keyring) = fleet.keyed(system)?;
+        // Under a name that only this plan ties to her, too.
+        let bearers = bearers(people, ties.iter().chain(&plan.links));
+        Some(async move { (system.clone(), own::open(system, member, keyring, &bearers, false).await) })
+    });
+    join_all(looks).await
 }
 
 impl World {

@@ -12,7 +12,7 @@ use std::{
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
-use super::fleet::Fleet;
+use super::{RunError, fleet::Fleet, own, tokens::bearers};
 use crate::{
     connector::ConnectorError,
     model::{
@@ -196,7 +196,7 @@ pub(crate) async fn look(open: &[Expectation], fleet: &Fleet) -> (Vec<Judged>, V
         wanted.entry(&one.system).or_default().ids.insert(one.account.clone());
     }
     let asked = wanted.iter().filter_map(|(system, wanted)| {
-        let member = fleet.members.get(*system)?;
+        let member = fleet.members.get(*system).filter(|member| member.keyring.is_none())?;
         Some(async move { (*system, member.connector.observe(wanted, &member.line.reader()).await) })
     });
     let (mut shown, mut read, mut faults) = (Vec::new(), Vec::new(), Vec::new());
@@ -207,6 +207,23 @@ pub(crate) async fn look(open: &[Expectation], fleet: &Fleet) -> (Vec<Judged>, V
                 read.push(system.clone());
             }
             Err(fault) => faults.push((system.clone(), fault)),
+        }
+    }
+    let systems: Vec<&SystemName> = wanted.keys().copied().collect();
+    for (system, member, keyring) in systems.into_iter().filter_map(|system| {
+        let (member, keyring) = fleet.keyed(system)?;
+        Some((system, member, keyring))
+    }) {
+        let people: BTreeSet<&PersonId> =
+            open.iter().filter(|one| one.system == *system).map(|one| &one.person).collect();
+        // Whose token shows nothing is not gone: she was not seen.
+        match own::open(system, member, keyring, &bearers(people, []), true).await {
+            Ok(opened) => shown.extend(opened.accounts.into_values().filter_map(Result::ok)),
+            Err(RunError::Unread { source, .. }) => faults.push((system.clone(), *source)),
+            Err(error) => {
+                let what = format!("nothing, for it was not asked: {error}");
+                faults.push((system.clone(), ConnectorError::Strange { system: system.clone(), what }));
+            }
         }
     }
     let mut judged = judge(open, &shown, fleet);

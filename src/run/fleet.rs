@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use super::tokens::Keyring;
 use crate::{
     connector::{Connector, Kind},
     model::{
@@ -27,6 +28,8 @@ pub(crate) struct Member {
     pub(crate) follows_within: Duration,
     /// The configured address, or `lab`.
     pub(crate) home: String,
+    /// The tokens of people, where there is none of ours.
+    pub(crate) keyring: Option<Arc<Keyring>>,
 }
 
 /// All configured systems.
@@ -45,9 +48,15 @@ impl Fleet {
     /// The providers as a plan names them.
     pub(crate) fn homes(&self) -> BTreeMap<SystemName, Home> {
         let home = |(name, member): (&SystemName, &Member)| {
-            (name.clone(), Home { kind: member.kind.to_owned(), url: member.home.clone() })
+            (name.clone(), Home { kind: member.kind.to_owned(), url: member.home.clone(), per_person: member.keyring.is_some() })
         };
         self.members.iter().map(home).collect()
+    }
+
+    /// The provider and the tokens of people there, where everybody is looked at with her own.
+    pub(crate) fn keyed(&self, system: &SystemName) -> Option<(&Member, &Keyring)> {
+        let member = self.members.get(system)?;
+        Some((member, member.keyring.as_deref()?))
     }
 
     /// The kind of that name, shipped or brought along.

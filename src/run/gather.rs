@@ -9,7 +9,13 @@ use std::{
 
 use futures::future::join_all;
 
-use super::{RunError, fleet::Fleet, project::Project};
+use super::{
+    RunError,
+    fleet::Fleet,
+    own,
+    project::Project,
+    tokens::{Bearer, bearers},
+};
 use crate::{
     config::schema::Says,
     model::{
@@ -21,7 +27,7 @@ use crate::{
         policy::Policy,
         record::{Before, RecordOrigin, Rejected, Statement},
     },
-    plan::Providers,
+    plan::{Providers, correlate::Opened},
     rules::{RuleError, RuleSet},
     source::{
         FileRefused, Layout, Read, Row,
@@ -569,6 +575,8 @@ fn tail(lines: &[Arc<str>]) -> Vec<String> {
 #[derive(Default)]
 pub(crate) struct Shown {
     pub(crate) accounts: BTreeMap<SystemName, Vec<Arc<Account>>>,
+    /// What people's own tokens opened, by each name of theirs.
+    pub(crate) own: BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -584,6 +592,10 @@ pub(crate) async fn observe(
         return Ok(seen);
     }
     let first = first_look(said, memory, policy, fleet);
+    let people = speakers(said, memory, policy);
+    for system in first.keys() {
+        open(system, &people, fleet, &mut seen).await?;
+    }
     let mut asked: BTreeMap<SystemName, Wanted> = BTreeMap::new();
     look(&first, fleet, &mut seen, &mut asked).await?;
     // Accounts lead to others: those they sign in with, and those a copy of their values must not collide with.
@@ -595,6 +607,64 @@ pub(crate) async fn observe(
         look(&next, fleet, &mut seen, &mut asked).await?;
     }
     Ok(seen)
+}
+
+/// Everybody of whom something is wanted, with the names she is known by.
+fn speakers(said: &Said, memory: &Memory, policy: &Policy) -> Vec<Bearer> {
+    let known: BTreeMap<(&SystemName, &str), &PersonId> =
+        memory.links.iter().map(|link| ((&link.system, link.account.as_str()), &link.person)).collect();
+    let mut people: BTreeMap<PersonId, BTreeSet<PersonId>> = BTreeMap::new();
+    for statement in said.statements.iter().filter(|statement| !statement.of_nobody) {
+        let asks = statement.values.keys().any(|name| statement.said(name).is_some()) || !statement.deeds.is_empty();
+        // Whether there should be an account is asked of everybody.
+        if asks || !policy.accounts.is_empty() {
+            let own = PersonId { system: statement.system.clone(), key: Arc::clone(&statement.key) };
+            let person = known.get(&(&statement.system, statement.key.as_ref())).map_or(&own, |person| *person);
+            people.entry(person.clone()).or_default().insert(own);
+        }
+    }
+    let mut all = bearers(people.keys(), &memory.links);
+    for bearer in &mut all {
+        let names = people.remove(&bearer.person).unwrap_or_default();
+        bearer.also.extend(names.into_iter().filter(|name| *name != bearer.person));
+    }
+    all
+}
+
+/// Opens the accounts of these people with their own tokens, where the system is asked so.
+pub(super) async fn open(
+    system: &SystemName,
+    people: &[Bearer],
+    fleet: &mut Fleet,
+    seen: &mut Shown,
+) -> Result<(), RunError> {
+    let Some((member, keyring)) = fleet.keyed(system) else { return Ok(()) };
+    let own::Opened { accounts, server, warnings } = own::open(system, member, keyring, people, true).await?;
+    fleet.servers.insert(system.clone(), Arc::new(server));
+    seen.warnings.extend(warnings.into_iter().map(|warning| format!("{system}: {warning}")));
+    let shown = seen.accounts.entry(system.clone()).or_default();
+    let opened = seen.own.entry(system.clone()).or_default();
+    let mut known: BTreeSet<AccountId> = BTreeSet::new();
+    for bearer in people {
+        let what = match accounts.get(&bearer.person) {
+            Some(Ok(account)) => match &account.id {
+                Some(id) => {
+                    if known.insert(id.clone()) {
+                        shown.push(Arc::new(account.clone()));
+                    }
+                    Opened::Account(id.clone())
+                }
+                None => continue,
+            },
+            Some(Err(refusal)) => Opened::Nothing(refusal.reason.clone()),
+            None => continue,
+        };
+        for name in std::iter::once(&bearer.person).chain(&bearer.also) {
+            opened.insert(name.clone(), what.clone());
+        }
+    }
+    shown.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(())
 }
 
 /// The providers that matter to these rules: a provider that no rule names is not asked anything.
@@ -751,7 +821,7 @@ pub(super) async fn look(
     asked: &mut BTreeMap<SystemName, Wanted>,
 ) -> Result<(), RunError> {
     let questions = wanted.iter().filter_map(|(system, wanted)| {
-        let member = fleet.members.get(system)?;
+        let member = fleet.members.get(system).filter(|member| member.keyring.is_none())?;
         Some(async move { (system, member.connector.observe(wanted, &member.line.reader()).await) })
     });
     let answers = join_all(questions).await;

@@ -25,6 +25,7 @@ pub(crate) mod fleet;
 pub(crate) mod gather;
 pub(crate) mod holds;
 pub(crate) mod kinds;
+pub(crate) mod own;
 pub(crate) mod prepare;
 pub(crate) mod project;
 pub(crate) mod protected;
@@ -32,6 +33,7 @@ pub(crate) mod rehearse;
 pub(crate) mod resume;
 mod route;
 pub(crate) mod seal;
+pub(crate) mod tokens;
 pub(crate) mod undo;
 pub(crate) mod verify;
 pub(crate) mod vet;
@@ -72,6 +74,9 @@ pub(crate) enum RunError {
     /// A provider could not be read.
     #[error("{system} could not be read")]
     Unread { system: SystemName, source: Box<ConnectorError> },
+    /// People's own tokens at a system cannot be had.
+    #[error("the tokens of people at {system} cannot be had")]
+    Unfound { system: SystemName, source: tokens::Unfound },
     /// A line could not be made.
     #[error(transparent)]
     Wire(#[from] WireError),

@@ -113,6 +113,7 @@ pub(super) fn settle(
         links: &desk.memory.links,
         accounts: &shown.accounts,
         sources: &in_rank(desk.sources),
+        own: &shown.own,
     };
     let correlated = correlate(&material, policy, providers);
     let attributes = policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();

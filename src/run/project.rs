@@ -11,10 +11,11 @@ use super::{
     gather::Source,
     holds::Terms,
     route::route,
+    tokens::{Keyring, Place, of_lab},
 };
 use crate::{
     config::{
-        self, Config, CredentialSource,
+        self, Config, CredentialSource, PerPerson, TokenPlace,
         error::ConfigErrors,
         schema::{Administrators, Says},
         secret::SecretSource,
@@ -259,7 +260,11 @@ pub(crate) fn fleet(
             let credential = credential(config, name, system, &provider.credential, kind)?;
             Ok::<_, ConfigErrors>((provider.url.clone(), credential, route))
         };
+        let is_simulated = simulated.is_some();
         let (url, credential, route) = match simulated {
+            Some((url, _)) if matches!(provider.credential, CredentialSource::PerPerson(_)) => {
+                (url, Credential::Own, Route::default())
+            }
             Some((url, token)) => (url, as_taken(token, system, kind), Route::default()),
             None => match real() {
                 Ok(real) => real,
@@ -292,7 +297,18 @@ pub(crate) fn fleet(
         };
         let line = Arc::new(Line::new(reach).map_err(RunError::from)?);
         let follows_within = provider.follows_within.or(config.follows_within).unwrap_or(expectations::USUAL);
-        let member = Member { kind: kind.name, connector, line, concurrency, follows_within, home };
+        let keyring = match &provider.credential {
+            CredentialSource::PerPerson(per_person) => {
+                if !connector.has_own_tokens() {
+                    let message = format!("a {} is not used with tokens of people", kind.name);
+                    let hint = Some("give it one token that may do what is wanted: `token = { env = \"…\" }`".to_owned());
+                    return Err(config.fault(name, Some("token"), message, hint).into());
+                }
+                Some(Arc::new(keyring(config, name, per_person, &home, is_simulated)))
+            }
+            CredentialSource::Token(_) | CredentialSource::Key(_) => None,
+        };
+        let member = Member { kind: kind.name, connector, line, concurrency, follows_within, home, keyring };
         fleet.members.insert(name.clone(), member);
     }
     match faults {
@@ -320,11 +336,22 @@ fn credential(
     match (source, kind.capabilities.key_scope) {
         (CredentialSource::Token(token), _) => Ok(as_taken(read(token)?, system, kind)),
         (CredentialSource::Key(file), Some(scope)) => Ok(Credential::Key { file: read(file)?, scope }),
+        (CredentialSource::PerPerson(_), _) => Ok(Credential::Own),
         (CredentialSource::Key(_), None) => {
             let message = format!("a {} takes a token, and no key", kind.name);
             Err(config.fault(name, Some("key"), message, None))
         }
     }
+}
+
+/// The tokens of people at a system. Those of a lab are made up, and stand beside its seed.
+fn keyring(config: &Config, name: &SystemName, keys: &PerPerson, home: &str, is_simulated: bool) -> Keyring {
+    let place = match &keys.place {
+        _ if is_simulated => Place::File { path: of_lab(&config.root, name), is_made_up: true },
+        TokenPlace::File(path) => Place::File { path: path.clone(), is_made_up: false },
+        TokenPlace::Command { .. } | TokenPlace::Store { .. } => unimplemented!(),
+    };
+    Keyring::new(name.clone(), home.to_owned(), keys.kind, place, None)
 }
 
 /// A token as its kind wants it shown: alone, or as the password of the configured login.

@@ -256,7 +256,7 @@ impl Rehearsal for Rehearsing<'_> {
             today: today.to_string(),
         };
         let homes = self.troupe.connectors.iter().map(|(system, (kind, _))| {
-            (system.clone(), Home { kind: (*kind).to_owned(), url: "rehearsal".to_owned() })
+            (system.clone(), Home { kind: (*kind).to_owned(), url: "rehearsal".to_owned(), per_person: false })
         });
         let providers = Staged { troupe: self.troupe, servers: &scene.servers };
         let plan = settle(&desk, said, &scene.shown, &providers, homes.collect(), &mut |_| {}).map_err(unplanned)?;

@@ -12,6 +12,7 @@ use super::{
     gather::{self, Shown},
     prepare::{Desk, holders},
     seal::seal,
+    tokens::bearers,
 };
 use crate::{
     config::schema::Says,
@@ -22,10 +23,12 @@ use crate::{
         id::{AccountId, CallId, SystemName},
         origin::Because,
         plan::{AskedBy, Call, Decision, Input, Operation, Plan, PlannedChange, Summary},
+        refusal::RefusalKind,
     },
     plan::{
         Providers,
         assemble::{Frame, assemble},
+        correlate::Opened,
         guard::protect,
         restore::{Accounts, Left, restore},
     },
@@ -270,6 +273,10 @@ pub(crate) async fn undo(
     let mut shown = Shown::default();
     let first = wanted(&left, fleet);
     gather::look(&first, fleet, &mut shown, &mut BTreeMap::new()).await?;
+    for system in first.keys() {
+        let people: BTreeSet<_> = left.iter().filter(|one| one.system == *system).map(|one| &one.person).collect();
+        gather::open(system, &bearers(people, &desk.memory.links), fleet, &mut shown).await?;
+    }
     let accounts: Accounts = shown
         .accounts
         .values()
@@ -277,6 +284,14 @@ pub(crate) async fn undo(
         .filter_map(|account| Some(((account.system.clone(), account.id.clone()?), std::sync::Arc::clone(account))))
         .collect();
     let mut decided = restore(&left, &accounts, &*fleet);
+    for planned in decided.iter_mut().map(|one| &mut one.planned) {
+        let opened = shown.own.get(&planned.system).and_then(|people| people.get(&planned.person));
+        if let Some(Opened::Nothing(why)) = opened {
+            // Nobody has seen what is there now.
+            (planned.decision, planned.refusal) = (Decision::Hold, Some(RefusalKind::Forbidden));
+            planned.reason.clone_from(why);
+        }
+    }
     protect(&mut decided, &mut [], desk.limits);
     let mut warnings = std::mem::take(&mut shown.warnings);
     warnings.extend(did.stays(&made));

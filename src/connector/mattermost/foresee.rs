@@ -8,7 +8,7 @@
 //! account may hold a colon. Where a closed-source module decides (names of SAML and LDAP accounts) nothing is foretold:
 //! the call is allowed and its answer compared.
 
-use super::{members, places::Set, settings::TokenKind, value};
+use super::{is_own, members, places::Set, settings::TokenKind, value};
 use crate::model::{
     account::Account,
     attribute::Value,
@@ -25,6 +25,12 @@ const SIGN_IN: &[(&str, &str)] =
 
 /// What the server would do with this change.
 pub(super) fn foresee(token: TokenKind, account: &Account, change: &Change) -> Foresight {
+    if is_own(account) && Set::of(&account.system, &change.attribute).is_some() {
+        return Foresight::refuses(
+            RefusalKind::Forbidden,
+            "who is in teams and channels is neither read nor changed with a person's own token; an administrator's may",
+        );
+    }
     if let Some((set, name)) = Set::of(&account.system, &change.attribute) {
         return members::foresee(account, change, set, name);
     }
@@ -108,6 +114,13 @@ fn email(token: TokenKind, account: &Account, after: &Value) -> Verdict {
         );
     }
     // 4.1 check 7.
+    if is_own(account) {
+        return refuses(
+            RefusalKind::Forbidden,
+            "Mattermost asks for the password before an account changes its own address; she must change it in Mattermost \
+             herself, or an administrator's personal access or bot token may",
+        );
+    }
     if is_ours(account) {
         return refuses(
             RefusalKind::Forbidden,

@@ -25,7 +25,7 @@ use self::{
     places::{MEMBER, Places, Set},
     reading::{Us, segment},
     reply::{Look, User},
-    settings::Settings,
+    settings::{Settings, TokenKind},
 };
 use crate::{
     connector::{Connector, ConnectorError, Kind, Standing, unavailable},
@@ -167,12 +167,20 @@ impl Connector for Mattermost {
         Ok(Observed { accounts, server, warnings: us.missing })
     }
 
+    async fn observe_self(&self, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
+        reading::own(*wire).await
+    }
+
+    fn has_own_tokens(&self) -> bool {
+        true
+    }
+
     fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {
         value::stored(attribute.as_str(), value)
     }
 
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
-        foresee::foresee(self.settings.token_kind, account, change)
+        foresee::foresee(self.token_kind(account), account, change)
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {
@@ -216,7 +224,7 @@ impl Connector for Mattermost {
         operation: &str,
         arguments: &BTreeMap<String, Value>,
     ) -> Result<Request, Refusal> {
-        operations::request(self.settings.token_kind, account, operation, arguments)
+        operations::request(self.token_kind(account), account, operation, arguments)
     }
 
     async fn perform(&self, call: &Call, wire: &mut Writer<'_>) -> Result<Account, Refusal> {
@@ -260,6 +268,25 @@ impl Connector for Mattermost {
         matches!(call.operation, Operation::Enable | Operation::Disable)
             || (members::place(call).is_some() && call.method == "DELETE")
     }
+}
+
+impl Mattermost {
+    /// How the token came about that an account was seen with.
+    fn token_kind(&self, account: &Account) -> TokenKind {
+        if !is_own(account) {
+            return self.settings.token_kind;
+        }
+        if account.server_fact("token_kind") == Some(TokenKind::Personal.word()) {
+            TokenKind::Personal
+        } else {
+            TokenKind::Oauth
+        }
+    }
+}
+
+/// True where an account was seen with the own token of the one who has it.
+fn is_own(account: &Account) -> bool {
+    account.server_fact("credential") == Some("own")
 }
 
 /// A change, with the provider's name of its field.

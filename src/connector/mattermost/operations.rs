@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
+    is_own,
     members,
     places::{Set, id_fact},
     reading::segment,
@@ -102,6 +103,10 @@ fn message(account: &Account, arguments: &BTreeMap<String, Value>) -> Result<(St
     }
     if text.chars().count() > LONGEST {
         return Err(Refusal::new(RefusalKind::Invalid, format!("`text` is longer than {LONGEST} characters")));
+    }
+    if is_own(account) {
+        let reason = "no channel is looked for with a person's own token; an administrator's could";
+        return Err(Refusal::new(RefusalKind::Unsupported, reason));
     }
     let id = account.server_fact(&id_fact(Set::Channels, channel));
     let id = id.ok_or_else(|| members::missing(Set::Channels, channel))?;

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     connector::ConnectorError,
     model::{
-        account::{Account, Facts, Wanted},
+        account::{Account, Facts, Observed, Wanted},
         attribute::AttributeName,
         id::AccountId,
         refusal::{Refusal, RefusalKind},
@@ -127,6 +127,22 @@ impl Us {
         }
         facts
     }
+}
+
+/// The account whose own token the reader carries. What only administrators may read of the server is not asked for.
+pub(super) async fn own(wire: Reader<'_>) -> Result<Observed, ConnectorError> {
+    let reply = wire.get("/api/v4/users/me", &[]).await?;
+    let user: User = read(wire, &reply, "something else than a user to GET /users/me")?;
+    let mut server =
+        Facts::from([("credential".to_owned(), "own".into()), ("me".to_owned(), user.id.as_str().into())]);
+    if let Some(kind) = wire.own_token() {
+        server.insert("token_kind".to_owned(), kind.word().into());
+    }
+    if let Some(version) = reply.headers.get("x-version-id").and_then(|text| version(text)) {
+        server.insert("version".to_owned(), version.as_str().into());
+    }
+    let server = Arc::new(server);
+    Ok(Observed { accounts: vec![user.account(wire.system(), &server)], server, warnings: Vec::new() })
 }
 
 /// The wanted accounts, by id.

@@ -40,6 +40,8 @@ struct SeedToken {
     user: Option<String>,
     kind: Option<Kind>,
     token: Option<String>,
+    /// True: it was good once. Nobody can tell it from one that never was.
+    expired: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -253,6 +255,9 @@ fn plant_tokens(server: &mut Server, tokens: &[Value]) -> Result<(), String> {
             return Err(format!("{place}.token: a token has 1 to 50 characters"));
         }
         let user = user.id.clone();
+        if token.expired {
+            continue;
+        }
         if ours {
             server.our_tokens.entry(kind.name()).or_insert_with(|| text.clone());
         }

@@ -35,6 +35,10 @@ impl Desk<'_> {
             let system_says = owner.clone().unwrap_or_else(|| asked_by.system.clone());
             let line = Owned { system: system_says, origin: origin.clone(), looked_at: looked_at.clone() };
             match self.person.accounts.get(system).cloned() {
+                None if self.person.unseen.contains_key(system) => {
+                    let active = AttributeName::new("active");
+                    self.hold_unseen(system, &active, &Value::Bool(*wanted), &line, &asked_by);
+                }
                 None if *wanted => self.create(system, &line, &asked_by),
                 None => {}
                 // A provider without a switch has the account as wanted as it can be.

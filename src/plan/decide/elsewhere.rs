@@ -177,9 +177,16 @@ impl Desk<'_> {
             return;
         }
         let Some(account) = self.person.accounts.get(system).cloned() else {
-            let reason = format!("`{attribute}` goes to {system} ({origin}), and this person has no account there");
-            self.put(system, attribute, value, Decision::Refuse, owned, asked_by.clone(), reason, |planned| {
-                planned.refusal = Some(RefusalKind::NotFound);
+            let unseen = self.person.unseen.get(system).cloned();
+            let (decision, kind) = match unseen {
+                Some(_) => (Decision::Hold, RefusalKind::Forbidden),
+                None => (Decision::Refuse, RefusalKind::NotFound),
+            };
+            let reason = unseen.unwrap_or_else(|| {
+                format!("`{attribute}` goes to {system} ({origin}), and this person has no account there")
+            });
+            self.put(system, attribute, value, decision, owned, asked_by.clone(), reason, |planned| {
+                planned.refusal = Some(kind);
             });
             return;
         };

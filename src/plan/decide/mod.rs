@@ -196,6 +196,9 @@ impl Desk<'_> {
             return;
         }
         let Some(account) = self.person.accounts.get(home).cloned() else {
+            if self.hold_unseen(home, attribute, &value, owned, &asked_by) {
+                return;
+            }
             // An account about to be made starts with this value; see `create`.
             if !self.wants_account(home) {
                 let reason = format!("{home} owns `{attribute}` ({}) and this person has no account there", why(owned));
@@ -272,7 +275,13 @@ impl Desk<'_> {
         owned: &Owned,
         asked_by: &AskedBy,
     ) {
-        let Some(account) = self.person.accounts.get(system).cloned() else { return };
+        let Some(account) = self.person.accounts.get(system).cloned() else {
+            if self.is_copied_to(system, attribute) && !self.is_account_line(system, attribute) {
+                let value = self.providers.normalize(system, attribute, value);
+                self.hold_unseen(system, attribute, &value, owned, asked_by);
+            }
+            return;
+        };
         if self.is_account_line(system, attribute) {
             return;
         }
@@ -523,6 +532,22 @@ impl Desk<'_> {
                 |_| {},
             );
         }
+    }
+
+    /// Holds a change where her account can only be seen with a token that she has to give first. True where that is so.
+    fn hold_unseen(
+        &mut self,
+        system: &SystemName,
+        attribute: &AttributeName,
+        value: &Value,
+        owned: &Owned,
+        asked_by: &AskedBy,
+    ) -> bool {
+        let Some(reason) = self.person.unseen.get(system).cloned() else { return false };
+        self.put(system, attribute, value, Decision::Hold, Some(owned), asked_by.clone(), reason, |planned| {
+            planned.refusal = Some(RefusalKind::Forbidden);
+        });
+        true
     }
 
     /// The person's account, or the place where one could be.

@@ -1,0 +1,104 @@
+//! Looking with people's own tokens: each opens one account, which is hers.
+//!
+//! A no to one token is one person's trouble. A system that does not answer is everybody's, as it always is.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::{StreamExt, stream};
+
+use super::{
+    RunError,
+    fleet::Member,
+    tokens::{Bearer, Keyring, Lack},
+};
+use crate::{
+    connector::ConnectorError,
+    model::{
+        account::{Account, Facts},
+        id::{PersonId, SystemName},
+        refusal::Refusal,
+    },
+};
+
+/// So many look at once; the pace of the system lets fewer through.
+const SIDE_BY_SIDE: usize = 64;
+
+/// The facts of a server that are about the one whose token was used.
+const PERSONAL: [&str; 2] = ["me", "token_kind"];
+
+/// What each person's own token opened.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    pub(crate) accounts: BTreeMap<PersonId, Result<Account, Refusal>>,
+    /// What is known of the server whoever asks.
+    pub(crate) server: Facts,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Opens the account of each of these people with her own token. With `anew`, tokens are looked for anew.
+///
+/// # Errors
+/// Where the tokens cannot be had at all, or the system does not answer.
+pub(crate) async fn open(
+    system: &SystemName,
+    member: &Member,
+    keyring: &Keyring,
+    bearers: &[Bearer],
+    anew: bool,
+) -> Result<Opened, RunError> {
+    let unfound = |source| RunError::Unfound { system: system.clone(), source };
+    keyring.find(bearers, anew).await.map_err(unfound)?;
+    let looks = bearers.iter().map(async |bearer| (&bearer.person, one(system, member, keyring, &bearer.person).await));
+    let mut looks = stream::iter(looks).buffered(SIDE_BY_SIDE);
+    let mut opened = Opened::default();
+    while let Some((person, answer)) = looks.next().await {
+        let seen = answer.map_err(|source| RunError::Unread { system: system.clone(), source: Box::new(source) })?;
+        let account = seen.map(|(account, warnings)| {
+            for warning in warnings {
+                if !opened.warnings.contains(&warning) {
+                    opened.warnings.push(warning);
+                }
+            }
+            if opened.server.is_empty() {
+                opened.server = (*account.server).clone();
+                opened.server.retain(|name, _| !PERSONAL.contains(&name.as_str()));
+            }
+            account
+        });
+        opened.accounts.insert(person.clone(), account.map_err(|lack| keyring.refusal(person, lack)));
+    }
+    Ok(opened)
+}
+
+/// Her account and what to tell of it, or why there is nothing to be seen with her token.
+async fn one(
+    system: &SystemName,
+    member: &Member,
+    keyring: &Keyring,
+    person: &PersonId,
+) -> Result<Result<(Account, Vec<String>), Lack>, ConnectorError> {
+    let token = match keyring.of(person) {
+        Ok(token) => token,
+        Err(lack) => return Ok(Err(lack)),
+    };
+    let observed = match member.connector.observe_self(&member.line.reader_as(&token)).await {
+        Ok(observed) => observed,
+        Err(ConnectorError::Refused { refusal, .. }) if refusal.status == Some(401) => {
+            keyring.forget(person);
+            return Ok(Err(Lack::Ended));
+        }
+        Err(ConnectorError::Refused { refusal, .. }) if refusal.status == Some(403) => return Ok(Err(Lack::Forbidden)),
+        Err(error) => return Err(error),
+    };
+    let mut accounts = observed.accounts.into_iter().filter(|account| account.id.is_some());
+    let (Some(mut account), None) = (accounts.next(), accounts.next()) else {
+        let what = "something else than one account to the token of a person".to_owned();
+        return Err(ConnectorError::Strange { system: system.clone(), what });
+    };
+    // Whatever a connector tells, this account was seen with its own token.
+    let mut server = (*account.server).clone();
+    server.insert("credential".to_owned(), "own".into());
+    server.entry("token_kind".to_owned()).or_insert_with(|| token.kind().word().into());
+    account.server = Arc::new(server);
+    Ok(Ok((account, observed.warnings)))
+}

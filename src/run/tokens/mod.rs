@@ -1,0 +1,179 @@
+//! People's own tokens at one system: found where the configuration says, handed to whoever looks or acts for a person.
+//!
+//! A token is asked for by the names a person is known by and is only ever given out as hers. Who has none, or one that is
+//! not accepted any more, is told as such: then a person has to sign in again, and nothing else stops.
+
+mod source;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+pub(crate) use self::source::{Place, Unfound};
+use crate::{
+    config::kept::UnusableTokens,
+    model::{
+        id::{PersonId, SystemName},
+        own_token::{KeptToken, TokenKind},
+        person::Link,
+        refusal::{Refusal, RefusalKind},
+    },
+    wire::{OwnToken, Renewal},
+};
+
+/// Somebody whose token is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bearer {
+    /// Whom calls are about.
+    pub(crate) person: PersonId,
+    /// What else she is known by, at the sources that know her under another key.
+    pub(crate) also: BTreeSet<PersonId>,
+}
+
+impl Bearer {
+    /// Somebody, with what ties say that she is known by.
+    pub(crate) fn of<'a>(person: &PersonId, ties: impl IntoIterator<Item = &'a Link>) -> Self {
+        let name = |link: &Link| PersonId { system: link.system.clone(), key: link.account.as_str().into() };
+        let also = ties.into_iter().filter(|link| link.person == *person).map(name);
+        Self { person: person.clone(), also: also.filter(|name| name != person).collect() }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &PersonId> {
+        std::iter::once(&self.person).chain(&self.also)
+    }
+}
+
+/// Everybody of `people`, with what ties say that each is known by.
+pub(crate) fn bearers<'a>(
+    people: impl IntoIterator<Item = &'a PersonId>,
+    ties: impl IntoIterator<Item = &'a Link>,
+) -> Vec<Bearer> {
+    let mut bearers: BTreeMap<&PersonId, Bearer> =
+        people.into_iter().map(|person| (person, Bearer { person: person.clone(), also: BTreeSet::new() })).collect();
+    for link in ties {
+        let name = PersonId { system: link.system.clone(), key: link.account.as_str().into() };
+        if let Some(bearer) = bearers.get_mut(&link.person).filter(|bearer| bearer.person != name) {
+            bearer.also.insert(name);
+        }
+    }
+    bearers.into_values().collect()
+}
+
+/// Why nothing can be done with somebody's own token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// None is kept.
+    None,
+    /// It has ended, by the time that was kept with it or by what the system says.
+    Ended,
+    /// The system knows her by it and lets her see nothing.
+    Forbidden,
+}
+
+/// The tokens of one system.
+pub(crate) struct Keyring {
+    system: SystemName,
+    /// The address where people sign in, as it is told.
+    home: String,
+    kind: TokenKind,
+    place: Place,
+    renewal: Option<Arc<dyn Renewal>>,
+    held: Mutex<BTreeMap<PersonId, Result<Arc<OwnToken>, Lack>>>,
+}
+
+impl Keyring {
+    /// The tokens of a system that are found at this place.
+    pub(crate) fn new(
+        system: SystemName,
+        home: String,
+        kind: TokenKind,
+        place: Place,
+        renewal: Option<Arc<dyn Renewal>>,
+    ) -> Self {
+        Self { system, home, kind, place, renewal, held: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Finds the tokens of these people. With `anew`, what was found before is forgotten first.
+    ///
+    /// # Errors
+    /// Where the place of all tokens cannot be used; whoever has none there is no error.
+    pub(crate) async fn find(&self, bearers: &[Bearer], anew: bool) -> Result<(), Unfound> {
+        if anew {
+            self.held().clear();
+        }
+        let wanted: Vec<Bearer> = {
+            let held = self.held();
+            bearers.iter().filter(|bearer| !matches!(held.get(&bearer.person), Some(Ok(_)))).cloned().collect()
+        };
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let names: BTreeSet<String> = wanted.iter().flat_map(Bearer::names).map(ToString::to_string).collect();
+        let found = self.place.look_up(&self.system, &names).await?;
+        let mut held = self.held();
+        for bearer in wanted {
+            let kept = bearer.names().find_map(|name| Some((name, found.get(&name.to_string())?)));
+            let token = kept.ok_or(Lack::None).and_then(|(name, kept)| self.cut(&bearer.person, name, kept));
+            held.insert(bearer.person, token);
+        }
+        Ok(())
+    }
+
+    /// Makes her token of what is kept under one of her names.
+    fn cut(&self, person: &PersonId, name: &PersonId, kept: &KeptToken) -> Result<Arc<OwnToken>, Lack> {
+        let renewal = self.renewal.as_ref().filter(|_| kept.refresh.is_some()).map(|renewal| {
+            Arc::new(source::Renamed { name: name.clone(), renewal: Arc::clone(renewal) }) as Arc<dyn Renewal>
+        });
+        let is_over = kept.expires_at.is_some_and(|end| end <= jiff::Timestamp::now().as_second());
+        if is_over && renewal.is_none() {
+            return Err(Lack::Ended);
+        }
+        let kind = kept.kind.unwrap_or(self.kind);
+        Ok(Arc::new(OwnToken::new(person.clone(), kind, kept.access.clone(), renewal)))
+    }
+
+    /// Her token, after [`Keyring::find`] was asked for it.
+    pub(crate) fn of(&self, person: &PersonId) -> Result<Arc<OwnToken>, Lack> {
+        self.held().get(person).cloned().unwrap_or(Err(Lack::None))
+    }
+
+    /// Her token is not accepted: the next time it is looked for again.
+    pub(crate) fn forget(&self, person: &PersonId) {
+        self.held().insert(person.clone(), Err(Lack::Ended));
+    }
+
+    /// Who has to do what, and where.
+    pub(crate) fn refusal(&self, person: &PersonId, lack: Lack) -> Refusal {
+        let Self { system, home, .. } = self;
+        let reason = match lack {
+            Lack::None => {
+                format!("no token of {person} is kept for {system}: she must sign in at {home} and allow it")
+            }
+            Lack::Ended => {
+                format!("the token kept for {person} is not accepted by {system} any more: she must sign in again at {home}")
+            }
+            Lack::Forbidden => format!(
+                "{system} lets {person} see nothing with the token kept for her: she must look at {home} what is asked of her"
+            ),
+        };
+        // A token that is not known any more is one that somebody renews.
+        Refusal { status: Some(401), ..Refusal::new(RefusalKind::Forbidden, reason) }
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<PersonId, Result<Arc<OwnToken>, Lack>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The tokens of a lab's people, beside the seeds: made up, so anybody may read them.
+pub(crate) fn of_lab(root: &std::path::Path, system: &SystemName) -> PathBuf {
+    root.join("lab").join(format!("{system}.tokens.json"))
+}
+
+impl From<UnusableTokens> for Unfound {
+    fn from(error: UnusableTokens) -> Self {
+        Self::File(error)
+    }
+}
