@@ -109,6 +109,11 @@ pub(super) enum Command {
     Compare(Compare),
     /// Show what happened in earlier runs.
     Runs(Runs),
+    /// Keep people's own tokens in the store: set, list, remove; none is ever shown.
+    Token {
+        #[command(subcommand)]
+        act: TokenAct,
+    },
     /// Run the tests of the rules; nothing is sent and no server is asked.
     Test(Test),
     /// Show who owns what.
@@ -284,6 +289,26 @@ pub(super) struct Reject {
     /// Who rejects it; the name of the account this runs as, if not given.
     #[arg(long, value_name = "NAME")]
     pub(super) by: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenAct {
+    /// Keep the token that standard input holds, sealed with the configured key.
+    Set(TokenOf),
+    /// Show whose tokens are kept, and until when they are good.
+    List,
+    /// Forget a token.
+    Remove(TokenOf),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenOf {
+    /// Whose: a source and its key, such as `hr/1001`.
+    #[arg(value_name = "PERSON")]
+    pub(super) person: String,
+    /// At which system; it need not be said where there is only one.
+    #[arg(long, value_name = "SYSTEM")]
+    pub(super) system: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -38,6 +38,7 @@ mod runs;
 mod sarif;
 mod settle;
 mod test;
+mod token;
 mod undo;
 mod watch;
 
@@ -194,6 +195,7 @@ fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> 
         Command::Compare(wanted) => waiting()?.block_on(compare::compare(given, wanted)),
         Command::Runs(wanted) => runs::runs(given, wanted),
         Command::Test(wanted) => test::test(given, wanted),
+        Command::Token { act } => token::token(given, act),
         Command::Owners { mermaid, svg } => owners::owners(given, *mermaid, *svg),
         Command::Lab(wanted) => waiting()?.block_on(lab::serve(given, wanted)),
         Command::Docs { definitions } => Ok(docs::docs(given, *definitions)),

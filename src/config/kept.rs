@@ -219,7 +219,10 @@ mod tests {
             (json!(""), "has an `access_token` that no header could carry"),
             (json!("c4 nary"), "has an `access_token` that no header could carry"),
             (json!("x".repeat(9000)), "has an `access_token` that no header could carry"),
-            (json!({ "token": "c4nary" }), "has something else than `access_token`, `refresh_token`, `expires_at` and `kind`"),
+            (
+                json!({ "token": "c4nary" }),
+                "has something else than `access_token`, `refresh_token`, `expires_at` and `kind`",
+            ),
             (json!({ "refresh_token": "c4nary" }), "has no `access_token` that is a text"),
             (json!({ "access_token": "a", "expires_at": "soon" }), "has an `expires_at` that is no time"),
             (json!({ "access_token": "a", "kind": "bot" }), "has a `kind` that is neither `oauth` nor `personal`"),

@@ -811,11 +811,7 @@ async fn read_again(plan: &Plan, fleet: &Fleet, ties: &[Link]) -> World {
 }
 
 /// Opens the accounts that calls are about with the tokens of their people, where systems are asked so.
-async fn own_again(
-    plan: &Plan,
-    fleet: &Fleet,
-    ties: &[Link],
-) -> Vec<(SystemName, Result<own::Opened, RunError>)> {
+async fn own_again(plan: &Plan, fleet: &Fleet, ties: &[Link]) -> Vec<(SystemName, Result<own::Opened, RunError>)> {
     let mut people: BTreeMap<&SystemName, BTreeSet<&PersonId>> = BTreeMap::new();
     for call in &plan.calls {
         people.entry(&call.system).or_default().insert(&call.person);

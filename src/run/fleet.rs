@@ -48,7 +48,10 @@ impl Fleet {
     /// The providers as a plan names them.
     pub(crate) fn homes(&self) -> BTreeMap<SystemName, Home> {
         let home = |(name, member): (&SystemName, &Member)| {
-            (name.clone(), Home { kind: member.kind.to_owned(), url: member.home.clone(), per_person: member.keyring.is_some() })
+            (
+                name.clone(),
+                Home { kind: member.kind.to_owned(), url: member.home.clone(), per_person: member.keyring.is_some() },
+            )
         };
         self.members.iter().map(home).collect()
     }

@@ -11,11 +11,11 @@ use super::{
     gather::Source,
     holds::Terms,
     route::route,
-    tokens::{Keyring, Place, of_lab},
+    tokens::{Keyring, Place, Renewer, of_lab},
 };
 use crate::{
     config::{
-        self, Config, CredentialSource, PerPerson, TokenPlace,
+        self, Config, CredentialSource, PerPerson, Provider, TokenPlace,
         error::ConfigErrors,
         schema::{Administrators, Says},
         secret::SecretSource,
@@ -29,7 +29,8 @@ use crate::{
         csv_file::{self, settings::Coverage},
         drop_folder, wordpress,
     },
-    wire::{Allotment, Credential, Habits, Line, Rate, Reach, Route},
+    state::vault::{Shut, Vault},
+    wire::{Allotment, Client, Credential, Habits, Line, Rate, Reach, Route},
 };
 
 /// Why a project could not be opened.
@@ -301,10 +302,11 @@ pub(crate) fn fleet(
             CredentialSource::PerPerson(per_person) => {
                 if !connector.has_own_tokens() {
                     let message = format!("a {} is not used with tokens of people", kind.name);
-                    let hint = Some("give it one token that may do what is wanted: `token = { env = \"…\" }`".to_owned());
+                    let hint =
+                        Some("give it one token that may do what is wanted: `token = { env = \"…\" }`".to_owned());
                     return Err(config.fault(name, Some("token"), message, hint).into());
                 }
-                Some(Arc::new(keyring(config, name, per_person, &home, is_simulated)))
+                Some(Arc::new(keyring(config, name, provider, per_person, is_simulated)?))
             }
             CredentialSource::Token(_) | CredentialSource::Key(_) => None,
         };
@@ -345,13 +347,61 @@ fn credential(
 }
 
 /// The tokens of people at a system. Those of a lab are made up, and stand beside its seed.
-fn keyring(config: &Config, name: &SystemName, keys: &PerPerson, home: &str, is_simulated: bool) -> Keyring {
+fn keyring(
+    config: &Config,
+    name: &SystemName,
+    provider: &Provider,
+    keys: &PerPerson,
+    is_simulated: bool,
+) -> Result<Keyring, OpenError> {
+    let home = provider.url.as_str().trim_end_matches('/').to_owned();
+    if is_simulated {
+        let place = Place::File { path: of_lab(&config.root, name), is_made_up: true };
+        return Ok(Keyring::new(name.clone(), home, keys.kind, place, None));
+    }
+    let mut vault = None;
     let place = match &keys.place {
-        _ if is_simulated => Place::File { path: of_lab(&config.root, name), is_made_up: true },
         TokenPlace::File(path) => Place::File { path: path.clone(), is_made_up: false },
-        TokenPlace::Command { .. } | TokenPlace::Store { .. } => unimplemented!(),
+        TokenPlace::Command { program, time } => {
+            Place::Command { program: program.clone(), root: config.root.clone(), time: *time }
+        }
+        TokenPlace::Store { key } => {
+            let opened = Arc::new(open_vault(config, name, key)?);
+            vault = Some(Arc::clone(&opened));
+            Place::Store(opened)
+        }
     };
-    Keyring::new(name.clone(), home.to_owned(), keys.kind, place, None)
+    let renewer = match &keys.refresh {
+        None => None,
+        Some(refresh) => {
+            let at = "token.per_person.refresh.client_secret";
+            let read =
+                |place: &SecretSource| place.read().map_err(|error| config.because(error.at(config.place(name, at))));
+            let secret = refresh.secret.as_ref().map(read).transpose()?;
+            let reach = Reach {
+                system: name.clone(),
+                url: refresh.url.clone(),
+                credential: Credential::Own,
+                scheme: Scheme::Bearer,
+                concurrency: 1,
+                timeout: provider.timeout,
+                habits: Habits { connect_timeout: provider.connect_timeout, ..Habits::default() },
+                route: route(config, name, provider)?,
+            };
+            let line = Line::new(reach).map_err(RunError::from)?;
+            let client = Client { id: refresh.client.clone(), secret };
+            Some(Arc::new(Renewer::new(name.clone(), line, client, vault, config.state.clone())))
+        }
+    };
+    Ok(Keyring::new(name.clone(), home, keys.kind, place, renewer))
+}
+
+/// The sealed tokens of the store, with the key that is configured.
+pub(crate) fn open_vault(config: &Config, name: &SystemName, key: &SecretSource) -> Result<Vault, OpenError> {
+    let at = "token.per_person.store.key";
+    let key = key.read().map_err(|error| config.because(error.at(config.place(name, at))))?;
+    let shut = |shut: Shut| config.fault(name, Some(at), shut.to_string(), Some(shut.hint()));
+    Ok(Vault::new(&config.state, &key).map_err(shut)?)
 }
 
 /// A token as its kind wants it shown: alone, or as the password of the configured login.

@@ -20,6 +20,7 @@ pub(crate) mod journal;
 pub(crate) mod lock;
 pub(crate) mod progress;
 pub(crate) mod sqlite;
+pub(crate) mod vault;
 
 use self::{
     expectation::{Expectation, FollowUps, Sight},

@@ -26,6 +26,7 @@ use crate::model::{
 };
 
 mod expectations;
+mod tokens;
 
 /// The format this program writes. A higher number in a file means a newer program wrote it.
 const FORMAT: i64 = 3;
@@ -72,6 +73,10 @@ const TABLES: &str = "
         id integer primary key autoincrement, run integer not null, plan text not null, who text not null,
         at text not null, word text not null
     ) strict;
+    create table if not exists tokens (
+        system text not null, person text not null, nonce blob not null, sealed blob not null, saved text not null,
+        expires_at integer, renewable integer not null, primary key (system, person)
+    ) without rowid, strict;
     create index if not exists tallies_at on tallies (at);
     create index if not exists approvals_run on approvals (run);
     create index if not exists runs_about on runs (feed, sha256);

@@ -188,7 +188,9 @@ impl Line {
     pub(super) fn begin(&self, own: Option<&OwnToken>) -> Result<Errand<'_>, WireError> {
         if own.is_none() && matches!(self.reach.credential, Credential::Own) {
             let system = &self.reach.system;
-            return Err(self.not_asked(format!("{system} is asked with the tokens of people only, and this is nobody's")));
+            return Err(
+                self.not_asked(format!("{system} is asked with the tokens of people only, and this is nobody's"))
+            );
         }
         match self.breaker().admit(tokio::time::Instant::now()) {
             Ok(is_probe) => Ok(Errand { line: self, is_probe, is_own: own.is_some(), ended: Ended::Unasked }),
@@ -432,9 +434,7 @@ impl<'a> Errand<'a> {
             (Some(Passing::Unclear(Some(pause))), _) if pause > repeat::LONGEST_OUTAGE => (Met::Nothing, Ended::Failed),
             (Some(Passing::Unclear(Some(pause))), _) => (Met::Pause(pause), Ended::Failed),
             // She is a stranger there, and nobody else.
-            (_, Ok(reply)) if reply.status == 401 && self.is_own => {
-                (Met::Answer, Ended::Answered { knows_us: false })
-            }
+            (_, Ok(reply)) if reply.status == 401 && self.is_own => (Met::Answer, Ended::Answered { knows_us: false }),
             (_, Ok(reply)) if reply.status == 401 && (dialect.is_stranger)(reply) => {
                 let is_known = self.line.breaker().is_known();
                 (Met::Answer, if is_known { Ended::Stranger } else { Ended::Answered { knows_us: false } })

@@ -11,8 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    is_own,
-    members,
+    is_own, members,
     places::{Set, id_fact},
     reading::segment,
     reply::{self, User},

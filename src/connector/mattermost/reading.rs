@@ -133,8 +133,7 @@ impl Us {
 pub(super) async fn own(wire: Reader<'_>) -> Result<Observed, ConnectorError> {
     let reply = wire.get("/api/v4/users/me", &[]).await?;
     let user: User = read(wire, &reply, "something else than a user to GET /users/me")?;
-    let mut server =
-        Facts::from([("credential".to_owned(), "own".into()), ("me".to_owned(), user.id.as_str().into())]);
+    let mut server = Facts::from([("credential".to_owned(), "own".into()), ("me".to_owned(), user.id.as_str().into())]);
     if let Some(kind) = wire.own_token() {
         server.insert("token_kind".to_owned(), kind.word().into());
     }

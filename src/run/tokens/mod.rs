@@ -3,6 +3,8 @@
 //! A token is asked for by the names a person is known by and is only ever given out as hers. Who has none, or one that is
 //! not accepted any more, is told as such: then a person has to sign in again, and nothing else stops.
 
+mod command;
+mod renewal;
 mod source;
 
 use std::{
@@ -11,7 +13,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-pub(crate) use self::source::{Place, Unfound};
+pub(crate) use self::{
+    renewal::Renewer,
+    source::{Place, Unfound},
+};
+use futures::{StreamExt, stream};
+
 use crate::{
     config::kept::UnusableTokens,
     model::{
@@ -23,6 +30,9 @@ use crate::{
     wire::{OwnToken, Renewal},
 };
 
+/// So many tokens are renewed at once.
+const SIDE_BY_SIDE: usize = 8;
+
 /// Somebody whose token is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bearer {
@@ -33,13 +43,6 @@ pub(crate) struct Bearer {
 }
 
 impl Bearer {
-    /// Somebody, with what ties say that she is known by.
-    pub(crate) fn of<'a>(person: &PersonId, ties: impl IntoIterator<Item = &'a Link>) -> Self {
-        let name = |link: &Link| PersonId { system: link.system.clone(), key: link.account.as_str().into() };
-        let also = ties.into_iter().filter(|link| link.person == *person).map(name);
-        Self { person: person.clone(), also: also.filter(|name| name != person).collect() }
-    }
-
     fn names(&self) -> impl Iterator<Item = &PersonId> {
         std::iter::once(&self.person).chain(&self.also)
     }
@@ -79,7 +82,7 @@ pub(crate) struct Keyring {
     home: String,
     kind: TokenKind,
     place: Place,
-    renewal: Option<Arc<dyn Renewal>>,
+    renewal: Option<Arc<Renewer>>,
     held: Mutex<BTreeMap<PersonId, Result<Arc<OwnToken>, Lack>>>,
 }
 
@@ -90,7 +93,7 @@ impl Keyring {
         home: String,
         kind: TokenKind,
         place: Place,
-        renewal: Option<Arc<dyn Renewal>>,
+        renewal: Option<Arc<Renewer>>,
     ) -> Self {
         Self { system, home, kind, place, renewal, held: Mutex::new(BTreeMap::new()) }
     }
@@ -112,26 +115,32 @@ impl Keyring {
         }
         let names: BTreeSet<String> = wanted.iter().flat_map(Bearer::names).map(ToString::to_string).collect();
         let found = self.place.look_up(&self.system, &names).await?;
-        let mut held = self.held();
-        for bearer in wanted {
+        let cut = wanted.into_iter().map(async |bearer| {
             let kept = bearer.names().find_map(|name| Some((name, found.get(&name.to_string())?)));
-            let token = kept.ok_or(Lack::None).and_then(|(name, kept)| self.cut(&bearer.person, name, kept));
-            held.insert(bearer.person, token);
-        }
+            let token = match kept {
+                Some((name, kept)) => self.cut(&bearer.person, name, kept).await,
+                None => Err(Lack::None),
+            };
+            (bearer.person, token)
+        });
+        let cut: Vec<_> = stream::iter(cut).buffered(SIDE_BY_SIDE).collect().await;
+        self.held().extend(cut);
         Ok(())
     }
 
-    /// Makes her token of what is kept under one of her names.
-    fn cut(&self, person: &PersonId, name: &PersonId, kept: &KeptToken) -> Result<Arc<OwnToken>, Lack> {
-        let renewal = self.renewal.as_ref().filter(|_| kept.refresh.is_some()).map(|renewal| {
-            Arc::new(source::Renamed { name: name.clone(), renewal: Arc::clone(renewal) }) as Arc<dyn Renewal>
-        });
-        let is_over = kept.expires_at.is_some_and(|end| end <= jiff::Timestamp::now().as_second());
-        if is_over && renewal.is_none() {
-            return Err(Lack::Ended);
+    /// Makes her token of what is kept under one of her names. One that has ended is renewed first.
+    async fn cut(&self, person: &PersonId, name: &PersonId, kept: &KeptToken) -> Result<Arc<OwnToken>, Lack> {
+        let renewer = self.renewal.as_ref().filter(|_| kept.refresh.is_some());
+        let kept = renewer.map_or_else(|| kept.clone(), |renewer| renewer.newest(name, kept));
+        let mut access = kept.access.clone();
+        if kept.expires_at.is_some_and(|end| end <= jiff::Timestamp::now().as_second()) {
+            let renewer = renewer.ok_or(Lack::Ended)?;
+            access = renewer.renew(name, &access).await.ok_or(Lack::Ended)?;
         }
-        let kind = kept.kind.unwrap_or(self.kind);
-        Ok(Arc::new(OwnToken::new(person.clone(), kind, kept.access.clone(), renewal)))
+        let renewal = renewer.map(|renewer| {
+            Arc::new(source::Renamed { name: name.clone(), renewal: Arc::clone(renewer) }) as Arc<dyn Renewal>
+        });
+        Ok(Arc::new(OwnToken::new(person.clone(), kept.kind.unwrap_or(self.kind), access, renewal)))
     }
 
     /// Her token, after [`Keyring::find`] was asked for it.
@@ -152,7 +161,9 @@ impl Keyring {
                 format!("no token of {person} is kept for {system}: she must sign in at {home} and allow it")
             }
             Lack::Ended => {
-                format!("the token kept for {person} is not accepted by {system} any more: she must sign in again at {home}")
+                format!(
+                    "the token kept for {person} is not accepted by {system} any more: she must sign in again at {home}"
+                )
             }
             Lack::Forbidden => format!(
                 "{system} lets {person} see nothing with the token kept for her: she must look at {home} what is asked of her"

@@ -4,10 +4,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
 
+use super::{
+    command::{self, Unanswered},
+    renewal::Renewer,
+};
 use crate::{
     config::kept::{self, UnusableTokens},
     model::{
@@ -15,6 +20,7 @@ use crate::{
         own_token::KeptToken,
         secret::Secret,
     },
+    state::vault::{Shut, Vault},
     wire::Renewal,
 };
 
@@ -26,6 +32,15 @@ pub(crate) enum Place {
         /// True for those of a lab: anybody may read them, and there may be none.
         is_made_up: bool,
     },
+    /// A program that is asked.
+    Command {
+        program: Vec<String>,
+        /// The folder it is started in.
+        root: PathBuf,
+        time: Duration,
+    },
+    /// The state store.
+    Store(Arc<Vault>),
 }
 
 /// Why the tokens of a system cannot be had at all.
@@ -33,6 +48,10 @@ pub(crate) enum Place {
 pub(crate) enum Unfound {
     #[error(transparent)]
     File(UnusableTokens),
+    #[error("the command that knows them, {program}, gave no answer: {cause}")]
+    Command { program: String, cause: Unanswered },
+    #[error(transparent)]
+    Store(Shut),
 }
 
 impl Unfound {
@@ -40,6 +59,12 @@ impl Unfound {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::File(error) => error.hint(),
+            Self::Command { .. } => {
+                "it reads lines such as {\"system\": \"chat\", \"person\": \"hr/1001\"} and answers {\"person\": \"hr/1001\", \
+                 \"access_token\": \"…\"}; its standard error is not shown, for a token could stand in it"
+                    .to_owned()
+            }
+            Self::Store(shut) => shut.hint(),
         }
     }
 }
@@ -51,8 +76,16 @@ impl Place {
         system: &SystemName,
         names: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, KeptToken>, Unfound> {
-        let _ = system;
         match self {
+            Self::Command { program, root, time } => {
+                let (asked, root, time) = (program.clone(), root.clone(), *time);
+                let (system, names) = (system.clone(), names.clone());
+                let answer =
+                    tokio::task::spawn_blocking(move || command::ask(&asked, &root, time, &system, &names)).await;
+                let failed = |cause| Unfound::Command { program: program.first().cloned().unwrap_or_default(), cause };
+                answer.unwrap_or_else(|_| Err(Unanswered::Failed("it was given up".to_owned()))).map_err(failed)
+            }
+            Self::Store(vault) => vault.find(system, names).map_err(Unfound::Store),
             Self::File { path, is_made_up } => {
                 if *is_made_up && !path.exists() {
                     return Ok(BTreeMap::new());
@@ -68,7 +101,7 @@ impl Place {
 /// A renewal that knows somebody under the name by which her token is kept.
 pub(super) struct Renamed {
     pub(super) name: PersonId,
-    pub(super) renewal: Arc<dyn Renewal>,
+    pub(super) renewal: Arc<Renewer>,
 }
 
 #[async_trait]
