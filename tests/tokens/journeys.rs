@@ -1,0 +1,66 @@
+//! What happens between a plan and its end: tokens that end meanwhile, runs that are finished later or taken back.
+
+use serde_json::json;
+
+use crate::{
+    chat::{Chat, held, key, second, token},
+    common::journey::outcomes,
+};
+
+const FILE: &str = "{ per_person = { file = \"tokens.json\" } }";
+
+#[test]
+fn a_token_that_ends_between_plan_and_apply_stops_only_its_own_call_and_resume_finishes_it() {
+    let chat = Chat::new(FILE, &[]);
+    chat.form(&[("ann", "A"), ("ben", "B"), ("cyd", "C")]);
+    chat.json(0, &["plan", "web=form.csv", "--out", "plan.json"]);
+    let tokens = |ann: String| [(key("ann"), json!(ann)), (key("ben"), json!(token("ben"))), (key("cyd"), json!(token("cyd")))];
+    chat.keep(&tokens("c4nary-of-nobody".to_owned()));
+    let report = chat.json(7, &["apply", "--yes", "plan.json"]);
+    let all = outcomes(&report);
+    assert_eq!(all[1..], ["done", "done"]);
+    assert!(all[0].to_string().contains("she must sign in again"), "{all:?}");
+    assert_eq!((chat.nickname("ann"), chat.nickname("ben")), (json!(""), json!("B")));
+
+    chat.keep(&tokens(second("ann")));
+    chat.json(0, &["resume", "1", "--yes"]);
+    assert_eq!(chat.nickname("ann"), "A");
+}
+
+#[test]
+fn an_undo_goes_with_the_same_tokens_and_holds_whose_has_ended() {
+    let chat = Chat::new(FILE, &[]);
+    chat.form(&[("ann", "A"), ("ben", "B")]);
+    chat.json(0, &["apply", "--yes", "web=form.csv"]);
+    chat.keep(&[(key("ann"), json!(token("ann"))), (key("ben"), json!("c4nary-of-nobody"))]);
+    let plan = chat.json(0, &["undo", "1", "--plan"]);
+    let reason = "the token kept for web/2 is not accepted by chat any more: she must sign in again at ";
+    assert_eq!(held(&plan), [format!("{reason}{}", chat.world.url("chat"))]);
+    chat.json(4, &["undo", "1", "--yes"]);
+    assert_eq!((chat.nickname("ann"), chat.nickname("ben")), (json!(""), json!("B")));
+}
+
+#[test]
+fn a_sign_out_everywhere_is_noticed_by_whom_it_concerns() {
+    let chat = Chat::new(FILE, &[]);
+    chat.form(&[("ann", "A"), ("ben", "B")]);
+    chat.sign_out("ben");
+    assert_eq!(outcomes(&chat.json(4, &["apply", "--yes", "web=form.csv"])), ["done"]);
+    assert_eq!((chat.nickname("ann"), chat.nickname("ben")), (json!("A"), json!("")));
+}
+
+#[test]
+fn whoever_asks_for_nothing_is_not_looked_at() {
+    let chat = Chat::new(FILE, &[]);
+    chat.world.write(
+        "homeward.toml",
+        chat.world.read("homeward.toml").replace("says = \"state\"", "says = \"changes\"").as_bytes(),
+    );
+    chat.form(&[("ann", "A"), ("ben", "B")]);
+    chat.json(0, &["apply", "--yes", "web=form.csv"]);
+    chat.form(&[("ann", "A"), ("ben", "New")]);
+    chat.world.forget(&["chat"]);
+    let plan = chat.json(0, &["plan", "web=form.csv"]);
+    assert_eq!(plan["calls"].as_array().unwrap().len(), 1);
+    assert_eq!(chat.world.asked("chat"), ["GET /api/v4/users/me"]);
+}
