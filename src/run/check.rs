@@ -19,7 +19,7 @@ use super::{
     rehearse,
 };
 use crate::{
-    config::schema::Says,
+    config::{CredentialSource, TokenPlace, schema::Says},
     connector::Kind,
     model::{
         attribute::AttributeName,
@@ -83,6 +83,7 @@ pub(crate) fn check(file: &Path, kinds: &[Kind], today: Date) -> Result<Checked,
         inspection.sources();
         inspection.accounts();
         inspection.sets();
+        inspection.tokens();
         inspection.whole();
         findings.extend(inspection.found);
     }
@@ -440,6 +441,31 @@ impl Inspection<'_> {
     }
 
     /// What is missing.
+    /// People's own tokens: whether their kind takes them, whether they can be kept, and what is out of their reach.
+    fn tokens(&mut self) {
+        for (name, system) in &self.project.config.systems {
+            let Some(provider) = &system.provider else { continue };
+            let CredentialSource::PerPerson(keys) = &provider.credential else { continue };
+            let Some(kind) = Fleet::kind_named(&system.kind, self.kinds) else { continue };
+            let takes_them = (kind.open)(system.options.clone()).is_ok_and(|connector| connector.has_own_tokens());
+            if !takes_them {
+                let message = format!("a {} is not used with tokens of people", kind.name);
+                self.tell_of_system("no_own_tokens", name, "token", message).hint =
+                    Some("give it one token that may do what is wanted: `token = { env = \"…\" }`".to_owned());
+            }
+            if keys.refresh.is_some() && !matches!(keys.place, TokenPlace::Store { .. }) {
+                let message = "a refresh token that is replaced can be kept in the state store only".to_owned();
+                let hint = "`per_person = { store = { key = { env = \"…\" } }, refresh = … }`, and `homeward token set`";
+                self.tell_of_system("rotation_lost", name, "token.per_person.refresh", message).hint =
+                    Some(hint.to_owned());
+            }
+            if let Some(origin) = self.policy.accounts.get(name) {
+                let message = format!("{name} is used with tokens of people, and who has no account yet has no token");
+                self.tell("cannot_create", Some(origin), message);
+            }
+        }
+    }
+
     fn whole(&mut self) {
         for (name, source) in &self.project.sources {
             let owns = self.policy.owners.iter().any(|line| line.attributes.iter().any(|it| it.as_str() == "active"));

@@ -501,6 +501,20 @@ join("gitlab", ["username"]);
         ..CASE
     },
     Case {
+        name: "people's own tokens that are out of place",
+        config: "[systems.chat]\nkind = \"mattermost\"\nurl = \"https://c.example.com\"\n\
+                 token = { per_person = { file = \"t\", refresh = { url = \"https://c.example.com/t\", client_id = \"a\" } } }\n\
+                 [systems.id]\nkind = \"zitadel\"\nurl = \"https://id.example.com\"\n\
+                 token = { per_person = { file = \"t\" } }\n",
+        files: &[("rules/case.rhai", "account(\"chat\", |person| true);\n")],
+        found: &[
+            "homeward.toml:18:50 rotation_lost",
+            "homeward.toml:22:9 no_own_tokens",
+            "rules/case.rhai:1:1 cannot_create",
+        ],
+        ..CASE
+    },
+    Case {
         name: "a list of everybody whose gaps nobody hears",
         config: "coverage = \"full\"\n",
         with_base: false,

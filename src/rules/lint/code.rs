@@ -61,6 +61,10 @@ const ERRORS: &[(&str, &str)] = &[
     ("no_key", "A `source` function returns a map without `key`, so nobody knows whom the record is about."),
     ("no_lookup", "Accounts of this provider cannot be found by this attribute. Join by another one."),
     (
+        "no_own_tokens",
+        "`token = { per_person = … }` for a kind that is not used with people's own tokens. Give it one token.",
+    ),
+    (
         "no_range",
         "A source speaks of the members of a set, and no `range` line says which of them these rules may touch.",
     ),
@@ -130,6 +134,12 @@ const WARNINGS: &[(&str, &str)] = &[
          only. What a rule computes in functions of its own is taken to answer anything.",
     ),
     ("repeated_condition", "The same condition was asked before in this chain: this branch is never taken."),
+    (
+        "rotation_lost",
+        "People's tokens come from a file or a command and are renewed. Where the server replaces the refresh token too, \
+         the new one cannot be written back, and with the next run everybody has to sign in again. Keep them in the state \
+         store.",
+    ),
     (
         "rounds_unknown",
         "There are more ways to begin than can be tried, so whether these rules come to rest is not proven.",
