@@ -78,6 +78,22 @@ pub(super) fn foresee(account: &Account, change: &Change, settings: &Settings) -
     let Some(row) = CAPABILITIES.of(&account.system, &change.attribute) else {
         return unsupported(format!("GitLab has no attribute `{}`", change.attribute));
     };
+    if account.server_fact("credential") == Some("own") {
+        // Section 3: administrators only, whosever account it is.
+        if !account.is("is_admin") {
+            return Foresight::refuses(
+                RefusalKind::Forbidden,
+                "GitLab lets administrators alone change accounts by its interface; she can change it in GitLab herself, \
+                 or an administrator's token may",
+            );
+        }
+        if row.set.is_some() {
+            return Foresight::refuses(
+                RefusalKind::Forbidden,
+                "who is in groups is not read with a person's own token; one administrator's token for everybody may",
+            );
+        }
+    }
     if row.set.is_some() {
         return match membership::group(&account.system, &change.attribute) {
             Some(group) => membership::foresee(account, change, group),

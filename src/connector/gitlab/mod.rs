@@ -105,6 +105,14 @@ impl Connector for GitLab {
         Ok(observed)
     }
 
+    async fn observe_self(&self, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
+        Looker::new(*wire, self.settings.token_kind).own().await
+    }
+
+    fn has_own_tokens(&self) -> bool {
+        true
+    }
+
     fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {
         match (attribute.local(), value) {
             // A sign-in name loses the blanks around it; the other addresses do not.

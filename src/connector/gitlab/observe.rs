@@ -107,6 +107,21 @@ impl<'a> Looker<'a> {
         Ok(Standing { server: format!("GitLab {version}"), we_are: format!("{username} ({rank})"), missing })
     }
 
+    /// The account whose own token the wire carries (`gitlab.md` section 2: `GET /user` answers whoever asks).
+    pub(super) async fn own(&self) -> Result<Observed, ConnectorError> {
+        let me = self.user(&self.get("/api/v4/user", &[]).await?)?;
+        let id = me.get("id").and_then(Json::as_u64).unwrap_or_default().to_string();
+        let mut server =
+            Facts::from([("credential".to_owned(), "own".into()), ("me".to_owned(), Value::text(&id))]);
+        if let Some(kind) = self.wire.own_token() {
+            server.insert("token_kind".to_owned(), kind.word().into());
+        }
+        let server = Arc::new(server);
+        let account = reply::account(self.wire.system(), &me, &server);
+        let account = account.ok_or_else(|| self.strange("a user without id or state"))?;
+        Ok(Observed { accounts: vec![account], server, warnings: Vec::new() })
+    }
+
     /// The accounts somebody needs, on a server of which this is known besides.
     pub(super) async fn observe(mut self, wanted: &Wanted, known: Facts) -> Result<Observed, ConnectorError> {
         let mut server = self.server_facts().await?;

@@ -38,6 +38,7 @@ mod gitlab_groups;
 mod laws;
 mod mattermost;
 mod mattermost_members;
+mod own;
 mod refusals;
 mod wordpress;
 mod zitadel;

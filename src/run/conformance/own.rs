@@ -1,0 +1,211 @@
+//! What is foreseen of a person's own token, held against what the simulators do with that token: kinds of accounts, kinds
+//! of tokens, with and without an administrator's rights, attribute by attribute.
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    connector::{gitlab, mattermost},
+    model::own_token::TokenKind,
+    wire::OwnToken,
+};
+
+/// Whose token it is.
+struct Owner {
+    username: String,
+    kind: TokenKind,
+    token: String,
+}
+
+/// What is tried of each account.
+const WISHES: &[(&str, &str)] = &[
+    ("username", "an.new"),
+    ("username", "an new"),
+    ("email", "new@example.com"),
+    ("first_name", "New"),
+    ("last_name", "New"),
+    ("display_name", "New Name"),
+    ("nickname", "New"),
+    ("position", "New"),
+    ("locale", "de"),
+    ("locale", "deutsch"),
+];
+
+/// Each wish of each owner: who, what, foreseen, met. Only lines where the two differ.
+async fn differences(bed: &Bed, owners: &[Owner]) -> String {
+    let mut table = String::new();
+    for (number, owner) in (0..).zip(owners) {
+        let person = PersonId { system: "web".into(), key: owner.username.as_str().into() };
+        let token = OwnToken::new(person.clone(), owner.kind, Secret::new(&owner.token), None);
+        let rows = bed.connector.capabilities().attributes;
+        for (attribute, text) in WISHES.iter().filter(|(name, _)| rows.iter().any(|row| row.name == *name)) {
+            let account = own(bed, &token).await;
+            let text = if *attribute == "username" || *attribute == "email" {
+                format!("u{number}{text}")
+            } else {
+                (*text).to_owned()
+            };
+            let change = bed.change(&account, attribute, &Value::text(&text));
+            let foreseen = match bed.connector.foresee(&account, &change).verdict {
+                Verdict::Takes => Met::Took,
+                Verdict::Refuses { kind, .. } => Met::Refused(kind),
+                Verdict::Doomed { .. } => Met::Ineffective,
+            };
+            let met = match send(bed, &token, &account, &change).await {
+                Err(refusal) => Met::Refused(refusal.kind),
+                Ok(()) if bed.holds(&own(bed, &token).await, &change) => Met::Took,
+                Ok(()) => Met::Ineffective,
+            };
+            // What is never written cannot be said otherwise either.
+            let row = rows.iter().find(|row| row.name == *attribute).map(|row| row.write);
+            if foreseen != met && row.is_some_and(crate::model::capability::Support::is_yes) {
+                let _ = writeln!(table, "{} {:?} {attribute} {text}: {foreseen}, {met}", owner.username, owner.kind);
+            }
+        }
+    }
+    table
+}
+
+async fn own(bed: &Bed, token: &OwnToken) -> Account {
+    let observed = bed.connector.observe_self(&bed.line.reader_as(token)).await.unwrap();
+    let [account] = <[Account; 1]>::try_from(observed.accounts).unwrap();
+    assert_eq!(account.server_fact("credential"), Some("own"));
+    assert_eq!(account.server_fact("token_kind"), Some(token.kind().word()));
+    account
+}
+
+async fn send(bed: &Bed, token: &OwnToken, account: &Account, change: &Change) -> Result<(), Refusal> {
+    for request in bed.connector.calls(account, std::slice::from_ref(change))? {
+        let call = Call {
+            id: format!("c{}", bed.calls.fetch_add(1, Ordering::Relaxed)).into(),
+            system: bed.system.clone(),
+            person: token.person().clone(),
+            account: account.id.clone(),
+            operation: request.operation,
+            performs: None,
+            method: request.method,
+            path: request.path,
+            headers: request.headers,
+            body: request.body,
+            generated: request.generated,
+            expects: BTreeMap::new(),
+            intends: [(change.attribute.clone(), change.after.clone())].into(),
+            replay: request.replay,
+            after: Vec::new(),
+        };
+        let mut writer = bed.line.writer_as(&bed.store, bed.run, &call, token).unwrap();
+        bed.connector.perform(&call, &mut writer).await?;
+    }
+    Ok(())
+}
+
+fn owners(names: impl IntoIterator<Item = String>, kinds: &[TokenKind]) -> Vec<Owner> {
+    let of = |name: &String, kind: TokenKind| Owner {
+        username: name.clone(),
+        kind,
+        token: format!("own-{}-{name}", kind.word()),
+    };
+    names.into_iter().flat_map(|name| kinds.iter().map(move |kind| of(&name, *kind)).collect::<Vec<_>>()).collect()
+}
+
+fn tokens(owners: &[Owner]) -> Json {
+    owners.iter().map(|it| json!({ "user": it.username, "kind": it.kind.word(), "token": it.token })).collect()
+}
+
+#[tokio::test]
+async fn what_a_persons_own_token_may_do_at_mattermost_is_foreseen() {
+    let services = ["", "gitlab", "saml", "magic_link"];
+    let mut users = Vec::new();
+    for (number, service) in (0..).zip(services) {
+        for role in ["user", "admin"] {
+            let roles = if role == "admin" { "system_user system_admin" } else { "system_user" };
+            let username = format!("{role}-{}", if service.is_empty() { "mail" } else { service }.replace('_', "-"));
+            let mut user = json!({ "username": username, "roles": roles, "email": format!("{username}@example.com") });
+            if !service.is_empty() {
+                user["auth_service"] = service.into();
+                user["auth_data"] = format!("{number}{role}").into();
+            }
+            users.push(user);
+        }
+    }
+    let names = users.iter().map(|user| user["username"].as_str().unwrap().to_owned());
+    // A rename changes whom a token is listed under in this table, and nothing else.
+    let owners = owners(names, &[TokenKind::Oauth, TokenKind::Personal]);
+    let seed = json!({ "users": users, "tokens": tokens(&owners) });
+    let bedding =
+        Bedding { kind: &mattermost::KIND, options: json!({}), token_kind: "personal", seed, leader: None };
+    let bed = Bed::made(bedding).await;
+    assert_eq!(differences(&bed, &owners).await, "");
+}
+
+#[tokio::test]
+async fn what_a_persons_own_token_may_do_at_gitlab_is_foreseen() {
+    let users = json!([
+        { "id": 5, "username": "plain", "name": "Plain", "email": "plain@example.com" },
+        { "id": 6, "username": "chief", "name": "Chief", "email": "chief@example.com", "admin": true },
+    ]);
+    let owners = owners(["plain".to_owned(), "chief".to_owned()], &[TokenKind::Oauth, TokenKind::Personal]);
+    let seed = json!({ "users": users, "tokens": tokens(&owners) });
+    let bedding = Bedding { kind: &gitlab::KIND, options: json!({}), token_kind: "personal", seed, leader: None };
+    let bed = Bed::made(bedding).await;
+    assert_eq!(differences(&bed, &owners).await, "");
+}
+
+#[tokio::test]
+async fn a_writer_with_another_persons_token_cannot_be_had() {
+    let owners = owners(["plain".to_owned()], &[TokenKind::Oauth]);
+    let seed = json!({ "users": [{ "username": "plain" }], "tokens": tokens(&owners) });
+    let bedding =
+        Bedding { kind: &mattermost::KIND, options: json!({}), token_kind: "personal", seed, leader: None };
+    let bed = Bed::made(bedding).await;
+    let person = |key: &str| PersonId { system: "web".into(), key: key.into() };
+    let token = |key: &str| OwnToken::new(person(key), TokenKind::Oauth, Secret::new(&owners[0].token), None);
+    let account = own(&bed, &token("plain")).await;
+    let change = bed.change(&account, "nickname", &"Nick".into());
+    let request = bed.connector.calls(&account, &[change]).unwrap().remove(0);
+    let call = Call {
+        id: "c1".into(),
+        system: bed.system.clone(),
+        person: person("plain"),
+        account: account.id.clone(),
+        operation: request.operation,
+        performs: None,
+        method: request.method,
+        path: request.path,
+        headers: request.headers,
+        body: request.body,
+        generated: request.generated,
+        expects: BTreeMap::new(),
+        intends: BTreeMap::new(),
+        replay: request.replay,
+        after: Vec::new(),
+    };
+    let had: BTreeSet<bool> =
+        [bed.line.writer_as(&bed.store, bed.run, &call, &token("other")).is_some()].into_iter().collect();
+    assert_eq!(had, [false].into());
+    assert!(bed.line.writer_as(&bed.store, bed.run, &call, &token("plain")).is_some());
+}
+
+#[tokio::test]
+async fn a_line_of_peoples_tokens_asks_nothing_without_one() {
+    let bedding =
+        Bedding { kind: &mattermost::KIND, options: json!({}), token_kind: "personal", seed: json!({}), leader: None };
+    let bed = Bed::made(bedding).await;
+    let reach = Reach {
+        system: "mattermost".into(),
+        url: Url::parse(&bed.lab.systems["mattermost"].url).unwrap(),
+        credential: Credential::Own,
+        scheme: Scheme::Bearer,
+        concurrency: 1,
+        timeout: Duration::from_secs(30),
+        habits: Habits::default(),
+        route: crate::wire::Route::default(),
+    };
+    let line = Line::new(reach).unwrap();
+    let error = line.reader().get("/api/v4/users/me", &[]).await.unwrap_err();
+    let said = "mattermost is asked with the tokens of people only, and this is nobody's";
+    assert_eq!(error.to_string(), said);
+    assert_eq!(bed.lab("mattermost", "GET", "requests", &Json::Null).await.unwrap(), json!([]));
+}
