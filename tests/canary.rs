@@ -306,7 +306,7 @@ fn echo(status: u16, kind: &str, request: &Request) -> Answer {
 #[test]
 fn every_command_keeps_every_secret() {
     let mut aviary = Aviary::new();
-    let honest: [(&[i32], &[&str]); 26] = [
+    let honest: [(&[i32], &[&str]); 27] = [
         (&[0], &["init", "new"]),
         (&[0, 2], &["check", "-vv"]),
         (&[0], &["check", "--connect", "-vv"]),
@@ -321,6 +321,7 @@ fn every_command_keeps_every_secret() {
         (&[0, 2], &["explain", "hr/1001", "--format", "json"]),
         (&[0], &["runs"]),
         (&[0], &["runs", "--verify"]),
+        (&[0], &["token", "list"]),
         (&[0, 4, 7], &["undo", "2", "--yes", "-vv"]),
         (&[0], &["runs", "1", "--format", "json"]),
         (&[0, 4, 5], &["watch", "--once", "-vv"]),
@@ -424,6 +425,115 @@ fn every_command_keeps_every_secret() {
         .collect();
     let missed: Vec<&String> = commands.difference(&aviary.sung).collect();
     assert!(commands.len() > 15 && missed.is_empty(), "not run with a canary: {missed:?} of {commands:?}");
+}
+
+/// People's own tokens, in a file and in the store: with them go the key of the store, refresh tokens and the secret of the
+/// application.
+#[test]
+fn every_command_keeps_what_people_gave() {
+    let song = |name: &str, sign: &str| format!("c4nary+{name}/with=\"{sign}\"&%7e\\end");
+    let seed = json!({
+        "users": [{ "username": "ann", "email": "ann@example.com" }, { "username": "ben", "email": "ben@example.com" }],
+        "tokens": [{ "user": "ann", "kind": "oauth", "token": "lab-ann" }, { "user": "ben", "kind": "oauth", "token": "lab-ben" }],
+    });
+    let lab =
+        "[systems.chat]\nkind = \"mattermost\"\nurl = \"https://chat.example.com\"\ntoken = { env = \"TOKEN\" }\n";
+    let mut world = World::new().file("lab.toml", lab).file("lab/chat.json", &seed.to_string());
+    world.start_lab(&["-c", "lab.toml"]);
+    let upstream = world.url("chat");
+    let server = Server::before(&upstream);
+    let people = ["ann", "ben"];
+    let key = STANDARD.encode(b"c4nary that seals people's token");
+    let config = format!(
+        "[systems.web]\nkind = \"csv\"\nkey = \"id\"\n[systems.chat]\nkind = \"mattermost\"\nurl = \"{0}\"\n\
+         token = {{ per_person = {{ PLACE, refresh = {{ url = \"{0}/oauth/token\", client_id = \"homeward\", client_secret = {{ \
+         env = \"CLIENT\" }} }} }} }}\n",
+        server.url
+    );
+    let rules = "owner([\"username\", \"nickname\"], \"web\"); copies([\"username\", \"nickname\"], \"chat\");\n\
+                 source(\"web\", |row| #{ key: row.id, username: row.name, nickname: row.nick }); join(\"chat\", \"username\");";
+    let kept = |name: &str| json!({ "access_token": song(name, "own"), "refresh_token": song(name, "refresh") });
+    let world = world
+        .variable("KEY", &key)
+        .variable("CLIENT", &song("client", "secret"))
+        .variable("RUST_BACKTRACE", "full")
+        .variable("RUST_LOG", "trace")
+        .file("rules/people.rhai", rules)
+        .file("people.csv", "id,name,nick\n1,ann,Annie\n2,ben,Benny\n")
+        .file("secret-tokens.json", &json!({ "web/1": kept("ann"), "web/2": kept("ben") }).to_string());
+    std::fs::set_permissions(world.path("secret-tokens.json"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .unwrap();
+    let mut songs: Vec<String> = people.iter().flat_map(|name| [song(name, "own"), song(name, "refresh")]).collect();
+    songs.extend([song("client", "secret"), key]);
+    let mut cage: Vec<_> = songs.iter().map(|text| (text.clone(), disguises(text))).collect();
+    cage.push(("words".to_owned(), BTreeSet::from([b"c4nary".to_vec()])));
+    let cage = Cage::new(cage);
+    let behave = |behaviour: fn(&str, &Request) -> Answer| {
+        let upstream = upstream.clone();
+        server.behave(move |request| {
+            let name = if request.headers.get("authorization").is_some_and(|it| it.contains("c4nary+ben")) {
+                "ben"
+            } else {
+                "ann"
+            };
+            behaviour(&upstream, &as_lab_takes_it(request, &format!("lab-{name}")))
+        });
+    };
+    let run = |arguments: &[&str], input: &str| {
+        let mut child = world.command();
+        let mut child =
+            child.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        assert!(![Some(1), Some(101), None].contains(&output.status.code()), "{arguments:?}");
+        assert_silent(&cage, &format!("stdout of {arguments:?}"), &output.stdout);
+        assert_silent(&cage, &format!("stderr of {arguments:?}"), &output.stderr);
+        for (name, bytes) in files(&world.path("")).iter().filter(|(name, _)| !name.starts_with("secret-")) {
+            assert_silent(&cage, &format!("{name} after {arguments:?}"), bytes);
+        }
+        output.status.code().unwrap()
+    };
+    let echoes: [fn(&str, &Request) -> Answer; 5] = [
+        forward,
+        |_, request| echo(401, "application/json", request),
+        |_, request| echo(403, "text/html", request),
+        |_, request| echo(200, "application/json", request),
+        |upstream, request| {
+            if request.is_read() { forward(upstream, request) } else { echo(200, "text/plain", request) }
+        },
+    ];
+    for place in ["file = \"secret-tokens.json\"", "store = { key = { env = \"KEY\" } }"] {
+        world.write("homeward.toml", config.replace("PLACE", place).as_bytes());
+        if place.starts_with("store") {
+            assert_eq!(run(&["token", "set", "web/1", "-vv"], &kept("ann").to_string()), 0);
+            assert_eq!(run(&["token", "set", "web/2"], &kept("ben").to_string()), 0);
+            assert_eq!(run(&["token", "set", "web/2"], "c4nary that is none"), 2);
+            assert_eq!(run(&["token", "list", "--format", "json"], ""), 0);
+        }
+        for (at, behaviour) in echoes.into_iter().enumerate() {
+            behave(behaviour);
+            let plan = run(&["plan", "web=people.csv", "-vv", "--out", "saved.json"], "");
+            let _ = run(&["apply", "saved.json", "--yes", "-vv", "--format", "json"], "");
+            let _ = run(&["apply", "web=people.csv", "--yes", "-vv"], "");
+            let _ = run(&["check", "--connect", "-vv"], "");
+            let _ = run(&["explain", "web/1", "web=people.csv", "-vv"], "");
+            let _ = run(&["resume", "-vv"], "");
+            let _ = run(&["undo", "1", "--yes", "-vv"], "");
+            assert_eq!(plan == 0, at != 3, "{place} {at}");
+        }
+    }
+    assert_eq!(run(&["token", "remove", "web/1", "-vv"], ""), 0);
+    let sent = server.requests();
+    for name in people {
+        let bearer = format!("Bearer {}", song(name, "own"));
+        assert!(sent.iter().any(|it| it.headers.get("authorization") == Some(&bearer)), "{name}");
+    }
+    let refreshed: Vec<&Request> = sent.iter().filter(|request| request.path() == "/oauth/token").collect();
+    assert!(!refreshed.is_empty());
+    for request in sent.iter().filter(|request| request.path() != "/oauth/token") {
+        let shown = [request.target.as_bytes(), b"\n", request.body.as_slice()].concat();
+        assert_silent(&cage, &request.line(), &shown);
+    }
 }
 
 /// A connector that falls over what it holds.

@@ -233,6 +233,20 @@ pub(super) async fn connect(given: &Invocation<'_>) -> Result<Exit, Trouble> {
             }
         }
     }
+    for (system, keyring) in stage.fleet.members.iter().filter_map(|(system, it)| Some((system, it.keyring.as_ref()?)))
+    {
+        match keyring.count() {
+            Ok(count) => {
+                let count = count.map_or_else(String::new, |count| format!(" ({count} kept)"));
+                let we_are = format!("everybody with her own token{count}");
+                rows.push(json!({ "system": system, "server": null, "we_are": we_are, "missing": [] }));
+            }
+            Err(source) => {
+                rows.push(json!({ "system": system, "error": source.to_string() }));
+                troubles.push(RunError::Unfound { system: system.clone(), source }.into());
+            }
+        }
+    }
     if given.json() {
         print(&serde_json::to_string_pretty(&rows).unwrap_or_default());
     } else {

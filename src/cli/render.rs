@@ -207,7 +207,7 @@ impl From<&PlannedChange> for Line {
             decision: change.decision,
             name: change.attribute.to_string(),
             system: change.system.to_string(),
-            values: Values::Moves { before: change.before.to_string(), after: change.after.to_string() },
+            values: Values::Moves { before: held_now(change), after: change.after.to_string() },
             call: change.call.as_ref().map(ToString::to_string).unwrap_or_default(),
             reason: change.reason.clone(),
             refusal: change.refusal,
@@ -345,6 +345,12 @@ fn why(change: &Line) -> (String, String) {
 /// The values of a change in at most so many columns each.
 pub(super) fn values(change: &PlannedChange, most: usize) -> String {
     before_and_after(&Line::from(change), most)
+}
+
+/// What is there now; where her account can be seen with her own token only, and was not, nobody knows.
+fn held_now(change: &PlannedChange) -> String {
+    let is_unseen = change.decision == Decision::Hold && change.refusal.is_some();
+    if is_unseen { "(not seen)".to_owned() } else { change.before.to_string() }
 }
 
 /// Both values in at most so many columns each. Where they are longer, what is cut off is what they have in common.

@@ -455,7 +455,8 @@ impl Inspection<'_> {
             }
             if keys.refresh.is_some() && !matches!(keys.place, TokenPlace::Store { .. }) {
                 let message = "a refresh token that is replaced can be kept in the state store only".to_owned();
-                let hint = "`per_person = { store = { key = { env = \"…\" } }, refresh = … }`, and `homeward token set`";
+                let hint =
+                    "`per_person = { store = { key = { env = \"…\" } }, refresh = … }`, and `homeward token set`";
                 self.tell_of_system("rotation_lost", name, "token.per_person.refresh", message).hint =
                     Some(hint.to_owned());
             }

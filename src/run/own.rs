@@ -16,7 +16,7 @@ use crate::{
     model::{
         account::{Account, Facts},
         id::{PersonId, SystemName},
-        refusal::Refusal,
+        refusal::{Refusal, RefusalKind},
     },
 };
 
@@ -87,7 +87,13 @@ async fn one(
             keyring.forget(person);
             return Ok(Err(Lack::Ended));
         }
-        Err(ConnectorError::Refused { refusal, .. }) if refusal.status == Some(403) => return Ok(Err(Lack::Forbidden)),
+        // Some say so of a token they do not know, too.
+        Err(ConnectorError::Refused { refusal, .. })
+            if matches!(refusal.kind, RefusalKind::Forbidden | RefusalKind::NotFound) =>
+        {
+            keyring.forget(person);
+            return Ok(Err(Lack::Forbidden));
+        }
         Err(error) => return Err(error),
     };
     let mut accounts = observed.accounts.into_iter().filter(|account| account.id.is_some());

@@ -114,6 +114,23 @@ impl Vault {
         wanted.map(|row| Ok((row.person.clone(), self.unseal(system, &row)?))).collect()
     }
 
+    /// How many people's tokens are kept, each of which opens.
+    ///
+    /// # Errors
+    /// As [`Vault::find`].
+    pub(crate) fn count(&self, system: &SystemName) -> Result<usize, Shut> {
+        if !self.path.exists() {
+            return Ok(0);
+        }
+        let rows = Sqlite::look_into(&self.path)?.tokens()?;
+        let mut count = 0;
+        for row in rows.iter().filter(|row| row.system == system.as_str()) {
+            self.unseal(system, row)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// Keeps a token; durable when this returns. One that was there is replaced.
     ///
     /// # Errors

@@ -39,6 +39,15 @@ impl Credential {
     }
 }
 
+/// A person's own token as a system takes it that wants a login with every request: one with a colon is such a login and
+/// its password, any other one goes by itself.
+pub(super) fn as_login(own: &Secret) -> (&'static str, Secret) {
+    match own.expose().split_once(':') {
+        Some((login, password)) => ("Basic", pair(login, &Secret::new(password))),
+        None => ("Bearer", own.clone()),
+    }
+}
+
 /// A login and a password as one text that a header can carry.
 pub(super) fn pair(username: &str, password: &Secret) -> Secret {
     Secret::new(&STANDARD.encode(format!("{username}:{}", password.expose())))

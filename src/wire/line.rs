@@ -21,7 +21,7 @@ use super::{
     address::is_astray,
     bounds::{self, MAX_BODY, MAX_HEADERS, MAX_WEIGHT, Room},
     breaker::{Breaker, Ended, Why},
-    credential::{assertion, pair, sensitive},
+    credential::{as_login, assertion, pair, sensitive},
     fault::{innermost, network},
     pace::{Gate, Met, Pace, Pass},
     repeat::{self, LONGEST_PAUSE, Passing},
@@ -321,9 +321,10 @@ impl Line {
         fresh_token: bool,
         own: Option<&Secret>,
     ) -> Result<Reply, WireError> {
-        let token = match own {
-            Some(own) => own.clone(),
-            None => self.token(fresh_token).await?,
+        let (word, token) = match own {
+            Some(own) if self.reach.scheme == Scheme::Basic => as_login(own),
+            Some(own) => ("Bearer", own.clone()),
+            None => ("Basic", self.token(fresh_token).await?),
         };
         let mut request = self.client.request(method.clone(), self.url(path, query)?);
         request = match self.reach.scheme {
@@ -332,7 +333,7 @@ impl Line {
                 request.header(reqwest::header::AUTHORIZATION, sensitive(&value, &self.reach.system)?)
             }
             Scheme::Basic => {
-                let value = format!("Basic {}", token.expose());
+                let value = format!("{word} {}", token.expose());
                 request.header(reqwest::header::AUTHORIZATION, sensitive(&value, &self.reach.system)?)
             }
             Scheme::Header(name) => request.header(name, sensitive(token.expose(), &self.reach.system)?),
@@ -345,6 +346,12 @@ impl Line {
         }
         let started = Instant::now();
         let mut reply = self.collect(request.send().await).await?.without(&token);
+        if let Some(own) = own {
+            reply = reply.without(own);
+            if let (Scheme::Basic, Some((_, password))) = (self.reach.scheme, own.expose().split_once(':')) {
+                reply = reply.without(&Secret::new(password));
+            }
+        }
         if let Credential::Basic { password, .. } = &self.reach.credential {
             reply = reply.without(password);
         }

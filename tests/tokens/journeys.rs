@@ -14,7 +14,8 @@ fn a_token_that_ends_between_plan_and_apply_stops_only_its_own_call_and_resume_f
     let chat = Chat::new(FILE, &[]);
     chat.form(&[("ann", "A"), ("ben", "B"), ("cyd", "C")]);
     chat.json(0, &["plan", "web=form.csv", "--out", "plan.json"]);
-    let tokens = |ann: String| [(key("ann"), json!(ann)), (key("ben"), json!(token("ben"))), (key("cyd"), json!(token("cyd")))];
+    let tokens =
+        |ann: String| [(key("ann"), json!(ann)), (key("ben"), json!(token("ben"))), (key("cyd"), json!(token("cyd")))];
     chat.keep(&tokens("c4nary-of-nobody".to_owned()));
     let report = chat.json(7, &["apply", "--yes", "plan.json"]);
     let all = outcomes(&report);

@@ -35,7 +35,10 @@ fn more_ended_tokens_than_failures_are_borne_do_not_close_the_system() {
 #[test]
 fn who_has_no_token_is_told_to_sign_in_and_the_others_are_changed() {
     let chat = Chat::new(FILE, &[]);
-    chat.keep(&[(key("ann"), json!(token("ann"))), (key("ben"), json!({ "access_token": token("ben"), "expires_at": 5 }))]);
+    chat.keep(&[
+        (key("ann"), json!(token("ann"))),
+        (key("ben"), json!({ "access_token": token("ben"), "expires_at": 5 })),
+    ]);
     chat.form(&[("ann", "A"), ("ben", "B"), ("cyd", "C")]);
     let plan = chat.json(0, &["plan", "web=form.csv"]);
     let home = chat.world.url("chat");
@@ -46,7 +49,10 @@ fn who_has_no_token_is_told_to_sign_in_and_the_others_are_changed() {
             format!("the token kept for web/2 is not accepted by chat any more: she must sign in again at {home}"),
         ]
     );
-    assert_eq!(decisions(&plan).iter().filter(|one| one.ends_with("apply")).collect::<Vec<_>>(), ["web/1 nickname apply"]);
+    assert_eq!(
+        decisions(&plan).iter().filter(|one| one.ends_with("apply")).collect::<Vec<_>>(),
+        ["web/1 nickname apply"]
+    );
     // Nobody asks with a token whose time is known to be over.
     let asked: Vec<String> = chat.world.asked("chat");
     assert_eq!(asked.iter().filter(|one| *one == "GET /api/v4/users/me").count(), 1, "{asked:?}");
@@ -55,7 +61,11 @@ fn who_has_no_token_is_told_to_sign_in_and_the_others_are_changed() {
 #[test]
 fn two_tokens_that_were_mixed_up_are_a_conflict_for_both_and_nothing_is_taken() {
     let chat = Chat::new(FILE, &[]);
-    chat.keep(&[(key("ann"), json!(token("ben"))), (key("ben"), json!(token("ann"))), (key("cyd"), json!(token("cyd")))]);
+    chat.keep(&[
+        (key("ann"), json!(token("ben"))),
+        (key("ben"), json!(token("ann"))),
+        (key("cyd"), json!(token("cyd"))),
+    ]);
     chat.form(&[("ann", "A"), ("ben", "B"), ("cyd", "C")]);
     let plan = chat.json(0, &["plan", "web=form.csv"]);
     let reasons = held(&plan);
@@ -65,7 +75,10 @@ fn two_tokens_that_were_mixed_up_are_a_conflict_for_both_and_nothing_is_taken() 
         let end = "which differs from this record in `username` and `email`: is it another person's token?";
         assert!(reason.ends_with(end), "{reason}");
     }
-    assert_eq!(decisions(&plan).iter().filter(|one| one.ends_with("apply")).collect::<Vec<_>>(), ["web/3 nickname apply"]);
+    assert_eq!(
+        decisions(&plan).iter().filter(|one| one.ends_with("apply")).collect::<Vec<_>>(),
+        ["web/3 nickname apply"]
+    );
 }
 
 #[test]
@@ -141,15 +154,18 @@ fn a_command_is_asked_once_for_everybody_and_in_lines() {
     chat.world.write("bin/tokens", b"#!/bin/sh\necho c4nary; echo c4nary >&2\n");
     let ran = chat.run(&["plan", "web=form.csv"]);
     assert_eq!(ran.status, 2);
-    assert!(flat(&ran.stderr).contains("bin/tokens, gave no answer: line 1 of its answer is no JSON object"), "{}", ran.stderr);
+    assert!(
+        flat(&ran.stderr).contains("bin/tokens, gave no answer: line 1 of its answer is no JSON object"),
+        "{}",
+        ran.stderr
+    );
 }
 
 /// Runs `homeward token set` with this on standard input.
 pub(crate) fn set(chat: &Chat, person: &str, text: &str) -> Ran {
     let mut command = chat.world.command();
     command.args(["token", "set", person, "--system", "chat"]);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     Ran {

@@ -111,8 +111,7 @@ impl<'a> Looker<'a> {
     pub(super) async fn own(&self) -> Result<Observed, ConnectorError> {
         let me = self.user(&self.get("/api/v4/user", &[]).await?)?;
         let id = me.get("id").and_then(Json::as_u64).unwrap_or_default().to_string();
-        let mut server =
-            Facts::from([("credential".to_owned(), "own".into()), ("me".to_owned(), Value::text(&id))]);
+        let mut server = Facts::from([("credential".to_owned(), "own".into()), ("me".to_owned(), Value::text(&id))]);
         if let Some(kind) = self.wire.own_token() {
             server.insert("token_kind".to_owned(), kind.word().into());
         }

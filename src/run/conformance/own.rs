@@ -134,8 +134,7 @@ async fn what_a_persons_own_token_may_do_at_mattermost_is_foreseen() {
     // A rename changes whom a token is listed under in this table, and nothing else.
     let owners = owners(names, &[TokenKind::Oauth, TokenKind::Personal]);
     let seed = json!({ "users": users, "tokens": tokens(&owners) });
-    let bedding =
-        Bedding { kind: &mattermost::KIND, options: json!({}), token_kind: "personal", seed, leader: None };
+    let bedding = Bedding { kind: &mattermost::KIND, options: json!({}), token_kind: "personal", seed, leader: None };
     let bed = Bed::made(bedding).await;
     assert_eq!(differences(&bed, &owners).await, "");
 }
@@ -157,8 +156,7 @@ async fn what_a_persons_own_token_may_do_at_gitlab_is_foreseen() {
 async fn a_writer_with_another_persons_token_cannot_be_had() {
     let owners = owners(["plain".to_owned()], &[TokenKind::Oauth]);
     let seed = json!({ "users": [{ "username": "plain" }], "tokens": tokens(&owners) });
-    let bedding =
-        Bedding { kind: &mattermost::KIND, options: json!({}), token_kind: "personal", seed, leader: None };
+    let bedding = Bedding { kind: &mattermost::KIND, options: json!({}), token_kind: "personal", seed, leader: None };
     let bed = Bed::made(bedding).await;
     let person = |key: &str| PersonId { system: "web".into(), key: key.into() };
     let token = |key: &str| OwnToken::new(person(key), TokenKind::Oauth, Secret::new(&owners[0].token), None);

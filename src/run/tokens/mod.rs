@@ -71,7 +71,7 @@ pub(crate) enum Lack {
     None,
     /// It has ended, by the time that was kept with it or by what the system says.
     Ended,
-    /// The system knows her by it and lets her see nothing.
+    /// The system shows her nothing with it.
     Forbidden,
 }
 
@@ -148,6 +148,11 @@ impl Keyring {
         self.held().get(person).cloned().unwrap_or(Err(Lack::None))
     }
 
+    /// How many people's tokens are kept; `None` where only whoever is asked knows.
+    pub(crate) fn count(&self) -> Result<Option<usize>, Unfound> {
+        self.place.count(&self.system)
+    }
+
     /// Her token is not accepted: the next time it is looked for again.
     pub(crate) fn forget(&self, person: &PersonId) {
         self.held().insert(person.clone(), Err(Lack::Ended));
@@ -166,7 +171,8 @@ impl Keyring {
                 )
             }
             Lack::Forbidden => format!(
-                "{system} lets {person} see nothing with the token kept for her: she must look at {home} what is asked of her"
+                "{system} shows {person} nothing with the token kept for her: she must sign in again at {home}, and see what is \
+                 asked of her there"
             ),
         };
         // A token that is not known any more is one that somebody renews.

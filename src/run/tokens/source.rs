@@ -70,6 +70,16 @@ impl Unfound {
 }
 
 impl Place {
+    /// How many tokens there are; `None` where that is not known beforehand.
+    pub(super) fn count(&self, system: &SystemName) -> Result<Option<usize>, Unfound> {
+        Ok(match self {
+            Self::File { path, is_made_up } if *is_made_up && !path.exists() => Some(0),
+            Self::File { path, is_made_up } => Some(kept::file(path, *is_made_up)?.len()),
+            Self::Command { .. } => None,
+            Self::Store(vault) => Some(vault.count(system).map_err(Unfound::Store)?),
+        })
+    }
+
     /// What is kept under these names.
     pub(super) async fn look_up(
         &self,
