@@ -154,14 +154,14 @@ fn place(project: &Project, wanted: Option<&str>) -> Result<(SystemName, SecretS
             Err(Trouble::new(Exit::Usage, message, Some(hint())))
         }
         (None, _) => Err(Trouble::new(Exit::Usage, "say with --system which system".to_owned(), Some(hint()))),
-        (Some(wanted), stores) => match stores.iter().find(|(name, _)| name.as_str() == wanted) {
-            Some((name, key)) => Ok(((*name).clone(), (*key).clone())),
-            None => {
-                let message = format!("no system `{wanted}` keeps the tokens of people in the store");
-                let near = did_you_mean(wanted, known.iter().copied());
-                Err(Trouble::new(Exit::Usage, message, Some(near.unwrap_or_else(hint))))
+        (Some(wanted), stores) => {
+            if let Some((name, key)) = stores.iter().find(|(name, _)| name.as_str() == wanted) {
+                return Ok(((*name).clone(), (*key).clone()));
             }
-        },
+            let message = format!("no system `{wanted}` keeps the tokens of people in the store");
+            let near = did_you_mean(wanted, known.iter().copied());
+            Err(Trouble::new(Exit::Usage, message, Some(near.unwrap_or_else(hint))))
+        }
     }
 }
 

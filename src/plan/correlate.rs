@@ -230,9 +230,9 @@ fn by_own_tokens(
         };
         let place: Place = (system.clone(), id.clone());
         let Some(account) = index.id.get(&place) else { continue };
-        let mut tied = ties.iter().filter(|(tied, _)| tied == system).peekable();
-        let is_tied = tied.peek().is_some();
-        if let Some((_, other)) = tied.find(|(_, other)| other != id) {
+        let mut hers = ties.iter().filter(|(other, _)| other == system).peekable();
+        let is_tied = hers.peek().is_some();
+        if let Some((_, other)) = hers.find(|(_, other)| other != id) {
             found.accounts.remove(system);
             found.hold(format!(
                 "the token kept for her at {system} opens account {id}, and she is tied to account {other}: is it another \

@@ -593,9 +593,8 @@ pub(crate) async fn observe(
     }
     let first = first_look(said, memory, policy, fleet);
     let people = speakers(said, memory, policy);
-    for system in first.keys() {
-        open(system, &people, fleet, &mut seen).await?;
-    }
+    let wanted = first.keys().map(|system| (system.clone(), people.clone())).collect();
+    open(&wanted, fleet, &mut seen).await?;
     let mut asked: BTreeMap<SystemName, Wanted> = BTreeMap::new();
     look(&first, fleet, &mut seen, &mut asked).await?;
     // Accounts lead to others: those they sign in with, and those a copy of their values must not collide with.
@@ -631,39 +630,41 @@ fn speakers(said: &Said, memory: &Memory, policy: &Policy) -> Vec<Bearer> {
     all
 }
 
-/// Opens the accounts of these people with their own tokens, where the system is asked so.
+/// Opens the accounts of these people with their own tokens, where systems are asked so, all of those side by side.
 pub(super) async fn open(
-    system: &SystemName,
-    people: &[Bearer],
+    wanted: &BTreeMap<SystemName, Vec<Bearer>>,
     fleet: &mut Fleet,
     seen: &mut Shown,
 ) -> Result<(), RunError> {
-    let Some((member, keyring)) = fleet.keyed(system) else { return Ok(()) };
-    let own::Opened { accounts, server, warnings } = own::open(system, member, keyring, people, true).await?;
-    fleet.servers.insert(system.clone(), Arc::new(server));
-    seen.warnings.extend(warnings.into_iter().map(|warning| format!("{system}: {warning}")));
-    let shown = seen.accounts.entry(system.clone()).or_default();
-    let opened = seen.own.entry(system.clone()).or_default();
-    let mut known: BTreeSet<AccountId> = BTreeSet::new();
-    for bearer in people {
-        let what = match accounts.get(&bearer.person) {
-            Some(Ok(account)) => match &account.id {
-                Some(id) => {
+    let looks = wanted.iter().filter_map(|(system, people)| {
+        let (member, keyring) = fleet.keyed(system)?;
+        Some(async move { (system, people, own::open(system, member, keyring, people, true).await) })
+    });
+    for (system, people, opened) in join_all(looks).await {
+        let own::Opened { accounts, server, warnings } = opened?;
+        fleet.servers.insert(system.clone(), Arc::new(server));
+        seen.warnings.extend(warnings.into_iter().map(|warning| format!("{system}: {warning}")));
+        let shown = seen.accounts.entry(system.clone()).or_default();
+        let names = seen.own.entry(system.clone()).or_default();
+        let mut known: BTreeSet<AccountId> = BTreeSet::new();
+        for bearer in people {
+            let what = match accounts.get(&bearer.person) {
+                Some(Ok(account)) => {
+                    let Some(id) = &account.id else { continue };
                     if known.insert(id.clone()) {
                         shown.push(Arc::new(account.clone()));
                     }
                     Opened::Account(id.clone())
                 }
+                Some(Err(refusal)) => Opened::Nothing(refusal.reason.clone()),
                 None => continue,
-            },
-            Some(Err(refusal)) => Opened::Nothing(refusal.reason.clone()),
-            None => continue,
-        };
-        for name in std::iter::once(&bearer.person).chain(&bearer.also) {
-            opened.insert(name.clone(), what.clone());
+            };
+            for name in std::iter::once(&bearer.person).chain(&bearer.also) {
+                names.insert(name.clone(), what.clone());
+            }
         }
+        shown.sort_by(|a, b| a.id.cmp(&b.id));
     }
-    shown.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(())
 }
 

@@ -273,10 +273,12 @@ pub(crate) async fn undo(
     let mut shown = Shown::default();
     let first = wanted(&left, fleet);
     gather::look(&first, fleet, &mut shown, &mut BTreeMap::new()).await?;
-    for system in first.keys() {
+    let whose = |system: &SystemName| {
         let people: BTreeSet<_> = left.iter().filter(|one| one.system == *system).map(|one| &one.person).collect();
-        gather::open(system, &bearers(people, &desk.memory.links), fleet, &mut shown).await?;
-    }
+        bearers(people, &desk.memory.links)
+    };
+    let people = first.keys().map(|system| (system.clone(), whose(system))).collect();
+    gather::open(&people, fleet, &mut shown).await?;
     let accounts: Accounts = shown
         .accounts
         .values()

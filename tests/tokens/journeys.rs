@@ -65,3 +65,51 @@ fn whoever_asks_for_nothing_is_not_looked_at() {
     assert_eq!(plan["calls"].as_array().unwrap().len(), 1);
     assert_eq!(chat.world.asked("chat"), ["GET /api/v4/users/me"]);
 }
+
+#[test]
+fn a_token_kept_under_a_name_of_another_source_is_found_by_the_tie() {
+    let chat = Chat::new(FILE, &[]);
+    let config = chat.world.read("homeward.toml");
+    let config = format!("{config}\n[systems.hr]\nkind = \"csv\"\nkey = \"id\"\ncoverage = \"partial\"\n");
+    chat.world.write("homeward.toml", config.as_bytes());
+    let rules = chat.world.read("rules/people.rhai").replace("\"position\"], \"web\"", "\"locale\"], \"web\"");
+    let hr = "owner(\"position\", \"hr\");\nsource(\"hr\", |row| #{ key: row.id, email: row.email, position: row.position });\n";
+    chat.world.write("rules/people.rhai", format!("{rules}{hr}").as_bytes());
+    chat.form(&[("ann", "A")]);
+    let staff = |position: &str| format!("id,email,position\n77,ann@example.com,{position}\n");
+    chat.world.write("staff.csv", staff("Staff").as_bytes());
+    let tokens = [(key("ann"), json!(token("ann"))), ("hr/77".to_owned(), json!(token("ann")))];
+    chat.keep(&tokens);
+    // Both tokens open one account, so they are one person's.
+    chat.json(0, &["apply", "--yes", "web=form.csv", "hr=staff.csv"]);
+    for (at, left) in tokens.into_iter().enumerate() {
+        chat.keep(&[left.clone()]);
+        let position = format!("Lead {at}");
+        chat.world.write("staff.csv", staff(&position).as_bytes());
+        assert_eq!(outcomes(&chat.json(0, &["apply", "--yes", "hr=staff.csv"])), ["done"], "{}", left.0);
+        assert_eq!(chat.world.user("chat", "username", "ann")["position"], position);
+    }
+}
+
+#[test]
+fn the_service_uses_the_tokens_that_are_kept_when_a_file_comes() {
+    let chat = Chat::new(FILE, &["ben"]);
+    let watched = "says = \"state\"\nfolder = \"drop\"\npattern = \"form*.csv\"\ncoverage = \"partial\"";
+    let config = chat.world.read("homeward.toml").replace("says = \"state\"", watched);
+    chat.world.write("homeward.toml", config.as_bytes());
+    let drop_in = |name: &str, people: &[(&str, &str)]| {
+        chat.form(people);
+        let form = chat.world.read("form.csv");
+        chat.world.write(&format!("drop/{name}"), form.as_bytes());
+    };
+    // The first list of a feed waits for somebody to look at; here it was given by hand.
+    chat.form(&[("ann", "")]);
+    chat.json(0, &["apply", "--yes", "web=form.csv"]);
+    drop_in("form1.csv", &[("ann", "A"), ("ben", "B")]);
+    let ran = chat.run(&["watch", "--once", "--apply", "-vv"]);
+    assert_eq!((chat.nickname("ann"), chat.nickname("ben")), (json!("A"), json!("")), "{}{}", ran.stdout, ran.stderr);
+    chat.keep(&[(key("ann"), json!(token("ann"))), (key("ben"), json!(second("ben")))]);
+    drop_in("form2.csv", &[("ann", "A"), ("ben", "B")]);
+    let ran = chat.run(&["watch", "--once", "--apply", "-vv"]);
+    assert_eq!(chat.nickname("ben"), json!("B"), "{}{}", ran.stdout, ran.stderr);
+}
