@@ -83,7 +83,7 @@ fn a_token_kept_under_a_name_of_another_source_is_found_by_the_tie() {
     // Both tokens open one account, so they are one person's.
     chat.json(0, &["apply", "--yes", "web=form.csv", "hr=staff.csv"]);
     for (at, left) in tokens.into_iter().enumerate() {
-        chat.keep(&[left.clone()]);
+        chat.keep(std::slice::from_ref(&left));
         let position = format!("Lead {at}");
         chat.world.write("staff.csv", staff(&position).as_bytes());
         assert_eq!(outcomes(&chat.json(0, &["apply", "--yes", "hr=staff.csv"])), ["done"], "{}", left.0);
