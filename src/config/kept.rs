@@ -80,7 +80,11 @@ pub(crate) fn file(path: &Path, is_made_up: bool) -> Result<BTreeMap<String, Kep
         let line = |error: serde_json::Error| malformed("JSON object", format!(" (line {})", error.line()));
         serde_json::from_str::<Map<String, Value>>(&text).map_err(line)?
     };
-    let read = |(person, value): (String, Value)| match token(&value) {
+    let of_somebody = |person: &str, kept| {
+        let is_somebody = person.split_once('/').is_some_and(|(source, key)| !source.is_empty() && !key.is_empty());
+        if is_somebody { Ok(kept) } else { Err("names no person: write the source and its key") }
+    };
+    let read = |(person, value): (String, Value)| match token(&value).and_then(|kept| of_somebody(&person, kept)) {
         Ok(kept) => Ok((person, kept)),
         Err(fault) => Err(UnusableTokens::Entry { file: path.to_owned(), person, fault }),
     };
@@ -214,6 +218,9 @@ mod tests {
             assert_eq!(error.to_string(), format!("{}{end}", path.display()));
             assert!(!format!("{error:?}").contains("c4nary"), "{error:?}");
         }
+        let (_folder, path) = written("t.json", r#"{"1001": "c4nary"}"#);
+        let said = format!("in {}, `1001` names no person: write the source and its key", path.display());
+        assert_eq!(file(&path, false).unwrap_err().to_string(), said);
         for (value, fault) in [
             (json!(5), "is neither a text nor an object"),
             (json!(""), "has an `access_token` that no header could carry"),

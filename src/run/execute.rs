@@ -594,7 +594,11 @@ async fn prove_at(
                 let own = own.map(|(name, value)| (name.clone(), value.clone())).collect();
                 ineffective(call, &differing(account, &own, fleet).collect::<Vec<_>>())
             } else {
-                let reason = format!("{system} said yes, and the account is not there");
+                let reason = if member.keyring.is_some() {
+                    format!("{system} said yes, and her token does not show the account any more")
+                } else {
+                    format!("{system} said yes, and the account is not there")
+                };
                 Some(Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason)))
             };
             wrong.extend(outcome.map(|outcome| (*at, outcome)));

@@ -46,7 +46,8 @@ pub(crate) fn fits(file: &str, plan: &Plan, homes: &BTreeMap<SystemName, Home>) 
         let (made_for, here) = (plan.systems.get(&call.system), homes.get(&call.system));
         if made_for.is_none() || made_for != here {
             let shown = |home: Option<&Home>| {
-                home.map_or_else(|| "nothing".to_owned(), |home| format!("{} at {}", home.kind, home.url))
+                let whose = if home.is_some_and(|home| home.per_person) { " with tokens of people" } else { "" };
+                home.map_or_else(|| "nothing".to_owned(), |home| format!("{} at {}{whose}", home.kind, home.url))
             };
             let (system, made_for, here) = (&call.system, shown(made_for), shown(here));
             return Err(bad(format!("it was made for {system}, {made_for}; here {system} is {here}")));

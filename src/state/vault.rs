@@ -5,7 +5,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
+    fs::{DirBuilder, File},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -184,7 +185,7 @@ pub(crate) fn renewal_lock(store: &Path, person: &PersonId) -> Result<File, Stat
     let path = store.with_extension(format!("(tokens-{}).lock", sum % LOCKS));
     let failed = |source| StateError::Folder { path: path.clone(), source };
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     }
     let file = File::create(&path).map_err(failed)?;
     file.lock().map_err(failed)?;
