@@ -598,7 +598,7 @@ fn a_program_that_falls_tells_no_secret_on_its_way_down() {
     if let Some(arguments) = told {
         let arguments = arguments.into_string().unwrap();
         let kind = Kind { name: "clumsy", capabilities: &CLUMSY, open: |_| Ok(Box::new(Clumsy)), schema: || json!({}) };
-        let _ = homeward::run_with(arguments.split(' ').map(Into::into), &[kind]);
+        let _ = homeward::run_with(arguments.split(' ').map(Into::into), &[kind], &[]);
         return;
     }
     let canary = "c4nary+t0ken/with=\"signs\"&%7e\\end";
