@@ -47,6 +47,8 @@ pub enum Scheme {
     Basic,
     /// A header of the provider's own, such as `PRIVATE-TOKEN`.
     Header(&'static str),
+    /// [`Scheme::Basic`] where the system's setting `username` names a login, else [`Scheme::Bearer`].
+    BasicOrBearer,
 }
 
 /// What a provider knows of one attribute.

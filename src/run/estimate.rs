@@ -22,12 +22,12 @@ pub(crate) struct Estimate {
 
 /// The time of the slowest system: they work side by side. `None` where nothing is known of any.
 pub(crate) fn estimate(plan: &Plan, fleet: &Fleet) -> Option<Estimate> {
-    let mut calls: BTreeMap<&SystemName, u64> = BTreeMap::new();
+    let mut calls: BTreeMap<&SystemName, Vec<(&str, &str)>> = BTreeMap::new();
     for call in &plan.calls {
-        *calls.entry(&call.system).or_default() += 1;
+        calls.entry(&call.system).or_default().push((&call.method, &call.path));
     }
     let estimates = calls.into_iter().filter_map(|(system, calls)| {
-        let (time, bound) = fleet.members.get(system)?.line.forecast(calls)?;
+        let (time, bound) = fleet.members.get(system)?.line.forecast(calls.into_iter())?;
         Some(Estimate { time, system: system.clone(), bound })
     });
     estimates.max_by_key(|estimate| estimate.time)

@@ -407,12 +407,17 @@ pub(crate) fn open_vault(config: &Config, name: &SystemName, key: &SecretSource)
 /// A token as its kind wants it shown: alone, or as the password of the configured login.
 fn as_taken(token: Secret, system: &config::System, kind: &Kind) -> Credential {
     match kind.capabilities.scheme {
-        Scheme::Basic => {
-            let username = system.options.get("username").and_then(serde_json::Value::as_str);
-            Credential::basic(username.unwrap_or_default(), &token)
-        }
+        Scheme::Basic => Credential::basic(login(system).unwrap_or_default(), &token),
+        Scheme::BasicOrBearer => match login(system) {
+            Some(login) => Credential::basic(login, &token),
+            None => Credential::Token(token),
+        },
         Scheme::Bearer | Scheme::Header(_) => Credential::Token(token),
     }
+}
+
+fn login(system: &config::System) -> Option<&str> {
+    system.options.get("username").and_then(serde_json::Value::as_str)
 }
 
 /// The simulators this project would need, with the seeds from its `lab` folder.
@@ -432,8 +437,8 @@ pub(crate) fn benches(config: &Config, kinds: &[Kind]) -> Result<Vec<Bench>, Ope
             seed.entry("organizations").or_insert(organizations);
         }
         // And it knows the login that is configured, where its kind has one.
-        let has_login =
-            Fleet::kind_named(&system.kind, kinds).is_some_and(|kind| kind.capabilities.scheme == Scheme::Basic);
+        let has_login = Fleet::kind_named(&system.kind, kinds)
+            .is_some_and(|kind| matches!(kind.capabilities.scheme, Scheme::Basic | Scheme::BasicOrBearer));
         if let (true, Some(login), Some(seed)) = (has_login, system.options.get("username"), seed.as_object_mut()) {
             seed.entry("username").or_insert_with(|| login.clone());
         }

@@ -13,6 +13,9 @@ const FIRST_REST: Duration = Duration::from_secs(5);
 /// The longest it is left alone.
 const LONGEST_REST: Duration = Duration::from_mins(2);
 
+/// How long a system is left alone that counts failed sign-ins: one more in such a time does not lock anybody out.
+const LOCKED_OUT: Duration = Duration::from_mins(30);
+
 /// Why a system is not asked any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
@@ -20,6 +23,8 @@ pub(super) enum Why {
     Failing(u32),
     /// It no longer accepts our credentials.
     Stranger,
+    /// It does not accept our credentials, and each further try makes it worse.
+    LockedOut,
     /// It asked for a pause that is longer than we wait.
     Paused(Duration),
 }
@@ -36,6 +41,8 @@ pub(super) enum Ended {
     Failed,
     /// It does not know us, though it did before.
     Stranger,
+    /// It does not know us, and keeps out whoever tries again.
+    LockedOut,
     /// It asked for a long pause.
     Paused(Duration),
     /// Nothing was asked, for a reason that is not the system's.
@@ -111,6 +118,7 @@ impl Breaker {
             }
             Ended::Stranger if is_probe => self.again(now),
             Ended::Stranger => self.open(Why::Stranger, FIRST_REST, now),
+            Ended::LockedOut => self.open(Why::LockedOut, LOCKED_OUT, now),
             Ended::Paused(pause) => self.open(Why::Paused(pause), pause.min(Duration::from_hours(1)), now),
             Ended::Unasked => {
                 if is_probe && let Some(open) = &mut self.open {
@@ -204,6 +212,18 @@ mod tests {
         breaker.over(false, Ended::Stranger, now);
         breaker.over(false, YES, now);
         assert_eq!(breaker.why(now), Some(Why::Stranger));
+    }
+
+    #[test]
+    fn a_system_that_counts_failed_sign_ins_is_not_tried_again_for_half_an_hour() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(5);
+        breaker.over(false, Ended::LockedOut, now);
+        breaker.over(false, YES, now);
+        assert_eq!(breaker.why(now + LOCKED_OUT - Duration::from_secs(1)), Some(Why::LockedOut));
+        assert_eq!(breaker.admit(now + LOCKED_OUT), Ok(true));
+        breaker.over(true, Ended::LockedOut, now + LOCKED_OUT);
+        assert_eq!(breaker.why(now + LOCKED_OUT * 2 - Duration::from_secs(1)), Some(Why::LockedOut));
     }
 
     #[test]

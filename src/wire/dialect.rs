@@ -1,7 +1,8 @@
-//! What a provider's answers say beyond HTTP itself: how much may still be asked, and which faults are its last word.
+//! What a provider wants and tells beyond HTTP itself: what every request to it has to carry, how much may be asked, and
+//! which faults are its last word.
 //!
-//! Every provider tells it in headers or bodies of its own. What is told is said here in one language; the telling belongs
-//! to the connector, and what is done about it to the line.
+//! Every provider tells it in headers or bodies of its own, or in its documentation. What is told is said here in one
+//! language; the telling belongs to the connector, and what is done about it to the line.
 
 use std::time::Duration;
 
@@ -20,11 +21,44 @@ pub struct Dialect {
     pub is_stranger: fn(&Reply) -> bool,
     /// Requests that one call takes, with the second look that proves it: for telling how long a plan takes.
     pub requests: u32,
+    /// What every request carries beside our credentials, as headers.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// What every request carries behind its path, as a query.
+    pub query: &'static [(&'static str, &'static str)],
+    /// What may be sent of a certain kind of call, where only that kind is counted and no answer tells of it.
+    pub quota: Option<Quota>,
+    /// True where whoever is not known is kept out the longer the more often she tries: after one 401 nothing is asked any
+    /// more.
+    pub locks_out: bool,
+}
+
+/// A limit on certain calls alone. They wait for it, and nothing else does.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// So many of them.
+    pub count: u32,
+    /// In any stretch of this length.
+    pub per: Duration,
+    /// True for the method and path of a call that is counted.
+    pub counts: fn(&str, &str) -> bool,
+    /// How long to wait after being turned away without a time; doubled with each further one.
+    pub wait: Duration,
+    /// The longest such wait.
+    pub longest_wait: Duration,
 }
 
 impl Default for Dialect {
     fn default() -> Self {
-        Self { allowance: |_| None, is_final: |_| false, is_stranger: |_| true, requests: 2 }
+        Self {
+            allowance: |_| None,
+            is_final: |_| false,
+            is_stranger: |_| true,
+            requests: 2,
+            headers: &[],
+            query: &[],
+            quota: None,
+            locks_out: false,
+        }
     }
 }
 

@@ -23,7 +23,8 @@ use super::{
     breaker::{Breaker, Ended, Why},
     credential::{as_login, assertion, pair, sensitive},
     fault::{innermost, network},
-    pace::{Gate, Met, Pace, Pass},
+    pace::{Gate, Met, Pace},
+    quota::{Counted, Turn},
     repeat::{self, LONGEST_PAUSE, Passing},
 };
 use crate::{
@@ -88,6 +89,8 @@ pub(crate) struct Line {
     pub(super) reach: Reach,
     pub(super) client: reqwest::Client,
     gate: Gate,
+    /// What only certain calls wait for.
+    counted: Option<Counted>,
     breaker: std::sync::Mutex<Breaker>,
     token: Mutex<Option<(Secret, Instant)>>,
     is_hung_up: AtomicBool,
@@ -122,9 +125,11 @@ impl Line {
         client = reach.route.apply(client, &reach.url).map_err(unroutable)?;
         let client = client.build().map_err(|error| unroutable(innermost(&error.without_url())))?;
         let pace = Pace::new(reach.concurrency, reach.habits.rate, tokio::time::Instant::now());
+        let counted = reach.habits.dialect.quota.map(|quota| Counted::new(quota, reach.concurrency));
         let breaker = std::sync::Mutex::new(Breaker::new(reach.habits.failures));
         let (is_hung_up, hung_up) = (AtomicBool::new(false), Notify::new());
-        Ok(Self { reach, client, gate: Gate::new(pace), breaker, token: Mutex::new(None), is_hung_up, hung_up })
+        let (gate, token) = (Gate::new(pace), Mutex::new(None));
+        Ok(Self { reach, client, gate, counted, breaker, token, is_hung_up, hung_up })
     }
 
     /// Something to look with.
@@ -175,13 +180,30 @@ impl Line {
     pub(crate) fn hang_up(&self) {
         self.is_hung_up.store(true, Ordering::SeqCst);
         self.hung_up.notify_waiters();
-        self.gate.stir();
+        self.stir();
     }
 
-    /// How long so many calls will take, as far as this system tells or is known, and what they are bounded by.
-    pub(crate) fn forecast(&self, calls: u64) -> Option<(Duration, Bound)> {
-        let requests = calls.saturating_mul(u64::from(self.reach.habits.dialect.requests));
-        self.gate.pace().forecast(requests, tokio::time::Instant::now())
+    /// Has everybody who waits look again.
+    fn stir(&self) {
+        self.gate.stir();
+        if let Some(counted) = &self.counted {
+            counted.gate.stir();
+        }
+    }
+
+    /// How long these calls, by method and path, will take, as far as this system tells or is known, and what they are
+    /// bounded by.
+    pub(crate) fn forecast<'c>(&self, calls: impl Iterator<Item = (&'c str, &'c str)>) -> Option<(Duration, Bound)> {
+        let (mut all, mut counted) = (0_u64, 0_u64);
+        for (method, path) in calls {
+            all += 1;
+            counted += u64::from(self.counted.as_ref().is_some_and(|it| it.counts(method, path)));
+        }
+        let requests = all.saturating_mul(u64::from(self.reach.habits.dialect.requests));
+        let now = tokio::time::Instant::now();
+        let of_all = self.gate.pace().forecast(requests, now);
+        let of_counted = self.counted.as_ref().filter(|_| counted > 0).and_then(|it| it.forecast(counted, now));
+        of_all.into_iter().chain(of_counted).max_by_key(|(time, _)| *time)
     }
 
     /// Begins a question or a call, where the system is asked at all.
@@ -225,6 +247,9 @@ impl Line {
         let cause = match why {
             Why::Failing(failures) => format!("{failures} requests in a row came to nothing"),
             Why::Stranger => "it no longer accepts our credentials; renew them".to_owned(),
+            Why::LockedOut => {
+                "it does not accept our credentials, and further tries would lock us out; renew them".to_owned()
+            }
             Why::Paused(pause) => format!("it asks for a pause of {} s", pause.as_secs()),
         };
         format!("{system} is not asked any more in this run: {cause}")
@@ -246,8 +271,9 @@ impl Line {
             let cause = "its path is not one of this system's";
             return Err(WireError::Unsendable { system: self.reach.system.clone(), cause });
         }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+        let always = self.reach.habits.dialect.query;
+        if !query.is_empty() || !always.is_empty() {
+            url.query_pairs_mut().extend_pairs(query).extend_pairs(always);
         }
         Ok(url)
     }
@@ -337,7 +363,15 @@ impl Line {
                 request.header(reqwest::header::AUTHORIZATION, sensitive(&value, &self.reach.system)?)
             }
             Scheme::Header(name) => request.header(name, sensitive(token.expose(), &self.reach.system)?),
+            Scheme::BasicOrBearer => {
+                let word = if matches!(self.reach.credential, Credential::Basic { .. }) { "Basic" } else { "Bearer" };
+                let value = format!("{word} {}", token.expose());
+                request.header(reqwest::header::AUTHORIZATION, sensitive(&value, &self.reach.system)?)
+            }
         };
+        for (name, value) in self.reach.habits.dialect.headers {
+            request = request.header(*name, *value);
+        }
         for (name, value) in headers {
             request = request.header(name, value);
         }
@@ -415,13 +449,25 @@ impl Line {
 }
 
 impl<'a> Errand<'a> {
-    /// Waits for the turn of one request of it.
-    pub(super) async fn turn(&self) -> Result<Pass<'a>, WireError> {
+    /// Waits for the turn of one request of it that only asks.
+    pub(super) async fn turn(&self) -> Result<Turn<'a>, WireError> {
+        self.turn_of(None).await
+    }
+
+    /// Waits for the turn of one request of a call with this method and path.
+    pub(super) async fn turn_of(&self, call: Option<(&str, &str)>) -> Result<Turn<'a>, WireError> {
         let line = self.line;
         let is_left_alone = || !self.is_probe && line.breaker().why(tokio::time::Instant::now()).is_some();
         let shut = |waits: bool| (waits && line.is_hung_up.load(Ordering::SeqCst)) || is_left_alone();
-        if let Some(pass) = line.gate.enter(&shut).await {
-            return Ok(pass);
+        let counted = line.counted.as_ref().zip(call).filter(|(it, (method, path))| it.counts(method, path));
+        let entered = match counted {
+            None => Some(None),
+            Some((counted, _)) => counted.gate.enter(&shut).await.map(Some),
+        };
+        if let Some(counted) = entered
+            && let Some(pass) = line.gate.enter(&shut).await
+        {
+            return Ok(Turn { pass, counted });
         }
         let why = line.breaker().why(tokio::time::Instant::now());
         let hung_up = || format!("{} is not waited for any more: the service stops", line.reach.system);
@@ -429,19 +475,29 @@ impl<'a> Errand<'a> {
     }
 
     /// One request of it is over.
-    pub(super) fn answered(&mut self, pass: Pass<'_>, answer: &Result<Reply, WireError>) {
+    pub(super) fn answered(&mut self, turn: Turn<'_>, answer: &Result<Reply, WireError>) {
+        let Turn { pass, counted } = turn;
         let dialect = &self.line.reach.habits.dialect;
         let told = answer.as_ref().ok().and_then(dialect.allowance).map(Allowance::sane);
-        let (met, ended) = match (repeat::passing(answer, dialect), answer) {
+        let counted = self.line.counted.as_ref().zip(counted);
+        let is_counted = counted.is_some();
+        let passing = repeat::passing(answer, dialect);
+        if let Some((counted, pass)) = counted {
+            counted.over(pass, passing);
+        }
+        let (met, ended) = match (passing, answer) {
             (Some(Passing::TurnedAway(Some(pause))), _) if pause > LONGEST_PAUSE => {
                 (Met::Nothing, Ended::Paused(pause))
             }
+            // Whoever is not counted need not wait.
+            (Some(Passing::TurnedAway(_)), _) if is_counted => (Met::Answer, Ended::Failed),
             (Some(Passing::TurnedAway(pause)), _) => (Met::TurnedAway(pause), Ended::Failed),
             // A site in maintenance asks for ten minutes and may be back in one: it is not waited for, and not shut out.
             (Some(Passing::Unclear(Some(pause))), _) if pause > repeat::LONGEST_OUTAGE => (Met::Nothing, Ended::Failed),
             (Some(Passing::Unclear(Some(pause))), _) => (Met::Pause(pause), Ended::Failed),
             // She is a stranger there, and nobody else.
             (_, Ok(reply)) if reply.status == 401 && self.is_own => (Met::Answer, Ended::Answered { knows_us: false }),
+            (_, Ok(reply)) if reply.status == 401 && dialect.locks_out => (Met::Answer, Ended::LockedOut),
             (_, Ok(reply)) if reply.status == 401 && (dialect.is_stranger)(reply) => {
                 let is_known = self.line.breaker().is_known();
                 (Met::Answer, if is_known { Ended::Stranger } else { Ended::Answered { knows_us: false } })
@@ -469,7 +525,7 @@ impl Drop for Errand<'_> {
     fn drop(&mut self) {
         self.line.breaker().over(self.is_probe, self.ended, tokio::time::Instant::now());
         // Those who wait for their turn have to know whether there still is one.
-        self.line.gate.stir();
+        self.line.stir();
     }
 }
 

@@ -21,6 +21,7 @@ mod line;
 mod meter;
 mod own;
 mod pace;
+mod quota;
 mod reader;
 mod repeat;
 mod reply;
@@ -43,7 +44,7 @@ pub(crate) use self::{
     route::{Proxy, Route},
 };
 pub use self::{
-    dialect::{Allowance, Dialect, Refill},
+    dialect::{Allowance, Dialect, Quota, Refill},
     fault::WireError,
     reader::Reader,
     reply::Reply,

@@ -3,7 +3,7 @@
 use super::{
     Budget, Credential, Line, OwnToken, Reader, Reply, WireError,
     line::Errand,
-    pace::Pass,
+    quota::Turn,
     repeat::{self, LONGEST_OUTAGE, LONGEST_PAUSE, Passing},
 };
 use crate::{
@@ -158,9 +158,10 @@ impl<'a> Writer<'a> {
     }
 
     /// Waits for our turn, as long as there is time left to the run.
-    async fn turn(&self, errand: &Errand<'a>) -> Result<Pass<'a>, WireError> {
+    async fn turn(&self, errand: &Errand<'a>) -> Result<Turn<'a>, WireError> {
+        let asked = Some((self.call.method.as_str(), self.call.path.as_str()));
         let Some((budget, until)) = self.budget.and_then(|budget| Some((budget, budget.until()?))) else {
-            return errand.turn().await;
+            return errand.turn_of(asked).await;
         };
         if let Some(reason) = budget.spent() {
             return Err(self.line.not_asked(reason));
@@ -168,7 +169,7 @@ impl<'a> Writer<'a> {
         tokio::select! {
             biased;
             () = tokio::time::sleep_until(until) => Err(self.line.not_asked(budget.spent().unwrap_or_default())),
-            pass = errand.turn() => pass,
+            pass = errand.turn_of(asked) => pass,
         }
     }
 

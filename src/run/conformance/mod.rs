@@ -30,7 +30,7 @@ use crate::{
         secret::Secret,
     },
     state::{Store, sqlite::Sqlite},
-    wire::{Credential, Habits, Line, Reach, ask_lab},
+    wire::{Credential, Dialect, Habits, Line, Reach, ask_lab},
 };
 
 mod gitlab;
@@ -80,7 +80,8 @@ impl Bed {
         let store = Sqlite::in_memory().unwrap();
         let run = store.begin(&Plan::empty(), &crate::state::Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
         let connector = (kind.open)(options).unwrap();
-        let line = line(kind, &lab, &lab.systems[kind.name].token);
+        let dialect = connector.dialect();
+        let line = line_of(kind, dialect, &lab, &lab.systems[kind.name].token);
         Self { lab, connector, line, store, run, system: kind.name.into(), calls: AtomicU64::new(0) }
     }
 
@@ -184,12 +185,15 @@ impl Bed {
 
 fn line(kind: &Kind, lab: &Lab, token: &str) -> Line {
     let least = if kind.capabilities.scheme == Scheme::Basic { json!({ "username": "homeward" }) } else { json!({}) };
-    let dialect = (kind.open)(least).unwrap().dialect();
+    line_of(kind, (kind.open)(least).unwrap().dialect(), lab, token)
+}
+
+fn line_of(kind: &Kind, dialect: Dialect, lab: &Lab, token: &str) -> Line {
     let reach = Reach {
         system: kind.name.into(),
         url: Url::parse(&lab.systems[kind.name].url).unwrap(),
         credential: match kind.capabilities.scheme {
-            Scheme::Basic => Credential::basic("homeward", &Secret::new(token)),
+            Scheme::Basic | Scheme::BasicOrBearer => Credential::basic("homeward", &Secret::new(token)),
             Scheme::Bearer | Scheme::Header(_) => Credential::Token(Secret::new(token)),
         },
         scheme: kind.capabilities.scheme,
