@@ -47,6 +47,7 @@ pub use self::people::Invented;
 pub(crate) mod chaos;
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
+pub(crate) mod nextcloud;
 pub(crate) mod people;
 mod serving;
 pub(crate) mod wordpress;
@@ -225,6 +226,7 @@ fn simulator(kind: &str, seed: &Value) -> Option<Result<Arc<dyn Simulator>, Stri
     Some(match kind {
         "gitlab" => made(gitlab::Gitlab::new(seed)),
         "mattermost" => made(mattermost::Mattermost::new(seed)),
+        "nextcloud" => made(nextcloud::Nextcloud::new(seed)),
         "wordpress" => made(wordpress::Wordpress::new(seed)),
         "zitadel" => made(zitadel::Zitadel::new(seed)),
         _ => return None,

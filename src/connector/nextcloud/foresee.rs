@@ -34,6 +34,7 @@ pub(super) const NOT_YET: &str = "Nextcloud takes this only once the account is 
 pub(super) const RIGHTS: &str = "rights";
 pub(super) const ADMIN: &str = "admin";
 pub(super) const GROUP_ADMIN: &str = "group_admin";
+pub(super) const DELEGATED: &str = "delegated";
 pub(super) const PERSON: &str = "person";
 
 /// The fact of a server that lists what a person may change herself.

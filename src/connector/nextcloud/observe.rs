@@ -26,7 +26,7 @@ use crate::{
 
 use super::{
     calls::{USERS, address},
-    foresee::{ADMIN, EDITABLE, GROUP_ADMIN, PERSON, RIGHTS},
+    foresee::{ADMIN, DELEGATED, EDITABLE, GROUP_ADMIN, PERSON, RIGHTS},
     membership::{self, GROUP},
     reply::{self, Answer, Matter},
     table::CAPABILITIES,
@@ -106,6 +106,7 @@ impl<'a> Looker<'a> {
         let label = match rights {
             ADMIN => "administrator",
             GROUP_ADMIN => "group admin",
+            _ if missing.is_empty() => "administrator of users",
             _ => "no administrator",
         };
         // The version stands in another interface.
@@ -140,6 +141,12 @@ impl<'a> Looker<'a> {
         let mut looker = Self::new(wire, range);
         let me = looker.me().await?;
         let mut facts = facts(&me);
+        if rights(&me) == PERSON {
+            // Somebody to whom the administration of users was delegated carries no mark; whoever was given nothing is
+            // refused here.
+            looker.get(USERS, &[("limit", "1")]).await?;
+            facts.insert(RIGHTS.to_owned(), DELEGATED.into());
+        }
         let names: BTreeSet<&str> = wanted.names(GROUP, &set).filter(|name| !name.is_empty()).collect();
         let asked: Vec<_> = names.iter().map(|name| looker.has_group(name)).collect();
         let there: Vec<bool> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
@@ -380,8 +387,7 @@ fn facts(me: &Json) -> Facts {
     Facts::from([("me".to_owned(), Value::text(id)), (RIGHTS.to_owned(), rights(me).into())])
 }
 
-/// What our account may do. Somebody to whom the administration of users was delegated carries no mark: whether she may
-/// shows when she tries, and the lists below are refused to whoever may not.
+/// What our account may do, as far as it carries a mark of it.
 fn rights(me: &Json) -> &'static str {
     let groups = me.get("groups").and_then(reply::texts).unwrap_or_default();
     let leads = me.get("subadmin").and_then(reply::texts).unwrap_or_default();

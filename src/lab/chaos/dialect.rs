@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 pub(super) enum Dialect {
     Gitlab,
     Mattermost,
+    Nextcloud,
     Wordpress,
     Zitadel,
     /// Of a provider that nobody wrote down.
@@ -53,6 +54,7 @@ impl Dialect {
         match kind {
             "gitlab" => Self::Gitlab,
             "mattermost" => Self::Mattermost,
+            "nextcloud" => Self::Nextcloud,
             "wordpress" => Self::Wordpress,
             "zitadel" => Self::Zitadel,
             _ => Self::Unknown,
@@ -76,12 +78,12 @@ impl Dialect {
                         || path == "/oauth/v2/token"
                         || matches!(last, "_search" | "search")
                 }
-                Self::Gitlab | Self::Wordpress | Self::Unknown => false,
+                Self::Gitlab | Self::Nextcloud | Self::Wordpress | Self::Unknown => false,
             }
     }
 
-    /// Too many requests (`mattermost.md` 1.5, `gitlab.md` 1.4, `zitadel.md` 10; `wordpress.md` knows no limit, so there
-    /// it is a proxy's page). `now` is Unix time in seconds.
+    /// Too many requests (`mattermost.md` 1.5, `gitlab.md` 1.4, `zitadel.md` 10, `nextcloud.md` 6; `wordpress.md` knows no
+    /// limit, so there it is a proxy's page). `now` is Unix time in seconds.
     pub(super) fn rate_limited(self, path: &str, retry_after: u64, now: u64) -> Words {
         let after = ("Retry-After", retry_after.to_string());
         match self {
@@ -114,11 +116,14 @@ impl Dialect {
                 let cookie = "zitadel.quota.exhausted=true; Path=/; Max-Age=300";
                 words.with([("Set-Cookie", cookie.to_owned())])
             }
+            // An empty body, and no word of how long.
+            Self::Nextcloud => Words { kind: "text/html; charset=UTF-8", ..Words::text(429, "") },
             Self::Wordpress | Self::Unknown => Words::page(429).with([after]),
         }
     }
 
-    /// The provider itself fails: 500 or 503 (`mattermost.md` 1.3, `gitlab.md` 1.2, `zitadel.md` 3, `wordpress.md` 5).
+    /// The provider itself fails: 500 or 503 (`mattermost.md` 1.3, `gitlab.md` 1.2, `zitadel.md` 3, `nextcloud.md` 2,
+    /// `wordpress.md` 5).
     pub(super) fn fails(self, path: &str, status: u16) -> Words {
         let busy = status == 503;
         match self {
@@ -137,6 +142,11 @@ impl Dialect {
             Self::Gitlab => Words::json(status, &json!({ "message": "500 Internal Server Error" })),
             Self::Zitadel if busy => Self::grpc(path, 14, "unavailable", status, "connection refused", None),
             Self::Zitadel => Self::grpc(path, 13, "internal", status, "An internal error occurred", Some("SQL-KJs82")),
+            Self::Nextcloud if busy => {
+                let words = Self::ocs(503, 503, "Service unavailable");
+                words.with([("X-Nextcloud-Maintenance-Mode", "1".to_owned())])
+            }
+            Self::Nextcloud => Self::ocs(500, 996, "Internal Server Error"),
             Self::Wordpress => {
                 let message = "There has been a critical error on this website.";
                 let data = json!({ "status": status });
@@ -146,7 +156,7 @@ impl Dialect {
         }
     }
 
-    /// The token has expired (`mattermost.md` 1.1, `gitlab.md` 1.2, `zitadel.md` 1, `wordpress.md` 3).
+    /// The token has expired (`mattermost.md` 1.1, `gitlab.md` 1.2, `zitadel.md` 1, `nextcloud.md` 2, `wordpress.md` 3).
     pub(super) fn expired(self, path: &str) -> Words {
         match self {
             Self::Mattermost => {
@@ -160,6 +170,10 @@ impl Dialect {
                 Words::json(401, &json!({ "error": "invalid_token", "error_description": said }))
             }
             Self::Zitadel => Self::grpc(path, 16, "unauthenticated", 401, "Token is expired", Some("AUTH-7fs1e")),
+            Self::Nextcloud => {
+                let realm = "Basic realm=\"Authorisation Required\"".to_owned();
+                Self::ocs(401, 997, "Unauthorised").with([("WWW-Authenticate", realm)])
+            }
             Self::Wordpress => {
                 let said = "You are not currently logged in.";
                 let data = json!({ "status": 401 });
@@ -167,6 +181,12 @@ impl Dialect {
             }
             Self::Unknown => Words::text(401, "Unauthorized"),
         }
+    }
+
+    /// A no in an envelope.
+    fn ocs(status: u16, code: u16, message: &str) -> Words {
+        let meta = json!({ "status": "failure", "statuscode": code, "message": message });
+        Words::json(status, &json!({ "ocs": { "meta": meta, "data": [] } }))
     }
 
     /// A no in the shape of the wire that was used: REST has numbers, Connect has words (`zitadel.md` 3).
@@ -187,7 +207,8 @@ impl Dialect {
         let parts: Vec<&str> = path.split('/').collect();
         match (self, parts.as_slice()) {
             (Self::Mattermost | Self::Gitlab, ["", "api", "v4", "users", id, ..])
-            | (Self::Wordpress, ["", "wp-json", "wp", "v2", "users", id, ..]) => Some(self.user_at(id)),
+            | (Self::Wordpress, ["", "wp-json", "wp", "v2", "users", id, ..])
+            | (Self::Nextcloud, ["", "ocs", _, "cloud", "users", id, ..]) => Some(self.user_at(id)),
             _ => None,
         }
     }
@@ -196,6 +217,7 @@ impl Dialect {
     pub(super) fn user_at(self, id: &str) -> String {
         match self {
             Self::Mattermost | Self::Gitlab => format!("/api/v4/users/{id}"),
+            Self::Nextcloud => format!("/ocs/v2.php/cloud/users/{id}?format=json"),
             Self::Wordpress => format!("/wp-json/wp/v2/users/{id}?context=edit"),
             Self::Zitadel => format!("/v2/users/{id}"),
             Self::Unknown => format!("/users/{id}"),
@@ -208,6 +230,9 @@ impl Dialect {
             (Self::Mattermost, "/api/v4/users") => Some(json!({ "id": "nobodynobodynobodynobodyno", "delete_at": 0 })),
             (Self::Gitlab, "/api/v4/users") => Some(json!({ "id": 999_999_999, "state": "active" })),
             (Self::Wordpress, "/wp-json/wp/v2/users") => Some(json!({ "id": 999_999_999 })),
+            (Self::Nextcloud, "/ocs/v2.php/cloud/users") => Some(json!({
+                "ocs": { "meta": { "status": "ok", "statuscode": 200, "message": "OK" }, "data": { "id": "nobody" } },
+            })),
             (Self::Zitadel, "/v2/users/new") => {
                 Some(json!({ "id": "999999999999999999", "creationDate": "2026-01-01T00:00:00Z" }))
             }
@@ -222,6 +247,9 @@ impl Dialect {
             Self::Zitadel => {
                 let details = json!({ "sequence": "2", "changeDate": "2026-01-01T00:00:00Z", "resourceOwner": "org1" });
                 json!({ "details": details, "changeDate": "2026-01-01T00:00:00Z" })
+            }
+            Self::Nextcloud => {
+                json!({ "ocs": { "meta": { "status": "ok", "statuscode": 200, "message": "OK" }, "data": [] } })
             }
             Self::Gitlab | Self::Wordpress | Self::Unknown => json!(true),
         }
