@@ -41,11 +41,11 @@ pub(super) struct Answer {
 
 impl From<&Reply> for Answer {
     fn from(reply: &Reply) -> Self {
-        let mut ocs = reply.json().map(|mut body| body["ocs"].take()).unwrap_or_default();
+        let mut body = reply.json().unwrap_or_default();
         Self {
             status: reply.status,
-            code: ocs["meta"]["statuscode"].as_u64(),
-            data: ocs["data"].take(),
+            code: body.pointer("/ocs/meta/statuscode").and_then(Json::as_u64),
+            data: body.pointer_mut("/ocs/data").map(Json::take).unwrap_or_default(),
             is_empty: reply.text().is_empty(),
             pause: reply.retry_after(),
         }

@@ -38,6 +38,7 @@ mod gitlab_groups;
 mod laws;
 mod mattermost;
 mod mattermost_members;
+mod nextcloud;
 mod own;
 mod refusals;
 mod wordpress;
@@ -361,7 +362,9 @@ async fn compare(
         let change = bed.change(account, &case.wish.attribute, &case.wish.value);
         let foresight = bed.foresee(account, &change);
         let foreseen = word(&change, &foresight);
-        let signs_in = account.identities.iter().any(|identity| bed.lab.systems.contains_key(&identity.provider));
+        let signs_in = account.identities.iter().any(|identity| bed.lab.systems.contains_key(&identity.provider))
+            || (account.fact("backend").is_some_and(|backend| backend != "Database")
+                && case.wish.attribute != "active");
         let (mut met, mut shown) = meet(bed, account, &change, legal, plain).await;
         if met == Met::Took && signs_in {
             // What was taken must outlive the next sign-in, unless it was foretold not to.
