@@ -32,9 +32,7 @@ pub(super) fn details(instance: &Instance, caller: &Caller, asked: &Asked<'_>, g
 
 fn found<'i>(instance: &'i Instance, caller: &Caller, asked: &Asked<'_>) -> impl Iterator<Item = &'i User> {
     let meant = instance.users.values().filter(|user| {
-        let standing = instance.standing(caller, user);
-        let is_seen = standing.reaches || instance.is_delegated(&caller.id);
-        is_seen && asked.finds(&[&user.id, &user.displayname, &user.email])
+        instance.standing(caller, user).reaches && asked.finds(&[&user.id, &user.displayname, &user.email])
     });
     meant.collect::<Vec<_>>().into_iter()
 }
