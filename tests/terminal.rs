@@ -459,7 +459,10 @@ fn the_schema_knows_every_kind() {
     let kinds = schema["$defs"].as_object().unwrap().values();
     let kinds: std::collections::BTreeSet<&str> =
         kinds.filter_map(|table| table["properties"]["kind"]["const"].as_str()).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["csv", "gitlab", "mattermost", "wordpress", "zitadel"]);
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        ["csv", "gitlab", "mattermost", "nextcloud", "wordpress", "zitadel"]
+    );
 }
 
 #[test]

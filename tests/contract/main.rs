@@ -1,6 +1,6 @@
 //! Requests and answers, held against the providers' own descriptions of their interfaces.
 //!
-//! The program works against the lab, and everything that passes is checked: for Mattermost and GitLab by Prism between
+//! The program works against the lab, and everything that passes is checked: for Mattermost, GitLab and Nextcloud by Prism between
 //! the two, for ZITADEL against its descriptor set. So neither side can invent a field. The descriptions are no part of
 //! this project: `.ci/contract` finds them and says so where they are not there, and a test that is started without them
 //! is skipped.
@@ -11,6 +11,7 @@
 mod common;
 mod gitlab;
 mod mattermost;
+mod nextcloud;
 mod prism;
 mod recorder;
 mod workload;

@@ -49,7 +49,7 @@ impl Drop for Prism {
     }
 }
 
-/// An `OpenAPI` description in YAML, as far as its paths go.
+/// An `OpenAPI` description in YAML or JSON, as far as its paths go.
 pub(crate) struct Description {
     pub(crate) file: PathBuf,
     paths: Vec<String>,
@@ -62,7 +62,10 @@ impl Description {
             let path = line.strip_prefix("  ")?.strip_suffix(':')?.trim_matches(['"', '\'']);
             path.starts_with('/').then(|| path.to_owned())
         };
-        let paths: Vec<String> = text.lines().filter_map(path).collect();
+        let paths: Vec<String> = match serde_json::from_str::<Value>(&text) {
+            Ok(json) => json["paths"].as_object().unwrap().keys().cloned().collect(),
+            Err(_) => text.lines().filter_map(path).collect(),
+        };
         assert!(!paths.is_empty(), "{} describes no path", file.display());
         Self { file, paths }
     }

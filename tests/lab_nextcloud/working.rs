@@ -117,7 +117,10 @@ fn a_rename_is_refused_for_good_with_what_would_help() {
     let world = world(&seed, "", "1,anne,anna@example.com,Anna Berg,+41791234567,Cook,5 GB,staff,yes\n");
     let planned = world.homeward(&["--lab", "plan", "hr=people.csv"]);
     let said = in_one_line(&planned);
-    assert!(said.contains("refuse username cloud anna → anne unsupported: Nextcloud never changes a user id"), "{said}");
+    assert!(
+        said.contains("refuse username cloud anna → anne unsupported: Nextcloud never changes a user id"),
+        "{said}"
+    );
     assert!(said.contains("change `display_name`, which is what people see"), "{said}");
     expect(4, &world.homeward(&["--lab", "apply", "--yes", "hr=people.csv"]));
     assert_eq!(writes(&world), Vec::<String>::new());
