@@ -102,6 +102,7 @@ fn what_a_directory_would_write_over_is_not_sent_and_the_plan_says_where_it_belo
     let world = world(&seed, "", "1,lou,lou.new@example.com,Lou New,,,none,,yes\n");
     let planned = world.homeward(&["--lab", "plan", "hr=people.csv"]);
     expect(0, &planned);
+    let said = in_one_line(&planned);
     for words in
         ["the display name of this account comes from LDAP", "at the next LDAP synchronisation or sign-in `email`"]
     {
