@@ -2,7 +2,7 @@
 //! and later.
 //!
 //! Its odd habits:
-//! - A yes says nothing: names that are empty or refused by a backend are dropped with a 200, and what LDAP, SAML or OpenID
+//! - A yes says nothing: names that are empty or refused by a backend are dropped with a 200, and what LDAP, SAML or `OpenID`
 //!   Connect map is taken and written over later. So every account is looked at after every call.
 //! - The envelope's `statuscode` is the answer; its meaning changed between versions, and both tables are understood.
 //! - What is empty is a list, where an object is expected too; somebody without an address has `null`.

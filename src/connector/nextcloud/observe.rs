@@ -235,7 +235,7 @@ impl<'a> Looker<'a> {
             .iter()
             .flat_map(|(name, texts)| texts.iter().map(|text| (*name, text.as_str())))
             // Of addresses and names there may be more than one holder.
-            .filter(|(name, text)| !text.is_empty() && !(name.as_str() == "username" && is_found(name, text)))
+            .filter(|(name, text)| !text.is_empty() && (name.as_str() != "username" || !is_found(name, text)))
             .collect();
         let asked: Vec<_> = texts.iter().map(|(name, text)| self.holders(name, text)).collect();
         let holders: Vec<Vec<Account>> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;

@@ -179,7 +179,6 @@ fn by_code(code: u64, matter: Matter<'_>) -> (RefusalKind, String) {
             (Invalid, format!("Nextcloud does not take this value of `{}`{hint}", local(key)))
         }
         (Matter::Switch, 101) => say(Forbidden, "Nextcloud lets nobody switch herself on or off"),
-        (Matter::Membership, 102) => say(NotFound, "Nextcloud has no such group"),
         (Matter::Membership, 103) => say(NotFound, "Nextcloud has no such account"),
         (Matter::Membership, 104) => say(Forbidden, "our account there may not change this group"),
         (Matter::Membership, 105) => say(
@@ -188,7 +187,7 @@ fn by_code(code: u64, matter: Matter<'_>) -> (RefusalKind, String) {
              last group of hers",
         ),
         (Matter::Creation, 102) => say(Taken, "the `username` belongs to somebody else at Nextcloud"),
-        (Matter::Creation, 104) => say(NotFound, "Nextcloud has no such group"),
+        (Matter::Membership, 102) | (Matter::Creation, 104) => say(NotFound, "Nextcloud has no such group"),
         (Matter::Creation, 105 | 106) => {
             say(Forbidden, "our account is a group admin, who makes accounts only inside of her groups")
         }

@@ -12,7 +12,7 @@ pub(super) struct Settings {
     /// The user whose app password `token` is. Without it, `token` is a bearer token.
     #[schemars(example = &"homeward")]
     pub(super) username: Option<String>,
-    /// What LDAP, SAML or OpenID Connect bring with them at each sign-in or synchronisation, for accounts that come from
+    /// What LDAP, SAML or `OpenID` Connect bring with them at each sign-in or synchronisation, for accounts that come from
     /// there. Nextcloud takes a change of it and loses it then, so it is not sent. If not given: all that they can bring.
     #[schemars(example = ["email", "display_name"])]
     pub(super) mapped: Option<BTreeSet<Mapped>>,

@@ -21,13 +21,11 @@ const DEFAULT_QUOTA: &str = "default";
 pub(super) fn normal(name: &str, value: &Value) -> Value {
     let Value::Text(text) = value else { return value.clone() };
     match name {
-        "email" => Value::text(&text.trim().to_lowercase()),
-        "display_name" => Value::text(trimmed(text)),
+        // The one level of a membership too, however it is written.
+        "email" | super::membership::SET => Value::text(&text.trim().to_lowercase()),
+        "display_name" | "website" | "language" | "locale" | "manager" => Value::text(trimmed(text)),
         "phone" => Value::text(&international(text)),
         "quota" => Value::text(&quota(text).unwrap_or_else(|| text.trim().to_owned())),
-        "website" | "language" | "locale" | "manager" => Value::text(text.trim()),
-        // A level, however it is written.
-        super::membership::SET => Value::text(&text.trim().to_lowercase()),
         _ => value.clone(),
     }
 }

@@ -134,20 +134,18 @@ impl<'a> Route<'a> {
         match self {
             Self::Users | Self::AllGroups => &["GET", "POST"],
             Self::Details | Self::Disabled | Self::Recent | Self::Me | Self::Fields(_) | Self::Members(..) => &["GET"],
-            Self::User(_) => &["GET", "PUT", "DELETE"],
+            Self::User(_) | Self::Group(_) => &["GET", "PUT", "DELETE"],
             Self::Collection(..) | Self::Switch(..) => &["PUT"],
             Self::Groups(_) | Self::Subadmins(_) => &["GET", "POST", "DELETE"],
-            Self::Group(_) => &["GET", "PUT", "DELETE"],
         }
     }
 
     /// What the caller has to be.
     fn wants(&self, method: &Method) -> Wants {
         match self {
-            Self::Me | Self::Fields(_) => Wants::Anybody,
+            Self::Me | Self::Fields(_) | Self::Collection(..) => Wants::Anybody,
             Self::User(_) if *method != Method::DELETE => Wants::Anybody,
             Self::Groups(_) if *method == Method::GET => Wants::Anybody,
-            Self::Collection(..) => Wants::Anybody,
             Self::Subadmins(_) | Self::Group(_) => Wants::Admin,
             Self::AllGroups if *method != Method::GET => Wants::Admin,
             _ => Wants::Administrator,
@@ -235,7 +233,7 @@ pub(super) fn perform(instance: &mut Instance, caller: &Caller, asked: &Asked<'_
         (Route::AllGroups, _) => groups::list(instance, caller, asked),
         (Route::Group(id), "PUT") => groups::rename(instance, id, &asked.text("key"), &asked.text("value")),
         (Route::Group(id), "DELETE") => groups::delete(instance, id),
-        (Route::Group(id), _) | (Route::Members(id, false), _) => groups::members(instance, caller, id),
+        (Route::Group(id) | Route::Members(id, false), _) => groups::members(instance, caller, id),
         (Route::Members(id, true), _) => {
             if instance.groups.contains_key(id) {
                 reading::details(instance, caller, asked, Some(id))

@@ -114,23 +114,26 @@ pub(super) fn put(headers: &mut HeaderMap, name: &'static str, text: &str) {
 fn element(text: &mut String, depth: usize, name: &str, value: &Value) {
     let name = if name.starts_with(|c: char| c.is_ascii_digit()) { "element" } else { name };
     let blank = " ".repeat(depth);
-    let inner = match value {
-        Value::Object(fields) => fields.iter().map(|(key, value)| (key.as_str(), value)).collect::<Vec<_>>(),
+    let inner: Vec<(&str, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.as_str(), value)).collect(),
         Value::Array(items) => items.iter().map(|item| ("element", item)).collect(),
-        Value::Null | Value::Bool(false) => return text.push_str(&format!("{blank}<{name}/>\n")),
-        Value::Bool(true) => return text.push_str(&format!("{blank}<{name}>1</{name}>\n")),
-        Value::Number(number) => return text.push_str(&format!("{blank}<{name}>{number}</{name}>\n")),
-        Value::String(told) => {
-            let told = told.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-            return text.push_str(&format!("{blank}<{name}>{told}</{name}>\n"));
-        }
+        _ => Vec::new(),
     };
-    if inner.is_empty() {
-        return text.push_str(&format!("{blank}<{name}/>\n"));
+    let told = match value {
+        Value::Bool(true) => "1".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(told) => told.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
+        _ => String::new(),
+    };
+    if !inner.is_empty() {
+        text.extend([blank.as_str(), "<", name, ">\n"]);
+        for (key, value) in inner {
+            element(text, depth + 1, key, value);
+        }
+        text.extend([blank.as_str(), "</", name, ">\n"]);
+    } else if told.is_empty() && !value.is_string() {
+        text.extend([blank.as_str(), "<", name, "/>\n"]);
+    } else {
+        text.extend([blank.as_str(), "<", name, ">", told.as_str(), "</", name, ">\n"]);
     }
-    text.push_str(&format!("{blank}<{name}>\n"));
-    for (key, value) in inner {
-        element(text, depth + 1, key, value);
-    }
-    text.push_str(&format!("{blank}</{name}>\n"));
 }

@@ -3,7 +3,7 @@
 //! This file is the way of a request: weather, sign-in, route, rights, and the form of the answer. What each route does
 //! lies beside it. It knows neither rules nor plans, and no other provider.
 //!
-//! Accounts of LDAP, SAML and OpenID Connect carry what their backend has of them: what is seen of them first, and what
+//! Accounts of LDAP, SAML and `OpenID` Connect carry what their backend has of them: what is seen of them first, and what
 //! `POST /_lab/meddle/{user}` changes with `"directory": true`. A sign-in (`POST /_lab/login/{user}`) writes it over what
 //! is stored.
 

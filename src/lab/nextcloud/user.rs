@@ -53,6 +53,7 @@ pub(super) const PROFILE: &[&str] =
 
 /// A stored user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, there or in the lab")]
 pub(super) struct User {
     pub(super) id: String,
     pub(super) backend: Backend,
@@ -180,15 +181,11 @@ impl User {
             return json!({ "quota": bytes.map_or_else(|| json!("none"), |bytes| json!(bytes)), "used": 0 });
         }
         let used = 1_048_576;
-        match bytes {
-            Some(bytes) => {
-                let free = bytes.saturating_sub(used);
-                json!({ "free": free, "used": used, "total": bytes, "relative": 0.1, "quota": bytes })
-            }
-            None => {
-                let free: u64 = 100_000_000_000;
-                json!({ "free": free, "used": used, "total": free + used, "relative": 0, "quota": -3 })
-            }
-        }
+        let Some(bytes) = bytes else {
+            let free: u64 = 100_000_000_000;
+            return json!({ "free": free, "used": used, "total": free + used, "relative": 0, "quota": -3 });
+        };
+        let free = bytes.saturating_sub(used);
+        json!({ "free": free, "used": used, "total": bytes, "relative": 0.1, "quota": bytes })
     }
 }

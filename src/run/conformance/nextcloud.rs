@@ -166,8 +166,7 @@ fn legal(attribute: &str) -> Value {
     match attribute {
         "email" => "stand-in@example.com".into(),
         "phone" => "+41311234567".into(),
-        "locale" => "fr".into(),
-        "nextcloud.language" => "fr".into(),
+        "locale" | "nextcloud.language" => "fr".into(),
         "nextcloud.quota" => "7 GB".into(),
         "nextcloud.website" => "https://example.com/stand-in".into(),
         _ => "stand-in".into(),
