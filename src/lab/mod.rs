@@ -49,6 +49,7 @@ pub(crate) mod gitlab;
 pub(crate) mod mattermost;
 pub(crate) mod nextcloud;
 pub(crate) mod people;
+pub(crate) mod scim;
 mod serving;
 pub(crate) mod wordpress;
 pub(crate) mod zitadel;
@@ -227,6 +228,7 @@ fn simulator(kind: &str, seed: &Value) -> Option<Result<Arc<dyn Simulator>, Stri
         "gitlab" => made(gitlab::Gitlab::new(seed)),
         "mattermost" => made(mattermost::Mattermost::new(seed)),
         "nextcloud" => made(nextcloud::Nextcloud::new(seed)),
+        "scim" => made(scim::Scim::new(seed)),
         "wordpress" => made(wordpress::Wordpress::new(seed)),
         "zitadel" => made(zitadel::Zitadel::new(seed)),
         _ => return None,
