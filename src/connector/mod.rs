@@ -172,5 +172,6 @@ pub struct Kind {
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
 pub(crate) mod nextcloud;
+pub(crate) mod scim;
 pub(crate) mod wordpress;
 pub(crate) mod zitadel;

@@ -751,7 +751,7 @@ fn looked_up(system: &SystemName, policy: &Policy, fleet: &Fleet) -> Vec<Attribu
     let joins = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
     let unique = table.attributes.iter().filter(|row| row.unique != Unique::No).map(|row| table.name(system, row));
     let mut all: Vec<AttributeName> = joins.iter().cloned().chain(unique).collect();
-    all.retain(|attribute| table.lookups.contains(&attribute.as_str()));
+    all.retain(|attribute| table.lookups.contains(&attribute.local()));
     all.sort();
     all.dedup();
     all

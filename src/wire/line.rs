@@ -155,6 +155,7 @@ impl Line {
             attempt: 0,
             doubt: false,
             taken: false,
+            only_if: None,
         }
     }
 

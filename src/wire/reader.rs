@@ -45,6 +45,19 @@ impl Reader<'_> {
         self.ask(&reqwest::Method::GET, path, &[], headers, None).await
     }
 
+    /// As [`Reader::get`], with headers of the provider's own beside the query.
+    ///
+    /// # Errors
+    /// As [`Reader::get`].
+    pub async fn get_as(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        headers: &BTreeMap<String, String>,
+    ) -> Result<Reply, WireError> {
+        self.ask(&reqwest::Method::GET, path, query, headers, None).await
+    }
+
     /// Asks a question that needs a body: a POST that changes nothing, such as Mattermost's `POST /users/ids`.
     ///
     /// # Errors

@@ -26,6 +26,8 @@ pub struct Writer<'a> {
     pub(super) attempt: u32,
     pub(super) doubt: bool,
     pub(super) taken: bool,
+    /// The version that what the call is about must have, for servers that keep versions.
+    pub(super) only_if: Option<String>,
 }
 
 impl<'a> Writer<'a> {
@@ -70,6 +72,12 @@ impl<'a> Writer<'a> {
         self
     }
 
+    /// Lets the server carry the call out only where what it is about has still this version (`If-Match`): what was looked
+    /// at a moment ago. The plan knows that there will be such a condition, and not which version it will name.
+    pub fn only_if(&mut self, version: &str) {
+        self.only_if = Some(version.to_owned());
+    }
+
     /// Sends the call as the plan shows it. It is sent again where nothing of it can have arrived, where it was turned away
     /// unread (429, after the pause the server asks for), and, where doing it twice is doing it once, after a fault in
     /// passing; every attempt is in the journal. What the provider says no to is never sent again.
@@ -89,6 +97,8 @@ impl<'a> Writer<'a> {
         }
         let body = (!body.is_null()).then_some(&body);
         let method = reqwest::Method::from_bytes(self.call.method.as_bytes()).unwrap_or(reqwest::Method::POST);
+        let mut headers = self.call.headers.clone();
+        headers.extend(self.only_if.iter().map(|version| ("if-match".to_owned(), version.clone())));
         let mut errand = self.line.begin(self.own)?;
         let mut pauses = repeat::pauses();
         let mut fresh_token = false;
@@ -108,8 +118,8 @@ impl<'a> Writer<'a> {
                 path: self.call.path.clone(),
             })?;
             let used = self.own.map(OwnToken::current);
-            let (path, headers) = (&self.call.path, &self.call.headers);
-            let answer = self.line.once(&method, path, &[], headers, body, fresh_token, used.as_ref()).await;
+            let path = &self.call.path;
+            let answer = self.line.once(&method, path, &[], &headers, body, fresh_token, used.as_ref()).await;
             // Nor may it bring back what nobody shall ever know.
             let answer = answer.map(|reply| made.iter().fold(reply, Reply::without));
             errand.answered(pass, &answer);

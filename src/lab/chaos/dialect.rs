@@ -9,6 +9,7 @@ pub(super) enum Dialect {
     Gitlab,
     Mattermost,
     Nextcloud,
+    Scim,
     Wordpress,
     Zitadel,
     /// Of a provider that nobody wrote down.
@@ -26,6 +27,13 @@ pub(super) struct Words {
 impl Words {
     fn json(status: u16, body: &Value) -> Self {
         Self { status, headers: Vec::new(), kind: "application/json", body: body.to_string() }
+    }
+
+    /// A no of a SCIM server (RFC 7644 3.12).
+    fn scim(status: u16, detail: &str) -> Self {
+        let schema = "urn:ietf:params:scim:api:messages:2.0:Error";
+        let body = json!({ "schemas": [schema], "detail": detail, "status": status.to_string() });
+        Self { kind: "application/scim+json", ..Self::json(status, &body) }
     }
 
     fn text(status: u16, body: &str) -> Self {
@@ -55,6 +63,7 @@ impl Dialect {
             "gitlab" => Self::Gitlab,
             "mattermost" => Self::Mattermost,
             "nextcloud" => Self::Nextcloud,
+            "scim" => Self::Scim,
             "wordpress" => Self::Wordpress,
             "zitadel" => Self::Zitadel,
             _ => Self::Unknown,
@@ -78,11 +87,12 @@ impl Dialect {
                         || path == "/oauth/v2/token"
                         || matches!(last, "_search" | "search")
                 }
+                Self::Scim => last == ".search",
                 Self::Gitlab | Self::Nextcloud | Self::Wordpress | Self::Unknown => false,
             }
     }
 
-    /// Too many requests (`mattermost.md` 1.5, `gitlab.md` 1.4, `zitadel.md` 10, `nextcloud.md` 6; `wordpress.md` knows no
+    /// Too many requests (`mattermost.md` 1.5, `gitlab.md` 1.4, `zitadel.md` 10, `nextcloud.md` 6; RFC 7644 leaves it to HTTP; `wordpress.md` knows no
     /// limit, so there it is a proxy's page). `now` is Unix time in seconds.
     pub(super) fn rate_limited(self, path: &str, retry_after: u64, now: u64) -> Words {
         let after = ("Retry-After", retry_after.to_string());
@@ -118,6 +128,7 @@ impl Dialect {
             }
             // An empty body, and no word of how long.
             Self::Nextcloud => Words { kind: "text/html; charset=UTF-8", ..Words::text(429, "") },
+            Self::Scim => Words::scim(429, "Too many requests.").with([after]),
             Self::Wordpress | Self::Unknown => Words::page(429).with([after]),
         }
     }
@@ -152,11 +163,13 @@ impl Dialect {
                 let data = json!({ "status": status });
                 Words::json(status, &json!({ "code": "internal_server_error", "message": message, "data": data }))
             }
+            Self::Scim if busy => Words::page(status),
+            Self::Scim => Words::scim(status, "An internal error occurred."),
             Self::Unknown => Words::page(status),
         }
     }
 
-    /// The token has expired (`mattermost.md` 1.1, `gitlab.md` 1.2, `zitadel.md` 1, `nextcloud.md` 2, `wordpress.md` 3).
+    /// The token has expired (`mattermost.md` 1.1, `gitlab.md` 1.2, `zitadel.md` 1, `nextcloud.md` 2, `wordpress.md` 3, RFC 7644 3.12).
     pub(super) fn expired(self, path: &str) -> Words {
         match self {
             Self::Mattermost => {
@@ -179,6 +192,7 @@ impl Dialect {
                 let data = json!({ "status": 401 });
                 Words::json(401, &json!({ "code": "rest_not_logged_in", "message": said, "data": data }))
             }
+            Self::Scim => Words::scim(401, "The access token has expired."),
             Self::Unknown => Words::text(401, "Unauthorized"),
         }
     }
@@ -208,6 +222,7 @@ impl Dialect {
         match (self, parts.as_slice()) {
             (Self::Mattermost | Self::Gitlab, ["", "api", "v4", "users", id, ..])
             | (Self::Wordpress, ["", "wp-json", "wp", "v2", "users", id, ..])
+            | (Self::Scim, ["", "Users", id])
             | (Self::Nextcloud, ["", "ocs", _, "cloud", "users", id, ..]) => Some(self.user_at(id)),
             _ => None,
         }
@@ -219,6 +234,7 @@ impl Dialect {
             Self::Mattermost | Self::Gitlab => format!("/api/v4/users/{id}"),
             Self::Nextcloud => format!("/ocs/v2.php/cloud/users/{id}?format=json"),
             Self::Wordpress => format!("/wp-json/wp/v2/users/{id}?context=edit"),
+            Self::Scim => format!("/Users/{id}"),
             Self::Zitadel => format!("/v2/users/{id}"),
             Self::Unknown => format!("/users/{id}"),
         }
@@ -233,6 +249,7 @@ impl Dialect {
             (Self::Nextcloud, "/ocs/v2.php/cloud/users") => Some(json!({
                 "ocs": { "meta": { "status": "ok", "statuscode": 200, "message": "OK" }, "data": { "id": "nobody" } },
             })),
+            (Self::Scim, "/Users") => Some(json!({ "id": "00000000-dead-4000-8000-000000000000" })),
             (Self::Zitadel, "/v2/users/new") => {
                 Some(json!({ "id": "999999999999999999", "creationDate": "2026-01-01T00:00:00Z" }))
             }
@@ -251,7 +268,7 @@ impl Dialect {
             Self::Nextcloud => {
                 json!({ "ocs": { "meta": { "status": "ok", "statuscode": 200, "message": "OK" }, "data": [] } })
             }
-            Self::Gitlab | Self::Wordpress | Self::Unknown => json!(true),
+            Self::Gitlab | Self::Scim | Self::Wordpress | Self::Unknown => json!(true),
         }
     }
 }
