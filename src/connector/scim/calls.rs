@@ -39,18 +39,19 @@ pub(super) fn sayable(
 pub(super) fn calls(account: &Account, changes: &[Change], kind: &str) -> Result<Vec<Request>, Refusal> {
     let (of_groups, changes): (Vec<&Change>, Vec<&Change>) =
         changes.iter().partition(|change| membership::group(&account.system, &change.attribute).is_some());
-    let mut requests = Vec::new();
-    let wanted = Wanted::of(account, &changes)?;
-    if account.id.is_none() {
-        requests.push(create(account, &wanted, kind)?);
-    } else if !wanted.0.is_empty() {
-        requests.push(update(account, &wanted, kind)?);
-    }
+    let mut memberships = Vec::new();
     for change in of_groups {
         let group = membership::group(&account.system, &change.attribute).unwrap_or_default();
-        requests.extend(membership::request(account, change, group)?);
+        memberships.extend(membership::request(account, change, group)?);
     }
-    Ok(requests)
+    let wanted = Wanted::of(account, &changes)?;
+    let own = match &account.id {
+        None => Some(create(account, &wanted, kind)?),
+        Some(_) if wanted.0.is_empty() => None,
+        Some(_) => Some(update(account, &wanted, kind)?),
+    };
+    // Who leaves is out before anything else is tidied, and who comes back is in before.
+    Ok(own.into_iter().chain(memberships).collect())
 }
 
 /// What is wanted of each attribute, in the order of the table.

@@ -15,7 +15,7 @@ use super::{
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) method: String,
-    /// Without the folder the interface is in.
+    /// Without the folder the interface is in, percent signs and all.
     pub(super) path: String,
     pub(super) query: String,
     pub(super) if_match: Option<String>,
@@ -40,7 +40,8 @@ impl From<Fault> for Answer {
 
 /// What is answered to a request of somebody who is known.
 pub(super) fn answer(world: &mut World, asked: &Asked) -> Answer {
-    let segments: Vec<&str> = asked.path.trim_matches('/').split('/').collect();
+    let segments: Vec<String> = asked.path.trim_matches('/').split('/').map(decoded).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let outcome = match segments.as_slice() {
         [".search"] => search(world, &Kind::ALL, asked),
         ["Bulk"] if world.settings.bulk => match asked.method.as_str() {
@@ -57,6 +58,12 @@ pub(super) fn answer(world: &mut World, asked: &Asked) -> Answer {
         [] => Err(Fault::new(404, "There is nothing at this address.")),
     };
     outcome.unwrap_or_else(Answer::from)
+}
+
+/// A part of a path without its percent signs.
+fn decoded(part: &str) -> String {
+    let marked = format!("part={}", part.replace('+', "%2B").replace('&', "%26"));
+    url::form_urlencoded::parse(marked.as_bytes()).next().map(|(_, part)| part.into_owned()).unwrap_or_default()
 }
 
 fn kind(world: &World, endpoint: &str) -> Option<Kind> {

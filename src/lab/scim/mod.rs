@@ -163,18 +163,12 @@ fn read(method: &str, path: &str, query: Option<&str>, headers: &HeaderMap, body
     };
     Ok(Asked {
         method: method.to_owned(),
-        path: decoded(path),
+        path: path.to_owned(),
         query: query.unwrap_or_default().to_owned(),
         if_match: text(header::IF_MATCH),
         if_none_match: text(header::IF_NONE_MATCH),
         body,
     })
-}
-
-/// A path without its percent signs.
-fn decoded(path: &str) -> String {
-    let marked = format!("path={}", path.replace('+', "%2B").replace('&', "%26"));
-    url::form_urlencoded::parse(marked.as_bytes()).next().map(|(_, path)| path.into_owned()).unwrap_or_default()
 }
 
 /// Whoever is not known is told so, by some servers in words of their own.

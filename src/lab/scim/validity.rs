@@ -57,9 +57,9 @@ pub(super) fn complete(shape: &Shape, kept: &Map<String, Value>) -> Result<(), F
     let extended = shape.kind.extension().and_then(|urn| kept.get(urn)).and_then(Value::as_object);
     let missing = |attribute: &&Attribute, of: Option<&Map<String, Value>>| {
         let held = of.and_then(|of| of.get(attribute.name));
-        let parts = attribute.subs.iter().filter(|sub| sub.required && !attribute.many);
-        let lacks = |sub: &Attribute| held.and_then(|held| held.get(sub.name)).is_none();
-        (attribute.required && held.is_none()) || parts.into_iter().any(lacks)
+        // A part is required only where there is a whole for it to be part of.
+        let lacks = |held: &Value| attribute.subs.iter().any(|sub| sub.required && held.get(sub.name).is_none());
+        (attribute.required && held.is_none()) || (!attribute.many && held.is_some_and(lacks))
     };
     let core = shape.core.iter().find(|attribute| missing(attribute, Some(kept)));
     match core.or_else(|| shape.extension.iter().find(|attribute| missing(attribute, extended))) {

@@ -21,7 +21,7 @@ use crate::{
     connector::{Connector, ConnectorError, Kind},
     lab::{Bench, Lab},
     model::{
-        account::{Account, Observed, Wanted},
+        account::{Account, Facts, Observed, Wanted},
         attribute::{AttributeName, Value},
         capability::{Change, Foresight, Scheme, Verdict},
         id::{AccountId, PersonId, SystemName},
@@ -41,6 +41,7 @@ mod mattermost_members;
 mod nextcloud;
 mod own;
 mod refusals;
+mod scim;
 mod wordpress;
 mod zitadel;
 
