@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    schema::{ENTERPRISE, Kind},
+    schema::{ENTERPRISE, Kind, Shape},
     settings::Settings,
     validity,
     world::World,
@@ -57,7 +57,9 @@ fn settle(world: &mut World, kind: Kind, mut fields: Map<String, Value>) -> Resu
         Some(Value::String(id)) if !id.is_empty() => Some(id),
         Some(_) => return Err("id: a text is expected".to_owned()),
     };
-    let known = |name: &String| name == ENTERPRISE || name == "schemas" || world.shape(kind).place(name).is_some();
+    // What this server leaves out of its schema is left out of a seed as well.
+    let usual = Shape::of(kind, &Settings::default());
+    let known = |name: &String| name == ENTERPRISE || name == "schemas" || usual.place(name).is_some();
     if let Some(unknown) = fields.keys().find(|name| !known(name)) {
         return Err(format!("{unknown}: there is no such attribute"));
     }
@@ -65,7 +67,8 @@ fn settle(world: &mut World, kind: Kind, mut fields: Map<String, Value>) -> Resu
     let mut held = validity::resource(world.shape(kind), &fields.clone().into()).map_err(|fault| fault.detail)?;
     // What nobody may write over the interface is somebody's all the same.
     for (name, value) in fields {
-        if name != "schemas" && name != ENTERPRISE && !held.contains_key(&name) && !value.is_null() {
+        let is_there = world.shape(kind).place(&name).is_some_and(|place| place.attribute.is_some());
+        if name != "schemas" && is_there && !held.contains_key(&name) && !value.is_null() {
             held.insert(name, value);
         }
     }

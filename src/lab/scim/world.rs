@@ -169,6 +169,7 @@ impl World {
     }
 
     fn change(&mut self, kind: Kind, entry: Entry, held: Map<String, Value>) -> Result<(), Fault> {
+        validity::complete(self.shape(kind), &held)?;
         if entry.held == held {
             return Ok(());
         }

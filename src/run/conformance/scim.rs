@@ -119,8 +119,10 @@ fn wishes(number: u64) -> Vec<Wish> {
     all
 }
 
-fn new(wish: &Wish) -> bool {
-    matches!(wish.like, "new" | "empty" | "off" | "a user's")
+/// One wish of each kind.
+fn brief(wish: &Wish) -> bool {
+    let kinds = ["username", "email", "phone", "active", "last_name", "department", "scim.manager", "scim.external_id"];
+    kinds.contains(&wish.attribute.as_str()) && matches!(wish.like, "new" | "empty" | "off" | "a user's")
 }
 
 async fn bed(settings: Json, people: Vec<Json>, groups: Json) -> Bed {
@@ -189,18 +191,18 @@ fn strict(patch: bool) -> Json {
 async fn scim_does_what_was_foreseen() {
     let mut report = Report::new(ACCEPTED);
     matrix("usual", json!({}), &["person"], &|_| true, &mut report).await;
-    matrix("usual", json!({}), ACCOUNTS, &new, &mut report).await;
+    matrix("usual", json!({}), ACCOUNTS, &brief, &mut report).await;
     matrix("put", json!({ "patch": false }), &["person"], &|_| true, &mut report).await;
-    matrix("put", json!({ "patch": false, "etag": false }), ACCOUNTS, &new, &mut report).await;
-    matrix("quiet", json!({ "patch_answer": 204, "etag": false }), &["person", "bare"], &new, &mut report).await;
+    matrix("put", json!({ "patch": false, "etag": false }), ACCOUNTS, &brief, &mut report).await;
+    matrix("quiet", json!({ "patch_answer": 204, "etag": false }), &["person", "bare"], &brief, &mut report).await;
     let odd = json!({ "odd_case": true, "text_booleans": true });
-    matrix("odd", odd, &["person", "bare"], &new, &mut report).await;
+    matrix("odd", odd, &["person", "bare"], &brief, &mut report).await;
     let odd = json!({ "odd_case": true, "text_booleans": true, "patch": false });
-    matrix("odd put", odd, &["person", "bare", "of two addresses"], &new, &mut report).await;
+    matrix("odd put", odd, &["person", "bare", "of two addresses"], &brief, &mut report).await;
     let little = json!({ "filter": false, "sort": false, "etag": false, "cursor": true, "index": false, "page": 7 });
-    matrix("little", little, &["person"], &new, &mut report).await;
+    matrix("little", little, &["person"], &brief, &mut report).await;
     let silent = json!({ "discovery": false, "etag": false, "filter_or": false });
-    matrix("silent", silent, &["person", "bare"], &new, &mut report).await;
+    matrix("silent", silent, &["person", "bare"], &brief, &mut report).await;
     matrix("strict", strict(true), &["person"], &|_| true, &mut report).await;
     matrix("strict put", strict(false), &["person"], &|_| true, &mut report).await;
     report.settle();
