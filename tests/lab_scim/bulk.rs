@@ -64,7 +64,8 @@ fn a_group_can_speak_of_a_user_of_the_same_request_in_any_order() {
     );
     assert_eq!(statuses(&told), ["201", "201", "201", "400"]);
     let groups = server.get("/Groups");
-    assert_eq!(groups["Resources"][0]["members"][0]["display"], "Alice");
+    let alice = server.get("/Users")["Resources"][0]["id"].take();
+    assert_eq!(groups["Resources"][0]["members"][0]["value"], alice);
     assert_eq!(groups["Resources"][1]["members"][0]["type"], "Group");
 }
 

@@ -16,16 +16,15 @@ token = { env = "TOKEN" }
 "#;
 
 const RULES: &str = r#"
-owner(["username", "email", "first_name", "last_name", "department", "active", "app.external_id"], "hr");
-owner("app.groups[Guides]", "hr");
-copies(["username", "email", "first_name", "last_name", "department", "active", "app.external_id"], ["app"]);
-copies("app.groups[Guides]", ["app"]);
+owner(["username", "email", "first_name", "last_name", "department", "active", "app.external_id", "app.groups"], "hr");
+copies(["username", "email", "first_name", "last_name", "department", "active", "app.external_id", "app.groups"], ["app"]);
+range("app.groups", ["Guides"]);
 join("app", ["app.external_id", "email"]);
 account("app", |person| person.active);
 source("hr", |row| #{
     key: row.id, username: row.login, email: row.mail, first_name: row.first, last_name: row.last,
     department: row.unit, active: row.status == "in", "app.external_id": row.id,
-    "app.groups[Guides]": if row.unit == "Tours" { "member" } else { clear() },
+    "app.groups": if row.unit == "Tours" { ["Guides"] } else { [] },
 });
 "#;
 

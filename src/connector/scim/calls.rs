@@ -164,6 +164,10 @@ fn create(account: &Account, wanted: &Wanted<'_>, kind: &str) -> Result<Request,
     }
     let mut empty = Map::new();
     empty.insert("schemas".to_owned(), json!(schemas));
+    // What an account begins as where nobody says so is for the server to choose (RFC 7643 4.1.1).
+    if wanted.active().is_none() && account.server_fact("is:active").is_none() {
+        empty.insert("active".to_owned(), true.into());
+    }
     Ok(Request {
         operation: Operation::Create,
         method: "POST".to_owned(),

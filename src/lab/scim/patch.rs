@@ -126,6 +126,9 @@ fn extension(
     }
     let wrong = || Fault::bad("invalidValue", "An extension is an object.");
     for (name, value) in value.and_then(Value::as_object).ok_or_else(wrong)? {
+        if name.eq_ignore_ascii_case("schemas") {
+            continue;
+        }
         one(shape, resource, deed, &format!("{urn}:{name}"), Some(value))?;
     }
     Ok(())

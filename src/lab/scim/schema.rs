@@ -400,7 +400,7 @@ fn group() -> Vec<Attribute> {
     let members = vec![
         immutable(Attribute::exact("value")),
         immutable(Attribute::reference("$ref", &["User", "Group"])),
-        Attribute { mutability: Mutability::ReadOnly, ..Attribute::text("display") },
+        immutable(Attribute::text("display")),
         immutable(Attribute { canonical: &["User", "Group"], ..Attribute::text("type") }),
     ];
     vec![

@@ -209,7 +209,11 @@ impl World {
             let id = member["value"].as_str().unwrap_or_default();
             let kind = Kind::ALL.into_iter().find(|kind| self.entries[kind].contains_key(id));
             let kind = kind.ok_or_else(|| Fault::bad("invalidValue", "A member is nobody that is known."))?;
+            let display = member.get("display").cloned();
             *member = json!({ "value": id, "type": kind.name() });
+            if let Some(display) = display {
+                member["display"] = display;
+            }
         }
         Ok(())
     }
@@ -248,8 +252,6 @@ impl World {
                     let id = member["value"].as_str().unwrap_or_default().to_owned();
                     let kind = if member["type"] == "Group" { Kind::Group } else { Kind::User };
                     member["$ref"] = self.location(kind, &id).into();
-                    let name = self.entries[&kind].get(&id).and_then(|held| display(kind, &held.held));
-                    member["display"] = name.into();
                 }
             }
         }
@@ -286,15 +288,13 @@ impl World {
         if !groups.is_empty() && self.settings.groups {
             shown.insert("groups".to_owned(), groups.into());
         }
+        // What a manager is called is optional (RFC 7643 4.3), and this server does not tell it.
         let manager = shown.get_mut(ENTERPRISE).and_then(|inner| inner.get_mut("manager"));
         if let Some(Value::Object(manager)) = manager
             && let Some(id) = manager.get("value").and_then(Value::as_str).map(str::to_owned)
-            && let Some(boss) = self.entries[&Kind::User].get(&id)
+            && self.entries[&Kind::User].contains_key(&id)
         {
             manager.insert("$ref".to_owned(), self.location(Kind::User, &id).into());
-            if let Some(name) = display(Kind::User, &boss.held) {
-                manager.insert("displayName".to_owned(), name.into());
-            }
         }
     }
 
