@@ -286,7 +286,7 @@ fn list(
                 values.clear();
             }
             for value in new.into_iter().filter(|value| !value.is_null()) {
-                if values.iter().any(|held| same(held, &value)) {
+                if values.iter().any(|held| same(attribute, held, &value)) {
                     continue;
                 }
                 touched.insert(values.len());
@@ -308,16 +308,8 @@ fn list(
 }
 
 /// True where two values of a list are the same one: alike in all their parts, or members by the same id.
-fn same(one: &Value, other: &Value) -> bool {
-    let only_ids = |value: &Value| value.get("type").is_none_or(|kind| kind == "User" || kind == "Group");
-    one == other
-        || (one.get("value").is_some()
-            && one.get("value") == other.get("value")
-            && one.get("display").is_none()
-            && one.get("primary").is_none()
-            && other.get("primary").is_none()
-            && only_ids(one)
-            && only_ids(other))
+fn same(attribute: &Attribute, one: &Value, other: &Value) -> bool {
+    one == other || (attribute.name == "members" && one.get("value") == other.get("value"))
 }
 
 /// Whoever becomes the first of a list takes that from who was (RFC 7644 3.5.2).
