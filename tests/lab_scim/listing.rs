@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::server::{ENTERPRISE, Server, bad, ids, told};
 
 fn server(settings: &Value) -> Server {
-    let person = |id: usize| {
-        json!({ "id": format!("{id:02}"), "userName": format!("person{id:02}"), "active": id % 2 == 0,
+    let person = |id: u32| {
+        json!({ "id": format!("{id:02}"), "userName": format!("person{id:02}"), "active": id.is_multiple_of(2),
             "name": { "familyName": format!("Family{:02}", 30 - id) },
             "emails": [{ "value": format!("p{id}@example.com"), "type": "work" }, { "value": format!("p{id}@home.example"), "type": "home" }],
             ENTERPRISE: { "department": if id < 5 { "Tours" } else { "Park" } } })

@@ -109,13 +109,13 @@ impl Connector for Scim {
     }
 
     fn has_looked(&self, call: &Call) -> bool {
-        self.membership(call).is_some()
+        Self::membership(call).is_some()
     }
 }
 
 impl Scim {
     /// The membership that a call is about.
-    fn membership<'a>(&self, call: &'a Call) -> Option<&'a AttributeName> {
+    fn membership(call: &Call) -> Option<&AttributeName> {
         call.intends.keys().find(|name| membership::group(&call.system, name).is_some())
     }
 
@@ -154,7 +154,7 @@ impl Scim {
     /// What came of a call: the account as the answer shows it, or a second look where it shows none.
     async fn settle(&self, call: &Call, reply: &Reply, wire: Reader<'_>) -> Result<Account, Refusal> {
         let looker = Looker::new(wire, &self.settings);
-        if let Some(attribute) = self.membership(call) {
+        if let Some(attribute) = Self::membership(call) {
             return Self::member(call, attribute, reply, &looker).await;
         }
         if !reply.is_success() {
@@ -167,14 +167,12 @@ impl Scim {
         }
         let unseen =
             |reason: &str| Refusal { status: Some(reply.status), ..Refusal::new(RefusalKind::Unavailable, reason) };
-        let place = match &call.account {
-            Some(_) => call.path.clone(),
+        let place = if call.account.is_some() {
+            call.path.clone()
+        } else {
             // An answer without a body tells at least where the new one is.
-            None => {
-                let place =
-                    reply.headers.get("location").and_then(|place| place.rsplit('/').next()).unwrap_or_default();
-                format!("{}/{place}", call.path)
-            }
+            let place = reply.headers.get("location").and_then(|place| place.rsplit('/').next()).unwrap_or_default();
+            format!("{}/{place}", call.path)
         };
         match looker.resource(&place).await {
             Ok(Some((user, _))) => looker.read(&user).map_err(|_| unseen("the server said yes and shows no account")),

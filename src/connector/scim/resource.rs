@@ -218,11 +218,11 @@ fn put(user: &mut Json, kind: &str, row: &AttributeCapability, value: &Value) {
             tell_extension(fields);
         }
         Spot::Listed(list) => {
-            let slot = slot(fields, list);
-            if !slot.is_array() {
-                *slot = json!([]);
+            let held = slot(fields, list);
+            if !held.is_array() {
+                *held = json!([]);
             }
-            let Some(values) = slot.as_array_mut() else { return };
+            let Some(values) = held.as_array_mut() else { return };
             match at {
                 Some(at) if new.is_null() => drop(values.remove(at)),
                 Some(at) => {

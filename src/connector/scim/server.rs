@@ -88,8 +88,8 @@ impl Told {
         let extension = of(ENTERPRISE);
         for row in CAPABILITIES.attributes {
             let Some(told) = Attribute::of(row, core, extension) else { continue };
-            if let Some(word) = told.word() {
-                facts.insert(format!("is:{}", row.name), word.into());
+            if let Some(limit) = told.limit {
+                facts.insert(format!("is:{}", row.name), limit.word().into());
             }
             if told.required {
                 facts.insert(format!("required:{}", row.name), true.into());
@@ -115,17 +115,37 @@ fn resources(list: &Json) -> &[Json] {
 /// What a schema says of one of our attributes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Attribute {
-    absent: bool,
-    read_only: bool,
-    immutable: bool,
-    hidden: bool,
+    /// What keeps it from being changed and shown; the strictest where several do.
+    limit: Option<Limit>,
     required: bool,
 }
 
+/// What keeps an attribute from being changed and shown, strictest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Limit {
+    Absent,
+    ReadOnly,
+    WriteOnly,
+    Immutable,
+}
+
+impl Limit {
+    /// As facts have it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::ReadOnly => "read_only",
+            Self::WriteOnly => "write_only",
+            Self::Immutable => "immutable",
+        }
+    }
+}
+
 impl Attribute {
+    const ABSENT: Self = Self { limit: Some(Limit::Absent), required: false };
+
     /// `None` for what no schema lists.
     fn of(row: &AttributeCapability, core: &[Json], extension: Option<&Vec<Json>>) -> Option<Self> {
-        let absent = Self { absent: true, ..Self::default() };
         let named = |list: &[Json], name: &str| {
             let is = |one: &&Json| {
                 field(one, "name").and_then(Json::as_str).is_some_and(|held| held.eq_ignore_ascii_case(name))
@@ -142,18 +162,15 @@ impl Attribute {
             Spot::Extended(name) => (extension.map_or(&[][..], Vec::as_slice), name, None),
             Spot::Reference(name) => (extension.map_or(&[][..], Vec::as_slice), name, Some("value")),
         };
-        let Some(whole) = named(list, name) else { return Some(absent) };
+        let Some(whole) = named(list, name) else { return Some(Self::ABSENT) };
         let told = Self::read(&whole);
         let Some(part) = part else { return Some(told) };
         let Some(parts) = field(&whole, "subAttributes").and_then(Json::as_array) else { return Some(told) };
-        let Some(inner) = named(parts, part) else { return Some(absent) };
+        let Some(inner) = named(parts, part) else { return Some(Self::ABSENT) };
         let inner = Self::read(&inner);
         let is_list = matches!(Spot::of(row), Spot::Listed(_) | Spot::Reference(_));
         Some(Self {
-            absent: false,
-            read_only: told.read_only || inner.read_only,
-            immutable: told.immutable || inner.immutable,
-            hidden: told.hidden || inner.hidden,
+            limit: told.limit.into_iter().chain(inner.limit).min(),
             required: if is_list { told.required } else { inner.required },
         })
     }
@@ -162,22 +179,13 @@ impl Attribute {
         let is = |key: &str, word: &str| {
             field(attribute, key).and_then(Json::as_str).is_some_and(|held| held.eq_ignore_ascii_case(word))
         };
-        Self {
-            absent: false,
-            read_only: is("mutability", "readOnly"),
-            immutable: is("mutability", "immutable"),
-            hidden: is("mutability", "writeOnly") || is("returned", "never"),
-            required: field(attribute, "required").is_some_and(is_true),
-        }
-    }
-
-    fn word(self) -> Option<&'static str> {
-        match self {
-            Self { absent: true, .. } => Some("absent"),
-            Self { read_only: true, .. } => Some("read_only"),
-            Self { hidden: true, .. } => Some("write_only"),
-            Self { immutable: true, .. } => Some("immutable"),
-            _ => None,
-        }
+        let limit = if is("mutability", "readOnly") {
+            Some(Limit::ReadOnly)
+        } else if is("mutability", "writeOnly") || is("returned", "never") {
+            Some(Limit::WriteOnly)
+        } else {
+            is("mutability", "immutable").then_some(Limit::Immutable)
+        };
+        Self { limit, required: field(attribute, "required").is_some_and(is_true) }
     }
 }

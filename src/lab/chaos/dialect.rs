@@ -149,7 +149,7 @@ impl Dialect {
                     "request_id": "chaoschaoschaoschaoschaosc", "status_code": status });
                 Words::json(status, &error)
             }
-            Self::Gitlab if busy => Words::page(status),
+            Self::Gitlab | Self::Scim if busy => Words::page(status),
             Self::Gitlab => Words::json(status, &json!({ "message": "500 Internal Server Error" })),
             Self::Zitadel if busy => Self::grpc(path, 14, "unavailable", status, "connection refused", None),
             Self::Zitadel => Self::grpc(path, 13, "internal", status, "An internal error occurred", Some("SQL-KJs82")),
@@ -163,7 +163,6 @@ impl Dialect {
                 let data = json!({ "status": status });
                 Words::json(status, &json!({ "code": "internal_server_error", "message": message, "data": data }))
             }
-            Self::Scim if busy => Words::page(status),
             Self::Scim => Words::scim(status, "An internal error occurred."),
             Self::Unknown => Words::page(status),
         }

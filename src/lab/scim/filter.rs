@@ -286,10 +286,7 @@ type Held<'a> = Option<(&'a Attribute, Vec<&'a Value>)>;
 
 /// The values a path leads to, of a list or of its parts; those of a list of complex values are their `value`.
 fn held<'a>(scope: Scope<'a>, path: &str, object: &'a Map<String, Value>) -> Result<Held<'a>, Fault> {
-    let (attribute, sub, values) = match found(scope, path, object)? {
-        Some(found) => found,
-        None => return Ok(None),
-    };
+    let Some((attribute, sub, values)) = found(scope, path, object)? else { return Ok(None) };
     let sub = match (attribute.form, sub) {
         (Form::Complex, None) => attribute.sub("value"),
         (_, sub) => sub,
@@ -465,7 +462,7 @@ mod tests {
             ("active ne true", false),
             (r#"id eq "7""#, true),
             (r#"urn:IETF:params:scim:schemas:extension:enterprise:2.0:user:manager.value eq "26118915""#, true),
-            (r#"nickName eq null and not (title eq null)"#, true),
+            ("nickName eq null and not (title eq null)", true),
             // `and` binds before `or`.
             (r#"userName eq "x" and title pr or active eq true"#, true),
             (r#"userName eq "x" and (title pr or active eq true)"#, false),

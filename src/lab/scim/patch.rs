@@ -92,7 +92,7 @@ fn one(
     if path.filter.is_some() && !(attribute.many && attribute.form == Form::Complex) {
         return Err(Fault::bad("invalidPath", "A filter stands behind a list of complex values."));
     }
-    let removes = deed == Deed::Remove || value.is_some_and(|value| is_nothing(value));
+    let removes = deed == Deed::Remove || value.is_some_and(is_nothing);
     permitted(&place, attribute, removes)?;
     if removes && attribute.name == "userName" {
         return Err(Fault::bad("mutability", "userName is required."));

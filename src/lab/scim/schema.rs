@@ -45,6 +45,7 @@ pub(super) enum Returned {
 
 /// One attribute of a schema.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a schema says them one by one (RFC 7643 7)")]
 pub(super) struct Attribute {
     pub(super) name: &'static str,
     pub(super) form: Form,

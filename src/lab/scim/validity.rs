@@ -76,11 +76,11 @@ fn schemas(shape: &Shape, sent: &Map<String, Value>) -> Result<(), Fault> {
     let named = named.filter(|named| !named.is_empty());
     let named = named.ok_or_else(|| Fault::bad("invalidSyntax", "`schemas` must name the schemas of the resource."))?;
     let is = |urn: &str| named.iter().any(|one| one.eq_ignore_ascii_case(urn));
-    let known = |one: &&str| {
+    let known = |one: &str| {
         one.eq_ignore_ascii_case(shape.kind.schema())
             || shape.kind.extension().is_some_and(|urn| one.eq_ignore_ascii_case(urn))
     };
-    if !is(shape.kind.schema()) || !named.iter().all(|one| known(&one)) {
+    if !is(shape.kind.schema()) || !named.iter().copied().all(known) {
         return Err(Fault::bad("invalidValue", "`schemas` names others than those of this resource."));
     }
     Ok(())

@@ -311,7 +311,7 @@ async fn a_list_that_does_not_add_up_is_no_list() {
         let bed = bed(settings.clone(), crowd(30), json!([])).await;
         match bed.observe(&holding("username", "p7")).await {
             Err(ConnectorError::Strange { what, .. }) => {
-                assert!(what.starts_with("lists that do not add up"), "{what}")
+                assert!(what.starts_with("lists that do not add up"), "{what}");
             }
             other => panic!("{settings}: {other:?}"),
         }
