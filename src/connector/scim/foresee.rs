@@ -10,7 +10,7 @@ use crate::model::{
     refusal::RefusalKind,
 };
 
-use super::{calls::sayable, membership};
+use super::{calls::sayable, membership, resource};
 
 /// What would come of this change of this account.
 pub(super) fn foresee(account: &Account, change: &Change) -> Foresight {
@@ -21,7 +21,10 @@ pub(super) fn foresee(account: &Account, change: &Change) -> Foresight {
         Ok(row) => row,
         Err(reason) => return Foresight::refuses(RefusalKind::Unsupported, reason),
     };
-    by_schema(account, change, row).or_else(|| by_value(row, &change.after)).unwrap_or_else(Foresight::takes)
+    by_type(row, &change.after)
+        .or_else(|| by_schema(account, change, row))
+        .or_else(|| by_value(account, row, &change.after))
+        .unwrap_or_else(Foresight::takes)
 }
 
 /// Whether a change is sent attribute by attribute. A new account and a PUT are sent whole, and of a whole the server
@@ -60,14 +63,33 @@ fn by_schema(account: &Account, change: &Change, row: &AttributeCapability) -> O
     })
 }
 
-fn by_value(row: &AttributeCapability, after: &Value) -> Option<Foresight> {
-    let invalid = |reason: &str| Some(Foresight::refuses(RefusalKind::Invalid, format!("`{}` is {reason}", row.name)));
+fn invalid(row: &AttributeCapability, reason: &str) -> Foresight {
+    Foresight::refuses(RefusalKind::Invalid, format!("`{}` is {reason}", row.name))
+}
+
+fn by_type(row: &AttributeCapability, after: &Value) -> Option<Foresight> {
     match (row.name, after) {
-        ("active", Value::Text(_)) => invalid("either true or false"),
-        ("active", _) | (_, Value::Empty) => None,
-        (_, Value::Bool(_)) => invalid("a text, not true or false"),
-        ("email", Value::Text(text)) if !is_address(text) => invalid("no e-mail address"),
-        ("username", Value::Text(text)) if text.trim().is_empty() => invalid("blank"),
+        ("active", Value::Text(_)) => Some(invalid(row, "either true or false")),
+        ("active", _) => None,
+        (_, Value::Bool(_)) => Some(invalid(row, "a text, not true or false")),
+        _ => None,
+    }
+}
+
+fn by_value(account: &Account, row: &AttributeCapability, after: &Value) -> Option<Foresight> {
+    let is_required = account.server.get(&format!("required:{}", row.name)).and_then(Value::as_bool) == Some(true);
+    match (row.name, after) {
+        (_, Value::Empty) if account.is(&resource::rival(row)) => {
+            let reason = format!(
+                "the account has several that are `{}`, and another would take its place: take them away there",
+                row.name
+            );
+            Some(Foresight::doomed(reason))
+        }
+        ("email", Value::Text(text)) if !is_address(text) => Some(invalid(row, "no e-mail address")),
+        (name, Value::Text(text)) if (is_required || name == "username") && text.trim().is_empty() => {
+            Some(invalid(row, "blank"))
+        }
         _ => None,
     }
 }

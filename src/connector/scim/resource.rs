@@ -56,6 +56,9 @@ pub(super) fn account(system: &SystemName, user: &Json, kind: &str, server: &Arc
             Spot::Listed(list) => match chosen(user, list, kind) {
                 Some((at, one)) => {
                     facts.insert(place(row), Value::text(&selector(user, list, kind, at)));
+                    if has_rival(user, list, kind, at) {
+                        facts.insert(rival(row), true.into());
+                    }
                     plain(field(one, "value"))
                 }
                 None => Value::Empty,
@@ -92,6 +95,17 @@ fn is_hidden(server: &Facts, row: &AttributeCapability) -> bool {
 /// The fact of an account that says which value of a list an attribute is.
 pub(super) fn place(row: &AttributeCapability) -> String {
     format!("place:{}", row.name)
+}
+
+/// The fact of an account that says whether another value of the list would be the attribute if this one went.
+pub(super) fn rival(row: &AttributeCapability) -> String {
+    format!("rival:{}", row.name)
+}
+
+fn has_rival(user: &Json, list: &str, kind: &str, at: usize) -> bool {
+    let mut others = listed(user, list).to_vec();
+    others.remove(at);
+    chosen(&json!({ list: others }), list, kind).is_some()
 }
 
 fn held(user: &Json, spot: Spot) -> Option<&Json> {

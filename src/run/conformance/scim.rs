@@ -18,13 +18,13 @@ const ACCEPTED: &[Accepted] = &[
         why: "nothing can make it empty, whatever the value; the server's way to say so is about the value",
     },
     Accepted {
-        bed: "",
+        bed: "strict",
         accounts: &[],
-        attributes: &["active"],
-        values: &["empty"],
-        foreseen: "unsupported",
-        met: "unsaid, unsupported",
-        why: "it cannot be said",
+        attributes: &[],
+        values: &["same", "empty"],
+        foreseen: "unchanged",
+        met: "unsupported",
+        why: "nobody asks for what is so; a PATCH of what is read-only or not known is refused whatever it says",
     },
 ];
 
