@@ -45,6 +45,7 @@ pub use axum;
 pub use self::people::Invented;
 
 pub(crate) mod chaos;
+pub(crate) mod discourse;
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
 pub(crate) mod nextcloud;
@@ -225,6 +226,7 @@ fn simulator(kind: &str, seed: &Value) -> Option<Result<Arc<dyn Simulator>, Stri
         made.map(|simulator| Arc::new(simulator) as Arc<dyn Simulator>)
     }
     Some(match kind {
+        "discourse" => made(discourse::Discourse::new(seed)),
         "gitlab" => made(gitlab::Gitlab::new(seed)),
         "mattermost" => made(mattermost::Mattermost::new(seed)),
         "nextcloud" => made(nextcloud::Nextcloud::new(seed)),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 /// The words of one kind of provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
+    Discourse,
     Gitlab,
     Mattermost,
     Nextcloud,
@@ -60,6 +61,7 @@ impl Words {
 impl Dialect {
     pub(super) fn of(kind: &str) -> Self {
         match kind {
+            "discourse" => Self::Discourse,
             "gitlab" => Self::Gitlab,
             "mattermost" => Self::Mattermost,
             "nextcloud" => Self::Nextcloud,
@@ -88,7 +90,7 @@ impl Dialect {
                         || matches!(last, "_search" | "search")
                 }
                 Self::Scim => last == ".search",
-                Self::Gitlab | Self::Nextcloud | Self::Wordpress | Self::Unknown => false,
+                Self::Discourse | Self::Gitlab | Self::Nextcloud | Self::Wordpress | Self::Unknown => false,
             }
     }
 
@@ -129,6 +131,16 @@ impl Dialect {
             // An empty body, and no word of how long.
             Self::Nextcloud => Words { kind: "text/html; charset=UTF-8", ..Words::text(429, "") },
             Self::Scim => Words::scim(429, "Too many requests.").with([after]),
+            Self::Discourse => {
+                let left = format!("{retry_after} seconds");
+                let told = format!(
+                    "You’ve performed this action too many times. Please wait {left} before trying again."
+                );
+                let extras = json!({ "wait_seconds": retry_after, "time_left": left });
+                let body = json!({ "errors": [told], "error_type": "rate_limit", "extras": extras });
+                let code = ("Discourse-Rate-Limit-Error-Code", "admin_api_key_rate_limit".to_owned());
+                Words::json(429, &body).with([code, after])
+            }
             Self::Wordpress | Self::Unknown => Words::page(429).with([after]),
         }
     }
@@ -149,6 +161,11 @@ impl Dialect {
                     "request_id": "chaoschaoschaoschaoschaosc", "status_code": status });
                 Words::json(status, &error)
             }
+            Self::Discourse if busy => {
+                let said = "The site is in read only mode. Interactions are disabled.";
+                Words::json(status, &json!({ "errors": [said], "error_type": "read_only" }))
+            }
+            Self::Discourse => Words::page(status),
             Self::Gitlab | Self::Scim if busy => Words::page(status),
             Self::Gitlab => Words::json(status, &json!({ "message": "500 Internal Server Error" })),
             Self::Zitadel if busy => Self::grpc(path, 14, "unavailable", status, "connection refused", None),
@@ -176,6 +193,15 @@ impl Dialect {
                 let error = json!({ "id": "api.context.session_expired.app_error", "message": message,
                     "detailed_error": "", "request_id": "chaoschaoschaoschaoschaosc", "status_code": 401 });
                 Words::json(401, &error)
+            }
+            // An expired key is one that nobody knows: 404 where admins are, else 403 (`discourse.md` 1).
+            Self::Discourse if path.starts_with("/admin/") => {
+                let said = "The requested URL or resource could not be found.";
+                Words::json(404, &json!({ "errors": [said], "error_type": "not_found" }))
+            }
+            Self::Discourse => {
+                let said = "You are not permitted to view the requested resource. The API username or key is invalid.";
+                Words::json(403, &json!({ "errors": [said], "error_type": "invalid_access" }))
             }
             Self::Gitlab => {
                 let said = "Token is expired. You can either do re-authorization or token refresh.";
@@ -220,6 +246,7 @@ impl Dialect {
         let parts: Vec<&str> = path.split('/').collect();
         match (self, parts.as_slice()) {
             (Self::Mattermost | Self::Gitlab, ["", "api", "v4", "users", id, ..])
+            | (Self::Discourse, ["", "admin", "users", id, ..])
             | (Self::Wordpress, ["", "wp-json", "wp", "v2", "users", id, ..])
             | (Self::Scim, ["", "Users", id])
             | (Self::Nextcloud, ["", "ocs", _, "cloud", "users", id, ..]) => Some(self.user_at(id)),
@@ -232,6 +259,7 @@ impl Dialect {
         match self {
             Self::Mattermost | Self::Gitlab => format!("/api/v4/users/{id}"),
             Self::Nextcloud => format!("/ocs/v2.php/cloud/users/{id}?format=json"),
+            Self::Discourse => format!("/admin/users/{id}.json"),
             Self::Wordpress => format!("/wp-json/wp/v2/users/{id}?context=edit"),
             Self::Scim => format!("/Users/{id}"),
             Self::Zitadel => format!("/v2/users/{id}"),
@@ -267,6 +295,7 @@ impl Dialect {
             Self::Nextcloud => {
                 json!({ "ocs": { "meta": { "status": "ok", "statuscode": 200, "message": "OK" }, "data": [] } })
             }
+            Self::Discourse => json!({ "success": "OK" }),
             Self::Gitlab | Self::Scim | Self::Wordpress | Self::Unknown => json!(true),
         }
     }
