@@ -134,6 +134,8 @@ pub(crate) struct Provider {
     /// Where our own certificate is found, with its key.
     pub(crate) client_certificate: Option<SecretSource>,
     pub(crate) proxy: ProxySource,
+    /// Where the secrets are found that only its kind has, by their keys.
+    pub(crate) secrets: BTreeMap<String, SecretSource>,
 }
 
 /// What one run may use up.
@@ -459,6 +461,7 @@ impl Reading<'_> {
             None => None,
         };
         let proxy = self.proxy(name, keys.proxy)?;
+        let secrets = self.own_secrets(name, &options, kind);
         let provider = Provider {
             url: url?,
             credential: credential?,
@@ -472,6 +475,7 @@ impl Reading<'_> {
             ca,
             client_certificate,
             proxy,
+            secrets,
         };
         let says = kind.records.map(|usual| keys.says.unwrap_or(usual));
         Some(System { kind: kind.name.to_owned(), options, provider: Some(provider), says, poll, webhook })
@@ -687,6 +691,18 @@ impl Reading<'_> {
 
     fn proxy_address(&mut self, way: &[&str], text: &str) -> Option<Url> {
         address::parse_proxy(text).map_err(|fault| self.fault(way, fault)).ok()
+    }
+
+    /// The places of the secrets that only this kind has: keys that its schema says are only written.
+    fn own_secrets(&mut self, name: &str, options: &Value, kind: &ProviderKind) -> BTreeMap<String, SecretSource> {
+        let mut found = BTreeMap::new();
+        for (key, place) in options.as_object().into_iter().flatten() {
+            let is_secret = kind.schema["properties"][key.as_str()]["writeOnly"] == Value::Bool(true);
+            let place = is_secret.then(|| serde_json::from_value::<SecretKeys>(place.clone()).ok()).flatten();
+            let source = place.and_then(|place| self.secret(&["systems", name, key], place));
+            found.extend(source.map(|source| (key.clone(), source)));
+        }
+        found
     }
 
     fn secret(&mut self, way: &[&str], keys: SecretKeys) -> Option<SecretSource> {

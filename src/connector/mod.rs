@@ -169,6 +169,7 @@ pub struct Kind {
     pub schema: fn() -> serde_json::Value,
 }
 
+pub(crate) mod discourse;
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
 pub(crate) mod nextcloud;

@@ -2,13 +2,13 @@
 
 use crate::{
     config::{self},
-    connector::{Kind, gitlab, mattermost, nextcloud, scim, wordpress, zitadel},
+    connector::{Kind, discourse, gitlab, mattermost, nextcloud, scim, wordpress, zitadel},
     source::{csv_file, drop_folder},
 };
 
 /// The providers that are shipped, by name.
 pub(crate) const PROVIDERS: &[Kind] =
-    &[gitlab::KIND, mattermost::KIND, nextcloud::KIND, scim::KIND, wordpress::KIND, zitadel::KIND];
+    &[discourse::KIND, gitlab::KIND, mattermost::KIND, nextcloud::KIND, scim::KIND, wordpress::KIND, zitadel::KIND];
 
 /// The kind of a source that is a file or a folder of files.
 pub(crate) const CSV: &str = "csv";

@@ -244,8 +244,6 @@ pub(crate) fn fleet(
             continue;
         };
         let Some(provider) = &system.provider else { continue };
-        let connector =
-            (kind.open)(system.options.clone()).map_err(|error| config.fault(name, None, error.to_string(), None))?;
         let simulated = lab.and_then(|lab| lab.get(name.as_str())).and_then(|address| {
             let token = address.tokens.get(token_kind(system)).unwrap_or(&address.token);
             Some((Url::parse(&address.url).ok()?, Secret::new(token)))
@@ -255,6 +253,9 @@ pub(crate) fn fleet(
             let known = lab.keys().cloned().collect();
             return Err(RunError::NoSimulator { system: name.clone(), kind: system.kind.clone(), known }.into());
         }
+        let opened = options(config, name, system, provider, simulated.is_some()).and_then(|options| {
+            (kind.open)(options).map_err(|error| config.fault(name, None, error.to_string(), None))
+        });
         let home = if simulated.is_some() { "lab".to_owned() } else { provider.url.to_string() };
         let real = || {
             let route = route(config, name, provider)?;
@@ -262,22 +263,25 @@ pub(crate) fn fleet(
             Ok::<_, ConfigErrors>((provider.url.clone(), credential, route))
         };
         let is_simulated = simulated.is_some();
-        let (url, credential, route) = match simulated {
+        let reached = match simulated {
             Some((url, _)) if matches!(provider.credential, CredentialSource::PerPerson(_)) => {
-                (url, Credential::Own, Route::default())
+                Ok((url, Credential::Own, Route::default()))
             }
-            Some((url, token)) => (url, as_taken(token, system, kind), Route::default()),
-            None => match real() {
-                Ok(real) => real,
-                Err(errors) => {
-                    // All that is missing at once: nobody wants to set one variable after another.
+            Some((url, token)) => Ok((url, as_taken(token, system, kind), Route::default())),
+            None => real(),
+        };
+        let (connector, (url, credential, route)) = match (opened, reached) {
+            (Ok(connector), Ok(reached)) => (connector, reached),
+            (opened, reached) => {
+                // All that is missing at once: nobody wants to set one variable after another.
+                for errors in [opened.err(), reached.err()].into_iter().flatten() {
                     match &mut faults {
                         Some(faults) => faults.errors.extend(errors.errors),
                         None => faults = Some(errors),
                     }
-                    continue;
                 }
-            },
+                continue;
+            }
         };
         let concurrency = provider.concurrency.unwrap_or(kind.capabilities.concurrency);
         let reach = Reach {
@@ -317,6 +321,25 @@ pub(crate) fn fleet(
         Some(faults) => Err(faults.into()),
         None => Ok(fleet),
     }
+}
+
+/// The keys of a kind with its own secrets in them. In a lab there are none to read: each is `lab`.
+fn options(
+    config: &Config,
+    name: &SystemName,
+    system: &config::System,
+    provider: &config::Provider,
+    is_simulated: bool,
+) -> Result<serde_json::Value, ConfigErrors> {
+    let mut options = system.options.clone();
+    for (key, place) in &provider.secrets {
+        let secret = match is_simulated {
+            true => Secret::new("lab"),
+            false => place.read().map_err(|error| config.because(error.at(config.place(name, key))))?,
+        };
+        options[key.as_str()] = secret.expose().into();
+    }
+    Ok(options)
 }
 
 /// The kind of token a system is configured with, as far as its kind knows kinds.

@@ -86,7 +86,17 @@ impl<'a> Writer<'a> {
     /// Where there is no answer. Whether the request can have had an effect all the same is known to whoever made the
     /// writer: a connector only tells what it met.
     pub async fn send(&mut self) -> Result<Reply, WireError> {
-        let mut body = self.call.body.clone();
+        let call = self.call;
+        self.send_as(&call.path, &call.body).await
+    }
+
+    /// As [`Writer::send`], in the form that the provider wants at this moment: to the address that the account has now,
+    /// or with the body signed. It must do what the plan shows, and nothing else.
+    ///
+    /// # Errors
+    /// As [`Writer::send`].
+    pub async fn send_as(&mut self, path: &str, body: &serde_json::Value) -> Result<Reply, WireError> {
+        let mut body = body.clone();
         let mut made = Vec::new();
         for field in &self.call.generated {
             if let Some(body) = body.as_object_mut() {
@@ -115,10 +125,9 @@ impl<'a> Writer<'a> {
                 call: self.call.id.clone(),
                 attempt: self.attempt,
                 method: self.call.method.clone(),
-                path: self.call.path.clone(),
+                path: path.to_owned(),
             })?;
             let used = self.own.map(OwnToken::current);
-            let path = &self.call.path;
             let answer = self.line.once(&method, path, &[], &headers, body, fresh_token, used.as_ref()).await;
             // Nor may it bring back what nobody shall ever know.
             let answer = answer.map(|reply| made.iter().fold(reply, Reply::without));

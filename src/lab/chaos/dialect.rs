@@ -133,9 +133,8 @@ impl Dialect {
             Self::Scim => Words::scim(429, "Too many requests.").with([after]),
             Self::Discourse => {
                 let left = format!("{retry_after} seconds");
-                let told = format!(
-                    "You’ve performed this action too many times. Please wait {left} before trying again."
-                );
+                let told =
+                    format!("You’ve performed this action too many times. Please wait {left} before trying again.");
                 let extras = json!({ "wait_seconds": retry_after, "time_left": left });
                 let body = json!({ "errors": [told], "error_type": "rate_limit", "extras": extras });
                 let code = ("Discourse-Rate-Limit-Error-Code", "admin_api_key_rate_limit".to_owned());

@@ -132,10 +132,15 @@ mod tests {
 
     #[test]
     fn times_are_told_in_whole_units() {
-        for (seconds, told) in
-            [(0, "a few seconds"), (3, "a few seconds"), (4, "4 seconds"), (59, "59 seconds"), (60, "1 minute"),
-             (179, "2 minutes"), (7300, "2 hours")]
-        {
+        for (seconds, told) in [
+            (0, "a few seconds"),
+            (3, "a few seconds"),
+            (4, "4 seconds"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (179, "2 minutes"),
+            (7300, "2 hours"),
+        ] {
             assert_eq!(time_left(seconds), told);
         }
     }

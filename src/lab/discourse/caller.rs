@@ -54,7 +54,13 @@ impl Caller {
     }
 
     fn known(site: &mut Site, asked: &Asked) -> Result<Self, Answer> {
-        let no = || if asked.parts.first().is_some_and(|part| part == "admin") { Answer::not_found() } else { Answer::bad_key() };
+        let no = || {
+            if asked.parts.first().is_some_and(|part| part == "admin") {
+                Answer::not_found()
+            } else {
+                Answer::bad_key()
+            }
+        };
         if let Some(shown) = asked.header("user-api-key") {
             let key = site.keys.iter().find(|key| key.of_app && key.key == shown && !key.revoked).ok_or_else(no)?;
             let name = key.user.clone().unwrap_or_default();

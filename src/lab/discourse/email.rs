@@ -12,8 +12,7 @@ use super::{
 };
 
 const TAKEN: &str = "There was an error changing your email address. Perhaps the address is already in use?";
-const STAGED: &str =
-    "There was an error changing your email address. The address is already in use by a staged user.";
+const STAGED: &str = "There was an error changing your email address. The address is already in use by a staged user.";
 const NO_ADDRESS: &str = "Email is invalid.";
 const BLOCKED: &str = "Email is not allowed from that email provider. Please use another email address.";
 const TOO_OFTEN: &str = "You’ve performed this action too many times, please try again later.";

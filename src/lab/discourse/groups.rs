@@ -42,8 +42,7 @@ pub(super) fn members(site: &Site, name: &str, asked: &Asked) -> Result<Answer, 
     let all: Vec<&User> = site.users.values().filter(|user| site.is_in(group, user.id)).filter(is_meant).collect();
     let page: Vec<Value> =
         all.iter().skip(from).take(usize::try_from(limit).unwrap_or(0)).map(|user| user.member()).collect();
-    let owners: Vec<Value> =
-        group.owners.iter().filter_map(|id| site.users.get(id)).map(User::member).collect();
+    let owners: Vec<Value> = group.owners.iter().filter_map(|id| site.users.get(id)).map(User::member).collect();
     let meta = json!({ "total": all.len(), "limit": limit, "offset": offset });
     Ok(Answer::json(200, json!({ "members": page, "owners": owners, "meta": meta })))
 }
@@ -123,7 +122,8 @@ pub(super) fn remove(site: &mut Site, caller: &Caller, id: &str, asked: &Asked) 
     }
     let name = |id: &i64| site.users.get(id).map(|user| user.username.clone()).unwrap_or_default();
     let (there, others): (Vec<i64>, Vec<i64>) = users.into_iter().partition(|id| group.members.contains(id));
-    let (names, skipped): (Vec<String>, Vec<String>) = (there.iter().map(name).collect(), others.iter().map(name).collect());
+    let (names, skipped): (Vec<String>, Vec<String>) =
+        (there.iter().map(name).collect(), others.iter().map(name).collect());
     site.tick();
     let gone: BTreeSet<i64> = there.into_iter().collect();
     if let Some(group) = site.groups.get_mut(&group.id) {

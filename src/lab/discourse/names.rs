@@ -12,9 +12,21 @@ const SUFFIXES: &[&str] = &[
 
 /// Words under `/u/` that are no usernames.
 const ROUTES: &[&str] = &[
-    "account-created", "activate-account", "admin-login", "by-external", "check_email", "check_username",
-    "confirm-admin", "confirm-new-email", "confirm-old-email", "email-login", "hp", "password-reset", "search",
-    "second_factors", "toggle-anon",
+    "account-created",
+    "activate-account",
+    "admin-login",
+    "by-external",
+    "check_email",
+    "check_username",
+    "confirm-admin",
+    "confirm-new-email",
+    "confirm-old-email",
+    "email-login",
+    "hp",
+    "password-reset",
+    "search",
+    "second_factors",
+    "toggle-anon",
 ];
 
 /// True for a name that nobody may take, tested before anybody is looked up.
@@ -128,7 +140,9 @@ mod tests {
     #[test]
     fn reserved_names_may_have_wildcards() {
         let settings = Settings { reserved_usernames: vec!["adm*n".to_owned()], ..Settings::default() };
-        for (name, reserved) in [("ADMIN", true), ("admn", true), ("admi", false), ("here", true), ("by-external", true)] {
+        for (name, reserved) in
+            [("ADMIN", true), ("admn", true), ("admi", false), ("here", true), ("by-external", true)]
+        {
             assert_eq!(is_reserved(&settings, name), reserved, "{name}");
         }
     }

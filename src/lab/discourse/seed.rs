@@ -226,7 +226,8 @@ fn plant_group(site: &mut Site, place: &str, seed: &Value) -> Result<(), String>
         return Err(format!("{place}.name: a group needs one that nobody has"));
     }
     let ids = |names: &[String], key: &str| -> Result<BTreeSet<i64>, String> {
-        let found = names.iter().map(|name| site.found(name).ok_or_else(|| format!("{place}.{key}: nobody is `{name}`")));
+        let found =
+            names.iter().map(|name| site.found(name).ok_or_else(|| format!("{place}.{key}: nobody is `{name}`")));
         found.collect()
     };
     let owners = ids(&owners, "owners")?;
@@ -251,7 +252,9 @@ impl Person {
             }
         }
         if let Some(name) = &self.username {
-            if let Some(fault) = names::faults(&Settings { max_username_length: 60, ..site.settings.clone() }, name).first() {
+            if let Some(fault) =
+                names::faults(&Settings { max_username_length: 60, ..site.settings.clone() }, name).first()
+            {
                 return Err(format!("username: {fault}"));
             }
             if site.is_name_taken(name, Some(user.id)) {

@@ -52,8 +52,23 @@ pub(super) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let reserved = [
-            "admin", "moderator", "administrator", "mod", "sys", "system", "community", "info", "you", "name",
-            "username", "user", "nickname", "discourse", "discourseorg", "discourseforum", "support",
+            "admin",
+            "moderator",
+            "administrator",
+            "mod",
+            "sys",
+            "system",
+            "community",
+            "info",
+            "you",
+            "name",
+            "username",
+            "user",
+            "nickname",
+            "discourse",
+            "discourseorg",
+            "discourseforum",
+            "support",
         ];
         Self {
             enable_discourse_connect: false,

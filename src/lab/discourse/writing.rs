@@ -95,7 +95,8 @@ pub(super) fn update(site: &mut Site, caller: &Caller, name: &str, asked: &Asked
         user.date_of_birth = date;
     }
     let number = |name: &str| asked.params.get(name).and_then(as_text).and_then(|id| id.parse::<u64>().ok());
-    if let Some(group) = number("primary_group_id").filter(|_| site.settings.user_selected_primary_groups || caller.admin)
+    if let Some(group) =
+        number("primary_group_id").filter(|_| site.settings.user_selected_primary_groups || caller.admin)
         && site.groups.get(&group).is_some_and(|group| site.is_in(group, user.id))
         && site.settings.user_selected_primary_groups
     {

@@ -33,6 +33,7 @@ use crate::{
     wire::{Credential, Dialect, Habits, Line, Reach, ask_lab},
 };
 
+mod discourse;
 mod gitlab;
 mod gitlab_groups;
 mod laws;

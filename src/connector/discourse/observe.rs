@@ -1,0 +1,449 @@
+//! Looking at Discourse's accounts, with as few requests as will do: sixty a minute are all there are (`discourse.md` 2
+//! and 3).
+//!
+//! The staff's list shows a hundred accounts at once with most of what counts. A few accounts are asked for one by one;
+//! of many the whole list is read. Addresses that wait for a confirmation are looked at only where an account does not
+//! hold any of the wanted ones: each such look is written into the staff's log there. A 404 under `/admin` may mean our
+//! key; it is believed only once our own account could be read there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde_json::Value as Json;
+
+use crate::{
+    connector::{ConnectorError, Standing},
+    model::{
+        account::{Account, Facts, Observed, Wanted},
+        attribute::{AttributeName, Value},
+        id::{AccountId, SystemName},
+        refusal::{Refusal, RefusalKind},
+    },
+    wire::{Reader, Reply},
+};
+
+use super::{
+    reply::{self, FLAGS, NEEDS},
+    settings::Settings,
+    table::CAPABILITIES,
+};
+
+/// Rows on a page of the staff's list.
+const PAGE: usize = 100;
+
+/// Up to so many look-ups nobody asks whether reading everybody would be less work.
+const FEW: usize = 6;
+
+/// The fact of a server that says whose key it is: `own` for a person's.
+pub(super) const CREDENTIAL: &str = "credential";
+
+/// The fact that names an address which waits for its confirmation.
+pub(super) const UNCONFIRMED: &str = "unconfirmed_email";
+
+/// The address of one user for staff; `None` for an id that Discourse cannot have given.
+pub(super) fn user_path(id: &AccountId) -> Option<String> {
+    let id = id.as_str();
+    (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then(|| format!("/admin/users/{id}"))
+}
+
+/// The address of one user by her name.
+pub(super) fn profile_path(username: &str) -> String {
+    format!("/u/{}", segment(username))
+}
+
+/// One part of a path, percent-encoded.
+pub(super) fn segment(text: &str) -> String {
+    use std::fmt::Write;
+    let mut path = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => path.push(char::from(byte)),
+            _ => {
+                // Writing to a text cannot fail.
+                let _ = write!(path, "%{byte:02X}");
+            }
+        }
+    }
+    path
+}
+
+/// One observation.
+pub(super) struct Looker<'a> {
+    wire: Reader<'a>,
+    settings: &'a Settings,
+    /// As whom we act.
+    headers: BTreeMap<String, String>,
+    server: Arc<Facts>,
+}
+
+/// What somebody wants to see, in lower case.
+struct Sought<'a> {
+    ids: &'a BTreeSet<AccountId>,
+    texts: BTreeMap<&'a AttributeName, BTreeSet<String>>,
+}
+
+/// As whom an "all users" key acts.
+pub(super) fn acting_as(settings: &Settings) -> BTreeMap<String, String> {
+    settings.username.iter().map(|name| ("Api-Username".to_owned(), name.clone())).collect()
+}
+
+impl<'a> Looker<'a> {
+    pub(super) fn new(wire: Reader<'a>, settings: &'a Settings, headers: BTreeMap<String, String>) -> Self {
+        Self { wire, settings, headers, server: Arc::default() }
+    }
+
+    /// The system at the other end.
+    pub(super) fn system(&self) -> &SystemName {
+        self.wire.system()
+    }
+
+    /// Who we are and what is missing.
+    pub(super) async fn standing(&self) -> Result<Standing, ConnectorError> {
+        let me = self.me().await?;
+        let name = me.get("username").and_then(Json::as_str).unwrap_or("?").to_owned();
+        let is_admin = me.get("admin").and_then(Json::as_bool) == Some(true);
+        let mut missing = Vec::new();
+        let mut opens = async |what: &str, path: String| -> Result<(), ConnectorError> {
+            let reply = self.wire.get_as(&path, &[], &self.headers).await?;
+            if !reply.is_success() {
+                missing.push(format!("{what}: {NEEDS}"));
+            }
+            Ok(())
+        };
+        let id = me.get("id").and_then(Json::as_u64).unwrap_or_default();
+        opens("reading accounts", format!("/admin/users/{id}.json")).await?;
+        opens("reading addresses", format!("{}/emails.json", profile_path(&name))).await?;
+        if is_admin {
+            for (flag, what) in [
+                ("can_edit_username", "usernames: `auth_overrides_username` is on there"),
+                ("can_edit_email", "e-mail addresses: `auth_overrides_email` is on there, or `email_editable` off"),
+                ("can_edit_name", "display names: `auth_overrides_name` is on there, or `enable_names` off"),
+            ] {
+                if me.get(flag).and_then(Json::as_bool) == Some(false) {
+                    missing.push(format!("changing {what}"));
+                }
+            }
+        }
+        let rank = if is_admin { "administrator" } else { "no administrator" };
+        Ok(Standing { server: "Discourse".to_owned(), we_are: format!("{name} ({rank})"), missing })
+    }
+
+    /// Finds out who we are and what the site lets staff change, which is the same for all accounts.
+    pub(super) async fn arrive(&mut self) -> Result<(), ConnectorError> {
+        let me = self.me().await?;
+        let is = |name: &str| me.get(name).and_then(Json::as_bool) == Some(true);
+        if !is("admin") && !is("moderator") {
+            return Err(self.forbidden());
+        }
+        let mut facts = Facts::from([("me".to_owned(), Value::text(&self.number(&me)?.to_string()))]);
+        for name in FLAGS {
+            facts.extend(me.get(*name).and_then(Json::as_bool).map(|yes| ((*name).to_owned(), yes.into())));
+        }
+        self.server = Arc::new(facts);
+        Ok(())
+    }
+
+    /// Adds to what is known of the server.
+    pub(super) fn know(&mut self, facts: Facts) {
+        let mut server = Facts::clone(&self.server);
+        server.extend(facts);
+        self.server = Arc::new(server);
+    }
+
+    /// The accounts somebody needs.
+    pub(super) async fn observe(self, wanted: &Wanted) -> Result<Observed, ConnectorError> {
+        let sought = Sought::of(wanted);
+        let mut found: BTreeMap<AccountId, Account> = BTreeMap::new();
+        let mut add = |account: Account| {
+            let id = account.id.clone().unwrap_or_else(|| "".into());
+            found.entry(id).or_insert(account);
+        };
+        if self.shall_walk(wanted).await? {
+            self.walk(&sought, &mut add).await?;
+        } else {
+            for username in wanted.texts("username") {
+                self.by_username(username).await?.into_iter().for_each(&mut add);
+            }
+            for address in wanted.texts("email").filter(|address| address.contains('@')) {
+                self.by_address(address).await?.into_iter().for_each(&mut add);
+            }
+        }
+        // Pages move while they are turned, and few are not looked for in lists.
+        for id in wanted.ids.iter().filter(|id| !found.contains_key(id)).cloned().collect::<Vec<_>>() {
+            found.extend(self.by_id(&id).await?.map(|account| (id, account)));
+        }
+        let mut accounts = Vec::new();
+        for account in found.into_values() {
+            accounts.push(self.whole(account, &sought, wanted.len() <= FEW).await?);
+        }
+        Ok(Observed { accounts, server: self.server, warnings: Vec::new() })
+    }
+
+    /// The account of the person whose own key this is.
+    pub(super) async fn observe_self(mut self) -> Result<Observed, ConnectorError> {
+        let me = self.me().await?;
+        let facts =
+            [(CREDENTIAL.to_owned(), "own".into()), ("me".to_owned(), Value::text(&self.number(&me)?.to_string()))];
+        self.server = Arc::new(Facts::from(facts));
+        let mut account = self.account(&me)?;
+        // Who can sign in with a key is neither suspended nor waiting for anything.
+        account.attributes.insert(AttributeName::new("active"), true.into());
+        let waiting = me.get("unconfirmed_emails").and_then(|all| Some(all.as_array()?.last()?.as_str()?.to_owned()));
+        if let Some(waiting) = waiting {
+            account.facts.insert(UNCONFIRMED.to_owned(), Value::text(&waiting));
+        }
+        Ok(Observed { accounts: vec![account], server: self.server, warnings: Vec::new() })
+    }
+
+    /// Our own profile.
+    async fn me(&self) -> Result<Json, ConnectorError> {
+        let name = if let Some(name) = self.headers.get("Api-Username") {
+            name.clone()
+        } else {
+            let reply = self.wire.get_as("/session/current.json", &[], &self.headers).await?;
+            if reply.status == 404 {
+                return Err(self.forbidden());
+            }
+            let answer = self.answer(&reply)?;
+            let name = answer.get("current_user").and_then(|me| me.get("username")?.as_str()).map(str::to_owned);
+            name.ok_or_else(|| self.strange("something that is no session: is `url` a Discourse's?"))?
+        };
+        let answer = self.get(&format!("{}.json", profile_path(&name)), &[]).await?;
+        let me = answer.get("user").filter(|me| me.get("id").is_some_and(Json::is_i64)).cloned();
+        me.ok_or_else(|| self.strange("something that is no user: is `url` a Discourse's?"))
+    }
+
+    fn number(&self, user: &Json) -> Result<u64, ConnectorError> {
+        let id = user.get("id").and_then(Json::as_u64);
+        id.ok_or_else(|| self.strange("that we are one of its own accounts, which has no number of a person's"))
+    }
+
+    /// One account by its id, as staff sees it; `None` where there is none.
+    pub(super) async fn detail(&self, id: &AccountId) -> Result<Option<Json>, ConnectorError> {
+        let Some(path) = user_path(id) else { return Ok(None) };
+        let shown = self.there(&format!("{path}.json"), &[]).await?;
+        if shown.is_none() {
+            self.vouched().await?;
+        }
+        Ok(shown)
+    }
+
+    /// One account by its id.
+    async fn by_id(&self, id: &AccountId) -> Result<Option<Account>, ConnectorError> {
+        let shown = self.detail(id).await?;
+        shown.map(|user| self.account(&user)).transpose()
+    }
+
+    /// The rows of the staff's list that hold this username.
+    async fn by_username(&self, username: &str) -> Result<Option<Account>, ConnectorError> {
+        if username.is_empty() {
+            return Ok(None);
+        }
+        // Parts of names and addresses are found too; a name of many accounts' may not be on the first page.
+        let rows = self.rows(&[("filter", username)], 1).await?;
+        let name = AttributeName::new("username");
+        let mut accounts =
+            rows.iter().filter_map(|row| reply::account(self.system(), row, self.settings, &self.server));
+        if let Some(account) = accounts.find(|account| holds(account, &name, username)) {
+            return Ok(Some(account));
+        }
+        if rows.len() < PAGE {
+            return Ok(None);
+        }
+        let shown = self.there(&format!("{}.json", profile_path(username)), &[]).await?;
+        let id = shown.and_then(|answer| answer.get("user")?.get("id")?.as_u64());
+        match id {
+            Some(id) => self.by_id(&AccountId::from(id.to_string())).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Whoever has this as the primary address.
+    async fn by_address(&self, address: &str) -> Result<Vec<Account>, ConnectorError> {
+        let rows = self.rows(&[("email", address)], 1).await?;
+        let accounts = rows.iter().filter_map(|row| reply::account(self.system(), row, self.settings, &self.server));
+        Ok(accounts.collect())
+    }
+
+    /// True where somebody holds this as the primary address.
+    pub(super) async fn is_address_held(&self, address: &str) -> bool {
+        self.by_address(address).await.is_ok_and(|accounts| !accounts.is_empty())
+    }
+
+    /// True where reading everybody is less work than asking for each.
+    async fn shall_walk(&self, wanted: &Wanted) -> Result<bool, ConnectorError> {
+        let cannot_be_asked_for = |name: &AttributeName| !CAPABILITIES.lookups.contains(&name.as_str());
+        if wanted.holding.iter().any(|(name, texts)| cannot_be_asked_for(name) && !texts.is_empty()) {
+            return Ok(true);
+        }
+        if wanted.len() <= FEW {
+            return Ok(false);
+        }
+        // The newest has the highest number, which is at least how many there are.
+        let rows = self.rows(&[("order", "created")], 1).await?;
+        let highest = rows.iter().filter_map(|row| row.get("id")?.as_u64()).max().unwrap_or(0);
+        let pages = usize::try_from(highest).unwrap_or(usize::MAX) / PAGE + 1;
+        Ok(pages < wanted.len())
+    }
+
+    async fn walk(&self, sought: &Sought<'_>, add: &mut impl FnMut(Account)) -> Result<(), ConnectorError> {
+        let mut seen = BTreeSet::new();
+        for page in 1.. {
+            let rows = self.rows(&[("order", "created"), ("asc", "true")], page).await?;
+            let before = seen.len();
+            seen.extend(rows.iter().filter_map(|row| row.get("id").and_then(Json::as_i64)));
+            if seen.len() == before && rows.len() == PAGE {
+                return Err(self.strange("the same page of users again instead of the next"));
+            }
+            for row in &rows {
+                let account = reply::account(self.system(), row, self.settings, &self.server);
+                account.filter(|account| sought.names(account)).into_iter().for_each(&mut *add);
+            }
+            if rows.len() < PAGE {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A page of the staff's list of everybody.
+    async fn rows(&self, filter: &[(&str, &str)], page: usize) -> Result<Vec<Json>, ConnectorError> {
+        let page = page.to_string();
+        let fixed = [("show_emails", "true"), ("stats", "false"), ("page", page.as_str())];
+        let query: Vec<(&str, &str)> = filter.iter().copied().chain(fixed).collect();
+        let reply = self.wire.get_as("/admin/users/list/new.json", &query, &self.headers).await?;
+        if reply.status == 404 {
+            // There is always a list: it is us who are not let in.
+            return Err(self.forbidden());
+        }
+        let answer = self.answer(&reply)?;
+        let rows = answer.as_array().cloned().ok_or_else(|| self.strange("something that is no list of users"))?;
+        if rows.iter().any(|row| row.get("email").is_none()) {
+            // Anything less would pass for an account without an address.
+            return Err(self.forbidden());
+        }
+        Ok(rows)
+    }
+
+    /// An account with everything that has to be asked for by itself.
+    async fn whole(&self, account: Account, sought: &Sought<'_>, few: bool) -> Result<Account, ConnectorError> {
+        let mut account = account;
+        let username = account.value(&AttributeName::new("username")).as_text().unwrap_or_default().to_owned();
+        let email = AttributeName::new("email");
+        let wanted = sought.texts.get(&email);
+        let held = account.value(&email).as_text().map(str::to_lowercase);
+        let holds_another = wanted.is_some_and(|texts| held.as_ref().is_some_and(|held| !texts.contains(held)));
+        if held.is_none() || holds_another {
+            self.addresses(&mut account, &username).await?;
+        }
+        if few && self.settings.discourse_connect_secret.is_some() && !account.facts.contains_key(reply::LINKED) {
+            let id = account.id.clone().unwrap_or_else(|| "".into());
+            if let Some(detail) = self.by_id(&id).await? {
+                account.facts.extend(detail.facts);
+                account.identities = detail.identities;
+            }
+        }
+        if self.settings.reads_profiles()
+            && let Some(shown) = self.there(&format!("{}.json", profile_path(&username)), &[]).await?
+        {
+            let profile = self.account(shown.get("user").unwrap_or(&Json::Null))?;
+            if profile.id == account.id {
+                let known = std::mem::replace(&mut account.attributes, profile.attributes);
+                account.attributes.extend(known);
+                account.facts.extend(profile.facts);
+            }
+        }
+        Ok(account)
+    }
+
+    /// Reads the address of an account, and the one that waits.
+    pub(super) async fn addresses(&self, account: &mut Account, username: &str) -> Result<(), ConnectorError> {
+        let Some(shown) = self.there(&format!("{}/emails.json", profile_path(username)), &[]).await? else {
+            return Ok(());
+        };
+        let email = shown.get("email").and_then(Json::as_str).unwrap_or_default();
+        account.attributes.insert(AttributeName::new("email"), Value::text(email));
+        let waiting = shown.get("unconfirmed_emails").and_then(|all| all.as_array()?.last()?.as_str());
+        account.facts.extend(waiting.map(|waiting| (UNCONFIRMED.to_owned(), Value::text(waiting))));
+        Ok(())
+    }
+
+    /// An account in any of the shapes users are shown in.
+    pub(super) fn account(&self, user: &Json) -> Result<Account, ConnectorError> {
+        let account = reply::account(self.system(), user, self.settings, &self.server);
+        account.ok_or_else(|| self.strange("a user without id or username"))
+    }
+
+    /// Makes sure that "not found" means what it says: our own account can be read in the same place.
+    async fn vouched(&self) -> Result<(), ConnectorError> {
+        let known = self.server.get("me").and_then(Value::as_text).map(str::to_owned);
+        let id = match known {
+            Some(id) => id,
+            None => self.number(&self.me().await?)?.to_string(),
+        };
+        let reply = self.wire.get_as(&format!("/admin/users/{id}.json"), &[], &self.headers).await?;
+        if reply.status == 404 { Err(self.forbidden()) } else { self.answer(&reply).map(drop) }
+    }
+
+    pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Json, ConnectorError> {
+        let reply = self.wire.get_as(path, query, &self.headers).await?;
+        self.answer(&reply)
+    }
+
+    /// What stands at an address; `None` where Discourse says itself that nothing does.
+    pub(super) async fn there(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Json>, ConnectorError> {
+        let reply = self.wire.get_as(path, query, &self.headers).await?;
+        if reply.status == 404 && reply.json().is_some() {
+            return Ok(None);
+        }
+        self.answer(&reply).map(Some)
+    }
+
+    fn answer(&self, reply: &Reply) -> Result<Json, ConnectorError> {
+        if !reply.is_success() {
+            let mut refusal = reply::refusal(reply);
+            if refusal.kind == RefusalKind::NotFound {
+                "Discourse has nothing at this address: is `url` right?".clone_into(&mut refusal.reason);
+            }
+            return Err(ConnectorError::Refused { system: self.system().clone(), refusal });
+        }
+        reply.json().ok_or_else(|| self.strange("something that is no JSON: is `url` a Discourse's?"))
+    }
+
+    pub(super) fn strange(&self, what: &str) -> ConnectorError {
+        ConnectorError::Strange { system: self.system().clone(), what: what.to_owned() }
+    }
+
+    fn forbidden(&self) -> ConnectorError {
+        let refusal = Refusal::new(
+            RefusalKind::Forbidden,
+            format!("Discourse does not take the key or `username`, or not for this: {NEEDS}"),
+        );
+        ConnectorError::Refused { system: self.system().clone(), refusal }
+    }
+}
+
+impl<'a> Sought<'a> {
+    fn of(wanted: &'a Wanted) -> Self {
+        let lower = |texts: &BTreeSet<String>| texts.iter().map(|text| text.trim().to_lowercase()).collect();
+        let texts = wanted.holding.iter().map(|(name, texts)| (name, lower(texts))).collect();
+        Self { ids: &wanted.ids, texts }
+    }
+
+    fn names(&self, account: &Account) -> bool {
+        // What only profiles show cannot be seen in a list: then everybody may be meant.
+        let held = |(name, texts): (&&AttributeName, &BTreeSet<String>)| match account.attributes.get(*name) {
+            Some(value) => value.as_text().is_some_and(|text| texts.contains(&text.to_lowercase())),
+            None => !texts.is_empty() && CAPABILITIES.of(&account.system, name).is_some(),
+        };
+        account.id.as_ref().is_some_and(|id| self.ids.contains(id)) || self.texts.iter().any(held)
+    }
+}
+
+/// True where the account holds this text, whatever the letter case.
+fn holds(account: &Account, attribute: &AttributeName, text: &str) -> bool {
+    let held = account.attributes.get(attribute).and_then(Value::as_text);
+    held.is_some_and(|held| held.to_lowercase() == text.to_lowercase())
+}
