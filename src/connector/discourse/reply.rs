@@ -50,7 +50,8 @@ pub(super) fn account(system: &SystemName, user: &Json, settings: &Settings, ser
             },
             _ => user.get(row.remote),
         };
-        let is_of_profile = row.remote == FIELD || matches!(row.name, "bio" | "location" | "website" | "locale");
+        // A field that is not among those shown is none of this site's.
+        let is_of_profile = matches!(row.name, "bio" | "location" | "website" | "locale");
         let value = match shown {
             Some(Json::String(text)) => Value::text(text),
             Some(Json::Null) => Value::Empty,
@@ -205,7 +206,7 @@ mod tests {
         let mapped = serde_json::from_value(json!({ "user_fields": { "department": 2 } })).unwrap();
         let user = json!({
             "id": 7, "username": "anna", "name": "Anna", "can_edit_username": false, "title": null, "locale": "de",
-            "location": "Bern", "user_fields": { "1": "x", "2": "Kitchen" },
+            "location": "Bern", "user_fields": { "1": "x", "2": "Kitchen", "4": null },
         });
         let account = read(&user, &mapped);
         for (name, value) in [
@@ -214,11 +215,11 @@ mod tests {
             ("locale", "de".into()),
             ("department", "Kitchen".into()),
             ("forum.user_field_1", "x".into()),
-            ("forum.user_field_3", Value::Empty),
+            ("forum.user_field_4", Value::Empty),
         ] {
             assert_eq!(account.attributes.get(&name.into()), Some(&value), "{name}");
         }
-        for name in ["email", "active", "phone"] {
+        for name in ["email", "active", "phone", "forum.user_field_3"] {
             assert!(!account.attributes.contains_key(&name.into()), "{name}");
         }
         assert_eq!(account.facts.get("can_edit_username"), Some(&Value::Bool(false)));

@@ -131,7 +131,7 @@ impl Mapped {
 /// Where a secret is found: one of the two.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "who configures reads it; here only its shape counts")]
+#[expect(dead_code, reason = "it is read where secrets are; here only its shape counts")]
 struct Place {
     /// An environment variable.
     env: Option<String>,
@@ -154,7 +154,7 @@ impl<'de> Deserialize<'de> for ConnectSecret {
         #[serde(untagged)]
         enum Written {
             Text(String),
-            Place(Place),
+            Place(#[expect(dead_code, reason = "only its shape counts")] Place),
         }
         Ok(match Written::deserialize(deserializer)? {
             Written::Text(text) => Self::Read(Secret::from(text)),

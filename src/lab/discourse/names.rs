@@ -94,8 +94,18 @@ fn graphemes(name: &str) -> usize {
     name.chars().filter(|c| !unicode_normalization::char::is_combining_mark(*c)).count()
 }
 
-/// The name or, where somebody has it, the first variant that nobody has.
+/// The name or, where somebody has it, the first variant that nobody has. What breaks a rule is mended first.
 pub(super) fn free_variant(site: &Site, name: &str, own: i64) -> String {
+    let mended: String;
+    let name = if faults(&site.settings, name).is_empty() {
+        name
+    } else {
+        let plain = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+        let cut: String = plain.take(site.settings.max_username_length).collect();
+        let cut = cut.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_");
+        mended = format!("{cut:1<least$}", least = site.settings.min_username_length);
+        &mended
+    };
     let is_free = |name: &str| !site.is_name_taken(name, Some(own)) && !is_reserved(&site.settings, name);
     if is_free(name) {
         return name.to_owned();

@@ -4,7 +4,125 @@ use super::*;
 use crate::connector::discourse::KIND;
 
 /// What is meant to differ.
-const ACCEPTED: &[Accepted] = &[];
+const ACCEPTED: &[Accepted] = &[
+    Accepted {
+        bed: "",
+        accounts: &[],
+        attributes: &["email"],
+        values: &["new", "blanks around"],
+        foreseen: "takes",
+        met: "ineffective",
+        why: "asking for the address is all a call can do: it waits for the person, and never counts as done (5)",
+    },
+    Accepted {
+        bed: "waiting",
+        accounts: &[],
+        attributes: &["email"],
+        values: &["new"],
+        foreseen: "doomed",
+        met: "ineffective",
+        why: "it waits already, and a call would end as the first one did: as pending (5)",
+    },
+    Accepted {
+        bed: "",
+        accounts: &[],
+        attributes: &["username", "email"],
+        values: &["empty"],
+        foreseen: "unsupported",
+        met: "invalid",
+        why: "nothing can make it empty, whatever the value; Discourse's way to say so is a missing parameter",
+    },
+    Accepted {
+        bed: "usual",
+        accounts: &[],
+        attributes: &["username"],
+        values: &["a group's"],
+        foreseen: "takes",
+        met: "taken",
+        why: "groups are not looked up for every name: the answer decides (4)",
+    },
+    Accepted {
+        bed: "usual",
+        accounts: &[],
+        attributes: &["username"],
+        values: &["reserved", "a route"],
+        foreseen: "takes",
+        met: "invalid",
+        why: "which names a site keeps for itself is not shown: the answer decides (4)",
+    },
+    Accepted {
+        bed: "usual",
+        accounts: &[],
+        attributes: &["email"],
+        values: &["somebody's second", "blocked"],
+        foreseen: "takes",
+        met: "invalid",
+        why: "neither blocked domains nor further addresses of others are shown: the answer decides (5)",
+    },
+    Accepted {
+        bed: "usual",
+        accounts: &[],
+        attributes: &["discourse.user_field_1"],
+        values: &["too long", "the word false"],
+        foreseen: "invalid",
+        met: "without effect",
+        why: "it would be kept as something else (6): the value is at fault, and another one has an effect",
+    },
+    Accepted {
+        bed: "usual",
+        accounts: &[],
+        attributes: &["discourse.user_field_9"],
+        values: &[],
+        foreseen: "unsupported",
+        met: "without effect",
+        why: "the site has no such field, so no value would do (6)",
+    },
+    Accepted {
+        bed: "usual",
+        accounts: &[],
+        attributes: &["discourse.user_field_2"],
+        values: &["empty"],
+        foreseen: "takes",
+        met: "invalid",
+        why: "which fields are required is not shown: the answer decides (6)",
+    },
+    Accepted {
+        bed: "",
+        accounts: &[],
+        attributes: &["username"],
+        values: &["same"],
+        foreseen: "unchanged",
+        met: "owned_elsewhere",
+        why: "nobody asks for what is so",
+    },
+    Accepted {
+        bed: "connected",
+        accounts: &["linked"],
+        attributes: &["username"],
+        values: &["too long"],
+        foreseen: "invalid",
+        met: "without effect",
+        why: "told by the provider, a name that breaks a rule becomes another one (8): the value is at fault",
+    },
+    Accepted {
+        bed: "connected",
+        accounts: &["linked"],
+        attributes: &["username", "email", "display_name"],
+        values: &["empty"],
+        foreseen: "unsupported",
+        met: "without effect",
+        why: "what is said to be empty is passed over (8), whatever it is",
+    },
+    Accepted {
+        bed: "connected, not linked",
+        accounts: &[],
+        attributes: &[],
+        values: &["same"],
+        foreseen: "unchanged",
+        met: "unsupported",
+        why: "nobody asks for what is so",
+    },
+];
 
 const ACCOUNTS: &[&str] = &[
     "person",
@@ -16,7 +134,6 @@ const ACCOUNTS: &[&str] = &[
     "staged",
     "waiting",
     "linked",
-    "with a letter under way",
 ];
 
 /// Each number is a person; what stands behind it is hers.
@@ -134,6 +251,12 @@ fn brief(wish: &Wish) -> bool {
     matches!(wish.like, "new" | "same" | "empty" | "on" | "off" | "somebody's" | "too long")
 }
 
+/// What can differ from account to account.
+fn few(wish: &Wish) -> bool {
+    let is_one = matches!(wish.attribute.as_str(), "active" | "username" | "email" | "display_name" | "discourse.title");
+    is_one && matches!(wish.like, "new" | "on" | "off" | "same")
+}
+
 fn seed(settings: &Json, mut users: Vec<Json>) -> Json {
     let mut all = json!({ "max_admin_api_reqs_per_minute": 0, "blocked_email_domains": ["blocked.example"] });
     all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
@@ -197,10 +320,13 @@ async fn matrix(
 async fn discourse_does_what_was_foreseen() {
     let mut report = Report::new(ACCEPTED);
     matrix("usual", json!({}), json!({}), &["person"], &|_| true, &mut report).await;
-    matrix("usual", json!({}), json!({}), &ACCOUNTS[1..], &brief, &mut report).await;
-    let identity =
-        |wish: &Wish| matches!(wish.attribute.as_str(), "username" | "email" | "display_name") && brief(wish);
-    let locked = json!({ "auth_overrides_email": true, "auth_overrides_username": true, "auth_overrides_name": true });
+    matrix("usual", json!({}), json!({}), &ACCOUNTS[1..], &few, &mut report).await;
+    // So few that what waits, and who is linked, is looked at.
+    let letter = |wish: &Wish| wish.attribute == "email" && wish.like == "new";
+    matrix("waiting", json!({}), json!({}), &["with a letter under way"], &letter, &mut report).await;
+    let identity = |wish: &Wish| matches!(wish.attribute.as_str(), "username" | "email" | "display_name") && brief(wish);
+    let locked =
+        json!({ "auth_overrides_email": true, "auth_overrides_username": true, "auth_overrides_name": true });
     matrix("locked, and nobody said so", locked.clone(), json!({}), &["person"], &identity, &mut report).await;
     let said = json!({ "auth_overrides": ["email", "username", "name"] });
     matrix("locked", locked.clone(), said.clone(), &["person", "administrator"], &identity, &mut report).await;
@@ -208,8 +334,9 @@ async fn discourse_does_what_was_foreseen() {
     connected["enable_discourse_connect"] = true.into();
     let mut with_secret = said.clone();
     with_secret["discourse_connect_secret"] = "lab".into();
-    let people = &["linked", "person"];
-    matrix("connected", connected, with_secret, people, &identity, &mut report).await;
+    matrix("connected", connected.clone(), with_secret.clone(), &["linked"], &identity, &mut report).await;
+    let few = |wish: &Wish| identity(wish) && matches!(wish.like, "new" | "same");
+    matrix("connected, not linked", connected, with_secret, &["person"], &few, &mut report).await;
     let off = json!({ "email_editable": false, "enable_names": false });
     matrix("switched off", off, json!({}), &["person"], &identity, &mut report).await;
     let profiles = json!({
@@ -222,4 +349,278 @@ async fn discourse_does_what_was_foreseen() {
     let taken = |wish: &Wish| wish.attribute == "email" && wish.held;
     matrix("hiding", hidden, json!({}), &["person"], &taken, &mut report).await;
     report.settle();
+}
+
+fn texts(attribute: &str, texts: &[&str]) -> (AttributeName, BTreeSet<String>) {
+    (attribute.into(), texts.iter().map(|text| (*text).to_owned()).collect())
+}
+
+fn holding(attribute: &str, text: &str) -> Wanted {
+    Wanted { holding: BTreeMap::from([texts(attribute, &[text])]), ..Wanted::default() }
+}
+
+fn ids(observed: &Observed) -> Vec<&str> {
+    observed.accounts.iter().filter_map(|account| Some(account.id.as_ref()?.as_str())).collect()
+}
+
+fn refused<T: fmt::Debug>(outcome: Result<T, ConnectorError>) -> Refusal {
+    match outcome {
+        Err(ConnectorError::Refused { refusal, .. }) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Kind, status and Discourse's own word.
+fn told(refusal: &Refusal) -> (RefusalKind, Option<u16>, Option<&str>) {
+    (refusal.kind, refusal.status, refusal.code.as_deref())
+}
+
+/// What was asked since the last time, without queries.
+async fn asked(bed: &Bed) -> Vec<String> {
+    let asked = bed.lab("discourse", "GET", "requests", &Json::Null).await.unwrap();
+    bed.lab("discourse", "DELETE", "requests", &Json::Null).await.unwrap();
+    let line = |one: &Json| {
+        let path = one["path"].as_str().unwrap().split('?').next().unwrap();
+        format!("{} {path}", one["method"].as_str().unwrap())
+    };
+    asked.as_array().unwrap().iter().map(line).collect()
+}
+
+fn people(count: u64) -> Vec<Json> {
+    (101..=100 + count).map(|number| user("person", number)).collect()
+}
+
+/// A letter is asked for once, never counts as done, and is looked at before anything is sent.
+#[tokio::test]
+async fn an_address_is_pending_until_the_person_confirms_it() {
+    let bed = bed(&json!({}), json!({ "username": "homeward" }), people(1)).await;
+    let wanted = || Wanted { ids: BTreeSet::from(["101".into()]), ..holding("email", "new@example.org") };
+    let account = bed.seen(wanted()).await.remove(&"101".into()).unwrap();
+    let change = bed.change(&account, "email", &" New@example.org".into());
+    assert_eq!(bed.foresee(&account, &change), Foresight::takes());
+    let row = KIND.capabilities.attributes.iter().find(|row| row.name == "email").unwrap();
+    assert!(row.side_effect.contains("until the person confirms"), "{}", row.side_effect);
+    for status in [Some(200), None, None] {
+        let pending = bed.carry_out(&account, std::slice::from_ref(&change)).await.unwrap_err();
+        assert_eq!((pending.kind, pending.status), (RefusalKind::Ineffective, status));
+        assert!(pending.reason.contains("until then it waits"), "{pending}");
+    }
+    let mails = bed.dump().await["mails"].clone();
+    assert_eq!(mails, json!([{ "about": "confirm_new", "to": "new@example.org" }]));
+    let waiting = bed.seen(wanted()).await.remove(&"101".into()).unwrap();
+    assert_eq!(waiting.fact("unconfirmed_email"), Some("new@example.org"));
+    assert!(matches!(bed.foresee(&waiting, &change).verdict, Verdict::Doomed { .. }));
+    bed.lab("discourse", "POST", "confirm/101", &Json::Null).await.unwrap();
+    assert!(bed.holds(&bed.account("101").await, &change));
+    // Somebody clicked between plan and call: that is no refusal.
+    assert!(bed.holds(&bed.carry_out(&account, &[change]).await.unwrap(), &bed.change(&waiting, "email", &"new@example.org".into())));
+}
+
+#[tokio::test]
+async fn what_the_provider_owns_is_told_in_one_step_and_nothing_else_changes() {
+    let settings = json!({
+        "enable_discourse_connect": true, "auth_overrides_email": true, "auth_overrides_username": true,
+        "auth_overrides_name": true, "discourse_connect_overrides_groups": true,
+    });
+    let more = json!({
+        "username": "homeward", "auth_overrides": ["email", "username", "name"], "discourse_connect_secret": "lab",
+    });
+    let bed = bed(&settings, more, vec![user("linked", 101)]).await;
+    let place = bed.nobody().await;
+    drop(place);
+    bed.meddle("p101", &json!({ "active": false })).await;
+    let account = bed.account("101").await;
+    let wishes = [("email", "new@example.org"), ("username", "anna.b"), ("display_name", "Anna ~ B~~~")];
+    let changes: Vec<Change> = wishes.iter().map(|(name, text)| bed.change(&account, name, &(*text).into())).collect();
+    let requests = bed.connector.calls(&account, &changes).unwrap();
+    let says = json!({ "says": { "username": "anna.b", "email": "new@example.org", "name": "Anna ~ B~~~" } });
+    assert_eq!((requests.len(), &requests[0].body), (1, &says));
+    asked(&bed).await;
+    let shown = bed.carry_out(&account, &changes).await.unwrap();
+    assert!(changes.iter().all(|change| bed.holds(&shown, change)), "{shown:?}");
+    let state = bed.dump().await;
+    let now = &state["users"]["101"];
+    assert_eq!((&now["active"], &now["bio"], &state["mails"]), (&json!(false), &json!("cooks"), &json!([])));
+    // A name that somebody has would become another one, so it is not even asked for.
+    let account = bed.account("101").await;
+    let taken = bed.change(&account, "username", &"Holder".into());
+    let refusal = bed.carry_out(&account, &[taken]).await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Taken);
+    assert_eq!(bed.account("101").await.value(&"username".into()), "anna.b".into());
+}
+
+#[tokio::test]
+async fn groups_of_the_account_survive_what_the_provider_is_made_to_say() {
+    let settings = json!({
+        "enable_discourse_connect": true, "auth_overrides_name": true, "discourse_connect_overrides_groups": true,
+    });
+    let more = json!({ "auth_overrides": ["name"], "discourse_connect_secret": "lab" });
+    let bed = bed(&settings, more, vec![user("linked", 101)]).await;
+    let wanted = Wanted {
+        ids: BTreeSet::from(["101".into()]),
+        members: BTreeMap::from([texts("discourse.groups", &["crew", "staff", "none"])]),
+        ..Wanted::default()
+    };
+    let member = |account: &Account, group: &str| {
+        account.value(&AttributeName::member_of(&"discourse.groups".into(), group)).to_string()
+    };
+    let account = bed.seen(wanted.clone()).await.remove(&"101".into()).unwrap();
+    assert_eq!(["crew", "staff", "none"].map(|group| member(&account, group)), ["(empty)"; 3]);
+    let join = bed.change(&account, "discourse.groups[crew]", &"member".into());
+    assert_eq!(bed.foresee(&account, &join), Foresight::takes());
+    for _ in 0..2 {
+        let shown = bed.carry_out(&account, std::slice::from_ref(&join)).await.unwrap();
+        assert!(bed.holds(&shown, &join));
+    }
+    let account = bed.seen(wanted.clone()).await.remove(&"101".into()).unwrap();
+    let rename = bed.change(&account, "display_name", &"Anna".into());
+    bed.carry_out(&account, &[rename]).await.unwrap();
+    let account = bed.seen(wanted.clone()).await.remove(&"101".into()).unwrap();
+    assert_eq!((member(&account, "crew").as_str(), account.value(&"display_name".into())), ("member", "Anna".into()));
+
+    let foreseen = |group: &str, value: Value| {
+        let change = bed.change(&account, &format!("discourse.groups[{group}]"), &value);
+        word(&change, &bed.foresee(&account, &change))
+    };
+    assert_eq!(foreseen("staff", "member".into()), "unsupported");
+    assert_eq!(foreseen("none", "member".into()), "not_found");
+    assert_eq!(foreseen("crew", "owner".into()), "invalid");
+    // The same, said all the same.
+    let staff = bed.change(&account, "discourse.groups[staff]", &"member".into());
+    let refusal = bed.carry_out(&account, &[staff]).await.unwrap_err();
+    assert_eq!((refusal.kind, refusal.status), (RefusalKind::Unsupported, Some(422)));
+    let leave = bed.change(&account, "discourse.groups[crew]", &Value::Empty);
+    for _ in 0..2 {
+        assert!(bed.holds(&bed.carry_out(&account, std::slice::from_ref(&leave)).await.unwrap(), &leave));
+    }
+}
+
+/// A rename frees the old address, and what is still to be sent goes to the new one.
+#[tokio::test]
+async fn whoever_was_renamed_is_found_by_her_number() {
+    let bed = bed(&json!({}), json!({}), people(1)).await;
+    let account = bed.account("101").await;
+    let rename = bed.change(&account, "username", &"anna.b".into());
+    let name = bed.change(&account, "display_name", &"Anna".into());
+    for _ in 0..2 {
+        assert!(bed.holds(&bed.carry_out(&account, std::slice::from_ref(&rename)).await.unwrap(), &rename));
+    }
+    assert!(bed.holds(&bed.carry_out(&account, std::slice::from_ref(&name)).await.unwrap(), &name));
+    // The very name she has is answered with a no that says nothing.
+    let now = bed.account("101").await;
+    let same = Change { attribute: "username".into(), before: "anna.b".into(), after: "anna.b".into() };
+    assert!(bed.holds(&bed.carry_out(&now, std::slice::from_ref(&same)).await.unwrap(), &same));
+    bed.lab("discourse", "DELETE", "users/101", &Json::Null).await.unwrap();
+    for change in [rename, name] {
+        let gone = bed.carry_out(&account, &[change]).await.unwrap_err();
+        assert_eq!((gone.kind, gone.status), (RefusalKind::NotFound, Some(404)));
+    }
+}
+
+#[tokio::test]
+async fn few_are_asked_for_one_by_one_and_of_many_the_list_is_read() {
+    let bed = bed(&json!({}), json!({ "username": "homeward" }), people(150)).await;
+    asked(&bed).await;
+    for (attribute, text) in [("username", "P107"), ("email", "P107@Example.com")] {
+        assert_eq!(ids(&bed.observe(&holding(attribute, text)).await.unwrap()), ["107"], "{attribute}");
+        assert_eq!(asked(&bed).await, ["GET /u/homeward.json", "GET /admin/users/list/new.json"], "{attribute}");
+    }
+    // A part of many names: the page is full, and the one that is meant is not on it.
+    bed.meddle("101", &json!({ "username": "p10" })).await;
+    assert_eq!(ids(&bed.observe(&holding("username", "p1")).await.unwrap()), [""; 0]);
+    assert_eq!(ids(&bed.observe(&holding("username", "p10")).await.unwrap()), ["101"]);
+    asked(&bed).await;
+    assert_eq!(bed.account("107").await.value(&"email".into()), "p107@example.com".into());
+    let one = ["GET /u/homeward.json", "GET /admin/users/107.json", "GET /u/p107/emails.json"];
+    assert_eq!(asked(&bed).await, one);
+    let all: BTreeSet<AccountId> = (101..=250).map(|id| AccountId::from(id.to_string())).collect();
+    let seen = bed.observe(&Wanted { ids: all.clone(), ..Wanted::default() }).await.unwrap();
+    assert_eq!(seen.accounts.len(), 150);
+    assert!(seen.accounts.iter().all(|account| !account.value(&"email".into()).is_empty()));
+    assert_eq!(asked(&bed).await.len(), 4);
+    // Whoever is not in the list is asked for: she is not there.
+    let more = Wanted { ids: all.into_iter().chain(["9999".into(), "../1".into()]).collect(), ..Wanted::default() };
+    assert_eq!(bed.observe(&more).await.unwrap().accounts.len(), 150);
+    assert_eq!(asked(&bed).await[4..], ["GET /admin/users/9999.json", "GET /admin/users/152.json"]);
+}
+
+#[tokio::test]
+async fn a_key_that_counts_for_nothing_is_no_missing_account() {
+    let bed = bed(&json!({}), json!({}), people(1)).await;
+    let account = bed.account("101").await;
+    let wrong = line(&KIND, &bed.lab, "wrong-and-long-enough");
+    let bad = refused(bed.connector.standing(&wrong.reader()).await);
+    assert_eq!(told(&bad), (RefusalKind::Forbidden, Some(403), Some("invalid_access")));
+    assert_eq!(refused(bed.connector.observe(&Wanted::default(), &wrong.reader()).await).kind, RefusalKind::Forbidden);
+    let weak = Bed { line: wrong, ..bed };
+    for (attribute, value) in [("active", Value::Bool(false)), ("username", "x-y".into()), ("email", "x@example.org".into())] {
+        let change = weak.change(&account, attribute, &value);
+        let refusal = weak.carry_out(&account, &[change]).await.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Forbidden, "{attribute}: {refusal:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_without_rights_is_told_what_it_lacks() {
+    let mut seed = seed(&json!({}), people(1));
+    seed["keys"] = json!([
+        { "key": "plain", "user": "p101" }, { "key": "narrow", "user": "homeward", "scopes": ["show"] },
+    ]);
+    let options = json!({ "username": "homeward" });
+    let bed = Bed::made(Bedding { kind: &KIND, options, token_kind: "personal", seed, leader: None }).await;
+    let standing = bed.connector.standing(&bed.line.reader()).await.unwrap();
+    assert_eq!((standing.we_are.as_str(), standing.missing.len()), ("homeward (administrator)", 0));
+    bed.settings(&json!({ "auth_overrides_name": true })).await;
+    let standing = bed.connector.standing(&bed.line.reader()).await.unwrap();
+    assert_eq!(standing.missing, ["changing display names: `auth_overrides_name` is on there, or `enable_names` off"]);
+    let narrow = line(&KIND, &bed.lab, "narrow");
+    let standing = bed.connector.standing(&narrow.reader()).await.unwrap();
+    assert!(standing.missing[0].starts_with("reading addresses: "), "{standing:?}");
+    let refusal = refused(bed.connector.observe(&holding("username", "p101"), &narrow.reader()).await);
+    assert_eq!(refusal.kind, RefusalKind::Forbidden);
+}
+
+/// What an ordinary person can do to herself, foreseen with her own key.
+#[tokio::test]
+async fn a_person_sees_and_changes_herself_and_no_more() {
+    let mut seed = seed(&json!({}), people(1));
+    seed["keys"] = json!([{ "key": "own", "user": "p101" }]);
+    let options = options(&json!({}));
+    let bed = Bed::made(Bedding { kind: &KIND, options, token_kind: "personal", seed, leader: None }).await;
+    let own = Bed { line: line(&KIND, &bed.lab, "own"), ..bed };
+    let mut seen = own.connector.observe_self(&own.line.reader()).await.unwrap();
+    let account = seen.accounts.remove(0);
+    assert_eq!((account.server_fact("credential"), account.value(&"email".into())), (Some("own"), "p101@example.com".into()));
+    for (attribute, value, foreseen, met) in [
+        ("display_name", Value::text("Anna"), "takes", Met::Took),
+        ("discourse.bio", "writes".into(), "takes", Met::Took),
+        ("department", "Cellar".into(), "takes", Met::Took),
+        ("discourse.title", "Queen".into(), "doomed", Met::Ineffective),
+        ("email", "own@example.org".into(), "takes", Met::Refused(RefusalKind::Ineffective)),
+        ("username", "anna.b".into(), "takes", Met::Took),
+    ] {
+        let change = own.change(&account, attribute, &value);
+        assert_eq!(word(&change, &own.foresee(&account, &change)), foreseen, "{attribute}");
+        let came = match own.carry_out(&account, std::slice::from_ref(&change)).await {
+            Ok(shown) if own.holds(&shown, &change) => Met::Took,
+            Ok(_) => Met::Ineffective,
+            Err(refusal) => Met::Refused(refusal.kind),
+        };
+        assert_eq!(came, met, "{attribute}");
+    }
+    for (attribute, value) in [("active", Value::Bool(false)), ("discourse.groups[crew]", "member".into())] {
+        let change = own.change(&account, attribute, &value);
+        assert_eq!(word(&change, &own.foresee(&account, &change)), "forbidden", "{attribute}");
+    }
+}
+
+/// A refusal is waited for as long as it says, and asked again.
+#[tokio::test]
+async fn sixty_requests_a_minute_are_waited_for() {
+    let bed = bed(&json!({}), json!({}), people(1)).await;
+    let account = bed.account("101").await;
+    let program = json!({ "faults": [{ "kind": "rate_limited", "when": "before", "on": "write", "at": 1, "retry_after": 1 }] });
+    bed.lab.disturb("discourse", &program);
+    let change = bed.change(&account, "display_name", &"Anna".into());
+    assert!(bed.holds(&bed.carry_out(&account, std::slice::from_ref(&change)).await.unwrap(), &change));
 }
