@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Answer, World, send};
+use crate::common::{Answer, World};
 
 /// A forum that is served until the value ends.
 pub(crate) struct Forum {
@@ -55,7 +55,9 @@ impl Forum {
     }
 
     pub(crate) fn lab(&self, method: &str, path: &str, body: &Value) -> Value {
-        self.world.lab("discourse", method, path, body)
+        let answer = self.ask_with(method, &format!("/_lab/{path}"), &[], body);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        answer.json()
     }
 
     pub(crate) fn set(&self, settings: &Value) {
@@ -63,7 +65,7 @@ impl Forum {
     }
 
     pub(crate) fn state(&self) -> Value {
-        self.world.state("discourse")
+        self.lab("GET", "state", &Value::Null)
     }
 
     /// A stored user.
@@ -109,4 +111,33 @@ pub(crate) fn forbidden() -> Value {
 #[track_caller]
 pub(crate) fn expect(answer: &Answer, status: u16, body: &Value) {
     assert_eq!((answer.status, &answer.json()), (status, body));
+}
+
+thread_local! {
+    /// Making a client takes longer than what is asked with it.
+    static CLIENT: (tokio::runtime::Runtime, reqwest::Client) = (
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+        reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap(),
+    );
+}
+
+/// Sends one request. A body that is `null` is none; one that is a text is sent as it is.
+fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    CLIENT.with(|(runtime, client)| {
+        let mut request = client.request(method.parse().unwrap(), url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request = match body {
+            Value::Null => request,
+            Value::String(text) => request.body(text.clone()),
+            body => request.json(body),
+        };
+        runtime.block_on(async {
+            let response = request.send().await.unwrap();
+            let headers = response.headers().iter();
+            let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+            Answer { status: response.status().as_u16(), headers, text: response.text().await.unwrap() }
+        })
+    })
 }
