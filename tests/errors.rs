@@ -424,7 +424,7 @@ protected = ["root", "gitlb:root"]
         ·        ───────────
      10 │
         ╰────
-      help: it is one of `gitlab`, `mattermost`, `nextcloud`, `scim`, `wordpress`, `zitadel`, `csv`
+      help: it is one of `discourse`, `gitlab`, `mattermost`, `nextcloud`, `scim`, `wordpress`, `zitadel`, `csv`
 
       × `url` is missing in [systems.site]
         ╭─[homeward.toml:11:10]

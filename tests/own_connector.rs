@@ -358,7 +358,7 @@ fn the_program_as_shipped_does_not_know_the_kind() {
       ·        ────────────
     3 │ url = "http://127.0.0.1:1"
       ╰────
-     help: it is one of `gitlab`, `mattermost`, `nextcloud`, `scim`, `wordpress`, `zitadel`, `csv`
+     help: it is one of `discourse`, `gitlab`, `mattermost`, `nextcloud`, `scim`, `wordpress`, `zitadel`, `csv`
     "#);
     assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
 }

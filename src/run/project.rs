@@ -333,9 +333,10 @@ fn options(
 ) -> Result<serde_json::Value, ConfigErrors> {
     let mut options = system.options.clone();
     for (key, place) in &provider.secrets {
-        let secret = match is_simulated {
-            true => Secret::new("lab"),
-            false => place.read().map_err(|error| config.because(error.at(config.place(name, key))))?,
+        let secret = if is_simulated {
+            Secret::new("lab")
+        } else {
+            place.read().map_err(|error| config.because(error.at(config.place(name, key))))?
         };
         options[key.as_str()] = secret.expose().into();
     }

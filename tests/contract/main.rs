@@ -1,7 +1,7 @@
 //! Requests and answers, held against the providers' own descriptions of their interfaces.
 //!
-//! The program works against the lab, and everything that passes is checked: for Mattermost, GitLab and Nextcloud by Prism between
-//! the two, for ZITADEL against its descriptor set. So neither side can invent a field. The descriptions are no part of
+//! The program works against the lab, and everything that passes is checked: for Mattermost, GitLab, Nextcloud and Discourse
+//! by Prism between the two, for ZITADEL against its descriptor set. So neither side can invent a field. The descriptions are no part of
 //! this project: `.ci/contract` finds them and says so where they are not there, and a test that is started without them
 //! is skipped.
 
@@ -9,6 +9,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod discourse;
 mod gitlab;
 mod mattermost;
 mod nextcloud;

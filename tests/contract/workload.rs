@@ -110,8 +110,14 @@ impl Work {
 
     /// Asks the provider something past the program, on the recorded way.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) {
-        let bearer = format!("Bearer {}", self.world.token(self.kind));
-        crate::common::send(method, &format!("{}{path}", self.recorder.url), &[("Authorization", &bearer)], body);
+        let token = self.world.token(self.kind);
+        let bearer = format!("Bearer {token}");
+        // Discourse's description wants to see both of its headers.
+        let headers = match self.kind {
+            "discourse" => vec![("Api-Key", token.as_str()), ("Api-Username", "homeward")],
+            _ => vec![("Authorization", bearer.as_str())],
+        };
+        crate::common::send(method, &format!("{}{path}", self.recorder.url), &headers, body);
     }
 }
 

@@ -15,7 +15,8 @@ fn forum(settings: &Value) -> Forum {
     let mut seed = crew();
     seed["users"][0]["external_id"] = "x1".into();
     seed["users"][0]["title"] = "Cook".into();
-    seed["settings"] = json!({ "enable_discourse_connect": true, "discourse_connect_secret": "d836444a9e4084d5b224a60c208dce14" });
+    seed["settings"] =
+        json!({ "enable_discourse_connect": true, "discourse_connect_secret": "d836444a9e4084d5b224a60c208dce14" });
     seed["settings"].as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
     seed["groups"] = json!([{ "id": 60, "name": "crew", "members": ["jane"] }, { "id": 61, "name": "team" }]);
     Forum::new(&seed)
@@ -28,7 +29,7 @@ fn all() -> Value {
 fn signature(sso: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(b"d836444a9e4084d5b224a60c208dce14").unwrap();
     mac.update(sso.as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    mac.finalize().into_bytes().iter().fold(String::new(), |hex, byte| hex + format!("{byte:02x}").as_str())
 }
 
 fn payload(pairs: &[(&str, &str)]) -> String {
@@ -83,7 +84,8 @@ fn what_is_switched_off_badly_signed_or_nameless_is_refused() {
     }
     let nobody = failed("Validation failed: Primary email can't be blank");
     expect(&sync(&forum, &[("external_id", "new")]), 403, &nobody);
-    let own = forum.ask_by("janes", "POST", "/admin/users/sync_sso.json", &json!({ "sso": sso, "sig": signature(&sso) }));
+    let own =
+        forum.ask_by("janes", "POST", "/admin/users/sync_sso.json", &json!({ "sso": sso, "sig": signature(&sso) }));
     expect(&own, 404, &not_found());
     forum.set(&json!({ "enable_discourse_connect": false }));
     let off = sync(&forum, &[("external_id", "x1")]);

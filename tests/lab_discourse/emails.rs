@@ -59,8 +59,7 @@ fn an_address_that_anybody_has_is_refused_or_passed_over() {
         expect(&change(&forum, "jane", email), 422, &errors("", TAKEN));
         forum.lab("POST", "rest", &Value::Null);
     }
-    let staged =
-        "There was an error changing your email address. The address is already in use by a staged user.";
+    let staged = "There was an error changing your email address. The address is already in use by a staged user.";
     expect(&change(&forum, "jane", "mailer@example.com"), 422, &errors("", staged));
     forum.set(&json!({ "hide_email_address_taken": true }));
     let hidden = change(&forum, "jane", "max@example.com");

@@ -14,11 +14,11 @@ fn a_profile_shows_the_address_to_its_owner_alone() {
     let mut seed = crew();
     seed["users"][1]["staged"] = true.into();
     let forum = Forum::new(&seed);
-    let seen = |answer: crate::common::Answer| answer.json()["user"]["email"].clone();
-    assert_eq!(seen(forum.get("/u/jane.json")), Value::Null);
-    assert_eq!(seen(forum.get("/u/max.json")), json!("max@example.com"));
-    assert_eq!(seen(forum.ask_by("janes", "GET", "/u/jane.json", &Value::Null)), json!("jane@example.com"));
-    assert_eq!(seen(forum.ask_by("janes", "GET", "/u/max.json", &Value::Null)), Value::Null);
+    let address = |answer: crate::common::Answer| answer.json()["user"]["email"].clone();
+    assert_eq!(address(forum.get("/u/jane.json")), Value::Null);
+    assert_eq!(address(forum.get("/u/max.json")), json!("max@example.com"));
+    assert_eq!(address(forum.ask_by("janes", "GET", "/u/jane.json", &Value::Null)), json!("jane@example.com"));
+    assert_eq!(address(forum.ask_by("janes", "GET", "/u/max.json", &Value::Null)), Value::Null);
     assert_eq!(forum.get("/u/JANE.json").json()["user"]["id"], 1);
     expect(&forum.get("/u/nobody.json"), 404, &not_found());
 }

@@ -10,7 +10,9 @@ const BAD_KEY: &str = "You are not permitted to view the requested resource. The
 fn a_key_of_one_user_needs_no_name_and_takes_no_other() {
     let forum = Forum::new(&crew());
     let ours = forum.world.token("discourse");
-    let named = |name| forum.ask_with("GET", "/session/current.json", &[("Api-Key", &ours), ("Api-Username", name)], &Value::Null);
+    let named = |name| {
+        forum.ask_with("GET", "/session/current.json", &[("Api-Key", &ours), ("Api-Username", name)], &Value::Null)
+    };
     assert_eq!(forum.get("/session/current.json").json()["current_user"]["username"], "homeward");
     assert_eq!(named("Homeward").status, 200);
     expect(&named("ada"), 403, &errors("invalid_access", BAD_KEY));

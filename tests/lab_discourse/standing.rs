@@ -19,11 +19,9 @@ fn why() -> Value {
 fn a_suspension_is_shown_signs_out_and_is_not_repeated() {
     let forum = Forum::new(&crew());
     let shown = set(&forum, 1, "suspend", &why()).json()["suspension"].clone();
-    for (field, value) in [
-        ("suspend_reason", "left"),
-        ("full_suspend_reason", "left"),
-        ("suspended_till", "2099-01-01T00:00:00.000Z"),
-    ] {
+    for (field, value) in
+        [("suspend_reason", "left"), ("full_suspend_reason", "left"), ("suspended_till", "2099-01-01T00:00:00.000Z")]
+    {
         assert_eq!(shown[field], value);
     }
     assert_eq!(shown["suspended_by"]["username"], "homeward");

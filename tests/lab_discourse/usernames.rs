@@ -58,7 +58,8 @@ fn a_name_is_unique_among_users_and_groups_whatever_the_letters() {
 #[test]
 fn several_reasons_stand_in_one_text() {
     let forum = Forum::new(&crew());
-    let both = "Username must begin with a letter, a number or an underscore,Username must end with a letter or a number";
+    let both =
+        "Username must begin with a letter, a number or an underscore,Username must end with a letter or a number";
     expect(&rename(&forum, "jane", ".jane-"), 422, &errors("", both));
     for (name, rule) in [
         ("ab", "must be at least 3 characters"),

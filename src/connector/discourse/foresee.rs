@@ -86,9 +86,9 @@ pub(super) fn sayable(
         (Support::No(why), _) => Err(why.to_owned()),
         (_, Support::No(why)) if change.after.is_empty() => Err(why.to_owned()),
         _ if account.id.is_none() => Err(NO_ACCOUNT.to_owned()),
-        _ if is_of_profile && !settings.reads_profiles() && !account.attributes.contains_key(&change.attribute) => {
-            Err(format!("`{}` is not read here: set `profile = true`, which takes a request for each account", row.name))
-        }
+        _ if is_of_profile && !settings.reads_profiles() && !account.attributes.contains_key(&change.attribute) => Err(
+            format!("`{}` is not read here: set `profile = true`, which takes a request for each account", row.name),
+        ),
         _ if row.remote == FIELD
             && account.facts.contains_key("can_edit_username")
             && !account.attributes.contains_key(&change.attribute) =>
@@ -165,15 +165,14 @@ fn owned(
         "display_name" => "`auth_overrides_name` is on there, or `enable_names` off",
         _ => "`auth_overrides_username` is on there",
     };
-    let help = "; change it there, or set `discourse_connect_secret` and `auth_overrides`, and it is told as from there";
+    let help =
+        "; change it there, or set `discourse_connect_secret` and `auth_overrides`, and it is told as from there";
     let foresight = match (name, is_overridden) {
         // Names are passed over without a word, whoever asks.
         ("display_name", true) => {
             Foresight::doomed(format!("Discourse takes `{name}` from {who} and would drop ours without a word{help}"))
         }
-        ("display_name", false) => {
-            Foresight::doomed(format!("Discourse would drop `{name}` without a word: {why}"))
-        }
+        ("display_name", false) => Foresight::doomed(format!("Discourse would drop `{name}` without a word: {why}")),
         (_, true) if name == "email" || !is_own(account) => {
             Foresight::refuses(RefusalKind::OwnedElsewhere, format!("Discourse takes `{name}` from {who}{help}"))
         }

@@ -124,7 +124,11 @@ fn pending(status: Option<u16>) -> Refusal {
 }
 
 /// What is known of an address before it is asked for: it may be so already, or be waiting.
-async fn waiting(call: &Call, id: &AccountId, looker: &Looker<'_>) -> Result<Option<Result<Account, Refusal>>, Refusal> {
+async fn waiting(
+    call: &Call,
+    id: &AccountId,
+    looker: &Looker<'_>,
+) -> Result<Option<Result<Account, Refusal>>, Refusal> {
     let wanted = call.body.get("email").and_then(Json::as_str).unwrap_or_default();
     let account = if call.headers.is_empty() {
         own_addresses(call, looker).await?
@@ -167,7 +171,8 @@ async fn settle(
         let Some(detail) = looker.detail(id).await.map_err(|error| unseen(&error))? else { return Err(gone()) };
         let mut account = looker.account(&detail).map_err(|error| unseen(&error))?;
         let shown = detail.get("groups").and_then(Json::as_array).into_iter().flatten();
-        let is_it = |one: &Json| one.get("name").and_then(Json::as_str).is_some_and(|name| name.eq_ignore_ascii_case(group));
+        let is_it =
+            |one: &Json| one.get("name").and_then(Json::as_str).is_some_and(|name| name.eq_ignore_ascii_case(group));
         let held = if shown.into_iter().any(is_it) { Value::text(MEMBER) } else { Value::Empty };
         account.attributes.insert(attribute.clone(), held);
         return Ok(account);
@@ -241,7 +246,9 @@ async fn refused(
             Some(_) if call.path.contains("/groups") => {
                 say(RefusalKind::NotFound, "the group is gone at Discourse in the meantime; plan again")
             }
-            Some(_) => say(RefusalKind::Unsupported, "Discourse has this call switched off, or the key does not reach it"),
+            Some(_) => {
+                say(RefusalKind::Unsupported, "Discourse has this call switched off, or the key does not reach it")
+            }
         });
     }
     if call.path.ends_with("/preferences/username.json") && reply.status == 422 {
@@ -273,7 +280,10 @@ async fn refused(
         });
     }
     if call.path.contains("/groups") && reply.status == 422 {
-        return Err(say(RefusalKind::Unsupported, "the group fills itself at Discourse: nobody is put in or taken out"));
+        return Err(say(
+            RefusalKind::Unsupported,
+            "the group fills itself at Discourse: nobody is put in or taken out",
+        ));
     }
     if reply.status == 422 && call.body.get("user_fields").is_some() {
         let reason = "Discourse does not accept the values sent: a user field that is required there cannot be empty";
@@ -347,7 +357,10 @@ async fn told_as_provider(
                 "`enable_discourse_connect` is off there, so nothing can be said in the identity provider's name",
             ),
             404 if look(&looker, id).await?.is_some() => say(RefusalKind::Forbidden, reply::NEEDS),
-            422 => say(RefusalKind::Forbidden, "Discourse does not take the signature: is `discourse_connect_secret` right?"),
+            422 => say(
+                RefusalKind::Forbidden,
+                "Discourse does not take the signature: is `discourse_connect_secret` right?",
+            ),
             403 => {
                 let email = call.body.get(connect::SAID).and_then(|said| said.get("email")?.as_str());
                 let taken = match email {

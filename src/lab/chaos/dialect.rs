@@ -164,7 +164,6 @@ impl Dialect {
                 let said = "The site is in read only mode. Interactions are disabled.";
                 Words::json(status, &json!({ "errors": [said], "error_type": "read_only" }))
             }
-            Self::Discourse => Words::page(status),
             Self::Gitlab | Self::Scim if busy => Words::page(status),
             Self::Gitlab => Words::json(status, &json!({ "message": "500 Internal Server Error" })),
             Self::Zitadel if busy => Self::grpc(path, 14, "unavailable", status, "connection refused", None),
@@ -180,7 +179,7 @@ impl Dialect {
                 Words::json(status, &json!({ "code": "internal_server_error", "message": message, "data": data }))
             }
             Self::Scim => Words::scim(status, "An internal error occurred."),
-            Self::Unknown => Words::page(status),
+            Self::Discourse | Self::Unknown => Words::page(status),
         }
     }
 

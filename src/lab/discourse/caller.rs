@@ -20,6 +20,14 @@ pub(super) struct Caller {
     pub(super) by_key: bool,
 }
 
+/// As whom a request says it acts.
+enum Acting {
+    Unsaid,
+    /// As somebody who is not there.
+    AsNobody,
+    As(String),
+}
+
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
@@ -62,7 +70,7 @@ impl Caller {
             }
         };
         if let Some(shown) = asked.header("user-api-key") {
-            let key = site.keys.iter().find(|key| key.of_app && key.key == shown && !key.revoked).ok_or_else(no)?;
+            let key = site.keys.iter().find(|key| key.of_app && key.text == shown && !key.revoked).ok_or_else(no)?;
             let name = key.user.clone().unwrap_or_default();
             let (minute, day) = (site.settings.max_user_api_reqs_per_minute, site.settings.max_user_api_reqs_per_day);
             let count = format!("app {shown}");
@@ -74,15 +82,14 @@ impl Caller {
             return Self::of(site, &name, asked);
         }
         let Some(shown) = asked.header("api-key") else { return Ok(Self::nobody()) };
-        let key = site.keys.iter().find(|key| !key.of_app && key.key == shown && !key.revoked).ok_or_else(no)?;
+        let key = site.keys.iter().find(|key| !key.of_app && key.text == shown && !key.revoked).ok_or_else(no)?;
         if key.ips.as_ref().is_some_and(|ips| !ips.iter().any(|ip| ip == "127.0.0.1")) || !key.opens(asked) {
             return Err(no());
         }
-        let named = Self::named(site, asked);
-        let name = match (&key.user, named) {
-            (Some(own), None) => own.clone(),
-            (Some(own), Some(Some(other))) if same(own, &other) => own.clone(),
-            (None, Some(Some(anybody))) => anybody,
+        let name = match (&key.user, Self::acting(site, asked)) {
+            (Some(own), Acting::Unsaid) => own.clone(),
+            (Some(own), Acting::As(other)) if same(own, &other) => own.clone(),
+            (None, Acting::As(anybody)) => anybody,
             _ => return Err(no()),
         };
         let most = site.settings.max_admin_api_reqs_per_minute;
@@ -91,19 +98,18 @@ impl Caller {
         Self::of(site, &name, asked)
     }
 
-    /// The name of whom the request says it acts as: `None` where it says nothing, `Some(None)` where there is nobody.
-    fn named(site: &Site, asked: &Asked) -> Option<Option<String>> {
-        if let Some(name) = asked.header("api-username") {
-            return Some(site.named(name).map(|user| user.username.clone()));
-        }
-        if let Some(id) = asked.header("api-user-id") {
-            let user = id.parse().ok().and_then(|id: i64| site.users.get(&id));
-            return Some(user.map(|user| user.username.clone()));
-        }
-        let id = asked.header("api-user-external-id")?;
-        let is_it = |record: &super::user::ExternalRecord| record.id == id;
-        let user = site.users.values().find(|user| user.record.as_ref().is_some_and(is_it));
-        Some(user.map(|user| user.username.clone()))
+    /// As whom the request says it acts.
+    fn acting(site: &Site, asked: &Asked) -> Acting {
+        let user = if let Some(name) = asked.header("api-username") {
+            site.named(name)
+        } else if let Some(id) = asked.header("api-user-id") {
+            id.parse().ok().and_then(|id: i64| site.users.get(&id))
+        } else if let Some(id) = asked.header("api-user-external-id") {
+            site.users.values().find(|user| user.record.as_ref().is_some_and(|record| record.id == id))
+        } else {
+            return Acting::Unsaid;
+        };
+        user.map_or(Acting::AsNobody, |user| Acting::As(user.username.clone()))
     }
 
     fn of(site: &Site, name: &str, asked: &Asked) -> Result<Self, Answer> {
@@ -151,12 +157,11 @@ impl Key {
         let Some(scopes) = &self.scopes else { return true };
         let parts: Vec<&str> = asked.parts.iter().map(String::as_str).collect();
         let needed = match (asked.method.as_str(), parts.as_slice()) {
-            ("GET", ["u", _] | ["u", "by-external", ..]) => "show",
+            ("GET", ["u", _] | ["u", "by-external", ..] | ["admin", "users", _]) => "show",
             ("GET", ["u", _, "emails"]) => "check_emails",
             ("PUT", ["u", _]) => "update",
             ("POST", ["admin", "users", "sync_sso"]) => "sync_sso",
             ("GET", ["admin", "users", "list", _]) => "list",
-            ("GET", ["admin", "users", _]) => "show",
             ("PUT", ["admin", "users", _, "suspend"]) => "suspend",
             ("PUT", ["admin", "users", _, "anonymize"]) => "anonymize",
             ("POST", ["admin", "users", _, "log_out"]) => "log_out",

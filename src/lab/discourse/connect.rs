@@ -84,7 +84,8 @@ fn take(site: &mut Site, external: &str, said: &Said) -> Result<i64, Answer> {
             let text = "Validation failed: Name is too long (maximum is 255 characters)";
             return Err(Answer::failed_because(403, text));
         }
-        if let Some(email) = text("email").filter(|email| !same(email, &user.email) && site.settings.auth_overrides_email)
+        if let Some(email) =
+            text("email").filter(|email| !same(email, &user.email) && site.settings.auth_overrides_email)
         {
             if site.users.values().any(|other| other.id != user.id && other.holds(email)) {
                 let text = "Validation failed: Primary email has already been taken";
@@ -107,7 +108,8 @@ fn take(site: &mut Site, external: &str, said: &Said) -> Result<i64, Answer> {
             *into = text == "true";
         }
     }
-    if let Some(bio) = said.get("bio").filter(|_| user.bio.is_empty() || site.settings.discourse_connect_overrides_bio) {
+    if let Some(bio) = said.get("bio").filter(|_| user.bio.is_empty() || site.settings.discourse_connect_overrides_bio)
+    {
         user.bio.clone_from(bio);
     }
     let told = |name: &str| said.get(name).cloned().unwrap_or_default();
@@ -172,7 +174,8 @@ fn join(site: &mut Site, id: i64, said: &Said) {
     for group in site.groups.values_mut().filter(|group| !group.automatic) {
         let name = group.name.to_lowercase();
         let is_in = group.members.contains(&id);
-        let shall = if replaces { whole.contains(&name) } else { (is_in || more.contains(&name)) && !less.contains(&name) };
+        let shall =
+            if replaces { whole.contains(&name) } else { (is_in || more.contains(&name)) && !less.contains(&name) };
         if shall {
             group.members.insert(id);
         } else {

@@ -145,13 +145,13 @@ pub(super) fn plant(seed: &Value) -> Result<Site, String> {
         if key.is_empty() {
             return Err(format!("{place}.key: a key needs a text"));
         }
-        site.keys.push(Key { key, user, revoked, ips, scopes, of_app });
+        site.keys.push(Key { text: key, user, revoked, ips, scopes, of_app });
     }
     Ok(site)
 }
 
-fn key(key: String, user: Option<String>) -> Key {
-    Key { key, user, revoked: false, ips: None, scopes: None, of_app: false }
+fn key(text: String, user: Option<String>) -> Key {
+    Key { text, user, revoked: false, ips: None, scopes: None, of_app: false }
 }
 
 fn people(site: &mut Site, users: &[Value]) -> Result<(), String> {

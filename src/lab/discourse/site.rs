@@ -49,7 +49,7 @@ pub(super) struct Field {
 /// A key of the interface.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Key {
-    pub(super) key: String,
+    pub(super) text: String,
     /// `None`: it may act as anybody.
     pub(super) user: Option<String>,
     pub(super) revoked: bool,

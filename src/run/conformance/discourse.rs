@@ -253,7 +253,8 @@ fn brief(wish: &Wish) -> bool {
 
 /// What can differ from account to account.
 fn few(wish: &Wish) -> bool {
-    let is_one = matches!(wish.attribute.as_str(), "active" | "username" | "email" | "display_name" | "discourse.title");
+    let is_one =
+        matches!(wish.attribute.as_str(), "active" | "username" | "email" | "display_name" | "discourse.title");
     is_one && matches!(wish.like, "new" | "on" | "off" | "same")
 }
 
@@ -324,9 +325,9 @@ async fn discourse_does_what_was_foreseen() {
     // So few that what waits, and who is linked, is looked at.
     let letter = |wish: &Wish| wish.attribute == "email" && wish.like == "new";
     matrix("waiting", json!({}), json!({}), &["with a letter under way"], &letter, &mut report).await;
-    let identity = |wish: &Wish| matches!(wish.attribute.as_str(), "username" | "email" | "display_name") && brief(wish);
-    let locked =
-        json!({ "auth_overrides_email": true, "auth_overrides_username": true, "auth_overrides_name": true });
+    let identity =
+        |wish: &Wish| matches!(wish.attribute.as_str(), "username" | "email" | "display_name") && brief(wish);
+    let locked = json!({ "auth_overrides_email": true, "auth_overrides_username": true, "auth_overrides_name": true });
     matrix("locked, and nobody said so", locked.clone(), json!({}), &["person"], &identity, &mut report).await;
     let said = json!({ "auth_overrides": ["email", "username", "name"] });
     matrix("locked", locked.clone(), said.clone(), &["person", "administrator"], &identity, &mut report).await;
@@ -413,7 +414,10 @@ async fn an_address_is_pending_until_the_person_confirms_it() {
     bed.lab("discourse", "POST", "confirm/101", &Json::Null).await.unwrap();
     assert!(bed.holds(&bed.account("101").await, &change));
     // Somebody clicked between plan and call: that is no refusal.
-    assert!(bed.holds(&bed.carry_out(&account, &[change]).await.unwrap(), &bed.change(&waiting, "email", &"new@example.org".into())));
+    assert!(bed.holds(
+        &bed.carry_out(&account, &[change]).await.unwrap(),
+        &bed.change(&waiting, "email", &"new@example.org".into())
+    ));
 }
 
 #[tokio::test]
@@ -553,7 +557,9 @@ async fn a_key_that_counts_for_nothing_is_no_missing_account() {
     assert_eq!(told(&bad), (RefusalKind::Forbidden, Some(403), Some("invalid_access")));
     assert_eq!(refused(bed.connector.observe(&Wanted::default(), &wrong.reader()).await).kind, RefusalKind::Forbidden);
     let weak = Bed { line: wrong, ..bed };
-    for (attribute, value) in [("active", Value::Bool(false)), ("username", "x-y".into()), ("email", "x@example.org".into())] {
+    for (attribute, value) in
+        [("active", Value::Bool(false)), ("username", "x-y".into()), ("email", "x@example.org".into())]
+    {
         let change = weak.change(&account, attribute, &value);
         let refusal = weak.carry_out(&account, &[change]).await.unwrap_err();
         assert_eq!(refusal.kind, RefusalKind::Forbidden, "{attribute}: {refusal:?}");
@@ -590,7 +596,10 @@ async fn a_person_sees_and_changes_herself_and_no_more() {
     let own = Bed { line: line(&KIND, &bed.lab, "own"), ..bed };
     let mut seen = own.connector.observe_self(&own.line.reader()).await.unwrap();
     let account = seen.accounts.remove(0);
-    assert_eq!((account.server_fact("credential"), account.value(&"email".into())), (Some("own"), "p101@example.com".into()));
+    assert_eq!(
+        (account.server_fact("credential"), account.value(&"email".into())),
+        (Some("own"), "p101@example.com".into())
+    );
     for (attribute, value, foreseen, met) in [
         ("display_name", Value::text("Anna"), "takes", Met::Took),
         ("discourse.bio", "writes".into(), "takes", Met::Took),
@@ -623,4 +632,38 @@ async fn sixty_requests_a_minute_are_waited_for() {
     bed.lab.disturb("discourse", &program);
     let change = bed.change(&account, "display_name", &"Anna".into());
     assert!(bed.holds(&bed.carry_out(&account, std::slice::from_ref(&change)).await.unwrap(), &change));
+}
+
+/// A kind's own secret is read where secrets are, by its place; in a lab nothing is read.
+#[tokio::test]
+async fn a_project_signs_with_the_secret_it_names() {
+    use crate::run::{
+        kinds::PROVIDERS,
+        project::{benches, fleet, open},
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[systems.forum]\nkind = \"discourse\"\nurl = \"https://forum.example.com\"\n\
+                  token = { file = \"key\" }\ndiscourse_connect_secret = { env = \"HOMEWARD_TEST_NOBODY_SETS_THIS\" }\n\
+                  auth_overrides = [\"name\"]\n";
+    let seed = json!({
+        "settings": { "enable_discourse_connect": true, "auth_overrides_name": true },
+        "users": [{ "id": 7, "username": "anna", "name": "A", "external_id": "x7" }],
+    });
+    std::fs::create_dir_all(folder.path().join("rules")).unwrap();
+    std::fs::create_dir_all(folder.path().join("lab")).unwrap();
+    std::fs::write(folder.path().join("key"), "a-key").unwrap();
+    std::fs::write(folder.path().join("lab/forum.json"), seed.to_string()).unwrap();
+    std::fs::write(folder.path().join("homeward.toml"), config).unwrap();
+    let project = open(&folder.path().join("homeward.toml"), PROVIDERS, jiff::civil::date(2026, 11, 20)).unwrap();
+    let lab = crate::lab::start(&benches(&project.config, PROVIDERS).unwrap(), 0).await.unwrap();
+    let members = fleet(&project.config, PROVIDERS, Some(&lab.systems)).unwrap().members;
+    let member = &members[&SystemName::from("forum")];
+    let wanted = Wanted { ids: BTreeSet::from(["7".into()]), ..Wanted::default() };
+    let account = member.connector.observe(&wanted, &member.line.reader()).await.unwrap().accounts.remove(0);
+    let change = Change { attribute: "display_name".into(), before: "A".into(), after: "Anna".into() };
+    assert_eq!(member.connector.foresee(&account, &change), Foresight::takes());
+    assert_eq!(member.connector.calls(&account, &[change]).unwrap()[0].path, "/admin/users/sync_sso");
+    // Against the real forum it has to be there.
+    let errors = fleet(&project.config, PROVIDERS, None).map(|_| ()).unwrap_err().to_string();
+    assert!(errors.contains("HOMEWARD_TEST_NOBODY_SETS_THIS"), "{errors}");
 }
