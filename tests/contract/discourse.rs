@@ -18,7 +18,8 @@ const COLUMNS: &[&str] = &["username", "email", "display_name", "discourse__titl
 
 /// What the work must have led to; without one of these the check would have looked at less than it seems.
 const CALLS: &[&str] = &[
-    "DELETE /groups/{id}/members.json 200",
+    // Both calls have one address, which is named after what reads from it.
+    "DELETE /groups/{name}/members.json 200",
     "GET /admin/users/list/{flag}.json 200",
     "GET /admin/users/{id}.json 200",
     "GET /groups/{name}.json 200",
@@ -29,7 +30,7 @@ const CALLS: &[&str] = &[
     "PUT /admin/users/{id}/activate.json 200",
     "PUT /admin/users/{id}/deactivate.json 200",
     "PUT /admin/users/{id}/suspend.json 200",
-    "PUT /groups/{id}/members.json 200",
+    "PUT /groups/{name}/members.json 200",
     "PUT /u/{username}.json 200",
     "PUT /u/{username}/preferences/email.json 200",
     "PUT /u/{username}/preferences/username.json 200",
@@ -54,7 +55,7 @@ fn what_passes_between_us_and_discourse_fits_its_description() {
     let seed = json!({
         "settings": { "max_admin_api_reqs_per_minute": 0 },
         "groups": [{ "id": 60, "name": "crew", "members": ["tdvorak"] }],
-        "user_fields": [{ "id": 1, "name": "One" }],
+        "user_fields": [{ "id": 1, "name": "One" }, { "id": 2, "name": "Two" }],
         "users": [
             { "id": 42, "username": "mmuster", "name": "Mia Muster", "email": "mia@example.com" },
             { "id": 43, "username": "tdvorak", "name": "Tomas", "email": "tomas@example.com", "external_id": "x43" },

@@ -45,6 +45,7 @@ mod email;
 mod groups;
 mod limiter;
 mod names;
+mod preferences;
 mod reading;
 mod seed;
 mod settings;

@@ -153,7 +153,7 @@ impl Group {
             let more = json!({
                 "is_group_user": site.is_in(self, id), "is_group_owner_display": self.owners.contains(&id),
                 "can_edit_group": true, "mentionable": true, "messageable": false,
-                "automatic_membership_email_domains": null, "smtp_server": null, "smtp_port": null,
+                "automatic_membership_email_domains": null, "smtp_server": null, "smtp_port": null, "smtp_ssl_mode": null,
                 "email_username": null, "email_password": null, "message_count": 0,
                 "allow_unknown_sender_topic_replies": false, "watching_category_ids": [], "tracking_category_ids": [],
                 "watching_first_post_category_ids": [], "regular_category_ids": [], "muted_category_ids": [],

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{caller::Caller, site::Site};
+use super::{caller::Caller, preferences, site::Site};
 
 /// A user.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -252,8 +252,8 @@ impl User {
                 "system_avatar_template": "/letter_avatar_proxy/v4/letter/x/{size}.png", "muted_usernames": [],
                 "ignored_usernames": [], "allowed_pm_usernames": [], "mailing_list_posts_per_day": 0,
                 "can_change_tracking_preferences": true, "user_api_keys": null, "user_auth_tokens": [],
-                "user_notification_schedule": {}, "use_logo_small_as_avatar": false, "featured_user_badge_ids": [],
-                "invited_by": null, "groups": groups, "group_users": [], "user_option": {},
+                "user_notification_schedule": preferences::schedule(), "use_logo_small_as_avatar": false, "featured_user_badge_ids": [],
+                "invited_by": null, "groups": groups, "group_users": [], "user_option": preferences::options(self.id),
             }),
         );
         for (name, text) in [("bio_raw", &self.bio), ("location", &self.location), ("website", &self.website)] {
