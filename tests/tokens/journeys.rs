@@ -109,7 +109,7 @@ fn the_service_uses_the_tokens_that_are_kept_when_a_file_comes() {
     let ran = chat.run(&["watch", "--once", "--apply", "-vv"]);
     assert_eq!((chat.nickname("ann"), chat.nickname("ben")), (json!("A"), json!("")), "{}{}", ran.stdout, ran.stderr);
     chat.keep(&[(key("ann"), json!(token("ann"))), (key("ben"), json!(second("ben")))]);
-    drop_in("form2.csv", &[("ann", "A"), ("ben", "B")]);
+    drop_in("form2.csv", &[("ann", "Ann"), ("ben", "B")]);
     let ran = chat.run(&["watch", "--once", "--apply", "-vv"]);
     assert_eq!(chat.nickname("ben"), json!("B"), "{}{}", ran.stdout, ran.stderr);
 }
