@@ -788,7 +788,7 @@ async fn read_again(plan: &Plan, fleet: &Fleet, ties: &[Link]) -> World {
                 continue;
             }
         };
-        world.servers.insert(system.clone(), Arc::new(server));
+        world.servers.insert(system.clone(), Arc::new(server.unwrap_or_default()));
         for (person, answer) in accounts {
             match answer {
                 Ok(account) => {

@@ -642,7 +642,7 @@ pub(super) async fn open(
     });
     for (system, people, opened) in join_all(looks).await {
         let own::Opened { accounts, server, warnings } = opened?;
-        fleet.servers.insert(system.clone(), Arc::new(server));
+        fleet.servers.insert(system.clone(), Arc::new(server.unwrap_or_default()));
         seen.warnings.extend(warnings.into_iter().map(|warning| format!("{system}: {warning}")));
         let shown = seen.accounts.entry(system.clone()).or_default();
         let names = seen.own.entry(system.clone()).or_default();

@@ -31,7 +31,7 @@ const PERSONAL: [&str; 2] = ["me", "token_kind"];
 pub(crate) struct Opened {
     pub(crate) accounts: BTreeMap<PersonId, Result<Account, Refusal>>,
     /// What is known of the server whoever asks.
-    pub(crate) server: Facts,
+    pub(crate) server: Option<Facts>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -59,9 +59,14 @@ pub(crate) async fn open(
                     opened.warnings.push(warning);
                 }
             }
-            if opened.server.is_empty() {
-                opened.server = (*account.server).clone();
-                opened.server.retain(|name, _| !PERSONAL.contains(&name.as_str()));
+            // What is true for everybody is what is known of the server.
+            match &mut opened.server {
+                None => {
+                    let mut server = (*account.server).clone();
+                    server.retain(|name, _| !PERSONAL.contains(&name.as_str()));
+                    opened.server = Some(server);
+                }
+                Some(server) => server.retain(|name, value| account.server.get(name) == Some(value)),
             }
             account
         });

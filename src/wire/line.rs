@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -37,6 +37,10 @@ use crate::{
     },
     state::Store,
 };
+
+/// So many tokens of people that are not accepted are borne by a system that keeps out whoever tries too often
+/// (`nextcloud.md` 6: more than ten in half an hour).
+const MOST_STRANGERS: u32 = 8;
 
 /// A token is kept no longer than this, whatever the server says of its life.
 const LONGEST_TOKEN: Duration = Duration::from_hours(12);
@@ -91,6 +95,8 @@ pub(crate) struct Line {
     gate: Gate,
     /// What only certain calls wait for.
     counted: Option<Counted>,
+    /// How many tokens of people were not accepted.
+    strangers: AtomicU32,
     breaker: std::sync::Mutex<Breaker>,
     token: Mutex<Option<(Secret, Instant)>>,
     is_hung_up: AtomicBool,
@@ -129,7 +135,8 @@ impl Line {
         let breaker = std::sync::Mutex::new(Breaker::new(reach.habits.failures));
         let (is_hung_up, hung_up) = (AtomicBool::new(false), Notify::new());
         let (gate, token) = (Gate::new(pace), Mutex::new(None));
-        Ok(Self { reach, client, gate, counted, breaker, token, is_hung_up, hung_up })
+        let strangers = AtomicU32::new(0);
+        Ok(Self { reach, client, gate, counted, strangers, breaker, token, is_hung_up, hung_up })
     }
 
     /// Something to look with.
@@ -348,27 +355,20 @@ impl Line {
         fresh_token: bool,
         own: Option<&Secret>,
     ) -> Result<Reply, WireError> {
-        let (word, token) = match own {
-            Some(own) if self.reach.scheme == Scheme::Basic => as_login(own),
-            Some(own) => ("Bearer", own.clone()),
-            None => ("Basic", self.token(fresh_token).await?),
+        let takes_logins = matches!(self.reach.scheme, Scheme::Basic | Scheme::BasicOrBearer);
+        let (word, token) = match (own, &self.reach.credential) {
+            (Some(own), _) if takes_logins => as_login(own),
+            (Some(own), _) => ("Bearer", own.clone()),
+            (None, Credential::Basic { .. }) => ("Basic", self.token(fresh_token).await?),
+            (None, _) => ("Bearer", self.token(fresh_token).await?),
         };
         let mut request = self.client.request(method.clone(), self.url(path, query)?);
         request = match self.reach.scheme {
-            Scheme::Bearer => {
-                let value = format!("Bearer {}", token.expose());
-                request.header(reqwest::header::AUTHORIZATION, sensitive(&value, &self.reach.system)?)
-            }
-            Scheme::Basic => {
+            Scheme::Bearer | Scheme::Basic | Scheme::BasicOrBearer => {
                 let value = format!("{word} {}", token.expose());
                 request.header(reqwest::header::AUTHORIZATION, sensitive(&value, &self.reach.system)?)
             }
             Scheme::Header(name) => request.header(name, sensitive(token.expose(), &self.reach.system)?),
-            Scheme::BasicOrBearer => {
-                let word = if matches!(self.reach.credential, Credential::Basic { .. }) { "Basic" } else { "Bearer" };
-                let value = format!("{word} {}", token.expose());
-                request.header(reqwest::header::AUTHORIZATION, sensitive(&value, &self.reach.system)?)
-            }
         };
         for (name, value) in self.reach.habits.dialect.headers {
             request = request.header(*name, *value);
@@ -383,7 +383,7 @@ impl Line {
         let mut reply = self.collect(request.send().await).await?.without(&token);
         if let Some(own) = own {
             reply = reply.without(own);
-            if let (Scheme::Basic, Some((_, password))) = (self.reach.scheme, own.expose().split_once(':')) {
+            if let (true, Some((_, password))) = (takes_logins, own.expose().split_once(':')) {
                 reply = reply.without(&Secret::new(password));
             }
         }
@@ -497,7 +497,12 @@ impl<'a> Errand<'a> {
             (Some(Passing::Unclear(Some(pause))), _) if pause > repeat::LONGEST_OUTAGE => (Met::Nothing, Ended::Failed),
             (Some(Passing::Unclear(Some(pause))), _) => (Met::Pause(pause), Ended::Failed),
             // She is a stranger there, and nobody else.
-            (_, Ok(reply)) if reply.status == 401 && self.is_own => (Met::Answer, Ended::Answered { knows_us: false }),
+            (_, Ok(reply)) if reply.status == 401 && self.is_own => {
+                // But one that counts failed sign-ins counts them for all that come from here.
+                let strangers = self.line.strangers.fetch_add(1, Ordering::SeqCst) + 1;
+                let is_too_much = dialect.locks_out && strangers >= MOST_STRANGERS;
+                (Met::Answer, if is_too_much { Ended::LockedOut } else { Ended::Answered { knows_us: false } })
+            }
             (_, Ok(reply)) if reply.status == 401 && dialect.locks_out => (Met::Answer, Ended::LockedOut),
             (_, Ok(reply)) if reply.status == 401 && (dialect.is_stranger)(reply) => {
                 let is_known = self.line.breaker().is_known();

@@ -102,6 +102,10 @@ impl Connector for Nextcloud {
         Looker::observe_self(*wire).await
     }
 
+    fn has_own_tokens(&self) -> bool {
+        true
+    }
+
     fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {
         value::normal(attribute.local(), value)
     }
