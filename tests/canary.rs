@@ -519,7 +519,8 @@ fn every_command_keeps_what_people_gave() {
             let _ = run(&["explain", "web/1", "web=people.csv", "-vv"], "");
             let _ = run(&["resume", "-vv"], "");
             let _ = run(&["undo", "1", "--yes", "-vv"], "");
-            assert_eq!(plan == 0, at != 3, "{place} {at}");
+            // What is no answer of the system's is everybody's trouble; a no to one token is not.
+            assert_eq!(plan == 0, at != 2 && at != 3, "{place} {at}");
         }
     }
     assert_eq!(run(&["token", "remove", "web/1", "-vv"], ""), 0);

@@ -265,7 +265,7 @@ fn findings_are_sarif() {
               "message": {
                 "text": "nothing uses the constant `SPARE`"
               },
-              "ruleIndex": 69,
+              "ruleIndex": 71,
               "locations": [
                 {
                   "physicalLocation": {
@@ -321,7 +321,7 @@ fn findings_are_sarif() {
               "message": {
                 "text": "this line never decides `email`: an earlier line, one without condition, does"
               },
-              "ruleIndex": 68,
+              "ruleIndex": 70,
               "locations": [
                 {
                   "physicalLocation": {

@@ -508,9 +508,10 @@ join("gitlab", ["username"]);
                  token = { per_person = { file = \"t\" } }\n",
         files: &[("rules/case.rhai", "account(\"chat\", |person| true);\n")],
         found: &[
-            "homeward.toml:18:50 rotation_lost",
+            "homeward.toml:18:48 rotation_lost",
             "homeward.toml:22:9 no_own_tokens",
             "rules/case.rhai:1:1 cannot_create",
+            "rules/case.rhai:1:26 always_true",
         ],
         ..CASE
     },

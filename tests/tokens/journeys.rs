@@ -102,9 +102,11 @@ fn the_service_uses_the_tokens_that_are_kept_when_a_file_comes() {
         let form = chat.world.read("form.csv");
         chat.world.write(&format!("drop/{name}"), form.as_bytes());
     };
-    // The first list of a feed waits for somebody to look at; here it was given by hand.
+    // The first list of a feed that asks for something waits for somebody to look at it.
     chat.form(&[("ann", "")]);
     chat.json(0, &["apply", "--yes", "web=form.csv"]);
+    drop_in("form0.csv", &[("ann", "")]);
+    assert_eq!(chat.run(&["watch", "--once", "--apply"]).status, 0);
     drop_in("form1.csv", &[("ann", "A"), ("ben", "B")]);
     let ran = chat.run(&["watch", "--once", "--apply", "-vv"]);
     assert_eq!((chat.nickname("ann"), chat.nickname("ben")), (json!("A"), json!("")), "{}{}", ran.stdout, ran.stderr);
