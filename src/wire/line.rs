@@ -210,7 +210,9 @@ impl Line {
         let requests = all.saturating_mul(u64::from(self.reach.habits.dialect.requests));
         let now = tokio::time::Instant::now();
         let of_all = self.gate.pace().forecast(requests, now);
-        let of_counted = self.counted.as_ref().filter(|_| counted > 0).and_then(|it| it.forecast(counted, now));
+        let is_one = !matches!(self.reach.credential, Credential::Own);
+        let of_counted =
+            self.counted.as_ref().filter(|_| counted > 0 && is_one).and_then(|it| it.forecast(counted, now));
         of_all.into_iter().chain(of_counted).max_by_key(|(time, _)| *time)
     }
 
@@ -460,7 +462,9 @@ impl<'a> Errand<'a> {
         let line = self.line;
         let is_left_alone = || !self.is_probe && line.breaker().why(tokio::time::Instant::now()).is_some();
         let shut = |waits: bool| (waits && line.is_hung_up.load(Ordering::SeqCst)) || is_left_alone();
-        let counted = line.counted.as_ref().zip(call).filter(|(it, (method, path))| it.counts(method, path));
+        // Each account is counted by itself, and no person changes so much of her own.
+        let counted = line.counted.as_ref().zip(call).filter(|_| !self.is_own);
+        let counted = counted.filter(|(it, (method, path))| it.counts(method, path));
         let entered = match counted {
             None => Some(None),
             Some((counted, _)) => counted.gate.enter(&shut).await.map(Some),

@@ -507,3 +507,19 @@ async fn new_accounts_begin_as_was_foreseen() {
     }
     report.settle();
 }
+
+#[tokio::test]
+async fn a_persons_own_token_is_a_bearer_token_or_a_login_with_its_app_password() {
+    use crate::{model::own_token::TokenKind, wire::OwnToken};
+    let people = vec![json!({ "id": "pat", "app_password": "pats-own" }), json!({ "id": "lou" })];
+    let bed = bed(json!({}), people).await;
+    for (text, seen) in [("pats-own", true), ("pat:pats-own", true), ("lou:pats-own", false), ("wrong", false)] {
+        let person = PersonId { system: "web".into(), key: "1".into() };
+        let own = OwnToken::new(person, TokenKind::Personal, Secret::new(text), None);
+        let observed = bed.connector.observe_self(&bed.line.reader_as(&own)).await;
+        let id = observed.ok().and_then(|observed| observed.accounts.first()?.id.clone());
+        assert_eq!(id, seen.then(|| "pat".into()), "{text}");
+    }
+    // Hers was refused, and ours is asked all the same.
+    assert_eq!(bed.account("pat").await.id, Some("pat".into()));
+}
