@@ -97,6 +97,10 @@ impl Connector for Discourse {
         Ok(observed)
     }
 
+    fn has_own_tokens(&self) -> bool {
+        true
+    }
+
     async fn observe_self(&self, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
         // A person's key acts as that person and as nobody else.
         Looker::new(*wire, &self.settings, std::collections::BTreeMap::new()).observe_self().await

@@ -594,8 +594,8 @@ async fn a_person_sees_and_changes_herself_and_no_more() {
     let options = options(&json!({}));
     let bed = Bed::made(Bedding { kind: &KIND, options, token_kind: "personal", seed, leader: None }).await;
     let own = Bed { line: line(&KIND, &bed.lab, "own"), ..bed };
-    let mut seen = own.connector.observe_self(&own.line.reader()).await.unwrap();
-    let account = seen.accounts.remove(0);
+    let mut herself = own.connector.observe_self(&own.line.reader()).await.unwrap();
+    let account = herself.accounts.remove(0);
     assert_eq!(
         (account.server_fact("credential"), account.value(&"email".into())),
         (Some("own"), "p101@example.com".into())
