@@ -32,7 +32,7 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("csv", &["source"]),
     ("encoding_rs", &["source"]),
     ("html_escape", &["source"]),
-    ("hmac", &["source", "lab"]),
+    ("hmac", &["source", "connector", "lab"]),
     ("axum", &["lab", "run"]),
     ("hyper", &["lab", "run"]),
     ("hyper_util", &["lab", "run"]),
