@@ -4,6 +4,7 @@
 //! was put in the place of another one does not open.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fs::{DirBuilder, File},
     os::unix::fs::DirBuilderExt,
@@ -74,11 +75,10 @@ pub(crate) struct SealedToken {
 /// What is sealed.
 #[derive(Serialize, Deserialize)]
 struct Inside<'a> {
-    access: &'a str,
-    #[serde(borrow)]
-    refresh: Option<&'a str>,
+    access: Cow<'a, str>,
+    refresh: Option<Cow<'a, str>>,
     expires_at: Option<i64>,
-    kind: Option<&'a str>,
+    kind: Option<Cow<'a, str>>,
 }
 
 /// The tokens of a store, with the key to them.
@@ -138,10 +138,10 @@ impl Vault {
     /// Where the store cannot be written.
     pub(crate) fn put(&self, system: &SystemName, person: &str, kept: &KeptToken, now: &str) -> Result<(), Shut> {
         let inside = Inside {
-            access: kept.access.expose(),
-            refresh: kept.refresh.as_ref().map(Secret::expose),
+            access: kept.access.expose().into(),
+            refresh: kept.refresh.as_ref().map(|refresh| refresh.expose().into()),
             expires_at: kept.expires_at,
-            kind: kept.kind.map(TokenKind::word),
+            kind: kept.kind.map(|kind| kind.word().into()),
         };
         let text = Zeroizing::new(serde_json::to_vec(&inside).map_err(StateError::from)?);
         let nonce: [u8; 24] = rand::random();
@@ -168,10 +168,10 @@ impl Vault {
         let text = Zeroizing::new(text.map_err(|_| shut())?);
         let inside: Inside<'_> = serde_json::from_slice(&text).map_err(|_| shut())?;
         Ok(KeptToken {
-            access: Secret::new(inside.access),
-            refresh: inside.refresh.map(Secret::new),
+            access: Secret::from(inside.access.into_owned()),
+            refresh: inside.refresh.map(|refresh| Secret::from(refresh.into_owned())),
             expires_at: inside.expires_at,
-            kind: inside.kind.and_then(TokenKind::of),
+            kind: inside.kind.and_then(|kind| TokenKind::of(&kind)),
         })
     }
 }
@@ -232,11 +232,11 @@ mod tests {
         let (chat, forum): (SystemName, SystemName) = ("chat".into(), "forum".into());
         assert_eq!(vault.find(&chat, &people(&["hr/1"])).unwrap().len(), 0);
         vault.put(&chat, "hr/1", &kept("c4nary-one"), NOW).unwrap();
-        vault.put(&chat, "hr/1", &kept("c4nary-two"), NOW).unwrap();
+        vault.put(&chat, "hr/1", &kept("c4nary-\"two\\"), NOW).unwrap();
         vault.put(&forum, "hr/1", &kept("c4nary-three"), NOW).unwrap();
         let found = vault.find(&chat, &people(&["hr/1", "hr/2"])).unwrap();
         let one = found.get("hr/1").unwrap();
-        assert_eq!((found.len(), one.access.expose(), one.expires_at), (1, "c4nary-two", Some(60)));
+        assert_eq!((found.len(), one.access.expose(), one.expires_at), (1, "c4nary-\"two\\", Some(60)));
         assert_eq!((one.refresh.as_ref().unwrap().expose(), one.kind), ("c4nary-refresh", Some(TokenKind::Personal)));
         for entry in std::fs::read_dir(folder.path()).unwrap() {
             let bytes = std::fs::read(entry.unwrap().path()).unwrap();
