@@ -198,7 +198,7 @@ impl Simulator for Simulated {
     fn router(self: Arc<Self>) -> Router {
         let list = async |State(book): State<Arc<Self>>| Json(json!(book.entries().values().collect::<Vec<_>>()));
         let add = async |State(book): State<Arc<Self>>, Json(sent): Json<Entry>| {
-            let last = book.entries().keys().filter_map(|id| id.parse::<u64>().ok()).max();
+            let highest = book.entries().keys().filter_map(|id| id.parse::<u64>().ok()).max();
             book.take((last.unwrap_or_default() + 1).to_string(), sent)
         };
         let change = async |State(book): State<Arc<Self>>, Path(id): Path<String>, Json(sent): Json<Entry>| {
