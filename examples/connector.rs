@@ -199,7 +199,7 @@ impl Simulator for Simulated {
         let list = async |State(book): State<Arc<Self>>| Json(json!(book.entries().values().collect::<Vec<_>>()));
         let add = async |State(book): State<Arc<Self>>, Json(sent): Json<Entry>| {
             let highest = book.entries().keys().filter_map(|id| id.parse::<u64>().ok()).max();
-            book.take((last.unwrap_or_default() + 1).to_string(), sent)
+            book.take((highest.unwrap_or_default() + 1).to_string(), sent)
         };
         let change = async |State(book): State<Arc<Self>>, Path(id): Path<String>, Json(sent): Json<Entry>| {
             if book.entries().contains_key(&id) { book.take(id, sent) } else { StatusCode::NOT_FOUND.into_response() }
