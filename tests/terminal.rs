@@ -461,7 +461,7 @@ fn the_schema_knows_every_kind() {
         kinds.filter_map(|table| table["properties"]["kind"]["const"].as_str()).collect();
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        ["csv", "discourse", "gitlab", "mattermost", "nextcloud", "wordpress", "zitadel"]
+        ["csv", "discourse", "gitlab", "mattermost", "nextcloud", "scim", "wordpress", "zitadel"]
     );
 }
 
