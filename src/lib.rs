@@ -19,7 +19,7 @@
 //! 4. A [`connector::Kind`] with the word for `kind =`, the table, a function that opens the connector, and the schema of
 //!    its settings.
 //! 5. A [`lab::Simulator`], so that rules can be tried and tested without the real server: the provider's interface as an
-//!    [`axum`](lab::axum) router with a memory, written from the provider's documentation and not from the connector.
+//!    [`lab::axum`] router with a memory, written from the provider's documentation and not from the connector.
 //! 6. A `main` that hands both to [`run_with`].
 //!
 //! Planning, limits, the journal, `check`, `docs` and `schema` then treat it as one of the shipped providers.
