@@ -32,14 +32,20 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 pub(super) fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let plain = |text: &str| text.to_lowercase().replace([' ', '-', '.'], "_");
     let wanted = plain(word);
-    let allowed = (wanted.chars().count() / 3).max(1);
+    let length = wanted.chars().count();
+    let allowed = (length / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         let theirs = plain(candidate);
         let same = wanted.strip_prefix("to_").or_else(|| wanted.strip_prefix("make_")) == Some(&theirs);
+        let their_length = theirs.chars().count();
+        // What differs more in length than is allowed differs too much, and need not be compared.
+        if !same && their_length.abs_diff(length) > allowed {
+            continue;
+        }
         let distance = if same { 0 } else { strsim::osa_distance(&wanted, &theirs) };
         let better = best.is_none_or(|(known, _)| distance < known);
-        if distance <= allowed && distance < theirs.chars().count() && better {
+        if distance <= allowed && distance < their_length && better {
             best = Some((distance, candidate));
         }
     }
