@@ -41,15 +41,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// As [`Reader::get`].
-    pub async fn get_with(&self, path: &str, headers: &BTreeMap<String, String>) -> Result<Reply, WireError> {
-        self.ask(&reqwest::Method::GET, path, &[], headers, None).await
-    }
-
-    /// As [`Reader::get`], with headers of the provider's own beside the query.
-    ///
-    /// # Errors
-    /// As [`Reader::get`].
-    pub async fn get_as(
+    pub async fn get_with(
         &self,
         path: &str,
         query: &[(&str, &str)],

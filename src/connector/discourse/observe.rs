@@ -106,7 +106,7 @@ impl<'a> Looker<'a> {
         let is_admin = me.get("admin").and_then(Json::as_bool) == Some(true);
         let mut missing = Vec::new();
         let mut opens = async |what: &str, path: String| -> Result<(), ConnectorError> {
-            let reply = self.wire.get_as(&path, &[], &self.headers).await?;
+            let reply = self.wire.get_with(&path, &[], &self.headers).await?;
             if !reply.is_success() {
                 missing.push(format!("{what}: {NEEDS}"));
             }
@@ -202,7 +202,7 @@ impl<'a> Looker<'a> {
         let name = if let Some(name) = self.headers.get("Api-Username") {
             name.clone()
         } else {
-            let reply = self.wire.get_as("/session/current.json", &[], &self.headers).await?;
+            let reply = self.wire.get_with("/session/current.json", &[], &self.headers).await?;
             if reply.status == 404 {
                 return Err(self.forbidden());
             }
@@ -313,7 +313,7 @@ impl<'a> Looker<'a> {
         let page = page.to_string();
         let fixed = [("show_emails", "true"), ("stats", "false"), ("page", page.as_str())];
         let query: Vec<(&str, &str)> = filter.iter().copied().chain(fixed).collect();
-        let reply = self.wire.get_as("/admin/users/list/new.json", &query, &self.headers).await?;
+        let reply = self.wire.get_with("/admin/users/list/new.json", &query, &self.headers).await?;
         if reply.status == 404 {
             // There is always a list: it is us who are not let in.
             return Err(self.forbidden());
@@ -383,18 +383,18 @@ impl<'a> Looker<'a> {
             Some(id) => id,
             None => self.number(&self.me().await?)?.to_string(),
         };
-        let reply = self.wire.get_as(&format!("/admin/users/{id}.json"), &[], &self.headers).await?;
+        let reply = self.wire.get_with(&format!("/admin/users/{id}.json"), &[], &self.headers).await?;
         if reply.status == 404 { Err(self.forbidden()) } else { self.answer(&reply).map(drop) }
     }
 
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Json, ConnectorError> {
-        let reply = self.wire.get_as(path, query, &self.headers).await?;
+        let reply = self.wire.get_with(path, query, &self.headers).await?;
         self.answer(&reply)
     }
 
     /// What stands at an address; `None` where Discourse says itself that nothing does.
     pub(super) async fn there(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Json>, ConnectorError> {
-        let reply = self.wire.get_as(path, query, &self.headers).await?;
+        let reply = self.wire.get_with(path, query, &self.headers).await?;
         if reply.status == 404 && reply.json().is_some() {
             return Ok(None);
         }

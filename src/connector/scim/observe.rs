@@ -456,7 +456,7 @@ impl<'a> Looker<'a> {
 
     async fn get(&self, place: &str, query: &[(&str, &str)]) -> Result<Reply, ConnectorError> {
         let headers = BTreeMap::from([("accept".to_owned(), ACCEPTED.to_owned())]);
-        Ok(self.wire.get_as(place, query, &headers).await?)
+        Ok(self.wire.get_with(place, query, &headers).await?)
     }
 
     fn refused(&self, reply: &Reply) -> ConnectorError {

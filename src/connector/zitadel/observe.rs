@@ -344,7 +344,7 @@ impl<'a> Look<'a> {
     /// absent, it would be created again.
     pub(super) async fn one(&self, id: &str) -> Result<Option<User>, ConnectorError> {
         let headers = self.interface.headers(self.organization);
-        let reply = self.reader.get_with(&self.interface.user_path(id), &headers).await?;
+        let reply = self.reader.get_with(&self.interface.user_path(id), &[], &headers).await?;
         if !reply.is_success() {
             let no = refusal(reply.status, &Told::of(reply.json().as_ref()));
             if no.kind == RefusalKind::NotFound {
