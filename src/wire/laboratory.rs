@@ -12,7 +12,8 @@ pub(crate) async fn ask_lab(
     body: &serde_json::Value,
 ) -> Result<serde_json::Value, String> {
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap_or(reqwest::Method::GET);
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
+    // Nothing is encrypted on the way, so that no authorities need to be read.
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(30)).build();
     let client = client.map_err(|error| innermost(&error.without_url()))?;
     let mut request = client.request(method, format!("{url}/_lab/{path}"));
     if !body.is_null() {

@@ -92,7 +92,11 @@ impl Route {
     pub(super) fn apply(&self, client: ClientBuilder, url: &Url) -> Result<ClientBuilder, String> {
         // The environment was read already, where everything of it is read.
         let mut client = client.no_proxy();
-        if !self.authorities.is_empty() {
+        // A proxy of the environment is for the world outside: nobody else must see what stays on this machine.
+        let proxy = self.proxy.as_ref().filter(|proxy| proxy.is_own || !is_loopback(url));
+        // To read and decode everybody's authorities takes longer than many a call. Where nothing is encrypted, nobody asks.
+        let is_plain = url.scheme() == "http" && proxy.is_none();
+        if !self.authorities.is_empty() || is_plain {
             client = client.tls_certs_only(self.authorities.clone());
         }
         if let Some(identity) = &self.identity {
@@ -105,10 +109,7 @@ impl Route {
             let here = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
             client = client.resolve_to_addrs(name, &here.map(|address| SocketAddr::new(address, 0)));
         }
-        // A proxy of the environment is for the world outside: nobody else must see what stays on this machine.
-        let Some(proxy) = self.proxy.as_ref().filter(|proxy| proxy.is_own || !is_loopback(url)) else {
-            return Ok(client);
-        };
+        let Some(proxy) = proxy else { return Ok(client) };
         let of_ours = reqwest::Proxy::all(proxy.url.clone());
         let mut there = of_ours.map_err(|error| format!("its proxy cannot be used: {}", innermost(&error)))?;
         if let Some((user, password)) = &proxy.login {
