@@ -707,7 +707,7 @@ async fn seen(
     people: impl IntoIterator<Item = &PersonId>,
 ) -> Result<Vec<Account>, String> {
     let Some(keyring) = member.keyring.as_deref() else {
-        let observed = member.connector.observe(wanted, &member.line.reader()).await;
+        let observed = member.observe(wanted).await;
         return observed.map(|observed| observed.accounts).map_err(|error| error.to_string());
     };
     let people: BTreeSet<&PersonId> = people.into_iter().collect();
@@ -755,7 +755,7 @@ async fn read_again(plan: &Plan, fleet: &Fleet, ties: &[Link]) -> World {
     let shared = wanted.into_iter().filter(|(system, _)| fleet.keyed(system).is_none());
     let asked = shared.map(async |(system, wanted)| {
         let answer = match fleet.members.get(system) {
-            Some(member) => member.connector.observe(&wanted, &member.line.reader()).await.map_err(|e| e.to_string()),
+            Some(member) => member.observe(&wanted).await.map_err(|e| e.to_string()),
             None => Err(format!("no system `{system}` is configured")),
         };
         (system, answer)

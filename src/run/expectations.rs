@@ -197,7 +197,7 @@ pub(crate) async fn look(open: &[Expectation], fleet: &Fleet) -> (Vec<Judged>, V
     }
     let asked = wanted.iter().filter_map(|(system, wanted)| {
         let member = fleet.members.get(*system).filter(|member| member.keyring.is_none())?;
-        Some(async move { (*system, member.connector.observe(wanted, &member.line.reader()).await) })
+        Some(async move { (*system, member.observe(wanted).await) })
     });
     let (mut shown, mut read, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     for (system, answer) in join_all(asked).await {

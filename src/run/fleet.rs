@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::tokens::Keyring;
 use crate::{
-    connector::{Connector, Kind},
+    connector::{Connector, ConnectorError, Kind},
     model::{
-        account::{Account, Facts},
+        account::{Account, Facts, Observed, Wanted},
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         id::SystemName,
@@ -14,7 +14,7 @@ use crate::{
         refusal::{Refusal, RefusalKind},
     },
     plan::Providers,
-    wire::{Allotment, Line},
+    wire::{Allotment, Line, OwnToken},
 };
 
 /// One provider, ready to be spoken to.
@@ -30,6 +30,45 @@ pub(crate) struct Member {
     pub(crate) home: String,
     /// The tokens of people, where there is none of ours.
     pub(crate) keyring: Option<Arc<Keyring>>,
+}
+
+impl Member {
+    /// The accounts that are wanted, as its connector shows them with our own token.
+    ///
+    /// # Errors
+    /// As [`Connector::observe`], and where what came cannot be what the system holds.
+    pub(crate) async fn observe(&self, wanted: &Wanted) -> Result<Observed, ConnectorError> {
+        credible(self.connector.observe(wanted, &self.line.reader()).await?)
+    }
+
+    /// The account that a person's own token shows.
+    ///
+    /// # Errors
+    /// As [`Connector::observe_self`], and where what came cannot be what the system holds.
+    pub(crate) async fn observe_self(&self, token: &OwnToken) -> Result<Observed, ConnectorError> {
+        credible(self.connector.observe_self(&self.line.reader_as(token)).await?)
+    }
+}
+
+/// What people sign in with holds no control character anywhere. Where it seems to, somebody on the way writes into
+/// answers, and nothing of them is compared with what should be: that would change everybody.
+fn credible(observed: Observed) -> Result<Observed, ConnectorError> {
+    for attribute in ["username", "email"].map(AttributeName::new) {
+        let is_garbled = |account: &&Account| {
+            account
+                .attributes
+                .get(&attribute)
+                .and_then(Value::as_text)
+                .is_some_and(|text| text.contains(char::is_control))
+        };
+        if let Some(account) = observed.accounts.iter().find(is_garbled) {
+            let what = format!(
+                "a `{attribute}` with control characters, which no system has: something on the way changes what it sends"
+            );
+            return Err(ConnectorError::Strange { system: account.system.clone(), what });
+        }
+    }
+    Ok(observed)
 }
 
 /// All configured systems.

@@ -823,7 +823,7 @@ pub(super) async fn look(
 ) -> Result<(), RunError> {
     let questions = wanted.iter().filter_map(|(system, wanted)| {
         let member = fleet.members.get(system).filter(|member| member.keyring.is_none())?;
-        Some(async move { (system, member.connector.observe(wanted, &member.line.reader()).await) })
+        Some(async move { (system, member.observe(wanted).await) })
     });
     let answers = join_all(questions).await;
     for (system, answer) in answers {

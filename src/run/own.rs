@@ -86,7 +86,7 @@ async fn one(
         Ok(token) => token,
         Err(lack) => return Ok(Err(lack)),
     };
-    let observed = match member.connector.observe_self(&member.line.reader_as(&token)).await {
+    let observed = match member.observe_self(&token).await {
         Ok(observed) => observed,
         Err(ConnectorError::Refused { refusal, .. }) if refusal.status == Some(401) => {
             keyring.forget(person);

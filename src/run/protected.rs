@@ -28,7 +28,7 @@ pub(crate) async fn unknown(limits: &Limits, fleet: &Fleet) -> Vec<(SystemName, 
         let can_ask = fleet.capabilities(system).is_some_and(|table| table.lookups.contains(&username.as_str()));
         let Some(member) = fleet.members.get(system).filter(|it| can_ask && it.keyring.is_none()) else { continue };
         let ask = async |wanted: Wanted| {
-            let observed = member.connector.observe(&wanted, &member.line.reader()).await;
+            let observed = member.observe(&wanted).await;
             observed.map(|observed| observed.accounts)
         };
         let holding = names.iter().map(|name| (*name).to_owned()).collect();

@@ -817,7 +817,7 @@ fn summaries(
                  ) where is_done)
          from runs {chosen}"
     );
-    let mut statement = connection.prepare(&sql)?;
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(parameters)?;
     let mut runs = Vec::new();
     while let Some(row) = rows.next()? {
