@@ -332,15 +332,16 @@ impl Service {
         (kibibytes / 1_024.0, descriptors)
     }
 
-    /// What grew in this life: the last two hours against the first two, which warm it up.
+    /// What grew in this life: its last day against its first, which warms it up; of shorter ones the second half against
+    /// the first.
     fn grew(&self) -> Option<String> {
         let most = |samples: &[(f64, usize)]| {
             let memory = samples.iter().map(|sample| sample.0).fold(0.0, f64::max);
             (memory, samples.iter().map(|sample| sample.1).max().unwrap_or_default())
         };
-        let (first, last) = (self.seen.get(..2)?, self.seen.get(self.seen.len() - 2..)?);
-        let (before, after) = (most(first), most(last));
-        let grows = after.0 > before.0 + GROWTH || after.1 > before.1 + DESCRIPTORS;
+        let long = (self.seen.len() / 2).min(DAY / 2);
+        let (before, after) = (most(&self.seen[..long]), most(&self.seen[self.seen.len() - long..]));
+        let grows = long > 0 && (after.0 > before.0 + GROWTH || after.1 > before.1 + DESCRIPTORS);
         grows.then(|| format!("from {:.1} MiB, {} descriptors to {:.1} MiB, {}", before.0, before.1, after.0, after.1))
     }
 }

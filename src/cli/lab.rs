@@ -74,7 +74,7 @@ pub(super) async fn stand(given: &Invocation<'_>, config: &Config) -> Result<Sta
         return Ok(Stand::Running { systems: notice.systems, state: folder.join("lab.db") });
     }
     let benches = benches(config, &given.kinds)?;
-    let lab = lab::start_with(&benches, 0, given.simulations).await.map_err(lab_trouble)?;
+    let lab = lab::start(&benches, 0, given.simulations).await.map_err(lab_trouble)?;
     Ok(Stand::Own { lab })
 }
 
@@ -301,9 +301,8 @@ pub(super) async fn serve(given: &Invocation<'_>, wanted: &arguments::Lab) -> Re
     if wanted.detach {
         return detach(given, wanted, &folder.join("lab.json"));
     }
-    let lab = lab::start_with(&benches(&config, &given.kinds)?, wanted.people, given.simulations)
-        .await
-        .map_err(lab_trouble)?;
+    let lab =
+        lab::start(&benches(&config, &given.kinds)?, wanted.people, given.simulations).await.map_err(lab_trouble)?;
     let file = folder.join("lab.json");
     let unusable = |error: std::io::Error| {
         let hint = "the lab writes down where it is: check the rights of this folder".to_owned();

@@ -237,16 +237,10 @@ fn simulator(kind: &str, seed: &Value) -> Option<Result<Arc<dyn Simulator>, Stri
     })
 }
 
-/// Starts the shipped simulators alone: see [`start_with`].
-#[cfg(test)]
-pub(crate) async fn start(benches: &[Bench], people: u64) -> Result<Lab, LabError> {
-    start_with(benches, people, &[]).await
-}
-
 /// Starts a simulator for each bench that there is one for, shipped or of one's own, each on a port of its own, with so
 /// many invented people.
 #[expect(clippy::unused_async, reason = "it can only be called where there is a runtime for its servers")]
-pub(crate) async fn start_with(benches: &[Bench], people: u64, own: &[Simulation]) -> Result<Lab, LabError> {
+pub(crate) async fn start(benches: &[Bench], people: u64, own: &[Simulation]) -> Result<Lab, LabError> {
     let mut made = Vec::new();
     let mut peers = Peers::default();
     let invented = people::people(people);

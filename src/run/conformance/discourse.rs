@@ -655,7 +655,7 @@ async fn a_project_signs_with_the_secret_it_names() {
     std::fs::write(folder.path().join("lab/forum.json"), seed.to_string()).unwrap();
     std::fs::write(folder.path().join("homeward.toml"), config).unwrap();
     let project = open(&folder.path().join("homeward.toml"), PROVIDERS, jiff::civil::date(2026, 11, 20)).unwrap();
-    let lab = crate::lab::start(&benches(&project.config, PROVIDERS).unwrap(), 0).await.unwrap();
+    let lab = crate::lab::start(&benches(&project.config, PROVIDERS).unwrap(), 0, &[]).await.unwrap();
     let members = fleet(&project.config, PROVIDERS, Some(&lab.systems)).unwrap().members;
     let member = &members[&SystemName::from("forum")];
     let wanted = Wanted { ids: BTreeSet::from(["7".into()]), ..Wanted::default() };

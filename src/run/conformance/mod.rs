@@ -79,7 +79,7 @@ impl Bed {
         };
         let mut benches = vec![bench(kind.name, seed)];
         benches.extend(leader.map(|(kind, seed)| bench(kind, seed)));
-        let lab = crate::lab::start(&benches, 0).await.unwrap();
+        let lab = crate::lab::start(&benches, 0, &[]).await.unwrap();
         let store = Sqlite::in_memory().unwrap();
         let run = store.begin(&Plan::empty(), &crate::state::Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
         let connector = (kind.open)(options).unwrap();

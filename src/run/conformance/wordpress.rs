@@ -468,7 +468,7 @@ async fn a_project_signs_in_with_the_login_it_names() {
     std::fs::create_dir(folder.path().join("rules")).unwrap();
     std::fs::write(folder.path().join("homeward.toml"), config).unwrap();
     let project = open(&folder.path().join("homeward.toml"), PROVIDERS, jiff::civil::date(2026, 11, 20)).unwrap();
-    let lab = crate::lab::start(&benches(&project.config, PROVIDERS).unwrap(), 0).await.unwrap();
+    let lab = crate::lab::start(&benches(&project.config, PROVIDERS).unwrap(), 0, &[]).await.unwrap();
     let fleet = fleet(&project.config, PROVIDERS, Some(&lab.systems)).unwrap();
     let member = &fleet.members[&SystemName::from("website")];
     let standing = member.connector.standing(&member.line.reader()).await.unwrap();

@@ -40,7 +40,7 @@ impl Stage {
     async fn of(example: &str) -> Self {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example);
         let project = open(&root.join("homeward.toml"), PROVIDERS, date(2026, 11, 20)).unwrap();
-        let lab = crate::lab::start(&benches(&project.config, PROVIDERS).unwrap(), 0).await.unwrap();
+        let lab = crate::lab::start(&benches(&project.config, PROVIDERS).unwrap(), 0, &[]).await.unwrap();
         let fleet = fleet(&project.config, PROVIDERS, Some(&lab.systems)).unwrap();
         Self { project, fleet, _lab: lab }
     }

@@ -174,7 +174,7 @@ impl Company {
         let mut project = open(&folder.path().join("homeward.toml"), PROVIDERS, date(2026, 11, 20)).unwrap();
         let benches = benches(&project.config, PROVIDERS).unwrap();
         let (plan, calm) = tokio().block_on(async {
-            let lab = crate::lab::start(&benches, 0).await.unwrap();
+            let lab = crate::lab::start(&benches, 0, &[]).await.unwrap();
             let mut fleet = reach(&mut project, &lab, PATIENT);
             let memory = Memory::default();
             let desk = Desk {
@@ -223,7 +223,7 @@ impl Company {
     /// Carries the plan out with these faults, then finishes it without. The error tells what is wrong.
     fn disturbed(&mut self, points: &[Point]) -> Result<Came, String> {
         tokio().block_on(async {
-            let lab = crate::lab::start(&self.benches, 0).await.unwrap();
+            let lab = crate::lab::start(&self.benches, 0, &[]).await.unwrap();
             for system in SYSTEMS {
                 let faults: Vec<Json> =
                     points.iter().filter(|point| point.system == system).map(Point::fault).collect();

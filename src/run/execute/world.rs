@@ -1,0 +1,179 @@
+//! What the accounts of a plan hold while it is carried out, as far as its calls depend on it.
+//!
+//! It is read once before the first call and learns from every answer. It decides nothing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use futures::future::join_all;
+
+use super::proof::{want_holders, want_sets};
+use crate::{
+    model::{
+        account::{Account, Facts, Wanted},
+        attribute::{AttributeName, Value},
+        id::{AccountId, PersonId, SystemName},
+        person::Link,
+        plan::{Call, Plan},
+        refusal::{Refusal, RefusalKind},
+    },
+    plan::Providers,
+    run::{RunError, fleet::Fleet, gather, own, tokens::bearers},
+};
+
+/// What the accounts of a plan hold right now, as far as its calls depend on it.
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) accounts: BTreeMap<(SystemName, AccountId), Account>,
+    /// Who holds a value that a creation needs to be free.
+    holders: BTreeMap<(SystemName, AttributeName, String), AccountId>,
+    /// The accounts that earlier runs tied to people.
+    pub(super) linked: BTreeMap<(PersonId, SystemName), AccountId>,
+    /// The attributes that creations need to be free.
+    watched: BTreeSet<AttributeName>,
+    /// What was learned of each server.
+    pub(super) servers: BTreeMap<SystemName, Arc<Facts>>,
+    /// Systems that could not be read again, and why.
+    pub(super) unread: BTreeMap<SystemName, Refusal>,
+    /// People whose own tokens show nothing, and why.
+    pub(super) unseen: BTreeMap<(SystemName, PersonId), Refusal>,
+}
+
+impl World {
+    /// Who holds a value that a creation needs to be free.
+    pub(super) fn holder(
+        &self,
+        call: &Call,
+        attribute: &AttributeName,
+        value: &Value,
+        fleet: &Fleet,
+    ) -> Option<&AccountId> {
+        let text = fleet.normalize(&call.system, attribute, value).as_text().unwrap_or_default().to_lowercase();
+        self.holders.get(&(call.system.clone(), attribute.clone(), text))
+    }
+
+    /// Takes in what an answer shows. What it does not speak of is as it was: the answer to a profile shows no team.
+    pub(super) fn learn(&mut self, mut account: Account) {
+        let Some(id) = account.id.clone() else { return };
+        let key = |attribute: &AttributeName, value: &Value| {
+            let text = value.as_text().filter(|_| self.watched.contains(attribute))?;
+            Some((account.system.clone(), attribute.clone(), text.to_lowercase()))
+        };
+        let place = (account.system.clone(), id.clone());
+        let old = self.accounts.get(&place).map(|account| account.attributes.clone()).unwrap_or_default();
+        for (attribute, value) in &old {
+            account.attributes.entry(attribute.clone()).or_insert_with(|| value.clone());
+        }
+        let left: Vec<_> = old.iter().filter_map(|(attribute, value)| key(attribute, value)).collect();
+        let held: Vec<_> = account.attributes.iter().filter_map(|(attribute, value)| key(attribute, value)).collect();
+        for name in left {
+            if self.holders.get(&name) == Some(&id) {
+                self.holders.remove(&name);
+            }
+        }
+        self.holders.extend(held.into_iter().map(|name| (name, id.clone())));
+        self.accounts.insert(place, account);
+    }
+}
+
+/// Reads again exactly what the calls depend on, all systems side by side.
+pub(super) async fn read_again(plan: &Plan, fleet: &Fleet, ties: &[Link]) -> World {
+    let mut wanted: BTreeMap<&SystemName, Wanted> = BTreeMap::new();
+    for call in &plan.calls {
+        let wanted = wanted.entry(&call.system).or_default();
+        wanted.fresh = true;
+        want_sets(wanted, call);
+        match &call.account {
+            Some(id) => {
+                wanted.ids.insert(id.clone());
+            }
+            None => want_holders(wanted, call),
+        }
+    }
+    for asked in plan.operations.iter().filter(|asked| asked.call.is_some()) {
+        let table = fleet.capabilities(&asked.system).and_then(|table| table.operation(&asked.operation));
+        let wanted = wanted.entry(&asked.system).or_default();
+        gather::want_named(wanted, table, &asked.arguments);
+    }
+    let shared = wanted.into_iter().filter(|(system, _)| fleet.keyed(system).is_none());
+    let asked = shared.map(async |(system, wanted)| {
+        let answer = match fleet.members.get(system) {
+            Some(member) => member.observe(&wanted).await.map_err(|e| e.to_string()),
+            None => Err(format!("no system `{system}` is configured")),
+        };
+        (system, answer)
+    });
+    let creations = plan.calls.iter().filter(|call| call.account.is_none());
+    let watched = creations.flat_map(|call| call.expects.keys().cloned()).collect();
+    let mut world = World { watched, ..World::default() };
+    let own = own_again(plan, fleet, ties).await;
+    for (system, answer) in join_all(asked).await {
+        match answer {
+            Ok(observed) => {
+                world.servers.insert(system.clone(), observed.server);
+                observed.accounts.into_iter().for_each(|account| world.learn(account));
+            }
+            Err(cause) => {
+                let reason = format!("{system} could not be read again: {cause}");
+                world.unread.insert(system.clone(), Refusal::new(RefusalKind::Unavailable, reason));
+            }
+        }
+    }
+    for (system, answer) in own {
+        let own::Opened { accounts, server, .. } = match answer {
+            Ok(opened) => opened,
+            Err(error) => {
+                let mut cause = error.to_string();
+                if let Some(source) = std::error::Error::source(&error) {
+                    cause = format!("{cause}: {source}");
+                }
+                world.unread.insert(system, Refusal::new(RefusalKind::Unavailable, cause));
+                continue;
+            }
+        };
+        world.servers.insert(system.clone(), Arc::new(server.unwrap_or_default()));
+        for (person, answer) in accounts {
+            match answer {
+                Ok(account) => {
+                    let of_her = |call: &&Call| call.system == system && call.person == person;
+                    let other = plan.calls.iter().filter(of_her).find(|call| call.account != account.id);
+                    if let Some(call) = other.filter(|call| call.account.is_some()) {
+                        let reason = format!(
+                            "the token kept for {person} at {system} opens another account than {}: is it another person's?",
+                            call.account.as_ref().map_or("hers", |id| id.as_str())
+                        );
+                        let refusal = Refusal::new(RefusalKind::Forbidden, reason);
+                        world.unseen.insert((system.clone(), person), refusal);
+                    } else {
+                        world.learn(account);
+                    }
+                }
+                Err(refusal) => {
+                    world.unseen.insert((system.clone(), person), refusal);
+                }
+            }
+        }
+    }
+    world
+}
+
+/// Opens the accounts that calls are about with the tokens of their people, where systems are asked so.
+pub(super) async fn own_again(
+    plan: &Plan,
+    fleet: &Fleet,
+    ties: &[Link],
+) -> Vec<(SystemName, Result<own::Opened, RunError>)> {
+    let mut people: BTreeMap<&SystemName, BTreeSet<&PersonId>> = BTreeMap::new();
+    for call in &plan.calls {
+        people.entry(&call.system).or_default().insert(&call.person);
+    }
+    let looks = people.into_iter().filter_map(|(system, people)| {
+        let (member, keyring) = fleet.keyed(system)?;
+        // Under a name that only this plan ties to her, too.
+        let bearers = bearers(people, ties.iter().chain(&plan.links));
+        Some(async move { (system.clone(), own::open(system, member, keyring, &bearers, false).await) })
+    });
+    join_all(looks).await
+}

@@ -1,0 +1,122 @@
+//! The store, tried with files of its own.
+
+use super::*;
+use crate::model::tally::removing;
+use crate::state::expectation::FollowUps;
+
+#[test]
+fn what_is_settled_is_remembered_by_the_next_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/state.db");
+    let link = Link { person: PersonId::parse("hr/1").unwrap(), system: "gitlab".into(), account: "42".into() };
+    let seen = Seen {
+        system: "web".into(),
+        key: "7".into(),
+        person: None,
+        values: [("username".into(), "ann".into())].into(),
+    };
+    let plan = Plan::empty();
+    {
+        let store = Sqlite::open(&path).unwrap();
+        let run = store.begin(&plan, &Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
+        let entry = Entry::Calling { call: "c1".into(), attempt: 1, method: "PUT".into(), path: "/x".into() };
+        store.append(run, &entry).unwrap();
+        let settlement = Settlement {
+            links: std::slice::from_ref(&link),
+            seen: std::slice::from_ref(&seen),
+            marks: &[],
+            standing: Standing::Done,
+            follow_ups: &FollowUps::default(),
+        };
+        store.settle(run, &settlement, "2026-11-20T00:00:01Z").unwrap();
+    }
+    let store = Sqlite::open(&path).unwrap();
+    let memory = store.memory().unwrap();
+    assert_eq!((memory.links, memory.seen), (vec![link], vec![seen]));
+    assert_eq!(store.runs().unwrap()[0].finished.as_deref(), Some("2026-11-20T00:00:01Z"));
+    let (document, entries) = store.run(1).unwrap().unwrap();
+    assert_eq!((document, entries.len()), (plan, 3));
+}
+
+#[test]
+fn whom_a_run_touches_counts_from_its_beginning_for_as_long_as_the_window_is() {
+    let store = Sqlite::in_memory().unwrap();
+    store.begin(&removing(0..2), &Occasion::default(), "2026-11-20T10:00:00Z").unwrap();
+    store.begin(&removing(1..3), &Occasion::default(), "2026-11-20T11:00:00.5Z").unwrap();
+    let removed = |since: &str| {
+        let counted = store.counted(Some(since)).unwrap();
+        let all = counted.tallies.into_iter().filter(|tally| tally.touch == Touch::Removed);
+        let mut whom: Vec<String> = all.map(|tally| tally.whom).collect();
+        whom.sort();
+        whom.join(" ")
+    };
+    assert_eq!(removed("2026-11-20T10:00:00.9Z"), "0 1 2");
+    assert_eq!(removed("2026-11-20T10:00:01Z"), "1 2");
+    assert_eq!(removed("2026-11-20T11:00:01Z"), "");
+    // A clock that was set back by a month lets nobody out of the window.
+    assert_eq!(removed("2026-10-20T10:00:00Z"), "0 1 2");
+    assert_eq!(store.counted(None).unwrap().tallies, Vec::new());
+}
+
+#[test]
+fn a_plan_that_was_judged_before_another_run_began_is_judged_anew() {
+    let store = Sqlite::in_memory().unwrap();
+    let (plan, about) = (removing(0..2), Occasion::default());
+    let judged = store.counted(None).unwrap().last;
+    let beginning = Beginning { plan: &plan, about: &about, counted: judged, aside: None };
+    let first = store.begin_judged(&beginning, "2026-11-20T10:00:00Z").unwrap();
+    assert!(first.is_some());
+    assert_eq!(store.begin_judged(&beginning, "2026-11-20T10:00:00Z").unwrap(), None);
+    assert_eq!(store.runs().unwrap().len(), 1, "nothing of it is written");
+    let now = Beginning { counted: store.counted(None).unwrap().last, ..beginning };
+    assert!(store.begin_judged(&now, "2026-11-20T10:00:00Z").unwrap() > first);
+}
+
+#[test]
+fn what_a_limit_held_and_somebody_approved_does_not_count_and_what_only_waited_does() {
+    let store = Sqlite::in_memory().unwrap();
+    for (standing, counts) in [(Standing::Held, 0), (Standing::Aside, 0), (Standing::Waiting, 3)] {
+        let plan = removing(0..1);
+        let run = store.keep(Some(&plan), &Occasion::default(), standing, "", "2026-11-20T10:00:00Z").unwrap();
+        let at = "2026-11-20T10:00:01Z".to_owned();
+        let said = Said { run, plan: plan.id, who: "Ada".to_owned(), at, word: Word::Approved };
+        assert_eq!(store.say(&said, 1).unwrap(), Heard::Settled);
+        let counted = store.counted(Some("2026-11-20T00:00:00Z")).unwrap();
+        assert_eq!(counted.tallies.len(), counts, "{standing:?}");
+    }
+}
+
+#[test]
+fn whoever_opens_a_store_does_not_wait_for_somebody_who_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    drop(Sqlite::open(&path).unwrap());
+    let writer = Connection::open(&path).unwrap();
+    writer.execute_batch("begin immediate; insert into feeds values ('hr', '')").unwrap();
+    let store = Sqlite::open(&path).unwrap();
+    assert_eq!(store.runs().unwrap(), Vec::new());
+    writer.execute_batch("drop index runs_about; commit").unwrap();
+    assert!(!has_all_tables(&store.connection()).unwrap());
+    drop(store);
+    assert!(has_all_tables(&Sqlite::open(&path).unwrap().connection()).unwrap());
+}
+
+#[test]
+fn nobody_but_its_owner_reads_a_store() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let _store = Sqlite::open(&path).unwrap();
+    for file in ["state.db", "state.db-wal"] {
+        let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(Sqlite::open(&path), Err(StateError::Newer { found: 99, known: FORMAT })));
+}
