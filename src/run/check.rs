@@ -16,7 +16,7 @@ use super::{
     certify::certificate,
     fleet::Fleet,
     project::{self, OpenError, Project},
-    rehearse,
+    rehearse, tokens,
 };
 use crate::{
     config::{CredentialSource, TokenPlace, schema::Says},
@@ -449,9 +449,8 @@ impl Inspection<'_> {
             let Some(kind) = Fleet::kind_named(&system.kind, self.kinds) else { continue };
             let takes_them = (kind.open)(system.options.clone()).is_ok_and(|connector| connector.has_own_tokens());
             if !takes_them {
-                let message = format!("a {} is not used with tokens of people", kind.name);
-                self.tell_of_system("no_own_tokens", name, "token", message).hint =
-                    Some("give it one token that may do what is wanted: `token = { env = \"…\" }`".to_owned());
+                let (message, hint) = tokens::not_taken(kind, self.kinds);
+                self.tell_of_system("no_own_tokens", name, "token", message).hint = Some(hint);
             }
             if keys.refresh.is_some() && !matches!(keys.place, TokenPlace::Store { .. }) {
                 let message = "a refresh token that is replaced can be kept in the state store only".to_owned();

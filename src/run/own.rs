@@ -9,7 +9,7 @@ use futures::{StreamExt, stream};
 use super::{
     RunError,
     fleet::Member,
-    tokens::{Bearer, Keyring, Lack},
+    tokens::{Bearer, Keyring, Lack, bearers},
 };
 use crate::{
     connector::ConnectorError,
@@ -18,6 +18,7 @@ use crate::{
         id::{PersonId, SystemName},
         refusal::{Refusal, RefusalKind},
     },
+    wire::WireError,
 };
 
 /// So many look at once; the pace of the system lets fewer through.
@@ -51,8 +52,18 @@ pub(crate) async fn open(
     let looks = bearers.iter().map(async |bearer| (&bearer.person, one(system, member, keyring, &bearer.person).await));
     let mut looks = stream::iter(looks).buffered(SIDE_BY_SIDE);
     let mut opened = Opened::default();
+    let unread = |source| RunError::Unread { system: system.clone(), source: Box::new(source) };
+    let mut shut = None;
     while let Some((person, answer)) = looks.next().await {
-        let seen = answer.map_err(|source| RunError::Unread { system: system.clone(), source: Box::new(source) })?;
+        let seen = match answer {
+            Ok(seen) => seen,
+            // Nobody is asked for any more: who of the others was refused is still worth knowing.
+            Err(error @ ConnectorError::Wire(WireError::NotAsked { .. })) => {
+                shut.get_or_insert(error);
+                continue;
+            }
+            Err(error) => return Err(unread(error)),
+        };
         let account = seen.map(|(account, warnings)| {
             for warning in warnings {
                 if !opened.warnings.contains(&warning) {
@@ -72,7 +83,34 @@ pub(crate) async fn open(
         });
         opened.accounts.insert(person.clone(), account.map_err(|lack| keyring.refusal(person, lack)));
     }
-    Ok(opened)
+    let Some(error) = shut else { return Ok(opened) };
+    let refused = |(person, seen): (&PersonId, &Result<Account, Refusal>)| {
+        seen.is_err().then(|| (keyring.of(person).err() == Some(Lack::Ended)).then(|| person.to_string()))?
+    };
+    let strangers: Vec<String> = opened.accounts.iter().filter_map(refused).collect();
+    if strangers.is_empty() {
+        return Err(unread(error));
+    }
+    let refusal = Refusal::new(RefusalKind::Forbidden, keyring.locking(&strangers));
+    Err(unread(ConnectorError::Refused { system: system.clone(), refusal }))
+}
+
+/// A no to a call that went with somebody's own token: where the token itself is what was refused, it says who has to sign
+/// in again.
+pub(crate) async fn told(refusal: Refusal, system: &SystemName, member: &Member, person: &PersonId) -> Refusal {
+    let Some(keyring) = member.keyring.as_deref() else { return refusal };
+    if refusal.status == Some(401) {
+        keyring.forget(person);
+        return keyring.refusal(person, Lack::Ended);
+    }
+    // Some answer a token that has ended as they answer what it was never good for.
+    if refusal.kind != RefusalKind::Forbidden || refusal.status.is_none() {
+        return refusal;
+    }
+    match open(system, member, keyring, &bearers([person], []), false).await {
+        Ok(mut opened) => opened.accounts.remove(person).and_then(Result::err).unwrap_or(refusal),
+        Err(_) => refusal,
+    }
 }
 
 /// Her account and what to tell of it, or why there is nothing to be seen with her token.

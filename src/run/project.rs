@@ -11,7 +11,7 @@ use super::{
     gather::Source,
     holds::Terms,
     route::route,
-    tokens::{Keyring, Place, Renewer, of_lab},
+    tokens::{self, Keyring, Place, Renewer, of_lab},
 };
 use crate::{
     config::{
@@ -305,10 +305,8 @@ pub(crate) fn fleet(
         let keyring = match &provider.credential {
             CredentialSource::PerPerson(per_person) => {
                 if !connector.has_own_tokens() {
-                    let message = format!("a {} is not used with tokens of people", kind.name);
-                    let hint =
-                        Some("give it one token that may do what is wanted: `token = { env = \"…\" }`".to_owned());
-                    return Err(config.fault(name, Some("token"), message, hint).into());
+                    let (message, hint) = tokens::not_taken(kind, kinds);
+                    return Err(config.fault(name, Some("token"), message, Some(hint)).into());
                 }
                 Some(Arc::new(keyring(config, name, provider, per_person, is_simulated)?))
             }

@@ -27,6 +27,9 @@ pub struct Dialect {
     pub query: &'static [(&'static str, &'static str)],
     /// What may be sent of a certain kind of call, where only that kind is counted and no answer tells of it.
     pub quota: Option<Quota>,
+    /// The header that carries a token which an application was granted by a person, where it is another than that of our
+    /// own credentials.
+    pub granted: Option<&'static str>,
     /// True where whoever is not known is kept out the longer the more often she tries: after one 401 nothing is asked any
     /// more.
     pub locks_out: bool,
@@ -57,6 +60,7 @@ impl Default for Dialect {
             headers: &[],
             query: &[],
             quota: None,
+            granted: None,
             locks_out: false,
         }
     }

@@ -33,14 +33,15 @@ use crate::{
         id::SystemName,
         plan::Call,
         refusal::{Refusal, RefusalKind},
+        own_token::TokenKind,
         secret::Secret,
     },
     state::Store,
 };
 
 /// So many tokens of people that are not accepted are borne by a system that keeps out whoever tries too often
-/// (`nextcloud.md` 6: more than ten in half an hour).
-const MOST_STRANGERS: u32 = 8;
+/// (`nextcloud.md` 6: more than ten in half an hour). Those that are under way at that moment come on top.
+const MOST_STRANGERS: u32 = 6;
 
 /// A token is kept no longer than this, whatever the server says of its life.
 const LONGEST_TOKEN: Duration = Duration::from_hours(12);
@@ -355,8 +356,10 @@ impl Line {
         headers: &BTreeMap<String, String>,
         body: Option<&serde_json::Value>,
         fresh_token: bool,
-        own: Option<&Secret>,
+        own: Option<(&OwnToken, &Secret)>,
     ) -> Result<Reply, WireError> {
+        let is_granted = own.is_some_and(|(own, _)| own.kind() == TokenKind::Oauth);
+        let own = own.map(|(_, token)| token);
         let takes_logins = matches!(self.reach.scheme, Scheme::Basic | Scheme::BasicOrBearer);
         let (word, token) = match (own, &self.reach.credential) {
             (Some(own), _) if takes_logins => as_login(own),
@@ -370,7 +373,10 @@ impl Line {
                 let value = format!("{word} {}", token.expose());
                 request.header(reqwest::header::AUTHORIZATION, sensitive(&value, &self.reach.system)?)
             }
-            Scheme::Header(name) => request.header(name, sensitive(token.expose(), &self.reach.system)?),
+            Scheme::Header(name) => {
+                let name = self.reach.habits.dialect.granted.filter(|_| is_granted).unwrap_or(name);
+                request.header(name, sensitive(token.expose(), &self.reach.system)?)
+            }
         };
         for (name, value) in self.reach.habits.dialect.headers {
             request = request.header(*name, *value);

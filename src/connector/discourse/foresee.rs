@@ -46,6 +46,11 @@ pub(super) fn is_own(account: &Account) -> bool {
     account.server_fact(CREDENTIAL) == Some("own")
 }
 
+/// True for an account that may do to others what these may not do themselves.
+fn is_staff(account: &Account) -> bool {
+    account.is("is_admin") || account.is("is_moderator")
+}
+
 /// What would come of this change of this account.
 pub(super) fn foresee(account: &Account, change: &Change, settings: &Settings) -> Foresight {
     let unsupported = |reason: &str| Foresight::refuses(RefusalKind::Unsupported, reason);
@@ -176,6 +181,13 @@ fn owned(
         (_, true) if name == "email" || !is_own(account) => {
             Foresight::refuses(RefusalKind::OwnedElsewhere, format!("Discourse takes `{name}` from {who}{help}"))
         }
+        // Staff is let do it, for as long as nobody else's word counts.
+        _ if name == "username" && is_own(account) && !is_staff(account) && !is_overridden => {
+            let reason = "Discourse lets her change her `username` no more: the days for it are over \
+                          (`username_change_period`), or it comes from elsewhere (`auth_overrides_username`). In the first \
+                          case a key of an administrator can change it";
+            Foresight::refuses(RefusalKind::Forbidden, reason)
+        }
         _ => Foresight::refuses(RefusalKind::Forbidden, format!("Discourse lets nobody change `{name}`: {why}")),
     };
     match &settings.signs_in_through {
@@ -193,8 +205,11 @@ fn profile(account: &Account, row: &AttributeCapability, change: &Change, settin
     if let Err(reason) = judge(row, &change.after, settings) {
         return Foresight::refuses(RefusalKind::Invalid, reason);
     }
-    if row.name == "title" && is_own(account) && !change.after.is_empty() {
-        return Foresight::doomed("a title is given by staff: Discourse drops one's own wish without a word");
+    if row.name == "title" && is_own(account) && !is_staff(account) && !change.after.is_empty() {
+        return Foresight::doomed(
+            "a title is given by staff, or comes with a badge or a group: Discourse drops one's own wish for another without \
+             a word. A key of an administrator can give it",
+        );
     }
     if matches!(row.name, "bio" | "location" | "website")
         && flag(account, &format!("can_change_{}", row.name)) == Some(false)

@@ -78,7 +78,12 @@ impl Connector for Discourse {
     }
 
     fn dialect(&self) -> Dialect {
-        Dialect { allowance: allowance::allowance, ..Dialect::default() }
+        Dialect {
+            allowance: allowance::allowance,
+            // What a person allows an application to do is a key of another kind than what an administrator makes.
+            granted: Some("User-Api-Key"),
+            ..Dialect::default()
+        }
     }
 
     async fn standing(&self, wire: &Reader<'_>) -> Result<Standing, ConnectorError> {

@@ -187,14 +187,27 @@ impl<'a> Looker<'a> {
         let facts =
             [(CREDENTIAL.to_owned(), "own".into()), ("me".to_owned(), Value::text(&self.number(&me)?.to_string()))];
         self.server = Arc::new(Facts::from(facts));
-        let mut account = self.account(&me)?;
+        let account = self.shown_to_herself(&me)?;
+        Ok(Observed { accounts: vec![account], server: self.server, warnings: Vec::new() })
+    }
+
+    /// True where the key is a person's own, and nothing is seen but what she sees of herself.
+    pub(super) fn is_own(&self) -> bool {
+        self.wire.own_token().is_some()
+    }
+
+    /// The account that a person's own key opens, as it is now.
+    pub(super) async fn mine(&self) -> Result<Account, ConnectorError> {
+        self.shown_to_herself(&self.me().await?)
+    }
+
+    fn shown_to_herself(&self, me: &Json) -> Result<Account, ConnectorError> {
+        let mut account = self.account(me)?;
         // Who can sign in with a key is neither suspended nor waiting for anything.
         account.attributes.insert(AttributeName::new("active"), true.into());
-        let waiting = me.get("unconfirmed_emails").and_then(|all| Some(all.as_array()?.last()?.as_str()?.to_owned()));
-        if let Some(waiting) = waiting {
-            account.facts.insert(UNCONFIRMED.to_owned(), Value::text(&waiting));
-        }
-        Ok(Observed { accounts: vec![account], server: self.server, warnings: Vec::new() })
+        let waiting = me.get("unconfirmed_emails").and_then(|all| all.as_array()?.last()?.as_str());
+        account.facts.extend(waiting.map(|waiting| (UNCONFIRMED.to_owned(), Value::text(waiting))));
+        Ok(account)
     }
 
     /// Our own profile.

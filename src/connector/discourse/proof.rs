@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use crate::{
     connector::{ConnectorError, unavailable},
     model::{
-        account::{Account, Facts},
+        account::Account,
         attribute::{AttributeName, Value},
         id::AccountId,
         plan::{Call, Operation},
@@ -83,8 +83,12 @@ impl Looker<'_> {
     }
 }
 
-/// The account as staff sees it now; `None` where there is none.
+/// The account as staff sees it now, or the person herself where the key is hers; `None` where there is none.
 async fn look(looker: &Looker<'_>, id: &AccountId) -> Result<Option<Account>, Refusal> {
+    if looker.is_own() {
+        let account = looker.mine().await.map_err(|error| unseen(&error))?;
+        return Ok((account.id.as_ref() == Some(id)).then_some(account));
+    }
     let detail = looker.detail(id).await.map_err(|error| unseen(&error))?;
     detail.map(|user| looker.account(&user).map_err(|error| unseen(&error))).transpose()
 }
@@ -92,18 +96,12 @@ async fn look(looker: &Looker<'_>, id: &AccountId) -> Result<Option<Account>, Re
 /// The account with its address, and the one that waits.
 async fn look_at_address(looker: &Looker<'_>, id: &AccountId) -> Result<Option<Account>, Refusal> {
     let Some(mut account) = look(looker, id).await? else { return Ok(None) };
+    if looker.is_own() {
+        return Ok(Some(account));
+    }
     let name = account.value(&AttributeName::new("username"));
     looker.addresses(&mut account, name.as_text().unwrap_or_default()).await.map_err(|error| unseen(&error))?;
     Ok(Some(account))
-}
-
-/// A person's own key sees no more than her own profile.
-async fn own_addresses(call: &Call, looker: &Looker<'_>) -> Result<Account, Refusal> {
-    let name = call.path.strip_prefix("/u/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    let mut account = Account::absent(call.system.clone(), Arc::new(Facts::new()));
-    account.id.clone_from(&call.account);
-    looker.addresses(&mut account, name).await.map_err(|error| unseen(&error))?;
-    Ok(account)
 }
 
 fn unseen(error: &ConnectorError) -> Refusal {
@@ -130,11 +128,7 @@ async fn waiting(
     looker: &Looker<'_>,
 ) -> Result<Option<Result<Account, Refusal>>, Refusal> {
     let wanted = call.body.get("email").and_then(Json::as_str).unwrap_or_default();
-    let account = if call.headers.is_empty() {
-        own_addresses(call, looker).await?
-    } else {
-        look_at_address(looker, id).await?.ok_or_else(gone)?
-    };
+    let account = look_at_address(looker, id).await?.ok_or_else(gone)?;
     if account.value(&AttributeName::new("email")).as_text() == Some(wanted) {
         return Ok(Some(Ok(account)));
     }
@@ -193,11 +187,7 @@ async fn settle(
 
 /// What came of asking for an address: nothing changed yet, and where even no letter was sent, somebody has it.
 async fn asked(call: &Call, id: &AccountId, reply: &Reply, looker: &Looker<'_>) -> Result<Account, Refusal> {
-    let account = if call.headers.is_empty() {
-        own_addresses(call, looker).await?
-    } else {
-        look_at_address(looker, id).await?.ok_or_else(gone)?
-    };
+    let account = look_at_address(looker, id).await?.ok_or_else(gone)?;
     let wanted = call.body.get("email").and_then(Json::as_str);
     if account.value(&AttributeName::new("email")).as_text() == wanted {
         return Ok(account);
@@ -265,6 +255,11 @@ async fn refused(
     if call.path.ends_with("/preferences/email.json") {
         return Err(match reply.status {
             403 if settings.overrides("email") => overridden("email"),
+            422 if looker.is_own() => {
+                let reason = "Discourse does not accept the `email`: somebody else may have it, its domain may be blocked \
+                              there, or it was asked for too often (3 times a minute, 6 an hour)";
+                say(RefusalKind::Invalid, reason)
+            }
             422 => {
                 let email = call.body.get("email").and_then(Json::as_str).unwrap_or_default();
                 let taken = looker.is_address_held(email).await;
@@ -300,7 +295,11 @@ enum Trouble {
 }
 
 async fn name_trouble(looker: &Looker<'_>, id: &AccountId, name: &str) -> Result<Trouble, ConnectorError> {
-    if let Some(detail) = looker.detail(id).await? {
+    if looker.is_own() {
+        if looker.mine().await?.facts.get("can_edit_username") == Some(&Value::Bool(false)) {
+            return Ok(Trouble::Locked);
+        }
+    } else if let Some(detail) = looker.detail(id).await? {
         let own = detail.get("username").and_then(Json::as_str).unwrap_or_default();
         let profile = looker.there(&format!("{}.json", profile_path(own)), &[]).await?;
         let may = profile.and_then(|shown| shown.get("user")?.get("can_edit_username")?.as_bool());

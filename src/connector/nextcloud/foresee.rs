@@ -243,8 +243,8 @@ fn not_hers(account: &Account, row: &AttributeCapability) -> Option<Verdict> {
     let is_listed = editable.split(' ').any(|field| field == row.remote);
     (!is_listed).then(|| {
         let reason = format!(
-            "this Nextcloud lets nobody change `{}` herself (`allow_user_to_change_display_name` in its configuration); an \
-             administrator's app password can",
+            "this Nextcloud lets nobody change `{}` herself, administrators included (`allow_user_to_change_display_name` in \
+             its `config.php`); an administrator's app password can change it for others",
             row.name
         );
         refuses(RefusalKind::Forbidden, reason)

@@ -32,6 +32,9 @@ pub(super) struct Settings {
     pub(super) min_username_length: usize,
     pub(super) max_username_length: usize,
     pub(super) unicode_usernames: bool,
+    /// For how many days somebody who has written something may still change her username; 0: nobody ever may. Whoever has
+    /// written something in the lab did so long ago.
+    pub(super) username_change_period: usize,
     /// With `*` for any letters.
     pub(super) reserved_usernames: Vec<String>,
     pub(super) here_mention: String,
@@ -93,6 +96,7 @@ impl Default for Settings {
             min_username_length: 3,
             max_username_length: 20,
             unicode_usernames: false,
+            username_change_period: 3,
             reserved_usernames: reserved.iter().map(|name| (*name).to_owned()).collect(),
             here_mention: "here".to_owned(),
             max_admin_api_reqs_per_minute: 60,

@@ -512,6 +512,6 @@ async fn carry_out(
         Err(refusal) if refusal.status.is_some_and(|status| (300..400).contains(&status)) => {
             check(call, Outcome::Refused(refusal), fleet).await
         }
-        Err(refusal) => (Outcome::Refused(refusal), None),
+        Err(refusal) => (Outcome::Refused(own::told(refusal, &call.system, member, &call.person).await), None),
     }
 }

@@ -21,6 +21,7 @@ use futures::{StreamExt, stream};
 
 use crate::{
     config::kept::UnusableTokens,
+    connector::Kind,
     model::{
         id::{PersonId, SystemName},
         own_token::{KeptToken, TokenKind},
@@ -73,6 +74,20 @@ pub(crate) enum Lack {
     Ended,
     /// The system shows her nothing with it.
     Forbidden,
+}
+
+/// What is wrong with tokens of people at a kind that takes none, and what to do about it.
+pub(crate) fn not_taken(kind: &Kind, kinds: &[Kind]) -> (String, String) {
+    let takes_them = |kind: &&Kind| {
+        (kind.open)(serde_json::json!({})).is_ok_and(|connector| connector.has_own_tokens())
+    };
+    let others: Vec<String> = kinds.iter().filter(takes_them).map(|kind| format!("`{}`", kind.name)).collect();
+    let message = format!("a {} is not used with tokens of people", kind.name);
+    let hint = format!(
+        "give it one token that may do what is wanted: `token = {{ env = \"…\" }}`; tokens of people are for {}",
+        others.join(", ")
+    );
+    (message, hint)
 }
 
 /// The tokens of one system.
@@ -177,6 +192,16 @@ impl Keyring {
         };
         // A token that is not known any more is one that somebody renews.
         Refusal { status: Some(401), ..Refusal::new(RefusalKind::Forbidden, reason) }
+    }
+
+    /// Why nobody's token is tried any more after those of these people were refused.
+    pub(crate) fn locking(&self, strangers: &[String]) -> String {
+        let Self { system, home, .. } = self;
+        format!(
+            "the tokens kept for {} are not accepted any more, and further tries would lock everybody out who comes from \
+             here: they must sign in again at {home}, or their tokens be taken away; nothing else was asked of {system}",
+            strangers.join(", ")
+        )
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<PersonId, Result<Arc<OwnToken>, Lack>>> {
