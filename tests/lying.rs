@@ -30,10 +30,10 @@ use std::{
 };
 
 use common::{Ran, World};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use server::{Answer, Request, Server, forward};
 
-const KINDS: [&str; 4] = ["gitlab", "mattermost", "zitadel", "wordpress"];
+const KINDS: [&str; 7] = ["gitlab", "mattermost", "zitadel", "wordpress", "discourse", "nextcloud", "scim"];
 
 /// More than this nothing may cost, in KiB.
 const MORE: u64 = 64 << 10;
@@ -58,11 +58,21 @@ impl Scene {
         let users: Vec<Value> = people.iter().map(|(id, first, username)| user(kind, *id, first, username)).collect();
         let seed = match kind {
             "zitadel" => json!({ "organizations": [{ "id": "org1", "name": "Example" }], "users": users }),
-            "wordpress" => json!({ "people": users }),
+            "wordpress" | "scim" => json!({ "people": users }),
+            "discourse" => json!({ "users": users, "settings": { "max_admin_api_reqs_per_minute": 0 } }),
             _ => json!({ "users": users }),
         };
-        let accounts = if kind == "wordpress" { "" } else { "account(SYSTEM, |person| person.active);" };
-        let names = if kind == "gitlab" { "" } else { "copies([\"first_name\", \"last_name\"], SYSTEM);" };
+        let accounts = match kind {
+            "wordpress" => "",
+            // Nobody is made there.
+            "discourse" => "copies(\"active\", SYSTEM);",
+            _ => "account(SYSTEM, |person| person.active);",
+        };
+        let names = if ["gitlab", "discourse", "nextcloud"].contains(&kind) {
+            ""
+        } else {
+            "copies([\"first_name\", \"last_name\"], SYSTEM);"
+        };
         let logins = if kind == "wordpress" { "" } else { "copies(\"username\", SYSTEM);" };
         let rules = format!(
             "owner([\"username\", \"email\", \"first_name\", \"last_name\", \"display_name\", \"active\"], \"hr\");
@@ -92,7 +102,7 @@ impl Scene {
         world.write("homeward.toml", config(kind, &liar.url).as_bytes());
         let token = world.token(kind);
         let world = world.variable("TOKEN", &token);
-        let before = world.state(kind);
+        let before = state(&world, kind);
         Self { kind, world, liar, upstream, before, runs: AtomicUsize::new(0) }
     }
 
@@ -153,8 +163,17 @@ impl Scene {
         }
         assert!(!ran.stdout.contains(acts) && !ran.stderr.contains(acts), "{all}{ran:?}");
         // The log of the lab's requests is no state of its own.
-        assert_eq!(self.world.state(self.kind), self.before, "{what}: the lie was no lie");
+        assert_eq!(state(&self.world, self.kind), self.before, "{what}: the lie was no lie");
     }
+}
+
+/// What a simulator holds; that somebody looked is nothing of it.
+fn state(world: &World, kind: &str) -> Value {
+    let mut state = world.state(kind);
+    if kind == "discourse" {
+        state["staff_log"] = Value::Null;
+    }
+    state
 }
 
 /// True for what moves a cursor, rings, or turns text round.
@@ -172,6 +191,11 @@ fn user(kind: &str, id: u32, first: &str, username: &str) -> Value {
         }
         "zitadel" => json!({ "organization": "org1", "username": username, "first_name": first, "last_name": "Example",
             "display_name": format!("{first} Example"), "email": email, "email_verified": true }),
+        "discourse" => json!({ "id": id, "username": username, "name": format!("{first} Example"), "email": email }),
+        "nextcloud" => json!({ "id": username, "displayname": format!("{first} Example"), "email": email }),
+        "scim" => json!({ "id": id.to_string(), "userName": username, "displayName": format!("{first} Example"),
+            "name": { "givenName": first, "familyName": "Example" }, "active": true,
+            "emails": [{ "value": email, "type": "work", "primary": true }] }),
         _ => json!({ "id": id, "username": username, "email": email, "first_name": first, "last_name": "Example",
             "name": format!("{first} Example") }),
     }
@@ -184,7 +208,7 @@ fn config(kind: &str, url: &str) -> String {
     );
     match kind {
         "zitadel" => text += "organization = \"org1\"\n",
-        "wordpress" => text += "username = \"homeward\"\n",
+        "wordpress" | "nextcloud" => text += "username = \"homeward\"\n",
         _ => {}
     }
     text
@@ -198,13 +222,37 @@ fn echo(upstream: &str, request: &Request) -> Value {
     if request.path().ends_with("/active") {
         return json!({ "status": "OK" });
     }
+    if request.path().starts_with("/ocs/") {
+        return json!({ "ocs": { "meta": { "status": "ok", "statuscode": 200, "message": "OK" }, "data": [] } });
+    }
+    if request.path().ends_with("/suspend.json") {
+        return json!({ "suspension": { "suspended_at": "2026-01-01T00:00:00.000Z", "suspended_till": "2099-01-01" } });
+    }
     let mut shown = object(upstream, request.path().trim_end_matches("/patch"), request);
     for (name, value) in request.json().as_object().into_iter().flatten() {
         shown[name] = value.clone();
     }
+    if let Some(user) = shown.get("user").cloned() {
+        shown["user"] = merged(user, &request.json());
+    }
+    for operation in request.json()["Operations"].as_array().into_iter().flatten() {
+        let path = operation["path"].as_str().unwrap_or_default();
+        match (path.split_once('.'), path) {
+            (_, "") => shown = merged(shown, &operation["value"]),
+            (Some((outer, inner)), _) => shown[outer][inner] = operation["value"].clone(),
+            (None, name) => shown[name] = operation["value"].clone(),
+        }
+    }
     if shown.get("id").is_none() {
         shown["id"] = json!(4_711);
         shown["userId"] = json!("4711");
+    }
+    shown
+}
+
+fn merged(mut shown: Value, sent: &Value) -> Value {
+    for (name, value) in sent.as_object().into_iter().flatten() {
+        shown[name] = value.clone();
     }
     shown
 }
@@ -283,7 +331,10 @@ fn lies(upstream: &str) -> Vec<(&'static str, Lie)> {
         (
             "yes, with escapes",
             with(|shown| {
-                for name in ["username", "first_name", "name", "nickname", "id", "message", "error", "details"] {
+                for name in [
+                    "username", "first_name", "name", "nickname", "id", "message", "error", "details", "userName",
+                    "displayName", "detail", "errors",
+                ] {
                     shown[name] = json!(ESCAPES);
                 }
             }),
@@ -314,6 +365,8 @@ fn lies(upstream: &str) -> Vec<(&'static str, Lie)> {
                 Answer::json(
                     400,
                     &json!({ "message": { "name": [ESCAPES] }, "id": ESCAPES, "code": ESCAPES, "error": ESCAPES,
+                "errors": [ESCAPES], "error_type": ESCAPES, "detail": ESCAPES, "scimType": ESCAPES,
+                "ocs": { "meta": { "status": ESCAPES, "statuscode": 101, "message": ESCAPES }, "data": ESCAPES },
                 "data": { "params": { "name": ESCAPES } }, "details": [{ "id": ESCAPES, "message": ESCAPES }] }),
                 )
             }),
@@ -347,7 +400,7 @@ fn a_server_that_says_yes_and_does_nothing_is_never_believed() {
                 scene.liar.behave(move |request| forward(&upstream, request));
                 let (ran, _) = scene.apply();
                 assert_eq!(ran.status, 0, "{kind}: {}{}", ran.stdout, ran.stderr);
-                assert_ne!(scene.world.state(kind), scene.before);
+                assert_ne!(state(&scene.world, kind), scene.before);
             });
         }
     });
@@ -366,7 +419,21 @@ fn a_server_that_lies_when_it_is_looked_at_costs_no_more_than_an_answer_may() {
                 let names = || {
                     let user = json!({ "id": 41, "userId": "41", "username": "w".repeat(40_000), "email": "x@example.com",
                         "name": "n", "slug": "s" });
-                    json!({ "result": vec![&user; 150], "list": vec![&user; 20] }).to_string().into_bytes()
+                    let told = match kind {
+                        "discourse" => json!(vec![&user; 100]),
+                        "nextcloud" => {
+                            let users: Map<String, Value> = (0..100).map(|at| (at.to_string(), user.clone())).collect();
+                            json!({ "ocs": { "meta": { "statuscode": 200 }, "data": { "users": users } } })
+                        }
+                        "scim" => {
+                            let mut one = json!({ "id": "41", "userName": user["username"] });
+                            one["schemas"] = json!(["urn:ietf:params:scim:schemas:core:2.0:User"]);
+                            json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": 100,
+                                "Resources": vec![&one; 100] })
+                        }
+                        _ => json!({ "result": vec![&user; 150], "list": vec![&user; 20] }),
+                    };
+                    told.to_string().into_bytes()
                 };
                 let reply = |body: Vec<u8>| -> Lie {
                     Box::new(move |_| Answer::Reply(200, vec![("content-type", "application/json".to_owned())], body.clone()))

@@ -4,10 +4,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[expect(dead_code, reason = "a server that other tests use in more ways")]
+#[path = "../safety/server.rs"]
+mod server;
 
 mod chat;
 mod endpoint;
 mod fifty;
 mod journeys;
+mod others;
 mod renewal;
 mod sources;

@@ -164,7 +164,8 @@ fn owned(
 ) -> Foresight {
     let name = row.name;
     let who = settings.signs_in_through.as_deref().unwrap_or("the identity provider");
-    let is_overridden = settings.overrides(name) || (name == "username" && !is_own(account));
+    let is_powerless = is_own(account) && !is_staff(account);
+    let is_overridden = settings.overrides(name) || (name == "username" && !is_powerless);
     let why = match name {
         "email" => "`auth_overrides_email` is on there, or `email_editable` off",
         "display_name" => "`auth_overrides_name` is on there, or `enable_names` off",
@@ -178,11 +179,11 @@ fn owned(
             Foresight::doomed(format!("Discourse takes `{name}` from {who} and would drop ours without a word{help}"))
         }
         ("display_name", false) => Foresight::doomed(format!("Discourse would drop `{name}` without a word: {why}")),
-        (_, true) if name == "email" || !is_own(account) => {
+        (_, true) if name == "email" || !is_powerless => {
             Foresight::refuses(RefusalKind::OwnedElsewhere, format!("Discourse takes `{name}` from {who}{help}"))
         }
         // Staff is let do it, for as long as nobody else's word counts.
-        _ if name == "username" && is_own(account) && !is_staff(account) && !is_overridden => {
+        _ if name == "username" && is_powerless && !is_overridden => {
             let reason = "Discourse lets her change her `username` no more: the days for it are over \
                           (`username_change_period`), or it comes from elsewhere (`auth_overrides_username`). In the first \
                           case a key of an administrator can change it";

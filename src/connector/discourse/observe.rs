@@ -184,9 +184,10 @@ impl<'a> Looker<'a> {
     /// The account of the person whose own key this is.
     pub(super) async fn observe_self(mut self) -> Result<Observed, ConnectorError> {
         let me = self.me().await?;
-        let facts =
-            [(CREDENTIAL.to_owned(), "own".into()), ("me".to_owned(), Value::text(&self.number(&me)?.to_string()))];
-        self.server = Arc::new(Facts::from(facts));
+        let me_is = Value::text(&self.number(&me)?.to_string());
+        let mut facts = Facts::from([(CREDENTIAL.to_owned(), "own".into()), ("me".to_owned(), me_is)]);
+        facts.extend(self.wire.own_token().map(|kind| ("token_kind".to_owned(), kind.word().into())));
+        self.server = Arc::new(facts);
         let account = self.shown_to_herself(&me)?;
         Ok(Observed { accounts: vec![account], server: self.server, warnings: Vec::new() })
     }

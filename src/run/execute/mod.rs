@@ -506,6 +506,10 @@ async fn carry_out(
             let reason = format!("{} answered with another account", call.system);
             look(call, Refusal::new(RefusalKind::Unavailable, reason), fleet).await
         }
+        // What the yes was worth is understood: it may be waiting for somebody.
+        Err(refusal) if refusal.kind == RefusalKind::Ineffective && writer.was_taken() && !writer.in_doubt() => {
+            check(call, Outcome::Refused(refusal), fleet).await
+        }
         // A yes that shows nothing of the account may have been one all the same.
         Err(refusal) if writer.in_doubt() || writer.was_taken() => look(call, refusal, fleet).await,
         // Who points elsewhere has perhaps done first what was asked.
