@@ -273,7 +273,7 @@ fn object(upstream: &str, path: &str, request: &Request) -> Value {
     serde_json::from_str::<Value>(body).ok().filter(Value::is_object).unwrap_or_else(|| json!({}))
 }
 
-/// The lies that are about size alone are read before anybody knows the kind: each kind is told its share of them, or all
+/// The lies that are about size or form alone are read before anybody knows the kind: each kind is told its share of them, or all
 /// where `HOMEWARD_LIES` is set.
 #[expect(clippy::disallowed_methods, reason = "whoever runs the tests says how long they may take")]
 fn is_told(kind: &str, at: usize, is_large: bool) -> bool {
@@ -388,7 +388,9 @@ fn a_server_that_says_yes_and_does_nothing_is_never_believed() {
                 scene.runs.fetch_add(1, Ordering::SeqCst);
                 assert_eq!(honest.status, 7, "{kind}: {}{}", honest.stdout, honest.stderr);
                 for (at, (what, lie)) in lies(&scene.upstream).into_iter().enumerate() {
-                    let is_large = ["5 GB", "many", "without end", "too"].iter().any(|word| what.contains(word));
+                    // What is read before anybody knows whose answer it is, whatever its size.
+                    let is_large = ["5 GB", "many", "without end", "too", "UTF-8", "twice", "as a page"];
+                    let is_large = is_large.iter().any(|word| what.contains(word));
                     if !is_told(kind, at, is_large) {
                         continue;
                     }

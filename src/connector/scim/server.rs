@@ -16,6 +16,22 @@ use super::{
     table::{CAPABILITIES, ENTERPRISE, Spot, USER},
 };
 
+/// What may be offered, as far as it matters here.
+const FEATURES: &[&str] = &["patch", "filter", "etag", "pagination"];
+
+/// What counts of something a server tells of itself: the rest may be large, and is let go before more is asked.
+pub(super) fn gist(told: &Json) -> Json {
+    let counts = |one: &&Json| {
+        let text = |key: &str| field(one, key).and_then(Json::as_str).unwrap_or_default();
+        let is = |name: &&str| text("id").eq_ignore_ascii_case(name) || text("name").eq_ignore_ascii_case(name);
+        ["User", "Group", USER, ENTERPRISE].iter().any(is)
+    };
+    match resources(told) {
+        [] => FEATURES.iter().filter_map(|name| Some(((*name).to_owned(), field(told, name)?.clone()))).collect(),
+        list => list.iter().filter(counts).cloned().collect(),
+    }
+}
+
 /// What a server tells at its three addresses; `None` where it has no such address.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     resource::{self, WHOLE},
-    server::Told,
+    server::{self, Told},
     settings::{Settings, Update},
     *,
 };
@@ -245,6 +245,11 @@ fn what_a_server_tells_of_itself_decides() {
         ] }] })),
     };
     let facts = told.facts(&Settings::default());
+    // Nothing that counts is let go.
+    let gist = |told: &Option<Json>| told.as_ref().map(server::gist);
+    let short = Told { config: gist(&told.config), types: gist(&told.types), schemas: gist(&told.schemas) };
+    assert_eq!(short.facts(&Settings::default()), facts);
+    assert_eq!(short.types, Some(json!([{ "name": "User", "endpoint": "https://x.example/scim/v2/people" }])));
     let is = |name: &str| facts.get(name).cloned().unwrap_or_default();
     for (name, value) in [
         ("patch", Value::from(false)),

@@ -2,17 +2,18 @@
 //! looking changes nothing.
 
 use super::*;
-use crate::connector::{gitlab, mattermost, zitadel};
+use crate::connector::{gitlab, mattermost, scim, zitadel};
 
 /// One provider with everything that the laws need to know of it.
 struct Subject {
     kind: &'static Kind,
-    version: &'static str,
+    settings: Json,
     options: Json,
 }
 
 fn subjects() -> Vec<Subject> {
-    let subject = |kind, version, options| Subject { kind, version, options };
+    let plain = |kind, settings, options| Subject { kind, settings, options };
+    let subject = |kind, version: &str, options| plain(kind, json!({ "version": version }), options);
     vec![
         subject(&mattermost::KIND, "9.11.0", json!({})),
         subject(&mattermost::KIND, "11.3.0", json!({})),
@@ -21,6 +22,8 @@ fn subjects() -> Vec<Subject> {
         subject(&zitadel::KIND, "2.71.0", json!({ "organization": "org1" })),
         subject(&zitadel::KIND, "3.2.1", json!({ "organization": "org1" })),
         subject(&zitadel::KIND, "4.13.0", json!({ "organization": "org1" })),
+        plain(&scim::KIND, json!({}), json!({})),
+        plain(&scim::KIND, json!({ "patch": false, "etag": false, "discovery": false }), json!({ "update": "put" })),
     ]
 }
 
@@ -29,7 +32,7 @@ async fn bed(subject: &Subject) -> Bed {
         kind: subject.kind,
         options: subject.options.clone(),
         token_kind: "personal",
-        seed: json!({ "settings": { "version": subject.version } }),
+        seed: json!({ "settings": subject.settings }),
         leader: None,
     })
     .await
@@ -45,6 +48,9 @@ fn values(bed: &Bed) -> Vec<(AttributeName, Value, Value)> {
             "email" => ("anna@example.com".into(), "anna.b@example.com".into()),
             "locale" => ("de".into(), "fr".into()),
             "phone" => ("+41791234567".into(), "+41311234567".into()),
+            "timezone" => ("Europe/Zurich".into(), "Europe/Berlin".into()),
+            "preferred_language" => ("de".into(), "fr".into()),
+            "profile_url" => ("https://example.com/anna".into(), "https://example.com/anna.b".into()),
             "active" => (true.into(), false.into()),
             "username" => ("anna".into(), "anna.b".into()),
             // Only addresses that the account has already: the first one, and after the change both.
@@ -107,10 +113,14 @@ async fn an_account_is_created_found_again_changed_and_switched_and_each_twice()
         let seen = bed.account(id.as_str()).await;
         assert_eq!(seen.attributes, born.attributes, "{}", bed.system);
         for lookup in bed.connector.capabilities().lookups {
-            let held = seen.value(&(*lookup).into()).as_text().unwrap().to_owned();
-            for text in [held.clone(), held.to_uppercase()] {
+            let row = bed.connector.capabilities().attributes.iter().find(|row| row.name == *lookup).unwrap();
+            let lookup = bed.connector.capabilities().name(&bed.system, row);
+            let held = seen.value(&lookup).as_text().unwrap().to_owned();
+            // What somebody else's system calls her is that, letter by letter.
+            let others = if row.name == "external_id" { held.clone() } else { held.to_uppercase() };
+            for text in [held.clone(), others] {
                 let wanted = Wanted {
-                    holding: BTreeMap::from([((*lookup).into(), BTreeSet::from([text]))]),
+                    holding: BTreeMap::from([(lookup.clone(), BTreeSet::from([text]))]),
                     ..Wanted::default()
                 };
                 let found = bed.observe(&wanted).await.unwrap().accounts;
