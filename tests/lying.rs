@@ -332,8 +332,18 @@ fn lies(upstream: &str) -> Vec<(&'static str, Lie)> {
             "yes, with escapes",
             with(|shown| {
                 for name in [
-                    "username", "first_name", "name", "nickname", "id", "message", "error", "details", "userName",
-                    "displayName", "detail", "errors",
+                    "username",
+                    "first_name",
+                    "name",
+                    "nickname",
+                    "id",
+                    "message",
+                    "error",
+                    "details",
+                    "userName",
+                    "displayName",
+                    "detail",
+                    "errors",
                 ] {
                     shown[name] = json!(ESCAPES);
                 }

@@ -84,10 +84,8 @@ pub(crate) async fn open(
         opened.accounts.insert(person.clone(), account.map_err(|lack| keyring.refusal(person, lack)));
     }
     let Some(error) = shut else { return Ok(opened) };
-    let refused = |(person, seen): (&PersonId, &Result<Account, Refusal>)| {
-        seen.is_err().then(|| (keyring.of(person).err() == Some(Lack::Ended)).then(|| person.to_string()))?
-    };
-    let strangers: Vec<String> = opened.accounts.iter().filter_map(refused).collect();
+    let has_ended = |person: &&PersonId| matches!(keyring.of(person), Err(Lack::Ended));
+    let strangers: Vec<String> = opened.accounts.keys().filter(has_ended).map(ToString::to_string).collect();
     if strangers.is_empty() {
         return Err(unread(error));
     }

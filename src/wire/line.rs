@@ -31,9 +31,9 @@ use crate::{
     model::{
         capability::Scheme,
         id::SystemName,
+        own_token::TokenKind,
         plan::Call,
         refusal::{Refusal, RefusalKind},
-        own_token::TokenKind,
         secret::Secret,
     },
     state::Store,

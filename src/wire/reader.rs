@@ -85,7 +85,8 @@ impl Reader<'_> {
         loop {
             let pass = errand.turn().await?;
             let used = self.own.map(OwnToken::current);
-            let answer = self.line.once(method, path, query, headers, body, fresh_token, self.own.zip(used.as_ref())).await;
+            let answer =
+                self.line.once(method, path, query, headers, body, fresh_token, self.own.zip(used.as_ref())).await;
             errand.answered(pass, &answer);
             let stale = matches!(answer, Ok(Reply { status: 401, .. }));
             if let (true, false, Some(own), Some(used)) = (stale, fresh_token, self.own, &used) {

@@ -128,7 +128,8 @@ impl<'a> Writer<'a> {
                 path: path.to_owned(),
             })?;
             let used = self.own.map(OwnToken::current);
-            let answer = self.line.once(&method, path, &[], &headers, body, fresh_token, self.own.zip(used.as_ref())).await;
+            let answer =
+                self.line.once(&method, path, &[], &headers, body, fresh_token, self.own.zip(used.as_ref())).await;
             // Nor may it bring back what nobody shall ever know.
             let answer = answer.map(|reply| made.iter().fold(reply, Reply::without));
             errand.answered(pass, &answer);

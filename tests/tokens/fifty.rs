@@ -15,7 +15,8 @@ const CONFIG: [&str; 2] = ["-c", "people.toml"];
 const SYSTEMS: [&str; 3] = ["chat", "cloud", "forum"];
 
 const ENDED: &str = "is not accepted by SYSTEM any more: she must sign in again at https://SYSTEM.example.com";
-const BARRED: &str = "shows PERSON nothing with the token kept for her: she must sign in again at https://SYSTEM.example.com";
+const BARRED: &str =
+    "shows PERSON nothing with the token kept for her: she must sign in again at https://SYSTEM.example.com";
 const NONE: &str = "no token of PERSON is kept for SYSTEM: she must sign in at https://SYSTEM.example.com and allow it";
 
 /// Who has to sign in where, and what it is called.
@@ -75,9 +76,27 @@ const REFUSED: [(&str, &str, &str, &str, &str); 10] = [
     ("web/25", "email", "chat", "forbidden", "whatever the roles of its user; a personal access token"),
     ("web/25", "email", "cloud", "ineffective", "at the next sign-in through OpenID Connect `email` is written over"),
     ("web/3", "email", "chat", "forbidden", "whatever the roles of its user; a personal access token"),
-    ("web/30", "username", "cloud", "unsupported", "change `display_name`, which is what people see, or make a new account"),
-    ("web/42", "username", "cloud", "unsupported", "change `display_name`, which is what people see, or make a new account"),
-    ("web/44", "username", "cloud", "unsupported", "change `display_name`, which is what people see, or make a new account"),
+    (
+        "web/30",
+        "username",
+        "cloud",
+        "unsupported",
+        "change `display_name`, which is what people see, or make a new account",
+    ),
+    (
+        "web/42",
+        "username",
+        "cloud",
+        "unsupported",
+        "change `display_name`, which is what people see, or make a new account",
+    ),
+    (
+        "web/44",
+        "username",
+        "cloud",
+        "unsupported",
+        "change `display_name`, which is what people see, or make a new account",
+    ),
     ("web/44", "username", "forum", "forbidden", "(`username_change_period`), or it comes from elsewhere"),
     // 42 wishes for the same title, and gets it: there her token may do more.
     ("web/5", "forum.title", "forum", "ineffective", "a title is given by staff, or comes with a badge or a group"),
@@ -100,7 +119,8 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 /// Who is held where, and why.
 fn held(plan: &Value) -> BTreeSet<(String, String, String)> {
     let all = plan["changes"].as_array().unwrap().iter().filter(|one| one["decision"] == "hold");
-    all.map(|one| (text(one, "person").to_owned(), text(one, "system").to_owned(), text(one, "reason").to_owned())).collect()
+    all.map(|one| (text(one, "person").to_owned(), text(one, "system").to_owned(), text(one, "reason").to_owned()))
+        .collect()
 }
 
 fn assert_held(plan: &Value, expected: &[(&str, &str, &str)]) {
@@ -164,7 +184,8 @@ fn every_call_goes_with_the_token_of_whom_it_is_about_and_who_must_sign_in_again
         [text(one, "system").to_owned(), text(one, "person").to_owned(), path, one["body"].to_string()]
     };
     let planned: BTreeSet<[String; 4]> = plan["calls"].as_array().unwrap().iter().map(planned).collect();
-    let expected = CALLS.iter().map(|(system, person, path, body)| [system, person, path, body].map(|it| (*it).to_owned()));
+    let expected =
+        CALLS.iter().map(|(system, person, path, body)| [system, person, path, body].map(|it| (*it).to_owned()));
     assert_eq!(planned, expected.collect());
 
     // Each simulator lets nobody but administrators at somebody else's account.

@@ -100,7 +100,8 @@ impl<'a> Looker<'a> {
             403 | 404 | 405 | 501 => Ok(None),
             _ if reply.is_success() => {
                 let told = reply.json().filter(|told| told.is_object() || told.is_array());
-                told.map(|told| Some(server::gist(&told))).ok_or_else(|| self.strange("something that is no SCIM: is `url` the root of it?"))
+                told.map(|told| Some(server::gist(&told)))
+                    .ok_or_else(|| self.strange("something that is no SCIM: is `url` the root of it?"))
             }
             _ => Err(self.refused(&reply)),
         }

@@ -139,7 +139,8 @@ impl Caller {
     }
 
     pub(super) fn may_edit_username(&self, site: &Site, id: i64) -> bool {
-        let is_over = || site.settings.username_change_period == 0 || site.users.get(&id).is_some_and(|user| user.has_posts);
+        let is_over =
+            || site.settings.username_change_period == 0 || site.users.get(&id).is_some_and(|user| user.has_posts);
         !site.settings.auth_overrides_username && self.may_edit(id) && (self.staff || !is_over())
     }
 

@@ -119,10 +119,8 @@ async fn an_account_is_created_found_again_changed_and_switched_and_each_twice()
             // What somebody else's system calls her is that, letter by letter.
             let others = if row.name == "external_id" { held.clone() } else { held.to_uppercase() };
             for text in [held.clone(), others] {
-                let wanted = Wanted {
-                    holding: BTreeMap::from([(lookup.clone(), BTreeSet::from([text]))]),
-                    ..Wanted::default()
-                };
+                let wanted =
+                    Wanted { holding: BTreeMap::from([(lookup.clone(), BTreeSet::from([text]))]), ..Wanted::default() };
                 let found = bed.observe(&wanted).await.unwrap().accounts;
                 assert!(found.iter().any(|account| account.id == Some(id.clone())), "{} {lookup}", bed.system);
             }

@@ -43,7 +43,9 @@ async fn differences(bed: &Bed, owners: &[Owner]) -> String {
         let token = OwnToken::new(person.clone(), owner.kind, Secret::new(&owner.token), None);
         let rows = bed.connector.capabilities().attributes;
         let is_known = |name: &str| match name.split_once('.') {
-            Some((system, name)) => bed.system.as_str() == system && rows.iter().any(|row| !row.neutral && row.name == name),
+            Some((system, name)) => {
+                bed.system.as_str() == system && rows.iter().any(|row| !row.neutral && row.name == name)
+            }
             None => rows.iter().any(|row| row.neutral && row.name == name && row.remote != "user_fields"),
         };
         for (attribute, text) in WISHES.iter().filter(|(name, _)| is_known(name)) {
@@ -181,7 +183,8 @@ async fn what_a_persons_own_key_may_do_at_discourse_is_foreseen() {
         // The lab keeps some names for itself.
         all["reserved_usernames"] = json!([]);
         let seed = json!({ "users": users, "keys": keys, "settings": all });
-        let bedding = Bedding { kind: &discourse::KIND, options: json!({}), token_kind: "personal", seed, leader: None };
+        let bedding =
+            Bedding { kind: &discourse::KIND, options: json!({}), token_kind: "personal", seed, leader: None };
         let bed = Bed::made(bedding).await;
         assert_eq!(differences(&bed, &owners).await, "", "{settings}");
     }

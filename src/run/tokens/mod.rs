@@ -78,9 +78,8 @@ pub(crate) enum Lack {
 
 /// What is wrong with tokens of people at a kind that takes none, and what to do about it.
 pub(crate) fn not_taken(kind: &Kind, kinds: &[Kind]) -> (String, String) {
-    let takes_them = |kind: &&Kind| {
-        (kind.open)(serde_json::json!({})).is_ok_and(|connector| connector.has_own_tokens())
-    };
+    let takes_them =
+        |kind: &&Kind| (kind.open)(serde_json::json!({})).is_ok_and(|connector| connector.has_own_tokens());
     let others: Vec<String> = kinds.iter().filter(takes_them).map(|kind| format!("`{}`", kind.name)).collect();
     let message = format!("a {} is not used with tokens of people", kind.name);
     let hint = format!(
