@@ -1,7 +1,7 @@
 //! The matrix of Discourse: what is foretold, held against what its simulator does (`discourse.md` 4 to 9).
 
 use super::*;
-use crate::connector::discourse::KIND;
+use crate::{connector::discourse::KIND, model::own_token::TokenKind, wire::OwnToken};
 
 /// What is meant to differ.
 const ACCEPTED: &[Accepted] = &[
@@ -593,9 +593,9 @@ async fn a_person_sees_and_changes_herself_and_no_more() {
     seed["keys"] = json!([{ "key": "own", "user": "p101" }]);
     let options = options(&json!({}));
     let bed = Bed::made(Bedding { kind: &KIND, options, token_kind: "personal", seed, leader: None }).await;
-    let own = Bed { line: line(&KIND, &bed.lab, "own"), ..bed };
-    let mut herself = own.connector.observe_self(&own.line.reader()).await.unwrap();
-    let account = herself.accounts.remove(0);
+    let person = PersonId { system: "web".into(), key: "101".into() };
+    let token = OwnToken::new(person, TokenKind::Personal, Secret::new("own"), None);
+    let account = own::seen(&bed, &token).await;
     assert_eq!(
         (account.server_fact("credential"), account.value(&"email".into())),
         (Some("own"), "p101@example.com".into())
@@ -608,18 +608,18 @@ async fn a_person_sees_and_changes_herself_and_no_more() {
         ("email", "own@example.org".into(), "takes", Met::Refused(RefusalKind::Ineffective)),
         ("username", "anna.b".into(), "takes", Met::Took),
     ] {
-        let change = own.change(&account, attribute, &value);
-        assert_eq!(word(&change, &own.foresee(&account, &change)), foreseen, "{attribute}");
-        let came = match own.carry_out(&account, std::slice::from_ref(&change)).await {
-            Ok(shown) if own.holds(&shown, &change) => Met::Took,
-            Ok(_) => Met::Ineffective,
+        let change = bed.change(&account, attribute, &value);
+        assert_eq!(word(&change, &bed.foresee(&account, &change)), foreseen, "{attribute}");
+        let came = match own::send(&bed, &token, &account, &change).await {
+            Ok(()) if bed.holds(&own::seen(&bed, &token).await, &change) => Met::Took,
+            Ok(()) => Met::Ineffective,
             Err(refusal) => Met::Refused(refusal.kind),
         };
         assert_eq!(came, met, "{attribute}");
     }
     for (attribute, value) in [("active", Value::Bool(false)), ("discourse.groups[crew]", "member".into())] {
-        let change = own.change(&account, attribute, &value);
-        assert_eq!(word(&change, &own.foresee(&account, &change)), "forbidden", "{attribute}");
+        let change = bed.change(&account, attribute, &value);
+        assert_eq!(word(&change, &bed.foresee(&account, &change)), "forbidden", "{attribute}");
     }
 }
 

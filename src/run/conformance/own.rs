@@ -49,7 +49,7 @@ async fn differences(bed: &Bed, owners: &[Owner]) -> String {
             None => rows.iter().any(|row| row.neutral && row.name == name && row.remote != "user_fields"),
         };
         for (attribute, text) in WISHES.iter().filter(|(name, _)| is_known(name)) {
-            let account = own(bed, &token).await;
+            let account = seen(bed, &token).await;
             let text = if *attribute == "username" || *attribute == "email" {
                 format!("u{number}{text}")
             } else {
@@ -65,7 +65,7 @@ async fn differences(bed: &Bed, owners: &[Owner]) -> String {
                 // A call can ask for an address, and no more.
                 Err(refusal) if refusal.kind == RefusalKind::Ineffective && *attribute == "email" => Met::Took,
                 Err(refusal) => Met::Refused(refusal.kind),
-                Ok(()) if bed.holds(&own(bed, &token).await, &change) => Met::Took,
+                Ok(()) if bed.holds(&seen(bed, &token).await, &change) => Met::Took,
                 Ok(()) => Met::Ineffective,
             };
             // What is never written cannot be said otherwise either.
@@ -78,7 +78,8 @@ async fn differences(bed: &Bed, owners: &[Owner]) -> String {
     table
 }
 
-async fn own(bed: &Bed, token: &OwnToken) -> Account {
+/// The account that this token opens.
+pub(super) async fn seen(bed: &Bed, token: &OwnToken) -> Account {
     let observed = bed.connector.observe_self(&bed.line.reader_as(token)).await.unwrap();
     let [account] = <[Account; 1]>::try_from(observed.accounts).unwrap();
     assert_eq!(account.server_fact("credential"), Some("own"));
@@ -86,7 +87,8 @@ async fn own(bed: &Bed, token: &OwnToken) -> Account {
     account
 }
 
-async fn send(bed: &Bed, token: &OwnToken, account: &Account, change: &Change) -> Result<(), Refusal> {
+/// Sends a change with this token.
+pub(super) async fn send(bed: &Bed, token: &OwnToken, account: &Account, change: &Change) -> Result<(), Refusal> {
     for request in bed.connector.calls(account, std::slice::from_ref(change))? {
         let call = Call {
             id: format!("c{}", bed.calls.fetch_add(1, Ordering::Relaxed)).into(),
@@ -198,7 +200,7 @@ async fn a_writer_with_another_persons_token_cannot_be_had() {
     let bed = Bed::made(bedding).await;
     let person = |key: &str| PersonId { system: "web".into(), key: key.into() };
     let token = |key: &str| OwnToken::new(person(key), TokenKind::Oauth, Secret::new(&owners[0].token), None);
-    let account = own(&bed, &token("plain")).await;
+    let account = seen(&bed, &token("plain")).await;
     let change = bed.change(&account, "nickname", &"Nick".into());
     let request = bed.connector.calls(&account, &[change]).unwrap().remove(0);
     let call = Call {
