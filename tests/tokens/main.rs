@@ -4,7 +4,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[expect(dead_code, reason = "a server that other tests use in more ways")]
+#[expect(dead_code, clippy::format_push_string, reason = "a server that other tests use in more ways")]
 #[path = "../safety/server.rs"]
 mod server;
 
