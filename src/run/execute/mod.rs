@@ -18,7 +18,7 @@ use self::{
     queue::Queue,
     world::{World, read_again},
 };
-use super::{RunError, expectations, fleet::Fleet};
+use super::{RunError, expectations, fleet::Fleet, own};
 use crate::{
     model::{
         account::Account,
