@@ -185,13 +185,14 @@ fn acts(c: char) -> bool {
 fn user(kind: &str, id: u32, first: &str, username: &str) -> Value {
     let email = format!("{}@example.com", first.to_lowercase());
     match kind {
-        "gitlab" => json!({ "id": id, "username": username, "name": format!("{first} Example"), "email": email }),
+        "gitlab" | "discourse" => {
+            json!({ "id": id, "username": username, "name": format!("{first} Example"), "email": email })
+        }
         "mattermost" => {
             json!({ "username": username, "email": email, "first_name": first, "last_name": "Example" })
         }
         "zitadel" => json!({ "organization": "org1", "username": username, "first_name": first, "last_name": "Example",
             "display_name": format!("{first} Example"), "email": email, "email_verified": true }),
-        "discourse" => json!({ "id": id, "username": username, "name": format!("{first} Example"), "email": email }),
         "nextcloud" => json!({ "id": username, "displayname": format!("{first} Example"), "email": email }),
         "scim" => json!({ "id": id.to_string(), "userName": username, "displayName": format!("{first} Example"),
             "name": { "givenName": first, "familyName": "Example" }, "active": true,
