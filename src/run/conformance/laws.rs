@@ -46,10 +46,9 @@ fn values(bed: &Bed) -> Vec<(AttributeName, Value, Value)> {
     rows.map(|row| {
         let (first, second): (Value, Value) = match row.name {
             "email" => ("anna@example.com".into(), "anna.b@example.com".into()),
-            "locale" => ("de".into(), "fr".into()),
+            "locale" | "preferred_language" => ("de".into(), "fr".into()),
             "phone" => ("+41791234567".into(), "+41311234567".into()),
             "timezone" => ("Europe/Zurich".into(), "Europe/Berlin".into()),
-            "preferred_language" => ("de".into(), "fr".into()),
             "profile_url" => ("https://example.com/anna".into(), "https://example.com/anna.b".into()),
             "active" => (true.into(), false.into()),
             "username" => ("anna".into(), "anna.b".into()),
