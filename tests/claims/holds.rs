@@ -119,6 +119,8 @@ fn item_46_killed_while_an_approved_plan_is_carried_out_the_next_start_does_what
             let answer = if number <= writes { forward(&upstream, request) } else { Answer::Silence };
             if number < writes { answer } else { Answer::Silence }
         });
+        // Before, whoever approves would carry it out herself.
+        until("the service is there", || feed.status()["watching"] == json!(true));
         feed.settle("approve", 1);
         until("as many writes are done as may be", || feed.effects().len() == writes);
         approving.kill();
