@@ -30,7 +30,8 @@ const LONGEST: u64 = 64 << 10;
 /// Keeps, lists or forgets people's own tokens.
 pub(super) fn token(given: &Invocation<'_>, act: &TokenAct) -> Result<Exit, Trouble> {
     if given.global.lab {
-        let hint = "they are made up, and stand in the folder `lab` as SYSTEM.tokens.json";
+        let hint =
+            "they are made up, and stand in the folder `lab` as SYSTEM.tokens.json: write there what a person has now";
         let message = "a lab keeps no tokens of people in a store".to_owned();
         return Err(Trouble::new(Exit::Usage, message, Some(hint.to_owned())));
     }

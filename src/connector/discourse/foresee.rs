@@ -12,7 +12,7 @@ use crate::model::{
 
 use super::{
     groups, names,
-    observe::{CREDENTIAL, UNCONFIRMED},
+    observe::{CREDENTIAL, is_waiting},
     reply::LINKED,
     settings::Settings,
     switch,
@@ -148,7 +148,8 @@ fn identity(account: &Account, row: &AttributeCapability, change: &Change, setti
     if let Err(reason) = valid {
         return Foresight::refuses(RefusalKind::Invalid, reason);
     }
-    if row.name == "email" && account.fact(UNCONFIRMED) == change.after.as_text() && change.before != change.after {
+    let is_asked_for = row.name == "email" && change.after.as_text().is_some_and(|wanted| is_waiting(account, wanted));
+    if is_asked_for && change.before != change.after {
         return Foresight::doomed(format!("{PENDING}. A further letter would change nothing"));
     }
     Foresight::takes()

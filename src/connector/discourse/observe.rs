@@ -39,8 +39,21 @@ const FEW: usize = 6;
 /// The fact of a server that says whose key it is: `own` for a person's.
 pub(super) const CREDENTIAL: &str = "credential";
 
-/// The fact that names an address which waits for its confirmation.
-pub(super) const UNCONFIRMED: &str = "unconfirmed_email";
+/// The fact that names the addresses which wait for their confirmation, one in a line.
+const UNCONFIRMED: &str = "unconfirmed_email";
+
+/// True where this address waits for its confirmation. Several may, and each of them has had its letter
+/// (`discourse.md` 5).
+pub(super) fn is_waiting(account: &Account, address: &str) -> bool {
+    account.fact(UNCONFIRMED).is_some_and(|all| all.lines().any(|one| one == address))
+}
+
+/// What is told of addresses that wait.
+fn unconfirmed(shown: &Json) -> Option<(String, Value)> {
+    let all = shown.get("unconfirmed_emails").and_then(Json::as_array)?;
+    let all: Vec<&str> = all.iter().filter_map(Json::as_str).collect();
+    (!all.is_empty()).then(|| (UNCONFIRMED.to_owned(), Value::text(&all.join("\n"))))
+}
 
 /// The address of one user for staff; `None` for an id that Discourse cannot have given.
 pub(super) fn user_path(id: &AccountId) -> Option<String> {
@@ -206,8 +219,7 @@ impl<'a> Looker<'a> {
         let mut account = self.account(me)?;
         // Who can sign in with a key is neither suspended nor waiting for anything.
         account.attributes.insert(AttributeName::new("active"), true.into());
-        let waiting = me.get("unconfirmed_emails").and_then(|all| all.as_array()?.last()?.as_str());
-        account.facts.extend(waiting.map(|waiting| (UNCONFIRMED.to_owned(), Value::text(waiting))));
+        account.facts.extend(unconfirmed(me));
         Ok(account)
     }
 
@@ -379,8 +391,7 @@ impl<'a> Looker<'a> {
         };
         let email = shown.get("email").and_then(Json::as_str).unwrap_or_default();
         account.attributes.insert(AttributeName::new("email"), Value::text(email));
-        let waiting = shown.get("unconfirmed_emails").and_then(|all| all.as_array()?.last()?.as_str());
-        account.facts.extend(waiting.map(|waiting| (UNCONFIRMED.to_owned(), Value::text(waiting))));
+        account.facts.extend(unconfirmed(&shown));
         Ok(())
     }
 

@@ -24,7 +24,7 @@ use super::{
     connect::{self, Known},
     foresee::PENDING,
     groups::{self, MEMBER},
-    observe::{Looker, UNCONFIRMED, profile_path},
+    observe::{Looker, is_waiting, profile_path},
     reply,
     settings::{ConnectSecret, Settings},
 };
@@ -132,7 +132,7 @@ async fn waiting(
     if account.value(&AttributeName::new("email")).as_text() == Some(wanted) {
         return Ok(Some(Ok(account)));
     }
-    Ok((account.fact(UNCONFIRMED) == Some(wanted)).then(|| Err(pending(None))))
+    Ok(is_waiting(&account, wanted).then(|| Err(pending(None))))
 }
 
 /// Understands the answer.
@@ -192,7 +192,7 @@ async fn asked(call: &Call, id: &AccountId, reply: &Reply, looker: &Looker<'_>) 
     if account.value(&AttributeName::new("email")).as_text() == wanted {
         return Ok(account);
     }
-    if account.fact(UNCONFIRMED) == wanted {
+    if wanted.is_some_and(|wanted| is_waiting(&account, wanted)) {
         return Err(pending(Some(reply.status)));
     }
     let reason = "Discourse said yes and did nothing, which it does where somebody else has the `email` and nobody shall \

@@ -66,7 +66,7 @@ fn ask(site: &mut Site, caller: &Caller, name: &str, asked: &Asked, adds: bool) 
     site.mail(about, &to);
     site.tick();
     if let Some(user) = site.users.get_mut(&user.id) {
-        user.pending.retain(|one| one.email != wanted && one.adds != adds);
+        user.pending.retain(|one| one.email != wanted);
         user.pending.push(Pending { email: wanted, old_first: old_first && !adds, adds });
     }
     Ok(Answer::empty(200))

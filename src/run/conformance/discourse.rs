@@ -160,7 +160,9 @@ fn user(kind: &str, number: u64) -> Json {
         "waiting" => set("approved", false.into()),
         "linked" => set("external_id", format!("ext{number}").into()),
         "with a letter under way" => {
-            set("unconfirmed_emails", json!([format!("new{number}@example.com")]));
+            // An older one first: a letter was sent for each of them.
+            let waiting = [format!("new{number}@example.com"), format!("later{number}@example.com")];
+            set("unconfirmed_emails", json!(waiting));
         }
         _ => {}
     }

@@ -346,6 +346,9 @@ impl Material<'_> {
             }
             Fact::Waived { person } => format!("{person} asked for nothing"),
             Fact::Sure => "it were certain who this person is".to_owned(),
+            Fact::Server { system, name, value: Value::Empty } if name == "credential" => {
+                format!("the token for {system} were one of ours, and not her own")
+            }
             Fact::Server { system, name, value } => {
                 let now = self.fleet.server(system).get(name).cloned().unwrap_or_default();
                 format!("the server of {system} had `{name}` {} (now {})", shown(value), shown(&now))
