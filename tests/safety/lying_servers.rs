@@ -104,7 +104,7 @@ fn whatever_a_server_answers_reading_it_ends_with_a_clear_word() {
     }
     thread::scope(|scope| {
         // Nearly all the time goes into pauses between one try and the next.
-        for (kind, behaviours) in PROVIDERS.iter().flat_map(|kind| behaviours.chunks(3).map(move |some| (*kind, some)))
+        for (kind, behaviours) in PROVIDERS.iter().flat_map(|kind| behaviours.chunks(2).map(move |some| (*kind, some)))
         {
             scope.spawn(move || {
                 let server = Server::start(|_| Answer::Close);
