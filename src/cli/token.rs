@@ -73,6 +73,12 @@ fn read() -> Result<KeptToken, Trouble> {
     let read = std::io::stdin().take(LONGEST).read_to_string(&mut text);
     read.map_err(|_| refused("no token could be read"))?;
     let text = text.trim();
+    if text.is_empty() {
+        return Err(refused("standard input holds nothing"));
+    }
+    if text.starts_with(['[', '"']) {
+        return Err(refused("what was given is JSON, and neither a token nor what is known of one"));
+    }
     let value = if text.starts_with('{') {
         serde_json::from_str(text).map_err(|_| refused("what was given begins as JSON and is none"))?
     } else {

@@ -30,12 +30,15 @@ impl ConfigErrors {
         for line in self.text.split_inclusive('\n') {
             let named = line.split_once('=').filter(|(key, _)| {
                 let key = key.trim().trim_matches('"').rsplit('.').next().unwrap_or_default().trim();
-                ["token", "secret", "password"].contains(&key)
+                ["token", "secret", "password", "webhook", "proxy"].contains(&key)
             });
-            if let Some((key, value)) = named
-                && !value.trim_start().starts_with('{')
-            {
-                secrets.push(start + key.len() + 1..start + line.trim_end().len());
+            if let Some((key, value)) = named {
+                let from = start + key.len() + 1;
+                if value.trim_start().starts_with('{') {
+                    secrets.extend(odd_texts(value).into_iter().map(|span| from + span.start..from + span.end));
+                } else {
+                    secrets.push(from..start + line.trim_end().len());
+                }
             } else if let Some((before, rest)) = line.split_once("://")
                 && let Some((user, _)) = rest.rsplit_once('@')
             {
@@ -55,6 +58,26 @@ impl ConfigErrors {
         }
         shown.into()
     }
+}
+
+/// The texts of an inline table under keys that do not stand there, or whose value is no plain text: somebody may have
+/// written a secret there.
+fn odd_texts(table: &str) -> Vec<Range<usize>> {
+    const PLAIN: [&str; 12] =
+        ["env", "file", "kind", "command", "url", "time", "client_id", "id", "listen", "username", "header", "except"];
+    let (mut found, mut key, mut rest) = (Vec::new(), "", 0);
+    while let Some((open, quote)) = table[rest..].char_indices().find(|(_, c)| matches!(c, '"' | '\'')) {
+        let open = rest + open;
+        if let Some(named) = table[rest..open].trim_end_matches([' ', '[', '{']).strip_suffix('=') {
+            key = named.trim_end().rsplit([' ', ',', '{', '.']).next().unwrap_or_default();
+        }
+        let close = table[open + 1..].find(quote).map_or(table.len(), |length| open + 1 + length);
+        if !PLAIN.contains(&key) {
+            found.push(open + 1..close);
+        }
+        rest = (close + 1).min(table.len());
+    }
+    found
 }
 
 /// One thing that is wrong.
@@ -251,4 +274,35 @@ fn listed(words: &[String]) -> String {
 
 fn counted(errors: usize) -> String {
     if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_not_in_an_excerpt_wherever_it_was_written() {
+        for (text, shown) in [
+            ("token = \"s3cret\"", "token = \"******\""),
+            ("token = { value = \"s3cret\" }", "token = { value = \"******\" }"),
+            ("token = { per_person = { store = 's3cret' } }", "token = { per_person = { store = '******' } }"),
+            (
+                "token = { per_person = { store = { key = { value = \"s3cret\" } }, kind = \"oauth\" } }",
+                "token = { per_person = { store = { key = { value = \"******\" } }, kind = \"oauth\" } }",
+            ),
+            (
+                "token = { per_person = { tokens = { \"hr/1\" = \"s3cret\" } } }",
+                "token = { per_person = { tokens = { \"****\" = \"******\" } } }",
+            ),
+            (
+                "webhook = { listen = \"[::]:80\", secret = \"s3cret",
+                "webhook = { listen = \"[::]:80\", secret = \"******",
+            ),
+            ("token = { env = \"TOKEN\" }", "token = { env = \"TOKEN\" }"),
+            ("token = { command = [\"bin/tokens\", \"-v\"] }", "token = { command = [\"bin/tokens\", \"-v\"] }"),
+        ] {
+            let errors = ConfigErrors { file: "homeward.toml".to_owned(), text: text.into(), errors: Vec::new() };
+            assert_eq!(&*errors.shown(), shown);
+        }
+    }
 }

@@ -37,6 +37,9 @@ pub(crate) enum UnusableTokens {
     Malformed { file: PathBuf, format: &'static str, place: String },
     #[error("in {}, `{person}` {fault}", file.display())]
     Entry { file: PathBuf, person: String, fault: &'static str },
+    /// What stands in the place of the person may be her token.
+    #[error("in {}, entry {number} names no person: write the source and its key", file.display())]
+    Nobody { file: PathBuf, number: usize },
 }
 
 impl UnusableTokens {
@@ -46,7 +49,7 @@ impl UnusableTokens {
             Self::Unreadable { .. } => "check that the file is there and that we may read it".to_owned(),
             Self::Open { file } => format!("take that from others: `chmod o= {}`", file.display()),
             Self::TooLarge { .. } => "use a command, or the state store".to_owned(),
-            Self::Malformed { .. } | Self::Entry { .. } => {
+            Self::Malformed { .. } | Self::Entry { .. } | Self::Nobody { .. } => {
                 "such as {\"hr/1001\": \"…\", \"hr/1002\": {\"access_token\": \"…\", \"refresh_token\": \"…\", \"expires_at\": \
                  \"2026-11-20T08:00:00Z\"}}"
                     .to_owned()
@@ -58,6 +61,10 @@ impl UnusableTokens {
 /// The tokens of a file, by person. One that anybody on this machine may read is refused, unless `is_made_up`.
 pub(crate) fn file(path: &Path, is_made_up: bool) -> Result<BTreeMap<String, KeptToken>, UnusableTokens> {
     let unreadable = |cause| UnusableTokens::Unreadable { file: path.to_owned(), cause };
+    // To open anything else may last for ever.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::other("it is no file")));
+    }
     let open = File::open(path).map_err(unreadable)?;
     let rights = open.metadata().map_err(unreadable)?.mode();
     if !is_made_up && rights & 0o007 != 0 {
@@ -80,15 +87,17 @@ pub(crate) fn file(path: &Path, is_made_up: bool) -> Result<BTreeMap<String, Kep
         let line = |error: serde_json::Error| malformed("JSON object", format!(" (line {})", error.line()));
         serde_json::from_str::<Map<String, Value>>(&text).map_err(line)?
     };
-    let of_somebody = |person: &str, kept| {
+    let read = |(at, (person, value)): (usize, (String, Value))| {
         let is_somebody = person.split_once('/').is_some_and(|(source, key)| !source.is_empty() && !key.is_empty());
-        if is_somebody { Ok(kept) } else { Err("names no person: write the source and its key") }
+        if !is_somebody {
+            return Err(UnusableTokens::Nobody { file: path.to_owned(), number: at + 1 });
+        }
+        match token(&value) {
+            Ok(kept) => Ok((person, kept)),
+            Err(fault) => Err(UnusableTokens::Entry { file: path.to_owned(), person, fault }),
+        }
     };
-    let read = |(person, value): (String, Value)| match token(&value).and_then(|kept| of_somebody(&person, kept)) {
-        Ok(kept) => Ok((person, kept)),
-        Err(fault) => Err(UnusableTokens::Entry { file: path.to_owned(), person, fault }),
-    };
-    entries.into_iter().map(read).collect()
+    entries.into_iter().enumerate().map(read).collect()
 }
 
 /// One token: its text alone, or what is known of it.
@@ -218,8 +227,9 @@ mod tests {
             assert_eq!(error.to_string(), format!("{}{end}", path.display()));
             assert!(!format!("{error:?}").contains("c4nary"), "{error:?}");
         }
-        let (_folder, path) = written("t.json", r#"{"1001": "c4nary"}"#);
-        let said = format!("in {}, `1001` names no person: write the source and its key", path.display());
+        // The two were swapped.
+        let (_folder, path) = written("t.json", r#"{"hr/1": "a", "c4nary": "hr/1"}"#);
+        let said = format!("in {}, entry 2 names no person: write the source and its key", path.display());
         assert_eq!(file(&path, false).unwrap_err().to_string(), said);
         for (value, fault) in [
             (json!(5), "is neither a text nor an object"),

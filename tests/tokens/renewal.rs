@@ -86,6 +86,19 @@ fn who_cannot_be_renewed_has_to_sign_in_again_and_nobody_else() {
 }
 
 #[test]
+fn a_new_token_that_no_header_could_carry_is_not_kept_and_holds_up_nobody_else() {
+    let endpoint = Endpoint::new(&[("c4nary-refresh-ann-1", "c4nary with blanks", Some("c4nary-refresh-ann-2"))], NOW);
+    let chat = store(&endpoint, &["ann"], None);
+    chat.form(&[("ann", "A"), ("ben", "B")]);
+    for times in 1..=2 {
+        let plan = chat.json(0, &["plan", "web=form.csv"]);
+        assert_eq!((held(&plan).len(), plan["summary"]["calls"].clone()), (1, json!(1)));
+        // The pair is the one that was kept before.
+        assert!(endpoint.asked().iter().all(|sent| *sent == asked("ann", 1)), "{times}: {:?}", endpoint.asked());
+    }
+}
+
+#[test]
 fn two_processes_never_spend_the_same_refresh_token() {
     let second = second("ann");
     let grants = [("c4nary-refresh-ann-1", second.as_str(), Some("c4nary-refresh-ann-2"))];

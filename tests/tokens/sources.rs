@@ -133,6 +133,18 @@ fn a_file_that_others_may_read_is_refused() {
 }
 
 #[test]
+fn what_is_no_file_is_not_waited_for() {
+    let chat = Chat::new(FILE, &[]);
+    nicknames(&chat);
+    let path = chat.world.path("tokens.json");
+    std::fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&path).status().unwrap().success());
+    let ran = chat.run(&["plan", "web=form.csv"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
+    assert!(ran.stderr.contains("cannot be read: it is no file"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_command_is_asked_once_for_everybody_and_in_lines() {
     let chat = Chat::new("{ per_person = { command = [\"bin/tokens\", \"--all\"] } }", &[]);
     let answers: String = PEOPLE.iter().take(3).fold(String::new(), |text, name| {
@@ -213,7 +225,8 @@ fn the_store_keeps_tokens_sealed_and_shows_none() {
 fn what_cannot_be_a_token_or_a_person_is_refused_without_being_shown() {
     let chat = keyed(Chat::new(STORE, &[]));
     for (person, text, said) in [
-        ("web/1", "", "what was given has an `access_token` that no header could carry"),
+        ("web/1", "\n", "standard input holds nothing"),
+        ("web/1", "[\"c4nary\"]", "what was given is JSON, and neither a token nor what is known of one"),
         ("web/1", "c4nary with blanks", "what was given has an `access_token` that no header could carry"),
         ("web/1", "{c4nary", "what was given begins as JSON and is none"),
         ("web/1", "{\"token\": \"c4nary\"}", "what was given has something else than `access_token`"),

@@ -298,7 +298,8 @@ impl<'a> Looker<'a> {
         }
         let list = self.resources(&first)?;
         let total = first.json().and_then(|list| number(&list, "totalResults"));
-        if total.is_none_or(|total| total == list.len()) {
+        let mut ids = BTreeSet::new();
+        if total.is_none_or(|total| total == list.len()) && list.iter().all(|user| ids.insert(id(user))) {
             return Ok(Filtered::Found(list));
         }
         self.list(place, &[("filter", filter)]).await.map(Filtered::Found)
@@ -348,10 +349,11 @@ impl<'a> Looker<'a> {
             let count = users.len();
             shown += count;
             for user in users {
-                let id = field(&user, "id").and_then(Json::as_str).unwrap_or_default().to_owned();
-                if ids.insert(id) {
-                    all.push(user);
+                // One that is shown twice was moved while the list was read, or stands where another one should.
+                if !ids.insert(id(&user).to_owned()) {
+                    return Ok(None);
                 }
+                all.push(user);
             }
             let next = match paging {
                 Paging::Index => {
@@ -522,4 +524,9 @@ fn number(list: &Json, name: &str) -> Option<usize> {
         Json::String(text) => text.parse().ok(),
         number => usize::try_from(number.as_u64()?).ok(),
     }
+}
+
+/// The id of a resource; empty where it has none.
+fn id(resource: &Json) -> &str {
+    field(resource, "id").and_then(Json::as_str).unwrap_or_default()
 }

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use tracing::{info, warn};
 
 use crate::{
+    config::kept::is_token,
     model::{
         id::{PersonId, SystemName},
         own_token::KeptToken,
@@ -138,6 +139,10 @@ impl Renewal for Renewer {
                 return None;
             }
         };
+        if !is_token(access.expose()) || rotated.as_ref().is_some_and(|rotated| !is_token(rotated.expose())) {
+            warn!(system = %self.system, %person, "her new token is none that a header could carry, and is not used");
+            return None;
+        }
         if rotated.is_some() && self.vault.is_none() {
             warn!(
                 system = %self.system, %person,
