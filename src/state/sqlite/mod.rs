@@ -83,6 +83,10 @@ const TABLES: &str = "
     create index if not exists runs_standing on runs (standing);
 ";
 
+/// How often, and after which pause, a store is opened again whose companions cannot be.
+const COMPANION_TRIES: u32 = 10;
+const COMPANION_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// What format 1 lacks in tables that it has.
 const FROM_1: &str = "
     alter table runs add column standing text not null default 'done';
@@ -126,10 +130,23 @@ impl Sqlite {
         let open = |source| StateError::Open { path: path.to_owned(), source };
         // The file, too; SQLite gives its companions the same rights. What stands in the way is SQLite's to tell.
         let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-        Self::prepare(Connection::open(path).map_err(open)?).map_err(|error| match error {
-            StateError::Use(source) => open(source),
-            error => error,
-        })
+        let mut tries = 0;
+        loop {
+            let opened = Connection::open(path).map_err(StateError::Use).and_then(Self::prepare);
+            return match opened {
+                // Another user's process may be making or removing the companions at this moment, and giving them to us.
+                Err(StateError::Use(source))
+                    if source.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen)
+                        && tries < COMPANION_TRIES =>
+                {
+                    tries += 1;
+                    std::thread::sleep(COMPANION_PAUSE);
+                    continue;
+                }
+                Err(StateError::Use(source)) => Err(open(source)),
+                opened => opened,
+            };
+        }
     }
 
     /// Writes a copy of the whole store, as it is at one moment, to a file that is not there yet.
