@@ -28,18 +28,19 @@ impl ConfigErrors {
         // Where the file is no TOML nobody knows what is a value; the name of a key has to do.
         let mut start = 0;
         for line in self.text.split_inclusive('\n') {
-            let named = line.split_once('=').filter(|(key, _)| {
-                let key = key.trim().trim_matches('"').rsplit('.').next().unwrap_or_default().trim();
-                ["token", "secret", "password", "webhook", "proxy"].contains(&key)
-            });
-            if let Some((key, value)) = named {
+            if let Some((key, value)) = line.split_once('=') {
+                let name = key.trim().trim_matches('"').rsplit('.').next().unwrap_or_default().trim();
+                let is_named = ["token", "secret", "password"].contains(&name);
                 let from = start + key.len() + 1;
                 if value.trim_start().starts_with('{') {
-                    secrets.extend(odd_texts(value).into_iter().map(|span| from + span.start..from + span.end));
-                } else {
+                    if is_named || ["webhook", "proxy"].contains(&name) {
+                        secrets.extend(odd_texts(value).into_iter().map(|span| from + span.start..from + span.end));
+                    }
+                } else if is_named {
                     secrets.push(from..start + line.trim_end().len());
                 }
-            } else if let Some((before, rest)) = line.split_once("://")
+            }
+            if let Some((before, rest)) = line.split_once("://")
                 && let Some((user, _)) = rest.rsplit_once('@')
             {
                 let from = start + before.len() + 3;
@@ -298,6 +299,9 @@ mod tests {
                 "webhook = { listen = \"[::]:80\", secret = \"s3cret",
                 "webhook = { listen = \"[::]:80\", secret = \"******",
             ),
+            ("proxy = { url = \"http://me:s3cret@proxy\" }", "proxy = { url = \"http://*********@proxy\" }"),
+            ("proxy = \"http://me:s3cret@proxy\"", "proxy = \"http://*********@proxy\""),
+            ("proxy = \"http://proxy:3128\"", "proxy = \"http://proxy:3128\""),
             ("token = { env = \"TOKEN\" }", "token = { env = \"TOKEN\" }"),
             ("token = { command = [\"bin/tokens\", \"-v\"] }", "token = { command = [\"bin/tokens\", \"-v\"] }"),
         ] {
