@@ -8,7 +8,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{
-    World,
+    World, in_one_line,
     journey::{calls, change, changes, outcomes},
 };
 use serde_json::{Value, json};
@@ -981,7 +981,7 @@ join(\"gitlab\", \"username\");\n";
             arguments.push("hr=hr.csv");
             let ran = world.homeward(&arguments);
             assert_eq!(ran.status, 6, "{}", ran.stdout);
-            let told = ran.stderr.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+            let told = in_one_line(&ran.stderr);
             assert!(told.contains(words), "{told}");
         }
         assert_eq!(world.writes("gitlab"), Vec::<Value>::new());

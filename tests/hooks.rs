@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::World;
+use common::{World, in_one_line};
 
 /// A website that says changes, a GitLab, and a Mattermost where anna signs in through GitLab.
 fn world(rules: &str) -> World {
@@ -260,7 +260,7 @@ fn a_route_that_is_wrong_stops_the_run_with_its_place() {
         let world = begun(&format!("{rule}\n"));
         let ran = world.homeward(&["--lab", "plan", "website=after.csv"]);
         assert_eq!(ran.status, 2, "{rule}: {}", ran.stderr);
-        let flat = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        let flat = in_one_line(&ran.stderr);
         assert!(flat.contains(said), "{rule}: {}", ran.stderr);
         assert!(ran.stderr.contains("[rules/ownership.rhai:7:"), "{rule}: {}", ran.stderr);
     }

@@ -50,6 +50,11 @@ impl Ran {
     }
 }
 
+/// A message without the lines it was broken into where the terminal ends.
+pub fn in_one_line(message: &str) -> String {
+    message.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+}
+
 impl Default for World {
     fn default() -> Self {
         Self::new()

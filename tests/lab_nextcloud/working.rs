@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    common::{Ran, World},
+    common::{Ran, World, in_one_line},
     server::{USERS, anna},
 };
 
@@ -47,11 +47,6 @@ fn world(seed: &Value, options: &str, people: &str) -> World {
 
 fn writes(world: &World) -> Vec<String> {
     world.asked("cloud").into_iter().filter(|asked| !asked.starts_with("GET")).collect()
-}
-
-/// What a run said, however its lines were broken.
-fn in_one_line(ran: &Ran) -> String {
-    ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[track_caller]
@@ -102,7 +97,7 @@ fn what_a_directory_would_write_over_is_not_sent_and_the_plan_says_where_it_belo
     let world = world(&seed, "", "1,lou,lou.new@example.com,Lou New,,,none,,yes\n");
     let planned = world.homeward(&["--lab", "plan", "hr=people.csv"]);
     expect(0, &planned);
-    let said = in_one_line(&planned);
+    let said = in_one_line(&planned.stdout);
     for words in
         ["the display name of this account comes from LDAP", "at the next LDAP synchronisation or sign-in `email`"]
     {
@@ -117,7 +112,7 @@ fn a_rename_is_refused_for_good_with_what_would_help() {
     let seed = json!({ "users": [anna()] });
     let world = world(&seed, "", "1,anne,anna@example.com,Anna Berg,+41791234567,Cook,5 GB,staff,yes\n");
     let planned = world.homeward(&["--lab", "plan", "hr=people.csv"]);
-    let said = in_one_line(&planned);
+    let said = in_one_line(&planned.stdout);
     assert!(
         said.contains("refuse username cloud anna → anne unsupported: Nextcloud never changes a user id"),
         "{said}"

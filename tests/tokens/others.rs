@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     chat::held,
     common::{
-        World,
+        World, in_one_line,
         journey::{calls, change, outcomes},
     },
     server::{Answer, Server, forward},
@@ -133,7 +133,7 @@ fn refused_app_passwords_never_lock_out_those_who_come_from_the_same_address() {
     let (world, people) = cloud(14);
     let ran = world.homeward(&["plan", "web=form.csv"]);
     assert_eq!(ran.status, 5, "{}{}", ran.stdout, ran.stderr);
-    let flat = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let flat = in_one_line(&ran.stderr);
     assert!(flat.contains("further tries would lock everybody out who comes from here"), "{flat}");
     assert!(flat.contains("web/1, web/10,") && flat.contains("they must sign in again at "), "{flat}");
     // Each of them failed once, and no more of them than a lock takes.

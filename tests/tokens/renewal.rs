@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     chat::{CANARY, Chat, held, key, second, token},
-    common::journey::outcomes,
+    common::{in_one_line, journey::outcomes},
     endpoint::Endpoint,
     sources::{keyed, set},
 };
@@ -130,7 +130,7 @@ fn a_file_cannot_keep_what_replaces_its_refresh_token_and_check_says_so() {
     chat.keep(&[(key("ann"), json!({ "access_token": token("ann"), "refresh_token": "c4nary-refresh-ann-1" }))]);
     chat.form(&[("ann", "A")]);
     let ran = chat.run(&["check"]);
-    let flat = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let flat = in_one_line(&ran.stderr);
     assert!(flat.contains("a refresh token that is replaced can be kept in the state store only"), "{}", ran.stderr);
     // Within one run it is as good as in the store.
     let ran = chat.run(&["apply", "--yes", "web=form.csv"]);

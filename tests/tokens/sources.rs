@@ -6,16 +6,11 @@ use serde_json::{Value, json};
 
 use crate::{
     chat::{CANARY, Chat, PEOPLE, decisions, held, key, second, token},
-    common::{Ran, journey::outcomes},
+    common::{Ran, in_one_line, journey::outcomes},
 };
 
 const FILE: &str = "{ per_person = { file = \"tokens.json\" } }";
 const STORE: &str = "{ per_person = { store = { key = { env = \"KEY\" } } } }";
-
-/// A message without the lines it is broken into where the terminal ends.
-fn flat(message: &str) -> String {
-    message.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
-}
 
 fn nicknames(chat: &Chat) {
     chat.form(&PEOPLE.map(|name| (name, "Nick")));
@@ -167,7 +162,7 @@ fn a_command_is_asked_once_for_everybody_and_in_lines() {
     let ran = chat.run(&["plan", "web=form.csv"]);
     assert_eq!(ran.status, 2);
     assert!(
-        flat(&ran.stderr).contains("bin/tokens, gave no answer: line 1 of its answer is no JSON object"),
+        in_one_line(&ran.stderr).contains("bin/tokens, gave no answer: line 1 of its answer is no JSON object"),
         "{}",
         ran.stderr
     );
@@ -251,6 +246,6 @@ fn another_key_opens_nothing_and_a_key_that_is_none_is_told() {
         chat.world = std::mem::take(&mut chat.world).variable("KEY", text);
         let ran = chat.run(&["plan", "web=form.csv"]);
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
-        assert!(flat(&ran.stderr).contains(said), "{}", ran.stderr);
+        assert!(in_one_line(&ran.stderr).contains(said), "{}", ran.stderr);
     }
 }

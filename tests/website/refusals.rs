@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value, json};
 
 use crate::{
-    common::{World, journey::changes},
+    common::{World, in_one_line, journey::changes},
     running::{Site, await_that},
     server::{Answer, Server, forward},
 };
@@ -30,7 +30,7 @@ fn refused(site: &Site, why: &str) {
     for command in [&["--lab", "plan", "website"][..], &["--lab", "apply", "--yes", "website"]] {
         let ran = site.world.homeward(command);
         assert_ne!(ran.status, 0, "{why}: {}", ran.stdout);
-        let told = ran.stderr.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+        let told = in_one_line(&ran.stderr);
         assert!(told.contains(why), "{why}\n{told}");
         assert_eq!(ran.stdout, "", "{why}");
     }
@@ -81,7 +81,7 @@ fn behind(site: &Site, server: &Server, coverage: &str) -> World {
 
 fn told(world: &World, command: &[&str]) -> (i32, String) {
     let ran = world.homeward(command);
-    (ran.status, ran.stderr.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" "))
+    (ran.status, in_one_line(&ran.stderr))
 }
 
 #[test]
