@@ -30,6 +30,9 @@ pub struct Dialect {
     /// The header that carries a token which an application was granted by a person, where it is another than that of our
     /// own credentials.
     pub granted: Option<&'static str>,
+    /// True for a refusal (429) that counts against the one token that was sent. It is asked of what is told people's own
+    /// tokens: whoever holds the token waits then, and nobody else does.
+    pub is_of_token: fn(&Reply) -> bool,
     /// True where whoever is not known is kept out the longer the more often she tries: after one 401 nothing is asked any
     /// more.
     pub locks_out: bool,
@@ -61,6 +64,7 @@ impl Default for Dialect {
             query: &[],
             quota: None,
             granted: None,
+            is_of_token: |_| false,
             locks_out: false,
         }
     }

@@ -104,6 +104,14 @@ pub(crate) struct Line {
     hung_up: Notify,
 }
 
+/// What a request carries, and how it is written down.
+#[derive(Clone, Copy)]
+pub(super) enum Written<'a> {
+    Json(&'a serde_json::Value),
+    /// The fields of an object, as a form.
+    Form(&'a serde_json::Value),
+}
+
 /// One question or call, all its repeats counted as one: what becomes of it decides whether the system is asked further.
 pub(super) struct Errand<'a> {
     line: &'a Line,
@@ -354,7 +362,7 @@ impl Line {
         path: &str,
         query: &[(&str, &str)],
         headers: &BTreeMap<String, String>,
-        body: Option<&serde_json::Value>,
+        body: Option<Written<'_>>,
         fresh_token: bool,
         own: Option<(&OwnToken, &Secret)>,
     ) -> Result<Reply, WireError> {
@@ -384,9 +392,11 @@ impl Line {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        request = match body {
+            None => request,
+            Some(Written::Json(body)) => request.json(body),
+            Some(Written::Form(body)) => request.form(body),
+        };
         let started = Instant::now();
         let mut reply = self.collect(request.send().await).await?.without(&token);
         if let Some(own) = own {
@@ -489,7 +499,9 @@ impl<'a> Errand<'a> {
     pub(super) fn answered(&mut self, turn: Turn<'_>, answer: &Result<Reply, WireError>) {
         let Turn { pass, counted } = turn;
         let dialect = &self.line.reach.habits.dialect;
-        let told = answer.as_ref().ok().and_then(dialect.allowance).map(Allowance::sane);
+        // What one person's token is told is nothing that others meet.
+        let is_hers = self.is_own && repeat::is_of_token(answer, dialect);
+        let told = answer.as_ref().ok().filter(|_| !is_hers).and_then(dialect.allowance).map(Allowance::sane);
         let counted = self.line.counted.as_ref().zip(counted);
         let is_counted = counted.is_some();
         let passing = repeat::passing(answer, dialect);
@@ -497,6 +509,7 @@ impl<'a> Errand<'a> {
             counted.over(pass, passing);
         }
         let (met, ended) = match (passing, answer) {
+            _ if is_hers => (Met::Answer, Ended::Answered { knows_us: false }),
             (Some(Passing::TurnedAway(Some(pause))), _) if pause > LONGEST_PAUSE => {
                 (Met::Nothing, Ended::Paused(pause))
             }

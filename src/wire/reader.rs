@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Credential, Line, OwnToken, Reply, WireError,
+    line::Written,
     repeat::{self, LONGEST_OUTAGE, LONGEST_PAUSE, Passing},
 };
 use crate::model::{id::SystemName, own_token::TokenKind};
@@ -85,8 +86,9 @@ impl Reader<'_> {
         loop {
             let pass = errand.turn().await?;
             let used = self.own.map(OwnToken::current);
-            let answer =
-                self.line.once(method, path, query, headers, body, fresh_token, self.own.zip(used.as_ref())).await;
+            let token = self.own.zip(used.as_ref());
+            let body = body.map(Written::Json);
+            let answer = self.line.once(method, path, query, headers, body, fresh_token, token).await;
             errand.answered(pass, &answer);
             let stale = matches!(answer, Ok(Reply { status: 401, .. }));
             if let (true, false, Some(own), Some(used)) = (stale, fresh_token, self.own, &used) {
@@ -102,7 +104,12 @@ impl Reader<'_> {
             }
             let Some(passing) = repeat::passing(&answer, &self.line.reach.habits.dialect) else { return answer };
             let Some(pause) = pauses.next() else { return answer };
+            let is_hers = self.own.is_some() && repeat::is_of_token(&answer, &self.line.reach.habits.dialect);
             let goes_on = match passing {
+                Passing::TurnedAway(asked) if is_hers => {
+                    let pause = asked.unwrap_or(pause);
+                    pause <= LONGEST_PAUSE && self.line.rest(pause).await
+                }
                 // The line makes everybody wait.
                 Passing::TurnedAway(asked) => asked.is_none_or(|asked| asked <= LONGEST_PAUSE),
                 Passing::Unclear(Some(asked)) => asked <= LONGEST_OUTAGE && self.line.rest(pause).await,

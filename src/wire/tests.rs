@@ -13,11 +13,14 @@ use tokio::{
 };
 use url::Url;
 
-use super::{Allotment, Budget, Credential, Dialect, Habits, Line, Reach, Reply, WireError};
+use super::{
+    Allotment, Allowance, Budget, Credential, Dialect, Habits, Line, OwnToken, Reach, Refill, Reply, WireError,
+};
 use crate::{
     model::{
         capability::{Replay, Scheme},
         id::PersonId,
+        own_token::TokenKind,
         plan::{Call, Operation, Plan},
         refusal::RefusalKind,
         secret::Secret,
@@ -45,6 +48,16 @@ const BUSY: Does = Does::Answers(503, "", "<html>busy</html>");
 struct Told {
     url: Url,
     asked: Arc<Mutex<u32>>,
+    /// The last request, as it came.
+    last: Arc<Mutex<String>>,
+}
+
+/// True for a request that has come to its end.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    body.len() >= length.unwrap_or(0)
 }
 
 impl Told {
@@ -52,19 +65,20 @@ impl Told {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let asked = Arc::new(Mutex::new(0));
-        let (does, counted) = (does.to_vec(), Arc::clone(&asked));
+        let last = Arc::new(Mutex::new(String::new()));
+        let (does, counted, kept) = (does.to_vec(), Arc::clone(&asked), Arc::clone(&last));
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let mut request = Vec::new();
                 let mut part = [0; 4096];
-                // Every request of these tests ends with its headers, or with a body as short as they are.
-                while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+                while !is_whole(&request) {
                     match stream.read(&mut part).await {
                         Ok(read) if read > 0 => request.extend_from_slice(&part[..read]),
                         _ => break,
                     }
                 }
+                *kept.lock().unwrap() = String::from_utf8_lossy(&request).into_owned();
                 let number = {
                     let mut asked = counted.lock().unwrap();
                     *asked += 1;
@@ -91,7 +105,7 @@ impl Told {
                 }
             }
         });
-        Self { url, asked }
+        Self { url, asked, last }
     }
 
     fn asked(&self) -> u32 {
@@ -318,6 +332,70 @@ async fn a_pause_that_is_longer_than_anybody_waits_closes_the_line() {
     assert_eq!(send(&line, Replay::Repeat).await.status(), Some(429));
     let reason = "chat is not asked any more in this run: it asks for a pause of 7200 s".to_owned();
     assert_eq!((line.closed().unwrap().reason, server.asked()), (reason, 1));
+}
+
+/// A token of one person, for calls about the person of these tests.
+fn own() -> OwnToken {
+    OwnToken::new(PersonId { system: "hr".into(), key: "1".into() }, TokenKind::Oauth, Secret::new("hers"), None)
+}
+
+#[tokio::test]
+async fn what_one_persons_token_is_told_makes_nobody_else_wait() {
+    let busy = Does::Answers(429, "Retry-After: 600\r\nLimit: of-token\r\n", "");
+    for longest in ["600", "60000"] {
+        let dialect = Dialect {
+            is_of_token: |reply| reply.headers.contains_key("limit"),
+            allowance: |reply| {
+                let reset_in = Duration::from_mins(10);
+                let told = Allowance { limit: 20, remaining: 0, reset_in, refill: Refill::Window(reset_in) };
+                (reply.status == 429).then_some(told)
+            },
+            ..Dialect::default()
+        };
+        // A pause of a day closes a line, and one of a person's token closes nothing.
+        let long = Does::Answers(429, "Retry-After: 60000\r\nLimit: of-token\r\n", "");
+        let server = Told::to(&[if longest == "600" { busy } else { long }, YES]).await;
+        let line = server.line_with(Habits { dialect, ..Habits::default() });
+        let (token, budget) = (own(), Budget::new(Allotment { time: Some(Duration::from_mins(5)), retries: 9 }));
+        let store = Sqlite::in_memory().unwrap();
+        let run = store.begin(&Plan::empty(), &Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
+        let call = call(Replay::Repeat);
+        let mut writer = line.writer_as(&store, run, &call, &token).unwrap().within(&budget);
+        // The run has not as much time, so the answer stands.
+        assert_eq!(writer.send().await.unwrap().status, 429, "{longest}");
+        assert_eq!(line.closed(), None, "{longest}");
+        for _ in 0..8 {
+            let reader = line.reader();
+            let asked = tokio::time::timeout(Duration::from_secs(5), reader.get("/me", &[]));
+            assert_eq!(asked.await.unwrap().unwrap().status, 200, "{longest}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_person_whose_token_is_turned_away_waits_as_long_as_it_says_and_asks_again() {
+    let busy = Does::Answers(429, "Retry-After: 1\r\nLimit: of-token\r\n", "");
+    let server = Told::to(&[busy, YES]).await;
+    let dialect = Dialect { is_of_token: |reply| reply.headers.contains_key("limit"), ..Dialect::default() };
+    let line = server.line_with(Habits { dialect, ..Habits::default() });
+    let (token, begin) = (own(), std::time::Instant::now());
+    let answer = line.reader_as(&token).get("/me", &[]).await.unwrap();
+    assert_eq!((answer.status, server.asked()), (200, 2));
+    assert!(begin.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_form_is_sent_as_one() {
+    let server = Told::to(&[YES]).await;
+    let store = Sqlite::in_memory().unwrap();
+    let run = store.begin(&Plan::empty(), &Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
+    let call = call(Replay::Repeat);
+    let line = server.line();
+    line.writer(&store, run, &call).send_form("/x", &json!({ "sso": "a+b=", "sig": "c d" })).await.unwrap();
+    let told = server.last.lock().unwrap().clone();
+    let (head, body) = told.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("content-type: application/x-www-form-urlencoded"), "{head}");
+    assert_eq!(body, "sso=a%2Bb%3D&sig=c+d");
 }
 
 #[tokio::test]

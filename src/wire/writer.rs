@@ -1,8 +1,10 @@
 //! Acting: one call of a plan, each request of it in the journal before it leaves.
 
+use std::time::Duration;
+
 use super::{
     Budget, Credential, Line, OwnToken, Reader, Reply, WireError,
-    line::Errand,
+    line::{Errand, Written},
     quota::Turn,
     repeat::{self, LONGEST_OUTAGE, LONGEST_PAUSE, Passing},
 };
@@ -96,6 +98,23 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// As [`Writer::send`].
     pub async fn send_as(&mut self, path: &str, body: &serde_json::Value) -> Result<Reply, WireError> {
+        self.send_written(path, body, |body| Written::Json(body)).await
+    }
+
+    /// As [`Writer::send_as`], with the fields of the body as those of a form.
+    ///
+    /// # Errors
+    /// As [`Writer::send`].
+    pub async fn send_form(&mut self, path: &str, body: &serde_json::Value) -> Result<Reply, WireError> {
+        self.send_written(path, body, |body| Written::Form(body)).await
+    }
+
+    async fn send_written(
+        &mut self,
+        path: &str,
+        body: &serde_json::Value,
+        written: fn(&serde_json::Value) -> Written<'_>,
+    ) -> Result<Reply, WireError> {
         let mut body = body.clone();
         let mut made = Vec::new();
         for field in &self.call.generated {
@@ -105,7 +124,7 @@ impl<'a> Writer<'a> {
                 body.insert(field.clone(), password.into());
             }
         }
-        let body = (!body.is_null()).then_some(&body);
+        let body = (!body.is_null()).then_some(&body).map(written);
         let method = reqwest::Method::from_bytes(self.call.method.as_bytes()).unwrap_or(reqwest::Method::POST);
         let mut headers = self.call.headers.clone();
         headers.extend(self.only_if.iter().map(|version| ("if-match".to_owned(), version.clone())));
@@ -169,12 +188,25 @@ impl<'a> Writer<'a> {
             if self.budget.is_some_and(|budget| !budget.take()) {
                 return answer;
             }
-            // After a 429 the line makes everybody wait.
-            if !matches!(passing, Some(Passing::TurnedAway(_))) && !self.line.rest(pause).await {
+            let is_hers = self.own.is_some() && repeat::is_of_token(&answer, &self.line.reach.habits.dialect);
+            let goes_on = match passing {
+                Some(Passing::TurnedAway(asked)) if is_hers => self.rest(asked.unwrap_or(pause)).await,
+                // After a 429 the line makes everybody wait.
+                Some(Passing::TurnedAway(_)) => true,
+                _ => self.line.rest(pause).await,
+            };
+            if !goes_on {
                 return answer;
             }
             last = Some(answer);
         }
+    }
+
+    /// Waits for what one token alone has to wait for, if the run has as much time.
+    async fn rest(&self, pause: Duration) -> bool {
+        let until = self.budget.and_then(Budget::until);
+        let fits = until.is_none_or(|until| tokio::time::Instant::now() + pause < until);
+        fits && self.line.rest(pause).await
     }
 
     /// Waits for our turn, as long as there is time left to the run.
