@@ -49,9 +49,11 @@ pub(crate) mod discourse;
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
 pub(crate) mod nextcloud;
+mod path;
 pub(crate) mod people;
 pub(crate) mod scim;
 mod serving;
+mod strict;
 pub(crate) mod wordpress;
 pub(crate) mod zitadel;
 

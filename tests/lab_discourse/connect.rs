@@ -38,8 +38,15 @@ fn payload(pairs: &[(&str, &str)]) -> String {
 
 fn sync(forum: &Forum, pairs: &[(&str, &str)]) -> Answer {
     let sso = payload(pairs);
-    let sig = signature(&sso);
-    forum.ask("POST", "/admin/users/sync_sso.json", &json!({ "sso": sso, "sig": sig }))
+    tell(forum, &forum.world.token("discourse"), &sso, &signature(&sso))
+}
+
+/// Tells something with this signature, as the form that it is.
+fn tell(forum: &Forum, key: &str, sso: &str, sig: &str) -> Answer {
+    let fields = [("sso", sso), ("sig", sig)];
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let headers = [("Api-Key", key), ("Content-Type", "application/x-www-form-urlencoded")];
+    forum.ask_with("POST", "/admin/users/sync_sso.json", &headers, &Value::String(form))
 }
 
 #[test]
@@ -74,9 +81,11 @@ fn what_is_switched_off_badly_signed_or_nameless_is_refused() {
     let failed = |message: &str| json!({ "failed": "FAILED", "message": message });
     let sso = payload(&[("external_id", "x1")]);
     for (sso, sig) in [(sso.as_str(), "0000"), ("no base64!", signature("no base64!").as_str())] {
-        let answer = forum.ask("POST", "/admin/users/sync_sso.json", &json!({ "sso": sso, "sig": sig }));
-        expect(&answer, 422, &failed("Login Error"));
+        expect(&tell(&forum, &forum.world.token("discourse"), sso, sig), 422, &failed("Login Error"));
     }
+    // The same in another form than a form.
+    let json = json!({ "sso": sso, "sig": signature(&sso) });
+    expect(&forum.ask("POST", "/admin/users/sync_sso.json", &json), 422, &failed("Login Error"));
     let blank = failed("The `external_id` is required but was blank");
     expect(&sync(&forum, &[("external_id", " "), ("name", "x")]), 422, &blank);
     for word in ["none", "nil", "blank", "null"] {
@@ -84,9 +93,7 @@ fn what_is_switched_off_badly_signed_or_nameless_is_refused() {
     }
     let nobody = failed("Validation failed: Primary email can't be blank");
     expect(&sync(&forum, &[("external_id", "new")]), 403, &nobody);
-    let own =
-        forum.ask_by("janes", "POST", "/admin/users/sync_sso.json", &json!({ "sso": sso, "sig": signature(&sso) }));
-    expect(&own, 404, &not_found());
+    expect(&tell(&forum, "janes", &sso, &signature(&sso)), 404, &not_found());
     forum.set(&json!({ "enable_discourse_connect": false }));
     let off = sync(&forum, &[("external_id", "x1")]);
     assert_eq!((off.status, off.text.as_str()), (404, ""));
@@ -98,21 +105,16 @@ fn a_plus_in_the_text_arrives_as_a_blank() {
     // `~` as the third of three bytes makes a `+`.
     let sso = STANDARD.encode("external_id=x1&name=~");
     assert!(sso.contains('+'), "{sso}");
-    let answer = forum.ask("POST", "/admin/users/sync_sso.json", &json!({ "sso": sso, "sig": signature(&sso) }));
+    let answer = tell(&forum, &forum.world.token("discourse"), &sso, &signature(&sso));
     assert_eq!(answer.status, 422);
 }
 
 #[test]
-fn a_form_is_understood_as_well() {
+fn whoever_is_renamed_by_the_provider_keeps_her_key() {
     let forum = forum(&all());
-    let sso = payload(&[("external_id", "x1"), ("name", "Formed")]);
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("sso", sso.as_str()), ("sig", signature(&sso).as_str())])
-        .finish();
-    let key = forum.world.token("discourse");
-    let headers = [("Api-Key", key.as_str()), ("Content-Type", "application/x-www-form-urlencoded")];
-    let answer = forum.ask_with("POST", "/admin/users/sync_sso.json", &headers, &Value::String(body));
-    assert_eq!((answer.status, &answer.json()["name"]), (200, &json!("Formed")));
+    assert_eq!(sync(&forum, &[("external_id", "x1"), ("username", "jane.d")]).status, 200);
+    let session = forum.ask_by("janes", "GET", "/session/current.json", &Value::Null);
+    assert_eq!((session.status, &session.json()["current_user"]["username"]), (200, &json!("jane.d")));
 }
 
 #[test]
@@ -176,7 +178,13 @@ fn an_inactive_user_becomes_active_unless_that_is_not_wanted() {
     assert_eq!(forum.user(1)["active"], false);
     sync(&forum, &[base]);
     assert_eq!(forum.user(1)["active"], true);
-    sync(&forum, &[base, ("email", "new@example.org"), ("require_activation", "true")]);
+    let moves = [base, ("email", "new@example.org"), ("require_activation", "true")];
+    // An address that is not the provider's to say changes nothing of that.
+    forum.set(&json!({ "auth_overrides_email": false }));
+    sync(&forum, &moves);
+    assert_eq!((&forum.user(1)["active"], &forum.user(1)["email"]), (&json!(true), &json!("jane@example.com")));
+    forum.set(&json!({ "auth_overrides_email": true }));
+    sync(&forum, &moves);
     assert_eq!((&forum.user(1)["active"], &forum.user(1)["email"]), (&json!(false), &json!("new@example.org")));
 }
 

@@ -50,9 +50,11 @@ fn an_address_that_asks_too_much_is_told_in_plain_text() {
         // Requests from this machine are exempt, unless it is to be treated as others are.
         assert_eq!((0..5).map(|_| nobody().status).collect::<Vec<_>>(), [200; 5]);
         forum.set(&json!({ "limit_this_machine": true }));
-        // Calls that a key vouches for are given back.
+        // Calls that an administrator's key vouches for are given back.
         assert_eq!((0..5).map(|_| forum.get("/u/jane.json").status).collect::<Vec<_>>(), [200; 5]);
-        assert_eq!([nobody().status, nobody().status], [200, 200]);
+        // The key that a person gave an app vouches for nothing.
+        let app = forum.ask_with("GET", "/session/current.json", &[("User-Api-Key", "app")], &Value::Null);
+        assert_eq!([app.status, nobody().status], [200, 200]);
         let refused = nobody();
         let wait: u64 = refused.headers["retry-after"].parse().unwrap();
         assert!((1..=most).contains(&wait), "{wait}");

@@ -56,6 +56,15 @@ fn a_suspension_needs_a_day_and_a_reason_and_no_staff() {
 }
 
 #[test]
+fn whoever_is_inactive_is_suspended_as_others_are_and_stays_inactive_afterwards() {
+    let forum = Forum::new(&crew());
+    set(&forum, 1, "deactivate", &Value::Null);
+    assert_eq!(set(&forum, 1, "suspend", &why()).status, 200);
+    set(&forum, 1, "unsuspend", &Value::Null);
+    assert_eq!((&forum.user(1)["active"], &forum.user(1)["suspended_till"]), (&json!(false), &Value::Null));
+}
+
+#[test]
 fn the_end_of_a_suspension_may_be_repeated() {
     let forum = Forum::new(&crew());
     set(&forum, 1, "suspend", &why());
@@ -77,10 +86,11 @@ fn deactivated_users_are_activated_once() {
     expect(&set(&forum, 1, "activate", &Value::Null), 200, &ok);
     expect(&set(&forum, 1, "activate", &Value::Null), 403, &forbidden());
     expect(&set(&forum, 3, "deactivate", &Value::Null), 403, &forbidden());
-    // Who waits for approval is deleted by it.
+    // Who waits for approval is deleted by it, and in no group any more.
+    assert_eq!(forum.state()["groups"]["crew"]["members"], json!([2, 3]));
     forum.lab("POST", "meddle/max", &json!({ "approved": false }));
     expect(&set(&forum, 2, "deactivate", &Value::Null), 200, &ok);
-    assert_eq!(forum.user(2), Value::Null);
+    assert_eq!((forum.user(2), &forum.state()["groups"]["crew"]["members"]), (Value::Null, &json!([3])));
 }
 
 #[test]

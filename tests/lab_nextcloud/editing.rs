@@ -279,8 +279,50 @@ fn backends_take_changes_and_write_over_them_at_the_next_sign_in() {
     server.set(&json!({ "mapped": ["email"] }));
     assert_eq!(server.edit("lou", "quota", "3 GB"), (200, 200));
     assert_eq!(server.lab("POST", "login/lou", &json!({}))["changed"], json!([]));
-    server.set(&json!({ "ldap_write_plugin": true }));
-    assert_eq!(server.edit("lou", "displayname", "Lou"), (200, 200));
+}
+
+#[test]
+fn a_plug_in_writes_names_into_the_directory_and_nothing_else() {
+    let lou = json!({ "id": "lou", "backend": "LDAP", "displayname": "Before", "email": "before@example.com" });
+    let server = Server::new(&json!({ "ldap_write_plugin": true }), &json!([lou]));
+    assert_eq!(server.shown("lou")["backendCapabilities"]["setDisplayName"], true);
+    for (key, value) in [("displayname", "Lou"), ("email", "lou@example.com")] {
+        assert_eq!(server.edit("lou", key, value), (200, 200), "{key}");
+    }
+    assert_eq!(server.lab("POST", "login/lou", &json!({}))["changed"], json!(["email"]));
+    assert_eq!(server.user("lou")["displayname"], "Lou");
+}
+
+#[test]
+fn local_accounts_that_sign_in_through_openid_connect_are_written_over_too() {
+    let pia = json!({
+        "id": "pia", "oidc": true, "displayname": "Before", "email": "before@example.com", "quota": "1 GB", "role": "Before",
+        "groups": ["staff"],
+    });
+    let server = Server::new(&json!({}), &json!([pia, anna()]));
+    // Nothing of it is shown, and everything is taken.
+    let shown = server.shown("pia");
+    assert_eq!(
+        (&shown["backend"], &shown["backendCapabilities"]["setDisplayName"]),
+        (&json!("Database"), &json!(true))
+    );
+    assert!(shown.get("oidc").is_none());
+    let everything = [("displayname", "After"), ("email", "after@example.com"), ("quota", "2 GB"), ("role", "After")];
+    for (key, value) in everything {
+        assert_eq!([server.edit("pia", key, value), server.edit("anna", key, value)], [(200, 200); 2], "{key}");
+    }
+    let leaves = server.ask("DELETE", &format!("{USERS}/pia/groups"), &json!({ "groupid": "staff" }));
+    assert_eq!(told(&leaves), (200, 200));
+    let changed = |user: &str| server.lab("POST", &format!("login/{user}"), &json!({}))["changed"].clone();
+    assert_eq!(changed("pia"), json!(["display_name", "email", "quota", "groups", "profile"]));
+    assert_eq!(changed("anna"), json!([]));
+    // What is not mapped stays, and a colleague may find another way in.
+    server.set(&json!({ "mapped": ["email"] }));
+    server.edit("pia", "quota", "3 GB");
+    assert_eq!(changed("pia"), json!([]));
+    server.lab("POST", "meddle/pia", &json!({ "oidc": false }));
+    server.edit("pia", "email", "after@example.com");
+    assert_eq!(changed("pia"), json!([]));
 }
 
 #[test]

@@ -69,6 +69,20 @@ fn a_search_finds_parts_of_ids_names_and_addresses() {
 }
 
 #[test]
+fn what_a_search_looks_at_depends_on_the_backend() {
+    let person = |backend: &str| {
+        json!({ "id": format!("i-{backend}"), "backend": backend, "displayname": format!("n-{backend}"),
+                "email": format!("e-{backend}@example.com") })
+    };
+    let backends = ["Database", "LDAP", "user_oidc", "user_saml"];
+    let server = Server::new(&json!({}), &json!(backends.map(person)));
+    let found = |search: &str| data(&server.get(&format!("{USERS}?search={search}")))["users"].clone();
+    let all = json!(backends.map(|backend| format!("i-{backend}")));
+    assert_eq!([found("i-"), found("n-")], [all.clone(), all]);
+    assert_eq!(found("e-"), json!(["i-Database"]));
+}
+
+#[test]
 fn whoever_cannot_be_loaded_with_others_is_there_by_id_alone() {
     let server = Server::new(&json!({}), &json!([anna(), { "id": "odd", "broken": true }]));
     let users = data(&server.get(&format!("{USERS}/details?search=a&limit=9")))["users"].clone();

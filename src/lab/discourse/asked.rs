@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use axum::http::{HeaderMap, Method, header};
 use serde_json::{Map, Value};
 
+use super::super::path::decoded;
+
 /// A request.
 pub(super) struct Asked {
     pub(super) method: Method,
@@ -15,6 +17,8 @@ pub(super) struct Asked {
     pub(super) headers: BTreeMap<String, String>,
     /// Whether it asks for JSON, by its suffix or by `Accept`.
     pub(super) wants_json: bool,
+    /// Whether its body is a form.
+    pub(super) is_form: bool,
 }
 
 impl Asked {
@@ -35,7 +39,7 @@ impl Asked {
             params.extend(sent);
         }
         let parts = bare.unwrap_or(path).split('/').filter(|part| !part.is_empty()).map(decoded).collect();
-        Self { method: method.clone(), parts, params, headers, wants_json: bare.is_some() || accepts }
+        Self { method: method.clone(), parts, params, headers, wants_json: bare.is_some() || accepts, is_form }
     }
 
     /// A parameter that counts for Rails as given.
@@ -74,9 +78,4 @@ pub(super) fn as_text(value: &Value) -> Option<String> {
 fn pairs(text: &[u8]) -> Map<String, Value> {
     let pairs = url::form_urlencoded::parse(text);
     pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect()
-}
-
-fn decoded(part: &str) -> String {
-    let marked = format!("part={}", part.replace('+', "%2B").replace('&', "%26"));
-    url::form_urlencoded::parse(marked.as_bytes()).next().map(|(_, part)| part.into_owned()).unwrap_or_default()
 }

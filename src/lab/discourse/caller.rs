@@ -28,6 +28,16 @@ enum Acting {
     As(String),
 }
 
+/// The header of the key that a person gives an app (known of Discourse; in no contract).
+const OF_APP: &str = "user-api-key";
+
+/// The words for the limits of such a key (known of Discourse; in no contract).
+const OF_APP_MINUTE: &str = "user_api_key_limiter_60_secs";
+const OF_APP_DAY: &str = "user_api_key_limiter_1_day";
+
+/// The words for the limits of an address; that of the minute: known of Discourse; in no contract.
+const OF_ADDRESS: [&str; 2] = ["ip_10_secs_limit", "ip_60_secs_limit"];
+
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
@@ -40,8 +50,8 @@ impl Caller {
     pub(super) fn enter(site: &mut Site, asked: &Asked) -> Result<Self, Answer> {
         let by_address = site.settings.limit_this_machine;
         let limits = [
-            ("ip_10_secs_limit", site.settings.max_reqs_per_ip_per_10_seconds, Duration::from_secs(10)),
-            ("ip_60_secs_limit", site.settings.max_reqs_per_ip_per_minute, MINUTE),
+            (OF_ADDRESS[0], site.settings.max_reqs_per_ip_per_10_seconds, Duration::from_secs(10)),
+            (OF_ADDRESS[1], site.settings.max_reqs_per_ip_per_minute, MINUTE),
         ];
         if by_address {
             for (name, most, length) in limits {
@@ -49,8 +59,8 @@ impl Caller {
             }
         }
         let caller = Self::known(site, asked)?;
-        if caller.by_key && by_address {
-            // A call that a key vouches for is no call of this address.
+        if caller.by_key && by_address && asked.header(OF_APP).is_none() {
+            // A call that an administrator's key vouches for is no call of this address.
             for (name, ..) in limits {
                 site.limiter.give_back(name);
             }
@@ -69,14 +79,14 @@ impl Caller {
                 Answer::bad_key()
             }
         };
-        if let Some(shown) = asked.header("user-api-key") {
+        if let Some(shown) = asked.header(OF_APP) {
             let key = site.keys.iter().find(|key| key.of_app && key.text == shown && !key.revoked).ok_or_else(no)?;
             let name = key.user.clone().unwrap_or_default();
             let (minute, day) = (site.settings.max_user_api_reqs_per_minute, site.settings.max_user_api_reqs_per_day);
             let count = format!("app {shown}");
-            let told = |wait| Answer::too_many(wait, "user_api_key_limiter_60_secs");
+            let told = |wait| Answer::too_many(wait, OF_APP_MINUTE);
             site.limiter.look(&format!("{count} minute"), minute, MINUTE).map_err(told)?;
-            let told = |wait| Answer::too_many(wait, "user_api_key_limiter_1_day");
+            let told = |wait| Answer::too_many(wait, OF_APP_DAY);
             site.limiter.count(&format!("{count} day"), day, DAY).map_err(told)?;
             let _ = site.limiter.count(&format!("{count} minute"), minute, MINUTE);
             return Self::of(site, &name, asked);

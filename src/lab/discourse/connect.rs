@@ -42,8 +42,12 @@ pub(super) fn sync(site: &mut Site, caller: &Caller, asked: &Asked) -> Result<An
     Ok(Answer::json(200, user.detailed(site, caller)))
 }
 
-/// What was said, where its signature is right. Both fields are decoded a second time, so that a `+` becomes a blank.
+/// What was said, where its signature is right. The fields are those of a form, and are decoded a second time, so that a
+/// `+` becomes a blank.
 fn understood(site: &Site, asked: &Asked) -> Option<Said> {
+    if !asked.is_form {
+        return None;
+    }
     let twice = format!("sso={}&sig={}", asked.text("sso")?, asked.text("sig")?);
     let fields: Said = url::form_urlencoded::parse(twice.as_bytes()).into_owned().collect();
     let (sso, sig) = (fields.get("sso")?, fields.get("sig")?);
@@ -77,9 +81,6 @@ fn take(site: &mut Site, external: &str, said: &Said) -> Result<i64, Answer> {
     user.active = user.active || !require_activation;
     if found.is_some() {
         override_locally(site, &mut user, said);
-        if require_activation && text("email").is_some_and(|email| !same(email, &user.email)) {
-            user.active = false;
-        }
         if user.name.chars().count() > 255 {
             let text = "Validation failed: Name is too long (maximum is 255 characters)";
             return Err(Answer::failed_because(403, text));
@@ -92,7 +93,7 @@ fn take(site: &mut Site, external: &str, said: &Said) -> Result<i64, Answer> {
                 return Err(Answer::failed_because(403, text));
             }
             user.email = email.to_lowercase();
-            user.active = !require_activation;
+            user.active &= !require_activation;
         }
     }
     if let Some(locale) = text("locale").filter(|_| is_true("locale_force_update") && site.settings.allow_user_locale) {
@@ -121,7 +122,10 @@ fn take(site: &mut Site, external: &str, said: &Said) -> Result<i64, Answer> {
     });
     let id = user.id;
     site.tick();
-    site.users.insert(id, user);
+    let new = user.username.clone();
+    if let Some(old) = site.users.insert(id, user) {
+        super::writing::rekey(site, &old.username, &new);
+    }
     join(site, id, said);
     Ok(id)
 }

@@ -75,11 +75,7 @@ impl Discourse {
     fn delete(&self, user: &str) -> Result<Value, String> {
         let mut site = self.site();
         let id = site.found(user).ok_or_else(|| nobody(user))?;
-        site.users.remove(&id);
-        for group in site.groups.values_mut() {
-            group.members.remove(&id);
-            group.owners.remove(&id);
-        }
+        site.delete(id);
         Ok(json!({ "ok": true, "id": id }))
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn profile(site: &Site, caller: &Caller, name: &str) -> Result<Answer
     Ok(Answer::json(200, json!({ "user_badges": [], "user": user.profile(site, caller) })))
 }
 
+/// Whose key it is (known of Discourse; in no contract).
 pub(super) fn current(site: &Site, caller: &Caller) -> Answer {
     let Some(user) = caller.user.and_then(|id| site.users.get(&id)) else { return Answer::empty(404) };
     let current = json!({

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
+    super::strict::read,
     limiter::Limiter,
     names,
     settings::Settings,
@@ -303,20 +304,6 @@ impl Person {
         }
         Ok(())
     }
-}
-
-/// Reads a structure all of whose fields are optional. `place` is where it stands, empty at the top.
-fn read<T: DeserializeOwned>(place: &str, value: &Value) -> Result<T, String> {
-    let at = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
-    let Value::Object(fields) = value else {
-        return Err(format!("{}: an object is expected", if place.is_empty() { "the seed" } else { place }));
-    };
-    // Field by field first, because an error of the whole does not say which field it is about.
-    for (key, value) in fields {
-        let alone = Value::Object(Map::from_iter([(key.clone(), value.clone())]));
-        serde_json::from_value::<T>(alone).map_err(|error| format!("{}: {error}", at(key)))?;
-    }
-    serde_json::from_value(value.clone()).map_err(|error| format!("{place}: {error}"))
 }
 
 #[cfg(test)]

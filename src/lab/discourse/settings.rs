@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::strict;
+
 /// Everything about the forum that can be switched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -32,8 +34,8 @@ pub(super) struct Settings {
     pub(super) min_username_length: usize,
     pub(super) max_username_length: usize,
     pub(super) unicode_usernames: bool,
-    /// For how many days somebody who has written something may still change her username; 0: nobody ever may. Whoever has
-    /// written something in the lab did so long ago.
+    /// For how many days somebody who has written something may still change her username; 0: nobody ever may (known of
+    /// Discourse; in no contract). Whoever has written something in the lab did so long ago.
     pub(super) username_change_period: usize,
     /// With `*` for any letters.
     pub(super) reserved_usernames: Vec<String>,
@@ -114,17 +116,7 @@ impl Default for Settings {
 impl Settings {
     /// These settings with some of them replaced.
     pub(super) fn merged(&self, wanted: &Value) -> Result<Self, String> {
-        let Value::Object(wanted) = wanted else { return Err("settings: an object is expected".to_owned()) };
-        // One by one first, because an error of the whole does not say which setting it is about.
-        for (name, value) in wanted {
-            serde_json::from_value::<Self>(json!({ name: value }))
-                .map_err(|error| format!("settings.{name}: {error}"))?;
-        }
-        let mut all = serde_json::to_value(self).map_err(|error| format!("settings: {error}"))?;
-        for (name, value) in wanted {
-            all[name.as_str()] = value.clone();
-        }
-        serde_json::from_value(all).map_err(|error| format!("settings: {error}"))
+        strict::merged(self, wanted)
     }
 
     /// The settings as everybody may see them.

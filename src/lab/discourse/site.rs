@@ -103,6 +103,16 @@ impl Site {
         }
     }
 
+    /// Deletes a user: who is gone is in no group any more.
+    pub(super) fn delete(&mut self, id: i64) {
+        self.tick();
+        self.users.remove(&id);
+        for group in self.groups.values_mut() {
+            group.members.remove(&id);
+            group.owners.remove(&id);
+        }
+    }
+
     /// Time goes on by a second.
     pub(super) fn tick(&mut self) -> String {
         self.ticks += 1;

@@ -93,8 +93,7 @@ pub(super) fn deactivate(site: &mut Site, caller: &Caller, id: i64) -> Result<An
     }
     if !user.approved {
         // Who waits for approval is deleted by it.
-        site.tick();
-        site.users.remove(&id);
+        site.delete(id);
         return Ok(Answer::ok());
     }
     user.active = false;
@@ -152,11 +151,6 @@ pub(super) fn delete(site: &mut Site, caller: &Caller, id: i64) -> Result<Answer
     if user.has_posts || user.is_staff() {
         return Err(Answer::forbidden());
     }
-    site.tick();
-    site.users.remove(&id);
-    for group in site.groups.values_mut() {
-        group.members.remove(&id);
-        group.owners.remove(&id);
-    }
+    site.delete(id);
     Ok(Answer::json(200, json!({ "deleted": true })))
 }

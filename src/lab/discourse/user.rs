@@ -207,6 +207,7 @@ impl User {
         can("can_change_bio", !(connect && site.settings.discourse_connect_overrides_bio));
         can("can_change_location", !(connect && site.settings.discourse_connect_overrides_location));
         can("can_change_website", !(connect && site.settings.discourse_connect_overrides_website));
+        // Further addresses stand beside the first one, and to herself those that wait (known of Discourse; in no contract).
         if own || (self.staged && caller.staff) {
             extend(&mut user, json!({ "email": self.email, "secondary_emails": self.secondary }));
             if own {

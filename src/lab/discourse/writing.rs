@@ -13,7 +13,7 @@ use super::{
 /// The longest name.
 const LONGEST_NAME: usize = 255;
 
-/// What is kept of a field.
+/// What is kept of a field: the contract has a longest length and no number (known of Discourse; in no contract).
 const LONGEST_FIELD: usize = 2048;
 
 const OVERRIDDEN: &str = "Username needs to be updated on authentication provider side, since `auth_overrides_username` \

@@ -26,7 +26,7 @@ use self::{
     server::Server,
     session::{Credential, Session},
 };
-use super::{Peers, SignedIn, Simulator, people::Invented};
+use super::{Peers, SignedIn, Simulator, path::decoded, people::Invented};
 
 mod account;
 mod answer;
@@ -44,7 +44,6 @@ mod server;
 mod session;
 mod settings;
 mod signin;
-mod strict;
 mod system;
 mod teams;
 mod user;
@@ -339,26 +338,6 @@ fn json_response(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, json)], body.to_string()).into_response()
 }
 
-/// A path without its percent signs.
-fn decoded(path: &str) -> String {
-    let mut rest = path.as_bytes();
-    let mut decoded = Vec::with_capacity(path.len());
-    while let Some((&byte, after)) = rest.split_first() {
-        let pair = after.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            Some(value) if byte == b'%' => {
-                decoded.push(value);
-                rest = &after[2..];
-            }
-            _ => {
-                decoded.push(byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -429,12 +408,5 @@ mod tests {
         let server = chat.server();
         let person = server.users.by_username("person000002").unwrap();
         assert_eq!((person.auth_service.as_str(), person.auth_data.as_deref()), ("gitlab", Some("3")));
-    }
-
-    #[test]
-    fn paths_are_decoded_once() {
-        for (path, expected) in [("/a%40b", "/a@b"), ("/%2540", "/%40"), ("/100%", "/100%"), ("/%zz", "/%zz")] {
-            assert_eq!(decoded(path), expected);
-        }
     }
 }

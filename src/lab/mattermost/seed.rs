@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    super::strict,
     clock,
     server::Server,
     session::Kind,
     settings::Settings,
-    strict,
     teams::{Channel, Team},
     user::{User, default_notify_props, default_timezone},
 };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{limiter::RateLimit, strict};
+use super::{super::strict, limiter::RateLimit};
 
 /// Everything about the server that can be switched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,12 +60,7 @@ impl Default for Settings {
 impl Settings {
     /// These settings with some of them replaced.
     pub(super) fn merged(&self, wanted: &Value) -> Result<Self, String> {
-        strict::read::<Self>("settings", wanted)?;
-        let mut all = serde_json::to_value(self).map_err(|error| format!("settings: {error}"))?;
-        for (name, value) in wanted.as_object().into_iter().flatten() {
-            all[name.as_str()] = value.clone();
-        }
-        let settings: Self = serde_json::from_value(all).map_err(|error| format!("settings: {error}"))?;
+        let settings = strict::merged(self, wanted)?;
         match settings.rate_limit {
             Some(RateLimit { per_sec: 0, .. }) => Err("settings.rate_limit.per_sec: must be at least 1".to_owned()),
             _ => Ok(settings),

@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, Method, header};
 use serde_json::Value;
 
 use super::{
-    creation, door::Caller, editing, envelope::Answer, groups, instance::Instance, reading, settings::Version,
+    super::path::decoded, creation, door::Caller, editing, envelope::Answer, groups, instance::Instance, reading,
+    settings::Version,
 };
 
 /// What was asked.
@@ -78,11 +79,6 @@ fn form(text: &[u8]) -> BTreeMap<String, Value> {
         };
     }
     params
-}
-
-fn decoded(part: &str) -> String {
-    let marked = format!("p={}", part.replace('+', "%2B").replace('&', "%26"));
-    url::form_urlencoded::parse(marked.as_bytes()).next().map(|(_, text)| text.into_owned()).unwrap_or_default()
 }
 
 /// A route, with the methods it has.

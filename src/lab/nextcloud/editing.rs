@@ -84,6 +84,10 @@ pub(super) fn change(settings: &Settings, user: &mut User, key: &str, value: &st
             // Whatever else keeps it from being stored is not told.
             if !name.is_empty() && !user.drops_display_name {
                 name.clone_into(&mut user.displayname);
+                // A plug-in that writes puts it into the directory itself (`nextcloud.md` 7).
+                if let Some(directory) = user.directory.as_mut().filter(|_| user.backend == Backend::Ldap) {
+                    name.clone_into(&mut directory.displayname);
+                }
             }
         }
         "email" => user.email = if value.is_empty() { String::new() } else { address(value, version)? },

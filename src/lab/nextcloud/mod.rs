@@ -3,8 +3,9 @@
 //! This file is the way of a request: weather, sign-in, route, rights, and the form of the answer. What each route does
 //! lies beside it. It knows neither rules nor plans, and no other provider.
 //!
-//! Accounts of LDAP, SAML and `OpenID` Connect carry what their backend has of them: what is seen of them first, and what
-//! `POST /_lab/meddle/{user}` changes with `"directory": true`. A sign-in (`POST /_lab/login/{user}`) writes it over what
+//! Accounts of LDAP, SAML and `OpenID` Connect, and local ones that sign in through the latter (`"oidc": true`), carry what
+//! stands there of them: what is seen of them first, and what `POST /_lab/meddle/{user}` changes with `"directory": true`. A
+//! sign-in (`POST /_lab/login/{user}`) writes it over what
 //! is stored.
 
 use std::{
@@ -104,9 +105,9 @@ impl Simulator for Nextcloud {
             (true, Some(directory)) => person.apply(directory),
             (true, None) => return Err("user.directory: this account comes from no directory".to_owned()),
             (false, _) => {
-                let backend = user.backend;
+                let before = (user.backend, user.oidc);
                 person.apply(user);
-                if user.backend != backend {
+                if (user.backend, user.oidc) != before {
                     seed::settle(user);
                 }
             }

@@ -31,9 +31,8 @@ pub(super) fn details(instance: &Instance, caller: &Caller, asked: &Asked<'_>, g
 }
 
 fn found<'i>(instance: &'i Instance, caller: &Caller, asked: &Asked<'_>) -> impl Iterator<Item = &'i User> {
-    let meant = instance.users.values().filter(|user| {
-        instance.standing(caller, user).reaches && asked.finds(&[&user.id, &user.displayname, &user.email])
-    });
+    let meant =
+        instance.users.values().filter(|user| instance.standing(caller, user).reaches && asked.finds(&user.searched()));
     meant.collect::<Vec<_>>().into_iter()
 }
 

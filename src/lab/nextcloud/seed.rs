@@ -7,10 +7,11 @@ use std::{
     time::Instant,
 };
 
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
+    super::strict::read,
     door::Door,
     instance::{ADMINISTRATORS, Instance},
     settings::Settings,
@@ -41,6 +42,8 @@ struct Seed {
 pub(super) struct Person {
     id: Option<String>,
     backend: Option<Backend>,
+    /// She signs in through `user_oidc`, though her account may be a local one (`nextcloud.md` 7).
+    oidc: Option<bool>,
     enabled: Option<bool>,
     displayname: Option<String>,
     email: Option<String>,
@@ -98,6 +101,7 @@ impl Person {
             }
         }
         set(&mut user.backend, self.backend);
+        set(&mut user.oidc, self.oidc);
         set(&mut user.enabled, self.enabled);
         set(&mut user.displayname, self.displayname);
         set(&mut user.email, self.email);
@@ -189,9 +193,9 @@ pub(super) fn newcomer(id: &str) -> User {
     }
 }
 
-/// What her backend has of her is what is seen of her first.
+/// What her backend or her sign-in has of her is what is seen of her first.
 pub(super) fn settle(user: &mut User) {
-    user.directory = (user.backend != Backend::Database).then(|| Box::new(User { directory: None, ..user.clone() }));
+    user.directory = user.is_brought().then(|| Box::new(User { directory: None, ..user.clone() }));
 }
 
 fn groups(told: &Value) -> Result<BTreeMap<String, String>, String> {
@@ -213,20 +217,6 @@ fn groups(told: &Value) -> Result<BTreeMap<String, String>, String> {
         _ => return Err(wrong()),
     }
     Ok(groups)
-}
-
-/// Reads a structure all of whose fields are optional. `place` is where it stands, empty at the top.
-pub(super) fn read<T: DeserializeOwned>(place: &str, value: &Value) -> Result<T, String> {
-    let at = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
-    let Value::Object(fields) = value else {
-        return Err(format!("{}: an object is expected", if place.is_empty() { "the seed" } else { place }));
-    };
-    // Field by field first, because an error of the whole does not say which field it is about.
-    for (key, value) in fields {
-        let alone = Value::Object(Map::from_iter([(key.clone(), value.clone())]));
-        serde_json::from_value::<T>(alone).map_err(|error| format!("{}: {error}", at(key)))?;
-    }
-    serde_json::from_value(value.clone()).map_err(|error| format!("{place}: {error}"))
 }
 
 /// An app password in the form in which they are shown, the same for one login.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use super::super::strict;
 
 /// Everything about the server that can be switched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,22 +147,14 @@ impl Default for Settings {
 impl Settings {
     /// These settings with some of them replaced.
     pub(super) fn merged(&self, wanted: &Value) -> Result<Self, String> {
-        let Value::Object(wanted) = wanted else { return Err("settings: an object is expected".to_owned()) };
-        // One by one first, because an error of the whole does not say which setting it is about.
-        for (name, value) in wanted {
-            serde_json::from_value::<Self>(json!({ name: value }))
-                .map_err(|error| format!("settings.{name}: {error}"))?;
-        }
-        let mut all = serde_json::to_value(self).map_err(|error| format!("settings: {error}"))?;
-        for (name, value) in wanted {
-            all[name.as_str()] = value.clone();
-        }
-        serde_json::from_value(all).map_err(|error| format!("settings: {error}"))
+        strict::merged(self, wanted)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -36,6 +36,12 @@ impl Backend {
         self == Self::Database
     }
 
+    /// What of its accounts a search looks at. It depends on the backend (`nextcloud.md` 3): here the database looks at
+    /// everything, and the others not at addresses.
+    fn searches_addresses(self) -> bool {
+        self == Self::Database
+    }
+
     /// What it writes over with a sign-in, where that is mapped.
     fn brings(self) -> &'static [&'static str] {
         match self {
@@ -57,6 +63,8 @@ pub(super) const PROFILE: &[&str] =
 pub(super) struct User {
     pub(super) id: String,
     pub(super) backend: Backend,
+    /// She signs in through `user_oidc`, whatever the backend of her account is.
+    pub(super) oidc: bool,
     pub(super) enabled: bool,
     pub(super) displayname: String,
     pub(super) email: String,
@@ -94,13 +102,29 @@ impl User {
         self.profile.get(key).map_or("", String::as_str)
     }
 
+    /// What a search looks at.
+    pub(super) fn searched(&self) -> Vec<&str> {
+        let email = self.backend.searches_addresses().then_some(self.email.as_str());
+        [self.id.as_str(), self.displayname.as_str()].into_iter().chain(email).collect()
+    }
+
+    /// True where a sign-in may write over what is stored.
+    pub(super) fn is_brought(&self) -> bool {
+        !self.brought().is_empty()
+    }
+
+    /// What a sign-in writes over, where that is mapped.
+    fn brought(&self) -> &'static [&'static str] {
+        if self.oidc { Backend::Oidc.brings() } else { self.backend.brings() }
+    }
+
     /// Takes over what her backend has of her. Tells what changed.
     pub(super) fn signs_in(&mut self, settings: &Settings) -> Vec<&'static str> {
         let Some(directory) = self.directory.take() else { return Vec::new() };
         let before = self.clone();
         let is_mapped = |what: &str| settings.mapped.as_ref().is_none_or(|mapped| mapped.contains(what));
         let mut changed = Vec::new();
-        for what in self.backend.brings().iter().copied().filter(|what| is_mapped(what)) {
+        for what in self.brought().iter().copied().filter(|what| is_mapped(what)) {
             match what {
                 "display_name" => self.displayname.clone_from(&directory.displayname),
                 "email" => self.email.clone_from(&directory.email),

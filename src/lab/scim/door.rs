@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    super::path::decoded,
     bulk,
     fault::Fault,
     listing::{self, Parts, Wish},
@@ -58,12 +59,6 @@ pub(super) fn answer(world: &mut World, asked: &Asked) -> Answer {
         [] => Err(Fault::new(404, "There is nothing at this address.")),
     };
     outcome.unwrap_or_else(Answer::from)
-}
-
-/// A part of a path without its percent signs.
-fn decoded(part: &str) -> String {
-    let marked = format!("part={}", part.replace('+', "%2B").replace('&', "%26"));
-    url::form_urlencoded::parse(marked.as_bytes()).next().map(|(_, part)| part.into_owned()).unwrap_or_default()
 }
 
 fn kind(world: &World, endpoint: &str) -> Option<Kind> {

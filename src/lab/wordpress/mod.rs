@@ -41,7 +41,7 @@ use self::{
     seed::Person,
     site::Site,
 };
-use super::{Peers, SignedIn, Simulator, people::Invented};
+use super::{Peers, SignedIn, Simulator, path::decoded, people::Invented};
 
 mod address;
 mod asked;
@@ -274,12 +274,6 @@ async fn serve(State(wordpress): State<Arc<Wordpress>>, request: Request) -> Res
         *response.body_mut() = Body::empty();
     }
     response
-}
-
-/// A path without its percent signs.
-fn decoded(path: &str) -> String {
-    let marked = format!("path={}", path.replace('+', "%2B").replace('&', "%26"));
-    url::form_urlencoded::parse(marked.as_bytes()).next().map(|(_, path)| path.into_owned()).unwrap_or_default()
 }
 
 /// What WordPress says before it looks at the address: it is being updated, or its database is away.

@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
-    change::Fields, directory::Directory, outbox::Outbox, roles, settings::Settings, site::Site, user::User, wording,
+    super::strict::read, change::Fields, directory::Directory, outbox::Outbox, roles, settings::Settings, site::Site,
+    user::User, wording,
 };
 
 /// The login of our account where a seed names none.
@@ -209,20 +210,6 @@ fn settle(site: &mut Site, place: &str, person: &Person, id: u64) -> Result<(), 
         user.posts = person.posts.unwrap_or_default();
     });
     Ok(())
-}
-
-/// Reads a structure all of whose fields are optional. `place` is where it stands, empty at the top.
-pub(super) fn read<T: DeserializeOwned>(place: &str, value: &Value) -> Result<T, String> {
-    let at = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
-    let Value::Object(fields) = value else {
-        return Err(format!("{}: an object is expected", if place.is_empty() { "the seed" } else { place }));
-    };
-    // Field by field first, because an error of the whole does not say which field it is about.
-    for (key, value) in fields {
-        let alone = Value::Object(Map::from_iter([(key.clone(), value.clone())]));
-        serde_json::from_value::<T>(alone).map_err(|error| format!("{}: {error}", at(key)))?;
-    }
-    serde_json::from_value(value.clone()).map_err(|error| format!("{place}: {error}"))
 }
 
 /// Our application password: 24 letters and digits, the same for one login.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::roles;
+use super::{super::strict, roles};
 
 /// Everything about the site that can be switched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,17 +181,7 @@ impl Default for Settings {
 impl Settings {
     /// These settings with some of them replaced.
     pub(super) fn merged(&self, wanted: &Value) -> Result<Self, String> {
-        let Value::Object(wanted) = wanted else { return Err("settings: an object is expected".to_owned()) };
-        // One by one first, because an error of the whole does not say which setting it is about.
-        for (name, value) in wanted {
-            serde_json::from_value::<Self>(json!({ name: value }))
-                .map_err(|error| format!("settings.{name}: {error}"))?;
-        }
-        let mut all = serde_json::to_value(self).map_err(|error| format!("settings: {error}"))?;
-        for (name, value) in wanted {
-            all[name.as_str()] = value.clone();
-        }
-        let settings: Self = serde_json::from_value(all).map_err(|error| format!("settings: {error}"))?;
+        let settings = strict::merged(self, wanted)?;
         match settings.webhook.as_ref().and_then(Webhook::fault) {
             Some(fault) => Err(format!("settings.webhook.{fault}")),
             None => Ok(settings),
