@@ -98,13 +98,40 @@ fn what_a_directory_would_write_over_is_not_sent_and_the_plan_says_where_it_belo
     let planned = world.homeward(&["--lab", "plan", "hr=people.csv"]);
     expect(0, &planned);
     let said = in_one_line(&planned.stdout);
-    for words in
-        ["the display name of this account comes from LDAP", "at the next LDAP synchronisation or sign-in `email`"]
-    {
+    for words in [
+        "the display name of this account comes from LDAP",
+        "the change of `email` is undone at the next LDAP synchronisation or sign-in",
+    ] {
         assert!(said.contains(words), "{said}");
     }
     expect(4, &world.homeward(&["--lab", "apply", "--yes", "hr=people.csv"]));
     assert_eq!(writes(&world), Vec::<String>::new());
+}
+
+#[test]
+fn what_local_people_sign_in_with_can_be_said_and_the_plan_tells_what_would_be_undone() {
+    let pia = json!({ "id": "pia", "oidc": true, "email": "pia@example.com", "displayname": "Pia", "role": "Cook" });
+    let people = "1,pia,pia.new@example.com,Pia New,,Cook,none,,yes\n";
+    let world = world(&json!({ "users": [pia] }), "local_sign_in = \"oidc\"\n", people);
+    let planned = world.homeward(&["--lab", "plan", "hr=people.csv"]);
+    expect(0, &planned);
+    let said = in_one_line(&planned.stdout);
+    for name in ["email", "display_name"] {
+        let words = format!("the change of `{name}` is undone at the next sign-in through OpenID Connect");
+        assert!(said.contains(&words), "{said}");
+    }
+    expect(4, &world.homeward(&["--lab", "apply", "--yes", "hr=people.csv"]));
+    assert_eq!(writes(&world), Vec::<String>::new());
+}
+
+#[test]
+fn a_new_account_whose_mail_could_not_be_sent_is_made_once_and_found_again() {
+    let seed = json!({ "settings": { "mail_fails": true } });
+    let world = world(&seed, "", "3,new,new@example.com,Nele Neu,,,5 GB,,yes\n");
+    expect(0, &world.homeward(&["--lab", "apply", "--yes", "hr=people.csv"]));
+    expect(0, &world.homeward(&["--lab", "plan", "--detailed-exitcode", "hr=people.csv"]));
+    assert_eq!(writes(&world), [format!("POST {USERS}?format=json")]);
+    assert_eq!(world.state("cloud")["users"]["new"]["displayname"], "Nele Neu");
 }
 
 #[test]

@@ -74,7 +74,13 @@ const REFUSED: [(&str, &str, &str, &str, &str); 10] = [
     ("web/10", "display_name", "cloud", "owned_elsewhere", "comes from LDAP; change it there"),
     ("web/10", "last_name", "chat", "owned_elsewhere", "comes from GitLab; change it there"),
     ("web/25", "email", "chat", "forbidden", "whatever the roles of its user; a personal access token"),
-    ("web/25", "email", "cloud", "ineffective", "at the next sign-in through OpenID Connect `email` is written over"),
+    (
+        "web/25",
+        "email",
+        "cloud",
+        "ineffective",
+        "the change of `email` is undone at the next sign-in through OpenID Connect",
+    ),
     ("web/3", "email", "chat", "forbidden", "whatever the roles of its user; a personal access token"),
     (
         "web/30",

@@ -15,7 +15,7 @@ use crate::model::{
 use super::{
     calls::{address, is_at_birth},
     membership::{self, ADMINISTRATORS},
-    settings::{Mapped, Settings},
+    settings::{LocalSignIn, Mapped, Settings},
     table::CAPABILITIES,
     value,
 };
@@ -52,11 +52,14 @@ enum Origin {
     Ldap,
     Saml,
     Oidc,
+    /// The account is Nextcloud's own, and the person signs in through `OpenID` Connect.
+    LocalOidc,
 }
 
 impl Origin {
-    fn of(account: &Account) -> Option<Self> {
+    fn of(account: &Account, settings: &Settings) -> Option<Self> {
         match account.fact("backend")? {
+            "Database" if settings.local_sign_in == LocalSignIn::Oidc => Some(Self::LocalOidc),
             "LDAP" => Some(Self::Ldap),
             "user_saml" => Some(Self::Saml),
             "user_oidc" => Some(Self::Oidc),
@@ -68,7 +71,7 @@ impl Origin {
         match self {
             Self::Ldap => "LDAP",
             Self::Saml => "SAML",
-            Self::Oidc => "OpenID Connect",
+            Self::Oidc | Self::LocalOidc => "OpenID Connect",
         }
     }
 
@@ -76,7 +79,7 @@ impl Origin {
         match self {
             Self::Ldap => "at the next LDAP synchronisation or sign-in",
             Self::Saml => "at the next sign-in through SAML",
-            Self::Oidc => "at the next sign-in through OpenID Connect",
+            Self::Oidc | Self::LocalOidc => "at the next sign-in through OpenID Connect",
         }
     }
 
@@ -88,7 +91,7 @@ impl Origin {
             "quota" => Some(Mapped::Quota),
             "groups" => Some(Mapped::Groups),
             "phone" | "address" | "website" | "organisation" | "role" | "headline" | "biography"
-                if self == Self::Oidc =>
+                if matches!(self, Self::Oidc | Self::LocalOidc) =>
             {
                 Some(Mapped::Profile)
             }
@@ -158,7 +161,7 @@ fn update(settings: &Settings, account: &Account, row: &AttributeCapability, aft
     if let Some(verdict) = our_rights(account, row.name).or_else(|| not_hers(account, row)) {
         return verdict;
     }
-    let origin = Origin::of(account);
+    let origin = Origin::of(account, settings);
     if row.name == "display_name" && !sets_display_name(account) {
         let whose = origin.map_or("the backend that the account comes from", Origin::label);
         let reason = format!("the display name of this account comes from {whose}; change it there");
@@ -178,6 +181,8 @@ fn update(settings: &Settings, account: &Account, row: &AttributeCapability, aft
         return verdict;
     }
     match origin.filter(|origin| origin.brings(row.name).is_some_and(|what| settings.maps(what))) {
+        // Where it can be set there, a plug-in writes it into the directory itself.
+        Some(Origin::Ldap) if row.name == "display_name" && account.is("sets_display_name") => Verdict::Takes,
         Some(origin) => overwritten(origin, row.name),
         None => Verdict::Takes,
     }
@@ -204,7 +209,7 @@ fn in_group(settings: &Settings, account: &Account, change: &Change, group: &str
         let reason = "this is the account we work with, and no administrator can leave the group `admin` herself";
         return refuses(RefusalKind::Forbidden, reason);
     }
-    match Origin::of(account).filter(|_| settings.maps(Mapped::Groups)) {
+    match Origin::of(account, settings).filter(|_| settings.maps(Mapped::Groups)) {
         // A directory brings back who left; who was put into another group here stays there.
         Some(Origin::Ldap) if joins => Verdict::Takes,
         Some(origin) => overwritten(origin, "groups"),
@@ -257,9 +262,13 @@ fn judged(row: &AttributeCapability, after: &Value) -> Option<Verdict> {
 
 fn overwritten(origin: Origin, name: &str) -> Verdict {
     let (label, when) = (origin.label(), origin.when());
+    let whence = match origin {
+        Origin::LocalOidc => format!("people of local accounts sign in through {label} (`local_sign_in`)"),
+        _ => format!("the account comes from {label}"),
+    };
     let reason = format!(
-        "the account comes from {label}: Nextcloud answers 200, and {when} `{name}` is written over; change it there, or, \
-         where it is not mapped, say in `mapped` what is"
+        "{whence}: Nextcloud answers 200, and the change of `{name}` is undone {when}; change it there, or, where it is not \
+         mapped, say in `mapped` what is"
     );
     Verdict::Doomed { reason }
 }
@@ -267,7 +276,7 @@ fn overwritten(origin: Origin, name: &str) -> Verdict {
 /// What the next sign-in brings, where it is known from which system.
 fn follows(settings: &Settings, account: &Account, name: &str, after: &Value) -> Option<Follows> {
     let provider = settings.login_provider.clone()?;
-    let origin = Origin::of(account)?;
+    let origin = Origin::of(account, settings)?;
     origin.brings(name).filter(|what| settings.maps(*what))?;
     let becomes = match value::fault(name, after) {
         Some(fault) => Err(fault),
@@ -366,6 +375,43 @@ mod tests {
         };
         assert_eq!(foresight.follows, Some(follows));
         assert_eq!(told(&settings, &account("Database", &[]), "email", "a@example.org"), Foresight::takes());
+    }
+
+    #[test]
+    fn what_local_people_sign_in_through_brings_is_undone_where_an_operator_says_so() {
+        let settings = Settings { local_sign_in: LocalSignIn::Oidc, ..Settings::default() };
+        let local = account("Database", &[]);
+        for (attribute, after, expected) in [
+            ("display_name", Value::from("Anna"), "doomed"),
+            ("email", "a@example.org".into(), "doomed"),
+            ("nextcloud.quota", "5 GB".into(), "doomed"),
+            ("nextcloud.role", "Cook".into(), "doomed"),
+            ("nextcloud.groups[staff]", "member".into(), "doomed"),
+            ("nextcloud.groups[staff]", Value::Empty, "doomed"),
+            ("locale", "de_CH".into(), "takes"),
+            ("nextcloud.manager", "bea".into(), "takes"),
+            ("active", false.into(), "takes"),
+        ] {
+            let foresight = told(&settings, &local, attribute, after);
+            assert_eq!(word(&foresight), expected, "{attribute}");
+            if let Verdict::Doomed { reason } = foresight.verdict {
+                assert!(reason.contains("is undone at the next sign-in through OpenID Connect"), "{reason}");
+            }
+        }
+        let settings = Settings { mapped: Some([Mapped::Email].into()), ..settings };
+        assert_eq!(told(&settings, &local, "display_name", "Anna"), Foresight::takes());
+        assert_eq!(word(&told(&settings, &account("LDAP", &[]), "email", "a@example.org")), "doomed");
+    }
+
+    #[test]
+    fn where_a_plug_in_writes_to_ldap_a_name_stays_and_nothing_else_does() {
+        let mut account = account("LDAP", &[]);
+        account.facts.insert("sets_display_name".to_owned(), true.into());
+        assert_eq!(seen(&account, "display_name", "Anna"), "takes");
+        assert_eq!(seen(&account, "email", "a@example.org"), "doomed");
+        // Nobody knows of a plug-in where Nextcloud does not tell.
+        account.facts.remove("sets_display_name");
+        assert_eq!(seen(&account, "display_name", "Anna"), "doomed");
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Connector for Nextcloud {
     }
 
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
-        Looker::observe(*wire, wanted).await
+        Looker::observe(*wire, wanted, self.settings.complete_search).await
     }
 
     async fn observe_self(&self, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
@@ -133,7 +133,19 @@ async fn settle(call: &Call, reply: &Reply, wire: Reader<'_>) -> Result<Account,
     let answer = Answer::from(reply);
     let looker = Looker::new(wire, reply::range(call));
     if !answer.is_yes() && !answer.is_unclear() {
-        return Err(understood(call, &answer, &looker).await);
+        let refusal = understood(call, &answer, &looker).await;
+        // Its welcome mail could not be sent: whether the account is there is seen by looking (`nextcloud.md` 5).
+        let is_unwelcomed = Matter::of(call) == Matter::Creation && answer.code == Some(109);
+        let Some(id) = reply::id(call, &answer).filter(|_| is_unwelcomed) else { return Err(refusal) };
+        return match looker.account(&id).await {
+            Ok(Some(account)) => Ok(account),
+            Ok(None) => Err(refusal),
+            Err(_) => {
+                let reason = "Nextcloud could not send its welcome mail, and could not be looked at afterwards: the account \
+                              may be there";
+                Err(Refusal { kind: RefusalKind::Unavailable, reason: reason.to_owned(), ..refusal })
+            }
+        };
     }
     let unseen =
         |reason: &str| Refusal { status: Some(reply.status), ..Refusal::new(RefusalKind::Unavailable, reason) };

@@ -1,9 +1,13 @@
 //! Looking at Nextcloud's accounts: one by one by id, by its search, or all of them, whichever is less work
 //! (`nextcloud.md` 3).
 //!
-//! Its search finds parts of ids, names and addresses, so what it finds is compared with the whole. Nobody tells how many
-//! accounts there are; so a list is read only as long as that is less than asking for each, and who is not in it is asked
-//! for all the same: pages are cut from a list that goes on living.
+//! Its search finds parts of ids, names and addresses, so what it finds is compared with the whole. Which of these it looks
+//! at depends on the backend of each account, and nothing tells: whoever is sought by a name or an address that no account
+//! known by id holds may be in one that the search passes over, so the list of everybody is read for it, unless an operator
+//! says that the search is complete.
+//!
+//! Nobody tells how many accounts there are; so where the list need not be read it is only read as long as that is less than
+//! asking for each, and who is not in it is asked for all the same: pages are cut from a list that goes on living.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -48,6 +52,9 @@ const SIDE_BY_SIDE: usize = 4;
 /// So many are asked for one by one, however many there are.
 const FEW: usize = 20;
 
+/// So many pages in a row show nobody new only where there is no next one.
+const STALE: u32 = 3;
+
 /// One observation.
 pub(super) struct Looker<'a> {
     wire: Reader<'a>,
@@ -60,6 +67,15 @@ pub(super) struct Looker<'a> {
 struct Sought<'a> {
     ids: &'a BTreeSet<AccountId>,
     texts: BTreeMap<&'a AttributeName, BTreeSet<String>>,
+}
+
+/// How far a list was read.
+#[derive(Default)]
+struct Place {
+    offset: usize,
+    seen: BTreeSet<AccountId>,
+    /// Pages in a row that showed nobody new.
+    stale: u32,
 }
 
 /// What one account shows.
@@ -134,8 +150,12 @@ impl<'a> Looker<'a> {
         Ok(Observed { accounts: vec![account], server: looker.server, warnings: Vec::new() })
     }
 
-    /// The accounts somebody needs.
-    pub(super) async fn observe(wire: Reader<'a>, wanted: &Wanted) -> Result<Observed, ConnectorError> {
+    /// The accounts somebody needs. `searches_all`: the search passes nobody over.
+    pub(super) async fn observe(
+        wire: Reader<'a>,
+        wanted: &Wanted,
+        searches_all: bool,
+    ) -> Result<Observed, ConnectorError> {
         let set = membership::set(wire.system());
         let range = wanted.members.get(&set).into_iter().flatten().map(String::as_str);
         let mut looker = Self::new(wire, range);
@@ -155,10 +175,16 @@ impl<'a> Looker<'a> {
         looker.server = Arc::new(facts);
         let sought = Sought::of(wanted);
         let mut found = BTreeMap::new();
-        if sought.needs_all() || (!wanted.fresh && wanted.len() > FEW) {
-            looker.walk(&sought, &mut found).await?;
+        let needs_all = sought.needs_all();
+        let (mut is_whole, mut place) = (false, Place::default());
+        if needs_all || (!wanted.fresh && wanted.len() > FEW) {
+            is_whole = looker.walk(&sought, needs_all, &mut place, &mut found).await?;
         }
         let hidden = looker.look_up(&sought, &mut found).await?;
+        if !is_whole && !searches_all && sought.open(&found).any(|(name, _)| is_passed_over(name)) {
+            is_whole = looker.walk(&sought, true, &mut place, &mut found).await?;
+        }
+        looker.search(&sought, is_whole, &mut found).await?;
         let warnings = (hidden > 0).then(|| {
             let (accounts, are) = if hidden == 1 { ("account", "is") } else { ("accounts", "are") };
             format!("{}: {hidden} {accounts} asked for by id {are} not shown to our account there", wire.system())
@@ -197,22 +223,28 @@ impl<'a> Looker<'a> {
         }
     }
 
-    /// Reads the list of everybody for as long as that is less work than asking for each.
-    async fn walk(&self, sought: &Sought<'_>, found: &mut BTreeMap<AccountId, Account>) -> Result<(), ConnectorError> {
-        let most = if sought.needs_all() { usize::MAX } else { sought.len() };
-        let mut offset = 0;
+    /// Reads the list of everybody from there on, to its end or for as long as that is less work than asking for each. True
+    /// where it was read to its end.
+    async fn walk(
+        &self,
+        sought: &Sought<'_>,
+        to_its_end: bool,
+        place: &mut Place,
+        found: &mut BTreeMap<AccountId, Account>,
+    ) -> Result<bool, ConnectorError> {
+        let most = if to_its_end { usize::MAX } else { sought.len() };
         for _ in 0..most {
-            let (count, accounts) = self.page("", offset).await?;
-            found.extend(accounts.into_iter().filter(|account| sought.names(account)).filter_map(by_id));
+            let (count, accounts) = self.page("", place.offset).await?;
             if count == 0 {
-                break;
+                return Ok(true);
             }
-            offset += count;
+            self.turn(place, count, &accounts)?;
+            found.extend(accounts.into_iter().filter(|account| sought.names(account)).filter_map(by_id));
         }
-        Ok(())
+        Ok(false)
     }
 
-    /// Asks for each that is not found yet. Tells how many are hidden.
+    /// Asks for each id that is not found yet. Tells how many are hidden.
     async fn look_up(
         &self,
         sought: &Sought<'_>,
@@ -229,18 +261,24 @@ impl<'a> Looker<'a> {
                 Shown::Hidden => hidden += 1,
             }
         }
-        let is_found = |name: &AttributeName, text: &str| found.values().any(|account| holds(account, name, text));
-        let texts: Vec<(&AttributeName, &str)> = sought
-            .texts
-            .iter()
-            .flat_map(|(name, texts)| texts.iter().map(|text| (*name, text.as_str())))
-            // Of addresses and names there may be more than one holder.
-            .filter(|(name, text)| !text.is_empty() && (name.as_str() != "username" || !is_found(name, text)))
-            .collect();
+        Ok(hidden)
+    }
+
+    /// Searches for whoever holds what is sought. Of addresses and names there may be more than one holder, all of whom are
+    /// known where the list was read whole.
+    async fn search(
+        &self,
+        sought: &Sought<'_>,
+        is_whole: bool,
+        found: &mut BTreeMap<AccountId, Account>,
+    ) -> Result<(), ConnectorError> {
+        let open: BTreeSet<(&AttributeName, &str)> = sought.open(found).collect();
+        let texts: Vec<(&AttributeName, &str)> =
+            sought.all().filter(|text| open.contains(text) || (!is_whole && is_passed_over(text.0))).collect();
         let asked: Vec<_> = texts.iter().map(|(name, text)| self.holders(name, text)).collect();
         let holders: Vec<Vec<Account>> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
         found.extend(holders.into_iter().flatten().filter_map(by_id));
-        Ok(hidden)
+        Ok(())
     }
 
     /// Who holds a text, whatever the letter case.
@@ -254,16 +292,25 @@ impl<'a> Looker<'a> {
         {
             return Ok(vec![*account]);
         }
-        let (mut holders, mut offset) = (Vec::new(), 0);
+        let (mut holders, mut place) = (Vec::new(), Place::default());
         loop {
-            let (count, accounts) = self.page(text, offset).await?;
-            holders.extend(accounts.into_iter().filter(|account| holds(account, name, text)));
+            let (count, accounts) = self.page(text, place.offset).await?;
             // A page that is not full may be one of several backends, so only an empty one is the end.
             if count == 0 {
                 return Ok(holders);
             }
-            offset += count;
+            self.turn(&mut place, count, &accounts)?;
+            holders.extend(accounts.into_iter().filter(|account| holds(account, name, text)));
         }
+    }
+
+    /// Takes note of a page; a list that shows nobody new, page after page, never ends.
+    fn turn(&self, place: &mut Place, count: usize, accounts: &[Account]) -> Result<(), ConnectorError> {
+        place.offset += count;
+        let before = place.seen.len();
+        place.seen.extend(accounts.iter().filter_map(|account| account.id.clone()));
+        place.stale = if place.seen.len() == before { place.stale + 1 } else { 0 };
+        if place.stale < STALE { Ok(()) } else { Err(self.strange("the same users again instead of the next")) }
     }
 
     /// One page of accounts, and how many are on it. Who could not be loaded with the others is asked for alone.
@@ -358,6 +405,17 @@ impl<'a> Sought<'a> {
         self.ids.len() + self.texts.values().map(BTreeSet::len).sum::<usize>()
     }
 
+    /// Every text that is sought.
+    fn all(&self) -> impl Iterator<Item = (&'a AttributeName, &str)> {
+        let texts = self.texts.iter().flat_map(|(name, texts)| texts.iter().map(|text| (*name, text.as_str())));
+        texts.filter(|(_, text)| !text.is_empty())
+    }
+
+    /// Those that nobody of these holds.
+    fn open(&self, found: &BTreeMap<AccountId, Account>) -> impl Iterator<Item = (&'a AttributeName, &str)> {
+        self.all().filter(|(name, text)| !found.values().any(|account| holds(account, name, text)))
+    }
+
     /// True where something is sought that cannot be searched for.
     fn needs_all(&self) -> bool {
         let mut sought = self.texts.iter().filter(|(_, texts)| !texts.is_empty());
@@ -369,6 +427,11 @@ impl<'a> Sought<'a> {
             |(name, texts): (&&AttributeName, &BTreeSet<String>)| texts.iter().any(|text| holds(account, name, text));
         account.id.as_ref().is_some_and(|id| self.ids.contains(id)) || self.texts.iter().any(holds)
     }
+}
+
+/// True for what a search may not look at, of accounts of some backends. An id is read where the account is.
+fn is_passed_over(name: &AttributeName) -> bool {
+    name.as_str() != "username"
 }
 
 fn by_id(account: Account) -> Option<(AccountId, Account)> {

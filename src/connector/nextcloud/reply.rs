@@ -198,7 +198,7 @@ fn by_code(code: u64, matter: Matter<'_>) -> (RefusalKind, String) {
             say(Invalid, "Nextcloud makes accounts here only with an e-mail address: let `email` be told to it")
         }
         (Matter::Creation, 109) => {
-            // The account is there by then.
+            // Told only where the account is not there all the same.
             say(Unsupported, "Nextcloud could not send its welcome mail: look at its mail settings")
         }
         (Matter::Creation, 101 | 111) => say(Invalid, "Nextcloud does not accept the values of the new account"),

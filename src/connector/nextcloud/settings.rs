@@ -20,9 +20,26 @@ pub(super) struct Settings {
     /// there by itself.
     #[schemars(example = &"zitadel")]
     pub(super) login_provider: Option<String>,
+    /// Through what people sign in whose accounts are Nextcloud's own (`backend` is `Database`). Where it is its app
+    /// `user_oidc`, what is mapped is written over at each sign-in for them too, and Nextcloud shows nothing of it.
+    pub(super) local_sign_in: LocalSignIn,
+    /// Whether its search looks at the names and addresses of all accounts, as it does where all of them are its own. Else
+    /// the list of everybody is read for whoever is not known by id.
+    pub(super) complete_search: bool,
     /// How many changes of attributes Nextcloud takes from our account in ten minutes; 0: as many as there are. Another
     /// number than 50 has to stand in its `config.php` too (`ratelimit_overwrite`).
     pub(super) edits: Edits,
+}
+
+/// Through what people of local accounts sign in (`nextcloud.md` 7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LocalSignIn {
+    /// With a password of Nextcloud's own.
+    #[default]
+    Password,
+    /// Through `OpenID` Connect, by the app `user_oidc`.
+    Oidc,
 }
 
 /// How many edits fit into ten minutes.
@@ -78,12 +95,15 @@ mod tests {
     fn every_key_is_read() {
         let said = json!({
             "username": "homeward", "mapped": ["email", "display_name"], "login_provider": "zitadel", "edits": 0,
+            "local_sign_in": "oidc", "complete_search": true,
         });
         let settings: Settings = serde_json::from_value(said).unwrap();
         let expected = Settings {
             username: Some("homeward".to_owned()),
             mapped: Some([Mapped::Email, Mapped::DisplayName].into()),
             login_provider: Some("zitadel".to_owned()),
+            local_sign_in: LocalSignIn::Oidc,
+            complete_search: true,
             edits: Edits(0),
         };
         assert_eq!(settings, expected);
@@ -92,7 +112,12 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_words_are_errors() {
-        for said in [json!({ "user": "x" }), json!({ "mapped": ["phone"] }), json!({ "edits": -1 })] {
+        for said in [
+            json!({ "user": "x" }),
+            json!({ "local_sign_in": "saml" }),
+            json!({ "mapped": ["phone"] }),
+            json!({ "edits": -1 }),
+        ] {
             assert!(serde_json::from_value::<Settings>(said.clone()).is_err(), "{said} was taken");
         }
     }

@@ -365,7 +365,9 @@ async fn compare(
         let foresight = bed.foresee(account, &change);
         let foreseen = word(&change, &foresight);
         let signs_in = account.identities.iter().any(|identity| bed.lab.systems.contains_key(&identity.provider))
-            || (account.fact("backend").is_some_and(|backend| backend != "Database")
+            || (account
+                .fact("backend")
+                .is_some_and(|backend| backend != "Database" || case.account.ends_with("elsewhere"))
                 && case.wish.attribute != "active");
         let (mut met, mut shown) = meet(bed, account, &change, legal, plain).await;
         if met == Met::Took && signs_in {

@@ -152,6 +152,7 @@ fn user(kind: &str, number: u64) -> Json {
         "of LDAP" => set("backend", "LDAP".into()),
         "of SAML" => set("backend", "user_saml".into()),
         "of OpenID Connect" => set("backend", "user_oidc".into()),
+        "local, signs in elsewhere" => set("oidc", true.into()),
         "administrator" => set("groups", json!(["staff", "admin"])),
         "never signed in" => set("last_login", 0.into()),
         "disabled" => set("enabled", false.into()),
@@ -326,7 +327,15 @@ async fn nextcloud_does_what_was_foreseen() {
     let accounts = &["of LDAP", "of SAML", "of OpenID Connect"];
     matrix("only addresses are mapped", mapped.clone(), mapped.clone(), accounts, &new, &mut report).await;
     let writes = json!({ "ldap_write_plugin": true, "mapped": ["email"] });
-    matrix("LDAP takes names", mapped, writes, &["of LDAP"], &new, &mut report).await;
+    matrix("LDAP takes names", mapped.clone(), writes, &["of LDAP"], &new, &mut report).await;
+    // What is written there stays, although it is mapped.
+    let writes = json!({ "ldap_write_plugin": true });
+    matrix("LDAP takes names", usual(), writes, &["of LDAP"], &new, &mut report).await;
+    let local = &["local, signs in elsewhere"];
+    let elsewhere = json!({ "local_sign_in": "oidc" });
+    matrix("by OpenID Connect", elsewhere, usual(), local, &brief, &mut report).await;
+    let elsewhere = json!({ "local_sign_in": "oidc", "mapped": ["email"] });
+    matrix("by OpenID Connect, addresses", elsewhere, mapped, local, &new, &mut report).await;
     let phones = |wish: &Wish| wish.attribute == "phone";
     let country = json!({ "default_phone_region": "CH" });
     matrix("with a country", usual(), country, &["person"], &phones, &mut report).await;
@@ -343,11 +352,16 @@ async fn nextcloud_does_what_was_foreseen() {
 #[tokio::test]
 async fn memberships_end_as_was_foreseen_after_the_next_sign_in_too() {
     let mut report = Report::new(&[]);
-    for options in [json!({}), json!({ "mapped": ["email"] })] {
+    let local: &[&str] = &["local, signs in elsewhere", "of LDAP"];
+    for (options, settings, kinds) in [
+        (json!({}), json!({}), ACCOUNTS),
+        (json!({ "mapped": ["email"] }), json!({ "mapped": ["email"] }), ACCOUNTS),
+        (json!({ "local_sign_in": "oidc" }), json!({}), local),
+    ] {
         let name = "memberships";
-        let people: Vec<Json> = ACCOUNTS.iter().zip(1..).map(|(kind, number)| user(kind, number)).collect();
-        let bed = bed_of(options.clone(), options, people).await;
-        for (kind, number) in ACCOUNTS.iter().zip(1_u64..) {
+        let people: Vec<Json> = kinds.iter().zip(1..).map(|(kind, number)| user(kind, number)).collect();
+        let bed = bed_of(options, settings, people).await;
+        for (kind, number) in kinds.iter().zip(1_u64..) {
             for (group, value, like) in [
                 ("crew", Value::text("member"), "joins"),
                 ("staff", Value::text("Member "), "is in already"),
@@ -501,11 +515,64 @@ const ACCEPTED_BIRTHS: &[Accepted] = &[];
 #[tokio::test]
 async fn new_accounts_begin_as_was_foreseen() {
     let mut report = Report::new(ACCEPTED_BIRTHS);
-    for settings in [json!({}), json!({ "version": "27" }), json!({ "email_required": true })] {
+    for settings in [
+        json!({}),
+        json!({ "version": "27" }),
+        json!({ "email_required": true }),
+        // The mail is lost, and the account is there.
+        json!({ "mail_fails": true }),
+    ] {
         let bed = bed(settings, vec![]).await;
         compare_creations(&bed, "creation", whole, &births, &mut report).await;
     }
     report.settle();
+}
+
+/// What the search of a backend does not look at is found in the list, and so is whoever else holds it.
+#[tokio::test]
+async fn whoever_a_search_passes_over_is_found_all_the_same() {
+    let people = || {
+        let twins = ["Database", "user_saml"]
+            .map(|backend| json!({ "id": format!("twin-{backend}"), "backend": backend, "email": "Twin@example.com" }));
+        let hidden = json!({ "id": "lou", "backend": "LDAP", "email": "lou@example.com" });
+        twins.into_iter().chain([hidden]).collect::<Vec<Json>>()
+    };
+    let holding = |email: &str| {
+        let texts = BTreeMap::from([("email".into(), BTreeSet::from([email.to_owned()]))]);
+        Wanted { holding: texts, ..Wanted::default() }
+    };
+    let found = async |bed: &Bed, wanted: Wanted| -> Vec<String> {
+        let accounts = bed.observe(&wanted).await.unwrap().accounts;
+        accounts.into_iter().map(|account| account.id.unwrap().as_str().to_owned()).collect()
+    };
+    let usual = bed(json!({}), people()).await;
+    assert_eq!(found(&usual, holding("lou@example.com")).await, ["lou"]);
+    assert_eq!(found(&usual, holding("twin@example.com")).await, ["twin-Database", "twin-user_saml"]);
+    let empty = [""; 0];
+    assert_eq!(found(&usual, holding("nobody@example.com")).await, empty);
+    // Whoever is known by id and holds what is sought is looked at alone.
+    usual.lab("nextcloud", "DELETE", "requests", &Json::Null).await.unwrap();
+    let known = Wanted { ids: BTreeSet::from(["lou".into()]), ..holding("lou@example.com") };
+    assert_eq!(found(&usual, known).await, ["lou"]);
+    let asked = usual.lab("nextcloud", "GET", "requests", &Json::Null).await.unwrap();
+    let walks = asked.as_array().unwrap().iter().filter(|one| one["path"].as_str().unwrap().contains("search=&"));
+    assert_eq!(walks.count(), 0);
+    // Where an operator says so, the search is believed, and takes no list.
+    let complete = bed_of(json!({ "complete_search": true }), json!({}), people()).await;
+    assert_eq!(found(&complete, holding("lou@example.com")).await, empty);
+    assert_eq!(found(&complete, holding("twin@example.com")).await, ["twin-Database"]);
+}
+
+#[tokio::test]
+async fn an_account_that_was_made_without_its_mail_is_no_refusal() {
+    let bed = bed(json!({ "mail_fails": true }), vec![]).await;
+    let nobody = bed.nobody().await;
+    let changes: Vec<Change> = whole(1).iter().map(|wish| bed.change(&nobody, &wish.attribute, &wish.value)).collect();
+    let made = bed.carry_out(&nobody, &changes).await.unwrap();
+    assert!(changes.iter().all(|change| bed.holds(&made, change)), "{made:?}");
+    // Somebody who is there already is another matter.
+    let again = bed.carry_out(&nobody, &changes).await.unwrap_err();
+    assert_eq!((again.kind, again.code.as_deref()), (RefusalKind::Taken, Some("102")));
 }
 
 #[tokio::test]
