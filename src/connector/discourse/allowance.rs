@@ -1,7 +1,8 @@
 //! What Discourse tells of how much may be asked (`discourse.md` 2): nothing, until it is too much.
 //!
 //! One bucket serves all admin keys of the site, in a sliding window of a minute. A refusal names the moment at which
-//! the next request may come, in a header and in its body; of the two the later one counts.
+//! the next request may come, in a header and in its body; of the two the later one counts. A key that a person gave an
+//! application has limits of its own, which slow down nobody else.
 
 use std::time::Duration;
 
@@ -9,6 +10,18 @@ use crate::wire::{Allowance, Refill, Reply};
 
 /// Names the limit that was met.
 const CODE: &str = "discourse-rate-limit-error-code";
+
+/// What the limit of all admin keys is called.
+const ADMIN_KEYS: &str = "admin_api_key_rate_limit";
+
+/// How the limits of an address are called.
+const ADDRESS: &str = "ip_";
+
+/// True for a refusal that tells of the limits of one key that a person gave an application: 20 a minute and 2880 a day.
+pub(super) fn is_of_token(reply: &Reply) -> bool {
+    let met = reply.headers.get(CODE).filter(|_| reply.status == 429);
+    met.is_some_and(|met| met != ADMIN_KEYS && !met.starts_with(ADDRESS))
+}
 
 /// What a refusal says; `None` where it is none.
 pub(super) fn allowance(reply: &Reply) -> Option<Allowance> {
@@ -19,9 +32,7 @@ pub(super) fn allowance(reply: &Reply) -> Option<Allowance> {
     // The usual settings: the real ones are not told.
     let (limit, seconds) = match reply.headers.get(CODE).map(String::as_str) {
         Some("ip_10_secs_limit") => (50, 10),
-        Some("ip_60_secs_limit") => (200, 60),
-        Some("user_api_key_limiter_60_secs") => (20, 60),
-        Some("user_api_key_limiter_1_day") => (2880, 86_400),
+        Some(met) if met.starts_with(ADDRESS) => (200, 60),
         _ => (60, 60),
     };
     let window = Duration::from_secs(seconds).max(wait);
@@ -61,6 +72,20 @@ mod tests {
         let window = Refill::Window(Duration::from_secs(10));
         assert_eq!(told, Allowance { limit: 50, remaining: 0, reset_in: Duration::from_secs(4), refill: window });
         assert_eq!(allowance(&refused(&[], "Slow down")), None);
+    }
+
+    #[test]
+    fn what_one_key_is_told_is_neither_of_all_keys_nor_of_an_address() {
+        for (code, of_token) in [
+            ("user_api_key_limiter_60_secs", true),
+            ("user_api_key_limiter_1_day", true),
+            ("admin_api_key_rate_limit", false),
+            ("ip_10_secs_limit", false),
+        ] {
+            assert_eq!(is_of_token(&refused(&[("Discourse-Rate-Limit-Error-Code", code)], "")), of_token, "{code}");
+        }
+        // Somebody in between, who names no limit, slows down everybody.
+        assert!(!is_of_token(&refused(&[("Retry-After", "4")], "")));
     }
 
     #[test]

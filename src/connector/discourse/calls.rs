@@ -12,13 +12,13 @@ use crate::model::{
     account::Account,
     attribute::{AttributeName, Value},
     capability::{Change, Replay},
-    plan::{Operation, Request},
+    plan::{Call, Operation, Request},
     refusal::{Refusal, RefusalKind},
 };
 
 use super::{
     connect,
-    foresee::{Way, is_own, sayable, way},
+    foresee::{Way, is_own, is_preferred, sayable, way},
     groups,
     observe::{acting_as, profile_path, user_path},
     settings::Settings,
@@ -63,6 +63,9 @@ pub(super) fn calls(account: &Account, changes: &[Change], settings: &Settings) 
                 let said = if row.name == "display_name" { "name" } else { row.name };
                 sorted.connect.put(said, text, name);
             }
+            ("email", remote) if is_preferred(account, change) => {
+                sorted.alone.push(("primary-email", json!({ remote: text }), name));
+            }
             ("username" | "email", remote) => sorted.alone.push((row.name, json!({ remote: text }), name)),
             (_, FIELD) => {
                 let field = settings.field(row.name).unwrap_or_default();
@@ -87,7 +90,7 @@ struct Sorted {
     profile: Carried,
     fields: Map<String, Json>,
     connect: Carried,
-    /// Each in a call of its own: what, and the body.
+    /// Each in a call of its own: the end of its path, and the body.
     alone: Vec<(&'static str, Json, AttributeName)>,
     switch: Option<(Switch, AttributeName)>,
 }
@@ -142,7 +145,7 @@ fn requests(account: &Account, changes: &[Change], sorted: Sorted, path: &str) -
     if whole {
         return Err(Refusal::new(RefusalKind::Unsupported, groups::WHICH));
     }
-    let (addresses, renames): (Vec<_>, Vec<_>) = alone.into_iter().partition(|(name, ..)| *name == "email");
+    let (renames, addresses): (Vec<_>, Vec<_>) = alone.into_iter().partition(|(name, ..)| *name == "username");
     for (name, body, attribute) in addresses.into_iter().chain(renames) {
         let path = format!("{}/preferences/{name}.json", by_name()?);
         // A second letter would be sent: what waits is looked at first.
@@ -156,6 +159,16 @@ fn requests(account: &Account, changes: &[Change], sorted: Sorted, path: &str) -
     }
     all.extend(last.into_iter().map(|(_, request)| request));
     Ok(all)
+}
+
+/// True for a call that asks for an address, which then waits.
+pub(super) fn asks_address(call: &Call) -> bool {
+    call.path.ends_with("/preferences/email.json")
+}
+
+/// True for a call that makes a further address the first one.
+pub(super) fn prefers_address(call: &Call) -> bool {
+    call.path.ends_with("/preferences/primary-email.json")
 }
 
 fn put(path: String, body: Json, carries: Vec<AttributeName>) -> Request {
@@ -238,6 +251,20 @@ mod tests {
         let requests = calls(&account(), &[change("email", "a@example.org", "b@example.org")], &settings).unwrap();
         let says = json!({ "says": { "email": "b@example.org" } });
         assert_eq!(told(&requests), [("POST /admin/users/sync_sso".to_owned(), says)]);
+    }
+
+    #[test]
+    fn a_further_address_of_hers_becomes_the_first_without_a_letter() {
+        let mut account = account();
+        account.facts.insert("secondary_email".to_owned(), "A.Two@example.org\na.three@example.org".into());
+        let asked = |address: &str| {
+            let change = change("email", "a@example.org", address);
+            let request = calls(&account, &[change], &settings(&json!({}))).unwrap().remove(0);
+            (request.path, request.replay)
+        };
+        let path = |end: &str| format!("/u/anna/preferences/{end}.json");
+        assert_eq!(asked("a.two@example.org"), (path("primary-email"), Replay::Repeat));
+        assert_eq!(asked("a.four@example.org"), (path("email"), Replay::LookFirst));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) struct Known {
     pub(super) is_active: bool,
 }
 
-/// The body that is sent for what the plan shows.
+/// The fields of the form that is sent for what the plan shows.
 pub(super) fn signed(call: &Call, known: &Known, secret: &Secret) -> Result<Json, Refusal> {
     let said = call.body.get(SAID).and_then(Json::as_object).cloned().unwrap_or_default();
     let text = query(&said, known);

@@ -12,7 +12,7 @@ use crate::model::{
 
 use super::{
     groups, names,
-    observe::{CREDENTIAL, is_waiting},
+    observe::{CREDENTIAL, is_confirmed, is_waiting},
     reply::LINKED,
     settings::Settings,
     switch,
@@ -22,7 +22,7 @@ use super::{
 /// The longest name.
 const LONGEST_NAME: usize = 255;
 
-/// What is kept of a user field.
+/// What is kept of a user field: the contract has a longest length and no number (known of Discourse; in no contract).
 const LONGEST_FIELD: usize = 2048;
 
 /// Why an account is not made.
@@ -47,7 +47,7 @@ pub(super) fn is_own(account: &Account) -> bool {
 }
 
 /// True for an account that may do to others what these may not do themselves.
-fn is_staff(account: &Account) -> bool {
+pub(super) fn is_staff(account: &Account) -> bool {
     account.is("is_admin") || account.is("is_moderator")
 }
 
@@ -125,6 +125,11 @@ pub(super) fn way(account: &Account, row: &AttributeCapability, settings: &Setti
     if overridden && settings.discourse_connect_secret.is_some() { Way::Connect } else { Way::Own }
 }
 
+/// True where the address is one of hers already, and only has to become the first (`discourse.md` 5).
+pub(super) fn is_preferred(account: &Account, change: &Change) -> bool {
+    change.after.as_text().is_some_and(|wanted| is_confirmed(account, wanted))
+}
+
 fn identity(account: &Account, row: &AttributeCapability, change: &Change, settings: &Settings) -> Foresight {
     let valid = judge(row, &change.after, settings);
     if way(account, row, settings) == Way::Connect {
@@ -148,7 +153,9 @@ fn identity(account: &Account, row: &AttributeCapability, change: &Change, setti
     if let Err(reason) = valid {
         return Foresight::refuses(RefusalKind::Invalid, reason);
     }
-    let is_asked_for = row.name == "email" && change.after.as_text().is_some_and(|wanted| is_waiting(account, wanted));
+    let is_asked_for = row.name == "email"
+        && !is_preferred(account, change)
+        && change.after.as_text().is_some_and(|wanted| is_waiting(account, wanted));
     if is_asked_for && change.before != change.after {
         return Foresight::doomed(format!("{PENDING}. A further letter would change nothing"));
     }
@@ -183,7 +190,8 @@ fn owned(
         (_, true) if name == "email" || !is_powerless => {
             Foresight::refuses(RefusalKind::OwnedElsewhere, format!("Discourse takes `{name}` from {who}{help}"))
         }
-        // Staff is let do it, for as long as nobody else's word counts.
+        // Staff is let do it, for as long as nobody else's word counts; others for some days (known of Discourse; in no
+        // contract).
         _ if name == "username" && is_powerless && !is_overridden => {
             let reason = "Discourse lets her change her `username` no more: the days for it are over \
                           (`username_change_period`), or it comes from elsewhere (`auth_overrides_username`). In the first \

@@ -3,7 +3,8 @@
 //!
 //! Its odd habits:
 //! - A new e-mail address only waits: the person confirms it, even where an administrator asks. So the call that asks for
-//!   it ends as "pending", which is no success, and is not sent again while an address waits.
+//!   it ends as "pending", which is no success, and is not sent again while an address waits. A further address of hers
+//!   that she confirmed before becomes the first one at once.
 //! - It answers 200 and drops what it does not know, what the identity provider owns, and what the caller may not grant.
 //!   The only sign is the unchanged value in the answer.
 //! - What the identity provider owns (`auth_overrides_*`) can be told as from there, signed (`sync_sso`): then it changes
@@ -80,8 +81,10 @@ impl Connector for Discourse {
     fn dialect(&self) -> Dialect {
         Dialect {
             allowance: allowance::allowance,
-            // What a person allows an application to do is a key of another kind than what an administrator makes.
+            // What a person allows an application to do is a key of another kind than what an administrator makes, in a
+            // header of its own (known of Discourse; in no contract).
             granted: Some("User-Api-Key"),
+            is_of_token: allowance::is_of_token,
             ..Dialect::default()
         }
     }
@@ -133,6 +136,6 @@ impl Connector for Discourse {
     fn has_looked(&self, call: &Call) -> bool {
         // What was said in a provider's name, asked of an address or changed in a group was looked at.
         let is_group = call.intends.keys().any(|name| groups::group(&call.system, name).is_some());
-        connect::is_it(call) || is_group || call.path.ends_with("/preferences/email.json")
+        connect::is_it(call) || is_group || calls::asks_address(call) || calls::prefers_address(call)
     }
 }

@@ -25,7 +25,7 @@ use crate::{
 };
 
 use super::{
-    reply::{self, FLAGS, NEEDS},
+    reply::{self, FLAGS, NEEDS, SECONDARY},
     settings::Settings,
     table::CAPABILITIES,
 };
@@ -48,11 +48,15 @@ pub(super) fn is_waiting(account: &Account, address: &str) -> bool {
     account.fact(UNCONFIRMED).is_some_and(|all| all.lines().any(|one| one == address))
 }
 
-/// What is told of addresses that wait.
-fn unconfirmed(shown: &Json) -> Option<(String, Value)> {
-    let all = shown.get("unconfirmed_emails").and_then(Json::as_array)?;
-    let all: Vec<&str> = all.iter().filter_map(Json::as_str).collect();
-    (!all.is_empty()).then(|| (UNCONFIRMED.to_owned(), Value::text(&all.join("\n"))))
+/// True where this is a further address of the account, which was confirmed.
+pub(super) fn is_confirmed(account: &Account, address: &str) -> bool {
+    account.fact(SECONDARY).is_some_and(|all| all.lines().any(|one| one.to_lowercase() == address.to_lowercase()))
+}
+
+/// What is told of addresses beside the first one: those that wait, and those that were confirmed.
+fn beside(shown: &Json) -> impl Iterator<Item = (String, Value)> {
+    let of = |fact: &str, list: &str| Some((fact.to_owned(), reply::lines(shown, list)?));
+    [of(UNCONFIRMED, "unconfirmed_emails"), of(SECONDARY, "secondary_emails")].into_iter().flatten()
 }
 
 /// The address of one user for staff; `None` for an id that Discourse cannot have given.
@@ -189,7 +193,7 @@ impl<'a> Looker<'a> {
         }
         let mut accounts = Vec::new();
         for account in found.into_values() {
-            accounts.push(self.whole(account, &sought, wanted.len() <= FEW).await?);
+            accounts.push(self.whole(account, &sought).await?);
         }
         Ok(Observed { accounts, server: self.server, warnings: Vec::new() })
     }
@@ -219,11 +223,12 @@ impl<'a> Looker<'a> {
         let mut account = self.account(me)?;
         // Who can sign in with a key is neither suspended nor waiting for anything.
         account.attributes.insert(AttributeName::new("active"), true.into());
-        account.facts.extend(unconfirmed(me));
+        // Her own profile shows what waits, and what else she confirmed (known of Discourse; in no contract).
+        account.facts.extend(beside(me));
         Ok(account)
     }
 
-    /// Our own profile.
+    /// Our own profile. Whose key it is, is told by the session (known of Discourse; in no contract).
     async fn me(&self) -> Result<Json, ConnectorError> {
         let name = if let Some(name) = self.headers.get("Api-Username") {
             name.clone()
@@ -354,7 +359,7 @@ impl<'a> Looker<'a> {
     }
 
     /// An account with everything that has to be asked for by itself.
-    async fn whole(&self, account: Account, sought: &Sought<'_>, few: bool) -> Result<Account, ConnectorError> {
+    async fn whole(&self, account: Account, sought: &Sought<'_>) -> Result<Account, ConnectorError> {
         let mut account = account;
         let username = account.value(&AttributeName::new("username")).as_text().unwrap_or_default().to_owned();
         let email = AttributeName::new("email");
@@ -364,7 +369,8 @@ impl<'a> Looker<'a> {
         if held.is_none() || holds_another {
             self.addresses(&mut account, &username).await?;
         }
-        if few && self.settings.discourse_connect_secret.is_some() && !account.facts.contains_key(reply::LINKED) {
+        // What can be said in the provider's name depends on it, and no list shows it.
+        if self.tells_as_provider() && !account.facts.contains_key(reply::LINKED) {
             let id = account.id.clone().unwrap_or_else(|| "".into());
             if let Some(detail) = self.by_id(&id).await? {
                 account.facts.extend(detail.facts);
@@ -384,14 +390,22 @@ impl<'a> Looker<'a> {
         Ok(account)
     }
 
-    /// Reads the address of an account, and the one that waits.
+    /// True where something that the site keeps to the identity provider could be told in its name.
+    fn tells_as_provider(&self) -> bool {
+        let is_locked = |flag: &str| self.server.get(flag).and_then(Value::as_bool) != Some(true);
+        let locks = [("username", "can_edit_username"), ("email", "can_edit_email"), ("display_name", "can_edit_name")];
+        self.settings.discourse_connect_secret.is_some()
+            && locks.iter().any(|(name, flag)| self.settings.overrides(name) && is_locked(flag))
+    }
+
+    /// Reads the address of an account, and those beside it.
     pub(super) async fn addresses(&self, account: &mut Account, username: &str) -> Result<(), ConnectorError> {
         let Some(shown) = self.there(&format!("{}/emails.json", profile_path(username)), &[]).await? else {
             return Ok(());
         };
         let email = shown.get("email").and_then(Json::as_str).unwrap_or_default();
         account.attributes.insert(AttributeName::new("email"), Value::text(email));
-        account.facts.extend(unconfirmed(&shown));
+        account.facts.extend(beside(&shown));
         Ok(())
     }
 

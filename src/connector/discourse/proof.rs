@@ -21,6 +21,7 @@ use crate::{
 };
 
 use super::{
+    calls::{asks_address, prefers_address},
     connect::{self, Known},
     foresee::PENDING,
     groups::{self, MEMBER},
@@ -38,8 +39,7 @@ pub(super) async fn perform(call: &Call, wire: &mut Writer<'_>, settings: &Setti
     if connect::is_it(call) {
         return told_as_provider(call, &id, wire, settings).await;
     }
-    let asks_address = call.path.ends_with("/preferences/email.json");
-    if asks_address {
+    if asks_address(call) {
         let looker = Looker::new(wire.reader(), settings, looks());
         if let Some(waiting) = waiting(call, &id, &looker).await? {
             return waiting;
@@ -59,7 +59,7 @@ pub(super) async fn perform(call: &Call, wire: &mut Writer<'_>, settings: &Setti
         }
     }
     let looker = Looker::new(wire.reader(), settings, looks());
-    settle(call, &id, &reply, &looker, settings, asks_address).await
+    settle(call, &id, &reply, &looker, settings).await
 }
 
 /// Where somebody is who is not found by her name.
@@ -142,7 +142,6 @@ async fn settle(
     reply: &Reply,
     looker: &Looker<'_>,
     settings: &Settings,
-    asks_address: bool,
 ) -> Result<Account, Refusal> {
     let membership = call.intends.iter().find(|(name, _)| groups::group(&call.system, name).is_some());
     if !reply.is_success() {
@@ -151,8 +150,11 @@ async fn settle(
         }
         return refused(call, id, reply, looker, settings).await;
     }
-    if asks_address {
+    if asks_address(call) {
         return asked(call, id, reply, looker).await;
+    }
+    if prefers_address(call) {
+        return look_at_address(looker, id).await?.ok_or_else(gone);
     }
     let bare = || {
         let mut account = Account::absent(call.system.clone(), Arc::default());
@@ -252,9 +254,12 @@ async fn refused(
             ),
         });
     }
-    if call.path.ends_with("/preferences/email.json") {
+    if asks_address(call) || prefers_address(call) {
         return Err(match reply.status {
             403 if settings.overrides("email") => overridden("email"),
+            428 => {
+                say(RefusalKind::Invalid, "the `email` is no further address of hers at Discourse any more; plan again")
+            }
             422 if looker.is_own() => {
                 let reason = "Discourse does not accept the `email`: somebody else may have it, its domain may be blocked \
                               there, or it was asked for too often (3 times a minute, 6 an hour)";
@@ -344,7 +349,7 @@ async fn told_as_provider(
             connect::signed(call, &known, secret)?
         }
     };
-    let reply = wire.send_as(connect::PATH, &body).await.map_err(|error| unavailable(&error))?;
+    let reply = wire.send_form(connect::PATH, &body).await.map_err(|error| unavailable(&error))?;
     let looker = Looker::new(wire.reader(), settings, call.headers.clone());
     if !reply.is_success() {
         let refusal = reply::refusal(&reply);

@@ -1,4 +1,8 @@
-//! What Discourse's answers mean: a user as an [`Account`], and a no as a [`Refusal`] (`discourse.md` 2 and 3).
+//! What Discourse's answers mean: a user as an [`Account`], and a no as a [`Refusal`] (`discourse.md` 2, 3 and 7).
+//!
+//! An account whose address nobody confirmed is neither on nor off: whoever it belongs to lets herself in by mail, at any
+//! time, and until then cannot sign in. So both can be asked for, and `active` is empty. Off is who is suspended, or only
+//! staged.
 //!
 //! Texts are translated, so only the status and `error_type` count here, and no text of an answer is handed on: it may
 //! hold values of people.
@@ -37,10 +41,11 @@ pub(super) fn account(system: &SystemName, user: &Json, settings: &Settings, ser
             "username" => user.get("username"),
             "active" => {
                 if let Some(active) = flag("active") {
-                    attributes.insert(
-                        AttributeName::new("active"),
-                        Value::Bool(active && !is_suspended && flag("staged") != Some(true)),
-                    );
+                    let is_on = match state(flag("staged"), flag("approved"), is_suspended, active) {
+                        "inactive" => Value::Empty,
+                        state => Value::Bool(matches!(state, "active" | "waiting")),
+                    };
+                    attributes.insert(AttributeName::new("active"), is_on);
                 }
                 continue;
             }
@@ -68,6 +73,8 @@ pub(super) fn account(system: &SystemName, user: &Json, settings: &Settings, ser
         facts.insert("state".to_owned(), state(flag("staged"), flag("approved"), is_suspended, active).into());
         facts.insert("confirmed".to_owned(), active.into());
     }
+    // What a list does not show is looked at with the address.
+    facts.extend(lines(user, "secondary_emails").map(|all| (SECONDARY.to_owned(), all)));
     for name in FLAGS {
         facts.extend(flag(name).map(|yes| ((*name).to_owned(), Value::Bool(yes))));
     }
@@ -85,6 +92,16 @@ pub(super) fn account(system: &SystemName, user: &Json, settings: &Settings, ser
         identities: identity.into_iter().collect(),
         server: Arc::clone(server),
     })
+}
+
+/// The fact that names further addresses of the account, which were confirmed, one in a line.
+pub(super) const SECONDARY: &str = "secondary_email";
+
+/// What a list of addresses holds, one in a line; `None` where there is none, or nothing in it.
+pub(super) fn lines(shown: &Json, list: &str) -> Option<Value> {
+    let all = shown.get(list).and_then(Json::as_array)?;
+    let all: Vec<&str> = all.iter().filter_map(Json::as_str).collect();
+    (!all.is_empty()).then(|| Value::text(&all.join("\n")))
 }
 
 /// Says whether the account is known to the identity provider behind `DiscourseConnect`.
@@ -121,7 +138,13 @@ fn code(reply: &Reply, body: Option<&Json>) -> Option<String> {
 /// Understands a no, as far as one answer alone can be.
 pub(super) fn refusal(reply: &Reply) -> Refusal {
     let body = reply.json();
-    let (kind, reason) = understand(reply.status, body.as_ref());
+    let (kind, reason) = if allowance::is_of_token(reply) {
+        let reason = "Discourse gets too many requests with this person's key: it takes 20 a minute and 2880 a day of each, \
+                      unless its settings say otherwise";
+        (RefusalKind::RateLimited, reason.to_owned())
+    } else {
+        understand(reply.status, body.as_ref())
+    };
     let pause = (kind == RefusalKind::RateLimited || kind == RefusalKind::Unavailable).then(|| allowance::wait(reply));
     Refusal {
         status: Some(reply.status),
@@ -199,6 +222,22 @@ mod tests {
         ];
         assert_eq!(account.attributes, expected.map(|(name, value)| (name.into(), value)).into());
         assert_eq!((account.fact("state"), account.is("is_moderator")), (Some("suspended"), true));
+    }
+
+    #[test]
+    fn an_account_that_nobody_confirmed_is_neither_on_nor_off() {
+        for (fields, expected) in [
+            (json!({ "active": true }), Value::Bool(true)),
+            (json!({ "active": true, "approved": false }), Value::Bool(true)),
+            (json!({ "active": false }), Value::Empty),
+            (json!({ "active": false, "suspended_at": "2026-01-01" }), Value::Bool(false)),
+            (json!({ "active": true, "suspended_at": "2026-01-01" }), Value::Bool(false)),
+            (json!({ "active": false, "staged": true }), Value::Bool(false)),
+        ] {
+            let mut user = json!({ "id": 7, "username": "anna" });
+            user.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            assert_eq!(read(&user, &Settings::default()).attributes.get(&"active".into()), Some(&expected), "{fields}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! On and off (`discourse.md` 7). Off is always a suspension: who is only deactivated lets herself in again by mail, and
-//! who still waits for approval would be deleted by it. An account that is off already, in whatever way, is left so.
+//! who still waits for approval would be deleted by it. So whoever is inactive is suspended too, where she is to be off.
 
 use crate::model::{
     account::Account,
@@ -8,7 +8,7 @@ use crate::model::{
     refusal::{Refusal, RefusalKind},
 };
 
-use super::foresee::is_own;
+use super::foresee::{is_own, is_staff};
 
 /// A call that changes the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,15 +52,14 @@ pub(super) fn foresee(account: &Account, change: &Change) -> Foresight {
 /// Discourse's no, foreseen.
 pub(super) fn switch(account: &Account, active: bool) -> Result<Option<Switch>, Refusal> {
     let no = |kind, reason: &str| Err(Refusal::new(kind, reason));
-    let is_staff = account.is("is_admin") || account.is("is_moderator");
     match (account.fact("state").unwrap_or("active"), active) {
-        ("active" | "waiting", true) | ("suspended" | "inactive" | "staged", false) => Ok(None),
+        ("active" | "waiting", true) | ("suspended" | "staged", false) => Ok(None),
         _ if is_own(account) => no(RefusalKind::Forbidden, "only staff switches accounts on and off at Discourse"),
-        ("active" | "waiting", false) if is_staff => no(
+        ("active" | "waiting" | "inactive", false) if is_staff(account) => no(
             RefusalKind::Forbidden,
             "Discourse suspends no staff: take the rights of administrator or moderator away there first",
         ),
-        ("active" | "waiting", false) => Ok(Some(Switch::Suspend)),
+        ("active" | "waiting" | "inactive", false) => Ok(Some(Switch::Suspend)),
         ("suspended", true) if account.facts.get("confirmed") == Some(&false.into()) => no(
             RefusalKind::Unsupported,
             "the account is suspended, and its address was never confirmed: decide about both there",
@@ -92,11 +91,11 @@ mod tests {
     fn off_is_a_suspension_and_on_the_way_back_that_fits() {
         assert_eq!(switch(&account("active"), false), Ok(Some(Switch::Suspend)));
         assert_eq!(switch(&account("waiting"), false), Ok(Some(Switch::Suspend)));
+        // She would let herself in again by mail.
+        assert_eq!(switch(&account("inactive"), false), Ok(Some(Switch::Suspend)));
         assert_eq!(switch(&account("suspended"), true), Ok(Some(Switch::Unsuspend)));
         assert_eq!(switch(&account("inactive"), true), Ok(Some(Switch::Activate)));
-        for (state, active) in
-            [("active", true), ("waiting", true), ("suspended", false), ("inactive", false), ("staged", false)]
-        {
+        for (state, active) in [("active", true), ("waiting", true), ("suspended", false), ("staged", false)] {
             assert_eq!(switch(&account(state), active), Ok(None), "{state}");
         }
     }
@@ -105,6 +104,8 @@ mod tests {
     fn staff_and_what_nobody_confirmed_are_left_alone() {
         let mut staff = account("active");
         staff.facts.insert("is_moderator".to_owned(), true.into());
+        assert_eq!(switch(&staff, false).unwrap_err().kind, RefusalKind::Forbidden);
+        staff.facts.insert("state".to_owned(), "inactive".into());
         assert_eq!(switch(&staff, false).unwrap_err().kind, RefusalKind::Forbidden);
         let mut both = account("suspended");
         both.facts.insert("confirmed".to_owned(), false.into());

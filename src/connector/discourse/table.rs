@@ -7,7 +7,8 @@ use super::groups::{GROUP, MEMBER, SET};
 const NEEDED: Support = Support::No("every Discourse account has one");
 
 const LATER: &str = "Discourse writes a letter and keeps the old address until the person confirms the new one, so this \
-                     call ends as pending; only what DiscourseConnect overrides is changed at once";
+                     call ends as pending; only a further address of hers, and what DiscourseConnect overrides, is changed \
+                     at once";
 
 /// What Discourse knows of accounts and what an administrator's key can change (`discourse.md` 4 to 9).
 pub(super) const CAPABILITIES: Capabilities = Capabilities {

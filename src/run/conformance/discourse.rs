@@ -159,6 +159,7 @@ fn user(kind: &str, number: u64) -> Json {
         }
         "waiting" => set("approved", false.into()),
         "linked" => set("external_id", format!("ext{number}").into()),
+        "with a second address" => set("secondary_emails", json!([format!("Second{number}@example.com")])),
         "with a letter under way" => {
             // An older one first: a letter was sent for each of them.
             let waiting = [format!("new{number}@example.com"), format!("later{number}@example.com")];
@@ -206,6 +207,7 @@ fn wishes(number: u64) -> Vec<Wish> {
         Wish::new("email", "blanks around", format!(" other{number}@example.com ").as_str()),
         Wish::new("email", "somebody's", "holder@example.com").held(),
         Wish::new("email", "somebody's second", "second@example.com"),
+        Wish::new("email", "her own second", format!("second{number}@example.com").as_str()),
         Wish::new("email", "a staged one's", "mailer@example.com").held(),
         Wish::new("email", "blocked", format!("p{number}@blocked.example").as_str()),
         Wish::new("email", "no address", "nobody"),
@@ -322,7 +324,9 @@ async fn matrix(
 #[tokio::test]
 async fn discourse_does_what_was_foreseen() {
     let mut report = Report::new(ACCEPTED);
-    matrix("usual", json!({}), json!({}), &["person"], &|_| true, &mut report).await;
+    let second = |wish: &Wish| wish.like == "her own second";
+    matrix("usual", json!({}), json!({}), &["person"], &|wish| !second(wish), &mut report).await;
+    matrix("usual", json!({}), json!({}), &["with a second address"], &second, &mut report).await;
     matrix("usual", json!({}), json!({}), &ACCOUNTS[1..], &few, &mut report).await;
     // So few that what waits, and who is linked, is looked at.
     let letter = |wish: &Wish| wish.attribute == "email" && wish.like == "new";
@@ -338,8 +342,8 @@ async fn discourse_does_what_was_foreseen() {
     let mut with_secret = said.clone();
     with_secret["discourse_connect_secret"] = "lab".into();
     matrix("connected", connected.clone(), with_secret.clone(), &["linked"], &identity, &mut report).await;
-    let few = |wish: &Wish| identity(wish) && matches!(wish.like, "new" | "same");
-    matrix("connected, not linked", connected, with_secret, &["person"], &few, &mut report).await;
+    // More than are asked for one by one: of each it has to be known all the same.
+    matrix("connected, not linked", connected, with_secret, &["person"], &identity, &mut report).await;
     let off = json!({ "email_editable": false, "enable_names": false });
     matrix("switched off", off, json!({}), &["person"], &identity, &mut report).await;
     let profiles = json!({
@@ -420,6 +424,39 @@ async fn an_address_is_pending_until_the_person_confirms_it() {
         &bed.carry_out(&account, &[change]).await.unwrap(),
         &bed.change(&waiting, "email", &"new@example.org".into())
     ));
+}
+
+/// What she confirmed before needs no letter, whoever asks, and is looked at when the call is made.
+#[tokio::test]
+async fn a_further_address_of_hers_becomes_the_first_at_once() {
+    let mut seed = seed(&json!({}), vec![user("with a second address", 101)]);
+    seed["keys"] = json!([{ "key": "own", "user": "p101" }]);
+    let options = json!({ "username": "homeward" });
+    let bed = Bed::made(Bedding { kind: &KIND, options, token_kind: "personal", seed, leader: None }).await;
+    let first = bed.account("101").await;
+    let change = bed.change(&first, "email", &"second101@example.com".into());
+    assert_eq!(bed.foresee(&first, &change), Foresight::takes());
+    for _ in 0..2 {
+        let shown = bed.carry_out(&first, std::slice::from_ref(&change)).await.unwrap();
+        assert!(bed.holds(&shown, &change), "{shown:?}");
+    }
+    let state = bed.dump().await;
+    assert_eq!(
+        (&state["mails"], &state["users"]["101"]["secondary_emails"]),
+        (&json!([]), &json!(["p101@example.com"]))
+    );
+    // Back again, by herself.
+    let person = PersonId { system: "web".into(), key: "101".into() };
+    let token = OwnToken::new(person, TokenKind::Personal, Secret::new("own"), None);
+    let hers = own::seen(&bed, &token).await;
+    let back = bed.change(&hers, "email", &"p101@example.com".into());
+    assert_eq!(bed.foresee(&hers, &back), Foresight::takes());
+    own::send(&bed, &token, &hers, &back).await.unwrap();
+    assert_eq!(bed.account("101").await.value(&"email".into()), "p101@example.com".into());
+    // She took it away in the meantime.
+    bed.meddle("p101", &json!({ "secondary_emails": [] })).await;
+    let gone = bed.carry_out(&first, &[change]).await.unwrap_err();
+    assert_eq!((gone.kind, gone.status), (RefusalKind::Invalid, Some(428)));
 }
 
 #[tokio::test]

@@ -192,6 +192,40 @@ async fn what_a_persons_own_key_may_do_at_discourse_is_foreseen() {
     }
 }
 
+/// What one key that a person gave an application is told is waited for by nobody else (`discourse.md` 2).
+#[tokio::test]
+async fn the_limit_of_one_persons_key_at_discourse_is_hers_alone() {
+    let people = ["anna", "bert"];
+    let seed = json!({
+        "users": people.map(|name| json!({ "username": name })),
+        "keys": people.map(|name| json!({ "user": name, "key": format!("of-{name}"), "of_app": true })),
+        "settings": { "max_user_api_reqs_per_minute": 2 },
+    });
+    let bedding = Bedding { kind: &discourse::KIND, options: json!({}), token_kind: "personal", seed, leader: None };
+    let bed = Bed::made(bedding).await;
+    let token = |name: &str| {
+        let person = PersonId { system: "web".into(), key: name.into() };
+        OwnToken::new(person, TokenKind::Oauth, Secret::new(&format!("of-{name}")), None)
+    };
+    let (hers, his) = (token("anna"), token("bert"));
+    // A look takes two requests, and there are no more of them for a minute.
+    seen(&bed, &hers).await;
+    let reader = bed.line.reader_as(&hers);
+    let waits = bed.connector.observe_self(&reader);
+    let others = async {
+        let is_told = |asked: &Json| asked.as_array().unwrap().iter().any(|one| one["status"] == 429);
+        while !is_told(&bed.lab("discourse", "GET", "requests", &Json::Null).await.unwrap()) {}
+        seen(&bed, &his).await;
+        assert_eq!(bed.account("1").await.value(&"username".into()), "anna".into());
+        bed.line.hang_up();
+    };
+    let (waited, ()) = tokio::join!(waits, others);
+    let Err(ConnectorError::Refused { refusal, .. }) = waited else { panic!("{waited:?}") };
+    assert_eq!((refusal.kind, refusal.status), (RefusalKind::RateLimited, Some(429)));
+    assert!(refusal.reason.contains("with this person's key"), "{refusal}");
+    assert!(refusal.retry_after.is_some_and(|pause| pause > Duration::from_secs(30)), "{refusal:?}");
+}
+
 #[tokio::test]
 async fn a_writer_with_another_persons_token_cannot_be_had() {
     let owners = owners(["plain".to_owned()], &[TokenKind::Oauth]);
