@@ -44,9 +44,9 @@ fn sync(forum: &Forum, pairs: &[(&str, &str)]) -> Answer {
 /// Tells something with this signature, as the form that it is.
 fn tell(forum: &Forum, key: &str, sso: &str, sig: &str) -> Answer {
     let fields = [("sso", sso), ("sig", sig)];
-    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let headers = [("Api-Key", key), ("Content-Type", "application/x-www-form-urlencoded")];
-    forum.ask_with("POST", "/admin/users/sync_sso.json", &headers, &Value::String(form))
+    forum.ask_with("POST", "/admin/users/sync_sso.json", &headers, &Value::String(body))
 }
 
 #[test]
