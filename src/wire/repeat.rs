@@ -49,11 +49,6 @@ pub(super) fn passing(answer: &Result<Reply, WireError>, dialect: &Dialect) -> O
     }
 }
 
-/// True for a refusal that counts against the one token of a person that was sent.
-pub(super) fn is_of_token(answer: &Result<Reply, WireError>, dialect: &Dialect) -> bool {
-    answer.as_ref().is_ok_and(|reply| reply.status == 429 && (dialect.is_of_token)(reply))
-}
-
 /// The pauses between the tries of one question or call: longer each time, and never the same for two who failed together.
 pub(super) fn pauses() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
@@ -62,4 +57,9 @@ pub(super) fn pauses() -> impl Iterator<Item = Duration> {
         .with_max_times(REPEATS)
         .with_jitter()
         .build()
+}
+
+/// True for a refusal that counts against the one token of a person that was sent.
+pub(super) fn is_of_token(answer: &Result<Reply, WireError>, dialect: &Dialect) -> bool {
+    answer.as_ref().is_ok_and(|reply| reply.status == 429 && (dialect.is_of_token)(reply))
 }
