@@ -184,6 +184,30 @@ async fn groups_of_the_account_survive_what_the_provider_is_made_to_say() {
     }
 }
 
+/// Whoever confirms her address lets herself in: an inactive account is off only where it is suspended.
+#[tokio::test]
+async fn whoever_is_inactive_is_suspended_where_she_is_to_be_off_and_activated_where_she_is_to_be_on() {
+    let inactive = (101..=103).map(|at| user("inactive", at)).collect();
+    let bed = bed(&json!({}), json!({ "username": "homeward" }), inactive).await;
+    for (id, active, verb) in [("101", false, "suspend"), ("102", true, "activate")] {
+        let account = bed.account(id).await;
+        let change = bed.change(&account, "active", &active.into());
+        assert_eq!((account.fact("state"), &change.before), (Some("inactive"), &Value::Empty));
+        assert_eq!(bed.foresee(&account, &change), Foresight::takes());
+        let request = bed.connector.calls(&account, std::slice::from_ref(&change)).unwrap().remove(0);
+        assert_eq!(request.path, format!("/admin/users/{id}/{verb}.json"));
+        // What is so already is no refusal.
+        for _ in 0..2 {
+            let shown = bed.carry_out(&account, std::slice::from_ref(&change)).await.unwrap();
+            assert!(bed.holds(&shown, &change), "{shown:?}");
+        }
+        assert!(bed.holds(&bed.account(id).await, &change), "{id}");
+    }
+    let users = bed.dump().await["users"].clone();
+    let states = ["101", "102", "103"].map(|id| (users[id]["active"].clone(), users[id]["suspended_till"].is_string()));
+    assert_eq!(states, [(json!(false), true), (json!(true), false), (json!(false), false)]);
+}
+
 /// A rename frees the old address, and what is still to be sent goes to the new one.
 #[tokio::test]
 async fn whoever_was_renamed_is_found_by_her_number() {
