@@ -40,6 +40,12 @@ mod run;
 mod source;
 mod state;
 
+/// What benches measure of the inside of a plan. No part of the program's face.
+#[doc(hidden)]
+pub mod measure {
+    pub use crate::run::measure::map;
+}
+
 /// The whole program: reads the arguments, does what they ask, and gives the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     run_with(arguments, &[], &[])

@@ -25,6 +25,7 @@ pub(crate) mod fleet;
 pub(crate) mod gather;
 pub(crate) mod holds;
 pub(crate) mod kinds;
+pub(crate) mod measure;
 pub(crate) mod own;
 pub(crate) mod prepare;
 pub(crate) mod project;

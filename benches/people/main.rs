@@ -1,0 +1,195 @@
+//! A million people: what reading, mapping and planning them costs, each against something else in the same run.
+//!
+//! Run it with `cargo bench --bench people`; `PEOPLE=100000` takes fewer. Everything measured is a process of its own that
+//! this one starts, so that times and peaks of memory are those of one thing. Each line of the table is a ratio of two
+//! processes of the same run. Providers are stood in for by lists in memory (`listing.rs`): what it takes to make those up
+//! is told apart and not counted. Nothing about time is asserted: a program that fails ends the bench, a slow one does
+//! not. Where there is a `python3`, it does the same work as a peer.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot go on has failed")]
+
+mod bare;
+mod listing;
+mod people;
+mod table;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use self::{
+    people::{Order, Project},
+    table::Table,
+};
+
+/// How many people there are, unless `PEOPLE` says otherwise.
+const PEOPLE: u64 = 1_000_000;
+
+/// What a child process is told to be, as its first argument.
+const ROLE: &str = "--as";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next();
+    if first.as_ref().is_some_and(|first| first == ROLE) {
+        let role = arguments.next().unwrap_or_default();
+        return role_of(role.to_str().unwrap_or_default(), arguments.collect());
+    }
+    // `cargo bench` says so to every bench; whoever only builds or tests all targets is not kept waiting.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("nothing measured: run `cargo bench --bench people`");
+        return ExitCode::SUCCESS;
+    }
+    let asked = std::env::var("PEOPLE").ok().map(|asked| asked.replace('_', "").parse().unwrap());
+    measure(asked.unwrap_or(PEOPLE));
+    ExitCode::SUCCESS
+}
+
+/// What a child does. It tells what it found on standard output, or where `PEOPLE_REPORT` says.
+fn role_of(role: &str, arguments: Vec<std::ffi::OsString>) -> ExitCode {
+    let path = || PathBuf::from(arguments.first().unwrap());
+    match role {
+        "csv" => println!("{}", bare::csv(&path())),
+        "rhai" => println!("{}", bare::rhai(&path(), &people::rule(), 1)),
+        "rhai-all" => println!("{}", bare::rhai(&path(), &people::rule(), cores())),
+        "file" => println!("{}", bare::file(&path())),
+        "map" => {
+            let mut sum = 0_u64;
+            homeward::measure::map(&path(), &listing::KINDS, "hr", "people.csv", &mut |key, values| {
+                let text = |name: &str| values(name).unwrap_or_default();
+                sum = sum.wrapping_add(bare::row_sum(key, text));
+            })
+            .unwrap();
+            println!("{sum}");
+        }
+        "homeward" => {
+            let program = std::iter::once("homeward".into()).chain(arguments);
+            let code = homeward::run_with(program, &listing::KINDS, &[]);
+            let report = std::env::var_os("PEOPLE_REPORT").unwrap();
+            let (asked, spent) = listing::spent();
+            std::fs::write(report, format!("{} {asked} {}", peak(), spent.as_micros())).unwrap();
+            return code;
+        }
+        other => panic!("there is no role `{other}`"),
+    }
+    ExitCode::SUCCESS
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The most memory this process has had, in KiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// What a child took, and what it said.
+#[derive(Clone)]
+pub(crate) struct Took {
+    pub(crate) time: Duration,
+    pub(crate) said: String,
+}
+
+fn ran(command: &mut Command) -> Took {
+    let begun = Instant::now();
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
+    let time = begun.elapsed();
+    assert!(output.status.success(), "{command:?} ended with {}", output.status);
+    Took { time, said: String::from_utf8(output.stdout).unwrap().trim().to_owned() }
+}
+
+fn child(role: &str, argument: &Path) -> Took {
+    ran(Command::new(std::env::current_exe().unwrap()).args([ROLE, role]).arg(argument))
+}
+
+/// A run of the whole program over a project.
+struct Ran {
+    /// Without what it takes to make up the providers' lists.
+    time: Duration,
+    /// KiB.
+    peak: u64,
+    /// How often a provider was asked.
+    asked: u64,
+}
+
+fn homeward(project: &Project, arguments: &[&str]) -> Ran {
+    let report = project.path("report");
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([ROLE, "homeward", "-C"]).arg(&project.folder).args(["-q", "--today", people::TODAY]);
+    command.args(arguments).env("TOKEN", "secret").env("PEOPLE_REPORT", &report);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+    let begun = Instant::now();
+    let status = command.status().unwrap();
+    let time = begun.elapsed();
+    assert!(status.success(), "{arguments:?} ended with {status}");
+    let report = std::fs::read_to_string(report).unwrap();
+    let [peak, asked, spent] = *report.split(' ').map(|one| one.parse::<u64>().unwrap()).collect::<Vec<_>>() else {
+        panic!("the child reports something else: {report}");
+    };
+    Ran { time: time.saturating_sub(Duration::from_micros(spent)), peak, asked }
+}
+
+fn python() -> Option<PathBuf> {
+    let found = Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    found.is_ok_and(|status| status.success()).then(|| "python3".into())
+}
+
+fn measure(people: u64) {
+    let project = Project::new(people, true);
+    let file = project.path("people.csv");
+    let mut table = Table::new(people, cores());
+
+    let csv = child("csv", &file);
+    let bare = child("rhai", &file);
+    let bare_all = child("rhai-all", &file);
+    let map = child("map", &project.folder);
+    for other in [&bare, &bare_all] {
+        assert_eq!(other.said, map.said, "the same rule on the same rows gives the same");
+    }
+    table.rate("csv crate alone", &csv);
+    table.rate("bare sandboxed Rhai, one thread", &bare);
+    table.rate("bare sandboxed Rhai, all cores", &bare_all);
+    table.rate("map stage", &map);
+    table.ratio("map stage : csv crate alone, rows/s", csv.time, map.time, "");
+    table.ratio("map stage : bare Rhai on all cores, rows/s", bare_all.time, map.time, "at least 0.8");
+    match python() {
+        Some(python) => {
+            let script = project.write("peer.py", people::PEER);
+            let peer = ran(Command::new(python).arg(script).arg(&file));
+            assert_eq!(peer.said, map.said, "Python makes the same of the same rows");
+            table.rate("Python csv with the same function", &peer);
+            table.ratio("map stage : Python, rows/s", peer.time, map.time, "at least 1.9");
+        }
+        None => println!("no python3 here: its lines are left out"),
+    }
+
+    let first = homeward(&project, &["plan", "hr=people.csv", "--out", "plan.json"]);
+    table.run("first plan, 1 % differs in each of three systems", &first);
+    table.ratio("first plan : map stage, time", first.time, map.time, "at most 3");
+    let tenth = Project::new(people / 10, true);
+    let small = homeward(&tenth, &["plan", "hr=people.csv", "--out", "plan.json"]);
+    table.ratio("first plan : that of a tenth of the people, time", first.time, small.time, "at most 11");
+
+    // Yesterday: everything is taken over, and is so everywhere.
+    drop((project, tenth));
+    let project = Project::new(people, false);
+    let applied = homeward(&project, &["apply", "hr=people.csv", "--yes"]);
+    table.run("apply: all of them tied and remembered", &applied);
+    let read = child("file", &project.path("people.csv"));
+    let again = homeward(&project, &["plan", "hr=people.csv"]);
+    table.run("yesterday's list again", &again);
+    table.ratio("yesterday's list again : reading the file, time", again.time, read.time, "at most 1.3");
+    project.list("shuffled.csv", Order::Backwards, 0);
+    let other = homeward(&project, &["plan", "hr=shuffled.csv"]);
+    table.run("the same people in other order", &other);
+    table.ratio("the same people in other order : map stage, time", other.time, map.time, "at most 2 of the parse");
+    project.list("tonight.csv", Order::Forwards, 1);
+    let tonight = homeward(&project, &["plan", "hr=tonight.csv", "--out", "plan.json"]);
+    table.run("tonight's list, 1 % changed", &tonight);
+    table.ratio("tonight's plan : map stage, time", tonight.time, map.time, "at most 3");
+}
