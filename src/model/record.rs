@@ -73,14 +73,60 @@ pub(crate) struct Record {
     /// Its columns.
     pub(crate) header: Arc<Header>,
     /// Its fields, one for each column of `header`.
-    pub(crate) fields: Vec<Arc<str>>,
+    pub(crate) fields: Fields,
+}
+
+/// The fields of a row: one text behind the other in one piece, which copies share. A list of a million rows is a million
+/// of these, so each is made in few steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fields(Arc<Pieces>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Pieces {
+    text: Box<str>,
+    /// Where each of them ends.
+    ends: Box<[usize]>,
+}
+
+impl Fields {
+    /// The field at this place, from 0.
+    #[must_use]
+    pub(crate) fn get(&self, at: usize) -> Option<&str> {
+        let end = *self.0.ends.get(at)?;
+        let start = at.checked_sub(1).map_or(0, |before| self.0.ends[before]);
+        self.0.text.get(start..end)
+    }
+
+    /// The fields in the order of the columns.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.0.ends.len()).filter_map(|at| self.get(at))
+    }
+
+    /// True where somebody else holds them too.
+    #[cfg(test)]
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+}
+
+impl<T: AsRef<str>> FromIterator<T> for Fields {
+    fn from_iter<I: IntoIterator<Item = T>>(fields: I) -> Self {
+        let fields = fields.into_iter();
+        let mut ends = Vec::with_capacity(fields.size_hint().0);
+        let mut text = String::with_capacity(16 * ends.capacity());
+        for field in fields {
+            text.push_str(field.as_ref());
+            ends.push(text.len());
+        }
+        Self(Arc::new(Pieces { text: text.into(), ends: ends.into() }))
+    }
 }
 
 impl Record {
     /// The field of the named column.
     #[must_use]
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        self.header.position(name).and_then(|at| self.fields.get(at)).map(AsRef::as_ref)
+        self.header.position(name).and_then(|at| self.fields.get(at))
     }
 }
 

@@ -85,7 +85,7 @@ fn record(columns: &[(&str, &str)]) -> Record {
     Record {
         origin: RecordOrigin { file: "hr.csv".into(), line: 7 },
         header: Arc::new(Header::new(columns.iter().map(|(name, _)| (*name).to_owned()))),
-        fields: columns.iter().map(|(_, field)| Arc::from(*field)).collect(),
+        fields: columns.iter().map(|(_, field)| *field).collect(),
     }
 }
 

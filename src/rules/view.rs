@@ -243,10 +243,6 @@ fn register_column(engine: &mut Engine, name: &str) {
                 at
             }
         };
-        row.0
-            .fields
-            .get(at)
-            .map(|field| ImmutableString::from(field.as_ref()))
-            .ok_or_else(|| raise(row.no_column(&own)))
+        row.0.fields.get(at).map(ImmutableString::from).ok_or_else(|| raise(row.no_column(&own)))
     });
 }

@@ -656,13 +656,17 @@ impl FolderFeed {
         }
         let settings = seat.project.sources.get(&self.name)?.csv.as_ref()?;
         let file = claim.open().ok()?;
-        let mut rows = Vec::new();
+        let mut rows: Vec<(Vec<std::sync::Arc<str>>, _)> = Vec::new();
         let mut sink = |row: crate::source::Row| {
-            let (line, fields) = match row {
-                crate::source::Row::Record(record) => (record.origin.line, record.fields),
-                crate::source::Row::Rejected { rejected, fields, .. } => (rejected.line, fields),
+            let line = match &row {
+                crate::source::Row::Record(record) => record.origin.line,
+                crate::source::Row::Rejected { rejected, .. } => rejected.line,
             };
             if let Some(why) = rejected.get(&line) {
+                let fields = match row {
+                    crate::source::Row::Record(record) => record.fields.iter().map(Into::into).collect(),
+                    crate::source::Row::Rejected { fields, .. } => fields,
+                };
                 rows.push((fields, *why));
             }
         };

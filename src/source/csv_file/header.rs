@@ -100,6 +100,21 @@ pub(super) fn fold(name: &str) -> String {
     lower.split_whitespace().collect::<Vec<_>>().join(" ").nfc().collect()
 }
 
+/// True where [`fold`] would make this of the name: asked of every row, so the usual case makes no text.
+pub(super) fn is_folded(name: &str, folded: &str) -> bool {
+    if !name.is_ascii() {
+        return fold(name) == *folded;
+    }
+    let (mut words, mut wanted) = (name.split_whitespace(), folded.split_whitespace());
+    loop {
+        match (words.next(), wanted.next()) {
+            (None, None) => return true,
+            (Some(word), Some(wanted)) if word.eq_ignore_ascii_case(wanted) => {}
+            _ => return false,
+        }
+    }
+}
+
 /// Why no header was found with one delimiter, and how near it came.
 struct Trouble {
     matched: usize,

@@ -1,8 +1,9 @@
 //! Reading a CSV file that somebody else made (`csv-drop-folder.md`, items 18 to 33).
 //!
 //! The file is read twice. The first passage decides whether it can be used at all and which keys occur more than once;
-//! nothing is handed on before that is known. The second hands on its rows, one at a time. So memory grows with the
-//! number of keys only, by 48 bytes for each, and a refused file has said nothing. What its rows mean, and which dates
+//! nothing is handed on before that is known. The last hands on its rows, one at a time; where keys occur more than once,
+//! another between them compares their rows. So memory grows with the number of keys only, by 16 bytes for each, and a
+//! refused file has said nothing. What its rows mean, and which dates
 //! and states are right, is not known here.
 
 mod encoding;
@@ -15,7 +16,8 @@ mod tests;
 mod values;
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fs::File,
     io::{self, Read as Bytes, Seek, SeekFrom},
     path::Path,
@@ -101,8 +103,8 @@ struct Reading<'a> {
 
 /// What is known of the file when the first passage is over.
 struct Survey {
-    /// What each key that occurs more than once stands for.
-    repeated: BTreeMap<Mark, Seen>,
+    /// The keys that occur more than once.
+    repeated: BTreeSet<Mark>,
     sha256: String,
     final_line_end: bool,
     line_ends: LineEnds,
@@ -152,7 +154,8 @@ impl Reading<'_> {
         let encoded = encoding::decide(&head, self.settings.encoding)?;
         let found = header::find(&mut input, encoded, self.settings)?;
         let survey = self.survey(&mut input, encoded, &found)?;
-        self.hand_on(&mut input, encoded, &found, survey, sink)
+        let repeated = self.look_at_repeated(&mut input, encoded, &found, &survey)?;
+        self.hand_on(&mut input, encoded, &found, survey, &repeated, sink)
     }
 
     /// The first passage: may the file be used, and which keys occur more than once?
@@ -160,7 +163,7 @@ impl Reading<'_> {
         let judge = Judge { settings: self.settings, found };
         let mut input = Hashed::from_start(input)?;
         let mut records = self.records(&mut input, encoded, found)?;
-        let mut seen: BTreeMap<Mark, Seen> = BTreeMap::new();
+        let mut keys: Vec<Mark> = Vec::new();
         let (mut raw, mut cleaned) = (Raw::default(), Cleaned::default());
         let (mut rows, mut beyond_ascii, mut last_line) = (0, false, 0);
         let mut counts: Vec<(u64, String)> = Vec::new();
@@ -196,22 +199,15 @@ impl Reading<'_> {
             let skipped = if let Verdict::Skip(skipped) = verdict { Some(skipped) } else { None };
             let fields = raw.len().saturating_sub(found.added.len());
             last = Some(Last { line: raw.line, fields, skipped, in_letter });
-            let (key, row) = match verdict {
+            match verdict {
                 Verdict::Skip(_) => continue,
-                Verdict::Take { key, fields } => (Some(key), mark(fields.iter().map(|field| field.as_bytes()))),
-                // A row at fault is like no other.
-                Verdict::Reject(fault) => (fault.key, mark([fault.code.as_bytes(), &raw.line.to_le_bytes()])),
-            };
+                Verdict::Take { key, .. } => keys.push(mark([key.as_bytes()])),
+                Verdict::Reject(fault) => keys.extend(fault.key.map(|key| mark([key.as_bytes()]))),
+            }
             rows += 1;
             last_line = raw.line;
             if rows > self.settings.limits.rows {
                 return Err(Why::TooManyRows { limit: self.settings.limits.rows });
-            }
-            if let Some(key) = key {
-                let entry = seen.entry(mark([key.as_bytes()]));
-                let entry = entry.or_insert(Seen { row, first: raw.line, rows: 0, alike: true });
-                entry.rows = entry.rows.saturating_add(1);
-                entry.alike &= entry.row == row;
             }
         }
         let final_line_end = records.at_line_end();
@@ -227,8 +223,53 @@ impl Reading<'_> {
             return Err(Why::OnlyHeader);
         }
         self.compare_counts(found, rows, counts)?;
-        seen.retain(|_, seen| seen.rows > 1);
-        Ok(Survey { repeated: seen, sha256: input.digest(), final_line_end, line_ends, last_line })
+        let sha256 = input.digest();
+        let repeated = repeated(keys);
+        Ok(Survey { repeated, sha256, final_line_end, line_ends, last_line })
+    }
+
+    /// What each of these keys stands for, of which there are several rows.
+    fn look_at_repeated<R: Bytes + Seek>(
+        &self,
+        input: &mut R,
+        encoded: Encoded,
+        found: &Found,
+        survey: &Survey,
+    ) -> Result<BTreeMap<Mark, Seen>, Why> {
+        let mut seen: BTreeMap<Mark, Seen> = BTreeMap::new();
+        if survey.repeated.is_empty() {
+            return Ok(seen);
+        }
+        let judge = Judge { settings: self.settings, found };
+        let mut input = Hashed::from_start(input)?;
+        let mut records = self.records(&mut input, encoded, found)?;
+        let (mut raw, mut cleaned) = (Raw::default(), Cleaned::default());
+        while records.next(&mut raw)? {
+            if Self::is_above(found, &raw) {
+                continue;
+            }
+            let (key, row) = match judge.judge(&raw, &mut cleaned) {
+                Verdict::Skip(_) | Verdict::Reject(values::Fault { key: None, .. }) => continue,
+                Verdict::Take { key, fields } => {
+                    let key = mark([key.as_bytes()]);
+                    if !survey.repeated.contains(&key) {
+                        continue;
+                    }
+                    (key, mark(fields.iter().map(|field| field.as_bytes())))
+                }
+                // A row at fault is like no other.
+                Verdict::Reject(values::Fault { key: Some(key), code, .. }) => {
+                    (mark([key.as_bytes()]), mark([code.as_bytes(), &raw.line.to_le_bytes()]))
+                }
+            };
+            if survey.repeated.contains(&key) {
+                let entry = seen.entry(key).or_insert(Seen { row, first: raw.line, rows: 0, alike: true });
+                entry.rows = entry.rows.saturating_add(1);
+                entry.alike &= entry.row == row;
+            }
+        }
+        drop(records);
+        if input.digest() == survey.sha256 { Ok(seen) } else { Err(Why::Changed) }
     }
 
     /// Refuses a file whose end shows that more was to come.
@@ -276,6 +317,7 @@ impl Reading<'_> {
         encoded: Encoded,
         found: &Found,
         survey: Survey,
+        repeated: &BTreeMap<Mark, Seen>,
         sink: &mut dyn FnMut(Row),
     ) -> Result<Read, Why> {
         let judge = Judge { settings: self.settings, found };
@@ -285,7 +327,7 @@ impl Reading<'_> {
         let mut tally = Tally::default();
         let mut raw = Raw::default();
         // Of each id that several different rows have, the first of them.
-        let mut firsts: BTreeMap<Mark, Vec<Arc<str>>> = BTreeMap::new();
+        let mut firsts: BTreeMap<Mark, Vec<String>> = BTreeMap::new();
         while records.next(&mut raw)? {
             if Self::is_above(found, &raw) {
                 continue;
@@ -296,12 +338,12 @@ impl Reading<'_> {
                     continue;
                 }
                 Verdict::Reject(fault) => fault,
-                Verdict::Take { key, fields } => match survey.repeated.get(&mark([key.as_bytes()])) {
+                Verdict::Take { key, fields } => match of_key(repeated, &key) {
                     Some(seen) if !seen.alike => {
-                        let mut fault = duplicate(Arc::clone(&key), &self.settings.key, seen);
+                        let mut fault = duplicate(Arc::from(&*key), &self.settings.key, seen);
                         match firsts.entry(mark([key.as_bytes()])) {
                             Entry::Vacant(entry) => {
-                                entry.insert(fields);
+                                entry.insert(fields.into_iter().map(Cow::into_owned).collect());
                             }
                             // Somebody else's row under this id leaves that person without one.
                             Entry::Occupied(first) if !are_of_one_person(first.get(), &fields, found.key) => {
@@ -318,6 +360,7 @@ impl Reading<'_> {
                     _ => {
                         tally.records += 1;
                         let origin = RecordOrigin { file: Arc::clone(&self.shown_as), line: raw.line };
+                        let fields = fields.iter().collect();
                         sink(Row::Record(Record { origin, header: Arc::clone(&header), fields }));
                         continue;
                     }
@@ -425,13 +468,24 @@ fn duplicate(key: Arc<str>, column: &str, seen: &Seen) -> values::Fault {
 
 /// Whether two different rows with one id are about one person, who has two posts say: more than half of what they hold
 /// is the same.
-fn are_of_one_person(one: &[Arc<str>], other: &[Arc<str>], key: usize) -> bool {
+fn are_of_one_person(one: &[String], other: &[Cow<'_, str>], key: usize) -> bool {
     let (mut same, mut all) = (0, 0);
     for (_, (one, other)) in one.iter().zip(other).enumerate().filter(|(at, _)| *at != key) {
         all += usize::from(!one.is_empty() || !other.is_empty());
         same += usize::from(!one.is_empty() && one == other);
     }
     2 * same > all
+}
+
+/// Those that occur more than once.
+fn repeated(mut keys: Vec<Mark>) -> BTreeSet<Mark> {
+    keys.sort_unstable();
+    keys.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
+}
+
+/// What was seen of a key, if there are several rows of it.
+fn of_key<'s>(repeated: &'s BTreeMap<Mark, Seen>, key: &str) -> Option<&'s Seen> {
+    if repeated.is_empty() { None } else { repeated.get(&mark([key.as_bytes()])) }
 }
 
 /// A digest of texts in a row, such that no two rows of different texts have the same.

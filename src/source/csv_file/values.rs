@@ -14,15 +14,15 @@ use super::{
 };
 use crate::model::record::Header;
 
-/// What became of a row.
+/// What became of a row. What is taken lies in the row itself where it did not have to be cleaned.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(super) enum Verdict<'r> {
     /// It is about nobody.
     Skip(Skipped),
     Reject(Fault),
     Take {
-        key: Arc<str>,
-        fields: Vec<Arc<str>>,
+        key: Cow<'r, str>,
+        fields: Vec<Cow<'r, str>>,
     },
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Judge<'a> {
 
 impl Judge<'_> {
     /// Judges one row below the header.
-    pub(super) fn judge(&self, raw: &Raw, cleaned: &mut Cleaned) -> Verdict {
+    pub(super) fn judge<'r>(&self, raw: &'r Raw, cleaned: &mut Cleaned) -> Verdict<'r> {
         let bytes = self.found.fields(raw);
         let texts: Vec<Option<&str>> = bytes.iter().map(|field| std::str::from_utf8(field).ok()).collect();
         if texts.iter().all(|text| text.is_some_and(is_blank)) {
@@ -77,8 +77,8 @@ impl Judge<'_> {
         if self.count(raw).is_some() {
             return Verdict::Skip(Skipped::Count);
         }
-        let first = texts.first().copied().flatten().map(|text| clean(text, &mut Cleaned::default()).into_owned());
-        if first.is_some_and(|first| self.settings.skip.contains(&first)) {
+        let skips = |text: &str| self.settings.skip.iter().any(|word| *word == *clean(text, &mut Cleaned::default()));
+        if !self.settings.skip.is_empty() && texts.first().copied().flatten().is_some_and(skips) {
             return Verdict::Skip(Skipped::Configured);
         }
         let is_one_line = raw.line == raw.last_line;
@@ -99,17 +99,17 @@ impl Judge<'_> {
 
     fn is_header(&self, texts: &[Option<&str>]) -> bool {
         let folded = &self.found.folded;
-        let same = |(text, name): (Option<&str>, &String)| text.is_some_and(|text| header::fold(text) == *name);
+        let same = |(text, name): (Option<&str>, &String)| text.is_some_and(|text| header::is_folded(text, name));
         texts.len() == folded.len() && texts.iter().copied().zip(folded).all(same)
     }
 
-    fn fields(
+    fn fields<'r>(
         &self,
-        bytes: &[&[u8]],
-        texts: &[Option<&str>],
+        bytes: &[&'r [u8]],
+        texts: &[Option<&'r str>],
         is_one_line: bool,
         cleaned: &mut Cleaned,
-    ) -> Result<(Arc<str>, Vec<Arc<str>>), Fault> {
+    ) -> Result<(Cow<'r, str>, Vec<Cow<'r, str>>), Fault> {
         let (expected, found) = (self.found.folded.len(), texts.len());
         let key = self.key(bytes, texts);
         let mut at_fault = None;
@@ -151,7 +151,7 @@ impl Judge<'_> {
             if value.starts_with(|c: char| c.is_ascii_digit()) && is_scientific(&value) {
                 own.shortened.insert(at, 1);
             }
-            fields.push(Arc::from(&*value));
+            fields.push(value);
         }
         let fault = match (at_fault, key) {
             (None, Ok(key)) => {
@@ -161,13 +161,19 @@ impl Judge<'_> {
             (None, Err((code, reason))) => {
                 Fault { key: None, column: Some(self.settings.key.clone()), code, reason: reason.to_owned() }
             }
-            (Some(fault), key) => Fault { key: key.ok().filter(|_| self.is_certain(is_one_line, found)), ..fault },
+            (Some(fault), key) => {
+                Fault { key: key.ok().filter(|_| self.is_certain(is_one_line, found)).map(Arc::from), ..fault }
+            }
         };
         Err(fault)
     }
 
     /// The key of a row, if it is one.
-    fn key(&self, bytes: &[&[u8]], texts: &[Option<&str>]) -> Result<Arc<str>, (&'static str, &'static str)> {
+    fn key<'r>(
+        &self,
+        bytes: &[&'r [u8]],
+        texts: &[Option<&'r str>],
+    ) -> Result<Cow<'r, str>, (&'static str, &'static str)> {
         let Some(text) = texts.get(self.found.key).copied().flatten() else {
             return Err(("missing_key", "the key cannot be read"));
         };
@@ -179,7 +185,7 @@ impl Judge<'_> {
         if length > self.settings.limits.field || forbidden(text).is_some() {
             return Err(("bad_id", "the key is too long or holds a control character"));
         }
-        if header::fold(&key) == self.found.folded[self.found.key] {
+        if header::is_folded(&key, &self.found.folded[self.found.key]) {
             return Err((
                 "header_again",
                 "the key column holds its own name: for two header lines set `header_rows = 2`",
@@ -197,7 +203,7 @@ impl Judge<'_> {
         if self.settings.id_pattern.as_ref().is_some_and(|pattern| !pattern.is_match(&key)) {
             return Err(("bad_id", "the id does not match `id_pattern`; leading zeros may be lost"));
         }
-        Ok(Arc::from(&*key))
+        Ok(key)
     }
 
     /// Whether the key of a row at fault is whose row it is, and nobody else's row is in it. Where a quote or a lost line
@@ -288,6 +294,9 @@ fn clean<'a>(text: &'a str, cleaned: &mut Cleaned) -> Cow<'a, str> {
 
 /// A control character that no value may hold. Line breaks may: an address has several lines.
 fn forbidden(text: &str) -> Option<&'static str> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return None;
+    }
     let mut characters = text.trim().chars().peekable();
     while let Some(c) = characters.next() {
         match c {

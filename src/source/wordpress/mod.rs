@@ -84,11 +84,7 @@ pub(crate) async fn poll(
         sink(match kept {
             Kept::Fields(fields) => {
                 let origin = RecordOrigin { file: Arc::clone(&file), line: id };
-                Row::Record(Record {
-                    origin,
-                    header: Arc::clone(&header),
-                    fields: fields.texts().map(Arc::from).collect(),
-                })
+                Row::Record(Record { origin, header: Arc::clone(&header), fields: fields.texts().collect() })
             }
             Kept::Fault(fault) => Row::Rejected {
                 key: Some(Arc::from(id.to_string())),

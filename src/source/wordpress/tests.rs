@@ -107,7 +107,7 @@ fn columns(rows: &[Row]) -> BTreeMap<u64, BTreeMap<String, String>> {
     let named = |row: &Row| match row {
         Row::Record(record) => {
             let names = record.header.names().iter().map(ToString::to_string);
-            (record.origin.line, names.zip(record.fields.iter().map(ToString::to_string)).collect())
+            (record.origin.line, names.zip(record.fields.iter().map(str::to_owned)).collect())
         }
         Row::Rejected { rejected, .. } => panic!("{rejected:?}"),
     };
@@ -546,7 +546,7 @@ fn one_user_is_read_as_the_list_would_show_her() {
         ("meta_employee_id", "001003"),
     ];
     let names: Vec<&str> = record.header.names().iter().map(AsRef::as_ref).collect();
-    let shown: Vec<(&str, &str)> = names.into_iter().zip(record.fields.iter().map(AsRef::as_ref)).collect();
+    let shown: Vec<(&str, &str)> = names.into_iter().zip(record.fields.iter()).collect();
     assert_eq!(shown, expected);
     assert_eq!(record.origin.to_string(), "website:5");
 
