@@ -67,4 +67,4 @@ pub fn run_with(
 
 /// How much stack the program has, in bytes, whoever starts it on whatever thread: rules may call and nest as deep as
 /// their limits allow, which takes several MiB where the compiler does not optimise.
-const STACK: usize = 16 * 1024 * 1024;
+pub(crate) const STACK: usize = 16 * 1024 * 1024;

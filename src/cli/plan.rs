@@ -240,8 +240,11 @@ pub(super) fn save(path: &Path, plan: &Plan) -> Result<(), Trouble> {
     // A plan holds values of people: nobody but its owner reads the file.
     let write = || -> std::io::Result<()> {
         use std::{io::Write, os::unix::fs::OpenOptionsExt};
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        writeln!(file, "{}", document(plan))
+        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let mut file = std::io::BufWriter::with_capacity(64 << 10, file);
+        serde_json::to_writer_pretty(&mut file, plan)?;
+        writeln!(file)?;
+        file.flush()
     };
     write().map_err(|error| {
         let message = format!("{} cannot be written: {error}", path.display());

@@ -70,6 +70,12 @@ impl AttributeName {
         self.0.split_once('.').map(|(system, _)| system.into())
     }
 
+    /// True for an attribute that means the same in every system.
+    #[must_use]
+    pub fn is_neutral(&self) -> bool {
+        !self.0.contains('.')
+    }
+
     /// The name inside its system: `note` for `gitlab.note`, `email` for `email`, `groups` for a member of
     /// `gitlab.groups`. Capability tables use this form.
     #[must_use]

@@ -189,12 +189,12 @@ impl Capabilities {
     /// The row of an attribute as `system`'s rules name it; `None` where this provider does not know it.
     #[must_use]
     pub fn of(&self, system: &SystemName, attribute: &AttributeName) -> Option<&'static AttributeCapability> {
-        let owner = attribute.system();
-        let wanted_neutral = owner.is_none();
-        if owner.is_some_and(|owner| owner != *system) {
+        let owner = attribute.as_str().split_once('.').map(|(owner, _)| owner);
+        if owner.is_some_and(|owner| owner != system.as_str()) {
             return None;
         }
-        self.attributes.iter().find(|row| row.name == attribute.local() && row.neutral == wanted_neutral)
+        let local = attribute.local();
+        self.attributes.iter().find(|row| row.neutral == owner.is_none() && row.name == local)
     }
 
     /// The operation of this name.

@@ -5,13 +5,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
 
-use super::{Providers, folded};
+use super::{Providers, fold, folded};
 use crate::model::{
-    account::Account,
-    attribute::AttributeName,
+    account::{Account, Identity},
+    attribute::{AttributeName, Value},
     id::{AccountId, PersonId, SystemName},
     person::{Link, Person},
     policy::Policy,
@@ -43,156 +44,341 @@ pub(crate) enum Opened {
     Nothing(String),
 }
 
-/// What correlation found.
-#[derive(Debug, Default)]
-pub(crate) struct Correlated {
-    /// Everybody that a fresh statement speaks of, in order of id.
-    pub(crate) people: Vec<Person>,
-    /// Ties that were not known before.
-    pub(crate) links: Vec<Link>,
+/// An observed account, by the numbers of its system and of itself there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    system: usize,
+    at: usize,
 }
 
-/// Where an id points to.
-type Place = (SystemName, AccountId);
+/// Finds numbers by what they stand for: digests in order, each with its number. Two things may have one digest, so
+/// whoever asks compares; a million of these take 16 MB.
+#[derive(Default)]
+struct Finder(Vec<(u64, u32)>);
+
+impl Finder {
+    fn new(digests: impl Iterator<Item = (u64, usize)>) -> Self {
+        let mut all: Vec<(u64, u32)> =
+            digests.filter_map(|(digest, at)| Some((digest, u32::try_from(at).ok()?))).collect();
+        all.sort_unstable();
+        Self(all)
+    }
+
+    /// The numbers that this digest was given, lowest first.
+    fn of(&self, digest: u64) -> impl Iterator<Item = usize> {
+        let start = self.0.partition_point(|(other, _)| *other < digest);
+        self.0[start..].iter().take_while(move |(other, _)| *other == digest).map(|(_, at)| *at as usize)
+    }
+}
+
+/// The same in every run: the hasher has fixed keys.
+fn digest(parts: [&str; 2]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    hasher.finish()
+}
 
 /// Every way an account can be found: by what.
 struct Index<'a> {
-    id: BTreeMap<Place, &'a Arc<Account>>,
-    value: BTreeMap<(SystemName, AttributeName), BTreeMap<String, Vec<AccountId>>>,
-    identity: BTreeMap<Place, Vec<Place>>,
+    systems: Vec<&'a SystemName>,
+    accounts: Vec<&'a [Arc<Account>]>,
+    /// By id, for each system.
+    ids: Vec<Finder>,
+    /// By what people are found by, for each system.
+    values: Vec<Vec<(&'a AttributeName, Finder)>>,
+    /// The accounts that sign in with an account, which comes first.
+    identities: Vec<(Place, Place)>,
+    /// The one system of a kind, where there is one and it was observed. Of two systems of one kind, the kind alone does not
+    /// say which is meant.
+    kinds: BTreeMap<&'a str, Option<usize>>,
 }
 
 impl<'a> Index<'a> {
-    fn new(material: &'a Material<'_>, policy: &Policy, providers: &dyn Providers) -> Self {
-        let mut index = Self { id: BTreeMap::new(), value: BTreeMap::new(), identity: BTreeMap::new() };
-        for (system, accounts) in material.accounts {
+    fn new(material: &'a Material<'_>, policy: &'a Policy, providers: &dyn Providers) -> Self {
+        let systems: Vec<&SystemName> = material.accounts.keys().collect();
+        let mut index = Self {
+            accounts: material.accounts.values().map(Vec::as_slice).collect(),
+            ids: Vec::new(),
+            values: Vec::new(),
+            identities: Vec::new(),
+            kinds: BTreeMap::new(),
+            systems,
+        };
+        for (system, accounts) in index.systems.iter().zip(&index.accounts) {
+            let there = || accounts.iter().enumerate().filter(|(_, account)| account.id.is_some());
+            let id = |(at, account): (usize, &Arc<Account>)| {
+                (digest(["", account.id.as_ref().map_or("", AccountId::as_str)]), at)
+            };
+            index.ids.push(Finder::new(there().map(id)));
             let joins = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
-            for account in accounts {
-                let Some(id) = &account.id else { continue };
-                index.id.insert((system.clone(), id.clone()), account);
-                for attribute in joins {
-                    let Some(text) = account.attributes.get(attribute).and_then(folded) else { continue };
-                    let values = index.value.entry((system.clone(), attribute.clone())).or_default();
-                    values.entry(text).or_default().push(id.clone());
-                }
-                for identity in &account.identities {
-                    // Two systems of one kind: the kind alone does not say which of them is meant.
-                    if let [provider] = providers.of_kind(&identity.provider).as_slice() {
-                        let place = (provider.clone(), identity.id.clone());
-                        index.identity.entry(place).or_default().push((system.clone(), id.clone()));
-                    }
+            let of = |attribute: &'a AttributeName| {
+                let held = there().filter_map(|(at, account)| {
+                    Some((digest(["", &fold(account.attributes.get(attribute)?.as_text()?)]), at))
+                });
+                (attribute, Finder::new(held))
+            };
+            index.values.push(joins.iter().map(of).collect());
+            for identity in accounts.iter().flat_map(|account| &account.identities) {
+                index.kinds.entry(identity.provider.as_str()).or_insert_with(|| {
+                    let of_kind = providers.of_kind(&identity.provider);
+                    let [provider] = of_kind.as_slice() else { return None };
+                    index.systems.binary_search(&provider).ok()
+                });
+            }
+        }
+        let mut identities = Vec::new();
+        for (system, accounts) in index.accounts.iter().enumerate() {
+            for (at, account) in accounts.iter().enumerate().filter(|(_, account)| account.id.is_some()) {
+                let with = account.identities.iter().filter_map(|identity| index.of_identity(identity));
+                identities.extend(with.map(|with| (with, Place { system, at })));
+            }
+        }
+        // Stable: those that sign in with one account stay in the order of systems and accounts.
+        identities.sort_by_key(|(with, _)| *with);
+        index.identities = identities;
+        index
+    }
+
+    fn account(&self, place: Place) -> &'a Arc<Account> {
+        &self.accounts[place.system][place.at]
+    }
+
+    fn id(&self, place: Place) -> &'a AccountId {
+        match &self.account(place).id {
+            Some(id) => id,
+            None => unreachable!("only accounts that are there have a place"),
+        }
+    }
+
+    fn name(&self, place: Place) -> &'a SystemName {
+        self.systems[place.system]
+    }
+
+    fn place(&self, system: &SystemName, id: &str) -> Option<Place> {
+        self.place_at(self.systems.binary_search(&system).ok()?, id)
+    }
+
+    fn place_at(&self, system: usize, id: &str) -> Option<Place> {
+        let accounts = self.accounts[system];
+        let is_it = |at: &usize| accounts[*at].id.as_ref().is_some_and(|other| other.as_str() == id);
+        self.ids[system].of(digest(["", id])).find(is_it).map(|at| Place { system, at })
+    }
+
+    fn of_identity(&self, identity: &Identity) -> Option<Place> {
+        let system = self.kinds.get(identity.provider.as_str()).copied().flatten()?;
+        self.place_at(system, identity.id.as_str())
+    }
+
+    /// The accounts that hold a folded text, in the order they were observed.
+    fn holding(&self, system: &SystemName, attribute: &AttributeName, text: &str) -> Vec<Place> {
+        let Ok(system) = self.systems.binary_search(&system) else { return Vec::new() };
+        let Some((_, finder)) = self.values[system].iter().find(|(other, _)| *other == attribute) else {
+            return Vec::new();
+        };
+        let holds = |at: &usize| {
+            let held = self.accounts[system][*at].attributes.get(attribute).and_then(Value::as_text);
+            held.is_some_and(|held| *fold(held) == *text)
+        };
+        finder.of(digest(["", text])).filter(holds).map(|at| Place { system, at }).collect()
+    }
+
+    /// The accounts that sign in with this one.
+    fn signing_in_with(&self, place: Place) -> impl Iterator<Item = Place> {
+        let start = self.identities.partition_point(|(with, _)| *with < place);
+        self.identities[start..].iter().take_while(move |(with, _)| *with == place).map(|(_, other)| *other)
+    }
+}
+
+/// Who is known by an id: for each observed account, and for what was not observed.
+#[derive(Clone)]
+struct Holders<'a> {
+    observed: Vec<Vec<Option<&'a PersonId>>>,
+    others: BTreeMap<(&'a str, &'a str), &'a PersonId>,
+}
+
+impl<'a> Holders<'a> {
+    fn new(index: &Index<'a>, links: &'a [Link]) -> Self {
+        let observed = index.accounts.iter().map(|accounts| vec![None; accounts.len()]).collect();
+        let mut holders = Self { observed, others: BTreeMap::new() };
+        for link in links {
+            match index.place(&link.system, link.account.as_str()) {
+                Some(place) => holders.observed[place.system][place.at] = Some(&link.person),
+                None => {
+                    holders.others.insert((link.system.as_str(), link.account.as_str()), &link.person);
                 }
             }
         }
-        index
+        holders
+    }
+
+    fn of(&self, place: Place) -> Option<&'a PersonId> {
+        self.observed[place.system][place.at]
+    }
+
+    fn of_id(&self, index: &Index<'a>, system: &SystemName, id: &str) -> Option<&'a PersonId> {
+        match index.place(system, id) {
+            Some(place) => self.of(place),
+            None => self.others.get(&(system.as_str(), id)).copied(),
+        }
+    }
+
+    /// Takes note of a holder where there is none yet.
+    fn take(&mut self, place: Place, person: &'a PersonId) {
+        self.observed[place.system][place.at].get_or_insert(person);
+    }
+}
+
+/// The ties of each person.
+struct Ties<'a> {
+    links: &'a [Link],
+    finder: Finder,
+}
+
+impl<'a> Ties<'a> {
+    fn new(links: &'a [Link]) -> Self {
+        let of = |link: &Link| digest([link.person.system.as_str(), &link.person.key]);
+        Self { links, finder: Finder::new(links.iter().enumerate().map(|(at, link)| (of(link), at))) }
+    }
+
+    fn of(&self, person: &PersonId) -> impl Iterator<Item = &'a Link> {
+        let links = self.links;
+        let all = self.finder.of(digest([person.system.as_str(), &person.key])).map(move |at| &links[at]);
+        all.filter(move |link| link.person == *person)
     }
 }
 
 /// A person under construction.
 #[derive(Default)]
-struct Draft {
-    statements: Vec<Arc<Statement>>,
-    accounts: BTreeMap<SystemName, AccountId>,
+struct Draft<'a> {
+    statements: Vec<&'a Arc<Statement>>,
+    /// One of each system, in their order.
+    accounts: Vec<Place>,
     held: Option<String>,
     unseen: BTreeMap<SystemName, String>,
 }
 
-impl Draft {
+impl Draft<'_> {
     fn hold(&mut self, reason: String) {
         self.held.get_or_insert(reason);
     }
 
+    fn at(&self, system: usize) -> Result<usize, usize> {
+        self.accounts.binary_search_by_key(&system, |place| place.system)
+    }
+
+    /// Takes an account in the place of any other of that system.
+    fn put(&mut self, place: Place) {
+        match self.at(place.system) {
+            Ok(at) => self.accounts[at] = place,
+            Err(at) => self.accounts.insert(at, place),
+        }
+    }
+
     /// Takes an account, or holds where another one of that system is there already.
-    fn take(&mut self, (system, id): &Place, how: &str) {
-        match self.accounts.get(system) {
-            Some(there) if there != id => {
+    fn take(&mut self, place: Place, how: &str, index: &Index<'_>) {
+        match self.at(place.system) {
+            Ok(at) if self.accounts[at] != place => {
+                let (system, there, id) = (index.name(place), index.id(self.accounts[at]), index.id(place));
                 self.hold(format!("{system} has two accounts that could be meant: {there}, and {id} by {how}"));
             }
-            Some(_) => {}
-            None => {
-                self.accounts.insert(system.clone(), id.clone());
-            }
+            Ok(_) => {}
+            Err(at) => self.accounts.insert(at, place),
         }
     }
 }
 
-/// Puts together what belongs together.
-pub(crate) fn correlate(material: &Material<'_>, policy: &Policy, providers: &dyn Providers) -> Correlated {
+/// Puts together what belongs together. Everybody that a fresh statement speaks of is handed to `each`, in order of id; what
+/// is returned are the ties that were not known before.
+pub(crate) fn correlate(
+    material: &Material<'_>,
+    policy: &Policy,
+    providers: &dyn Providers,
+    each: &mut dyn FnMut(Person),
+) -> Vec<Link> {
     let index = Index::new(material, policy, providers);
-    let known: BTreeMap<Place, &PersonId> =
-        material.links.iter().map(|link| ((link.system.clone(), link.account.clone()), &link.person)).collect();
-    let mut linked: BTreeMap<&PersonId, Vec<Place>> = BTreeMap::new();
-    for link in material.links {
-        linked.entry(&link.person).or_default().push((link.system.clone(), link.account.clone()));
-    }
+    let known = Holders::new(&index, material.links);
+    let ties = Ties::new(material.links);
+    let ordered = in_order_of_sources(&material.statements, material.sources);
+    let names: Vec<PersonId> = ordered.iter().map(|statement| name(statement)).collect();
 
-    let mut drafts: BTreeMap<PersonId, Draft> = BTreeMap::new();
+    let mut drafts: BTreeMap<&PersonId, Draft<'_>> = BTreeMap::new();
     // Who holds an account, from links and from what this run has found so far.
-    let mut holders: BTreeMap<Place, PersonId> =
-        known.iter().map(|(place, person)| (place.clone(), (*person).clone())).collect();
+    let mut holders = known.clone();
 
-    for statement in in_order_of_sources(&material.statements, material.sources) {
-        let own = PersonId { system: statement.system.clone(), key: Arc::clone(&statement.key) };
-        let as_account: Place = (statement.system.clone(), statement.key.as_ref().into());
-        let by_link = holders.get(&as_account).cloned().or_else(|| linked.contains_key(&own).then(|| own.clone()));
+    for (statement, own) in ordered.into_iter().zip(&names) {
+        let as_account = index.place(&statement.system, &statement.key);
+        let held_by = match as_account {
+            Some(place) => holders.of(place),
+            None => holders.others.get(&(statement.system.as_str(), statement.key.as_ref())).copied(),
+        };
+        let by_link = held_by.or_else(|| ties.of(own).next().map(|_| own));
 
         let mut found = Draft::default();
-        if let Some(person) = &by_link {
-            for (system, id) in linked.get(person).into_iter().flatten() {
-                if index.id.contains_key(&(system.clone(), id.clone())) {
-                    found.accounts.insert(system.clone(), id.clone());
-                }
+        for link in by_link.into_iter().flat_map(|person| ties.of(person)) {
+            if let Some(place) = index.place(&link.system, link.account.as_str()) {
+                found.put(place);
             }
         }
         // An account that is tied to somebody whom this source knows under another key is not this person's, whatever
         // its address: addresses are handed on from leavers to newcomers.
-        let anothers = |place: &Place| {
-            known.get(place).is_some_and(|person| {
-                let mut keys =
-                    linked.get(*person).into_iter().flatten().filter(|(system, _)| *system == statement.system);
+        let anothers = |place: Place| {
+            known.of(place).is_some_and(|person| {
+                let mut keys = ties.of(person).filter(|link| link.system == statement.system);
                 let anchors = person.system == statement.system;
-                (anchors && person.key != statement.key) || keys.any(|(_, key)| key.as_str() != statement.key.as_ref())
+                (anchors && person.key != statement.key)
+                    || keys.any(|link| link.account.as_str() != statement.key.as_ref())
             })
         };
-        let ties = by_link.as_ref().and_then(|person| linked.get(person)).map(Vec::as_slice).unwrap_or_default();
-        by_own_tokens(&mut found, statement, &own, ties, material, policy, providers, &index);
+        if !material.own.is_empty() {
+            let hers: Vec<&Link> = by_link.into_iter().flat_map(|person| ties.of(person)).collect();
+            by_own_tokens(&mut found, statement, own, &hers, material, policy, providers, &index);
+        }
         let shut = |system: &SystemName| material.own.contains_key(system);
         by_joins(&mut found, statement, policy, providers, &index, &shut, &anothers);
-        by_identities(&mut found, &index, providers);
+        if !index.kinds.is_empty() {
+            by_identities(&mut found, &index);
+        }
 
-        let mut claimants: BTreeSet<PersonId> = by_link.into_iter().collect();
+        let mut claimants: Vec<&PersonId> = by_link.into_iter().collect();
+        claimants.extend(found.accounts.iter().filter_map(|place| holders.of(*place)));
+        claimants.sort_unstable();
+        claimants.dedup();
+        if claimants.len() > 1 {
+            let names: Vec<String> = claimants.iter().map(ToString::to_string).collect();
+            found.hold(format!("its accounts belong to different people: {}", names.join(", ")));
+        }
+        let person = claimants.first().copied().unwrap_or(own);
         for place in &found.accounts {
-            claimants.extend(holders.get(&(place.0.clone(), place.1.clone())).cloned());
+            holders.take(*place, person);
         }
-        let person = match claimants.len() {
-            0 => own.clone(),
-            1 => claimants.pop_first().unwrap_or_else(|| own.clone()),
-            _ => {
-                let names: Vec<String> = claimants.iter().map(ToString::to_string).collect();
-                found.hold(format!("its accounts belong to different people: {}", names.join(", ")));
-                claimants.pop_first().unwrap_or_else(|| own.clone())
+        match as_account {
+            Some(place) => holders.take(place, person),
+            None => {
+                holders.others.entry((statement.system.as_str(), statement.key.as_ref())).or_insert(person);
             }
-        };
-        for (system, id) in &found.accounts {
-            holders.entry((system.clone(), id.clone())).or_insert_with(|| person.clone());
         }
-        holders.entry(as_account).or_insert_with(|| person.clone());
 
         let draft = drafts.entry(person).or_default();
         if let Some(other) = draft.statements.iter().find(|other| other.system == statement.system) {
             let (here, there) = (&statement.origin, &other.origin);
             draft.hold(format!("{there} and {here} both seem to speak of this person"));
         }
-        draft.statements.push(Arc::clone(statement));
+        draft.statements.push(statement);
         draft.unseen.extend(found.unseen);
         for place in found.accounts {
-            draft.take(&place, "another way of looking");
+            draft.take(place, "another way of looking", &index);
         }
         if let Some(reason) = found.held {
             draft.hold(reason);
         }
     }
-    finish(drafts, material, &index, &known)
+    drop(holders);
+    finish(drafts, material, &index, &known, each)
+}
+
+/// Whom a statement is about, where nothing else is known of her.
+fn name(statement: &Statement) -> PersonId {
+    PersonId { system: statement.system.clone(), key: Arc::clone(&statement.key) }
 }
 
 /// Sources that may name people first, each in its own order.
@@ -210,10 +396,10 @@ fn in_order_of_sources<'a>(statements: &'a [Arc<Statement>], sources: &[SystemNa
 /// that the token may be somebody else's: then nothing is taken.
 #[expect(clippy::too_many_arguments, reason = "each is a different thing and all are looked at")]
 fn by_own_tokens(
-    found: &mut Draft,
+    found: &mut Draft<'_>,
     statement: &Statement,
     own: &PersonId,
-    ties: &[Place],
+    ties: &[&Link],
     material: &Material<'_>,
     policy: &Policy,
     providers: &dyn Providers,
@@ -228,12 +414,12 @@ fn by_own_tokens(
             }
             None => continue,
         };
-        let place: Place = (system.clone(), id.clone());
-        let Some(account) = index.id.get(&place) else { continue };
-        let mut hers = ties.iter().filter(|(other, _)| other == system).peekable();
+        let Some(place) = index.place(system, id.as_str()) else { continue };
+        let account = index.account(place);
+        let mut hers = ties.iter().filter(|link| link.system == *system).map(|link| &link.account).peekable();
         let is_tied = hers.peek().is_some();
-        if let Some((_, other)) = hers.find(|(_, other)| other != id) {
-            found.accounts.remove(system);
+        if let Some(other) = hers.find(|other| *other != id) {
+            found.accounts.retain(|other| other.system != place.system);
             found.hold(format!(
                 "the token kept for her at {system} opens account {id}, and she is tied to account {other}: is it another \
                  person's token?"
@@ -259,38 +445,39 @@ fn by_own_tokens(
             ));
             continue;
         }
-        found.accounts.insert(system.clone(), id.clone());
+        found.put(place);
     }
 }
 
 fn by_joins(
-    found: &mut Draft,
+    found: &mut Draft<'_>,
     statement: &Statement,
     policy: &Policy,
     providers: &dyn Providers,
     index: &Index<'_>,
     shut: &dyn Fn(&SystemName) -> bool,
-    anothers: &dyn Fn(&Place) -> bool,
+    anothers: &dyn Fn(Place) -> bool,
 ) {
     for (system, line) in &policy.joins {
+        let is_there = index.systems.binary_search(&system).is_ok_and(|system| found.at(system).is_ok());
         // What another person's token opened is not found by a name.
-        if found.accounts.contains_key(system) || shut(system) {
+        if is_there || shut(system) {
             continue;
         }
         for attribute in &line.attributes {
             let Some(value) = statement.values.get(attribute) else { continue };
-            let Some(text) = folded(&providers.normalize(system, attribute, value)) else { continue };
-            let hits = index.value.get(&(system.clone(), attribute.clone())).and_then(|values| values.get(&text));
-            let free = |id: &&AccountId| !anothers(&(system.clone(), (*id).clone()));
-            let hits: Vec<&AccountId> = hits.into_iter().flatten().filter(free).collect();
+            let value = providers.normalize(system, attribute, value);
+            let Some(text) = value.as_text().map(fold) else { continue };
+            let mut hits = index.holding(system, attribute, &text);
+            hits.retain(|place| !anothers(*place));
             match hits.as_slice() {
                 [] => {}
                 [one] => {
-                    found.accounts.insert(system.clone(), (*one).clone());
+                    found.put(*one);
                     break;
                 }
                 several => {
-                    let ids: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
+                    let ids: Vec<&str> = several.iter().map(|place| index.id(*place).as_str()).collect();
                     found.hold(format!(
                         "{system} has {} accounts with this {attribute}: {}",
                         ids.len(),
@@ -304,97 +491,99 @@ fn by_joins(
 }
 
 /// Adds the accounts that an account signs in with, and those that sign in with it, until nothing new turns up.
-fn by_identities(found: &mut Draft, index: &Index<'_>, providers: &dyn Providers) {
-    let mut waiting: Vec<Place> = found.accounts.iter().map(|(system, id)| (system.clone(), id.clone())).collect();
+fn by_identities(found: &mut Draft<'_>, index: &Index<'_>) {
+    let mut waiting = found.accounts.clone();
     let mut looked_at = BTreeSet::new();
     while let Some(place) = waiting.pop() {
-        if !looked_at.insert(place.clone()) {
+        if !looked_at.insert(place) {
             continue;
         }
-        let mut neighbours = Vec::new();
-        if let Some(account) = index.id.get(&place) {
-            for identity in &account.identities {
-                if let [provider] = providers.of_kind(&identity.provider).as_slice() {
-                    neighbours.push((provider.clone(), identity.id.clone()));
-                }
-            }
-        }
-        neighbours.extend(index.identity.get(&place).into_iter().flatten().cloned());
+        let with = index.account(place).identities.iter().filter_map(|identity| index.of_identity(identity));
+        let neighbours: Vec<Place> = with.chain(index.signing_in_with(place)).collect();
         for neighbour in neighbours {
-            if index.id.contains_key(&neighbour) {
-                found.take(&neighbour, "the way she signs in");
-                waiting.push(neighbour);
-            }
+            found.take(neighbour, "the way she signs in", index);
+            waiting.push(neighbour);
         }
     }
 }
 
 fn finish(
-    drafts: BTreeMap<PersonId, Draft>,
+    drafts: BTreeMap<&PersonId, Draft<'_>>,
     material: &Material<'_>,
     index: &Index<'_>,
-    known: &BTreeMap<Place, &PersonId>,
-) -> Correlated {
+    known: &Holders<'_>,
+    each: &mut dyn FnMut(Person),
+) -> Vec<Link> {
     // An account that two people would have is nobody's until a person decides.
-    let mut claims: BTreeMap<Place, Vec<PersonId>> = BTreeMap::new();
-    for (person, draft) in &drafts {
-        for (system, id) in &draft.accounts {
-            claims.entry((system.clone(), id.clone())).or_default().push(person.clone());
+    let mut claimed: Vec<Vec<bool>> = index.accounts.iter().map(|accounts| vec![false; accounts.len()]).collect();
+    let mut several: BTreeMap<Place, Vec<&PersonId>> = BTreeMap::new();
+    for place in drafts.values().flat_map(|draft| &draft.accounts) {
+        if std::mem::replace(&mut claimed[place.system][place.at], true) {
+            several.entry(*place).or_default();
         }
     }
-    let mut remembered: BTreeMap<PersonId, Vec<Arc<Statement>>> = BTreeMap::new();
-    for statement in &material.remembered {
-        let own = PersonId { system: statement.system.clone(), key: Arc::clone(&statement.key) };
-        let place: Place = (statement.system.clone(), statement.key.as_ref().into());
-        let person = known.get(&place).map_or(own, |person| (*person).clone());
-        remembered.entry(person).or_default().push(Arc::clone(statement));
+    drop(claimed);
+    let contested = !several.is_empty();
+    for (person, draft) in drafts.iter().filter(|_| contested) {
+        for place in &draft.accounts {
+            if let Some(claims) = several.get_mut(place) {
+                claims.push(*person);
+            }
+        }
+    }
+    let names: Vec<PersonId> = material.remembered.iter().map(|statement| name(statement)).collect();
+    let mut remembered: BTreeMap<&PersonId, Vec<&Arc<Statement>>> = BTreeMap::new();
+    for (statement, own) in material.remembered.iter().zip(&names) {
+        let person = known.of_id(index, &statement.system, &statement.key).unwrap_or(own);
+        remembered.entry(person).or_default().push(statement);
     }
 
-    let mut correlated = Correlated::default();
+    let mut links = Vec::new();
     for (id, mut draft) in drafts {
         let mut accounts = BTreeMap::new();
-        for (system, account) in &draft.accounts {
-            let place = (system.clone(), account.clone());
-            if let Some(several) = claims.get(&place).filter(|several| several.len() > 1) {
-                let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+        for place in &draft.accounts {
+            if let Some(claims) = several.get(place) {
+                let names: Vec<String> = claims.iter().map(ToString::to_string).collect();
+                let (system, account) = (index.name(*place), index.id(*place));
                 draft.held.get_or_insert(format!("{system} account {account} could be any of {}", names.join(", ")));
             }
-            if let Some(account) = index.id.get(&place) {
-                accounts.insert(system.clone(), Arc::clone(account));
-            }
+            accounts.insert(index.name(*place).clone(), Arc::clone(index.account(*place)));
         }
         let mut statements = draft.statements;
-        for old in remembered.remove(&id).unwrap_or_default() {
+        for old in remembered.remove(id).unwrap_or_default() {
             if !statements.iter().any(|fresh| fresh.system == old.system) {
                 statements.push(old);
             }
         }
         statements.sort_by(|a, b| (&a.system, &a.key).cmp(&(&b.system, &b.key)));
         if draft.held.is_none() {
-            correlated.links.extend(new_links(&id, &statements, &accounts, known));
+            links.extend(new_links(id, &draft.accounts, &statements, index, known));
         }
         // What was found another way is not to be read or changed without her token.
         accounts.retain(|system, _| !draft.unseen.contains_key(system));
-        correlated.people.push(Person { id, statements, accounts, held: draft.held, unseen: draft.unseen });
+        let statements = statements.into_iter().cloned().collect();
+        each(Person { id: id.clone(), statements, accounts, held: draft.held, unseen: draft.unseen });
     }
-    correlated.links.sort();
-    correlated
+    links.sort();
+    links
 }
 
 fn new_links(
     person: &PersonId,
-    statements: &[Arc<Statement>],
-    accounts: &BTreeMap<SystemName, Arc<Account>>,
-    known: &BTreeMap<Place, &PersonId>,
+    accounts: &[Place],
+    statements: &[&Arc<Statement>],
+    index: &Index<'_>,
+    known: &Holders<'_>,
 ) -> Vec<Link> {
-    let of_accounts = accounts.iter().filter_map(|(system, account)| Some((system.clone(), account.id.clone()?)));
+    let link = |system: &SystemName, account| Link { person: person.clone(), system: system.clone(), account };
+    let of_accounts = accounts
+        .iter()
+        .filter(|place| known.of(**place) != Some(person))
+        .map(|place| link(index.name(*place), index.id(*place).clone()));
     let of_records = statements
         .iter()
         .filter(|statement| statement.system != person.system || statement.key != person.key)
-        .map(|statement| (statement.system.clone(), statement.key.as_ref().into()));
-    of_accounts
-        .chain(of_records)
-        .filter(|place| known.get(place) != Some(&person))
-        .map(|(system, account)| Link { person: person.clone(), system, account })
-        .collect()
+        .filter(|statement| known.of_id(index, &statement.system, &statement.key) != Some(person))
+        .map(|statement| link(&statement.system, statement.key.as_ref().into()));
+    of_accounts.chain(of_records).collect()
 }

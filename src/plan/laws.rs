@@ -222,9 +222,10 @@ fn plan_of(case: &Case) -> Plan {
         sources: &["hr".into()],
         own: &BTreeMap::new(),
     };
-    let correlated = correlate(&material, &case.policy, &Plain);
+    let mut people = Vec::new();
+    let links = correlate(&material, &case.policy, &Plain, &mut |person| people.push(person));
     let mut decided = Vec::new();
-    for person in &correlated.people {
+    for person in &people {
         let line = |attribute: &AttributeName| {
             (attribute.clone(), Owned { system: "hr".into(), origin: origin(1), looked_at: Vec::new() })
         };
@@ -234,7 +235,7 @@ fn plan_of(case: &Case) -> Plan {
         let ownership = Ownership { owners, accounts: [("git".into(), wish)].into() };
         decided.extend(decide(person, &ownership, &case.policy, &Plain, &Unrouted));
     }
-    let frame = Frame { people: correlated.people.len() as u64, links: correlated.links, ..Frame::default() };
+    let frame = Frame { people: people.len() as u64, links, ..Frame::default() };
     assemble(decided, Vec::new(), &holders, &case.policy, &Plain, frame)
 }
 

@@ -5,7 +5,7 @@
 //! connectors; what a rule says arrives as [`crate::model::policy::Policy`] and
 //! [`crate::model::policy::Ownership`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use crate::model::{
     account::{Account, Facts},
@@ -30,7 +30,7 @@ pub(crate) mod rounds;
 pub(crate) mod why;
 
 /// What the planner may ask about providers. Every answer is a function of its arguments.
-pub(crate) trait Providers {
+pub(crate) trait Providers: Sync {
     /// All configured providers, in order of name.
     fn names(&self) -> Vec<SystemName>;
     /// The kind of a configured system, source or provider.
@@ -87,4 +87,10 @@ impl Hooks for Unrouted {
 /// A text as unique values are compared: without regard to letter case.
 pub(crate) fn folded(value: &Value) -> Option<String> {
     value.as_text().map(str::to_lowercase)
+}
+
+/// The same text where it is so already, as most are.
+fn fold(text: &str) -> Cow<'_, str> {
+    let is_folded = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_folded { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
 }

@@ -39,12 +39,7 @@ struct Move {
 
 /// Refuses what is taken, holds what two people want, and finds the order of the rest.
 pub(crate) fn order(decided: &mut [Decided], holders: &Holders, policy: &Policy, providers: &dyn Providers) -> Order {
-    let mut spaces: BTreeSet<(SystemName, AttributeName)> = BTreeSet::new();
-    for one in decided.iter().filter(|one| one.planned.decision == Decision::Apply) {
-        if unique(providers, &one.planned.system, &one.planned.attribute) != Unique::No {
-            spaces.insert((one.planned.system.clone(), one.planned.attribute.clone()));
-        }
-    }
+    let spaces = contested(decided, providers);
     let empty = BTreeMap::new();
     // A creation that is refused for one name must not take another, so spaces are gone through until nothing changes.
     loop {
@@ -66,6 +61,17 @@ pub(crate) fn order(decided: &mut [Decided], holders: &Holders, policy: &Policy,
         }
         spread_refused_creations(decided);
     }
+}
+
+/// The unique attributes that are changed somewhere: only there it matters who holds which value.
+pub(crate) fn contested(decided: &[Decided], providers: &dyn Providers) -> BTreeSet<(SystemName, AttributeName)> {
+    let mut spaces = BTreeSet::new();
+    for one in decided.iter().filter(|one| one.planned.decision == Decision::Apply) {
+        if unique(providers, &one.planned.system, &one.planned.attribute) != Unique::No {
+            spaces.insert((one.planned.system.clone(), one.planned.attribute.clone()));
+        }
+    }
+    spaces
 }
 
 fn unique(providers: &dyn Providers, system: &SystemName, attribute: &AttributeName) -> Unique {

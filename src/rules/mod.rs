@@ -101,6 +101,26 @@ pub(crate) struct RuleSet {
     stage: Rc<Boards>,
     /// What was run so far, where somebody counts it.
     hits: Option<Rc<Hits>>,
+    /// What it was loaded from.
+    texts: Texts,
+}
+
+/// What the same rules can be loaded from on another thread.
+#[derive(Debug)]
+pub(crate) struct Blueprint {
+    texts: Texts,
+    known: Known,
+    today: jiff::civil::Date,
+}
+
+impl Blueprint {
+    /// Loads the rules.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub(crate) fn load(&self) -> Result<RuleSet, Vec<RuleError>> {
+        RuleSet::of(&self.texts, Vec::new(), &self.known, self.today, None)
+    }
 }
 
 /// What the tests of a project are run with.
@@ -112,6 +132,15 @@ pub(crate) struct Occasion {
 }
 
 impl RuleSet {
+    /// What it takes to have the same rules on another thread; `None` where what runs is counted, and so must run here.
+    pub(crate) fn blueprint(&self) -> Option<Blueprint> {
+        if self.hits.is_some() {
+            return None;
+        }
+        let (texts, known) = (self.texts.clone(), self.known.as_ref().clone());
+        Some(Blueprint { texts, known, today: self.clock.get() })
+    }
+
     /// From now on rules see this day as today.
     pub(crate) fn see(&self, today: jiff::civil::Date) {
         self.clock.set(today);
@@ -258,8 +287,22 @@ impl RuleSet {
         let names = known.attributes().into_iter().map(|name| (name.clone(), AttributeName::new(&name))).collect();
         let policy = policy(&declared);
         let (modules, test_texts) = (kept, Vec::new());
-        let rules =
-            Self { scripts, declared, index, known, policy, digest, modules, test_texts, names, clock, stage, hits };
+        let texts = Texts { tests: Vec::new(), ..texts.clone() };
+        let rules = Self {
+            scripts,
+            declared,
+            index,
+            known,
+            policy,
+            digest,
+            modules,
+            test_texts,
+            names,
+            clock,
+            stage,
+            hits,
+            texts,
+        };
         (rules, fault::readable(errors))
     }
 

@@ -59,6 +59,7 @@ impl<'a> Court<'a> {
             view: None,
             owners: BTreeMap::new(),
             answers: BTreeMap::new(),
+            told: Vec::new(),
             path: Vec::new(),
         };
         for attribute in attributes {
@@ -96,8 +97,8 @@ pub(crate) struct Inquired {
 impl Court<'_> {
     /// The lines that are asked about an attribute until one holds, each with its answer: the last decides, if any does.
     pub(super) fn inquire(self, person: &Person, attribute: &AttributeName) -> Result<Vec<Inquired>, RuleError> {
-        let (owners, answers, path) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut hearing = Hearing { court: self, person, view: None, owners, answers, path };
+        let (owners, answers, told, path) = (BTreeMap::new(), BTreeMap::new(), Vec::new(), Vec::new());
+        let mut hearing = Hearing { court: self, person, view: None, owners, answers, told, path };
         hearing.find_owner(attribute)?;
         let mut asked = Vec::new();
         for &at in self.index.get(attribute).map(Vec::as_slice).unwrap_or_default() {
@@ -125,19 +126,22 @@ struct Hearing<'a> {
     owners: BTreeMap<AttributeName, Option<Owned>>,
     /// Answers by `owner` line: one line may speak of several attributes.
     answers: BTreeMap<usize, (bool, Seen)>,
+    /// What functions have answered: one that stands in several lines, as in a loop over systems, is asked once.
+    told: Vec<(&'a Function, (Option<bool>, Seen))>,
     /// Attributes whose owner is being looked for, each because of the one before.
     path: Vec<AttributeName>,
 }
 
-impl Hearing<'_> {
+impl<'a> Hearing<'a> {
     fn find_owner(&mut self, attribute: &AttributeName) -> Result<(), RuleError> {
         if self.owners.contains_key(attribute) {
             return Ok(());
         }
         self.path.push(attribute.clone());
         let mut owner = None;
-        for &at in self.court.index.get(attribute).map(Vec::as_slice).unwrap_or_default() {
-            let line = &self.court.declared.owners[at];
+        let court = self.court;
+        for &at in court.index.get(attribute).map(Vec::as_slice).unwrap_or_default() {
+            let line = &court.declared.owners[at];
             let (holds, looked_at) = match (&line.condition, self.answers.get(&at)) {
                 (None, _) => (true, Vec::new()),
                 (Some(_), Some(answer)) => answer.clone(),
@@ -160,7 +164,13 @@ impl Hearing<'_> {
     }
 
     /// Asks a condition, and first whatever it depends on. Its answer, and what it looked at.
-    fn ask(&mut self, word: &str, function: &Function, place: &Place) -> Result<(Option<bool>, Seen), RuleError> {
+    fn ask(&mut self, word: &str, function: &'a Function, place: &Place) -> Result<(Option<bool>, Seen), RuleError> {
+        if let Some((_, answer)) = self.told.iter().find(|(other, _)| *other == function) {
+            if let Some(hits) = self.court.hits {
+                hits.answered(&place.origin, answer.0);
+            }
+            return Ok(answer.clone());
+        }
         loop {
             let view = self.view.get_or_insert_with(|| PersonView::new(self.person, self.court.known)).clone();
             // An earlier attempt, of this condition or of one that waits for it, has left what it saw.
@@ -173,7 +183,9 @@ impl Hearing<'_> {
                     if let Some(hits) = self.court.hits {
                         hits.answered(&place.origin, answer);
                     }
-                    return Ok((answer, view.looked_at()));
+                    let answer = (answer, view.looked_at());
+                    self.told.push((function, answer.clone()));
+                    return Ok(answer);
                 }
                 Err(error) => error,
             };

@@ -54,10 +54,13 @@ impl Reader<'_> {
         if returned.is_unit() {
             return Ok(None);
         }
-        let items = if returned.is_array() { returned.into_array().unwrap_or_default() } else { vec![returned] };
+        let (one, several) = if returned.is_array() {
+            (None, returned.into_array().unwrap_or_default())
+        } else {
+            (Some(returned), Vec::new())
+        };
         let (mut said, mut performances) = (None, Vec::new());
-        for item in items {
-            let got = type_name(item.type_name());
+        for item in one.into_iter().chain(several) {
             if item.is_unit() {
                 continue;
             }
@@ -65,10 +68,13 @@ impl Reader<'_> {
                 performances.extend(item.try_cast::<Performance>());
                 continue;
             }
+            let kind = item.type_name();
             let map = item.try_cast::<rhai::Map>().filter(|_| said.is_none());
-            let what = format!("what the function for `{system}` returns");
-            let wanted = "a map `#{ key: ... }` or ()".to_owned();
-            said = Some(map.ok_or((Fault::WrongType { what, wanted, got }, None))?);
+            said = Some(map.ok_or_else(|| {
+                let what = format!("what the function for `{system}` returns");
+                let (wanted, got) = ("a map `#{ key: ... }` or ()".to_owned(), type_name(kind));
+                (Fault::WrongType { what, wanted, got }, None)
+            })?);
         }
         let of_nobody = said.is_none();
         let (mut key, mut values) = (None, BTreeMap::new());
@@ -186,11 +192,12 @@ fn deed(source: &SystemName, key: &str, asked: Performance) -> Deed {
 }
 
 fn read_key(value: Dynamic) -> Result<Option<String>, Fault> {
-    let got = type_name(value.type_name());
+    let kind = value.type_name();
     let text = match plain(value) {
         Plain::Nothing => return Ok(None),
         Plain::Text(text) => text,
         Plain::Bool(_) | Plain::Clear | Plain::Other => {
+            let got = type_name(kind);
             return Err(Fault::WrongType { what: "`key`".to_owned(), wanted: "text".to_owned(), got });
         }
     };
@@ -199,10 +206,13 @@ fn read_key(value: Dynamic) -> Result<Option<String>, Fault> {
 }
 
 fn read_value(attribute: &AttributeName, value: Dynamic) -> Result<Option<Value>, Fault> {
-    let got = type_name(value.type_name());
-    let neutral = attribute.system().is_none();
+    let kind = value.type_name();
+    let neutral = attribute.is_neutral();
     let is_active = attribute.as_str() == "active";
-    let wrong = |wanted: &str| Fault::WrongType { what: format!("`{attribute}`"), wanted: wanted.to_owned(), got };
+    let wrong = |wanted: &str| {
+        let (what, got) = (format!("`{attribute}`"), type_name(kind));
+        Fault::WrongType { what, wanted: wanted.to_owned(), got }
+    };
     match plain(value) {
         Plain::Nothing => Ok(None),
         Plain::Text(text) if text.is_empty() => Ok(None),

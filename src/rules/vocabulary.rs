@@ -26,7 +26,7 @@ use super::{
 };
 
 /// A function of a script.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Function {
     /// Which script.
     pub(super) script: usize,

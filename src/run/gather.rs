@@ -12,6 +12,7 @@ use futures::future::join_all;
 use super::{
     RunError,
     fleet::Fleet,
+    mapping::{Mapped, map_all},
     own,
     project::Project,
     tokens::{Bearer, bearers},
@@ -187,13 +188,11 @@ pub(crate) fn read(
             }
         }
     }
-    let spoken: BTreeSet<(SystemName, Arc<str>)> =
-        said.statements.iter().map(|statement| (statement.system.clone(), Arc::clone(&statement.key))).collect();
-    for seen in &memory.seen {
-        let key: Arc<str> = seen.key.as_str().into();
-        if !spoken.contains(&(seen.system.clone(), Arc::clone(&key))) {
-            said.remembered.push(Arc::new(remembered(seen)));
-        }
+    if !memory.seen.is_empty() {
+        let spoken: BTreeSet<(&str, &str)> =
+            said.statements.iter().map(|statement| (statement.system.as_str(), statement.key.as_ref())).collect();
+        let silent = memory.seen.iter().filter(|seen| !spoken.contains(&(seen.system.as_str(), seen.key.as_str())));
+        said.remembered.extend(silent.map(|seen| Arc::new(remembered(seen))));
     }
     Ok(said)
 }
@@ -257,67 +256,64 @@ impl Passage<'_> {
         let mut raw: BTreeSet<Arc<str>> = BTreeSet::new();
         let (mut as_written, mut anybodys) = (true, 0_u64);
         let mut order = Vec::new();
-        let mut sink = |row: Row| match row {
-            // The rule itself is wrong: nothing it would say of further records is worth hearing.
-            _ if broken.is_some() => {}
-            Row::Rejected { rejected, key, .. } => {
-                match key {
-                    Some(key) => {
-                        said.unused.insert((self.system.clone(), Arc::clone(&key)), rejected.clone());
-                        raw.insert(key);
-                    }
-                    None => anybodys += 1,
-                }
-                refused.push(rejected);
-            }
-            Row::Record(record) => {
-                let written: Option<Arc<str>> = record.field(&self.source.key).map(|key| key.trim().into());
-                match self.rules.map(self.system, &record) {
-                    Ok(Some(statement)) => {
-                        understood += 1;
-                        *keys.entry(Arc::clone(&statement.key)).or_default() += u64::from(!statement.of_nobody);
-                        if statement.of_nobody {
-                            raw.extend(written);
-                        } else {
-                            as_written &= written.as_ref() == Some(&statement.key);
-                            order.push(Arc::clone(&statement.key));
+        let mut take = |heard: Mapped| {
+            match heard {
+                Mapped::Rejected { key, rejected } => {
+                    match key {
+                        Some(key) => {
+                            said.unused.insert((self.system.clone(), Arc::clone(&key)), rejected.clone());
+                            raw.insert(key);
                         }
-                        statements.push(statement);
+                        None => anybodys += 1,
                     }
-                    Ok(None) => {
-                        understood += 1;
+                    refused.push(rejected);
+                }
+                Mapped::Record { written, said: Ok(Some(statement)), .. } => {
+                    understood += 1;
+                    *keys.entry(Arc::clone(&statement.key)).or_default() += u64::from(!statement.of_nobody);
+                    if statement.of_nobody {
                         raw.extend(written);
+                    } else {
+                        as_written &= written.as_ref() == Some(&statement.key);
+                        order.push(Arc::clone(&statement.key));
                     }
-                    Err(fault) if !fault.rejects_record() => broken = Some(fault),
-                    Err(fault) => {
-                        exceeded += u64::from(fault.exceeds_limit());
-                        let rejected = Rejected {
-                            system: self.system.clone(),
-                            file: shown.to_owned(),
-                            line: record.origin.line,
-                            column: fault.key().map(str::to_owned),
-                            code: fault.code().to_owned(),
-                            reason: fault.to_string(),
-                        };
-                        match written {
-                            Some(key) => {
-                                said.unused.insert((self.system.clone(), Arc::clone(&key)), rejected.clone());
-                                raw.insert(key);
-                            }
-                            None => anybodys += 1,
+                    statements.push(statement);
+                }
+                Mapped::Record { written, said: Ok(None), .. } => {
+                    understood += 1;
+                    raw.extend(written);
+                }
+                Mapped::Record { said: Err(fault), .. } if !fault.rejects_record() => broken = Some(fault),
+                Mapped::Record { line, written, said: Err(fault) } => {
+                    exceeded += u64::from(fault.exceeds_limit());
+                    let rejected = Rejected {
+                        system: self.system.clone(),
+                        file: shown.to_owned(),
+                        line,
+                        column: fault.key().map(str::to_owned),
+                        code: fault.code().to_owned(),
+                        reason: fault.to_string(),
+                    };
+                    match written {
+                        Some(key) => {
+                            said.unused.insert((self.system.clone(), Arc::clone(&key)), rejected.clone());
+                            raw.insert(key);
                         }
-                        refused.push(rejected);
-                        // Each of them has cost all the time that a rule may take.
-                        if exceeded == MAX_EXCEEDED || (understood == 0 && exceeded == MAX_EXCEEDED / 5) {
-                            broken = Some(fault);
-                        } else {
-                            first_fault.get_or_insert(fault);
-                        }
+                        None => anybodys += 1,
+                    }
+                    refused.push(rejected);
+                    // Each of them has cost all the time that a rule may take.
+                    if exceeded == MAX_EXCEEDED || (understood == 0 && exceeded == MAX_EXCEEDED / 5) {
+                        broken = Some(fault);
+                    } else {
+                        first_fault.get_or_insert(fault);
                     }
                 }
             }
+            // Where the rule itself is wrong, nothing it would say of further records is worth hearing.
+            broken.is_none()
         };
-        let read = read(&mut sink)?;
+        let read = map_all(self.rules, self.system, &self.source.key, read, &mut take)?;
         // Where not one record could be understood, the rule is wrong too, and not the records.
         if let Some(fault) = broken.or(first_fault.filter(|_| self.strict && understood == 0)) {
             return Err(RunError::Rule(Box::new(fault)));

@@ -16,6 +16,7 @@ use crate::{
 pub(crate) mod certify;
 pub(crate) mod check;
 pub(crate) mod compare;
+mod crew;
 pub(crate) mod estimate;
 pub(crate) mod examine;
 pub(crate) mod execute;
@@ -25,6 +26,7 @@ pub(crate) mod fleet;
 pub(crate) mod gather;
 pub(crate) mod holds;
 pub(crate) mod kinds;
+mod mapping;
 pub(crate) mod measure;
 pub(crate) mod own;
 pub(crate) mod prepare;

@@ -3,11 +3,11 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
 };
 
 use super::{
     RunError,
+    crew::{ALONE, Crew, Shift, threads},
     expectations::{Judged as Expected, judge},
     fleet::Fleet,
     gather::{self, Given, Said, Shown, Source},
@@ -18,9 +18,9 @@ use crate::{
     model::{
         attribute::AttributeName,
         capability::Unique,
-        id::{PersonId, SystemName},
-        person::Person,
-        plan::{Groups, Home, Plan},
+        id::SystemName,
+        person::{Link, Person},
+        plan::{Groups, Home, Plan, Seen},
         policy::{Instruction, Ownership, Policy, Question},
         refusal::RefusalKind,
     },
@@ -29,10 +29,10 @@ use crate::{
         assemble::{Frame, assemble},
         correlate::{Material, correlate},
         decide::{Decided, decide},
-        deeds::deeds,
+        deeds::{DecidedDeed, deeds},
         folded,
         guard::{Approval, GuardedPlan, History, Limits, guard, protect},
-        order::Holders,
+        order::{Holders, contested},
     },
     rules::{RuleError, RuleSet},
     state::Memory,
@@ -107,38 +107,54 @@ pub(super) fn settle(
     each: &mut dyn FnMut(Judged),
 ) -> Result<Plan, RunError> {
     let policy = desk.rules.policy();
+    let sources = in_rank(desk.sources);
     let material = Material {
         statements: said.statements,
         remembered: said.remembered,
         links: &desk.memory.links,
         accounts: &shown.accounts,
-        sources: &in_rank(desk.sources),
+        sources: &sources,
         own: &shown.own,
     };
-    let correlated = correlate(&material, policy, providers);
-    let attributes = policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();
-    let meant: BTreeMap<(SystemName, Arc<str>), PersonId> = correlated
-        .people
-        .iter()
-        .flat_map(|person| person.statements.iter().map(|said| (said, &person.id)))
-        .map(|(said, person)| ((said.system.clone(), Arc::clone(&said.key)), person.clone()))
-        .collect();
-    let people = correlated.people.iter().filter(|person| person.statements.iter().any(|said| !said.of_nobody)).count();
-    let mut groups = desk.limits.groups.as_ref().map(|groups| known_groups(&groups.attribute, desk.memory));
+    let attributes: BTreeSet<AttributeName> =
+        policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();
+    let group = desk.limits.groups.as_ref().map(|groups| &groups.attribute);
+    let mut groups = group.map(|attribute| known_groups(attribute, desk.memory));
     let mut here: BTreeMap<String, u64> = BTreeMap::new();
-    let mut decided = Vec::new();
-    let mut asked_for = Vec::new();
-    for person in correlated.people {
-        let Decisions { person, ownership, changes } = decide_for(person, desk.rules, &attributes, providers)?;
+    let (mut decided, mut asked_for, mut people) = (Vec::new(), Vec::new(), 0_u64);
+    let mut seen = said.seen;
+    let mut fault = None;
+    let mut settled = |one: Result<Settled, RunError>| {
+        let Settled { person, ownership, changes, deeds } = match one {
+            Ok(settled) => settled,
+            Err(error) => {
+                fault = Some(error);
+                return false;
+            }
+        };
+        people += u64::from(person.statements.iter().any(|said| !said.of_nobody));
         decided.extend(changes);
+        asked_for.extend(deeds);
         if let Some(groups) = &mut groups
             && let Some(group) = group_of(&person, &groups.attribute)
         {
             *here.entry(group.clone()).or_default() += 1;
             groups.of.insert(person.id.clone(), group);
         }
-        asked_for.extend(deeds(&person, providers));
+        for said in &person.statements {
+            let place = |one: &Seen| (&one.system, one.key.as_str()).cmp(&(&said.system, &*said.key));
+            // Several inputs of one source may show the same key.
+            let start = seen.partition_point(|one| place(one).is_lt());
+            for one in seen[start..].iter_mut().take_while(|one| place(one).is_eq()) {
+                one.person = Some(person.id.clone());
+            }
+        }
         each(Judged { person, ownership });
+        true
+    };
+    let links = settle_all(&material, desk.rules, &attributes, providers, &mut settled);
+    if let Some(fault) = fault {
+        return Err(fault);
     }
     if let Some(groups) = &mut groups {
         for (group, count) in here {
@@ -146,11 +162,9 @@ pub(super) fn settle(
             *known = count.max(*known);
         }
     }
+    // Whatever nobody needs any more is let go of before the plan is made.
+    drop(material);
     protect(&mut decided, &mut asked_for, desk.limits);
-    let mut seen = said.seen;
-    for one in &mut seen {
-        one.person = meant.get(&(one.system.clone(), one.key.as_str().into())).cloned();
-    }
     let frame = Frame {
         rules: desk.rules.digest().to_owned(),
         today: desk.today.clone(),
@@ -158,13 +172,63 @@ pub(super) fn settle(
         systems: homes,
         rejected: said.rejected,
         warnings: shown.warnings.clone(),
-        links: correlated.links,
+        links,
         seen,
-        people: people as u64,
+        people,
         groups,
     };
-    let holders = holders(shown, providers);
+    let contested = contested(&decided, providers);
+    let holders = holders_where(shown, providers, &|system, attribute| {
+        contested.iter().any(|(other, name)| other == system && name == attribute)
+    });
     Ok(seal(assemble(decided, asked_for, &holders, policy, providers, frame)))
+}
+
+/// What was decided for one person, and whatever is asked for beside.
+struct Settled {
+    person: Person,
+    ownership: Ownership,
+    changes: Vec<Decided>,
+    deeds: Vec<DecidedDeed>,
+}
+
+/// Puts together who is who and decides for everybody, on all cores where there are many. What comes of each person is
+/// handed on in order of id, until that says false; what is returned are ties that were not known before.
+fn settle_all(
+    material: &Material<'_>,
+    rules: &RuleSet,
+    attributes: &BTreeSet<AttributeName>,
+    providers: &dyn Providers,
+    each: &mut dyn FnMut(Result<Settled, RunError>) -> bool,
+) -> Vec<Link> {
+    let settle = |person: Person, rules: &RuleSet| {
+        let deeds = deeds(&person, providers);
+        let Decisions { person, ownership, changes } = decide_for(person, rules, attributes, providers)?;
+        Ok(Settled { person, ownership, changes, deeds })
+    };
+    let many = material.statements.len() >= ALONE;
+    let blueprint = rules.blueprint().filter(|_| many);
+    let work = |shift: Shift<Person, Result<Settled, RunError>>| {
+        let own = blueprint.as_ref().and_then(|blueprint| blueprint.load().ok());
+        shift.work(own.map(|own| move |person| settle(person, &own)));
+    };
+    let mut alone = |person| settle(person, rules);
+    let mut goes_on = true;
+    std::thread::scope(|scope| {
+        let threads = threads().filter(|_| blueprint.is_some());
+        let mut crew = threads.map(|threads| Crew::new(scope, threads, &work));
+        let links = correlate(material, rules.policy(), providers, &mut |person| {
+            goes_on = goes_on
+                && match &mut crew {
+                    Some(crew) => crew.put(person, &mut alone, each),
+                    None => each(alone(person)),
+                };
+        });
+        if let Some(crew) = crew.filter(|_| goes_on) {
+            crew.finish(&mut alone, each);
+        }
+        links
+    })
 }
 
 /// How many people sources are known to have spoken of in each group.
@@ -291,11 +355,25 @@ fn in_rank(sources: &BTreeMap<SystemName, Source>) -> Vec<SystemName> {
 
 /// Who holds which unique value, among everybody that was seen.
 pub(super) fn holders(shown: &Shown, providers: &dyn Providers) -> Holders {
+    holders_where(shown, providers, &|_, _| true)
+}
+
+/// The same of some unique attributes only.
+fn holders_where(
+    shown: &Shown,
+    providers: &dyn Providers,
+    matters: &dyn Fn(&SystemName, &AttributeName) -> bool,
+) -> Holders {
     let mut holders = Holders::new();
+    let email = AttributeName::new("email");
     for (system, accounts) in &shown.accounts {
         let Some(table) = providers.capabilities(system) else { continue };
         let unique: Vec<AttributeName> =
             table.attributes.iter().filter(|row| row.unique != Unique::No).map(|row| table.name(system, row)).collect();
+        let unique: Vec<AttributeName> = unique.into_iter().filter(|attribute| matters(system, attribute)).collect();
+        if unique.is_empty() && !matters(system, &email) {
+            continue;
+        }
         for account in accounts {
             let Some(id) = &account.id else { continue };
             for attribute in &unique {
@@ -305,7 +383,7 @@ pub(super) fn holders(shown: &Shown, providers: &dyn Providers) -> Holders {
             }
             // Addresses an account keeps beside its own, as GitLab's secondary ones: taken for everybody else.
             for text in account.fact("also_holds").into_iter().flat_map(str::split_whitespace) {
-                let held = holders.entry((system.clone(), AttributeName::new("email"))).or_default();
+                let held = holders.entry((system.clone(), email.clone())).or_default();
                 held.entry(text.to_owned()).or_insert_with(|| id.clone());
             }
         }

@@ -1,6 +1,9 @@
 //! The id of a plan: a digest of everything in it.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{BufWriter, Write},
+};
 
 use sha2::{Digest, Sha256};
 
@@ -12,7 +15,8 @@ use crate::model::{
 
 /// Gives a plan its id. The same plan gets the same id.
 pub(crate) fn seal(mut plan: Plan) -> Plan {
-    plan.id = digest(&plan);
+    plan.id.clear();
+    plan.id = digest_of_blank(&plan);
     plan
 }
 
@@ -22,10 +26,30 @@ pub(super) fn is_sealed(plan: &Plan) -> bool {
 }
 
 fn digest(plan: &Plan) -> String {
-    let blank = Plan { id: String::new(), ..plan.clone() };
-    // A plan is plain data with text keys; writing it as JSON cannot fail.
-    let bytes = serde_json::to_vec(&blank).unwrap_or_default();
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+    digest_of_blank(&Plan { id: String::new(), ..plan.clone() })
+}
+
+/// The digest of a plan that has no id yet. Its JSON is never held: of a million people it is larger than all else.
+fn digest_of_blank(plan: &Plan) -> String {
+    let mut writer = BufWriter::with_capacity(64 << 10, Hashing(Sha256::new()));
+    // A plan is plain data with text keys; writing it as JSON cannot fail, and neither can hashing.
+    let written = serde_json::to_writer(&mut writer, plan).is_ok() && writer.flush().is_ok();
+    let digest = if written { writer.get_ref().0.clone().finalize() } else { Sha256::digest([]) };
+    format!("sha256:{}", hex(&digest))
+}
+
+/// Takes bytes for their digest only.
+struct Hashing(Sha256);
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads a saved plan to apply it. Since anybody can compute a digest, what it says is looked at as well.
