@@ -77,3 +77,75 @@ pub(super) fn map_all(
         read
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::{
+        model::record::{Header, Record, RecordOrigin},
+        rules::{Known, KnownSystem},
+    };
+
+    use super::*;
+
+    /// Two who are refused in every hundred: one by her row, one by the rule.
+    fn row(header: &Arc<Header>, number: u64) -> Row {
+        if number % 100 == 7 {
+            let (system, file) = ("hr".into(), "people.csv".to_owned());
+            let (code, reason) = ("bad_id".to_owned(), String::new());
+            let rejected = Rejected { system, file, line: number, column: None, code, reason };
+            return Row::Rejected { key: None, rejected, fields: Vec::new() };
+        }
+        let name = if number % 100 == 9 { "nobody".to_owned() } else { format!("Anna {number}") };
+        Row::Record(Record {
+            origin: RecordOrigin { file: "people.csv".into(), line: number },
+            header: Arc::clone(header),
+            fields: [format!(" {number} "), name].iter().collect(),
+        })
+    }
+
+    fn told(mapped: &Mapped) -> String {
+        match mapped {
+            Mapped::Rejected { rejected, .. } => format!("{} rejected", rejected.line),
+            Mapped::Record { line, written, said } => format!("{line} {written:?} {said:?}"),
+        }
+    }
+
+    #[test]
+    fn a_long_list_says_the_same_in_the_same_order_on_all_cores() {
+        let folder = tempfile::tempdir().unwrap();
+        let rule = "source(\"hr\", |row| { if row.name == \"nobody\" { throw \"who?\" } \
+                    #{ key: row.id, username: row.name.lower() } });";
+        std::fs::write(folder.path().join("people.rhai"), rule).unwrap();
+        let hr = SystemName::from("hr");
+        let source = KnownSystem { is_source: true, ..KnownSystem::default() };
+        let known = Known { systems: BTreeMap::from([(hr.clone(), source)]), ..Known::default() };
+        let today = jiff::civil::date(2026, 11, 20);
+        let rules = RuleSet::load(folder.path(), "rules", &known, today).unwrap();
+        let header = Arc::new(Header::new(["id".to_owned(), "name".to_owned()]));
+        let rows = 2 * ALONE as u64;
+        let alone: Vec<String> = (0..rows).map(|number| told(&map(&rules, &hr, "id", row(&header, number)))).collect();
+        let mut together = Vec::new();
+        let read = |sink: &mut dyn FnMut(Row)| {
+            (0..rows).for_each(|number| sink(row(&header, number)));
+            Ok(Read {
+                sha256: String::new(),
+                records: rows,
+                rejected: 0,
+                columns: Vec::new(),
+                last_line: 0,
+                final_line_end: true,
+                repaired: false,
+                layout: None,
+                notes: Vec::new(),
+            })
+        };
+        let mut each = |mapped| {
+            together.push(told(&mapped));
+            true
+        };
+        map_all(&rules, &hr, "id", read, &mut each).unwrap();
+        assert_eq!(together, alone);
+    }
+}

@@ -192,7 +192,15 @@ impl<R: Read> Records<R> {
     /// Takes note of the lines in the next `count` bytes and goes past them.
     fn advance(&mut self, count: usize) -> Result<(), Why> {
         let passed = &self.text[self.at..self.at + count];
-        for byte in passed {
+        // Most files have neither, and then only line ends count.
+        let is_plain = !passed.contains(&b'\r') && !passed.contains(&0);
+        if let Some(first) = passed.first().filter(|_| is_plain) {
+            let cut = std::mem::take(&mut self.after_cr) && *first != b'\n';
+            let ended = passed.iter().filter(|byte| **byte == b'\n').count();
+            self.line += u64::from(cut) + ended as u64;
+            self.zeros = 0;
+        }
+        for byte in passed.iter().filter(|_| !is_plain) {
             if std::mem::take(&mut self.after_cr) && *byte != b'\n' {
                 self.line += 1;
             }
