@@ -17,6 +17,7 @@ use crate::{
 ///
 /// # Errors
 /// Where the project or the file cannot be used, told as a program tells it to another.
+#[expect(clippy::type_complexity, reason = "an alias of its own could be named from nowhere")]
 pub fn map(
     folder: &Path,
     kinds: &[Kind],

@@ -196,8 +196,8 @@ impl<R: Read> Records<R> {
         let is_plain = !passed.contains(&b'\r') && !passed.contains(&0);
         if let Some(first) = passed.first().filter(|_| is_plain) {
             let cut = std::mem::take(&mut self.after_cr) && *first != b'\n';
-            let ended = passed.iter().filter(|byte| **byte == b'\n').count();
-            self.line += u64::from(cut) + ended as u64;
+            let ended: u64 = passed.iter().map(|byte| u64::from(*byte == b'\n')).sum();
+            self.line += u64::from(cut) + ended;
             self.zeros = 0;
         }
         for byte in passed.iter().filter(|_| !is_plain) {
