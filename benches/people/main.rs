@@ -7,6 +7,7 @@
 //! not. Where there is a `python3`, it does the same work as a peer.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot go on has failed")]
+#![expect(clippy::disallowed_methods, reason = "whoever runs a bench says how many people there are")]
 
 mod bare;
 mod listing;
@@ -142,7 +143,7 @@ fn python() -> Option<PathBuf> {
 fn measure(people: u64) {
     let project = Project::new(people, true);
     let file = project.path("people.csv");
-    let mut table = Table::new(people, cores());
+    let table = Table::new(people, cores());
 
     let csv = child("csv", &file);
     let bare = child("rhai", &file);
