@@ -38,7 +38,7 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("hyper_util", &["lab", "run"]),
     ("http_body_util", &["lab"]),
     ("glob", &["source"]),
-    ("rustix", &["cli", "run", "source"]),
+    ("rustix", &["cli", "rules", "run", "source"]),
     ("notify", &["run"]),
     ("toml", &["config"]),
     ("toml_edit", &["config"]),
