@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     fs::File,
     io::Read,
     os::unix::fs::MetadataExt,
@@ -11,6 +12,10 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
 use crate::model::{
@@ -35,10 +40,10 @@ pub(crate) enum UnusableTokens {
     TooLarge { file: PathBuf },
     #[error("{} is no {format}{place}", file.display())]
     Malformed { file: PathBuf, format: &'static str, place: String },
-    #[error("in {}, `{person}` {fault}", file.display())]
-    Entry { file: PathBuf, person: String, fault: &'static str },
+    #[error("in {}, `{person}` stands twice", file.display())]
+    Twice { file: PathBuf, person: String },
     /// What stands in the place of the person may be her token.
-    #[error("in {}, entry {number} names no person: write the source and its key", file.display())]
+    #[error("in {}, {}", file.display(), nobody(*number))]
     Nobody { file: PathBuf, number: usize },
 }
 
@@ -49,7 +54,8 @@ impl UnusableTokens {
             Self::Unreadable { .. } => "check that the file is there and that we may read it".to_owned(),
             Self::Open { file } => format!("take that from others: `chmod o= {}`", file.display()),
             Self::TooLarge { .. } => "use a command, or the state store".to_owned(),
-            Self::Malformed { .. } | Self::Entry { .. } | Self::Nobody { .. } => {
+            Self::Twice { .. } => "keep the newer one: nobody can tell which of them is good".to_owned(),
+            Self::Malformed { .. } | Self::Nobody { .. } => {
                 "such as {\"hr/1001\": \"…\", \"hr/1002\": {\"access_token\": \"…\", \"refresh_token\": \"…\", \"expires_at\": \
                  \"2026-11-20T08:00:00Z\"}}"
                     .to_owned()
@@ -58,8 +64,24 @@ impl UnusableTokens {
     }
 }
 
+/// What was found of people's tokens, by person.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Her token, or what is wrong with what is kept as hers.
+    pub(crate) tokens: BTreeMap<String, Result<KeptToken, String>>,
+    /// What could not be read and names nobody, so that it may be anybody's.
+    pub(crate) unread: Option<String>,
+}
+
+fn nobody(number: usize) -> String {
+    format!("entry {number} names no person: write the source and its key")
+}
+
 /// The tokens of a file, by person. One that anybody on this machine may read is refused, unless `is_made_up`.
-pub(crate) fn file(path: &Path, is_made_up: bool) -> Result<BTreeMap<String, KeptToken>, UnusableTokens> {
+///
+/// # Errors
+/// Where nothing of it can be used, or it says two things of one person. What is wrong with one token is told with it.
+pub(crate) fn file(path: &Path, is_made_up: bool) -> Result<Found, UnusableTokens> {
     let unreadable = |cause| UnusableTokens::Unreadable { file: path.to_owned(), cause };
     // To open anything else may last for ever.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -82,22 +104,117 @@ pub(crate) fn file(path: &Path, is_made_up: bool) -> Result<BTreeMap<String, Kep
             let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
             malformed("TOML", line.map(|line| format!(" (line {line})")).unwrap_or_default())
         };
-        text.parse::<toml::Table>().map_err(line)?.into_iter().map(|(name, value)| (name, json(value))).collect()
+        let table = text.parse::<toml::Table>().map_err(line)?;
+        table.into_iter().map(|(name, value)| (name, Ok(json(value)))).collect()
     } else {
         let line = |error: serde_json::Error| malformed("JSON object", format!(" (line {})", error.line()));
-        serde_json::from_str::<Map<String, Value>>(&text).map_err(line)?
+        let Pairs(pairs) = serde_json::from_str(&text).map_err(line)?;
+        pairs
     };
-    let read = |(at, (person, value)): (usize, (String, Value))| {
+    let mut found = Found::default();
+    let mut nobody = None;
+    for (at, (person, value)) in (1..).zip(entries) {
         let is_somebody = person.split_once('/').is_some_and(|(source, key)| !source.is_empty() && !key.is_empty());
         if !is_somebody {
-            return Err(UnusableTokens::Nobody { file: path.to_owned(), number: at + 1 });
+            nobody.get_or_insert(at);
+            continue;
         }
-        match token(&value) {
-            Ok(kept) => Ok((person, kept)),
-            Err(fault) => Err(UnusableTokens::Entry { file: path.to_owned(), person, fault }),
+        let kept = value.and_then(|value| token(&value)).map_err(|fault| format!("in {}, `{person}` {fault}", shown(path)));
+        if found.tokens.insert(person.clone(), kept).is_some() {
+            return Err(UnusableTokens::Twice { file: path.to_owned(), person });
         }
-    };
-    entries.into_iter().enumerate().map(read).collect()
+    }
+    if let Some(number) = nobody {
+        if found.tokens.is_empty() {
+            return Err(UnusableTokens::Nobody { file: path.to_owned(), number });
+        }
+        found.unread = Some(format!("in {}, {}", shown(path), self::nobody(number)));
+    }
+    Ok(found)
+}
+
+/// A file by its name: its folder is nobody's business in a plan.
+fn shown(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()
+}
+
+/// A JSON object as it is written, each of its pairs.
+struct Pairs(Vec<(String, Result<Value, &'static str>)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reading;
+        impl<'de> Visitor<'de> for Reading {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some((name, Written(value))) = map.next_entry()? {
+                    pairs.push((name, value));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Reading)
+    }
+}
+
+/// A value as it is written; in an object that says something twice, what is wrong with it.
+pub(crate) struct Written(pub(crate) Result<Value, &'static str>);
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reading;
+        impl<'de> Visitor<'de> for Reading {
+            type Value = Result<Value, &'static str>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Ok(text.into()))
+            }
+
+            fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
+                Ok(Ok(truth.into()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Ok(number.into()))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Ok(number.into()))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Ok(number.into()))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Ok(Value::Null))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Ok(Value::Array(Vec::new())))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let (mut known, mut is_doubled) = (Map::new(), false);
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    is_doubled |= known.insert(name, value).is_some();
+                }
+                Ok(if is_doubled { Err("says something twice") } else { Ok(Value::Object(known)) })
+            }
+        }
+        deserializer.deserialize_any(Reading).map(Self)
+    }
 }
 
 /// One token: its text alone, or what is known of it.
@@ -193,8 +310,10 @@ mod tests {
                     kind = \"personal\"\n[\"hr/3\"]\naccess_token = \"c\"\nexpires_at = 1970-01-01T00:02:00Z\n";
         for (name, text) in [("t.json", json), ("t.toml", toml)] {
             let (_folder, path) = written(name, text);
-            let tokens = file(&path, false).unwrap();
-            let all: Vec<_> = tokens.iter().map(|(person, kept)| (person.as_str(), told(kept))).collect();
+            let Found { tokens, unread } = file(&path, false).unwrap();
+            assert_eq!(unread, None);
+            let all: Vec<_> =
+                tokens.iter().map(|(person, kept)| (person.as_str(), told(kept.as_ref().unwrap()))).collect();
             assert_eq!(
                 all,
                 [
@@ -212,7 +331,27 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let error = file(&path, false).unwrap_err();
         assert_eq!(error.to_string(), format!("everybody on this machine may read the tokens in {}", path.display()));
-        assert_eq!(file(&path, true).unwrap().len(), 1);
+        assert_eq!(file(&path, true).unwrap().tokens.len(), 1);
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_token_is_told_with_it_and_the_others_are_read() {
+        let text = r#"{"hr/1": "a", "c4nary": "hr/5", "hr/2": "c4 nary", "hr/3": {"access_token": "x", "access_token": "c4nary"},
+            "hr/4": ["c4nary"]}"#;
+        let (_folder, path) = written("t.json", text);
+        let Found { tokens, unread } = file(&path, false).unwrap();
+        let all: Vec<_> = tokens.into_iter().map(|(person, kept)| (person, kept.map(|_| ()))).collect();
+        let faulty = |person: &str, fault: &str| (person.to_owned(), Err(format!("in t.json, `{person}` {fault}")));
+        assert_eq!(
+            all,
+            [
+                ("hr/1".to_owned(), Ok(())),
+                faulty("hr/2", "has an `access_token` that no header could carry"),
+                faulty("hr/3", "says something twice"),
+                faulty("hr/4", "is neither a text nor an object"),
+            ]
+        );
+        assert_eq!(unread.unwrap(), "in t.json, entry 2 names no person: write the source and its key");
     }
 
     #[test]
@@ -227,10 +366,14 @@ mod tests {
             assert_eq!(error.to_string(), format!("{}{end}", path.display()));
             assert!(!format!("{error:?}").contains("c4nary"), "{error:?}");
         }
-        // The two were swapped.
-        let (_folder, path) = written("t.json", r#"{"hr/1": "a", "c4nary": "hr/1"}"#);
-        let said = format!("in {}, entry 2 names no person: write the source and its key", path.display());
-        assert_eq!(file(&path, false).unwrap_err().to_string(), said);
+        for (text, end) in [
+            // The two were swapped.
+            (r#"{"c4nary": "hr/1"}"#, "entry 1 names no person: write the source and its key"),
+            (r#"{"hr/2": "b", "hr/1": "c4nary", "hr/1": "c4nary-two"}"#, "`hr/1` stands twice"),
+        ] {
+            let (_folder, path) = written("t.json", text);
+            assert_eq!(file(&path, false).unwrap_err().to_string(), format!("in {}, {end}", path.display()));
+        }
         for (value, fault) in [
             (json!(5), "is neither a text nor an object"),
             (json!(""), "has an `access_token` that no header could carry"),

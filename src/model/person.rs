@@ -7,6 +7,7 @@ use super::{
     attribute::{AttributeName, Value},
     id::{AccountId, PersonId, SystemName},
     record::Statement,
+    refusal::RefusalKind,
 };
 
 /// The human being, as far as this run can see.
@@ -21,7 +22,16 @@ pub(crate) struct Person {
     /// Why nothing may be decided for this person, where correlation found more than one answer.
     pub(crate) held: Option<String>,
     /// The systems where her account could be seen with her own token only, and why it was not: nothing is decided there.
-    pub(crate) unseen: BTreeMap<SystemName, String>,
+    pub(crate) unseen: BTreeMap<SystemName, Unseen>,
+}
+
+/// Why the account of a person was not seen where it can be seen with her own token only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unseen {
+    /// What kind of no it is: a token that opens nothing, or a server that does not answer.
+    pub(crate) kind: RefusalKind,
+    /// Whose turn it is, and what to do.
+    pub(crate) reason: String,
 }
 
 impl Person {

@@ -56,6 +56,21 @@ pub(crate) struct Plan {
     /// The groups that limits are kept to as well, where some are configured.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) groups: Option<Groups>,
+    /// Who has to sign in before anything is done for her there, at systems where everybody has her own token.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) sign_in: Vec<SignIn>,
+}
+
+/// People without a token that a system accepts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignIn {
+    /// The system.
+    pub(crate) system: SystemName,
+    /// The address where people sign in.
+    pub(crate) at: String,
+    /// Who must.
+    pub(crate) people: BTreeSet<PersonId>,
 }
 
 /// Groups of people by the value of one attribute.
@@ -91,6 +106,7 @@ impl Plan {
             links: Vec::new(),
             seen: Vec::new(),
             groups: None,
+            sign_in: Vec::new(),
         }
     }
 }

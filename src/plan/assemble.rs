@@ -18,7 +18,7 @@ use crate::model::{
     person::Link,
     plan::{
         Call, Decision, FORMAT, Groups, Home, Input, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen,
-        Summary,
+        SignIn, Summary,
     },
     policy::Policy,
     record::Rejected,
@@ -42,6 +42,8 @@ pub(crate) struct Frame {
     pub(crate) people: u64,
     /// The groups of everybody, where some are configured.
     pub(crate) groups: Option<Groups>,
+    /// Who has to sign in, where everybody has her own token.
+    pub(crate) sign_in: Vec<SignIn>,
 }
 
 /// A request on its way to being a call.
@@ -166,6 +168,7 @@ pub(crate) fn assemble(
         links: frame.links,
         seen: frame.seen,
         groups,
+        sign_in: frame.sign_in,
     }
 }
 

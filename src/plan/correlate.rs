@@ -14,9 +14,10 @@ use crate::model::{
     account::{Account, Identity},
     attribute::{AttributeName, Value},
     id::{AccountId, PersonId, SystemName},
-    person::{Link, Person},
+    person::{Link, Person, Unseen},
     policy::Policy,
     record::Statement,
+    refusal::RefusalKind,
 };
 
 /// What correlation works on.
@@ -41,7 +42,7 @@ pub(crate) enum Opened {
     /// The account that is hers.
     Account(AccountId),
     /// Nothing, and why.
-    Nothing(String),
+    Nothing(Unseen),
 }
 
 /// An observed account, by the numbers of its system and of itself there.
@@ -254,7 +255,7 @@ struct Draft<'a> {
     /// One of each system, in their order.
     accounts: Vec<Place>,
     held: Option<String>,
-    unseen: BTreeMap<SystemName, String>,
+    unseen: BTreeMap<SystemName, Unseen>,
 }
 
 impl Draft<'_> {
@@ -272,6 +273,13 @@ impl Draft<'_> {
             Ok(at) => self.accounts[at] = place,
             Err(at) => self.accounts.insert(at, place),
         }
+    }
+
+    /// What her token opened at a system, by its name and its number, seems to be somebody else's: nothing is taken there,
+    /// and the others go on.
+    fn not_hers(&mut self, system: &SystemName, number: usize, reason: String) {
+        self.accounts.retain(|other| other.system != number);
+        self.unseen.insert(system.clone(), Unseen { kind: RefusalKind::Forbidden, reason });
     }
 
     /// Takes an account, or holds where another one of that system is there already.
@@ -393,7 +401,7 @@ fn in_order_of_sources<'a>(statements: &'a [Arc<Statement>], sources: &[SystemNa
 }
 
 /// Takes the account that her own token opens. A tie to another one, or a record that would have found another one, means
-/// that the token may be somebody else's: then nothing is taken.
+/// that the token may be somebody else's: then nothing is taken at that system.
 #[expect(clippy::too_many_arguments, reason = "each is a different thing and all are looked at")]
 fn by_own_tokens(
     found: &mut Draft<'_>,
@@ -419,11 +427,11 @@ fn by_own_tokens(
         let mut hers = ties.iter().filter(|link| link.system == *system).map(|link| &link.account).peekable();
         let is_tied = hers.peek().is_some();
         if let Some(other) = hers.find(|other| *other != id) {
-            found.accounts.retain(|other| other.system != place.system);
-            found.hold(format!(
+            let reason = format!(
                 "the token kept for her at {system} opens account {id}, and she is tied to account {other}: is it another \
                  person's token?"
-            ));
+            );
+            found.not_hers(system, place.system, reason);
             continue;
         }
         // The first time there is no tie yet: what people are found by elsewhere has to agree in something.
@@ -438,11 +446,12 @@ fn by_own_tokens(
             .collect();
         if !said.is_empty() && said.iter().all(|(_, agrees)| !agrees) {
             let names: Vec<String> = said.iter().map(|(attribute, _)| format!("`{attribute}`")).collect();
-            found.hold(format!(
+            let reason = format!(
                 "the token kept for her at {system} opens account {id}, which differs from this record in {}: is it another \
                  person's token?",
                 names.join(" and ")
-            ));
+            );
+            found.not_hers(system, place.system, reason);
             continue;
         }
         found.put(place);

@@ -50,18 +50,16 @@ fn one(person: &Person, said: &Statement, deed: &Deed, providers: &dyn Providers
         }
     };
     let may_be_done = deed.before == Before::InDoubt && table.is_some_and(|table| table.replay != Replay::Repeat);
-    let (decision, reason, refusal, request) = match (&person.held, request) {
-        (Some(held), _) => (Decision::Hold, held.clone(), None, None),
-        (None, _) if deed.before != Before::Baseline && person.unseen.contains_key(&deed.system) => {
-            let reason = person.unseen.get(&deed.system).cloned().unwrap_or_default();
-            (Decision::Hold, reason, Some(RefusalKind::Forbidden), None)
-        }
-        (None, _) if deed.before == Before::Baseline => {
+    let unseen = person.unseen.get(&deed.system).filter(|_| deed.before != Before::Baseline);
+    let (decision, reason, refusal, request) = match (&person.held, unseen, request) {
+        (Some(held), ..) => (Decision::Hold, held.clone(), None, None),
+        (None, Some(unseen), _) => (Decision::Hold, unseen.reason.clone(), Some(unseen.kind), None),
+        (None, None, _) if deed.before == Before::Baseline => {
             let reason = format!("{} shows this for the first time: a baseline asks for nothing", said.system);
             (Decision::Unchanged, reason, None, None)
         }
         // Done twice is worse than done late.
-        (None, _) if may_be_done => {
+        (None, None, _) if may_be_done => {
             let reason = format!(
                 "an earlier run sent this to {} and never learnt what became of it: look there; where it is missing, \
                  change the record to ask again",
@@ -69,10 +67,10 @@ fn one(person: &Person, said: &Statement, deed: &Deed, providers: &dyn Providers
             );
             (Decision::Hold, reason, None, None)
         }
-        (None, Ok(request)) => {
+        (None, None, Ok(request)) => {
             (Decision::Apply, format!("the record asks for it ({})", deed.origin), None, Some(request))
         }
-        (None, Err(no)) => (Decision::Refuse, no.reason, Some(no.kind), None),
+        (None, None, Err(no)) => (Decision::Refuse, no.reason, Some(no.kind), None),
     };
     let side_effect = table.map(|table| table.side_effect).filter(|it| request.is_some() && !it.is_empty());
     let planned = PlannedOperation {

@@ -49,6 +49,8 @@ pub(crate) enum Why {
     NobodyOwns,
     /// The owner is a source and says nothing of it.
     OwnerSilent { owner: SystemName },
+    /// Her account there can be seen with her own token only, and was not.
+    Unseen(String),
     /// The person has no account there.
     NoAccount { system: SystemName, unwanted: Option<Origin> },
     /// The owner is a provider and the person has no account there.
@@ -83,6 +85,7 @@ impl Why {
             Self::Remembered { .. } => "remembered",
             Self::NobodyOwns => "nobody_owns",
             Self::OwnerSilent { .. } => "owner_silent",
+            Self::Unseen(_) => "not_seen",
             Self::NoAccount { unwanted: None, .. } => "no_account",
             Self::NoAccount { unwanted: Some(_), .. } => "no_account_wanted",
             Self::HomeWithout { .. } => "owner_without_account",
@@ -126,6 +129,7 @@ impl fmt::Display for Why {
                 f.write_str("no `owner` line holds for this person, and what nobody owns is not written")
             }
             Self::OwnerSilent { owner } => write!(f, "{owner} owns it and says nothing of it"),
+            Self::Unseen(reason) => f.write_str(reason),
             Self::NoAccount { system, unwanted: None } => {
                 write!(f, "this person has no account at {system}, and no `account` line wants one")
             }
@@ -239,7 +243,7 @@ impl Case<'_> {
                 return Why::Differ;
             }
             let Some(at_home) = self.person.accounts.get(home) else {
-                return Why::HomeWithout { home: home.clone() };
+                return self.unseen(home).unwrap_or_else(|| Why::HomeWithout { home: home.clone() });
             };
             Some(at_home.value(attribute))
         };
@@ -318,7 +322,15 @@ impl Case<'_> {
         Some(Why::AccountLine { system: system.clone(), wanted: wish.wanted, line: wish.origin.clone() })
     }
 
+    /// Why nobody saw her account there, where that is so.
+    fn unseen(&self, system: &SystemName) -> Option<Why> {
+        self.person.unseen.get(system).map(|unseen| Why::Unseen(unseen.reason.clone()))
+    }
+
     fn without_account(&self, attribute: &AttributeName, system: SystemName) -> Why {
+        if let Some(unseen) = self.unseen(&system) {
+            return unseen;
+        }
         let wish = self.ownership.accounts.get(&system);
         if !wish.is_some_and(|wish| wish.wanted) {
             return Why::NoAccount { system, unwanted: wish.map(|wish| wish.origin.clone()) };

@@ -39,6 +39,8 @@ pub(crate) enum Shut {
     NoKey,
     #[error("the token of {person} at {system} does not open with this key")]
     Sealed { system: SystemName, person: String },
+    #[error("the token of {person} at {system} is of a kind that this program does not know")]
+    Unknown { system: SystemName, person: String },
     #[error(transparent)]
     State(#[from] StateError),
 }
@@ -51,6 +53,9 @@ impl Shut {
             Self::Sealed { system, person } => format!(
                 "it was sealed with another key, or altered: give the right key, or `homeward token remove {person} --system \
                  {system}` and let her sign in again"
+            ),
+            Self::Unknown { system, person } => format!(
+                "use the version of homeward that kept it, or `homeward token set {person} --system {system}` anew"
             ),
             Self::State(_) => "check the folder's rights and the space on its disk".to_owned(),
         }
@@ -81,6 +86,9 @@ struct Inside<'a> {
     kind: Option<Cow<'a, str>>,
 }
 
+/// Tokens by their people, or why one does not open.
+pub(crate) type Opened = BTreeMap<String, Result<KeptToken, Shut>>;
+
 /// The tokens of a store, with the key to them.
 pub(crate) struct Vault {
     path: PathBuf,
@@ -98,38 +106,37 @@ impl Vault {
         Ok(Self { path: path.to_owned(), cipher: XChaCha20Poly1305::new(&Key::from(*bytes)) })
     }
 
-    /// The tokens of these people, opened.
+    /// The tokens of these people, opened, each with why it does not open where others do.
     ///
     /// # Errors
-    /// Where the store cannot be read, or one of them does not open.
-    pub(crate) fn find(
-        &self,
-        system: &SystemName,
-        people: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, KeptToken>, Shut> {
+    /// Where the store cannot be read, or nothing in it of this system opens: then it is the key.
+    pub(crate) fn find(&self, system: &SystemName, people: &BTreeSet<String>) -> Result<Opened, Shut> {
         if !self.path.exists() {
             return Ok(BTreeMap::new());
         }
-        let rows = Sqlite::look_into(&self.path)?.tokens()?;
-        let wanted = rows.into_iter().filter(|row| row.system == system.as_str() && people.contains(&row.person));
-        wanted.map(|row| Ok((row.person.clone(), self.unseal(system, &row)?))).collect()
+        let mut rows = Sqlite::look_into(&self.path)?.tokens()?;
+        rows.retain(|row| row.system == system.as_str());
+        let wanted = rows.iter().filter(|row| people.contains(&row.person));
+        let opened: Opened = wanted.map(|row| (row.person.clone(), self.unseal(system, row))).collect();
+        let opens = opened.values().any(Result::is_ok) || rows.iter().any(|row| self.unseal(system, row).is_ok());
+        match opened.values().find_map(|token| token.as_ref().err()) {
+            Some(Shut::Sealed { system, person }) if !opens => {
+                Err(Shut::Sealed { system: system.clone(), person: person.clone() })
+            }
+            _ => Ok(opened),
+        }
     }
 
-    /// How many people's tokens are kept, each of which opens.
+    /// Everybody of whom a token is kept there.
     ///
     /// # Errors
-    /// As [`Vault::find`].
-    pub(crate) fn count(&self, system: &SystemName) -> Result<usize, Shut> {
+    /// Where the store cannot be read.
+    pub(crate) fn people(&self, system: &SystemName) -> Result<BTreeSet<String>, Shut> {
         if !self.path.exists() {
-            return Ok(0);
+            return Ok(BTreeSet::new());
         }
         let rows = Sqlite::look_into(&self.path)?.tokens()?;
-        let mut count = 0;
-        for row in rows.iter().filter(|row| row.system == system.as_str()) {
-            self.unseal(system, row)?;
-            count += 1;
-        }
-        Ok(count)
+        Ok(rows.into_iter().filter(|row| row.system == system.as_str()).map(|row| row.person).collect())
     }
 
     /// Keeps a token; durable when this returns. One that was there is replaced.
@@ -162,16 +169,19 @@ impl Vault {
 
     fn unseal(&self, system: &SystemName, row: &SealedToken) -> Result<KeptToken, Shut> {
         let shut = || Shut::Sealed { system: system.clone(), person: row.person.clone() };
+        let unknown = || Shut::Unknown { system: system.clone(), person: row.person.clone() };
         let nonce: [u8; 24] = row.nonce.as_slice().try_into().map_err(|_| shut())?;
         let bound = bound(system, &row.person);
         let text = self.cipher.decrypt(&XNonce::from(nonce), Payload { msg: &row.sealed, aad: &bound });
         let text = Zeroizing::new(text.map_err(|_| shut())?);
         let inside: Inside<'_> = serde_json::from_slice(&text).map_err(|_| shut())?;
+        // What it may do depends on it: a kind that this program does not know is not taken for another one.
+        let kind = inside.kind.map(|kind| TokenKind::of(&kind).ok_or_else(unknown)).transpose()?;
         Ok(KeptToken {
             access: Secret::from(inside.access.into_owned()),
             refresh: inside.refresh.map(|refresh| Secret::from(refresh.into_owned())),
             expires_at: inside.expires_at,
-            kind: inside.kind.and_then(|kind| TokenKind::of(&kind)),
+            kind,
         })
     }
 }
@@ -235,7 +245,7 @@ mod tests {
         vault.put(&chat, "hr/1", &kept("c4nary-\"two\\"), NOW).unwrap();
         vault.put(&forum, "hr/1", &kept("c4nary-three"), NOW).unwrap();
         let found = vault.find(&chat, &people(&["hr/1", "hr/2"])).unwrap();
-        let one = found.get("hr/1").unwrap();
+        let one = found.get("hr/1").unwrap().as_ref().unwrap();
         assert_eq!((found.len(), one.access.expose(), one.expires_at), (1, "c4nary-\"two\\", Some(60)));
         assert_eq!((one.refresh.as_ref().unwrap().expose(), one.kind), ("c4nary-refresh", Some(TokenKind::Personal)));
         for entry in std::fs::read_dir(folder.path()).unwrap() {
@@ -256,14 +266,41 @@ mod tests {
         let mut row = store.tokens().unwrap().into_iter().find(|row| row.person == "hr/1").unwrap();
         row.person = "hr/2".to_owned();
         store.put_token(&row).unwrap();
-        let error = vault.find(&chat, &people(&["hr/2"])).unwrap_err();
+        let found = vault.find(&chat, &people(&["hr/1", "hr/2"])).unwrap();
+        let error = found["hr/2"].as_ref().map(|_| ()).unwrap_err();
         assert_eq!(error.to_string(), "the token of hr/2 at chat does not open with this key");
+        assert!(found["hr/1"].is_ok() && vault.find(&chat, &people(&["hr/2"])).is_ok());
         row.system = "forum".to_owned();
         store.put_token(&row).unwrap();
-        assert!(vault.find(&"forum".into(), &people(&["hr/2"])).is_err());
-        assert!(vault.find(&chat, &people(&["hr/1"])).is_ok());
+        // Nothing of the forum opens: it may be the key.
+        assert!(matches!(vault.find(&"forum".into(), &people(&["hr/2"])), Err(Shut::Sealed { .. })));
+        assert!(vault.find(&"forum".into(), &people(&["hr/1"])).unwrap().is_empty());
         let other = Vault::new(&folder.path().join("state.db"), &key(2)).unwrap();
         assert!(matches!(other.find(&chat, &people(&["hr/1"])), Err(Shut::Sealed { .. })));
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_is_taken_for_no_other_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = vault(&folder);
+        let chat: SystemName = "chat".into();
+        let inside = br#"{"access":"c4nary","refresh":null,"expires_at":null,"kind":"bot"}"#;
+        let nonce = [5; 24];
+        let bound = bound(&chat, "hr/1");
+        let sealed = vault.cipher.encrypt(&XNonce::from(nonce), Payload { msg: inside, aad: &bound }).unwrap();
+        let row = SealedToken {
+            system: "chat".to_owned(),
+            person: "hr/1".to_owned(),
+            nonce: nonce.to_vec(),
+            sealed,
+            saved: NOW.to_owned(),
+            expires_at: None,
+            renewable: false,
+        };
+        Sqlite::open(&folder.path().join("state.db")).unwrap().put_token(&row).unwrap();
+        let found = vault.find(&chat, &people(&["hr/1"])).unwrap();
+        let error = found["hr/1"].as_ref().map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "the token of hr/1 at chat is of a kind that this program does not know");
     }
 
     #[test]

@@ -28,6 +28,16 @@ pub enum WireError {
         /// The limit that passed.
         seconds: u64,
     },
+    /// The answer began and came to no end in time; what was sent may have had its effect.
+    #[error("{system} at {host} was still sending its answer after {seconds} s")]
+    TooSlow {
+        /// Which system.
+        system: SystemName,
+        /// Host and port.
+        host: String,
+        /// The limit that passed.
+        seconds: u64,
+    },
     /// The connection broke; what was sent may have had its effect.
     #[error("the connection to {system} at {host} broke: {cause}")]
     Broken {

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Line, WireError};
+use super::{Line, WireError, line::Errand};
 use crate::model::secret::Secret;
+
+/// The words of RFC 6749 5.2 that are about us, whosever token it is.
+const STRANGER: [&str; 3] = ["invalid_client", "unauthorized_client", "unsupported_grant_type"];
 
 /// Who we are to a token endpoint.
 #[derive(Clone, Debug)]
@@ -36,7 +39,13 @@ pub(crate) enum Ungranted {
         /// One of the words of RFC 6749 5.2.
         word: String,
     },
-    /// The endpoint refuses us, or answers something else.
+    /// The endpoint does not take us for one that may renew anything: the same goes for everybody's tokens.
+    #[error("{cause}")]
+    Stranger {
+        /// Status and word, nothing of the answer's text.
+        cause: String,
+    },
+    /// The endpoint has a fault of its own, or answers something else.
     #[error("{cause}")]
     Refused {
         /// Status and word, nothing of the answer's text.
@@ -48,7 +57,7 @@ pub(crate) enum Ungranted {
 }
 
 impl Line {
-    /// Sends a refresh token to the address that this line leads to.
+    /// Sends a refresh token to the address that this line leads to, unless too many such requests came to nothing.
     pub(crate) async fn refresh(&self, client: &Client, refresh: &Secret) -> Result<Granted, Ungranted> {
         #[derive(Deserialize)]
         struct OAuthError {
@@ -68,15 +77,23 @@ impl Line {
         if let Some(secret) = &client.secret {
             form.push(("client_secret", secret.expose()));
         }
+        let mut errand = Errand::of_people(self)?;
+        let turn = errand.turn().await?;
         let sent = self.client.post(self.reach.url.clone()).form(&form).send().await;
-        let reply = self.collect(sent).await?;
+        let reply = self.collect(sent).await;
+        errand.answered(turn, &reply);
+        let reply = reply?;
         if !reply.is_success() {
             // A word of RFC 6749 5.2, and nothing longer that a server might have put there.
             let is_word = |text: &String| text.len() < 40 && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
             let word = reply.read::<OAuthError>().ok().map(|told| told.error).filter(is_word);
             return Err(match word {
                 Some(word) if word == "invalid_grant" => Ungranted::Ended { word },
+                Some(word) if STRANGER.contains(&word.as_str()) => {
+                    Ungranted::Stranger { cause: format!("{} {word}", reply.status) }
+                }
                 Some(word) => Ungranted::Refused { cause: format!("{} {word}", reply.status) },
+                None if reply.status == 401 => Ungranted::Stranger { cause: "401, and no reason given".to_owned() },
                 None => Ungranted::Refused { cause: format!("{}, and no reason given", reply.status) },
             });
         }

@@ -233,10 +233,9 @@ impl Line {
                 self.not_asked(format!("{system} is asked with the tokens of people only, and this is nobody's"))
             );
         }
-        match self.breaker().admit(tokio::time::Instant::now()) {
-            Ok(is_probe) => Ok(Errand { line: self, is_probe, is_own: own.is_some(), ended: Ended::Unasked }),
-            Err(why) => Err(self.not_asked(self.told(why))),
-        }
+        let mut errand = Errand::of_people(self)?;
+        errand.is_own = own.is_some();
+        Ok(errand)
     }
 
     /// Waits, unless nobody waits here any more. False where the wait was cut short.
@@ -265,6 +264,11 @@ impl Line {
         let system = &self.reach.system;
         let cause = match why {
             Why::Failing(failures) => format!("{failures} requests in a row came to nothing"),
+            Why::LockedOut if matches!(self.reach.credential, Credential::Own) => {
+                "it did not accept the tokens of several people, and further tries would lock everybody out who comes from \
+                 here; they must sign in again, or their tokens be taken away"
+                    .to_owned()
+            }
             Why::Stranger => "it no longer accepts our credentials; renew them".to_owned(),
             Why::LockedOut => {
                 "it does not accept our credentials, and further tries would lock us out; renew them".to_owned()
@@ -428,7 +432,20 @@ impl Line {
             return Err(too_large());
         }
         let (mut body, mut room) = (Vec::new(), Room::default());
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.fault(error))? {
+        let silence = self.reach.habits.read_timeout.unwrap_or(self.reach.timeout);
+        let mut heard = Instant::now();
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                // It speaks all the time and comes to no end: it would again.
+                Err(error) if error.is_timeout() && !body.is_empty() && heard.elapsed() < silence / 2 => {
+                    let (system, host) = (self.reach.system.clone(), self.host());
+                    return Err(WireError::TooSlow { system, host, seconds: self.reach.timeout.as_secs() });
+                }
+                Err(error) => return Err(self.fault(error)),
+            };
+            heard = Instant::now();
             if body.len() + chunk.len() > MAX_BODY {
                 return Err(too_large());
             }
@@ -468,6 +485,14 @@ impl Line {
 }
 
 impl<'a> Errand<'a> {
+    /// A request about a person's own token, where the system is asked at all.
+    pub(super) fn of_people(line: &'a Line) -> Result<Self, WireError> {
+        match line.breaker().admit(tokio::time::Instant::now()) {
+            Ok(is_probe) => Ok(Self { line, is_probe, is_own: true, ended: Ended::Unasked }),
+            Err(why) => Err(line.not_asked(line.told(why))),
+        }
+    }
+
     /// Waits for the turn of one request of it that only asks.
     pub(super) async fn turn(&self) -> Result<Turn<'a>, WireError> {
         self.turn_of(None).await
@@ -533,7 +558,7 @@ impl<'a> Errand<'a> {
             }
             (Some(_), Ok(_)) => (Met::Answer, Ended::Failed),
             (None, Ok(_)) => (Met::Answer, Ended::Answered { knows_us: true }),
-            (_, Err(WireError::Timeout { .. })) => (Met::Slow, Ended::Failed),
+            (_, Err(WireError::Timeout { .. } | WireError::TooSlow { .. })) => (Met::Slow, Ended::Failed),
             (_, Err(WireError::Unsendable { .. } | WireError::NotRecorded { .. } | WireError::NotAsked { .. })) => {
                 (Met::Nothing, Ended::Unasked)
             }

@@ -39,7 +39,7 @@ pub(crate) use self::{
     laboratory::ask_lab,
     line::{Habits, Line, Reach},
     meter::Rate,
-    own::{OwnToken, Renewal},
+    own::{OwnToken, Renewal, Unrenewed},
     pace::Bound,
     route::{Proxy, Route},
 };

@@ -82,7 +82,7 @@ impl Reader<'_> {
     ) -> Result<Reply, WireError> {
         let mut errand = self.line.begin(self.own)?;
         let mut pauses = repeat::pauses();
-        let mut fresh_token = false;
+        let (mut fresh_token, mut was_slow) = (false, false);
         loop {
             let pass = errand.turn().await?;
             let used = self.own.map(OwnToken::current);
@@ -103,6 +103,9 @@ impl Reader<'_> {
                 continue;
             }
             let Some(passing) = repeat::passing(&answer, &self.line.reach.habits.dialect) else { return answer };
+            if repeat::is_slow(&answer) && std::mem::replace(&mut was_slow, true) {
+                return answer;
+            }
             let Some(pause) = pauses.next() else { return answer };
             let is_hers = self.own.is_some() && repeat::is_of_token(&answer, &self.line.reach.habits.dialect);
             let goes_on = match passing {

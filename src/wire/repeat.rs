@@ -44,9 +44,14 @@ pub(super) fn passing(answer: &Result<Reply, WireError>, dialect: &Dialect) -> O
         Err(WireError::Unreachable { lasting: false, .. } | WireError::NoToken { passing: true, .. }) => {
             Some(Passing::NeverSent)
         }
-        Err(WireError::Timeout { .. } | WireError::Broken { .. }) => Some(Passing::Unclear(None)),
+        Err(WireError::Timeout { .. } | WireError::TooSlow { .. } | WireError::Broken { .. }) => Some(Passing::Unclear(None)),
         Ok(_) | Err(_) => None,
     }
+}
+
+/// True where one further try is enough: each of them lasts as long as an answer may.
+pub(super) fn is_slow(answer: &Result<Reply, WireError>) -> bool {
+    matches!(answer, Err(WireError::TooSlow { .. }))
 }
 
 /// The pauses between the tries of one question or call: longer each time, and never the same for two who failed together.

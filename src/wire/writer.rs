@@ -130,7 +130,7 @@ impl<'a> Writer<'a> {
         headers.extend(self.only_if.iter().map(|version| ("if-match".to_owned(), version.clone())));
         let mut errand = self.line.begin(self.own)?;
         let mut pauses = repeat::pauses();
-        let mut fresh_token = false;
+        let (mut fresh_token, mut was_slow) = (false, false);
         let mut last = None;
         loop {
             let pass = match (self.turn(&errand).await, last.take()) {
@@ -184,6 +184,7 @@ impl<'a> Writer<'a> {
                 Some(Passing::Unclear(asked)) => harmless && asked.is_none_or(|asked| asked <= LONGEST_OUTAGE),
                 None => false,
             };
+            let may = may && !(repeat::is_slow(&answer) && std::mem::replace(&mut was_slow, true));
             let Some(pause) = may.then(|| pauses.next()).flatten() else { return answer };
             if self.budget.is_some_and(|budget| !budget.take()) {
                 return answer;

@@ -7,6 +7,7 @@ use crate::model::{
     capability::{Change, Foresight},
     id::SystemName,
     origin::{Because, Origin},
+    person::Unseen,
     plan::{AskedBy, Decision, PlannedChange},
     policy::{Action, Instruction, Owned, Question},
     refusal::RefusalKind,
@@ -178,13 +179,13 @@ impl Desk<'_> {
         }
         let Some(account) = self.person.accounts.get(system).cloned() else {
             let unseen = self.person.unseen.get(system).cloned();
-            let (decision, kind) = match unseen {
-                Some(_) => (Decision::Hold, RefusalKind::Forbidden),
-                None => (Decision::Refuse, RefusalKind::NotFound),
+            let (decision, kind, reason) = match unseen {
+                Some(Unseen { kind, reason }) => (Decision::Hold, kind, reason),
+                None => {
+                    let reason = format!("`{attribute}` goes to {system} ({origin}), and this person has no account there");
+                    (Decision::Refuse, RefusalKind::NotFound, reason)
+                }
             };
-            let reason = unseen.unwrap_or_else(|| {
-                format!("`{attribute}` goes to {system} ({origin}), and this person has no account there")
-            });
             self.put(system, attribute, value, decision, owned, asked_by.clone(), reason, |planned| {
                 planned.refusal = Some(kind);
             });

@@ -22,7 +22,7 @@ use crate::model::{
     capability::{Change, Follows, Foresight, Reads, Support, Verdict},
     id::SystemName,
     origin::Because,
-    person::Person,
+    person::{Person, Unseen},
     plan::{AskedBy, Decision, PlannedChange},
     policy::{Action, Owned, Ownership, Policy},
     record::Statement,
@@ -543,9 +543,9 @@ impl Desk<'_> {
         owned: &Owned,
         asked_by: &AskedBy,
     ) -> bool {
-        let Some(reason) = self.person.unseen.get(system).cloned() else { return false };
+        let Some(Unseen { kind, reason }) = self.person.unseen.get(system).cloned() else { return false };
         self.put(system, attribute, value, Decision::Hold, Some(owned), asked_by.clone(), reason, |planned| {
-            planned.refusal = Some(RefusalKind::Forbidden);
+            planned.refusal = Some(kind);
         });
         true
     }

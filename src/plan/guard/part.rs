@@ -114,6 +114,7 @@ fn aside(plan: &Plan, kept_back: &BTreeSet<&CallId>) -> Plan {
         rejected: Vec::new(),
         links: Vec::new(),
         seen: Vec::new(),
+        sign_in: Vec::new(),
         ..plan.clone()
     };
     summed(aside)
