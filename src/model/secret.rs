@@ -1,6 +1,10 @@
 //! Text that must not be seen. It cannot be printed, serialised or compared, and is wiped where it is no longer needed.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use zeroize::Zeroizing;
 
@@ -36,6 +40,88 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What stands where a secret stood.
+const INSTEAD: &str = "[a token]";
+
+/// One as short as a word would be found in every text, and is no secret.
+const SHORTEST: usize = 12;
+
+/// Every secret that a run has come to know, so that one that turns up where it does not belong is seen for what it is:
+/// a system that shows somebody's token in a name must not bring it into plans and the store.
+///
+/// Found by the first few bytes of each, so that it costs nothing to know many. Letter case does not count: names are
+/// written in small letters before they are compared.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets(Arc<RwLock<Known>>);
+
+#[derive(Default)]
+struct Known {
+    /// The bytes that one begins with: most places of most texts are none.
+    first: BTreeSet<u8>,
+    by_mark: BTreeMap<u64, Vec<Secret>>,
+}
+
+impl Secrets {
+    /// Remembers one; of a login with its password, the password too.
+    pub(crate) fn learn(&self, secret: &Secret) {
+        let password = secret.expose().split_once(':').map(|(_, password)| password);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for text in password.into_iter().chain([secret.expose()]).filter(|text| text.len() >= SHORTEST) {
+            known.first.insert(text.as_bytes()[0].to_ascii_lowercase());
+            let alike = known.by_mark.entry(mark(&text.as_bytes()[..SHORTEST])).or_default();
+            if !alike.iter().any(|other| other.expose() == text) {
+                alike.push(Secret::new(text));
+            }
+        }
+    }
+
+    /// The text without any secret; `None` where it holds none.
+    pub(crate) fn hidden(&self, text: &str) -> Option<String> {
+        if text.len() < SHORTEST {
+            return None;
+        }
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let bytes = text.as_bytes();
+        let (mut kept, mut from, mut at) = (String::new(), 0, 0);
+        while let Some(window) = bytes.get(at..at + SHORTEST) {
+            match known.at(window, &bytes[at..]) {
+                Some(length) => {
+                    kept.push_str(&text[from..at]);
+                    kept.push_str(INSTEAD);
+                    at += length;
+                    from = at;
+                }
+                None => at += 1,
+            }
+        }
+        (from > 0).then(|| kept + &text[from..])
+    }
+}
+
+impl Known {
+    /// How long the secret is that these bytes begin with; `window` is the beginning of them.
+    fn at(&self, window: &[u8], bytes: &[u8]) -> Option<usize> {
+        if !self.first.contains(&window[0].to_ascii_lowercase()) {
+            return None;
+        }
+        let alike = self.by_mark.get(&mark(window))?.iter().map(|secret| secret.expose().as_bytes());
+        let here = alike.filter(|secret| bytes.get(..secret.len()).is_some_and(|it| it.eq_ignore_ascii_case(secret)));
+        here.map(<[u8]>::len).max()
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(..)")
+    }
+}
+
+/// A number for these bytes, whatever their letter case (FNV-1a); others may share it.
+fn mark(bytes: &[u8]) -> u64 {
+    let step = |mark: u64, byte: &u8| (mark ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +132,21 @@ mod tests {
         let caught = std::panic::catch_unwind(|| panic!("with {secret:?} and {:#?}", Some(&secret)));
         let said = caught.unwrap_err().downcast::<String>().unwrap();
         assert_eq!(*said, "with Secret(..) and Some(\n    Secret(..),\n)");
+    }
+
+    #[test]
+    fn a_secret_is_found_wherever_it_stands_and_however_it_is_capitalised() {
+        let secrets = Secrets::default();
+        assert_eq!(secrets.hidden("c4nary-token-one"), None);
+        for secret in ["c4nary-Token", "c4nary-token-two", "login:c4nary-password", "short"] {
+            secrets.learn(&Secret::new(secret));
+        }
+        let hidden = |text: &str| secrets.hidden(text);
+        assert_eq!(hidden("C4NARY-TOKEN").as_deref(), Some("[a token]"));
+        assert_eq!(hidden("ü <c4nary-tokenc4nary-token-TWO>!").as_deref(), Some("ü <[a token][a token]>!"));
+        assert_eq!(hidden("my c4nary-password").as_deref(), Some("my [a token]"));
+        for innocent in ["", "short", "c4nary-toke", "c4nary-tokem, a longer text with nothing in it, ü"] {
+            assert_eq!(hidden(innocent), None);
+        }
     }
 }

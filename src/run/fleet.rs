@@ -10,11 +10,12 @@ use crate::{
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         id::SystemName,
-        plan::{Home, Request},
+        plan::{Call, Home, Request},
         refusal::{Refusal, RefusalKind},
+        secret::Secrets,
     },
     plan::Providers,
-    wire::{Allotment, Line, OwnToken},
+    wire::{Allotment, Line, OwnToken, Writer},
 };
 
 /// One provider, ready to be spoken to.
@@ -30,6 +31,8 @@ pub(crate) struct Member {
     pub(crate) home: String,
     /// The tokens of people, where there is none of ours.
     pub(crate) keyring: Option<Arc<Keyring>>,
+    /// Every secret that is known, whosever it is.
+    pub(crate) secrets: Secrets,
 }
 
 impl Member {
@@ -38,7 +41,7 @@ impl Member {
     /// # Errors
     /// As [`Connector::observe`], and where what came cannot be what the system holds.
     pub(crate) async fn observe(&self, wanted: &Wanted) -> Result<Observed, ConnectorError> {
-        credible(self.connector.observe(wanted, &self.line.reader()).await?)
+        self.credible(self.connector.observe(wanted, &self.line.reader()).await)
     }
 
     /// The account that a person's own token shows.
@@ -46,29 +49,103 @@ impl Member {
     /// # Errors
     /// As [`Connector::observe_self`], and where what came cannot be what the system holds.
     pub(crate) async fn observe_self(&self, token: &OwnToken) -> Result<Observed, ConnectorError> {
-        credible(self.connector.observe_self(&self.line.reader_as(token)).await?)
+        self.credible(self.connector.observe_self(&self.line.reader_as(token)).await)
     }
-}
 
-/// What people sign in with holds no control character anywhere. Where it seems to, somebody on the way writes into
-/// answers, and nothing of them is compared with what should be: that would change everybody.
-fn credible(observed: Observed) -> Result<Observed, ConnectorError> {
-    for attribute in ["username", "email"].map(AttributeName::new) {
-        let is_garbled = |account: &&Account| {
-            account
-                .attributes
-                .get(&attribute)
-                .and_then(Value::as_text)
-                .is_some_and(|text| text.contains(char::is_control))
-        };
-        if let Some(account) = observed.accounts.iter().find(is_garbled) {
-            let what = format!(
-                "a `{attribute}` with control characters, which no system has: something on the way changes what it sends"
-            );
-            return Err(ConnectorError::Strange { system: account.system.clone(), what });
+    /// Sends one call, as [`Connector::perform`] does.
+    ///
+    /// # Errors
+    /// As [`Connector::perform`], and where the account that came cannot be one.
+    pub(crate) async fn perform(&self, call: &Call, writer: &mut Writer<'_>) -> Result<Account, Refusal> {
+        let mut account = self.connector.perform(call, writer).await.map_err(|refusal| self.without_secrets(refusal))?;
+        self.without_secret_facts(&mut account.server);
+        if !self.hides_secrets(&mut account) {
+            let reason = format!("{} answered with a token in the place of an account's id", call.system);
+            return Err(Refusal::new(RefusalKind::Unavailable, reason));
+        }
+        Ok(account)
+    }
+
+    /// What people sign in with holds no control character anywhere. Where it seems to, somebody on the way writes into
+    /// answers, and nothing of them is compared with what should be: that would change everybody. A token that stands in a
+    /// value is nobody's to see.
+    fn credible(&self, answer: Result<Observed, ConnectorError>) -> Result<Observed, ConnectorError> {
+        let mut observed = answer.map_err(|error| match error {
+            ConnectorError::Refused { system, refusal } => {
+                ConnectorError::Refused { system, refusal: self.without_secrets(refusal) }
+            }
+            other => other,
+        })?;
+        for attribute in ["username", "email"].map(AttributeName::new) {
+            let is_garbled = |account: &&Account| {
+                account
+                    .attributes
+                    .get(&attribute)
+                    .and_then(Value::as_text)
+                    .is_some_and(|text| text.contains(char::is_control))
+            };
+            if let Some(account) = observed.accounts.iter().find(is_garbled) {
+                let what = format!(
+                    "a `{attribute}` with control characters, which no system has: something on the way changes what it sends"
+                );
+                return Err(ConnectorError::Strange { system: account.system.clone(), what });
+            }
+        }
+        let server = Arc::clone(&observed.server);
+        self.without_secret_facts(&mut observed.server);
+        for account in &mut observed.accounts {
+            // What is known of the server is the same for most of them.
+            if Arc::ptr_eq(&account.server, &server) {
+                account.server = Arc::clone(&observed.server);
+            } else {
+                self.without_secret_facts(&mut account.server);
+            }
+            if !self.hides_secrets(account) {
+                let what = "with a token in the place of an account's id: nothing of it can be believed".to_owned();
+                return Err(ConnectorError::Strange { system: account.system.clone(), what });
+            }
+        }
+        for warning in &mut observed.warnings {
+            if let Some(hidden) = self.secrets.hidden(warning) {
+                *warning = hidden;
+            }
+        }
+        Ok(observed)
+    }
+
+    /// Takes secrets out of what an account shows. False where its id, or that of what it signs in with, holds one.
+    fn hides_secrets(&self, account: &mut Account) -> bool {
+        let ids = account.id.iter().chain(account.identities.iter().map(|identity| &identity.id));
+        if ids.into_iter().any(|id| self.secrets.hidden(id.as_str()).is_some()) {
+            return false;
+        }
+        for value in account.attributes.values_mut().chain(account.facts.values_mut()) {
+            if let Some(hidden) = value.as_text().and_then(|text| self.secrets.hidden(text)) {
+                *value = Value::Text(hidden);
+            }
+        }
+        true
+    }
+
+    fn without_secret_facts(&self, facts: &mut Arc<Facts>) {
+        let found: Vec<(String, String)> = facts
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), self.secrets.hidden(value.as_text()?)?)))
+            .collect();
+        if !found.is_empty() {
+            let facts = Arc::make_mut(facts);
+            facts.extend(found.into_iter().map(|(name, hidden)| (name, Value::Text(hidden))));
         }
     }
-    Ok(observed)
+
+    fn without_secrets(&self, mut refusal: Refusal) -> Refusal {
+        for text in refusal.code.iter_mut().chain([&mut refusal.reason]) {
+            if let Some(hidden) = self.secrets.hidden(text) {
+                *text = hidden;
+            }
+        }
+        refusal
+    }
 }
 
 /// All configured systems.

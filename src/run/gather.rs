@@ -15,7 +15,7 @@ use super::{
     mapping::{Mapped, map_all},
     own,
     project::Project,
-    tokens::{Bearer, bearers},
+    tokens::{Bearer, bearers, must_sign_in},
 };
 use crate::{
     config::schema::Says,
@@ -24,7 +24,8 @@ use crate::{
         attribute::{AttributeName, Value},
         capability::{OperationCapability, Takes, Unique},
         id::{AccountId, PersonId, SystemName},
-        plan::{Input, List, Seen},
+        person::Unseen,
+        plan::{Input, List, Seen, SignIn},
         policy::Policy,
         record::{Before, RecordOrigin, Rejected, Statement},
     },
@@ -573,6 +574,8 @@ pub(crate) struct Shown {
     pub(crate) accounts: BTreeMap<SystemName, Vec<Arc<Account>>>,
     /// What people's own tokens opened, by each name of theirs.
     pub(crate) own: BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
+    /// Who has to sign in before her own token opens anything.
+    pub(crate) sign_in: Vec<SignIn>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -643,6 +646,7 @@ pub(super) async fn open(
         let shown = seen.accounts.entry(system.clone()).or_default();
         let names = seen.own.entry(system.clone()).or_default();
         let mut known: BTreeSet<AccountId> = BTreeSet::new();
+        let mut waiting: BTreeSet<PersonId> = BTreeSet::new();
         for bearer in people {
             let what = match accounts.get(&bearer.person) {
                 Some(Ok(account)) => {
@@ -652,7 +656,12 @@ pub(super) async fn open(
                     }
                     Opened::Account(id.clone())
                 }
-                Some(Err(refusal)) => Opened::Nothing(refusal.reason.clone()),
+                Some(Err(refusal)) => {
+                    if must_sign_in(refusal) {
+                        waiting.insert(bearer.person.clone());
+                    }
+                    Opened::Nothing(Unseen { kind: refusal.kind, reason: refusal.reason.clone() })
+                }
                 None => continue,
             };
             for name in std::iter::once(&bearer.person).chain(&bearer.also) {
@@ -660,7 +669,11 @@ pub(super) async fn open(
             }
         }
         shown.sort_by(|a, b| a.id.cmp(&b.id));
+        if let (false, Some((_, keyring))) = (waiting.is_empty(), fleet.keyed(system)) {
+            seen.sign_in.push(SignIn { system: system.clone(), at: keyring.home().to_owned(), people: waiting });
+        }
     }
+    seen.sign_in.sort();
     Ok(())
 }
 

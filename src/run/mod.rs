@@ -77,6 +77,9 @@ pub(crate) enum RunError {
     /// A provider could not be read.
     #[error("{system} could not be read")]
     Unread { system: SystemName, source: Box<ConnectorError> },
+    /// The same, of one that is asked with people's own tokens.
+    #[error("{system} could not be read")]
+    UnreadByPeople { system: SystemName, source: Box<ConnectorError> },
     /// People's own tokens at a system cannot be had.
     #[error("the tokens of people at {system} cannot be had")]
     Unfound { system: SystemName, source: tokens::Unfound },

@@ -52,7 +52,7 @@ pub(crate) async fn open(
     let looks = bearers.iter().map(async |bearer| (&bearer.person, one(system, member, keyring, &bearer.person).await));
     let mut looks = stream::iter(looks).buffered(SIDE_BY_SIDE);
     let mut opened = Opened::default();
-    let unread = |source| RunError::Unread { system: system.clone(), source: Box::new(source) };
+    let unread = |source| RunError::UnreadByPeople { system: system.clone(), source: Box::new(source) };
     let mut shut = None;
     while let Some((person, answer)) = looks.next().await {
         let seen = match answer {
@@ -81,7 +81,7 @@ pub(crate) async fn open(
             }
             account
         });
-        opened.accounts.insert(person.clone(), account.map_err(|lack| keyring.refusal(person, lack)));
+        opened.accounts.insert(person.clone(), account.map_err(|lack| keyring.refusal(person, &lack)));
     }
     let Some(error) = shut else { return Ok(opened) };
     let has_ended = |person: &&PersonId| matches!(keyring.of(person), Err(Lack::Ended));
@@ -98,8 +98,9 @@ pub(crate) async fn open(
 pub(crate) async fn told(refusal: Refusal, system: &SystemName, member: &Member, person: &PersonId) -> Refusal {
     let Some(keyring) = member.keyring.as_deref() else { return refusal };
     if refusal.status == Some(401) {
-        keyring.forget(person);
-        return keyring.refusal(person, Lack::Ended);
+        let lack = keyring.of(person).map_or_else(|lack| lack, |token| Keyring::refused(&token));
+        keyring.forget(person, lack.clone());
+        return keyring.refusal(person, &lack);
     }
     // Some answer a token that has ended as they answer what it was never good for.
     if refusal.kind != RefusalKind::Forbidden || refusal.status.is_none() {
@@ -125,14 +126,15 @@ async fn one(
     let observed = match member.observe_self(&token).await {
         Ok(observed) => observed,
         Err(ConnectorError::Refused { refusal, .. }) if refusal.status == Some(401) => {
-            keyring.forget(person);
-            return Ok(Err(Lack::Ended));
+            let lack = Keyring::refused(&token);
+            keyring.forget(person, lack.clone());
+            return Ok(Err(lack));
         }
         // Some say so of a token they do not know, too.
         Err(ConnectorError::Refused { refusal, .. })
             if matches!(refusal.kind, RefusalKind::Forbidden | RefusalKind::NotFound) =>
         {
-            keyring.forget(person);
+            keyring.forget(person, Lack::Forbidden);
             return Ok(Err(Lack::Forbidden));
         }
         Err(error) => return Err(error),

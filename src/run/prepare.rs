@@ -176,6 +176,7 @@ pub(super) fn settle(
         seen,
         people,
         groups,
+        sign_in: shown.sign_in.clone(),
     };
     let contested = contested(&decided, providers);
     let holders = holders_where(shown, providers, &|system, attribute| {

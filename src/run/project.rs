@@ -22,7 +22,7 @@ use crate::{
     },
     connector::Kind,
     lab::{Address, Bench},
-    model::{attribute::AttributeName, capability::Scheme, id::SystemName, secret::Secret},
+    model::{attribute::AttributeName, capability::Scheme, id::SystemName, secret::{Secret, Secrets}},
     plan::guard::{GroupLimits, Limits, Threshold},
     rules::{Known, KnownSystem, RuleError, RuleSet},
     source::{
@@ -238,6 +238,7 @@ pub(crate) fn fleet(
     let allotment = Allotment { time: config.apply.time, retries: config.apply.retries };
     let mut fleet = Fleet { allotment, ..Fleet::default() };
     let mut faults: Option<ConfigErrors> = None;
+    let secrets = Secrets::default();
     for (name, system) in &config.systems {
         let Some(kind) = Fleet::kind_named(&system.kind, kinds) else {
             fleet.sources.insert(name.clone(), system.kind.clone());
@@ -253,7 +254,7 @@ pub(crate) fn fleet(
             let known = lab.keys().cloned().collect();
             return Err(RunError::NoSimulator { system: name.clone(), kind: system.kind.clone(), known }.into());
         }
-        let opened = options(config, name, system, provider, simulated.is_some()).and_then(|options| {
+        let opened = options(config, name, system, provider, simulated.is_some(), &secrets).and_then(|options| {
             (kind.open)(options).map_err(|error| config.fault(name, None, error.to_string(), None))
         });
         let home = if simulated.is_some() { "lab".to_owned() } else { provider.url.to_string() };
@@ -283,6 +284,9 @@ pub(crate) fn fleet(
                 continue;
             }
         };
+        if let Credential::Token(token) | Credential::Basic { password: token, .. } = &credential {
+            secrets.learn(token);
+        }
         let concurrency = provider.concurrency.unwrap_or(kind.capabilities.concurrency);
         let reach = Reach {
             system: name.clone(),
@@ -308,11 +312,12 @@ pub(crate) fn fleet(
                     let (message, hint) = tokens::not_taken(kind, kinds);
                     return Err(config.fault(name, Some("token"), message, Some(hint)).into());
                 }
-                Some(Arc::new(keyring(config, name, provider, per_person, is_simulated)?))
+                Some(Arc::new(keyring(config, name, provider, per_person, is_simulated, &secrets)?))
             }
             CredentialSource::Token(_) | CredentialSource::Key(_) => None,
         };
-        let member = Member { kind: kind.name, connector, line, concurrency, follows_within, home, keyring };
+        let secrets = secrets.clone();
+        let member = Member { kind: kind.name, connector, line, concurrency, follows_within, home, keyring, secrets };
         fleet.members.insert(name.clone(), member);
     }
     match faults {
@@ -328,6 +333,7 @@ fn options(
     system: &config::System,
     provider: &config::Provider,
     is_simulated: bool,
+    secrets: &Secrets,
 ) -> Result<serde_json::Value, ConfigErrors> {
     let mut options = system.options.clone();
     for (key, place) in &provider.secrets {
@@ -336,6 +342,7 @@ fn options(
         } else {
             place.read().map_err(|error| config.because(error.at(config.place(name, key))))?
         };
+        secrets.learn(&secret);
         options[key.as_str()] = secret.expose().into();
     }
     Ok(options)
@@ -375,11 +382,12 @@ fn keyring(
     provider: &Provider,
     keys: &PerPerson,
     is_simulated: bool,
+    secrets: &Secrets,
 ) -> Result<Keyring, OpenError> {
     let home = provider.url.as_str().trim_end_matches('/').to_owned();
     if is_simulated {
         let place = Place::File { path: of_lab(&config.root, name), is_made_up: true };
-        return Ok(Keyring::new(name.clone(), home, keys.kind, place, None));
+        return Ok(Keyring::new(name.clone(), home, keys.kind, place, None, secrets.clone()));
     }
     let mut vault = None;
     let place = match &keys.place {
@@ -400,6 +408,7 @@ fn keyring(
             let read =
                 |place: &SecretSource| place.read().map_err(|error| config.because(error.at(config.place(name, at))));
             let secret = refresh.secret.as_ref().map(read).transpose()?;
+            secret.iter().for_each(|secret| secrets.learn(secret));
             let reach = Reach {
                 system: name.clone(),
                 url: refresh.url.clone(),
@@ -412,10 +421,10 @@ fn keyring(
             };
             let line = Line::new(reach).map_err(RunError::from)?;
             let client = Client { id: refresh.client.clone(), secret };
-            Some(Arc::new(Renewer::new(name.clone(), line, client, vault, config.state.clone())))
+            Some(Arc::new(Renewer::new(name.clone(), line, client, vault, config.state.clone(), secrets.clone())))
         }
     };
-    Ok(Keyring::new(name.clone(), home, keys.kind, place, renewer))
+    Ok(Keyring::new(name.clone(), home, keys.kind, place, renewer, secrets.clone()))
 }
 
 /// The sealed tokens of the store, with the key that is configured.

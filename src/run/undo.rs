@@ -290,8 +290,8 @@ pub(crate) async fn undo(
         let opened = shown.own.get(&planned.system).and_then(|people| people.get(&planned.person));
         if let Some(Opened::Nothing(why)) = opened {
             // Nobody has seen what is there now.
-            (planned.decision, planned.refusal) = (Decision::Hold, Some(RefusalKind::Forbidden));
-            planned.reason.clone_from(why);
+            (planned.decision, planned.refusal) = (Decision::Hold, Some(why.kind));
+            planned.reason.clone_from(&why.reason);
         }
     }
     protect(&mut decided, &mut [], desk.limits);
@@ -314,6 +314,7 @@ pub(crate) async fn undo(
         warnings,
         // Limits are shares of the same people as when it was done.
         people: plan.summary.people,
+        sign_in: std::mem::take(&mut shown.sign_in),
         ..Frame::default()
     };
     let holders = holders(&shown, &*fleet);

@@ -490,14 +490,14 @@ async fn carry_out(
     let writer = match &token {
         None => Some(member.line.writer(store, run, call)),
         Some(Ok(own)) => member.line.writer_as(store, run, call, own),
-        Some(Err((keyring, lack))) => return (Outcome::Refused(keyring.refusal(&call.person, *lack)), None),
+        Some(Err((keyring, lack))) => return (Outcome::Refused(keyring.refusal(&call.person, lack)), None),
     };
     let Some(writer) = writer else {
         let reason = format!("{} would be asked with another person's token", call.system);
         return (Outcome::Refused(Refusal::new(RefusalKind::Forbidden, reason)), None);
     };
     let mut writer = writer.of(mark).within(budget).doubting(is_in_doubt);
-    match member.connector.perform(call, &mut writer).await {
+    match member.perform(call, &mut writer).await {
         Ok(account) if call.account.is_none() || account.id == call.account => {
             let outcome = judge(call, &account, fleet);
             if outcome == Outcome::Done { (outcome, Some(account)) } else { check(call, outcome, fleet).await }

@@ -3,7 +3,7 @@
 //! What it writes to standard error is nobody's: a token could stand in it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::{Read, Write},
     os::unix::process::CommandExt,
     path::Path,
@@ -15,8 +15,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    config::kept,
-    model::{id::SystemName, own_token::KeptToken},
+    config::kept::{self, Found, Written},
+    model::id::SystemName,
 };
 
 /// The longest answer that is read, in bytes.
@@ -40,39 +40,61 @@ pub(crate) enum Unanswered {
     Line(usize, &'static str),
 }
 
-/// Asks for these people's tokens at a system, and waits for the answer.
+/// Asks for these people's tokens at a system, and waits for the answer. What is wrong with one line is told with it.
+///
+/// # Errors
+/// Where there is no answer, or no line of it can be read.
 pub(super) fn ask(
     program: &[String],
     root: &Path,
     time: Duration,
     system: &SystemName,
     names: &BTreeSet<String>,
-) -> Result<BTreeMap<String, KeptToken>, Unanswered> {
+) -> Result<Found, Unanswered> {
     let mut question = String::new();
     for name in names {
         question.push_str(&json!({ "system": system, "person": name }).to_string());
         question.push('\n');
     }
     let answer = run(program, root, time, question)?;
-    let mut tokens = BTreeMap::new();
+    let mut found = Found::default();
+    let (mut unread, mut is_read) = (None, false);
     for (at, line) in (1..).zip(answer.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-        let Ok(Value::Object(mut told)) = serde_json::from_str(line) else {
-            return Err(Unanswered::Line(at, "is no JSON object"));
+        let mut told = match serde_json::from_str(line) {
+            Ok(Written(Ok(Value::Object(told)))) => told,
+            Ok(Written(Err(fault))) => {
+                unread.get_or_insert((at, fault));
+                continue;
+            }
+            Ok(_) | Err(_) => {
+                unread.get_or_insert((at, "is no JSON object"));
+                continue;
+            }
         };
         told.remove("system");
         let Some(Value::String(person)) = told.remove("person") else {
-            return Err(Unanswered::Line(at, "names no `person`"));
+            unread.get_or_insert((at, "names no `person`"));
+            continue;
         };
+        is_read = true;
         // Who is named and nothing else has none.
         if told.is_empty() || told.get("access_token").is_some_and(Value::is_null) || !names.contains(&person) {
             continue;
         }
-        let kept = kept::token(&Value::Object(told)).map_err(|fault| Unanswered::Line(at, fault))?;
-        if tokens.insert(person, kept).is_some() {
-            return Err(Unanswered::Line(at, "names somebody a second time"));
+        let kept = kept::token(&Value::Object(told)).map_err(|fault| format!("line {at} of the command's answer {fault}"));
+        let twice = format!("line {at} of the command's answer names her a second time");
+        if let Some(before) = found.tokens.insert(person.clone(), kept) {
+            found.tokens.insert(person, before.and(Err(twice)));
         }
     }
-    Ok(tokens)
+    match unread {
+        // Nothing of it is what was asked for.
+        Some((at, fault)) if !is_read => Err(Unanswered::Line(at, fault)),
+        _ => {
+            found.unread = unread.map(|(at, fault)| format!("line {at} of the command's answer {fault}"));
+            Ok(found)
+        }
+    }
 }
 
 fn run(program: &[String], root: &Path, time: Duration, question: String) -> Result<String, Unanswered> {
@@ -141,13 +163,16 @@ fn stop(child: &mut Child) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::own_token::KeptToken;
 
     fn asked(script: &str, time: Duration) -> Result<Vec<(String, String)>, String> {
         let program = ["/bin/sh", "-c", script].map(str::to_owned);
         let names = ["hr/1", "hr/2"].map(str::to_owned).into();
         let answer = ask(&program, Path::new(""), time, &"chat".into(), &names);
-        let tokens = answer.map_err(|error| error.to_string())?;
-        Ok(tokens.into_iter().map(|(name, kept)| (name, kept.access.expose().to_owned())).collect())
+        let Found { tokens, unread } = answer.map_err(|error| error.to_string())?;
+        let shown = |kept: Result<KeptToken, String>| kept.map_or_else(|fault| fault, |kept| kept.access.expose().to_owned());
+        let tokens = tokens.into_iter().map(|(name, kept)| (name, shown(kept)));
+        Ok(tokens.chain(unread.map(|unread| (String::new(), unread))).collect())
     }
 
     const PATIENT: Duration = Duration::from_secs(20);
@@ -166,16 +191,20 @@ mod tests {
         assert_eq!(told("echo c4nary"), "line 1 of its answer is no JSON object");
         assert_eq!(told("echo '{\"access_token\": \"c4nary\"}'"), "line 1 of its answer names no `person`");
         assert_eq!(told("exit 3"), "it failed (exit status: 3)");
-        let twice = "for i in 1 2; do echo '{\"person\": \"hr/1\", \"access_token\": \"c4nary\"}'; done";
-        assert_eq!(told(twice), "line 2 of its answer names somebody a second time");
-        assert_eq!(
-            told("echo '{\"person\": \"hr/1\", \"token\": \"c4nary\"}'"),
-            format!(
-                "line 1 of its answer {}",
-                "has something else than `access_token`, `refresh_token`, `expires_at` and `kind`"
-            )
-        );
         assert_eq!(told("head -c 20000000 /dev/zero"), "it answered more than 16 MiB");
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_line_is_told_of_whom_it_names_or_of_whoever_is_not_named() {
+        let script = r#"echo c4nary; echo '{"person": "hr/1", "token": "c4nary"}'
+            echo '{"person": "hr/2", "access_token": "t2"}'; echo '{"person": "hr/2", "access_token": "c4nary"}'"#;
+        let fields = "has something else than `access_token`, `refresh_token`, `expires_at` and `kind`";
+        let told = [
+            ("hr/1", format!("line 2 of the command's answer {fields}")),
+            ("hr/2", "line 4 of the command's answer names her a second time".to_owned()),
+            ("", "line 1 of the command's answer is no JSON object".to_owned()),
+        ];
+        assert_eq!(asked(script, PATIENT), Ok(told.map(|(name, told)| (name.to_owned(), told)).into()));
     }
 
     #[test]

@@ -27,8 +27,9 @@ use crate::{
         own_token::{KeptToken, TokenKind},
         person::Link,
         refusal::{Refusal, RefusalKind},
+        secret::Secrets,
     },
-    wire::{OwnToken, Renewal},
+    wire::{OwnToken, Renewal, Unrenewed},
 };
 
 /// So many tokens are renewed at once.
@@ -66,7 +67,7 @@ pub(crate) fn bearers<'a>(
 }
 
 /// Why nothing can be done with somebody's own token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Lack {
     /// None is kept.
     None,
@@ -74,6 +75,27 @@ pub(crate) enum Lack {
     Ended,
     /// The system shows her nothing with it.
     Forbidden,
+    /// What is kept as hers is no token, or may be: what is wrong with it.
+    Unusable(String),
+    /// It has ended and could not be renewed, through no fault of hers: why, and what to do.
+    Unrenewed(String),
+}
+
+/// The code of a refusal where a person has to sign in before anything can be done for her.
+pub(crate) const SIGN_IN: &str = "sign_in";
+
+/// The code of a refusal where somebody has to look at what is kept as her token.
+const UNUSABLE: &str = "unusable_token";
+
+/// True for a no to a person's own token that is over once she has signed in, or it was mended: the same call may be taken
+/// then.
+pub(crate) fn may_be_renewed(refusal: &Refusal) -> bool {
+    refusal.code.as_deref().is_some_and(|code| code == SIGN_IN || code == UNUSABLE)
+}
+
+/// True for a no that only the person herself can end, by signing in.
+pub(crate) fn must_sign_in(refusal: &Refusal) -> bool {
+    refusal.code.as_deref() == Some(SIGN_IN)
 }
 
 /// What is wrong with tokens of people at a kind that takes none, and what to do about it.
@@ -97,6 +119,8 @@ pub(crate) struct Keyring {
     kind: TokenKind,
     place: Place,
     renewal: Option<Arc<Renewer>>,
+    /// Whatever is handed out is told to it.
+    secrets: Secrets,
     held: Mutex<BTreeMap<PersonId, Result<Arc<OwnToken>, Lack>>>,
 }
 
@@ -108,8 +132,14 @@ impl Keyring {
         kind: TokenKind,
         place: Place,
         renewal: Option<Arc<Renewer>>,
+        secrets: Secrets,
     ) -> Self {
-        Self { system, home, kind, place, renewal, held: Mutex::new(BTreeMap::new()) }
+        Self { system, home, kind, place, renewal, secrets, held: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The address where people sign in.
+    pub(crate) fn home(&self) -> &str {
+        &self.home
     }
 
     /// Finds the tokens of these people. With `anew`, what was found before is forgotten first.
@@ -119,6 +149,9 @@ impl Keyring {
     pub(crate) async fn find(&self, bearers: &[Bearer], anew: bool) -> Result<(), Unfound> {
         if anew {
             self.held().clear();
+            if let Some(renewer) = &self.renewal {
+                renewer.begin();
+            }
         }
         let wanted: Vec<Bearer> = {
             let held = self.held();
@@ -130,10 +163,16 @@ impl Keyring {
         let names: BTreeSet<String> = wanted.iter().flat_map(Bearer::names).map(ToString::to_string).collect();
         let found = self.place.look_up(&self.system, &names).await?;
         let cut = wanted.into_iter().map(async |bearer| {
-            let kept = bearer.names().find_map(|name| Some((name, found.get(&name.to_string())?)));
-            let token = match kept {
-                Some((name, kept)) => self.cut(&bearer.person, name, kept).await,
-                None => Err(Lack::None),
+            let mut kept: Vec<_> =
+                bearer.names().filter_map(|name| Some((name, found.tokens.get(&name.to_string())?))).collect();
+            // Of several names, one whose token can be used.
+            kept.sort_by_key(|(_, kept)| kept.is_err());
+            let kept = kept.into_iter().next();
+            let token = match (kept, &found.unread) {
+                (Some((name, Ok(kept))), _) => self.cut(&bearer.person, name, kept).await,
+                (Some((_, Err(fault))), _) => Err(Lack::Unusable(fault.clone())),
+                (None, Some(fault)) => Err(Lack::Unusable(format!("none is found, and it may be this one: {fault}"))),
+                (None, None) => Err(Lack::None),
             };
             (bearer.person, token)
         });
@@ -147,9 +186,15 @@ impl Keyring {
         let renewer = self.renewal.as_ref().filter(|_| kept.refresh.is_some());
         let kept = renewer.map_or_else(|| kept.clone(), |renewer| renewer.newest(name, kept));
         let mut access = kept.access.clone();
+        for secret in kept.refresh.iter().chain([&access]) {
+            self.secrets.learn(secret);
+        }
         if kept.expires_at.is_some_and(|end| end <= jiff::Timestamp::now().as_second()) {
             let renewer = renewer.ok_or(Lack::Ended)?;
-            access = renewer.renew(name, &access).await.ok_or(Lack::Ended)?;
+            access = renewer.renew(name, &access).await.map_err(|unrenewed| match unrenewed {
+                Unrenewed::Ended => Lack::Ended,
+                Unrenewed::Fault(fault) => Lack::Unrenewed(fault),
+            })?;
         }
         let renewal = renewer.map(|renewer| {
             Arc::new(source::Renamed { name: name.clone(), renewal: Arc::clone(renewer) }) as Arc<dyn Renewal>
@@ -162,35 +207,53 @@ impl Keyring {
         self.held().get(person).cloned().unwrap_or(Err(Lack::None))
     }
 
-    /// How many people's tokens are kept; `None` where only whoever is asked knows.
-    pub(crate) fn count(&self) -> Result<Option<usize>, Unfound> {
-        self.place.count(&self.system)
+    /// Everybody of whom a token is kept; `None` where only whoever is asked knows. Who is written as nobody is left out.
+    pub(crate) fn people(&self) -> Result<Option<BTreeSet<PersonId>>, Unfound> {
+        let people = self.place.people(&self.system)?;
+        Ok(people.map(|people| people.iter().filter_map(|name| PersonId::parse(name)).collect()))
     }
 
     /// Her token is not accepted: the next time it is looked for again.
-    pub(crate) fn forget(&self, person: &PersonId) {
-        self.held().insert(person.clone(), Err(Lack::Ended));
+    pub(crate) fn forget(&self, person: &PersonId, lack: Lack) {
+        self.held().insert(person.clone(), Err(lack));
+    }
+
+    /// What a no to this token is worth: where it could not be renewed through no fault of hers, it is that.
+    pub(crate) fn refused(token: &OwnToken) -> Lack {
+        token.fault().map_or(Lack::Ended, Lack::Unrenewed)
     }
 
     /// Who has to do what, and where.
-    pub(crate) fn refusal(&self, person: &PersonId, lack: Lack) -> Refusal {
+    pub(crate) fn refusal(&self, person: &PersonId, lack: &Lack) -> Refusal {
         let Self { system, home, .. } = self;
-        let reason = match lack {
+        let (kind, code, reason) = match lack {
             Lack::None => {
-                format!("no token of {person} is kept for {system}: she must sign in at {home} and allow it")
+                let reason = format!("no token of {person} is kept for {system}: she must sign in at {home} and allow it");
+                (RefusalKind::Forbidden, Some(SIGN_IN), reason)
             }
             Lack::Ended => {
-                format!(
+                let reason = format!(
                     "the token kept for {person} is not accepted by {system} any more: she must sign in again at {home}"
-                )
+                );
+                (RefusalKind::Forbidden, Some(SIGN_IN), reason)
             }
-            Lack::Forbidden => format!(
-                "{system} shows {person} nothing with the token kept for her: she must sign in again at {home}, and see what is \
-                 asked of her there"
-            ),
+            Lack::Forbidden => {
+                let reason = format!(
+                    "{system} shows {person} nothing with the token kept for her: she must sign in again at {home}, and see \
+                     what is asked of her there"
+                );
+                (RefusalKind::Forbidden, Some(SIGN_IN), reason)
+            }
+            Lack::Unusable(fault) => {
+                let reason = format!("the token of {person} at {system} cannot be used: {fault}");
+                (RefusalKind::Forbidden, Some(UNUSABLE), reason)
+            }
+            Lack::Unrenewed(fault) => {
+                let reason = format!("the token of {person} at {system} has ended and could not be renewed: {fault}");
+                (RefusalKind::Unavailable, None, reason)
+            }
         };
-        // A token that is not known any more is one that somebody renews.
-        Refusal { status: Some(401), ..Refusal::new(RefusalKind::Forbidden, reason) }
+        Refusal { code: code.map(str::to_owned), ..Refusal::new(kind, reason) }
     }
 
     /// Why nobody's token is tried any more after those of these people were refused.

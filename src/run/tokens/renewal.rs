@@ -18,10 +18,10 @@ use crate::{
     model::{
         id::{PersonId, SystemName},
         own_token::KeptToken,
-        secret::Secret,
+        secret::{Secret, Secrets},
     },
     state::vault::{self, Vault},
-    wire::{Client, Granted, Line, Renewal, Ungranted},
+    wire::{Client, Granted, Line, Renewal, Ungranted, Unrenewed, WireError},
 };
 
 /// Whoever renews the tokens of one system.
@@ -37,6 +37,9 @@ pub(crate) struct Renewer {
     /// The pairs that only this process knows: what was kept, and what came of it.
     passing: Mutex<BTreeMap<PersonId, (Secret, KeptToken)>>,
     turns: Mutex<BTreeMap<PersonId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Why nobody's token is renewed any more in this run.
+    closed: Mutex<Option<String>>,
+    secrets: Secrets,
 }
 
 impl Renewer {
@@ -47,9 +50,49 @@ impl Renewer {
         client: Client,
         vault: Option<Arc<Vault>>,
         store: PathBuf,
+        secrets: Secrets,
     ) -> Self {
-        let (passing, turns) = (Mutex::default(), Mutex::default());
-        Self { system, line, client, vault, store, passing, turns }
+        let (passing, turns, closed) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { system, line, client, vault, store, passing, turns, closed, secrets }
+    }
+
+    /// A run begins: what stopped the last one may be over.
+    pub(super) fn begin(&self) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Why nobody's token is renewed any more.
+    fn closed(&self) -> Option<String> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whose fault it is that there is no new pair, and what to do about it. What would happen to everybody is not tried
+    /// again in this run.
+    fn fault(&self, ungranted: &Ungranted) -> Unrenewed {
+        let system = &self.system;
+        let (fault, goes_for_all) = match ungranted {
+            Ungranted::Ended { .. } => return Unrenewed::Ended,
+            Ungranted::Stranger { cause } => {
+                let fault = format!(
+                    "the address that renews tokens refuses us ({cause}): check `client_id`, `client_secret` and `url` under \
+                     `refresh` in [systems.{system}]; she need not sign in for that"
+                );
+                (fault, true)
+            }
+            Ungranted::Refused { cause } => {
+                let fault = format!("the address that renews tokens answered {cause}: try again later; she need not sign in for that");
+                (fault, false)
+            }
+            Ungranted::Wire(error) => {
+                let takes_long = matches!(error, WireError::Timeout { .. } | WireError::TooSlow { .. });
+                let fault = format!("the address that renews tokens gave no answer ({error}): try again later");
+                (fault, takes_long)
+            }
+        };
+        if goes_for_all {
+            *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.clone());
+        }
+        Unrenewed::Fault(fault)
     }
 
     /// What is known of somebody's token beyond what is kept.
@@ -74,74 +117,66 @@ impl Renewer {
     }
 
     /// What is kept of her now.
-    fn kept(&self, person: &PersonId) -> Option<KeptToken> {
+    fn kept(&self, person: &PersonId) -> Result<KeptToken, Unrenewed> {
         let Some(vault) = &self.vault else {
             let passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
-            return passing.get(person).map(|(_, newest)| newest.clone());
+            return passing.get(person).map(|(_, newest)| newest.clone()).ok_or(Unrenewed::Ended);
         };
         let name = person.to_string();
-        match vault.find(&self.system, &[name.clone()].into()) {
-            Ok(mut found) => found.remove(&name),
-            Err(error) => {
-                warn!(system = %self.system, %person, %error, "her token cannot be renewed");
-                None
-            }
-        }
+        let shut = |error: vault::Shut| Unrenewed::Fault(format!("{error}: {}", error.hint()));
+        let found = vault.find(&self.system, &[name.clone()].into()).map_err(shut)?.remove(&name);
+        found.ok_or(Unrenewed::Ended)?.map_err(shut)
     }
 
-    /// Keeps the new pair. False where that failed: then it must not be used.
-    fn keep(&self, person: &PersonId, newer: &KeptToken) -> bool {
+    /// Keeps the new pair. Where that fails, it must not be used.
+    fn keep(&self, person: &PersonId, newer: &KeptToken) -> Result<(), Unrenewed> {
         let Some(vault) = &self.vault else {
             let mut passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, newest)) = passing.get_mut(person) {
                 *newest = newer.clone();
             }
-            return true;
+            return Ok(());
         };
         let now = jiff::Timestamp::now().to_string();
-        match vault.put(&self.system, &person.to_string(), newer, &now) {
-            Ok(()) => true,
-            Err(error) => {
-                warn!(system = %self.system, %person, %error, "her new token could not be kept and is lost");
-                false
-            }
-        }
+        vault.put(&self.system, &person.to_string(), newer, &now).map_err(|error| {
+            Unrenewed::Fault(format!(
+                "her new token could not be kept and is lost ({error}): {}; where it goes on she must sign in again",
+                error.hint()
+            ))
+        })
     }
 }
 
 #[async_trait]
 impl Renewal for Renewer {
-    async fn renew(&self, person: &PersonId, stale: &Secret) -> Option<Secret> {
+    async fn renew(&self, person: &PersonId, stale: &Secret) -> Result<Secret, Unrenewed> {
         let turn = self.turn(person);
         let _turn = turn.lock().await;
         let (store, who) = (self.store.clone(), person.clone());
         let lock = tokio::task::spawn_blocking(move || vault::renewal_lock(&store, &who)).await;
         let _lock = match lock {
             Ok(Ok(lock)) => lock,
-            Ok(Err(error)) => {
-                warn!(system = %self.system, %person, %error, "her token cannot be renewed");
-                return None;
-            }
-            Err(_) => return None,
+            Ok(Err(error)) => return Err(Unrenewed::Fault(format!("the lock for it cannot be had ({error})"))),
+            Err(_) => return Err(Unrenewed::Fault("it was given up".to_owned())),
         };
         let kept = self.kept(person)?;
         if kept.access.expose() != stale.expose() {
             // Somebody else was quicker.
-            return Some(kept.access);
+            self.secrets.learn(&kept.access);
+            return Ok(kept.access);
         }
-        let refresh = kept.refresh.as_ref()?;
-        let Granted { access, refresh: rotated, lifetime } = match self.line.refresh(&self.client, refresh).await {
-            Ok(granted) => granted,
-            // She has to sign in again, and is told so.
-            Err(Ungranted::Ended { .. }) => return None,
-            Err(error) => {
-                warn!(system = %self.system, %person, %error, "her token could not be renewed");
-                return None;
-            }
-        };
+        let refresh = kept.refresh.as_ref().ok_or(Unrenewed::Ended)?;
+        if let Some(fault) = self.closed() {
+            return Err(Unrenewed::Fault(fault));
+        }
+        let granted = self.line.refresh(&self.client, refresh).await.map_err(|ungranted| self.fault(&ungranted))?;
+        let Granted { access, refresh: rotated, lifetime } = granted;
+        for secret in rotated.iter().chain([&access]) {
+            self.secrets.learn(secret);
+        }
         if !is_token(access.expose()) || rotated.as_ref().is_some_and(|rotated| !is_token(rotated.expose())) {
-            warn!(system = %self.system, %person, "her new token is none that a header could carry, and is not used");
-            return None;
+            let fault = "the address that renews tokens gave one that no header could carry, and it is not used";
+            return Err(Unrenewed::Fault(fault.to_owned()));
         }
         if rotated.is_some() && self.vault.is_none() {
             warn!(
@@ -156,10 +191,8 @@ impl Renewal for Renewer {
             expires_at: lifetime.map(|seconds| jiff::Timestamp::now().as_second().saturating_add(seconds)),
             kind: kept.kind,
         };
-        if !self.keep(person, &newer) {
-            return None;
-        }
+        self.keep(person, &newer)?;
         info!(system = %self.system, %person, "her token was renewed");
-        Some(access)
+        Ok(access)
     }
 }

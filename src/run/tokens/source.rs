@@ -1,7 +1,7 @@
 //! The places where people's own tokens are found.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -14,14 +14,13 @@ use super::{
     renewal::Renewer,
 };
 use crate::{
-    config::kept::{self, UnusableTokens},
+    config::kept::{self, Found, UnusableTokens},
     model::{
         id::{PersonId, SystemName},
-        own_token::KeptToken,
         secret::Secret,
     },
     state::vault::{Shut, Vault},
-    wire::Renewal,
+    wire::{Renewal, Unrenewed},
 };
 
 /// Where the tokens of one system are.
@@ -70,13 +69,13 @@ impl Unfound {
 }
 
 impl Place {
-    /// How many tokens there are; `None` where that is not known beforehand.
-    pub(super) fn count(&self, system: &SystemName) -> Result<Option<usize>, Unfound> {
+    /// Everybody of whom a token is kept; `None` where that is not known beforehand.
+    pub(super) fn people(&self, system: &SystemName) -> Result<Option<BTreeSet<String>>, Unfound> {
         Ok(match self {
-            Self::File { path, is_made_up } if *is_made_up && !path.exists() => Some(0),
-            Self::File { path, is_made_up } => Some(kept::file(path, *is_made_up)?.len()),
+            Self::File { path, is_made_up } if *is_made_up && !path.exists() => Some(BTreeSet::new()),
+            Self::File { path, is_made_up } => Some(kept::file(path, *is_made_up)?.tokens.into_keys().collect()),
             Self::Command { .. } => None,
-            Self::Store(vault) => Some(vault.count(system).map_err(Unfound::Store)?),
+            Self::Store(vault) => Some(vault.people(system).map_err(Unfound::Store)?),
         })
     }
 
@@ -85,7 +84,7 @@ impl Place {
         &self,
         system: &SystemName,
         names: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, KeptToken>, Unfound> {
+    ) -> Result<Found, Unfound> {
         match self {
             Self::Command { program, root, time } => {
                 let (asked, root, time) = (program.clone(), root.clone(), *time);
@@ -95,14 +94,19 @@ impl Place {
                 let failed = |cause| Unfound::Command { program: program.first().cloned().unwrap_or_default(), cause };
                 answer.unwrap_or_else(|_| Err(Unanswered::Failed("it was given up".to_owned()))).map_err(failed)
             }
-            Self::Store(vault) => vault.find(system, names).map_err(Unfound::Store),
+            Self::Store(vault) => {
+                let opened = vault.find(system, names).map_err(Unfound::Store)?;
+                let told = |shut: Shut| format!("{shut}: {}", shut.hint());
+                let tokens = opened.into_iter().map(|(name, token)| (name, token.map_err(told))).collect();
+                Ok(Found { tokens, unread: None })
+            }
             Self::File { path, is_made_up } => {
                 if *is_made_up && !path.exists() {
-                    return Ok(BTreeMap::new());
+                    return Ok(Found::default());
                 }
-                let mut tokens = kept::file(path, *is_made_up)?;
-                tokens.retain(|name, _| names.contains(name));
-                Ok(tokens)
+                let mut found = kept::file(path, *is_made_up)?;
+                found.tokens.retain(|name, _| names.contains(name));
+                Ok(found)
             }
         }
     }
@@ -116,7 +120,7 @@ pub(super) struct Renamed {
 
 #[async_trait]
 impl Renewal for Renamed {
-    async fn renew(&self, _: &PersonId, stale: &Secret) -> Option<Secret> {
+    async fn renew(&self, _: &PersonId, stale: &Secret) -> Result<Secret, Unrenewed> {
         self.renewal.renew(&self.name, stale).await
     }
 }
