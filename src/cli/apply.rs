@@ -10,7 +10,7 @@ use std::{
 use owo_colors::OwoColorize;
 use serde_json::json;
 
-use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, plan, print, progress::Bar, render, tell, width};
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, plan, print, progress::Bar, render, sign_in, tell, width};
 use crate::{
     model::{
         id::CallId,
@@ -24,6 +24,7 @@ use crate::{
         holds::{Asides, Judged, Parted, apart, asides, expire, judge, replace, told},
         prepare::Prepared,
         seal::unseal,
+        sign_in::together,
     },
     state::{Aside, Beginning, Occasion, Outcome, Standing, Store, lock::Locks},
 };
@@ -387,6 +388,8 @@ pub(super) fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {
         }
     }
     let all = report.outcomes.len() as u64;
+    // Whom the plan names was told with it.
+    let sign_in = sign_in::text(&report.sign_in, false, None);
     let run =
         if kept { format!(" (run {})", report.run) } else { " at simulators that end with this command".to_owned() };
     if all == 0 {
@@ -401,7 +404,8 @@ pub(super) fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {
     };
     let moved = report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Moved(_) | Outcome::Skipped(_)));
     let next = if moved { " Plan again to see what is there now." } else { "" };
-    format!("{text}{word}: {} of {}{run}.{left}{next}", render::thousands(done), render::count(all, "call"))
+    let calls = render::count(all, "call");
+    format!("{text}{word}: {} of {calls}{run}.{left}{next}\n{sign_in}", render::thousands(done))
 }
 
 pub(super) fn as_json(plan: &Plan, report: &Report) -> serde_json::Value {
@@ -411,5 +415,10 @@ pub(super) fn as_json(plan: &Plan, report: &Report) -> serde_json::Value {
         .zip(&plan.calls)
         .map(|((id, outcome), call)| json!({ "call": id, "system": call.system, "person": call.person, "outcome": outcome }))
         .collect();
-    json!({ "format": "homeward.report/1", "run": report.run, "plan": plan.id, "outcomes": outcomes })
+    let mut document = json!({ "format": "homeward.report/1", "run": report.run, "plan": plan.id, "outcomes": outcomes });
+    let sign_in = together(&plan.sign_in, &report.sign_in);
+    if !sign_in.is_empty() {
+        document["sign_in"] = json!(sign_in);
+    }
+    document
 }

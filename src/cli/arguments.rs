@@ -309,6 +309,9 @@ pub(super) struct TokenOf {
     /// At which system; it need not be said where there is only one.
     #[arg(long, value_name = "SYSTEM")]
     pub(super) system: Option<String>,
+    /// Taken so that nothing of it is repeated: it may be a token.
+    #[arg(hide = true, value_name = "NOTHING")]
+    pub(super) more: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! `homeward check`: what can be known of configuration and rules without running, and with `--connect` what each system
 //! says of us.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use futures::future::join_all;
 use owo_colors::OwoColorize;
@@ -11,9 +11,13 @@ use super::{
     Exit, Invocation, annotation,
     arguments::{self, Output},
     diagnostic::{Told, Trouble, did_you_mean},
-    plan, print, render, sarif, tell, width,
+    plan, print, render, sarif, sign_in, tell, width,
 };
 use crate::{
+    model::{
+        id::{PersonId, SystemName},
+        plan::SignIn,
+    },
     plan::rounds::{self, Verdict},
     rules::{
         Place,
@@ -25,9 +29,13 @@ use crate::{
     run::{
         RunError,
         check::{Checked, place_of_bytes},
+        fleet::Member,
+        own,
         project::OpenError,
         protected,
+        tokens::{Keyring, bearers},
     },
+    state::{Memory, Store, sqlite::Sqlite},
 };
 
 /// Checks, and tells what was found.
@@ -233,17 +241,17 @@ pub(super) async fn connect(given: &Invocation<'_>) -> Result<Exit, Trouble> {
             }
         }
     }
-    for (system, keyring) in stage.fleet.members.iter().filter_map(|(system, it)| Some((system, it.keyring.as_ref()?)))
-    {
-        match keyring.count() {
-            Ok(count) => {
-                let count = count.map_or_else(String::new, |count| format!(" ({count} kept)"));
-                let we_are = format!("everybody with her own token{count}");
-                rows.push(json!({ "system": system, "server": null, "we_are": we_are, "missing": [] }));
+    let mut told = Vec::new();
+    for (system, member) in &stage.fleet.members {
+        let Some(keyring) = &member.keyring else { continue };
+        match tokens_of(&stage, system, member, keyring).await {
+            Ok((row, lines)) => {
+                rows.push(row);
+                told.extend(lines);
             }
-            Err(source) => {
-                rows.push(json!({ "system": system, "error": source.to_string() }));
-                troubles.push(RunError::Unfound { system: system.clone(), source }.into());
+            Err(error) => {
+                rows.push(json!({ "system": system, "error": error.to_string() }));
+                troubles.push(error.into());
             }
         }
     }
@@ -275,6 +283,9 @@ pub(super) async fn connect(given: &Invocation<'_>) -> Result<Exit, Trouble> {
             let lines = render::wrapped(&lack, width(&std::io::stdout()).unwrap_or(usize::MAX).saturating_sub(2));
             print(&format!("\n{} {}", "missing at".yellow(), lines.join("\n  ")));
         }
+        for line in told {
+            print(&format!("\n{line}"));
+        }
     }
     for (system, name) in protected::unknown(&stage.project.limits, &stage.fleet).await {
         tell(&format!("warning: `limits.protected` names {system}:{name}, and no account of {system} is called so"));
@@ -284,4 +295,52 @@ pub(super) async fn connect(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     // What each system said is the result, and printed already: what went wrong is told beside it.
     trouble.tell();
     Ok(trouble.exit)
+}
+
+/// Tries the token of everybody of whom one is kept, or who is known, where only whoever is asked knows: a row, and lines for
+/// a reader about those that are not good. That some have ended is no fault of the configuration.
+async fn tokens_of(
+    stage: &plan::Stage,
+    system: &SystemName,
+    member: &Member,
+    keyring: &Keyring,
+) -> Result<(Value, Vec<String>), RunError> {
+    let kept = keyring.people().map_err(|source| RunError::Unfound { system: system.clone(), source })?;
+    let memory = match stage.state().filter(|path| path.exists()) {
+        Some(path) => Sqlite::look_into(&path).and_then(|store| store.memory())?,
+        None => Memory::default(),
+    };
+    let known = memory.links.iter().filter(|link| link.system == *system).map(|link| link.person.clone());
+    let people: BTreeSet<PersonId> = kept.clone().unwrap_or_else(|| known.collect());
+    let tried = own::try_each(system, member, keyring, &bearers(&people, &memory.links)).await?;
+    let (all, good) = (people.len() as u64, tried.good as u64);
+    let we_are = match (&kept, all) {
+        (None, 0) => "everybody with her own token; whose is asked when somebody is known".to_owned(),
+        (_, 0) => "everybody with her own token; none is kept".to_owned(),
+        _ => format!("everybody with her own token: {} of {} good", render::thousands(good), render::thousands(all)),
+    };
+    let mut missing = Vec::new();
+    if good == 0 && !tried.sign_in.is_empty() {
+        missing.push(format!("nobody's token is good: they must sign in again at {}", keyring.home()));
+    }
+    if let Some(shut) = &tried.shut {
+        missing.push(format!("{} tokens were not tried: {shut}", render::thousands(tried.untried.len() as u64)));
+    }
+    let unusable: Vec<Value> =
+        tried.unusable.iter().map(|(person, reason)| json!({ "person": person, "reason": reason })).collect();
+    let row = json!({
+        "system": system, "server": null, "we_are": we_are, "missing": missing,
+        "tokens": {
+            "tried": all - tried.untried.len() as u64, "good": good, "sign_in": tried.sign_in, "unusable": unusable,
+            "untried": tried.untried,
+        },
+    });
+    let mut lines = Vec::new();
+    let people = tried.sign_in.into_iter().collect();
+    let sign_in = SignIn { system: system.clone(), at: keyring.home().to_owned(), people };
+    if !sign_in.people.is_empty() {
+        lines.push(sign_in::text(&[sign_in], false, width(&std::io::stdout())).trim_end().to_owned());
+    }
+    lines.extend(tried.unusable.iter().map(|(_, reason)| render::harmless(reason)));
+    Ok((row, lines))
 }

@@ -374,6 +374,19 @@ impl From<RunError> for Trouble {
             RunError::Unread { ref system, ref source } => {
                 Self::new(Exit::Unread, unread(system, source), Some(unread_hint(system, source)))
             }
+            RunError::UnreadByPeople { ref system, ref source } => {
+                let hint = match &**source {
+                    ConnectorError::Refused { refusal, .. } if !refusal.kind.may_pass() => format!(
+                        "people's own tokens are used at {system}: whoever is named has to sign in again, or her token be taken \
+                         away; `homeward check --connect` tries each"
+                    ),
+                    ConnectorError::Wire(WireError::NoToken { .. }) => {
+                        format!("look at the tokens that are kept for people at {system}: `homeward check --connect` tries each")
+                    }
+                    source => unread_hint(system, source),
+                };
+                Self::new(Exit::Unread, unread(system, source), Some(hint))
+            }
             RunError::Unfound { ref source, .. } => Self::new(Exit::Usage, text, Some(source.hint())),
             RunError::Wire(_) => {
                 let hint = "check the token of this system: no other character than those it was shown with";
@@ -482,6 +495,9 @@ fn unread_hint(system: &SystemName, error: &ConnectorError) -> String {
         ConnectorError::Wire(WireError::Timeout { .. }) => {
             format!("try again, or raise `timeout` in [systems.{system}]")
         }
+        ConnectorError::Wire(WireError::TooSlow { .. }) => format!(
+            "it answers, and too slowly: raise `timeout` in [systems.{system}], or look at what slows it down or stands between"
+        ),
         ConnectorError::Wire(WireError::Unroutable { .. }) => {
             format!("check `ca`, `client_certificate` and `proxy` in [systems.{system}]")
         }

@@ -37,6 +37,7 @@ mod resume;
 mod runs;
 mod sarif;
 mod settle;
+mod sign_in;
 mod test;
 mod token;
 mod undo;

@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use owo_colors::OwoColorize;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::sign_in;
 use crate::{
     model::{
         id::PersonId,
@@ -103,8 +104,12 @@ pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
         .collect();
     // What is asked for a person stands with what changes of her, and after it.
     lines.sort_by(|a, b| a.person.cmp(&b.person));
+    let is_long = lines.len() > READABLE && !all;
+    if !is_long {
+        lines = gathered(lines);
+    }
     let shown: Vec<&Line> = lines.iter().collect();
-    if shown.len() > READABLE && !all {
+    if is_long {
         summed_up(&mut text, &shown, width);
     } else {
         by_person(&mut text, &shown, all, width);
@@ -155,7 +160,35 @@ pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
         also(summary.held, "held"),
         also(summary.rejected, "rejected"),
     );
+    text.push_str(&sign_in::text(&plan.sign_in, all, width));
     text
+}
+
+/// What is held for one and the same reason of one person at one system, because her account could not be seen there, as
+/// one line.
+fn gathered(lines: Vec<Line>) -> Vec<Line> {
+    let mut kept: Vec<Line> = Vec::with_capacity(lines.len());
+    for line in lines {
+        let alike = |other: &&mut Line| {
+            other.is_unseen
+                && other.person == line.person
+                && other.system == line.system
+                && other.reason == line.reason
+        };
+        match kept.iter_mut().rev().take_while(|other| other.person == line.person).find(alike) {
+            Some(first) if line.is_unseen => {
+                let before = std::mem::replace(&mut first.values, Values::Given(String::new()));
+                let names = match before {
+                    Values::Given(names) => format!("{names}, {}", line.name),
+                    Values::Moves { .. } => format!("{}, {}", first.name, line.name),
+                };
+                first.name = count(names.split(", ").count() as u64, "attribute");
+                first.values = Values::Given(names);
+            }
+            _ => kept.push(line),
+        }
+    }
+    kept
 }
 
 /// What a list of everybody says compared with the last one that was accepted.
@@ -192,6 +225,8 @@ struct Line {
     reason: String,
     refusal: Option<RefusalKind>,
     side_effect: String,
+    /// True where it is held because her account could not be seen.
+    is_unseen: bool,
 }
 
 /// What is to become of what, or what an operation is given.
@@ -212,6 +247,7 @@ impl From<&PlannedChange> for Line {
             reason: change.reason.clone(),
             refusal: change.refusal,
             side_effect: change.side_effect.clone().unwrap_or_default(),
+            is_unseen: is_unseen(change),
         }
     }
 }
@@ -229,6 +265,7 @@ impl From<&PlannedOperation> for Line {
             reason: asked.reason.clone(),
             refusal: asked.refusal,
             side_effect: asked.side_effect.clone().unwrap_or_default(),
+            is_unseen: false,
         }
     }
 }
@@ -347,10 +384,14 @@ pub(super) fn values(change: &PlannedChange, most: usize) -> String {
     before_and_after(&Line::from(change), most)
 }
 
+/// True where her account can be seen with her own token only, and was not.
+fn is_unseen(change: &PlannedChange) -> bool {
+    change.decision == Decision::Hold && change.refusal.is_some()
+}
+
 /// What is there now; where her account can be seen with her own token only, and was not, nobody knows.
 fn held_now(change: &PlannedChange) -> String {
-    let is_unseen = change.decision == Decision::Hold && change.refusal.is_some();
-    if is_unseen { "(not seen)".to_owned() } else { change.before.to_string() }
+    if is_unseen(change) { "(not seen)".to_owned() } else { change.before.to_string() }
 }
 
 /// Both values in at most so many columns each. Where they are longer, what is cut off is what they have in common.

@@ -9,7 +9,7 @@ use super::{
     Exit, Invocation,
     arguments::{TokenAct, TokenOf},
     diagnostic::{Trouble, did_you_mean},
-    print, render,
+    print, render, tell,
 };
 use crate::{
     config::{CredentialSource, TokenPlace, kept, secret::SecretSource},
@@ -35,6 +35,14 @@ pub(super) fn token(given: &Invocation<'_>, act: &TokenAct) -> Result<Exit, Trou
         let message = "a lab keeps no tokens of people in a store".to_owned();
         return Err(Trouble::new(Exit::Usage, message, Some(hint.to_owned())));
     }
+    if let TokenAct::Set(of) | TokenAct::Remove(of) = act
+        && !of.more.is_empty()
+    {
+        let hint = "it is read from standard input: `homeward token set PERSON --system SYSTEM < FILE`; one that stood here \
+                    may be in the history of the shell, so have it made anew";
+        let message = "there is one argument too many, and a token is never given as one";
+        return Err(Trouble::new(Exit::Usage, message, Some(hint.to_owned())));
+    }
     let project = given.open()?;
     match act {
         TokenAct::Set(of) => set(given, &project, of),
@@ -51,6 +59,15 @@ fn set(given: &Invocation<'_>, project: &Project, of: &TokenOf) -> Result<Exit, 
     let now = jiff::Timestamp::now().to_string();
     let shut = |shut: crate::state::vault::Shut| Trouble::new(Exit::Fault, shut.to_string(), Some(shut.hint()));
     vault.put(&system, &person.to_string(), &kept, &now).map_err(shut)?;
+    let is_over = kept.expires_at.is_some_and(|end| end <= jiff::Timestamp::now().as_second());
+    if is_over && !given.global.quiet {
+        let then = match (&kept.refresh, renews(project, &system)) {
+            (Some(_), true) => "it is renewed when it is used first",
+            (Some(_), false) => "nothing renews it, for `per_person` has no `refresh`: she must sign in again",
+            (None, _) => "and there is nothing to renew it with: she must sign in again",
+        };
+        tell(&format!("warning: this token has ended already; {then}"));
+    }
     if given.json() {
         print(&json!({ "system": system, "person": person, "renewable": kept.refresh.is_some() }).to_string());
     } else {
@@ -139,6 +156,18 @@ fn remove(given: &Invocation<'_>, project: &Project, of: &TokenOf) -> Result<Exi
     Ok(Exit::Done)
 }
 
+/// Whether the tokens of a system are renewed.
+fn renews(project: &Project, system: &SystemName) -> bool {
+    let provider = project.config.systems.get(system).and_then(|system| system.provider.as_ref());
+    matches!(provider.map(|it| &it.credential), Some(CredentialSource::PerPerson(keys)) if keys.refresh.is_some())
+}
+
+/// What was typed, unless it may be a token that was put in the wrong place.
+fn quoted(text: &str) -> String {
+    const LONGEST: usize = 11;
+    if text.len() > LONGEST { "this".to_owned() } else { format!("`{}`", render::harmless(text)) }
+}
+
 /// The system whose tokens are meant, and where the key to them is found.
 fn place(project: &Project, wanted: Option<&str>) -> Result<(SystemName, SecretSource), Trouble> {
     let mut stores = Vec::new();
@@ -179,13 +208,13 @@ fn person(project: &Project, text: &str) -> Result<PersonId, Trouble> {
     match PersonId::parse(text) {
         Some(person) if project.sources.contains_key(&person.system) && !person.key.is_empty() => Ok(person),
         Some(person) => {
-            let message = format!("`{}` is no source", render::harmless(person.system.as_str()));
+            let message = format!("{} is no source", quoted(person.system.as_str()));
             let near = did_you_mean(person.system.as_str(), sources());
             let hint = near.unwrap_or_else(|| format!("a person is written as a plan shows her: {first}/1001"));
             Err(Trouble::new(Exit::Usage, message, Some(hint)))
         }
         None => {
-            let message = format!("`{}` names no person", render::harmless(text));
+            let message = format!("{} names no person", quoted(text));
             let hint = format!("a person is written as a plan shows her: {first}/1001");
             Err(Trouble::new(Exit::Usage, message, Some(hint)))
         }

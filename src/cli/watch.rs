@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::json;
 
-use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, outlook, print, render};
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, outlook, print, render, sign_in, width};
 use crate::{
+    model::id::SystemName,
     run::{
-        RunError, resume,
+        self, RunError, resume,
         watch::{Fares, Met, Orders, WatchError},
     },
     state::{RunSummary, Store, lock, sqlite::Sqlite},
@@ -74,7 +75,7 @@ pub(super) async fn watch(given: &Invocation<'_>, wanted: &arguments::Watch) -> 
 /// Shows how the feeds fare and what waits for somebody.
 pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
-    let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
+    let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state.clone() };
     if !path.exists() {
         print(if given.json() { "{}" } else { "Nothing was watched yet." });
         return Ok(Exit::Done);
@@ -96,17 +97,25 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     let is_watched = lock::is_watched(&path);
     let expected = store.expectations().map_err(RunError::from)?;
     let unfinished = resume::waiting(&store, &path)?;
+    let at = |system: &SystemName| {
+        let provider = config.systems.get(system)?.provider.as_ref()?;
+        Some(provider.url.as_str().trim_end_matches('/').to_owned())
+    };
+    let waits = run::sign_in::waiting(&store, &at)?;
     let is_well = feeds.values().all(Fares::is_well);
     let is_settled = unfinished.is_empty() && !unsettled.iter().any(|run| run.standing.is_held());
     let exit = if is_well && is_settled { Exit::Done } else { Exit::Refused };
     if given.json() {
-        let document = json!({
+        let mut document = json!({
             "format": "homeward.status/1", "watching": is_watched, "well": is_well, "feeds": feeds,
             "accepted": accepted.iter().map(|(name, list)| (name.to_string(), json!({
                 "file": list.file, "at": list.at, "records": list.records, "run": list.run, "sha256": list.sha256,
             }))).collect::<BTreeMap<_, _>>(),
             "waiting": unsettled, "unfinished": unfinished, "expectations": outlook::documents(&expected, given.judges_by()),
         });
+        if !waits.is_empty() {
+            document["sign_in"] = json!(waits);
+        }
         print(&serde_json::to_string_pretty(&document).unwrap_or_default());
         return Ok(exit);
     }
@@ -115,7 +124,7 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     if !feeds.is_empty() {
         let mut table = render::aligned(&["feed", "looked", "mode", "last accepted", "people", "stands"]);
         for (name, fares) in &feeds {
-            let list = accepted.get(&crate::model::id::SystemName::from(name.as_str()));
+            let list = accepted.get(&SystemName::from(name.as_str()));
             let newest = list.map_or_else(|| "none".to_owned(), |list| format!("{} ({})", list.file, list.at));
             table.add_row([
                 name.clone(),
@@ -148,6 +157,7 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         let line = format!("run {} ({}) is not finished: {left} left{doubt}; ", one.run, one.input);
         let _ = writeln!(text, "{}go on with `{again} resume {}`", render::harmless(&line), one.run);
     }
+    text.push_str(&sign_in::text(&waits, false, width(&std::io::stdout())));
     if !expected.is_empty() {
         let _ = writeln!(text, "To come by itself:\n{}", outlook::table(&expected, given.judges_by()));
     }

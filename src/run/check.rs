@@ -440,7 +440,6 @@ impl Inspection<'_> {
         }
     }
 
-    /// What is missing.
     /// People's own tokens: whether their kind takes them, whether they can be kept, and what is out of their reach.
     fn tokens(&mut self) {
         for (name, system) in &self.project.config.systems {
@@ -466,6 +465,25 @@ impl Inspection<'_> {
         }
     }
 
+    /// The providers that no rule speaks of: as [`super::gather`] finds whom to ask, and by what is quoted.
+    fn unheard(&self) -> Vec<SystemName> {
+        let policy = self.policy;
+        let owners = policy.owners.iter().map(|line| &line.system);
+        let copies = policy.copies.values().flat_map(|line| &line.systems);
+        let attributes = policy.owners.iter().flat_map(|line| &line.attributes).chain(policy.ranges.keys());
+        let own = attributes.filter_map(AttributeName::system);
+        let named: BTreeSet<SystemName> =
+            owners.chain(copies).chain(policy.joins.keys()).chain(policy.accounts.keys()).cloned().chain(own).collect();
+        let quoted = self.project.rules.quoted();
+        let systems = self.project.config.systems.iter();
+        let unheard = systems.filter(|(name, system)| {
+            let is_provider = Fleet::kind_named(&system.kind, self.kinds).is_some();
+            let is_source = self.project.sources.contains_key(*name);
+            is_provider && !is_source && !named.contains(*name) && !quoted.contains(name.as_str())
+        });
+        unheard.map(|(name, _)| name.clone()).collect()
+    }
+
     fn whole(&mut self) {
         for (name, source) in &self.project.sources {
             let owns = self.policy.owners.iter().any(|line| line.attributes.iter().any(|it| it.as_str() == "active"));
@@ -482,6 +500,10 @@ impl Inspection<'_> {
             let message = format!("{folder} holds no rules: write them into files such as {folder}/people.rhai");
             self.tell("no_rules", None, message);
             return;
+        }
+        for system in self.unheard() {
+            let message = format!("no rule speaks of {system}: it is never asked, and nothing is changed there");
+            self.tell_of_system("unheard_system", &system, "", message);
         }
         for system in self.project.sources.keys().filter(|system| !self.project.rules.has_source(system)) {
             let message = format!("no `source(\"{system}\", …)` line says what a record of {system} means");

@@ -36,6 +36,7 @@ pub(crate) mod rehearse;
 pub(crate) mod resume;
 mod route;
 pub(crate) mod seal;
+pub(crate) mod sign_in;
 pub(crate) mod tokens;
 pub(crate) mod undo;
 pub(crate) mod verify;

@@ -9,7 +9,7 @@ use futures::{StreamExt, stream};
 use super::{
     RunError,
     fleet::Member,
-    tokens::{Bearer, Keyring, Lack, bearers},
+    tokens::{Bearer, Keyring, Lack, bearers, must_sign_in},
 };
 use crate::{
     connector::ConnectorError,
@@ -47,12 +47,71 @@ pub(crate) async fn open(
     bearers: &[Bearer],
     anew: bool,
 ) -> Result<Opened, RunError> {
+    let (opened, shut) = open_while_let(system, member, keyring, bearers, anew).await?;
+    let Some(error) = shut else { return Ok(opened) };
+    let has_ended = |person: &&PersonId| matches!(keyring.of(person), Err(Lack::Ended));
+    let strangers: Vec<String> = opened.accounts.keys().filter(has_ended).map(ToString::to_string).collect();
+    if strangers.is_empty() {
+        return Err(unread(system, error));
+    }
+    let refusal = Refusal::new(RefusalKind::Forbidden, keyring.locking(&strangers));
+    Err(unread(system, ConnectorError::Refused { system: system.clone(), refusal }))
+}
+
+/// What trying everybody's token came to.
+#[derive(Debug, Default)]
+pub(crate) struct Tried {
+    /// How many open an account.
+    pub(crate) good: usize,
+    /// Who has to sign in.
+    pub(crate) sign_in: Vec<PersonId>,
+    /// Whose cannot be used for another reason, and why.
+    pub(crate) unusable: Vec<(PersonId, String)>,
+    /// Whose was not tried, where the system is not asked any more, and why that is.
+    pub(crate) untried: Vec<PersonId>,
+    pub(crate) shut: Option<String>,
+}
+
+/// Tries the token of each of these people, once, at the pace of the system, and no longer than it bears that.
+///
+/// # Errors
+/// As [`open`], but for a system that bears no further try.
+pub(crate) async fn try_each(
+    system: &SystemName,
+    member: &Member,
+    keyring: &Keyring,
+    bearers: &[Bearer],
+) -> Result<Tried, RunError> {
+    let (mut opened, shut) = open_while_let(system, member, keyring, bearers, true).await?;
+    let mut tried = Tried { shut: shut.map(|error| error.to_string()), ..Tried::default() };
+    for bearer in bearers {
+        match opened.accounts.remove(&bearer.person) {
+            None => tried.untried.push(bearer.person.clone()),
+            Some(Ok(_)) => tried.good += 1,
+            Some(Err(refusal)) if must_sign_in(&refusal) => tried.sign_in.push(bearer.person.clone()),
+            Some(Err(refusal)) => tried.unusable.push((bearer.person.clone(), refusal.reason)),
+        }
+    }
+    Ok(tried)
+}
+
+fn unread(system: &SystemName, source: ConnectorError) -> RunError {
+    RunError::UnreadByPeople { system: system.clone(), source: Box::new(source) }
+}
+
+/// What was opened until the system was not asked any more, and why that is; nothing where everybody was looked at.
+async fn open_while_let(
+    system: &SystemName,
+    member: &Member,
+    keyring: &Keyring,
+    bearers: &[Bearer],
+    anew: bool,
+) -> Result<(Opened, Option<ConnectorError>), RunError> {
     let unfound = |source| RunError::Unfound { system: system.clone(), source };
     keyring.find(bearers, anew).await.map_err(unfound)?;
     let looks = bearers.iter().map(async |bearer| (&bearer.person, one(system, member, keyring, &bearer.person).await));
     let mut looks = stream::iter(looks).buffered(SIDE_BY_SIDE);
     let mut opened = Opened::default();
-    let unread = |source| RunError::UnreadByPeople { system: system.clone(), source: Box::new(source) };
     let mut shut = None;
     while let Some((person, answer)) = looks.next().await {
         let seen = match answer {
@@ -62,7 +121,7 @@ pub(crate) async fn open(
                 shut.get_or_insert(error);
                 continue;
             }
-            Err(error) => return Err(unread(error)),
+            Err(error) => return Err(unread(system, error)),
         };
         let account = seen.map(|(account, warnings)| {
             for warning in warnings {
@@ -83,14 +142,7 @@ pub(crate) async fn open(
         });
         opened.accounts.insert(person.clone(), account.map_err(|lack| keyring.refusal(person, &lack)));
     }
-    let Some(error) = shut else { return Ok(opened) };
-    let has_ended = |person: &&PersonId| matches!(keyring.of(person), Err(Lack::Ended));
-    let strangers: Vec<String> = opened.accounts.keys().filter(has_ended).map(ToString::to_string).collect();
-    if strangers.is_empty() {
-        return Err(unread(error));
-    }
-    let refusal = Refusal::new(RefusalKind::Forbidden, keyring.locking(&strangers));
-    Err(unread(ConnectorError::Refused { system: system.clone(), refusal }))
+    Ok((opened, shut))
 }
 
 /// A no to a call that went with somebody's own token: where the token itself is what was refused, it says who has to sign

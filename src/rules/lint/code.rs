@@ -147,6 +147,11 @@ const WARNINGS: &[(&str, &str)] = &[
     ("silences_nothing", "A comment silences a warning that is not there. Remove it."),
     ("two_writers", "Two rules write the same thing of one account, and only one of them can win."),
     ("undeclared_column", "The column is not among those the configuration names, and close to one of them."),
+    (
+        "unheard_system",
+        "No rule speaks of this provider: no `owner`, `copies`, `join` or `account` line and no operation. It is never asked \
+         for an account, so `person` has none there, and nothing is changed.",
+    ),
     ("unreachable_hook", "An earlier line of the same kind always answers, so this one is never asked."),
     ("unreachable_owner", "An `owner` line that never decides, because an earlier one always does."),
     ("unused_constant", "A constant that nothing uses."),

@@ -52,6 +52,8 @@ pub(crate) struct Report {
     pub(crate) run: i64,
     /// In plan order.
     pub(crate) outcomes: Vec<(CallId, Outcome)>,
+    /// Who has to sign in before the calls for her can be made, as it turned out on the way.
+    pub(crate) sign_in: Vec<SignIn>,
 }
 
 /// Carries out the plan of a run that was begun. `now` gives the time for the store, ISO 8601.
@@ -183,7 +185,10 @@ pub(crate) async fn execute(
     let outcomes = plan.calls.iter().zip(outcomes);
     let outcomes =
         outcomes.map(|(call, outcome)| (call.id.clone(), outcome.unwrap_or(Outcome::Skipped(call.id.clone()))));
-    Ok(Report { run, outcomes: outcomes.collect() })
+    let outcomes: Vec<(CallId, Outcome)> = outcomes.collect();
+    let home = |system: &SystemName| fleet.keyed(system).map(|(_, keyring)| keyring.home().to_owned());
+    let sign_in = of_outcomes(plan, outcomes.iter().map(|(id, outcome)| (id, outcome)), &home);
+    Ok(Report { run, outcomes, sign_in })
 }
 
 /// What is remembered of what sources showed. What was asked for and is not done yet is left as it was remembered before:

@@ -1,9 +1,32 @@
 //! Sealed tokens of people, as rows. What is inside is not this file's to read.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::{OptionalExtension, params};
 
 use super::Sqlite;
-use crate::state::{StateError, vault::SealedToken};
+use crate::{
+    model::{
+        id::SystemName,
+        plan::{Home, Input, SignIn},
+    },
+    state::{StateError, vault::SealedToken},
+};
+
+/// So many runs are looked at for who has to sign in.
+const LOOKED_AT: u32 = 20;
+
+/// What one run said of who has to sign in.
+pub(crate) struct LastSaid {
+    pub(crate) run: i64,
+    /// When it began.
+    pub(crate) started: String,
+    /// Whose records it was made of.
+    pub(crate) sources: BTreeSet<SystemName>,
+    pub(crate) sign_in: Vec<SignIn>,
+    /// True where it asked a system with people's own tokens.
+    pub(crate) per_person: bool,
+}
 
 impl Sqlite {
     /// All sealed tokens, by system and person.
@@ -29,6 +52,32 @@ impl Sqlite {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What the newest runs said of who has to sign in, the newest first.
+    pub(crate) fn newest_sign_ins(&self) -> Result<Vec<LastSaid>, StateError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "select id, started, json_extract(document, '$.inputs'), json_extract(document, '$.systems'),
+                 json_extract(document, '$.sign_in')
+             from runs where document <> '' order by id desc limit ?1",
+        )?;
+        let mut rows = statement.query([LOOKED_AT])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (inputs, systems): (String, String) = (row.get(2)?, row.get(3)?);
+            let inputs: Vec<Input> = serde_json::from_str(&inputs)?;
+            let systems: BTreeMap<SystemName, Home> = serde_json::from_str(&systems)?;
+            let sign_in: Option<String> = row.get(4)?;
+            all.push(LastSaid {
+                run: row.get(0)?,
+                started: row.get(1)?,
+                sources: inputs.into_iter().map(|input| input.system).collect(),
+                sign_in: sign_in.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default(),
+                per_person: systems.values().any(|home| home.per_person),
+            });
+        }
+        Ok(all)
     }
 
     /// Keeps a sealed token; one that was there is replaced.
