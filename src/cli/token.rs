@@ -64,7 +64,7 @@ fn set(given: &Invocation<'_>, project: &Project, of: &TokenOf) -> Result<Exit, 
         let then = match (&kept.refresh, renews(project, &system)) {
             (Some(_), true) => "it is renewed when it is used first",
             (Some(_), false) => "nothing renews it, for `per_person` has no `refresh`: she must sign in again",
-            (None, _) => "and there is nothing to renew it with: she must sign in again",
+            (None, _) => "there is nothing to renew it with: she must sign in again",
         };
         tell(&format!("warning: this token has ended already; {then}"));
     }

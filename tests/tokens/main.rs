@@ -15,3 +15,4 @@ mod journeys;
 mod others;
 mod renewal;
 mod sources;
+mod trouble;
