@@ -50,6 +50,8 @@ pub(crate) enum Ungranted {
     Refused {
         /// Status and word, nothing of the answer's text.
         cause: String,
+        /// True where it asks not to be asked again for a while.
+        rests: bool,
     },
     /// There was no answer: whether the refresh token is spent is not known.
     #[error(transparent)]
@@ -78,7 +80,12 @@ impl Line {
             form.push(("client_secret", secret.expose()));
         }
         let mut errand = Errand::of_people(self)?;
-        let turn = errand.turn().await?;
+        let patience = self.reach.timeout;
+        let Ok(turn) = tokio::time::timeout(patience, errand.turn()).await else {
+            let reason = format!("{}: its turn did not come within {} s", self.reach.system, patience.as_secs());
+            return Err(self.not_asked(reason).into());
+        };
+        let turn = turn?;
         let sent = self.client.post(self.reach.url.clone()).form(&form).send().await;
         let reply = self.collect(sent).await;
         errand.answered(turn, &reply);
@@ -87,17 +94,18 @@ impl Line {
             // A word of RFC 6749 5.2, and nothing longer that a server might have put there.
             let is_word = |text: &String| text.len() < 40 && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
             let word = reply.read::<OAuthError>().ok().map(|told| told.error).filter(is_word);
+            let rests = reply.status == 429 || reply.retry_after().is_some();
             return Err(match word {
                 Some(word) if word == "invalid_grant" => Ungranted::Ended { word },
                 Some(word) if STRANGER.contains(&word.as_str()) => {
                     Ungranted::Stranger { cause: format!("{} {word}", reply.status) }
                 }
-                Some(word) => Ungranted::Refused { cause: format!("{} {word}", reply.status) },
+                Some(word) => Ungranted::Refused { cause: format!("{} {word}", reply.status), rests },
                 None if reply.status == 401 => Ungranted::Stranger { cause: "401, and no reason given".to_owned() },
-                None => Ungranted::Refused { cause: format!("{}, and no reason given", reply.status) },
+                None => Ungranted::Refused { cause: format!("{}, and no reason given", reply.status), rests },
             });
         }
-        let refused = || Ungranted::Refused { cause: "the answer holds no access_token".to_owned() };
+        let refused = || Ungranted::Refused { cause: "something without an access_token".to_owned(), rests: false };
         let answer: Answer = reply.read().map_err(|_| refused())?;
         let secret = |text: String| (!text.is_empty()).then(|| Secret::from(text));
         Ok(Granted {

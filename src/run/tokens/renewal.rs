@@ -37,6 +37,8 @@ pub(crate) struct Renewer {
     /// The pairs that only this process knows: what was kept, and what came of it.
     passing: Mutex<BTreeMap<PersonId, (Secret, KeptToken)>>,
     turns: Mutex<BTreeMap<PersonId, Arc<tokio::sync::Mutex<()>>>>,
+    /// One at a time, so that what goes for all is known before the next is tried.
+    sole: tokio::sync::Mutex<()>,
     /// Why nobody's token is renewed any more in this run.
     closed: Mutex<Option<String>>,
     secrets: Secrets,
@@ -53,7 +55,8 @@ impl Renewer {
         secrets: Secrets,
     ) -> Self {
         let (passing, turns, closed) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { system, line, client, vault, store, passing, turns, closed, secrets }
+        let sole = tokio::sync::Mutex::default();
+        Self { system, line, client, vault, store, passing, turns, sole, closed, secrets }
     }
 
     /// A run begins: what stopped the last one may be over.
@@ -79,9 +82,11 @@ impl Renewer {
                 );
                 (fault, true)
             }
-            Ungranted::Refused { cause } => {
-                let fault = format!("the address that renews tokens answered {cause}: try again later; she need not sign in for that");
-                (fault, false)
+            Ungranted::Refused { cause, rests } => {
+                let fault = format!(
+                    "the address that renews tokens answered {cause}: try again later; she need not sign in for that"
+                );
+                (fault, *rests)
             }
             Ungranted::Wire(error) => {
                 let takes_long = matches!(error, WireError::Timeout { .. } | WireError::TooSlow { .. });
@@ -166,6 +171,7 @@ impl Renewal for Renewer {
             return Ok(kept.access);
         }
         let refresh = kept.refresh.as_ref().ok_or(Unrenewed::Ended)?;
+        let _sole = self.sole.lock().await;
         if let Some(fault) = self.closed() {
             return Err(Unrenewed::Fault(fault));
         }
