@@ -121,7 +121,7 @@ impl Member {
         }
         for value in account.attributes.values_mut().chain(account.facts.values_mut()) {
             if let Some(hidden) = value.as_text().and_then(|text| self.secrets.hidden(text)) {
-                *value = Value::Text(hidden);
+                *value = Value::Text(hidden.into());
             }
         }
         true
@@ -134,7 +134,7 @@ impl Member {
             .collect();
         if !found.is_empty() {
             let facts = Arc::make_mut(facts);
-            facts.extend(found.into_iter().map(|(name, hidden)| (name, Value::Text(hidden))));
+            facts.extend(found.into_iter().map(|(name, hidden)| (name, Value::Text(hidden.into()))));
         }
     }
 

@@ -77,8 +77,8 @@ pub(crate) fn waiting(
         for it in all {
             let is_kept = |person: &PersonId| {
                 let name = person.to_string();
-                let hers = tokens.iter().filter(|row| row.system == it.system.as_str() && row.person == name);
-                hers.into_iter().any(|row| row.saved > last.started)
+                let mut hers = tokens.iter().filter(|row| row.system == it.system.as_str() && row.person == name);
+                hers.any(|row| row.saved > last.started)
             };
             let open = it.people.iter().filter(|person| !is_kept(person)).cloned();
             people.entry(it.system.clone()).or_default().extend(open);

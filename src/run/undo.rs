@@ -23,7 +23,6 @@ use crate::{
         id::{AccountId, CallId, SystemName},
         origin::Because,
         plan::{AskedBy, Call, Decision, Input, Operation, Plan, PlannedChange, Summary},
-        refusal::RefusalKind,
     },
     plan::{
         Providers,

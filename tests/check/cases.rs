@@ -509,6 +509,7 @@ join("gitlab", ["username"]);
         files: &[("rules/case.rhai", "account(\"chat\", |person| true);\n")],
         found: &[
             "homeward.toml:18:48 rotation_lost",
+            "homeward.toml:19:10 unheard_system",
             "homeward.toml:22:9 no_own_tokens",
             "rules/case.rhai:1:1 cannot_create",
             "rules/case.rhai:1:26 always_true",
@@ -520,7 +521,7 @@ join("gitlab", ["username"]);
         config: "coverage = \"full\"\n",
         with_base: false,
         files: &[("rules/case.rhai", UNHEARD)],
-        found: &["homeward.toml:15:12 absence_unheard"],
+        found: &["homeward.toml:6:10 unheard_system", "homeward.toml:15:12 absence_unheard"],
     },
     Case {
         name: "what cannot be loaded, and what is wrong inside of it all the same",

@@ -18,7 +18,7 @@ use self::{
     queue::Queue,
     world::{World, read_again},
 };
-use super::{RunError, expectations, fleet::Fleet, own};
+use super::{RunError, expectations, fleet::Fleet, own, sign_in::of_outcomes};
 use crate::{
     model::{
         account::Account,
@@ -26,7 +26,7 @@ use crate::{
         capability::{Change, Replay},
         id::{AccountId, CallId, PersonId, SystemName},
         person::Link,
-        plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen},
+        plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen, SignIn},
         refusal::{Refusal, RefusalKind},
     },
     plan::{Providers, guard::GuardedPlan},
