@@ -162,10 +162,10 @@ fn renews(project: &Project, system: &SystemName) -> bool {
     matches!(provider.map(|it| &it.credential), Some(CredentialSource::PerPerson(keys)) if keys.refresh.is_some())
 }
 
-/// What was typed, unless it may be a token that was put in the wrong place.
-fn quoted(text: &str) -> String {
+/// A part of what was typed, unless the whole may be a token that was put in the wrong place.
+fn quoted(part: &str, whole: &str) -> String {
     const LONGEST: usize = 11;
-    if text.len() > LONGEST { "this".to_owned() } else { format!("`{}`", render::harmless(text)) }
+    if whole.len() > LONGEST { "this".to_owned() } else { format!("`{}`", render::harmless(part)) }
 }
 
 /// The system whose tokens are meant, and where the key to them is found.
@@ -208,13 +208,13 @@ fn person(project: &Project, text: &str) -> Result<PersonId, Trouble> {
     match PersonId::parse(text) {
         Some(person) if project.sources.contains_key(&person.system) && !person.key.is_empty() => Ok(person),
         Some(person) => {
-            let message = format!("{} is no source", quoted(person.system.as_str()));
+            let message = format!("{} is no source", quoted(person.system.as_str(), text));
             let near = did_you_mean(person.system.as_str(), sources());
             let hint = near.unwrap_or_else(|| format!("a person is written as a plan shows her: {first}/1001"));
             Err(Trouble::new(Exit::Usage, message, Some(hint)))
         }
         None => {
-            let message = format!("{} names no person", quoted(text));
+            let message = format!("{} names no person", quoted(text, text));
             let hint = format!("a person is written as a plan shows her: {first}/1001");
             Err(Trouble::new(Exit::Usage, message, Some(hint)))
         }
