@@ -69,8 +69,17 @@ fn a_project_that_goes_back_and_forth_is_shown_round_by_round() {
     let rules = format!("{}{SOURCES}", depends(PLAIN));
     let ran = project(CONFIG, &[("rules/a.rhai", &rules)]).homeward(&["check"]);
     insta::assert_snapshot!(format!("{}-- stderr\n{}-- exit {}", ran.stdout, ran.stderr, ran.status), @r#"
-    Usable: 4 systems, 2 owner lines, 3 warnings.
+    Usable: 4 systems, 2 owner lines, 4 warnings.
     -- stderr
+      ⚠ no rule speaks of gitlab: it is never asked, and nothing is changed there [unheard_system]
+       ╭─[homeward.toml:1:10]
+     1 │ [systems.gitlab]
+       ·          ──────
+     2 │ kind = "gitlab"
+       ╰────
+      help: say how accounts are found there, `join("gitlab", "email");`, and what goes there, `copies("email",
+            "gitlab");`; or take it out
+
       ⚠ `username` at mattermost can go back and forth for ever, though nobody changes anything [ping_pong]
        ╭─[rules/a.rhai:1:1]
      1 │ owner("username", "hr", |person| person.mattermost?.username == "ann");

@@ -212,6 +212,8 @@ fn findings_are_annotations_of_a_workflow() {
     // From the folder above, files are named from there.
     let above = World::new().file("people/homeward.toml", CONFIG).file("people/rules/a,b.rhai", "const X = 1;\n");
     insta::assert_snapshot!(told(&above.homeward(&["-C", "people", "check", "--output", "github"])), @r#"
+    ::warning file=people/homeward.toml,line=2,col=10,endColumn=16,title=homeward unheard_system::no rule speaks of gitlab: it is never asked, and nothing is changed there%0Asay how accounts are found there, `join("gitlab", "email");`, and what goes there, `copies("email", "gitlab");`; or take it out
+    ::warning file=people/homeward.toml,line=7,col=10,endColumn=20,title=homeward unheard_system::no rule speaks of mattermost: it is never asked, and nothing is changed there%0Asay how accounts are found there, `join("mattermost", "email");`, and what goes there, `copies("email", "mattermost");`; or take it out
     ::warning file=people/homeward.toml,line=12,col=10,endColumn=12,title=homeward no_meaning::no `source("hr", …)` line says what a record of hr means
     ::warning file=people/rules/a%2Cb.rhai,line=1,col=7,endColumn=8,title=homeward unused_constant::nothing uses the constant `X`
     -- stderr
@@ -265,7 +267,7 @@ fn findings_are_sarif() {
               "message": {
                 "text": "nothing uses the constant `SPARE`"
               },
-              "ruleIndex": 71,
+              "ruleIndex": 72,
               "locations": [
                 {
                   "physicalLocation": {
@@ -321,7 +323,7 @@ fn findings_are_sarif() {
               "message": {
                 "text": "this line never decides `email`: an earlier line, one without condition, does"
               },
-              "ruleIndex": 70,
+              "ruleIndex": 71,
               "locations": [
                 {
                   "physicalLocation": {

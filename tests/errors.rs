@@ -1111,7 +1111,7 @@ fn a_folder_with_a_library_alone_holds_no_rules() {
 fn what_is_allowed_and_probably_not_meant_is_shown_in_its_place() {
     let world = rules("owner(\"email\", \"hr\");\nowner(\"email\", \"gitlab\", |person| true);\n");
     insta::assert_snapshot!(told(&world, &["check"]), @r#"
-    Usable: 3 systems, 2 owner lines, 4 warnings.
+    Usable: 3 systems, 2 owner lines, 5 warnings.
     Certified: no attribute can go back and forth.
     -- stderr
       ⚠ no `source("hr", …)` line says what a record of hr means [no_meaning]
@@ -1120,6 +1120,16 @@ fn what_is_allowed_and_probably_not_meant_is_shown_in_its_place() {
        ·          ──
      2 │ kind = "csv"
        ╰────
+
+      ⚠ no rule speaks of mattermost: it is never asked, and nothing is changed there [unheard_system]
+        ╭─[homeward.toml:10:10]
+      9 │
+     10 │ [systems.mattermost]
+        ·          ──────────
+     11 │ kind = "mattermost"
+        ╰────
+      help: say how accounts are found there, `join("mattermost", "email");`, and what goes there, `copies("email",
+            "mattermost");`; or take it out
 
       ⚠ `email` belongs to hr and no `copies` line brings it anywhere [goes_nowhere]
        ╭─[rules/people.rhai:1:1]
@@ -1159,6 +1169,18 @@ fn what_is_allowed_and_probably_not_meant_is_shown_in_its_place() {
           "column": 10,
           "end": 12,
           "hint": null,
+          "related": [],
+          "silenced": null
+        },
+        {
+          "code": "unheard_system",
+          "severity": "warning",
+          "message": "no rule speaks of mattermost: it is never asked, and nothing is changed there",
+          "file": "homeward.toml",
+          "line": 10,
+          "column": 10,
+          "end": 20,
+          "hint": "say how accounts are found there, `join(\"mattermost\", \"email\");`, and what goes there, `copies(\"email\", \"mattermost\");`; or take it out",
           "related": [],
           "silenced": null
         },
@@ -1208,7 +1230,7 @@ fn what_is_allowed_and_probably_not_meant_is_shown_in_its_place() {
         }
       ],
       "errors": 0,
-      "warnings": 4,
+      "warnings": 5,
       "systems": 3,
       "owner_lines": 2,
       "rounds": {
@@ -1420,7 +1442,7 @@ fn a_source_without_a_line() {
     -- exit 2
     "#);
     insta::assert_snapshot!(told(&world, &["check"]), @r#"
-    Usable: 3 systems, 1 owner line, 2 warnings.
+    Usable: 3 systems, 1 owner line, 4 warnings.
     Certified: no attribute can go back and forth.
     -- stderr
       ⚠ no `source("hr", …)` line says what a record of hr means [no_meaning]
@@ -1429,6 +1451,26 @@ fn a_source_without_a_line() {
        ·          ──
      2 │ kind = "csv"
        ╰────
+
+      ⚠ no rule speaks of gitlab: it is never asked, and nothing is changed there [unheard_system]
+       ╭─[homeward.toml:5:10]
+     4 │
+     5 │ [systems.gitlab]
+       ·          ──────
+     6 │ kind = "gitlab"
+       ╰────
+      help: say how accounts are found there, `join("gitlab", "email");`, and what goes there, `copies("email",
+            "gitlab");`; or take it out
+
+      ⚠ no rule speaks of mattermost: it is never asked, and nothing is changed there [unheard_system]
+        ╭─[homeward.toml:10:10]
+      9 │
+     10 │ [systems.mattermost]
+        ·          ──────────
+     11 │ kind = "mattermost"
+        ╰────
+      help: say how accounts are found there, `join("mattermost", "email");`, and what goes there, `copies("email",
+            "mattermost");`; or take it out
 
       ⚠ `email` belongs to hr and no `copies` line brings it anywhere [goes_nowhere]
        ╭─[rules/people.rhai:1:1]

@@ -503,7 +503,11 @@ impl Inspection<'_> {
         }
         for system in self.unheard() {
             let message = format!("no rule speaks of {system}: it is never asked, and nothing is changed there");
-            self.tell_of_system("unheard_system", &system, "", message);
+            let hint = format!(
+                "say how accounts are found there, `join(\"{system}\", \"email\");`, and what goes there, \
+                 `copies(\"email\", \"{system}\");`; or take it out"
+            );
+            self.tell_of_system("unheard_system", &system, "", message).hint = Some(hint);
         }
         for system in self.project.sources.keys().filter(|system| !self.project.rules.has_source(system)) {
             let message = format!("no `source(\"{system}\", …)` line says what a record of {system} means");
