@@ -10,7 +10,9 @@ use std::{
 use owo_colors::OwoColorize;
 use serde_json::json;
 
-use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, plan, print, progress::Bar, render, sign_in, tell, width};
+use super::{
+    Exit, Invocation, arguments, diagnostic::Trouble, lab, plan, print, progress::Bar, render, sign_in, tell, width,
+};
 use crate::{
     model::{
         id::CallId,
@@ -415,7 +417,8 @@ pub(super) fn as_json(plan: &Plan, report: &Report) -> serde_json::Value {
         .zip(&plan.calls)
         .map(|((id, outcome), call)| json!({ "call": id, "system": call.system, "person": call.person, "outcome": outcome }))
         .collect();
-    let mut document = json!({ "format": "homeward.report/1", "run": report.run, "plan": plan.id, "outcomes": outcomes });
+    let mut document =
+        json!({ "format": "homeward.report/1", "run": report.run, "plan": plan.id, "outcomes": outcomes });
     let sign_in = together(&plan.sign_in, &report.sign_in);
     if !sign_in.is_empty() {
         document["sign_in"] = json!(sign_in);

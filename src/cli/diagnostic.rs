@@ -381,7 +381,9 @@ impl From<RunError> for Trouble {
                          away; `homeward check --connect` tries each"
                     ),
                     ConnectorError::Wire(WireError::NoToken { .. }) => {
-                        format!("look at the tokens that are kept for people at {system}: `homeward check --connect` tries each")
+                        format!(
+                            "look at the tokens that are kept for people at {system}: `homeward check --connect` tries each"
+                        )
                     }
                     source => unread_hint(system, source),
                 };

@@ -104,10 +104,8 @@ pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
         .collect();
     // What is asked for a person stands with what changes of her, and after it.
     lines.sort_by(|a, b| a.person.cmp(&b.person));
+    lines = gathered(lines);
     let is_long = lines.len() > READABLE && !all;
-    if !is_long {
-        lines = gathered(lines);
-    }
     let shown: Vec<&Line> = lines.iter().collect();
     if is_long {
         summed_up(&mut text, &shown, width);
@@ -170,10 +168,7 @@ fn gathered(lines: Vec<Line>) -> Vec<Line> {
     let mut kept: Vec<Line> = Vec::with_capacity(lines.len());
     for line in lines {
         let alike = |other: &&mut Line| {
-            other.is_unseen
-                && other.person == line.person
-                && other.system == line.system
-                && other.reason == line.reason
+            other.is_unseen && other.person == line.person && other.system == line.system && other.reason == line.reason
         };
         match kept.iter_mut().rev().take_while(|other| other.person == line.person).find(alike) {
             Some(first) if line.is_unseen => {
@@ -458,7 +453,8 @@ fn pad(text: &str, width: usize) -> String {
 fn summed_up(text: &mut String, changes: &[&Line], width: Option<usize>) {
     let mut kinds: BTreeMap<(Decision, String, String), Vec<&Line>> = BTreeMap::new();
     for change in changes {
-        let key = (change.decision, change.system.clone(), change.name.clone());
+        let name = if change.is_unseen { "(not seen)".to_owned() } else { change.name.clone() };
+        let key = (change.decision, change.system.clone(), name);
         kinds.entry(key).or_default().push(change);
     }
     let examples: Vec<&Line> = kinds.values().flat_map(|all| all.iter().take(EXAMPLES).copied()).collect();

@@ -119,7 +119,8 @@ pub(crate) fn file(path: &Path, is_made_up: bool) -> Result<Found, UnusableToken
             nobody.get_or_insert(at);
             continue;
         }
-        let kept = value.and_then(|value| token(&value)).map_err(|fault| format!("in {}, `{person}` {fault}", shown(path)));
+        let kept =
+            value.and_then(|value| token(&value)).map_err(|fault| format!("in {}, `{person}` {fault}", shown(path)));
         if found.tokens.insert(person.clone(), kept).is_some() {
             return Err(UnusableTokens::Twice { file: path.to_owned(), person });
         }

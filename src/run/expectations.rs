@@ -219,7 +219,9 @@ pub(crate) async fn look(open: &[Expectation], fleet: &Fleet) -> (Vec<Judged>, V
         // Whose token shows nothing is not gone: she was not seen.
         match own::open(system, member, keyring, &bearers(people, []), true).await {
             Ok(opened) => shown.extend(opened.accounts.into_values().filter_map(Result::ok)),
-            Err(RunError::Unread { source, .. } | RunError::UnreadByPeople { source, .. }) => faults.push((system.clone(), *source)),
+            Err(RunError::Unread { source, .. } | RunError::UnreadByPeople { source, .. }) => {
+                faults.push((system.clone(), *source));
+            }
             Err(error) => {
                 let what = format!("nothing, for it was not asked: {error}");
                 faults.push((system.clone(), ConnectorError::Strange { system: system.clone(), what }));

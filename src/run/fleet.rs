@@ -57,7 +57,8 @@ impl Member {
     /// # Errors
     /// As [`Connector::perform`], and where the account that came cannot be one.
     pub(crate) async fn perform(&self, call: &Call, writer: &mut Writer<'_>) -> Result<Account, Refusal> {
-        let mut account = self.connector.perform(call, writer).await.map_err(|refusal| self.without_secrets(refusal))?;
+        let mut account =
+            self.connector.perform(call, writer).await.map_err(|refusal| self.without_secrets(refusal))?;
         self.without_secret_facts(&mut account.server);
         if !self.hides_secrets(&mut account) {
             let reason = format!("{} answered with a token in the place of an account's id", call.system);

@@ -22,7 +22,12 @@ use crate::{
     },
     connector::Kind,
     lab::{Address, Bench},
-    model::{attribute::AttributeName, capability::Scheme, id::SystemName, secret::{Secret, Secrets}},
+    model::{
+        attribute::AttributeName,
+        capability::Scheme,
+        id::SystemName,
+        secret::{Secret, Secrets},
+    },
     plan::guard::{GroupLimits, Limits, Threshold},
     rules::{Known, KnownSystem, RuleError, RuleSet},
     source::{
@@ -408,7 +413,9 @@ fn keyring(
             let read =
                 |place: &SecretSource| place.read().map_err(|error| config.because(error.at(config.place(name, at))));
             let secret = refresh.secret.as_ref().map(read).transpose()?;
-            secret.iter().for_each(|secret| secrets.learn(secret));
+            if let Some(secret) = &secret {
+                secrets.learn(secret);
+            }
             let reach = Reach {
                 system: name.clone(),
                 url: refresh.url.clone(),

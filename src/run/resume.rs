@@ -143,7 +143,9 @@ pub(crate) fn left(store: &dyn Store, run: i64) -> Result<Vec<(CallId, Left)>, R
             Progress::Ahead | Progress::Over(Outcome::Skipped(_)) => Left::Ahead,
             Progress::Sent | Progress::Over(Outcome::InDoubt(_)) => Left::InDoubt,
             // A token that is not known any more is one that somebody renews.
-            Progress::Over(Outcome::Refused(refusal)) if refusal.kind.may_pass() || refusal.status == Some(401) || may_be_renewed(&refusal) => {
+            Progress::Over(Outcome::Refused(refusal))
+                if refusal.kind.may_pass() || refusal.status == Some(401) || may_be_renewed(&refusal) =>
+            {
                 Left::InPassing
             }
             Progress::Over(Outcome::Refused(_) | Outcome::Moved(_)) => Left::Settled,

@@ -50,10 +50,7 @@ pub(crate) fn together(one: &[SignIn], other: &[SignIn]) -> Vec<SignIn> {
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(crate) fn waiting(
-    store: &Sqlite,
-    home: &dyn Fn(&SystemName) -> Option<String>,
-) -> Result<Vec<SignIn>, RunError> {
+pub(crate) fn waiting(store: &Sqlite, home: &dyn Fn(&SystemName) -> Option<String>) -> Result<Vec<SignIn>, RunError> {
     let tokens = store.tokens()?;
     let mut heard: BTreeSet<SystemName> = BTreeSet::new();
     let mut people = People::new();

@@ -52,6 +52,8 @@ pub(crate) enum Ungranted {
         cause: String,
         /// True where it asks not to be asked again for a while.
         rests: bool,
+        /// True for a no without one of the words of RFC 6749 5.2: whose fault it is, only others' tokens can show.
+        is_mute: bool,
     },
     /// There was no answer: whether the refresh token is spent is not known.
     #[error(transparent)]
@@ -94,18 +96,25 @@ impl Line {
             // A word of RFC 6749 5.2, and nothing longer that a server might have put there.
             let is_word = |text: &String| text.len() < 40 && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
             let word = reply.read::<OAuthError>().ok().map(|told| told.error).filter(is_word);
+            let is_mute = word.is_none() && (400..429).contains(&reply.status);
             let rests = reply.status == 429 || reply.retry_after().is_some();
             return Err(match word {
                 Some(word) if word == "invalid_grant" => Ungranted::Ended { word },
                 Some(word) if STRANGER.contains(&word.as_str()) => {
                     Ungranted::Stranger { cause: format!("{} {word}", reply.status) }
                 }
-                Some(word) => Ungranted::Refused { cause: format!("{} {word}", reply.status), rests },
+                Some(word) => Ungranted::Refused { cause: format!("{} {word}", reply.status), rests, is_mute },
                 None if reply.status == 401 => Ungranted::Stranger { cause: "401, and no reason given".to_owned() },
-                None => Ungranted::Refused { cause: format!("{}, and no reason given", reply.status), rests },
+                None => {
+                    let cause = format!("{}, and no reason given", reply.status);
+                    Ungranted::Refused { cause, rests, is_mute }
+                }
             });
         }
-        let refused = || Ungranted::Refused { cause: "something without an access_token".to_owned(), rests: false };
+        let refused = || {
+            let cause = "something without an access_token".to_owned();
+            Ungranted::Refused { cause, rests: false, is_mute: false }
+        };
         let answer: Answer = reply.read().map_err(|_| refused())?;
         let secret = |text: String| (!text.is_empty()).then(|| Secret::from(text));
         Ok(Granted {

@@ -44,7 +44,9 @@ pub(super) fn passing(answer: &Result<Reply, WireError>, dialect: &Dialect) -> O
         Err(WireError::Unreachable { lasting: false, .. } | WireError::NoToken { passing: true, .. }) => {
             Some(Passing::NeverSent)
         }
-        Err(WireError::Timeout { .. } | WireError::TooSlow { .. } | WireError::Broken { .. }) => Some(Passing::Unclear(None)),
+        Err(WireError::Timeout { .. } | WireError::TooSlow { .. } | WireError::Broken { .. }) => {
+            Some(Passing::Unclear(None))
+        }
         Ok(_) | Err(_) => None,
     }
 }

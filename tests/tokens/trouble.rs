@@ -22,7 +22,9 @@ const STORE: &str = "{ per_person = { store = { key = { env = \"KEY\" } } } }";
 
 /// The setting of a file whose tokens are renewed at this address.
 fn renewed(url: &str) -> String {
-    format!("{{ per_person = {{ file = \"tokens.json\", refresh = {{ url = \"{url}\", client_id = \"homeward\" }} }} }}")
+    format!(
+        "{{ per_person = {{ file = \"tokens.json\", refresh = {{ url = \"{url}\", client_id = \"homeward\" }} }} }}"
+    )
 }
 
 /// Runs `explain` and gives it in one line.
@@ -43,7 +45,8 @@ fn an_entry_of_a_file_that_is_no_token_holds_its_person_and_nobody_else() {
     chat.form(&[("ann", "A"), ("ben", "B"), ("cyd", "C")]);
     let plan = chat.json(0, &["plan", "web=form.csv"]);
     let fields = "has something else than `access_token`, `refresh_token`, `expires_at` and `kind`";
-    let nobody = "none is found, and it may be this one: in tokens.json, entry 3 names no person: write the source and its key";
+    let nobody =
+        "none is found, and it may be this one: in tokens.json, entry 3 names no person: write the source and its key";
     assert_eq!(
         held(&plan),
         [
@@ -97,8 +100,13 @@ fn a_token_of_the_store_that_does_not_open_holds_its_person_until_it_is_mended()
 #[test]
 fn who_must_sign_in_is_told_once_with_the_plan_the_report_and_the_status() {
     let chat = Chat::new(FILE, &["ben"]);
-    chat.keep(&[(key("ann"), json!(token("ann"))), (key("ben"), json!(token("ben"))), (key("dan"), json!(token("dan")))]);
-    let positions = chat.world.read("rules/people.rhai").replace("nickname: form", "position: \"Lead\", nickname: form");
+    chat.keep(&[
+        (key("ann"), json!(token("ann"))),
+        (key("ben"), json!(token("ben"))),
+        (key("dan"), json!(token("dan"))),
+    ]);
+    let positions =
+        chat.world.read("rules/people.rhai").replace("nickname: form", "position: \"Lead\", nickname: form");
     chat.world.write("rules/people.rhai", positions.as_bytes());
     chat.form(&[("ann", "A"), ("ben", "B"), ("cyd", "C")]);
     let home = chat.world.url("chat");
@@ -160,6 +168,14 @@ fn a_fault_of_the_server_or_of_ours_at_renewal_is_not_told_as_hers() {
         assert!(reasons.iter().zip(1..).all(|(reason, id)| reason.starts_with(&format!("{}{said}", start(id)))));
         assert_eq!((reasons.len(), renewing.requests().len(), plan.get("sign_in")), (3, 1, None), "{reasons:?}");
     }
+
+    // Where it gives no reason, only others' tokens can tell whose fault it is.
+    renewing.behave(|_| Answer::text(404, "text/plain", "c4nary"));
+    let reason = held(&chat.json(0, &["plan", "web=form.csv"])).remove(0);
+    assert!(
+        reason.contains("answered 404, and no reason given: check `url` under `refresh` in [systems.chat]"),
+        "{reason}"
+    );
 
     // Only this is hers to mend.
     renewing.behave(|_| Answer::json(400, &json!({ "error": "invalid_grant" })));

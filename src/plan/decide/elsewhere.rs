@@ -179,13 +179,11 @@ impl Desk<'_> {
         }
         let Some(account) = self.person.accounts.get(system).cloned() else {
             let unseen = self.person.unseen.get(system).cloned();
-            let (decision, kind, reason) = match unseen {
-                Some(Unseen { kind, reason }) => (Decision::Hold, kind, reason),
-                None => {
-                    let reason = format!("`{attribute}` goes to {system} ({origin}), and this person has no account there");
-                    (Decision::Refuse, RefusalKind::NotFound, reason)
-                }
-            };
+            let reason = || format!("`{attribute}` goes to {system} ({origin}), and this person has no account there");
+            let (decision, kind, reason) = unseen.map_or_else(
+                || (Decision::Refuse, RefusalKind::NotFound, reason()),
+                |Unseen { kind, reason }| (Decision::Hold, kind, reason),
+            );
             self.put(system, attribute, value, decision, owned, asked_by.clone(), reason, |planned| {
                 planned.refusal = Some(kind);
             });

@@ -81,7 +81,8 @@ pub(super) fn ask(
         if told.is_empty() || told.get("access_token").is_some_and(Value::is_null) || !names.contains(&person) {
             continue;
         }
-        let kept = kept::token(&Value::Object(told)).map_err(|fault| format!("line {at} of the command's answer {fault}"));
+        let kept =
+            kept::token(&Value::Object(told)).map_err(|fault| format!("line {at} of the command's answer {fault}"));
         let twice = format!("line {at} of the command's answer names her a second time");
         if let Some(before) = found.tokens.insert(person.clone(), kept) {
             found.tokens.insert(person, before.and(Err(twice)));
@@ -170,7 +171,8 @@ mod tests {
         let names = ["hr/1", "hr/2"].map(str::to_owned).into();
         let answer = ask(&program, Path::new(""), time, &"chat".into(), &names);
         let Found { tokens, unread } = answer.map_err(|error| error.to_string())?;
-        let shown = |kept: Result<KeptToken, String>| kept.map_or_else(|fault| fault, |kept| kept.access.expose().to_owned());
+        let shown =
+            |kept: Result<KeptToken, String>| kept.map_or_else(|fault| fault, |kept| kept.access.expose().to_owned());
         let tokens = tokens.into_iter().map(|(name, kept)| (name, shown(kept)));
         Ok(tokens.chain(unread.map(|unread| (String::new(), unread))).collect())
     }

@@ -162,6 +162,11 @@ impl Keyring {
         }
         let names: BTreeSet<String> = wanted.iter().flat_map(Bearer::names).map(ToString::to_string).collect();
         let found = self.place.look_up(&self.system, &names).await?;
+        for kept in found.tokens.values().flatten() {
+            for secret in kept.refresh.iter().chain([&kept.access]) {
+                self.secrets.learn(secret);
+            }
+        }
         let cut = wanted.into_iter().map(async |bearer| {
             let mut kept: Vec<_> =
                 bearer.names().filter_map(|name| Some((name, found.tokens.get(&name.to_string())?))).collect();
@@ -228,7 +233,8 @@ impl Keyring {
         let Self { system, home, .. } = self;
         let (kind, code, reason) = match lack {
             Lack::None => {
-                let reason = format!("no token of {person} is kept for {system}: she must sign in at {home} and allow it");
+                let reason =
+                    format!("no token of {person} is kept for {system}: she must sign in at {home} and allow it");
                 (RefusalKind::Forbidden, Some(SIGN_IN), reason)
             }
             Lack::Ended => {

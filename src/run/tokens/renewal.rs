@@ -82,7 +82,14 @@ impl Renewer {
                 );
                 (fault, true)
             }
-            Ungranted::Refused { cause, rests } => {
+            Ungranted::Refused { cause, is_mute: true, .. } => {
+                let fault = format!(
+                    "the address that renews tokens answered {cause}: check `url` under `refresh` in [systems.{system}]; where \
+                     other people's are renewed there, hers is over, and she must sign in again"
+                );
+                (fault, false)
+            }
+            Ungranted::Refused { cause, rests, .. } => {
                 let fault = format!(
                     "the address that renews tokens answered {cause}: try again later; she need not sign in for that"
                 );

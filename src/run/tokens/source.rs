@@ -1,11 +1,6 @@
 //! The places where people's own tokens are found.
 
-use std::{
-    collections::BTreeSet,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -79,12 +74,8 @@ impl Place {
         })
     }
 
-    /// What is kept under these names.
-    pub(super) async fn look_up(
-        &self,
-        system: &SystemName,
-        names: &BTreeSet<String>,
-    ) -> Result<Found, Unfound> {
+    /// What is kept under these names, at least.
+    pub(super) async fn look_up(&self, system: &SystemName, names: &BTreeSet<String>) -> Result<Found, Unfound> {
         match self {
             Self::Command { program, root, time } => {
                 let (asked, root, time) = (program.clone(), root.clone(), *time);
@@ -104,9 +95,7 @@ impl Place {
                 if *is_made_up && !path.exists() {
                     return Ok(Found::default());
                 }
-                let mut found = kept::file(path, *is_made_up)?;
-                found.tokens.retain(|name, _| names.contains(name));
-                Ok(found)
+                Ok(kept::file(path, *is_made_up)?)
             }
         }
     }
