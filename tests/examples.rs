@@ -542,3 +542,31 @@ mod hr_feed {
         assert_eq!(made.len(), 36);
     }
 }
+
+mod scim {
+    use super::*;
+
+    #[test]
+    fn people_are_found_by_their_external_id_or_name_and_one_plan_makes_them_as_hr_says() {
+        let world = started(World::example("scim"));
+        let plan = world.json(0, &["plan", "hr=people.csv"]);
+        let all = changes(&plan);
+        for line in [
+            "hr/1 username directory apply anna → anna.m",
+            "hr/2 directory.groups[Guides] directory apply null → member",
+            "hr/3 active directory apply true → false",
+        ] {
+            assert!(all.iter().any(|one| one == line), "{line}: {all:#?}");
+        }
+        assert_eq!(plan["summary"]["side_effects"], Value::Null);
+        world.json(0, &["apply", "--yes", "hr=people.csv"]);
+        let fields = |name: &str| {
+            let user = world.user("directory", "userName", name);
+            json!([user["externalId"], user["name"]["familyName"], user["active"]])
+        };
+        assert_eq!(fields("anna.m"), json!(["1", "Meyer", true]));
+        assert_eq!(fields("bea"), json!(["2", "Roe", true]));
+        assert_eq!(fields("cem"), json!(["3", "Kaya", false]));
+        assert_eq!(fields("dora"), json!(["4", "Lind", true]));
+    }
+}

@@ -241,13 +241,14 @@ pub(super) async fn connect(given: &Invocation<'_>) -> Result<Exit, Trouble> {
             }
         }
     }
-    let mut told = Vec::new();
+    let (mut told, mut waiting) = (Vec::new(), Vec::new());
     for (system, member) in &stage.fleet.members {
         let Some(keyring) = &member.keyring else { continue };
         match tokens_of(&stage, system, member, keyring).await {
-            Ok((row, lines)) => {
+            Ok((row, sign_in, unusable)) => {
                 rows.push(row);
-                told.extend(lines);
+                waiting.extend((!sign_in.people.is_empty()).then_some(sign_in));
+                told.extend(unusable);
             }
             Err(error) => {
                 rows.push(json!({ "system": system, "error": error.to_string() }));
@@ -283,8 +284,10 @@ pub(super) async fn connect(given: &Invocation<'_>) -> Result<Exit, Trouble> {
             let lines = render::wrapped(&lack, width(&std::io::stdout()).unwrap_or(usize::MAX).saturating_sub(2));
             print(&format!("\n{} {}", "missing at".yellow(), lines.join("\n  ")));
         }
-        for line in told {
-            print(&format!("\n{line}"));
+        for line in told.into_iter().chain([sign_in::text(&waiting, false, width(&std::io::stdout()))]) {
+            if !line.is_empty() {
+                print(&format!("\n{}", line.trim_end()));
+            }
         }
     }
     for (system, name) in protected::unknown(&stage.project.limits, &stage.fleet).await {
@@ -297,14 +300,14 @@ pub(super) async fn connect(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     Ok(trouble.exit)
 }
 
-/// Tries the token of everybody of whom one is kept, or who is known, where only whoever is asked knows: a row, and lines for
-/// a reader about those that are not good. That some have ended is no fault of the configuration.
+/// Tries the token of everybody of whom one is kept, or who is known, where only whoever is asked knows: a row, who must sign
+/// in, and why other tokens cannot be used. That some have ended is no fault of the configuration.
 async fn tokens_of(
     stage: &plan::Stage,
     system: &SystemName,
     member: &Member,
     keyring: &Keyring,
-) -> Result<(Value, Vec<String>), RunError> {
+) -> Result<(Value, SignIn, Vec<String>), RunError> {
     let kept = keyring.people().map_err(|source| RunError::Unfound { system: system.clone(), source })?;
     let memory = match stage.state().filter(|path| path.exists()) {
         Some(path) => Sqlite::look_into(&path).and_then(|store| store.memory())?,
@@ -335,12 +338,7 @@ async fn tokens_of(
             "untried": tried.untried,
         },
     });
-    let mut lines = Vec::new();
     let people = tried.sign_in.into_iter().collect();
     let sign_in = SignIn { system: system.clone(), at: keyring.home().to_owned(), people };
-    if !sign_in.people.is_empty() {
-        lines.push(sign_in::text(&[sign_in], false, width(&std::io::stdout())).trim_end().to_owned());
-    }
-    lines.extend(tried.unusable.iter().map(|(_, reason)| render::harmless(reason)));
-    Ok((row, lines))
+    Ok((row, sign_in, tried.unusable.iter().map(|(_, reason)| render::harmless(reason)).collect()))
 }

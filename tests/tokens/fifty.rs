@@ -177,6 +177,10 @@ fn every_call_goes_with_the_token_of_whom_it_is_about_and_who_must_sign_in_again
     assert!(SYSTEMS.iter().all(|system| plan["systems"][system]["per_person"] == true));
     assert_eq!(plan["summary"]["people"], 50);
     assert_held(&plan, &HELD);
+    let waiting = |system: &str, people: &[&str]| json!({ "system": system, "at": format!("https://{system}.example.com"), "people": people });
+    let sign_in = [("chat", ["web/50", "web/7"]), ("cloud", ["web/21", "web/50"]), ("forum", ["web/13", "web/34"])]
+        .map(|(at, who)| waiting(at, &who));
+    assert_eq!(plan["sign_in"], json!(sign_in));
     let refused = plan["changes"].as_array().unwrap().iter().filter(|one| one["decision"] == "refuse");
     let refused: Vec<&Value> = refused.collect();
     assert_eq!(refused.len(), REFUSED.len());
