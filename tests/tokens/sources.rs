@@ -101,6 +101,10 @@ fn a_saved_plan_is_not_applied_with_a_token_that_opens_another_account() {
     assert_eq!(report["outcomes"][1]["outcome"], "done");
     assert!(report["outcomes"][0].to_string().contains("is it another person's?"), "{report:#}");
     assert_eq!((chat.nickname("ann"), chat.nickname("ben"), chat.nickname("cyd")), (json!(""), json!(""), json!("C")));
+    // With her own again, it is finished.
+    chat.keep(&[(key("ann"), json!(token("ann"))), (key("cyd"), json!(token("cyd")))]);
+    chat.json(0, &["resume", "1"]);
+    assert_eq!((chat.nickname("ann"), chat.nickname("ben")), (json!("A"), json!("")));
 }
 
 #[test]

@@ -20,7 +20,12 @@ use crate::{
         refusal::{Refusal, RefusalKind},
     },
     plan::Providers,
-    run::{RunError, fleet::Fleet, gather, own, tokens::bearers},
+    run::{
+        RunError,
+        fleet::Fleet,
+        gather, own,
+        tokens::{bearers, not_hers},
+    },
 };
 
 /// What the accounts of a plan hold right now, as far as its calls depend on it.
@@ -144,8 +149,7 @@ pub(super) async fn read_again(plan: &Plan, fleet: &Fleet, ties: &[Link]) -> Wor
                             "the token kept for {person} at {system} opens another account than {}: is it another person's?",
                             call.account.as_ref().map_or("hers", |id| id.as_str())
                         );
-                        let refusal = Refusal::new(RefusalKind::Forbidden, reason);
-                        world.unseen.insert((system.clone(), person), refusal);
+                        world.unseen.insert((system.clone(), person), not_hers(reason));
                     } else {
                         world.learn(account);
                     }

@@ -93,6 +93,11 @@ pub(crate) fn may_be_renewed(refusal: &Refusal) -> bool {
     refusal.code.as_deref().is_some_and(|code| code == SIGN_IN || code == UNUSABLE)
 }
 
+/// The no to a call for which her token opens an account that is not hers: somebody has to look at what is kept.
+pub(crate) fn not_hers(reason: String) -> Refusal {
+    Refusal { code: Some(UNUSABLE.to_owned()), ..Refusal::new(RefusalKind::Forbidden, reason) }
+}
+
 /// True for a no that only the person herself can end, by signing in.
 pub(crate) fn must_sign_in(refusal: &Refusal) -> bool {
     refusal.code.as_deref() == Some(SIGN_IN)
