@@ -222,24 +222,25 @@ fn dripping() -> String {
 #[test]
 fn an_answer_that_never_ends_is_waited_for_as_long_as_one_may_take_and_told_as_that() {
     let chat = Chat::new(FILE, &["ann", "ben", "cyd"]);
-    let patience = "timeout = \"500ms\"\n";
+    let patience = "timeout = \"2s\"\n";
     chat.configure(&renewed(&dripping()), patience);
     let kept = |name: &str| json!({ "access_token": token(name), "refresh_token": format!("c4nary-refresh-{name}") });
     chat.keep(&["ann", "ben", "cyd"].map(|name| (key(name), kept(name))));
     chat.form(&[("ann", "A"), ("ben", "B"), ("cyd", "C")]);
     let started = Instant::now();
     let plan = chat.json(0, &["plan", "web=form.csv"]);
-    // Each of the three would have taken half a second, and five tries of each more than two.
-    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    // Each of the three would have taken as long, were the first not enough.
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     let reasons = held(&plan);
     assert_eq!(reasons.len(), 3);
-    assert!(reasons.iter().all(|reason| reason.contains("was still sending its answer after 0 s")), "{reasons:?}");
+    assert!(reasons.iter().all(|reason| reason.contains("was still sending its answer after 2 s")), "{reasons:?}");
 
     let config = chat.world.read("homeward.toml").replace(&chat.world.url("chat"), &dripping());
     chat.world.write("homeward.toml", config.as_bytes());
     let started = Instant::now();
     let ran = chat.run(&["plan", "web=form.csv"]);
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    // Not the five tries that silence gets.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     let flat = in_one_line(&ran.stderr);
     assert_eq!(ran.status, 5, "{flat}");
     assert!(flat.contains("was still sending its answer after") && flat.contains("raise `timeout` in"), "{flat}");
