@@ -154,9 +154,12 @@ impl AttributeCapability {
 pub enum Unique {
     /// Any number of accounts may hold it.
     No,
-    /// One holder, whatever the letter case; a change frees the old value at once.
+    /// One holder, whatever the letter case; a change frees the old value at once, and may be followed by another. Where
+    /// rules allow it, two who exchange such values go through one that is held for a moment, if
+    /// [`crate::connector::Connector::foresee`] takes it.
     Freed,
-    /// One holder, whatever the letter case; the old value stays taken after a change, and why.
+    /// One holder, whatever the letter case; the old value stays taken after a change, or no second change may follow
+    /// soon, and why.
     Kept(&'static str),
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Providers, decide::Decided, folded};
 use crate::model::{
     attribute::{AttributeName, Value},
-    capability::Unique,
+    capability::{Change, Unique, Verdict},
     id::{AccountId, SystemName},
     plan::Decision,
     policy::Policy,
@@ -53,7 +53,7 @@ pub(crate) fn order(decided: &mut [Decided], holders: &Holders, policy: &Policy,
         if settled {
             for space in &spaces {
                 let held = holders.get(space).unwrap_or(&empty);
-                settled &= arrange(decided, space, held, policy, &mut order);
+                settled &= arrange(decided, space, held, policy, providers, &mut order);
             }
         }
         if settled {
@@ -162,6 +162,7 @@ fn arrange(
     space: &(SystemName, AttributeName),
     held: &BTreeMap<String, AccountId>,
     policy: &Policy,
+    providers: &dyn Providers,
     order: &mut Order,
 ) -> bool {
     let moves = moves(decided, space);
@@ -201,27 +202,31 @@ fn arrange(
     }
     let mut names: BTreeSet<String> = moves.iter().map(|one| one.to.clone()).collect();
     for (first, ring) in &ring_of {
-        if policy.temporary.contains_key(&(space.1.clone(), space.0.clone())) {
-            let name = temporary(&moves[*first], held, &names);
-            names.insert(name.clone());
-            order.parked.insert(moves[*first].at, Value::text(&name));
-        } else {
-            let names: Vec<String> = ring.iter().map(|at| decided[moves[*at].at].planned.person.to_string()).collect();
-            for at in ring {
-                let planned = &mut decided[moves[*at].at].planned;
-                planned.decision = Decision::Hold;
-                planned.side_effect = None;
-                planned.reason = format!(
-                    "{} exchange `{}` at {} in a ring; allow a name held for a moment with temporary(\"{}\", \"{}\"), or do it in two steps",
-                    names.join(", "),
-                    space.1,
-                    space.0,
-                    space.1,
-                    space.0
-                );
+        let reason = if policy.temporary.contains_key(&(space.1.clone(), space.0.clone())) {
+            let first = &moves[*first];
+            let takes = |name: &str| takes(&decided[first.at], name, providers);
+            match temporary(first, held, &names, &takes) {
+                Ok(name) => {
+                    names.insert(name.clone());
+                    order.parked.insert(first.at, Value::text(&name));
+                    continue;
+                }
+                Err((name, why)) => format!("not even `{name}` would be taken for a moment: {why}"),
             }
-            settled = false;
+        } else {
+            format!(
+                "allow a name held for a moment with temporary(\"{}\", \"{}\"), or do it in two steps",
+                space.1, space.0
+            )
+        };
+        let names: Vec<String> = ring.iter().map(|at| decided[moves[*at].at].planned.person.to_string()).collect();
+        for at in ring {
+            let planned = &mut decided[moves[*at].at].planned;
+            planned.decision = Decision::Hold;
+            planned.side_effect = None;
+            planned.reason = format!("{} exchange `{}` at {} in a ring; {reason}", names.join(", "), space.1, space.0);
         }
+        settled = false;
     }
     for (at, one) in moves.iter().enumerate() {
         if let Some(other) = waits_for[at] {
@@ -231,15 +236,42 @@ fn arrange(
     settled
 }
 
-/// A name that nobody has and nobody wants, valid wherever the old one was. Of an address only the part before the `@` is
-/// changed.
-fn temporary(one: &Move, held: &BTreeMap<String, AccountId>, names: &BTreeSet<String>) -> String {
+/// Whether the account of a change would take this name instead; a reason where it would not.
+fn takes(one: &Decided, name: &str, providers: &dyn Providers) -> Result<(), String> {
+    let wanted = Value::text(name);
+    let after = providers.normalize(&one.planned.system, &one.change.attribute, &wanted);
+    if folded(&after) != folded(&wanted) {
+        return Err(format!("it would become `{after}`"));
+    }
+    match providers.foresee(&one.account, &Change { after, ..one.change.clone() }).verdict {
+        Verdict::Takes => Ok(()),
+        Verdict::Refuses { reason, .. } | Verdict::Doomed { reason } => Err(reason),
+    }
+}
+
+/// A name that nobody has, nobody wants and the system takes; without one, the last that was tried, and why not. Of an
+/// address only the part before the `@` is changed.
+fn temporary(
+    one: &Move,
+    held: &BTreeMap<String, AccountId>,
+    names: &BTreeSet<String>,
+    takes: &dyn Fn(&str) -> Result<(), String>,
+) -> Result<String, (String, String)> {
     let old = one.from.as_deref().unwrap_or("moving");
     let (local, domain) =
         old.split_once('@').map_or((old, String::new()), |(local, domain)| (local, format!("@{domain}")));
-    let short: String = local.chars().take(40).collect();
-    let mut candidates = (1_u32..).map(|number| format!("{short}-moving{number}{domain}"));
-    candidates.find(|name| !held.contains_key(name) && !names.contains(name)).unwrap_or_else(|| old.to_owned())
+    let mut refused = None;
+    // Systems differ in what a name may be made of, and in how long it may be.
+    for (length, mark) in [(40, "-moving"), (40, "moving"), (10, "-moving"), (10, "moving")] {
+        let short: String = local.chars().take(length).collect();
+        let mut free = (1_u32..).map(|number| format!("{short}{mark}{number}{domain}"));
+        let Some(name) = free.find(|name| !held.contains_key(name) && !names.contains(name)) else { continue };
+        match takes(&name) {
+            Ok(()) => return Ok(name),
+            Err(why) => refused = Some((name, why)),
+        }
+    }
+    Err(refused.unwrap_or_else(|| (old.to_owned(), String::new())))
 }
 
 /// A creation is one call: if one of its values is refused or held, none of it happens.
@@ -261,5 +293,28 @@ fn spread_refused_creations(decided: &mut [Decided]) {
             one.planned.refusal = (*decision == Decision::Refuse).then_some(RefusalKind::Taken);
             one.planned.reason = format!("no account is made without its `{attribute}`");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name_for(old: &str, takes: &dyn Fn(&str) -> Result<(), String>) -> Result<String, (String, String)> {
+        let one = Move { at: 0, person_order: 0, from: Some(old.to_owned()), to: "other".to_owned(), account: None };
+        let held = BTreeMap::from([("anna-moving1".to_owned(), "7".into())]);
+        temporary(&one, &held, &BTreeSet::from(["anna-moving2".to_owned()]), takes)
+    }
+
+    #[test]
+    fn a_name_for_a_moment_is_free_and_one_that_the_system_takes() {
+        assert_eq!(name_for("anna", &|_| Ok(())).unwrap(), "anna-moving3");
+        assert_eq!(name_for("anna@example.com", &|_| Ok(())).unwrap(), "anna-moving1@example.com");
+        let plain = |name: &str| if name.contains('-') { Err("a hyphen".to_owned()) } else { Ok(()) };
+        assert_eq!(name_for("anna", &plain).unwrap(), "annamoving1");
+        let short = |name: &str| if name.len() > 18 { Err("too long".to_owned()) } else { Ok(()) };
+        assert_eq!(name_for("maximiliane.winterfeld", &short).unwrap(), "maximilian-moving1");
+        let refused = name_for("anna", &|_| Err("no names".to_owned())).unwrap_err();
+        assert_eq!(refused, ("annamoving1".to_owned(), "no names".to_owned()));
     }
 }
