@@ -235,7 +235,8 @@ impl Simulator for Simulated {
     fn populate(&self, people: &[Invented]) {
         for person in people {
             let entry = json!({ "id": person.number.to_string(), "mail": person.email, "number": null, "room": null });
-            self.entries().extend(entry.as_object().map(|entry| (person.number.to_string(), entry.clone())));
+            let Some(entry) = entry.as_object() else { continue };
+            self.entries().entry(person.number.to_string()).or_insert_with(|| entry.clone());
         }
     }
 }

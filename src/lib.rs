@@ -6,7 +6,8 @@
 //!
 //! # Writing a connector
 //!
-//! `examples/connector.rs` is a whole one, to copy from. In order:
+//! `examples/connector.rs` is a whole one, to copy from; it uses `async-trait`, `schemars`, `serde` and `serde_json` beside
+//! this library. In order:
 //!
 //! 1. A table, [`model::capability::Capabilities`]: the provider's attributes by the names that rules use, which can be
 //!    written and cleared, which are unique, and by which an account can be found.
@@ -15,12 +16,18 @@
 //!    [`wire::Reader`], which can do nothing but look. [`foresee`](connector::Connector::foresee) and
 //!    [`calls`](connector::Connector::calls) are pure: they say what the provider would do with a change, and what would be
 //!    sent. [`perform`](connector::Connector::perform) sends one call through a [`wire::Writer`], which writes it into the
-//!    journal first, and tells what the account is afterwards.
+//!    journal first, and tells what the account is afterwards. [`standing`](connector::Connector::standing) says who we are
+//!    there; [`normalize`](connector::Connector::normalize) and [`dialect`](connector::Connector::dialect) may stay as they
+//!    are. A 401, a 429 with `Retry-After` and faults in passing need nothing: whoever hands out the reader and the writer
+//!    sees to them.
 //! 4. A [`connector::Kind`] with the word for `kind =`, the table, a function that opens the connector, and the schema of
 //!    its settings.
 //! 5. A [`lab::Simulator`], so that rules can be tried and tested without the real server: the provider's interface as an
 //!    [`lab::axum`] router with a memory, written from the provider's documentation and not from the connector.
-//! 6. A `main` that hands both to [`run_with`].
+//!    What `lab/<system>.json` holds is the simulator's own affair. Limits and faults it need not play: the lab puts them
+//!    before every simulator (`POST /_lab/chaos`).
+//! 6. A `main` that hands both to [`run_with`]. With `--lab`, `plan`, `apply`, a second `plan` (which must find nothing),
+//!    `undo`, and `apply --chaos 1` followed by `resume` show soon whether all of it holds together.
 //!
 //! Planning, limits, the journal, `check`, `docs` and `schema` then treat it as one of the shipped providers.
 

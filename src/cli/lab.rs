@@ -124,7 +124,7 @@ pub(super) async fn calm(stand: &Stand, seed: u64, is_done: bool) -> Result<Stri
     if !is_done {
         text.push_str("\nthe faults are lifted now: ");
         text.push_str(match stand {
-            Stand::Running { .. } => "finish what they left open with `homeward --lab resume`",
+            Stand::Running { .. } => "finish what they left open with `homeward --lab resume`, and plan again for what was answered with a lie",
             Stand::Own { .. } => {
                 "these simulators end with this command, so start some that stay (`homeward lab --detach`) to see how it goes on"
             }

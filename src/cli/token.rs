@@ -97,7 +97,9 @@ fn read() -> Result<KeptToken, Trouble> {
         return Err(refused("what was given is JSON, and neither a token nor what is known of one"));
     }
     let value = if text.starts_with('{') {
-        serde_json::from_str(text).map_err(|_| refused("what was given begins as JSON and is none"))?
+        let written = serde_json::from_str(text).map_err(|_| refused("what was given begins as JSON and is none"))?;
+        let kept::Written(told) = written;
+        told.map_err(|fault| refused(&format!("what was given {fault}")))?
     } else {
         Value::String(text.to_owned())
     };

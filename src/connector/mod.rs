@@ -59,7 +59,9 @@ pub trait Connector: Send + Sync {
     }
 
     /// The value as this provider stores it: lower case, trimmed, without characters it drops. Used before comparing,
-    /// so that a change that would change nothing is no change.
+    /// so that a change that would change nothing is no change. A loss that nobody would want, such as the end of a name
+    /// that is too long, is not for here: [`Connector::foresee`] tells it as
+    /// [`Verdict::Doomed`](crate::model::capability::Verdict::Doomed).
     fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {
         let _ = attribute;
         value.clone()
@@ -67,10 +69,14 @@ pub trait Connector: Send + Sync {
 
     /// What the provider would do with this change of this account, before anything is sent.
     ///
-    /// Pure: it looks at the arguments and at its own settings. `account.id` is `None` for a creation.
+    /// Pure: it looks at the arguments and at its own settings. `account.id` is `None` for a creation. Whatever depends on
+    /// the time, or on what else stands at the server, is a fact that `observe` put into the account: that a change came
+    /// too soon after the last, that an address waits to be confirmed.
     fn foresee(&self, account: &Account, change: &Change) -> Foresight;
 
-    /// What would be sent for these changes of one account: one request for each endpoint. Pure.
+    /// What would be sent for these changes of one account: one request for each part that can be refused by itself, as
+    /// what a server refuses takes along whatever else is in the request. Pure. Calls of one account go out one after the
+    /// other, in this order. A change of `active` is a call of its own.
     ///
     /// `account.id` is `None` for a creation; `changes` then hold every attribute the account shall start with.
     ///
@@ -97,7 +103,14 @@ pub trait Connector: Send + Sync {
     }
 
     /// Sends one call and tells what the account is afterwards, as the answer or a second look shows it. The caller
-    /// compares: a 200 is no proof.
+    /// compares: a 200 is no proof. What is taken and waits for somebody, as an address that must be confirmed first, is a
+    /// refusal of the kind [`RefusalKind::Ineffective`] that says so; and what shows it in `observe` makes
+    /// [`Connector::foresee`] refuse the same change, or it is sent again by the next run.
+    ///
+    /// A run that is resumed comes back with calls that were refused for a reason that passes
+    /// ([`RefusalKind::Unavailable`], [`RefusalKind::RateLimited`]), and with the others where somebody asks for that run by
+    /// its number. An account that moved on between the caller's look and the request (412) is told as
+    /// [`RefusalKind::Unavailable`].
     ///
     /// # Errors
     /// The provider's no, understood.

@@ -12,7 +12,7 @@
 //! | `POST /_lab/login/{user}` | lets somebody sign in |
 //! | `POST /_lab/stop` | ends the whole lab |
 //! | `GET /_lab/requests`, `DELETE` | what was asked since the start or the last `DELETE`: method, path, body, status (0: no answer), and where it met a fault, which one and whether it had its effect |
-//! | `POST /_lab/chaos`, `GET`, `DELETE` | sets faults, tells which were met, lifts them: see `chaos/mod.rs` |
+//! | `POST /_lab/chaos`, `GET`, `DELETE` | sets faults (`rate_limited`, `silent`, `truncated` and others, which a wrong word names), tells which were met, lifts them: see `chaos/mod.rs` |
 //!
 //! A simulator may have more of them: those of WordPress are told in `wordpress/mod.rs`.
 
@@ -112,7 +112,7 @@ pub trait Simulator: Send + Sync {
         None
     }
 
-    /// Adds invented people.
+    /// Adds invented people beside those of the seed, who keep their places whatever numbers the others have.
     fn populate(&self, people: &[people::Invented]);
 }
 

@@ -92,7 +92,8 @@ impl Reply {
         asked.max()
     }
 
-    /// How long until a moment in Unix time, in seconds, by the server's own clock; `None` where the answer has no date.
+    /// How long until a moment (Unix time in seconds) by the server's own clock: nothing where it is over, `None` where the
+    /// answer has no date.
     #[must_use]
     pub fn until(&self, moment: i64) -> Option<Duration> {
         let now = self::moment(self.headers.get("date")?.trim())?;

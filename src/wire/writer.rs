@@ -75,7 +75,8 @@ impl<'a> Writer<'a> {
     }
 
     /// Lets the server carry the call out only where what it is about has still this version (`If-Match`): what was looked
-    /// at a moment ago. The plan knows that there will be such a condition, and not which version it will name.
+    /// at a moment ago. Asked for before [`Writer::send`], with the version as the server wrote it, quotes included. The
+    /// plan does not show it: it cannot know which version it will name.
     pub fn only_if(&mut self, version: &str) {
         self.only_if = Some(version.to_owned());
     }

@@ -220,6 +220,11 @@ fn every_call_goes_with_the_token_of_whom_it_is_about_and_who_must_sign_in_again
         assert_eq!(came, sent, "{system}");
     }
 
+    // Whoever has a mail to confirm gets no second one.
+    world.forget(&SYSTEMS);
+    world.json(7, &with(&["resume", "1"]));
+    assert_eq!(SYSTEMS.map(|system| world.writes(system)), [const { Vec::<Value>::new() }; 3]);
+
     // Each value of each call is there, addresses at the forum wait, and nothing else is other than it was.
     let after = holdings(&world);
     let new: Vec<&String> = after.difference(&before).collect();

@@ -23,7 +23,7 @@ use crate::{
     model::{
         account::Account,
         attribute::{AttributeName, Value},
-        capability::{Change, Replay},
+        capability::{Change, Replay, Verdict},
         id::{AccountId, CallId, PersonId, SystemName},
         person::Link,
         plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen, SignIn},
@@ -107,6 +107,7 @@ pub(crate) async fn execute(
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
             let hindrance = hindrance.or_else(|| for_a_person(call, so_far));
+            let hindrance = hindrance.or_else(|| without_effect(call, so_far, &world, fleet));
             let hindrance = hindrance.or_else(|| not_now(call, fleet, &budget));
             if let Some(outcome) = hindrance {
                 let outcome = still_doubtful(call, outcome, so_far);
@@ -374,6 +375,26 @@ fn hindrance(
         return Some(Outcome::Done);
     }
     (!moved.is_empty()).then_some(Outcome::Moved(moved))
+}
+
+/// A call that had no effect when it was sent before, and would still have none: an address that waits for its owner to
+/// confirm it is not sent again, or she gets another mail.
+fn without_effect(call: &Call, so_far: Option<&Progress>, world: &World, fleet: &Fleet) -> Option<Outcome> {
+    let Some(Progress::Over(Outcome::Refused(before))) = so_far else { return None };
+    if before.kind != RefusalKind::Ineffective {
+        return None;
+    }
+    let account = world.accounts.get(&(call.system.clone(), call.account.clone()?))?;
+    call.intends.iter().find_map(|(attribute, after)| {
+        let (before, after) = (account.value(attribute), after.clone());
+        let told = fleet.foresee(account, &Change { attribute: attribute.clone(), before, after });
+        let refusal = match told.verdict {
+            Verdict::Takes => return None,
+            Verdict::Refuses { kind, reason } => Refusal::new(kind, reason),
+            Verdict::Doomed { reason } => Refusal::new(RefusalKind::Ineffective, reason),
+        };
+        Some(Outcome::Refused(refusal))
+    })
 }
 
 /// The accounts that creations of this run have made, where it broke off after they were sent and before the answer was
