@@ -40,8 +40,6 @@ pub(crate) enum UnusableTokens {
     TooLarge { file: PathBuf },
     #[error("{} is no {format}{place}", file.display())]
     Malformed { file: PathBuf, format: &'static str, place: String },
-    #[error("in {}, `{person}` stands twice", file.display())]
-    Twice { file: PathBuf, person: String },
     /// What stands in the place of the person may be her token.
     #[error("in {}, {}", file.display(), nobody(*number))]
     Nobody { file: PathBuf, number: usize },
@@ -54,7 +52,6 @@ impl UnusableTokens {
             Self::Unreadable { .. } => "check that the file is there and that we may read it".to_owned(),
             Self::Open { file } => format!("take that from others: `chmod o= {}`", file.display()),
             Self::TooLarge { .. } => "use a command, or the state store".to_owned(),
-            Self::Twice { .. } => "keep the newer one: nobody can tell which of them is good".to_owned(),
             Self::Malformed { .. } | Self::Nobody { .. } => {
                 "such as {\"hr/1001\": \"…\", \"hr/1002\": {\"access_token\": \"…\", \"refresh_token\": \"…\", \"expires_at\": \
                  \"2026-11-20T08:00:00Z\"}}"
@@ -114,15 +111,19 @@ pub(crate) fn file(path: &Path, is_made_up: bool) -> Result<Found, UnusableToken
     let mut found = Found::default();
     let mut nobody = None;
     for (at, (person, value)) in (1..).zip(entries) {
-        let is_somebody = person.split_once('/').is_some_and(|(source, key)| !source.is_empty() && !key.is_empty());
+        // A token in the place of a person may hold a `/` too, and is never repeated.
+        let is_plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'_' | b'-');
+        let is_source = |name: &str| !name.is_empty() && name.len() <= 40 && name.bytes().all(is_plain);
+        let is_somebody = person.split_once('/').is_some_and(|(source, key)| is_source(source) && !key.is_empty());
         if !is_somebody {
             nobody.get_or_insert(at);
             continue;
         }
         let kept =
             value.and_then(|value| token(&value)).map_err(|fault| format!("in {}, `{person}` {fault}", shown(path)));
+        let twice = format!("in {}, `{person}` stands twice: keep the newer one", shown(path));
         if found.tokens.insert(person.clone(), kept).is_some() {
-            return Err(UnusableTokens::Twice { file: path.to_owned(), person });
+            found.tokens.insert(person, Err(twice));
         }
     }
     if let Some(number) = nobody {
@@ -338,7 +339,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_one_token_is_told_with_it_and_the_others_are_read() {
         let text = r#"{"hr/1": "a", "c4nary": "hr/5", "hr/2": "c4 nary", "hr/3": {"access_token": "x", "access_token": "c4nary"},
-            "hr/4": ["c4nary"]}"#;
+            "hr/4": ["c4nary"], "hr/6": "c4nary-one", "hr/6": "c4nary-two"}"#;
         let (_folder, path) = written("t.json", text);
         let Found { tokens, unread } = file(&path, false).unwrap();
         let all: Vec<_> = tokens.into_iter().map(|(person, kept)| (person, kept.map(|_| ()))).collect();
@@ -350,6 +351,7 @@ mod tests {
                 faulty("hr/2", "has an `access_token` that no header could carry"),
                 faulty("hr/3", "says something twice"),
                 faulty("hr/4", "is neither a text nor an object"),
+                faulty("hr/6", "stands twice: keep the newer one"),
             ]
         );
         assert_eq!(unread.unwrap(), "in t.json, entry 2 names no person: write the source and its key");
@@ -370,7 +372,7 @@ mod tests {
         for (text, end) in [
             // The two were swapped.
             (r#"{"c4nary": "hr/1"}"#, "entry 1 names no person: write the source and its key"),
-            (r#"{"hr/2": "b", "hr/1": "c4nary", "hr/1": "c4nary-two"}"#, "`hr/1` stands twice"),
+            (r#"{"C4nary/Of+Base64==": "hr/1"}"#, "entry 1 names no person: write the source and its key"),
         ] {
             let (_folder, path) = written("t.json", text);
             assert_eq!(file(&path, false).unwrap_err().to_string(), format!("in {}, {end}", path.display()));

@@ -41,10 +41,10 @@ impl fmt::Debug for Secret {
 }
 
 /// What stands where a secret stood.
-const INSTEAD: &str = "[a token]";
+pub(crate) const INSTEAD: &str = "[a token]";
 
 /// One as short as a word would be found in every text, and is no secret.
-const SHORTEST: usize = 12;
+pub(crate) const SHORTEST: usize = 12;
 
 /// Every secret that a run has come to know, so that one that turns up where it does not belong is seen for what it is:
 /// a system that shows somebody's token in a name must not bring it into plans and the store.
@@ -59,6 +59,8 @@ struct Known {
     /// The bytes that one begins with: most places of most texts are none.
     first: BTreeSet<u8>,
     by_mark: BTreeMap<u64, Vec<Secret>>,
+    /// The marks of whole secrets: many begin alike, as all do that one server signs.
+    whole: BTreeSet<u64>,
 }
 
 impl Secrets {
@@ -68,9 +70,8 @@ impl Secrets {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for text in password.into_iter().chain([secret.expose()]).filter(|text| text.len() >= SHORTEST) {
             known.first.insert(text.as_bytes()[0].to_ascii_lowercase());
-            let alike = known.by_mark.entry(mark(&text.as_bytes()[..SHORTEST])).or_default();
-            if !alike.iter().any(|other| other.expose() == text) {
-                alike.push(Secret::new(text));
+            if known.whole.insert(mark(text.as_bytes())) {
+                known.by_mark.entry(mark(&text.as_bytes()[..SHORTEST])).or_default().push(Secret::new(text));
             }
         }
     }

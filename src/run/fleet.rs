@@ -12,7 +12,7 @@ use crate::{
         id::SystemName,
         plan::{Call, Home, Request},
         refusal::{Refusal, RefusalKind},
-        secret::Secrets,
+        secret::{INSTEAD, Secrets},
     },
     plan::Providers,
     wire::{Allotment, Line, OwnToken, Writer},
@@ -117,7 +117,8 @@ impl Member {
     /// Takes secrets out of what an account shows. False where its id, or that of what it signs in with, holds one.
     fn hides_secrets(&self, account: &mut Account) -> bool {
         let ids = account.id.iter().chain(account.identities.iter().map(|identity| &identity.id));
-        if ids.into_iter().any(|id| self.secrets.hidden(id.as_str()).is_some()) {
+        // What was our own is starred out before it comes here.
+        if ids.into_iter().any(|id| id.as_str().contains(INSTEAD) || self.secrets.hidden(id.as_str()).is_some()) {
             return false;
         }
         for value in account.attributes.values_mut().chain(account.facts.values_mut()) {

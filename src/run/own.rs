@@ -16,6 +16,7 @@ use crate::{
     model::{
         account::{Account, Facts},
         id::{PersonId, SystemName},
+        plan::Call,
         refusal::{Refusal, RefusalKind},
     },
     wire::WireError,
@@ -161,6 +162,26 @@ pub(crate) async fn told(refusal: Refusal, system: &SystemName, member: &Member,
     match open(system, member, keyring, &bearers([person], []), false).await {
         Ok(mut opened) => opened.accounts.remove(person).and_then(Result::err).unwrap_or(refusal),
         Err(_) => refusal,
+    }
+}
+
+/// Looks whether a token that was renewed in the middle of a call still opens the account that the call is about.
+///
+/// # Errors
+/// Where it does not, or where that cannot be seen: then nothing is sent with it.
+pub(crate) async fn still_hers(call: &Call, member: &Member) -> Result<(), Refusal> {
+    let system = &call.system;
+    let Some(keyring) = member.keyring.as_deref() else { return Ok(()) };
+    match one(system, member, keyring, &call.person).await {
+        Ok(Ok((account, _))) if account.id == call.account => Ok(()),
+        Ok(Ok(_)) => {
+            keyring.forget(&call.person, Lack::Unusable("the one it was renewed to opens another account".to_owned()));
+            let reason =
+                format!("the token that {system} renewed hers to opens another account: is it another person's?");
+            Err(Refusal::new(RefusalKind::Forbidden, reason))
+        }
+        Ok(Err(lack)) => Err(keyring.refusal(&call.person, &lack)),
+        Err(error) => Err(Refusal::new(RefusalKind::Unavailable, error.to_string())),
     }
 }
 

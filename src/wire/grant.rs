@@ -71,7 +71,8 @@ impl Line {
         struct Answer {
             access_token: String,
             refresh_token: Option<String>,
-            expires_in: Option<u64>,
+            // Written as a number, a float or a text. The tokens are kept whatever it is: the old ones may be spent.
+            expires_in: Option<serde_json::Value>,
         }
         let mut form = vec![
             ("grant_type", "refresh_token"),
@@ -104,7 +105,6 @@ impl Line {
                     Ungranted::Stranger { cause: format!("{} {word}", reply.status) }
                 }
                 Some(word) => Ungranted::Refused { cause: format!("{} {word}", reply.status), rests, is_mute },
-                None if reply.status == 401 => Ungranted::Stranger { cause: "401, and no reason given".to_owned() },
                 None => {
                     let cause = format!("{}, and no reason given", reply.status);
                     Ungranted::Refused { cause, rests, is_mute }
@@ -120,7 +120,12 @@ impl Line {
         Ok(Granted {
             access: secret(answer.access_token).ok_or_else(refused)?,
             refresh: answer.refresh_token.and_then(secret),
-            lifetime: answer.expires_in.map(Duration::from_secs),
+            lifetime: answer.expires_in.as_ref().and_then(lifetime),
         })
     }
+}
+/// Seconds, however a server writes them; `None` for anything else.
+fn lifetime(told: &serde_json::Value) -> Option<Duration> {
+    let seconds = told.as_f64().or_else(|| told.as_str()?.trim().parse().ok())?;
+    Duration::try_from_secs_f64(seconds).ok()
 }

@@ -3,9 +3,10 @@
 
 use std::{
     collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{
         MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -41,7 +42,10 @@ use crate::{
 
 /// So many tokens of people that are not accepted are borne by a system that keeps out whoever tries too often
 /// (`nextcloud.md` 6: more than ten in half an hour). Those that are under way at that moment come on top.
-const MOST_STRANGERS: u32 = 6;
+const MOST_STRANGERS: usize = 6;
+
+/// How long such a system counts a sign-in that failed.
+const COUNTED: Duration = Duration::from_mins(30);
 
 /// A token is kept no longer than this, whatever the server says of its life.
 const LONGEST_TOKEN: Duration = Duration::from_hours(12);
@@ -89,6 +93,13 @@ impl Default for Habits {
     }
 }
 
+/// A number by which a token is known again.
+fn number(token: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    token.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// A connection to one system.
 pub(crate) struct Line {
     pub(super) reach: Reach,
@@ -96,8 +107,8 @@ pub(crate) struct Line {
     gate: Gate,
     /// What only certain calls wait for.
     counted: Option<Counted>,
-    /// How many tokens of people were not accepted.
-    strangers: AtomicU32,
+    /// Tokens of people that were not accepted, by a number for each, and when; those of the last [`COUNTED`].
+    strangers: std::sync::Mutex<BTreeMap<u64, Instant>>,
     breaker: std::sync::Mutex<Breaker>,
     token: Mutex<Option<(Secret, Instant)>>,
     is_hung_up: AtomicBool,
@@ -144,7 +155,7 @@ impl Line {
         let breaker = std::sync::Mutex::new(Breaker::new(reach.habits.failures));
         let (is_hung_up, hung_up) = (AtomicBool::new(false), Notify::new());
         let (gate, token) = (Gate::new(pace), Mutex::new(None));
-        let strangers = AtomicU32::new(0);
+        let strangers = std::sync::Mutex::default();
         Ok(Self { reach, client, gate, counted, strangers, breaker, token, is_hung_up, hung_up })
     }
 
@@ -171,6 +182,7 @@ impl Line {
             attempt: 0,
             doubt: false,
             taken: false,
+            renewed: false,
             only_if: None,
         }
     }
@@ -402,7 +414,15 @@ impl Line {
             Some(Written::Form(body)) => request.form(body),
         };
         let started = Instant::now();
+        let counted = own.filter(|_| self.reach.habits.dialect.locks_out).map(|own| number(own.expose()));
+        if counted.is_some_and(|own| self.strangers().contains_key(&own)) {
+            // What was refused is refused again, and each time counts for all that come from here.
+            return Ok(Reply::new(401, [], Vec::new()));
+        }
         let mut reply = self.collect(request.send().await).await?.without(&token);
+        if let (401, Some(own)) = (reply.status, counted) {
+            self.strangers().insert(own, started);
+        }
         if let Some(own) = own {
             reply = reply.without(own);
             if let (true, Some((_, password))) = (takes_logins, own.expose().split_once(':')) {
@@ -417,6 +437,13 @@ impl Line {
         }
         debug!(system = %self.reach.system, %method, status = reply.status, ms = started.elapsed().as_millis(), "asked");
         Ok(reply)
+    }
+
+    /// Whose tokens were not accepted a while ago and still count.
+    fn strangers(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        strangers.retain(|_, refused| refused.elapsed() < COUNTED);
+        strangers
     }
 
     pub(super) async fn collect(&self, sent: Result<reqwest::Response, reqwest::Error>) -> Result<Reply, WireError> {
@@ -547,8 +574,7 @@ impl<'a> Errand<'a> {
             // She is a stranger there, and nobody else.
             (_, Ok(reply)) if reply.status == 401 && self.is_own => {
                 // But one that counts failed sign-ins counts them for all that come from here.
-                let strangers = self.line.strangers.fetch_add(1, Ordering::SeqCst) + 1;
-                let is_too_much = dialect.locks_out && strangers >= MOST_STRANGERS;
+                let is_too_much = dialect.locks_out && self.line.strangers().len() >= MOST_STRANGERS;
                 (Met::Answer, if is_too_much { Ended::LockedOut } else { Ended::Answered { knows_us: false } })
             }
             (_, Ok(reply)) if reply.status == 401 && dialect.locks_out => (Met::Answer, Ended::LockedOut),

@@ -28,6 +28,8 @@ pub struct Writer<'a> {
     pub(super) attempt: u32,
     pub(super) doubt: bool,
     pub(super) taken: bool,
+    /// True where the last thing sent went with a token that was not accepted and that there is a newer one for.
+    pub(super) renewed: bool,
     /// The version that what the call is about must have, for servers that keep versions.
     pub(super) only_if: Option<String>,
 }
@@ -53,6 +55,11 @@ impl<'a> Writer<'a> {
     /// True where the last thing sent was answered with a yes, whatever else the answer was.
     pub(crate) fn was_taken(&self) -> bool {
         self.taken
+    }
+
+    /// True where the last thing sent went with a person's token that was not accepted, and where there is a newer one now.
+    pub(crate) fn was_renewed(&self) -> bool {
+        self.renewed
     }
 
     /// The same, within what is left to a run.
@@ -164,12 +171,9 @@ impl<'a> Writer<'a> {
                 }
             }
             let is_stale = matches!(answer, Ok(Reply { status: 401, .. }));
-            if let (true, false, Some(own), Some(used)) = (is_stale, fresh_token, self.own, &used) {
-                fresh_token = true;
-                if own.is_renewed(used).await {
-                    last = Some(answer);
-                    continue;
-                }
+            if let (true, Some(own), Some(used)) = (is_stale, self.own, &used) {
+                // Whose the newer one is has to be seen before it writes.
+                self.renewed = own.is_renewed(used).await;
                 return answer;
             }
             let is_key = matches!(self.line.reach.credential, Credential::Key { .. });

@@ -8,6 +8,7 @@ use crate::{
     chat::{CANARY, Chat, held, key, second, token},
     common::{in_one_line, journey::outcomes},
     endpoint::Endpoint,
+    server::{Answer, Server, forward},
     sources::{keyed, set},
 };
 
@@ -54,6 +55,42 @@ fn a_refused_token_is_renewed_once_and_the_new_pair_is_kept() {
     assert_eq!((endpoint.asked().len(), chat.nickname("ann")), (1, json!("Ann")));
     let listed = chat.json(0, &["token", "list"]);
     assert!(listed[0]["expires_at"].is_string() && listed[0]["renewable"] == true, "{listed}");
+}
+
+/// A server that takes the first token for a look and not for a write.
+fn half_deaf(chat: &Chat) -> Server {
+    let settings = chat.world.read("homeward.toml");
+    let url = settings.split("url = \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let upstream = url.clone();
+    let first = format!("Bearer {}", token("ann"));
+    let server = Server::start(move |request| {
+        if request.is_read() || request.headers["authorization"] != first {
+            return forward(&upstream, request);
+        }
+        let id = "api.context.session_expired.app_error";
+        Answer::json(401, &json!({ "id": id, "message": "Invalid or expired session.", "status_code": 401 }))
+    });
+    chat.world.write("homeward.toml", settings.replacen(&url, &server.url, 1).as_bytes());
+    server
+}
+
+#[test]
+fn a_token_that_is_renewed_in_the_middle_of_a_call_writes_only_to_the_account_it_opens() {
+    for (newer, exit, said) in [(second("ann"), 0, "done"), (token("ben"), 7, "opens another account")] {
+        let endpoint = Endpoint::new(&[("c4nary-refresh-ann-1", &newer, Some("c4nary-refresh-ann-2"))], NOW);
+        let chat = store(&endpoint, &[], None);
+        let server = half_deaf(&chat);
+        chat.form(&[("ann", "A")]);
+        let [outcome] =
+            <[Value; 1]>::try_from(outcomes(&chat.json(exit, &["apply", "--yes", "web=form.csv"]))).unwrap();
+        assert!(outcome.to_string().contains(said), "{outcome}");
+        assert_eq!(endpoint.asked(), [asked("ann", 1)]);
+        let sent = server.requests();
+        let written: Vec<&str> =
+            sent.iter().filter(|it| !it.is_read()).map(|it| it.headers["authorization"].as_str()).collect();
+        let (first, newer) = (format!("Bearer {}", token("ann")), format!("Bearer {newer}"));
+        assert_eq!(written, if exit == 0 { vec![&*first, &*newer] } else { vec![&*first] });
+    }
 }
 
 #[test]

@@ -299,8 +299,8 @@ async fn what_we_sign_in_with_is_taken_out_of_answers_that_repeat_it() {
     let served = Served::answering(move |_| Told::json(400, &echo).with("X-Echo", &header));
     let line = served.line();
     let reply = line.reader().get("/wp-json", &[]).await.unwrap();
-    assert_eq!(reply.json().unwrap(), json!({ "code": "[our token] [our token]" }));
-    assert_eq!(reply.headers["x-echo"], "Basic [our token] [our token]");
+    assert_eq!(reply.json().unwrap(), json!({ "code": "[a token] [a token]" }));
+    assert_eq!(reply.headers["x-echo"], "Basic [a token] [a token]");
     assert!(!format!("{line:?}").contains(&password));
 }
 

@@ -523,7 +523,14 @@ async fn carry_out(
         return (Outcome::Refused(Refusal::new(RefusalKind::Forbidden, reason)), None);
     };
     let mut writer = writer.of(mark).within(budget).doubting(is_in_doubt);
-    match member.perform(call, &mut writer).await {
+    let mut answer = member.perform(call, &mut writer).await;
+    if answer.is_err() && writer.was_renewed() && !writer.in_doubt() {
+        answer = match own::still_hers(call, member).await {
+            Ok(()) => member.perform(call, &mut writer).await,
+            Err(refusal) => Err(refusal),
+        };
+    }
+    match answer {
         Ok(account) if call.account.is_none() || account.id == call.account => {
             let outcome = judge(call, &account, fleet);
             if outcome == Outcome::Done { (outcome, Some(account)) } else { check(call, outcome, fleet).await }

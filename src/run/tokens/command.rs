@@ -71,7 +71,10 @@ pub(super) fn ask(
                 continue;
             }
         };
-        told.remove("system");
+        if told.remove("system").is_some_and(|other| other != system.as_str()) {
+            is_read = true;
+            continue;
+        }
         let Some(Value::String(person)) = told.remove("person") else {
             unread.get_or_insert((at, "names no `person`"));
             continue;
@@ -198,13 +201,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_one_line_is_told_of_whom_it_names_or_of_whoever_is_not_named() {
-        let script = r#"echo c4nary; echo '{"person": "hr/1", "token": "c4nary"}'
+        let script = r#"echo '{"system": "forum", "person": "hr/1", "access_token": "c4nary-of-the-forum"}'
+            echo c4nary; echo '{"person": "hr/1", "token": "c4nary"}'
             echo '{"person": "hr/2", "access_token": "t2"}'; echo '{"person": "hr/2", "access_token": "c4nary"}'"#;
         let fields = "has something else than `access_token`, `refresh_token`, `expires_at` and `kind`";
         let told = [
-            ("hr/1", format!("line 2 of the command's answer {fields}")),
-            ("hr/2", "line 4 of the command's answer names her a second time".to_owned()),
-            ("", "line 1 of the command's answer is no JSON object".to_owned()),
+            ("hr/1", format!("line 3 of the command's answer {fields}")),
+            ("hr/2", "line 5 of the command's answer names her a second time".to_owned()),
+            ("", "line 2 of the command's answer is no JSON object".to_owned()),
         ];
         assert_eq!(asked(script, PATIENT), Ok(told.map(|(name, told)| (name.to_owned(), told)).into()));
     }
