@@ -113,7 +113,7 @@ async fn open_while_let(
     let looks = bearers.iter().map(async |bearer| (&bearer.person, one(system, member, keyring, &bearer.person).await));
     let mut looks = stream::iter(looks).buffered(SIDE_BY_SIDE);
     let mut opened = Opened::default();
-    let mut shut = None;
+    let (mut shut, mut troubled) = (None, Vec::new());
     while let Some((person, answer)) = looks.next().await {
         let seen = match answer {
             Ok(seen) => seen,
@@ -122,7 +122,10 @@ async fn open_while_let(
                 shut.get_or_insert(error);
                 continue;
             }
-            Err(error) => return Err(unread(system, error)),
+            Err(error) => {
+                troubled.push((person, error));
+                continue;
+            }
         };
         let account = seen.map(|(account, warnings)| {
             for warning in warnings {
@@ -142,6 +145,16 @@ async fn open_while_let(
             account
         });
         opened.accounts.insert(person.clone(), account.map_err(|lack| keyring.refusal(person, &lack)));
+    }
+    // What comes to one person while others are answered is about her account; what comes to all is the system's.
+    if !opened.accounts.values().any(Result::is_ok)
+        && let Some((_, error)) = troubled.pop()
+    {
+        return Err(unread(system, error));
+    }
+    for (person, error) in troubled {
+        let reason = format!("{person} could not be looked at with her own token ({error}): the others could");
+        opened.accounts.insert(person.clone(), Err(Refusal::new(RefusalKind::Unavailable, reason)));
     }
     Ok((opened, shut))
 }

@@ -7,7 +7,10 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -41,6 +44,8 @@ pub(crate) struct Renewer {
     sole: tokio::sync::Mutex<()>,
     /// Why nobody's token is renewed any more in this run.
     closed: Mutex<Option<String>>,
+    /// How often there was no answer in time.
+    slow: AtomicU32,
     secrets: Secrets,
 }
 
@@ -55,13 +60,14 @@ impl Renewer {
         secrets: Secrets,
     ) -> Self {
         let (passing, turns, closed) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let sole = tokio::sync::Mutex::default();
-        Self { system, line, client, vault, store, passing, turns, sole, closed, secrets }
+        let (sole, slow) = (tokio::sync::Mutex::default(), AtomicU32::new(0));
+        Self { system, line, client, vault, store, passing, turns, sole, closed, slow, secrets }
     }
 
     /// A run begins: what stopped the last one may be over.
     pub(super) fn begin(&self) {
         *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.slow.store(0, Ordering::Relaxed);
     }
 
     /// Why nobody's token is renewed any more.
@@ -98,7 +104,8 @@ impl Renewer {
             Ungranted::Wire(error) => {
                 let takes_long = matches!(error, WireError::Timeout { .. } | WireError::TooSlow { .. });
                 let fault = format!("the address that renews tokens gave no answer ({error}): try again later");
-                (fault, takes_long)
+                // Once may be hers alone.
+                (fault, takes_long && self.slow.fetch_add(1, Ordering::Relaxed) > 0)
             }
         };
         if goes_for_all {

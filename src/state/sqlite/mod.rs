@@ -8,6 +8,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -83,9 +84,9 @@ const TABLES: &str = "
     create index if not exists runs_standing on runs (standing);
 ";
 
-/// How often, and after which pause, a store is opened again whose companions cannot be.
-const COMPANION_TRIES: u32 = 10;
-const COMPANION_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+/// How long, and after which pauses, a store is opened again that another process is just making or putting away.
+const MAKING: Duration = Duration::from_secs(1);
+const MAKING_PAUSE: Duration = Duration::from_millis(50);
 
 /// What format 1 lacks in tables that it has.
 const FROM_1: &str = "
@@ -111,6 +112,24 @@ const FROM_2: [(&str, &str); 4] = [
 /// would fail at once, however patient it is.
 const AT_ONCE: TransactionBehavior = TransactionBehavior::Immediate;
 
+/// Opens a store, again where its companions cannot be opened at this moment or are not shared, which `SQLite` does not wait
+/// for by itself: another process, perhaps another user's, is just making them, giving them to us, or removing them.
+fn patiently<T>(mut open: impl FnMut() -> Result<T, StateError>) -> Result<T, StateError> {
+    let begun = Instant::now();
+    loop {
+        match open() {
+            Err(StateError::Use(source)) if is_passing(&source) && begun.elapsed() < MAKING => {
+                std::thread::sleep(MAKING_PAUSE);
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn is_passing(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::DatabaseBusy))
+}
+
 /// A `SQLite` file that is open.
 pub(crate) struct Sqlite {
     connection: Mutex<Connection>,
@@ -130,23 +149,10 @@ impl Sqlite {
         let open = |source| StateError::Open { path: path.to_owned(), source };
         // The file, too; SQLite gives its companions the same rights. What stands in the way is SQLite's to tell.
         let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-        let mut tries = 0;
-        loop {
-            let opened = Connection::open(path).map_err(StateError::Use).and_then(Self::prepare);
-            return match opened {
-                // Another user's process may be making or removing the companions at this moment, and giving them to us.
-                Err(StateError::Use(source))
-                    if source.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen)
-                        && tries < COMPANION_TRIES =>
-                {
-                    tries += 1;
-                    std::thread::sleep(COMPANION_PAUSE);
-                    continue;
-                }
-                Err(StateError::Use(source)) => Err(open(source)),
-                opened => opened,
-            };
-        }
+        patiently(|| Self::prepare(Connection::open(path)?)).map_err(|error| match error {
+            StateError::Use(source) => open(source),
+            other => other,
+        })
     }
 
     /// Writes a copy of the whole store, as it is at one moment, to a file that is not there yet.
@@ -162,12 +168,17 @@ impl Sqlite {
     pub(crate) fn look_into(path: &Path) -> Result<Self, StateError> {
         let open = |source| StateError::Open { path: path.to_owned(), source };
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(open)?;
-        let found: i64 = connection.query_row("pragma user_version", [], |row| row.get(0)).map_err(open)?;
-        if found > FORMAT {
-            return Err(StateError::Newer { found, known: FORMAT });
+        let opened = patiently(|| {
+            let connection = Connection::open_with_flags(path, flags)?;
+            let found: i64 = connection.query_row("pragma user_version", [], |row| row.get(0))?;
+            Ok((connection, found))
+        });
+        match opened {
+            Ok((_, found)) if found > FORMAT => Err(StateError::Newer { found, known: FORMAT }),
+            Ok((connection, _)) => Ok(Self { connection: Mutex::new(connection) }),
+            Err(StateError::Use(source)) => Err(open(source)),
+            Err(other) => Err(other),
         }
-        Ok(Self { connection: Mutex::new(connection) })
     }
 
     /// A store that is gone with the process: for planning where there is no file yet, and for a lab of one command.
@@ -176,7 +187,7 @@ impl Sqlite {
     }
 
     fn prepare(connection: Connection) -> Result<Self, StateError> {
-        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        connection.busy_timeout(Duration::from_secs(10))?;
         let _: String = connection.query_row("pragma journal_mode = wal", [], |row| row.get(0))?;
         connection.execute_batch("pragma synchronous = full; pragma foreign_keys = on;")?;
         let found: i64 = connection.query_row("pragma user_version", [], |row| row.get(0))?;
