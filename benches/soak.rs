@@ -84,7 +84,7 @@ join("gitlab", ["email"]);
 
 /// How much memory of its own may grow within one life of the process, and how many descriptors. The pages of the program
 /// file that are in memory are not its own, and grow with whatever of it was used once.
-const GROWTH: f64 = 12.0;
+const GROWTH: f64 = 6.0;
 const DESCRIPTORS: usize = 8;
 
 /// What is done in one half hour.
@@ -364,15 +364,16 @@ impl Service {
         (kibibytes / 1_024.0, descriptors)
     }
 
-    /// What grew in this life: its last day against its first, which warms it up; of shorter ones the second half against
-    /// the first.
+    /// What grew in this life: its last day against the day before its middle; of shorter ones the second half against the
+    /// first. What the first days bring stays: the largest list, and answers of many MiB that faults send once in a while.
     fn grew(&self) -> Option<String> {
         let most = |samples: &[(f64, usize)]| {
             let memory = samples.iter().map(|sample| sample.0).fold(0.0, f64::max);
             (memory, samples.iter().map(|sample| sample.1).max().unwrap_or_default())
         };
         let long = (self.seen.len() / 2).min(DAY / 2);
-        let (before, after) = (most(&self.seen[..long]), most(&self.seen[self.seen.len() - long..]));
+        let middle = self.seen.len() / 2;
+        let (before, after) = (most(&self.seen[middle - long..middle]), most(&self.seen[self.seen.len() - long..]));
         let grows = long > 0 && (after.0 > before.0 + GROWTH || after.1 > before.1 + DESCRIPTORS);
         grows.then(|| format!("from {:.1} MiB, {} descriptors to {:.1} MiB, {}", before.0, before.1, after.0, after.1))
     }
