@@ -9,7 +9,7 @@ use futures::{StreamExt, stream};
 use super::{
     RunError,
     fleet::Member,
-    tokens::{Bearer, Keyring, Lack, bearers, must_sign_in},
+    tokens::{Bearer, Keyring, Lack, bearers, must_sign_in, not_hers},
 };
 use crate::{
     connector::ConnectorError,
@@ -191,7 +191,7 @@ pub(crate) async fn still_hers(call: &Call, member: &Member) -> Result<(), Refus
             keyring.forget(&call.person, Lack::Unusable("the one it was renewed to opens another account".to_owned()));
             let reason =
                 format!("the token that {system} renewed hers to opens another account: is it another person's?");
-            Err(Refusal::new(RefusalKind::Forbidden, reason))
+            Err(not_hers(reason))
         }
         Ok(Err(lack)) => Err(keyring.refusal(&call.person, &lack)),
         Err(error) => Err(Refusal::new(RefusalKind::Unavailable, error.to_string())),

@@ -385,6 +385,21 @@ async fn a_person_whose_token_is_turned_away_waits_as_long_as_it_says_and_asks_a
 }
 
 #[tokio::test]
+async fn a_refused_token_is_not_sent_again_where_each_refusal_counts_for_everybody() {
+    for locks_out in [false, true] {
+        let server = Told::to(&[Does::Answers(401, "", "{}"), YES]).await;
+        let line =
+            server.line_with(Habits { dialect: Dialect { locks_out, ..Dialect::default() }, ..Habits::default() });
+        let mut statuses = Vec::new();
+        for _ in 0..3 {
+            statuses.push(line.reader_as(&own()).get("/me", &[]).await.unwrap().status);
+        }
+        let expected = if locks_out { (vec![401; 3], 1) } else { (vec![401, 200, 200], 3) };
+        assert_eq!((statuses, server.asked()), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_form_is_sent_as_one() {
     let server = Told::to(&[YES]).await;
     let store = Sqlite::in_memory().unwrap();
