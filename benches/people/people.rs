@@ -210,8 +210,10 @@ impl Project {
     pub(crate) fn new(people: u64, differs: bool) -> Self {
         let kept = tempfile::tempdir().unwrap();
         let project = Self { folder: kept.path().to_owned(), _kept: kept, people };
-        let mut settings = String::from(
-            "[systems.hr]\nkind = \"csv\"\nkey = \"employee_id\"\ncoverage = \"full\"\nsays = \"state\"\n",
+        // What is so everywhere may be believed to be so for a while.
+        let recheck = if differs { "" } else { "recheck = \"7d\"\n" };
+        let mut settings = format!(
+            "[systems.hr]\nkind = \"csv\"\nkey = \"employee_id\"\ncoverage = \"full\"\nsays = \"state\"\n{recheck}",
         );
         for (system, kind) in crate::listing::SYSTEMS {
             let _ = write!(

@@ -49,14 +49,22 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
                 tell("warning: the rules have changed since this plan was made; it is carried out as it was shown");
             }
             moves_no_tie(file, &plan, &stage)?;
-            Prepared { plan, notes: Vec::new(), firsts: BTreeMap::new(), ties: Vec::new(), expected: Vec::new() }
+            Prepared::of(plan)
         }
-        None => stage.prepare(given).await?,
+        None => stage.prepare(given, wanted.recheck).await?,
     };
     plan::notes(given, &prepared);
     if !given.json() {
         print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
         stage.tell_duration(&prepared.plan);
+    }
+    if !prepared.same.is_empty() {
+        if given.json() {
+            let run = prepared.same.iter().map(|same| same.run).max().unwrap_or_default();
+            let report = Report { run, outcomes: Vec::new(), sign_in: Vec::new() };
+            print(&serde_json::to_string_pretty(&as_json(&prepared.plan, &report)).unwrap_or_default());
+        }
+        return Ok(Exit::Done);
     }
     let about = Occasion { input: wanted.inputs.join(" "), ..Occasion::default() };
     let past = stage.past()?;

@@ -185,6 +185,9 @@ pub(super) struct Plan {
     /// Show every change of a long plan.
     #[arg(long)]
     pub(super) all: bool,
+    /// Look at everybody's accounts, whatever `recheck` allows to believe.
+    #[arg(long)]
+    pub(super) recheck: bool,
 }
 
 #[derive(Debug, Args)]
@@ -257,6 +260,9 @@ pub(super) struct Apply {
     /// Show every change of a long plan.
     #[arg(long)]
     pub(super) all: bool,
+    /// Look at everybody's accounts, whatever `recheck` allows to believe.
+    #[arg(long)]
+    pub(super) recheck: bool,
     /// With --lab: let the simulators fail on the way, at places that follow from this number.
     #[arg(long, value_name = "SEED")]
     pub(super) chaos: Option<u64>,

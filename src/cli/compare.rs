@@ -47,6 +47,7 @@ pub(super) async fn compare(given: &Invocation<'_>, wanted: &arguments::Compare)
         limits: &project.limits,
         memory: &memory,
         today: given.today().to_string(),
+        belief: None,
     };
     let (by_old, by_new) = (desk(&project.rules), desk(&new));
     let comparison = compared(&by_old, &by_new, &inputs, &mut stage.fleet).await?;

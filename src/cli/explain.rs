@@ -107,6 +107,7 @@ async fn fresh(given: &Invocation<'_>, wanted: &arguments::Explain, asked: &Aske
         limits: &project.limits,
         memory: &memory,
         today: given.today().to_string(),
+        belief: None,
     };
     let read = gather(&desk, &inputs, &mut stage.fleet).await?;
     if given.talks() && given.global.verbose > 0 {

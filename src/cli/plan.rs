@@ -11,6 +11,7 @@ use crate::{
     model::{id::SystemName, plan::Plan},
     run::{
         RunError,
+        belief::{Belief, Same, unchanged},
         estimate::estimate,
         fleet::Fleet,
         gather::{Given, Named, ask, named},
@@ -18,7 +19,7 @@ use crate::{
         prepare::{Desk, Prepared, prepare},
         project::{Project, fleet},
     },
-    source::csv_file::settings::Coverage,
+    source::csv_file::{Likeness, settings::Coverage},
     state::{Memory, Store, sqlite::Sqlite},
 };
 
@@ -94,17 +95,31 @@ impl Stage {
     }
 
     /// Makes the plan for the inputs.
-    pub(super) async fn prepare(&mut self, given: &Invocation<'_>) -> Result<Prepared, Trouble> {
+    pub(super) async fn prepare(&mut self, given: &Invocation<'_>, recheck: bool) -> Result<Prepared, Trouble> {
+        let today = given.today().to_string();
+        let belief = Belief::new(&self.project, &self.fleet, &today, jiff::Timestamp::now(), recheck);
+        if let Some(prepared) = self.unchanged(&belief)? {
+            return Ok(prepared);
+        }
         let memory = self.memory()?;
         let desk = Desk {
             rules: &self.project.rules,
             sources: &self.project.sources,
             limits: &self.project.limits,
             memory: &memory,
-            today: given.today().to_string(),
+            today,
+            belief: Some(belief),
         };
         let given = self.inputs(&memory).await?;
         Ok(prepare(&desk, &given, &mut self.fleet).await?)
+    }
+
+    /// The plan for inputs that are what they were, where that is known without looking at anybody.
+    fn unchanged(&self, belief: &Belief) -> Result<Option<Prepared>, Trouble> {
+        let Some(state) = self.state().filter(|path| self.asked.is_empty() && path.exists()) else { return Ok(None) };
+        let store = Sqlite::look_into(&state).map_err(RunError::from)?;
+        let found = unchanged(&self.files, &self.project, belief, &store, &self.fleet)?;
+        Ok(found.map(|(plan, same)| Prepared { same, ..Prepared::of(plan) }))
     }
 
     /// Tells how long a plan will take, where that is long.
@@ -158,7 +173,7 @@ pub(super) fn files(
 /// Makes the plan and shows it.
 pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Result<Exit, Trouble> {
     let mut stage = stage(given, &wanted.inputs).await?;
-    let prepared = stage.prepare(given).await?;
+    let prepared = stage.prepare(given, wanted.recheck).await?;
     notes(given, &prepared);
     if let Some(file) = &wanted.out {
         save(&given.root.join(file), &prepared.plan)?;
@@ -215,6 +230,30 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
         for (source, people) in &prepared.firsts {
             let people = render::count(*people, "person");
             tell(&format!("note: {source} shows {people} for the first time: a baseline, no attribute is asked for"));
+        }
+    }
+    if given.talks() {
+        for same in &prepared.same {
+            let Same { file, run, likeness, since } = same;
+            let what = match likeness {
+                Likeness::Rows => "holds the same rows, in another order, as",
+                Likeness::Bytes | Likeness::Other => "is the same as",
+            };
+            let file = render::harmless(file);
+            tell(&format!(
+                "note: {file} {what} when run {run} took it over, and nothing is open: nobody was asked since {since} \
+                 (look at everybody with --recheck)"
+            ));
+        }
+        for input in &prepared.plan.inputs {
+            let believed = input.list.as_ref().and_then(|list| list.believed.as_ref());
+            let Some((believed, since)) = believed.and_then(|it| Some((it, it.since.as_ref()?))) else { continue };
+            let (file, people) = (render::harmless(&input.file), render::count(believed.people, "person"));
+            tell(&format!(
+                "note: {file} says nothing new of {people}, who {} not looked at since {since} (look at everybody with \
+                 --recheck)",
+                if believed.people == 1 { "was" } else { "were" }
+            ));
         }
     }
     // A first run adopts what is there; later each newcomer ties something, which is no news.

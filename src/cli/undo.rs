@@ -1,7 +1,5 @@
 //! `homeward undo`: plans the inverse of a run, shows it, asks, and carries it out.
 
-use std::collections::BTreeMap;
-
 use super::{
     Exit, Invocation,
     apply::{Begun, Fresh, agreed, carry_out, hold},
@@ -33,10 +31,10 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         limits: &stage.project.limits,
         memory: &memory,
         today: given.today().to_string(),
+        belief: None,
     };
     let plan = undo::undo(wanted.run, &done, &entries, &desk, &mut stage.fleet).await?;
-    let prepared =
-        Prepared { plan, notes: Vec::new(), firsts: BTreeMap::new(), ties: Vec::new(), expected: Vec::new() };
+    let prepared = Prepared::of(plan);
     plan::notes(given, &prepared);
     let plan = prepared.plan;
     if let Some(file) = &wanted.out {

@@ -177,6 +177,25 @@ pub(crate) struct List {
     /// Its place among the lists of its source, where its name says one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) order: Option<String>,
+    /// Where people of whom it says what the last list said need not be looked at again for a while.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) believed: Option<Believed>,
+}
+
+/// What is believed of people's accounts because of an earlier look at them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Believed {
+    /// Digest of everything that decisions follow from beside records and accounts: rules, settings, the program.
+    pub(crate) basis: String,
+    /// Digest of the rows, whatever their order.
+    pub(crate) rows: String,
+    /// When the accounts were last looked at that this plan has not looked at, ISO 8601; `None` where it looked at all.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) since: Option<String>,
+    /// Of how many people the list says the same, who are not looked at.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub(crate) people: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "this is how serde asks")]

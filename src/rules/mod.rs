@@ -20,6 +20,7 @@
 mod action;
 mod change;
 mod coverage;
+mod day;
 mod fault;
 mod known;
 mod lexis;
@@ -73,6 +74,7 @@ use self::{
 
 pub(crate) use self::{
     coverage::{Coverage, Hits},
+    day::SeesDay,
     fault::{Fault, Place, RuleError},
     known::{Known, KnownSystem},
     mutation::{Mutant, mutants},

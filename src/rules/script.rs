@@ -3,7 +3,11 @@
 //! A script knows no word's meaning; `vocabulary` does. Each script has an engine of its own, so that its constants are
 //! its own.
 
-use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    rc::Rc,
+    sync::{Arc, LazyLock},
+};
 
 use regex::Regex;
 use rhai::{
@@ -19,6 +23,28 @@ use super::{
     sandbox::{self, MAX_ARGUMENTS, MAX_HELD, MAX_LIST, MAX_MAP, MAX_TEXT, MAX_UNCHARGED, Meter},
     words,
 };
+
+// Made once: of what a check of a project takes, making them each time was the larger half.
+
+/// The pieces of a text, as far as the keys of maps need them told apart. Comments and texts are passed over as a whole, so
+/// that their brackets do not count.
+static TOKENS: Pattern = LazyLock::new(|| {
+    Regex::new(r#"//[^\n]*|(?s:/\*.*?\*/)|"(?<quoted>(?:[^"\\]|\\.)*)"|`[^`]*`|(?<bare>[A-Za-z_][0-9A-Za-z_]*)|::|\S"#)
+        .ok()
+});
+
+/// The same for the cases of a `switch`.
+static CASES: Pattern = LazyLock::new(|| {
+    Regex::new(r#"//[^\n]*|(?s:/\*.*?\*/)|"(?<quoted>(?:[^"\\]|\\.)*)"|`[^`]*`|=>|[0-9A-Za-z_]+|\S"#).ok()
+});
+
+/// The heads of functions.
+static HEADS: Pattern = LazyLock::new(|| Regex::new(r"\bfn\s+(?<name>[A-Za-z_][0-9A-Za-z_]*)\s*\([^)]*\)").ok());
+
+/// Names behind a dot.
+static PROPERTIES: Pattern = LazyLock::new(|| Regex::new(r"\.\s*([A-Za-z_][A-Za-z0-9_]*)").ok());
+
+type Pattern = LazyLock<Option<Regex>>;
 
 /// The text of a script, and places in it.
 #[derive(Clone, Debug)]
@@ -77,15 +103,15 @@ impl Source {
 
     /// The same of a named function.
     pub(super) fn keys_of_function(&self, name: &str) -> Vec<String> {
-        let pattern = Regex::new(&format!(r"\bfn\s+{}\s*\([^)]*\)", regex::escape(name)));
-        let found = pattern.ok().and_then(|pattern| pattern.find(&self.text).map(|found| found.end()));
-        found.map_or_else(Vec::new, |start| self.keys_from(start))
+        let Some(heads) = HEADS.as_ref() else { return Vec::new() };
+        let found =
+            heads.captures_iter(&self.text).find(|head| head.name("name").is_some_and(|it| it.as_str() == name));
+        let end = found.and_then(|head| head.get(0)).map(|head| head.end());
+        end.map_or_else(Vec::new, |start| self.keys_from(start))
     }
 
     fn keys_from(&self, start: usize) -> Vec<String> {
-        // Comments and texts are passed over as a whole, so that their brackets do not count.
-        let tokens = r#"//[^\n]*|(?s:/\*.*?\*/)|"(?<quoted>(?:[^"\\]|\\.)*)"|`[^`]*`|(?<bare>[A-Za-z_]\w*)|::|\S"#;
-        let Ok(tokens) = Regex::new(tokens) else { return Vec::new() };
+        let Some(tokens) = TOKENS.as_ref() else { return Vec::new() };
         let (mut keys, mut depth) = (Vec::new(), 0_usize);
         // The name that stands after `{` or `,`, until the next token shows whether it is a key.
         let (mut at_start, mut candidate) = (false, None);
@@ -189,8 +215,7 @@ impl Source {
 
     /// The texts that the `switch` behind a place has cases for, and where they stand.
     pub(super) fn cases(&self, from: &Origin) -> Vec<(String, Place)> {
-        let tokens = r#"//[^\n]*|(?s:/\*.*?\*/)|"(?<quoted>(?:[^"\\]|\\.)*)"|`[^`]*`|=>|\w+|\S"#;
-        let Ok(tokens) = Regex::new(tokens) else { return Vec::new() };
+        let Some(tokens) = CASES.as_ref() else { return Vec::new() };
         let start = self.offset(from);
         let (mut found, mut waiting, mut depth) = (Vec::new(), Vec::new(), 0_usize);
         for token in tokens.captures_iter(&self.text[start..]) {
@@ -475,7 +500,7 @@ impl Script {
 /// Properties a script asks of something, as far as its text shows: engines find a named getter faster than they find
 /// that there is none.
 pub(super) fn properties(text: &str) -> Vec<String> {
-    let Ok(pattern) = Regex::new(r"\.\s*([A-Za-z_][A-Za-z0-9_]*)") else { return Vec::new() };
+    let Some(pattern) = PROPERTIES.as_ref() else { return Vec::new() };
     let mut names: Vec<String> = pattern.captures_iter(text).map(|found| found[1].to_owned()).collect();
     names.sort_unstable();
     names.dedup();

@@ -203,8 +203,8 @@ pub(crate) async fn compare(
     given: &[Given],
     fleet: &mut Fleet,
 ) -> Result<Comparison, RunError> {
-    let by_old = gather::read(given, old.sources, old.rules, old.memory)?;
-    let by_new = gather::read(given, new.sources, new.rules, new.memory)?;
+    let by_old = gather::read(given, old.sources, old.rules, old.memory, None)?;
+    let by_new = gather::read(given, new.sources, new.rules, new.memory, None)?;
     let statements = by_old.statements.iter().chain(&by_new.statements).map(Arc::clone).collect();
     let both = Said { statements, ..Said::default() };
     let policy = both_policies(old.rules.policy(), new.rules.policy());

@@ -51,7 +51,7 @@ pub(crate) struct Examined {
 /// Where nothing of it may be used, or the rules are wrong.
 pub(crate) fn examine(file: &Named, project: &Project, memory: &Memory) -> Result<Option<Examined>, RunError> {
     let given = [Given::File(file.clone())];
-    let mut said = gather::read(&given, &project.sources, &project.rules, memory)?;
+    let mut said = gather::read(&given, &project.sources, &project.rules, memory, None)?;
     let (Some(input), Some(layout)) = (said.inputs.pop(), said.layouts.pop()) else { return Ok(None) };
     let (layout, columns) = layout.map_or((None, Vec::new()), |(layout, columns)| (Some(layout), columns));
     let active = AttributeName::new("active");

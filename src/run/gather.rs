@@ -11,6 +11,7 @@ use futures::future::join_all;
 
 use super::{
     RunError,
+    belief::{Belief, open_keys},
     fleet::Fleet,
     mapping::{Mapped, map_all},
     own,
@@ -25,7 +26,7 @@ use crate::{
         capability::{OperationCapability, Takes, Unique},
         id::{AccountId, PersonId, SystemName},
         person::Unseen,
-        plan::{Input, List, Seen, SignIn},
+        plan::{Believed, Input, List, Seen, SignIn},
         policy::Policy,
         record::{Before, RecordOrigin, Rejected, Statement},
     },
@@ -33,7 +34,7 @@ use crate::{
     rules::{RuleError, RuleSet},
     source::{
         FileRefused, Layout, Read, Row,
-        csv_file::{self, settings::Coverage},
+        csv_file::{self, Told, settings::Coverage},
         wordpress::{self, refused::ListRefused},
     },
     state::{Memory, Sent},
@@ -145,18 +146,22 @@ pub(crate) struct Said {
     /// What to remember: only what differs from what is remembered.
     pub(crate) seen: Vec<Seen>,
     pub(crate) notes: Vec<String>,
+    /// How many people lists say nothing new of, who need not be looked at.
+    pub(crate) unread: u64,
     /// How many people a source that says changes showed for the first time.
     pub(crate) firsts: BTreeMap<SystemName, u64>,
     /// Rows that could not be used and whose key is known, by source and key.
     pub(crate) unused: BTreeMap<(SystemName, Arc<str>), Rejected>,
 }
 
-/// Reads what is given and lets the rules say what each record means.
+/// Reads what is given and lets the rules say what each record means. With a belief, whom a list says nothing new of counts
+/// as one who is not spoken of, where that list may be believed.
 pub(crate) fn read(
     given: &[Given],
     sources: &BTreeMap<SystemName, Source>,
     rules: &RuleSet,
     memory: &Memory,
+    belief: Option<&Belief>,
 ) -> Result<Said, RunError> {
     let mut said = Said::default();
     let known: Known<'_> = memory.seen.iter().map(|seen| ((&seen.system, seen.key.as_str()), &seen.values)).collect();
@@ -166,21 +171,21 @@ pub(crate) fn read(
         if !rules.has_source(system) {
             return Err(RunError::NoMeaning { system: system.clone(), key: source.key.clone() });
         }
-        let passage = Passage { system, source, rules, memory, known: &known, strict: true };
+        let passage = Passage { system, source, rules, memory, known: &known, strict: true, belief };
         match one {
             Given::File(file) => {
                 let Some(settings) = &source.csv else { continue };
-                let read = |sink: &mut dyn FnMut(Row)| match &file.dropped {
-                    Some(open) => csv_file::read_open(open, &file.shown, system, settings, sink),
-                    None => csv_file::read(&file.path, &file.shown, system, settings, sink),
+                let open = file.dropped.as_deref();
+                let read = |sink: &mut dyn FnMut(Told)| {
+                    csv_file::read_at_once(&file.path, open, &file.shown, system, settings, sink)
                 };
                 let heard = passage.hear(&mut said, &file.shown, read)?;
                 let is_whole = source.coverage == Coverage::Full && !heard.read.repaired;
                 passage.close(&mut said, &file.shown, heard, is_whole, file.order.as_deref());
             }
             Given::Heard(told) => {
-                let read = |sink: &mut dyn FnMut(Row)| {
-                    told.rows.iter().cloned().for_each(sink);
+                let read = |sink: &mut dyn FnMut(Told)| {
+                    told.rows.iter().cloned().map(Told::Row).for_each(sink);
                     Ok(told.read.clone())
                 };
                 let heard = passage.hear(&mut said, &told.shown, read)?;
@@ -224,6 +229,8 @@ pub(super) struct Passage<'a> {
     pub(super) known: &'a Known<'a>,
     /// True where a rule that understands no record at all is wrong itself.
     pub(super) strict: bool,
+    /// What need not be looked at again; `None`: everybody is looked at.
+    pub(super) belief: Option<&'a Belief>,
 }
 
 /// What a passage has heard, before it is compared with what was heard before.
@@ -239,87 +246,68 @@ pub(super) struct Hearing {
     order: Vec<Arc<str>>,
 }
 
+/// What was heard of rows so far.
+#[derive(Default)]
+struct Ears {
+    first_fault: Option<RuleError>,
+    broken: Option<RuleError>,
+    /// How many records speak of the person of each key.
+    keys: BTreeMap<Arc<str>, u64>,
+    understood: u64,
+    exceeded: u64,
+    refused: Vec<Rejected>,
+    statements: Vec<Statement>,
+    /// The keys that rows have in the column of the key, which are trusted as long as the rule takes them as they are:
+    /// those of rows without a statement.
+    raw: BTreeSet<Arc<str>>,
+    /// True where the rule made another key of one.
+    foreign: bool,
+    /// Rows of which nobody can tell whose they are.
+    anybodys: u64,
+    order: Vec<Arc<str>>,
+    /// Rows that could not be used, by the key they have.
+    unused: BTreeMap<Arc<str>, Rejected>,
+}
+
+impl Ears {
+    /// A row that cannot be used.
+    fn refuse(&mut self, key: Option<Arc<str>>, rejected: Rejected) {
+        match key {
+            Some(key) => {
+                self.unused.insert(Arc::clone(&key), rejected.clone());
+                self.raw.insert(key);
+            }
+            None => self.anybodys += 1,
+        }
+        self.refused.push(rejected);
+    }
+}
+
 impl Passage<'_> {
     /// What the records say, and which of them cannot be used.
     pub(super) fn hear(
         &self,
         said: &mut Said,
         shown: &str,
-        read: impl FnOnce(&mut dyn FnMut(Row)) -> Result<Read, FileRefused>,
+        read: impl FnOnce(&mut dyn FnMut(Told)) -> Result<Read, FileRefused>,
     ) -> Result<Hearing, RunError> {
-        let mut first_fault: Option<RuleError> = None;
-        let mut broken: Option<RuleError> = None;
-        let mut keys: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-        let (mut understood, mut exceeded) = (0_u64, 0_u64);
-        let mut refused = Vec::new();
-        let mut statements: Vec<Statement> = Vec::new();
-        // The keys that rows have in the column of the key, which are trusted as long as the rule takes them as they are.
-        let mut raw: BTreeSet<Arc<str>> = BTreeSet::new();
-        let (mut as_written, mut anybodys) = (true, 0_u64);
-        let mut order = Vec::new();
-        let mut take = |heard: Mapped| {
-            match heard {
-                Mapped::Rejected { key, rejected } => {
-                    match key {
-                        Some(key) => {
-                            said.unused.insert((self.system.clone(), Arc::clone(&key)), rejected.clone());
-                            raw.insert(key);
-                        }
-                        None => anybodys += 1,
-                    }
-                    refused.push(rejected);
-                }
-                Mapped::Record { written, said: Ok(Some(statement)), .. } => {
-                    understood += 1;
-                    *keys.entry(Arc::clone(&statement.key)).or_default() += u64::from(!statement.of_nobody);
-                    if statement.of_nobody {
-                        raw.extend(written);
-                    } else {
-                        as_written &= written.as_ref() == Some(&statement.key);
-                        order.push(Arc::clone(&statement.key));
-                    }
-                    statements.push(statement);
-                }
-                Mapped::Record { written, said: Ok(None), .. } => {
-                    understood += 1;
-                    raw.extend(written);
-                }
-                Mapped::Record { said: Err(fault), .. } if !fault.rejects_record() => broken = Some(fault),
-                Mapped::Record { line, written, said: Err(fault) } => {
-                    exceeded += u64::from(fault.exceeds_limit());
-                    let rejected = Rejected {
-                        system: self.system.clone(),
-                        file: shown.to_owned(),
-                        line,
-                        column: fault.key().map(str::to_owned),
-                        code: fault.code().to_owned(),
-                        reason: fault.to_string(),
-                    };
-                    match written {
-                        Some(key) => {
-                            said.unused.insert((self.system.clone(), Arc::clone(&key)), rejected.clone());
-                            raw.insert(key);
-                        }
-                        None => anybodys += 1,
-                    }
-                    refused.push(rejected);
-                    // Each of them has cost all the time that a rule may take.
-                    if exceeded == MAX_EXCEEDED || (understood == 0 && exceeded == MAX_EXCEEDED / 5) {
-                        broken = Some(fault);
-                    } else {
-                        first_fault.get_or_insert(fault);
-                    }
-                }
-            }
+        let mut all = Ears::default();
+        let read = map_all(self.rules, self.system, &self.source.key, read, &mut |heard| {
+            self.take(&mut all, shown, heard);
             // Where the rule itself is wrong, nothing it would say of further records is worth hearing.
-            broken.is_none()
-        };
-        let read = map_all(self.rules, self.system, &self.source.key, read, &mut take)?;
+            all.broken.is_none()
+        })?;
         // Where not one record could be understood, the rule is wrong too, and not the records.
-        if let Some(fault) = broken.or(first_fault.filter(|_| self.strict && understood == 0)) {
+        let first_fault = all.first_fault.filter(|_| self.strict && all.understood == 0);
+        if let Some(fault) = all.broken.or(first_fault) {
             return Err(RunError::Rule(Box::new(fault)));
         }
-        let is_doubled = |statement: &Statement| keys.get(&statement.key).is_some_and(|times| *times > 1);
+        let Ears { keys, mut refused, mut statements, raw, foreign, mut anybodys, order, unused, .. } = all;
+        said.unused.extend(unused.into_iter().map(|(key, rejected)| ((self.system.clone(), key), rejected)));
+        let as_written = !foreign;
+        // Most lists have none, and then nobody is looked for.
+        let any = keys.values().any(|times| *times > 1);
+        let is_doubled = |statement: &Statement| any && keys.get(&statement.key).is_some_and(|times| *times > 1);
         for statement in statements.iter().filter(|statement| is_doubled(statement)) {
             let rejected = Rejected {
                 system: self.system.clone(),
@@ -333,8 +321,8 @@ impl Passage<'_> {
             said.unused.insert((self.system.clone(), Arc::clone(&statement.key)), rejected.clone());
             refused.push(rejected);
         }
-        let mut listed: BTreeSet<Arc<str>> = keys.keys().cloned().collect();
         statements.retain(|statement| !is_doubled(statement));
+        let mut listed: BTreeSet<Arc<str>> = keys.into_keys().collect();
         if as_written {
             listed.extend(raw);
         } else {
@@ -342,6 +330,48 @@ impl Passage<'_> {
             anybodys += raw.len() as u64;
         }
         Ok(Hearing { read, statements, refused, listed, anybodys, order })
+    }
+
+    /// Takes note of what became of one row.
+    fn take(&self, all: &mut Ears, shown: &str, heard: Mapped) {
+        match heard {
+            Mapped::Again => *all = Ears::default(),
+            Mapped::Rejected { key, rejected } => all.refuse(key, rejected),
+            Mapped::Record { written, said: Ok(Some(statement)), .. } => {
+                all.understood += 1;
+                *all.keys.entry(Arc::clone(&statement.key)).or_default() += u64::from(!statement.of_nobody);
+                if statement.of_nobody {
+                    all.raw.extend(written);
+                } else {
+                    all.foreign |= written.as_ref() != Some(&statement.key);
+                    all.order.push(Arc::clone(&statement.key));
+                }
+                all.statements.push(statement);
+            }
+            Mapped::Record { written, said: Ok(None), .. } => {
+                all.understood += 1;
+                all.raw.extend(written);
+            }
+            Mapped::Record { said: Err(fault), .. } if !fault.rejects_record() => all.broken = Some(fault),
+            Mapped::Record { line, written, said: Err(fault) } => {
+                all.exceeded += u64::from(fault.exceeds_limit());
+                let rejected = Rejected {
+                    system: self.system.clone(),
+                    file: shown.to_owned(),
+                    line,
+                    column: fault.key().map(str::to_owned),
+                    code: fault.code().to_owned(),
+                    reason: fault.to_string(),
+                };
+                all.refuse(written, rejected);
+                // Each of them has cost all the time that a rule may take.
+                if all.exceeded == MAX_EXCEEDED || (all.understood == 0 && all.exceeded == MAX_EXCEEDED / 5) {
+                    all.broken = Some(fault);
+                } else {
+                    all.first_fault.get_or_insert(fault);
+                }
+            }
+        }
     }
 
     /// Compares with what was heard before, and takes note of everything. With `is_whole`, who was heard of before and is
@@ -380,6 +410,10 @@ impl Passage<'_> {
             list.tail = tail(&lines);
             statements.extend(missing.iter().map(|(key, values)| self.absent(shown, key, values)));
         }
+        let accepted = self.memory.accepted.get(self.system);
+        let settled = self.belief.filter(|_| is_whole).and_then(|belief| belief.of(self.source, accepted));
+        let open = settled.map(|settled| open_keys(self.system, settled, self.memory)).unwrap_or_default();
+        let mut unread = 0;
         let mut of_nobody = BTreeSet::new();
         let mut done_before = 0;
         for mut statement in statements {
@@ -436,6 +470,11 @@ impl Passage<'_> {
                     None => Before::Never,
                 };
             }
+            let is_as_before = before == Some(&statement.values) && statement.deeds.is_empty() && !statement.of_nobody;
+            if is_as_before && settled.is_some() && !open.contains(&*statement.key) {
+                unread += 1;
+                continue;
+            }
             if before != Some(&statement.values) && !statement.of_nobody {
                 said.seen.push(Seen {
                     system: statement.system.clone(),
@@ -445,6 +484,12 @@ impl Passage<'_> {
                 });
             }
             said.statements.push(Arc::new(statement));
+        }
+        if let (Some(belief), Some(rows)) = (self.belief.filter(|_| is_whole), read.rows) {
+            // Whoever is not looked at now was looked at then.
+            let since = settled.filter(|_| unread > 0).map(|settled| settled.since.clone());
+            list.believed = Some(Believed { basis: belief.basis.clone(), rows, since, people: unread });
+            said.unread += unread;
         }
         refused.sort();
         said.layouts.push(read.layout.map(|layout| (layout, read.columns)));

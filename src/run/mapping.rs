@@ -11,11 +11,13 @@ use crate::{
         record::{Rejected, Statement},
     },
     rules::{RuleError, RuleSet},
-    source::{FileRefused, Read, Row},
+    source::{FileRefused, Read, Row, csv_file::Told},
 };
 
 /// What became of a row.
 pub(super) enum Mapped {
+    /// Everything that was told so far is void: all of it comes again.
+    Again,
     /// It could not be used.
     Rejected { key: Option<Arc<str>>, rejected: Rejected },
     /// It is a record, and this is what the rules make of it.
@@ -37,7 +39,8 @@ fn map(rules: &RuleSet, system: &SystemName, key: &str, row: Row) -> Mapped {
     }
 }
 
-/// Reads rows and tells what each of them says, in their order, until `each` has heard enough and says false.
+/// Reads rows and tells what each of them says, in their order, until `each` has heard enough and says false. Where rows come
+/// again, `each` is told so and says whether it goes on listening.
 ///
 /// # Errors
 /// As `read`.
@@ -45,7 +48,7 @@ pub(super) fn map_all(
     rules: &RuleSet,
     system: &SystemName,
     key: &str,
-    read: impl FnOnce(&mut dyn FnMut(Row)) -> Result<Read, FileRefused>,
+    read: impl FnOnce(&mut dyn FnMut(Told)) -> Result<Read, FileRefused>,
     each: &mut dyn FnMut(Mapped) -> bool,
 ) -> Result<Read, FileRefused> {
     let blueprint = rules.blueprint();
@@ -58,7 +61,19 @@ pub(super) fn map_all(
     let (mut rows, mut goes_on) = (0, true);
     std::thread::scope(|scope| {
         let mut crew: Option<Crew<Row, Mapped>> = None;
-        let read = read(&mut |row| {
+        let read = read(&mut |told| {
+            let row = match told {
+                Told::Row(row) => row,
+                Told::Again => {
+                    // What is under way is heard out, and not listened to.
+                    if let Some(crew) = crew.take() {
+                        crew.finish(&mut alone, &mut |_| true);
+                    }
+                    rows = 0;
+                    goes_on = each(Mapped::Again);
+                    return;
+                }
+            };
             if !goes_on {
                 return;
             }
@@ -107,6 +122,7 @@ mod tests {
 
     fn told(mapped: &Mapped) -> String {
         match mapped {
+            Mapped::Again => "again".to_owned(),
             Mapped::Rejected { rejected, .. } => format!("{} rejected", rejected.line),
             Mapped::Record { line, written, said } => format!("{line} {written:?} {said:?}"),
         }
@@ -127,10 +143,14 @@ mod tests {
         let rows = 2 * ALONE as u64;
         let alone: Vec<String> = (0..rows).map(|number| told(&map(&rules, &hr, "id", row(&header, number)))).collect();
         let mut together = Vec::new();
-        let read = |sink: &mut dyn FnMut(Row)| {
-            (0..rows).for_each(|number| sink(row(&header, number)));
+        let read = |sink: &mut dyn FnMut(Told)| {
+            // Once in vain: some of it is still under way when all of it comes again.
+            (0..rows - 100).for_each(|number| sink(Told::Row(row(&header, number))));
+            sink(Told::Again);
+            (0..rows).for_each(|number| sink(Told::Row(row(&header, number))));
             Ok(Read {
                 sha256: String::new(),
+                rows: None,
                 records: rows,
                 rejected: 0,
                 columns: Vec::new(),
@@ -142,7 +162,11 @@ mod tests {
             })
         };
         let mut each = |mapped| {
-            together.push(told(&mapped));
+            if matches!(mapped, Mapped::Again) {
+                together.clear();
+            } else {
+                together.push(told(&mapped));
+            }
             true
         };
         map_all(&rules, &hr, "id", read, &mut each).unwrap();

@@ -8,8 +8,27 @@ use super::{gather, project};
 use crate::{
     connector::Kind,
     model::{attribute::AttributeName, attribute::Value, id::SystemName},
+    source::csv_file,
     state::Memory,
 };
+
+/// Reads a file of a source and does nothing with its records; how many there are.
+///
+/// # Errors
+/// Where the project or the file cannot be used, told as a program tells it to another.
+pub fn read(folder: &Path, kinds: &[Kind], system: &str, file: &str) -> Result<u64, String> {
+    let project = opened(folder, kinds)?;
+    let system = SystemName::from(system);
+    let settings = project.sources.get(&system).and_then(|source| source.csv.as_ref());
+    let settings = settings.ok_or_else(|| format!("{system} is read from no file"))?;
+    let read = csv_file::read_at_once(&folder.join(file), None, file, &system, settings, &mut drop);
+    read.map(|read| read.records).map_err(|error| error.to_string())
+}
+
+fn opened(folder: &Path, kinds: &[Kind]) -> Result<project::Project, String> {
+    let today = jiff::civil::date(2026, 11, 20);
+    project::open(&folder.join("homeward.toml"), kinds, today).map_err(|error| format!("{error:?}"))
+}
 
 /// Reads a file of a source and lets the rules of the project in `folder` say what each record means, as `plan` does
 /// before it looks at anybody. Every statement is handed to `each`: its key, and
@@ -25,11 +44,10 @@ pub fn map(
     file: &str,
     each: &mut dyn FnMut(&str, &dyn Fn(&str) -> Option<String>),
 ) -> Result<(), String> {
-    let today = jiff::civil::date(2026, 11, 20);
-    let project = project::open(&folder.join("homeward.toml"), kinds, today).map_err(|error| format!("{error:?}"))?;
+    let project = opened(folder, kinds)?;
     let given = gather::named(folder, &format!("{system}={file}")).map(gather::Given::File);
     let memory = Memory::default();
-    let said = gather::read(given.as_slice(), &project.sources, &project.rules, &memory);
+    let said = gather::read(given.as_slice(), &project.sources, &project.rules, &memory, None);
     let said = said.map_err(|error| error.to_string())?;
     let system = SystemName::from(system);
     for statement in said.statements.iter().filter(|statement| statement.system == system) {

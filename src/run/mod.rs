@@ -13,6 +13,7 @@ use crate::{
     wire::WireError,
 };
 
+pub(crate) mod belief;
 pub(crate) mod certify;
 pub(crate) mod check;
 pub(crate) mod compare;

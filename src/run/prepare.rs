@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     RunError,
+    belief::{Belief, Same},
     crew::{ALONE, Crew, Shift, threads},
     expectations::{Judged as Expected, judge},
     fleet::Fleet,
@@ -46,6 +47,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) memory: &'a Memory,
     /// ISO date.
     pub(crate) today: String,
+    /// What need not be looked at again; `None`: everybody is looked at.
+    pub(crate) belief: Option<Belief>,
 }
 
 /// A plan, and what to tell beside it.
@@ -59,19 +62,29 @@ pub(crate) struct Prepared {
     pub(crate) ties: Vec<String>,
     /// What earlier runs left to come by itself, with what was seen of it now.
     pub(crate) expected: Vec<Expected>,
+    /// Inputs that are what they were when they were carried out: then nobody was asked and there is nothing to do.
+    pub(crate) same: Vec<Same>,
+}
+
+impl Prepared {
+    /// A plan with nothing to tell beside it.
+    pub(crate) fn of(plan: Plan) -> Self {
+        let (notes, firsts, ties) = (Vec::new(), BTreeMap::new(), Vec::new());
+        Self { plan, notes, firsts, ties, expected: Vec::new(), same: Vec::new() }
+    }
 }
 
 /// Reads inputs and providers and decides everything. Writes nothing, anywhere.
 pub(crate) async fn prepare(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -> Result<Prepared, RunError> {
     let policy = desk.rules.policy();
-    let mut said = gather::read(given, desk.sources, desk.rules, desk.memory)?;
+    let mut said = gather::read(given, desk.sources, desk.rules, desk.memory, desk.belief.as_ref())?;
     let shown = gather::observe(&said, desk.memory, policy, fleet).await?;
     let (notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
     let homes = fleet.homes();
     let plan = settle(desk, said, &shown, fleet, homes, &mut |_| {})?;
     let ties = ties(&plan, policy);
     let expected = judge(&desk.memory.expectations, shown.accounts.values().flatten().map(AsRef::as_ref), fleet);
-    Ok(Prepared { plan, notes, firsts, ties, expected })
+    Ok(Prepared { plan, notes, firsts, ties, expected, same: Vec::new() })
 }
 
 /// The ties a plan would make, system by system, each with the line that found them.
@@ -121,7 +134,7 @@ pub(super) fn settle(
     let group = desk.limits.groups.as_ref().map(|groups| &groups.attribute);
     let mut groups = group.map(|attribute| known_groups(attribute, desk.memory));
     let mut here: BTreeMap<String, u64> = BTreeMap::new();
-    let (mut decided, mut asked_for, mut people) = (Vec::new(), Vec::new(), 0_u64);
+    let (mut decided, mut asked_for, mut people) = (Vec::new(), Vec::new(), said.unread);
     let mut seen = said.seen;
     let mut fault = None;
     let mut settled = |one: Result<Settled, RunError>| {

@@ -47,7 +47,10 @@ use crate::{
         Coverage, Goldens, Known, Mutant, Occasion, Outcome, Part, Rehearsal, Rehearsed, RuleSet, Saying, Scenario,
         Texts, Unplanned, mutants,
     },
-    source::{Read, Row, csv_file},
+    source::{
+        Read, Row,
+        csv_file::{self, Told},
+    },
     state::Memory,
 };
 
@@ -254,6 +257,7 @@ impl Rehearsal for Rehearsing<'_> {
             limits: &self.troupe.limits,
             memory: &scene.memory,
             today: today.to_string(),
+            belief: None,
         };
         let homes = self.troupe.connectors.iter().map(|(system, (kind, _))| {
             (system.clone(), Home { kind: (*kind).to_owned(), url: "rehearsal".to_owned(), per_person: false })
@@ -295,19 +299,23 @@ impl Rehearsing<'_> {
             Saying::Records(_) | Saying::Csv(_) => (PathBuf::new(), system.to_string()),
         };
         let no_files = || Unplanned::Other(format!("{system} is read from no file"));
-        let read = |sink: &mut dyn FnMut(Row)| match (&scenario.saying, &source.csv) {
-            (Saying::File(_), Some(settings)) => csv_file::read(&path, &shown, system, settings, sink),
-            (Saying::Csv(text), Some(settings)) => csv_file::read_text(text, &shown, system, settings, sink),
-            (Saying::Records(records), _) => Ok(hand_on(records, &shown, sink)),
-            // Asked before, below.
-            (Saying::File(_) | Saying::Csv(_), None) => Ok(hand_on(&[], &shown, sink)),
+        let read = |sink: &mut dyn FnMut(Told)| {
+            let mut sink = |row| sink(Told::Row(row));
+            match (&scenario.saying, &source.csv) {
+                (Saying::File(_), Some(settings)) => csv_file::read(&path, &shown, system, settings, &mut sink),
+                (Saying::Csv(text), Some(settings)) => csv_file::read_text(text, &shown, system, settings, &mut sink),
+                (Saying::Records(records), _) => Ok(hand_on(records, &shown, &mut sink)),
+                // Asked before, below.
+                (Saying::File(_) | Saying::Csv(_), None) => Ok(hand_on(&[], &shown, &mut sink)),
+            }
         };
         if source.csv.is_none() && !matches!(scenario.saying, Saying::Records(_)) {
             return Err(no_files());
         }
         let (memory, known) = (Memory::default(), BTreeMap::new());
         let mut said = Said::default();
-        let passage = Passage { system, source, rules: self.rules, memory: &memory, known: &known, strict: false };
+        let passage =
+            Passage { system, source, rules: self.rules, memory: &memory, known: &known, strict: false, belief: None };
         let heard = passage.hear(&mut said, &shown, read).map_err(unplanned)?;
         // A test tells of some people: it never means that all others are gone.
         passage.close(&mut said, &shown, heard, false, None);
@@ -496,6 +504,7 @@ fn hand_on(records: &[BTreeMap<String, String>], shown: &str, sink: &mut dyn FnM
     }
     let records = records.len() as u64;
     Read {
+        rows: None,
         sha256: String::new(),
         records,
         rejected: 0,

@@ -247,6 +247,11 @@ pub(super) fn undo_of(run: i64) -> SystemName {
     format!("undo of run {run}").into()
 }
 
+/// Whether this is who asks for what is put back.
+pub(super) fn is_undo(system: &SystemName) -> bool {
+    system.as_str().starts_with("undo of run ")
+}
+
 /// The first few of some calls, and how many more there are.
 fn listed(calls: &[&CallId]) -> String {
     const SHOWN: usize = 5;

@@ -3,7 +3,7 @@
 //! A source reads and hands on. It does not know what a record means (rules do), whom it concerns, or what shall happen.
 //! A row that cannot be used is handed on too, as a rejected one, because a rejected row is not a missing person.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use crate::model::record::{Record, Rejected};
 
@@ -32,6 +32,8 @@ pub(crate) enum Row {
 pub(crate) struct Read {
     /// Digest of the bytes of the file, in hex.
     pub(crate) sha256: String,
+    /// Digest of the rows, whatever their order, where it is asked for.
+    pub(crate) rows: Option<String>,
     pub(crate) records: u64,
     pub(crate) rejected: u64,
     /// The columns in file order, by the names that rules know them by. `layout` has the names the file gives them.
@@ -200,6 +202,23 @@ impl FileRefused {
             Why::Changed => "wait until the sender has finished and read it again".to_owned(),
         }
     }
+}
+
+/// Reads `500ms`, `10s`, `15m`, `12h` or `90d`. `None` for anything else, and for no time at all.
+fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let number = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match &text[number.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let value = digits.then(|| number.parse::<u64>().ok()).flatten().and_then(|number| number.checked_mul(unit));
+    value.filter(|value| *value > 0).map(Duration::from_millis)
 }
 
 fn quoted(names: &[String]) -> String {

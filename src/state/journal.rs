@@ -195,6 +195,7 @@ mod tests {
                 marks: &[],
                 standing: Standing::Done,
                 follow_ups: &FollowUps::default(),
+                left: &crate::state::Left::default(),
             };
             store.settle(run, &settlement, NOW).unwrap();
         }
@@ -283,6 +284,7 @@ mod tests {
             marks: &[],
             standing: Standing::Done,
             follow_ups: &FollowUps::default(),
+            left: &crate::state::Left::default(),
         };
         store.settle(2, &settlement, NOW).unwrap();
         let last = store.verify().unwrap().last;
@@ -334,6 +336,7 @@ mod tests {
                 marks: &[],
                 standing: Standing::Done,
                 follow_ups: &FollowUps::default(),
+                left: &crate::state::Left::default(),
             };
             store.settle(run, &settlement, NOW).unwrap();
         }

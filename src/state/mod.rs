@@ -3,7 +3,10 @@
 //! It knows no provider, no rule and no network. The journal's rule: an intent is durable before the request leaves,
 //! the answer is durable before the next step.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +147,24 @@ pub(crate) struct Accepted {
     pub(crate) tail: Vec<String>,
     /// Its place among the inputs of its source, where its name said one.
     pub(crate) order: Option<String>,
+    /// What may be believed of its people without looking at them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) believed: Option<Settled>,
+}
+
+/// What may be believed of the people of a list that was carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settled {
+    /// [`crate::model::plan::Believed::basis`].
+    pub(crate) basis: String,
+    /// [`crate::model::plan::Believed::rows`].
+    pub(crate) rows: String,
+    /// When everybody of it had been looked at, ISO 8601.
+    pub(crate) since: String,
+    /// The keys of people for whom something was left open.
+    pub(crate) open: BTreeSet<String>,
+    /// Rows that could not be used.
+    pub(crate) rejected: u64,
 }
 
 /// What has become of a run.
@@ -340,6 +361,16 @@ pub(crate) struct Settlement<'a> {
     pub(crate) standing: Standing,
     /// What is to come by itself now.
     pub(crate) follow_ups: &'a FollowUps,
+    pub(crate) left: &'a Left,
+}
+
+/// What a run leaves that later ones must look at again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// People for whom something is open, by the keys of each source.
+    pub(crate) open: BTreeMap<SystemName, BTreeSet<String>>,
+    /// True where it took back what lists had asked for: nothing is believed of anybody then.
+    pub(crate) takes_back: bool,
 }
 
 /// What was removed from the store.
@@ -411,6 +442,9 @@ pub(crate) trait Store: Send + Sync {
 
     /// The last input of this source that was carried out.
     fn accepted(&self, system: &SystemName) -> Result<Option<Accepted>, StateError>;
+
+    /// The same, if what is believed of its people may be believed now: nothing is under way, waits or is expected.
+    fn at_rest(&self, system: &SystemName) -> Result<Option<Accepted>, StateError>;
 
     /// What has become of a run; `None` where there is no such run.
     fn standing(&self, run: i64) -> Result<Option<Standing>, StateError>;

@@ -47,14 +47,14 @@ impl Stage {
 
     fn desk<'a>(&'a self, memory: &'a Memory) -> Desk<'a> {
         let Project { rules, sources, limits, .. } = &self.project;
-        Desk { rules, sources, limits, memory, today: "2026-11-20".to_owned() }
+        Desk { rules, sources, limits, memory, today: "2026-11-20".to_owned(), belief: None }
     }
 }
 
 async fn gathered(stage: &mut Stage, memory: &Memory, input: &str) -> Gathered {
     let files = [named(&stage.project.config.root, input).unwrap()];
     let Stage { project: Project { rules, sources, limits, .. }, fleet, .. } = stage;
-    let desk = Desk { rules, sources, limits, memory, today: "2026-11-20".to_owned() };
+    let desk = Desk { rules, sources, limits, memory, today: "2026-11-20".to_owned(), belief: None };
     gather(&desk, &files.map(Given::File), fleet).await.unwrap()
 }
 

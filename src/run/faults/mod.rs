@@ -183,6 +183,7 @@ impl Company {
                 limits: &project.limits,
                 memory: &memory,
                 today: "2026-11-20".to_owned(),
+                belief: None,
             };
             let given = named(folder.path(), "hr=people.csv").unwrap();
             let plan = prepare(&desk, &[Given::File(given)], &mut fleet).await.unwrap().plan;

@@ -13,6 +13,7 @@ use crate::{
     plan::guard::{Approval, GuardedPlan},
     run::{
         RunError,
+        belief::Belief,
         execute::{Watcher, execute},
         fleet::Fleet,
         gather::Given,
@@ -110,12 +111,15 @@ pub(super) async fn pass_if(
     let today = service.clock.today();
     // The rules see the day it is, not the day they were read.
     seat.project.rules.see(today);
+    let now = service.clock.now();
+    let belief = Belief::new(&seat.project, &seat.fleet, &today.to_string(), now, false);
     let desk = Desk {
         rules: &seat.project.rules,
         sources: &seat.project.sources,
         limits: &seat.project.limits,
         memory: &memory,
         today: today.to_string(),
+        belief: Some(belief),
     };
     // Looking may be given up at any time; nothing is begun yet.
     let prepared = tokio::select! {

@@ -1,13 +1,14 @@
 //! Reading a CSV file that somebody else made (`csv-drop-folder.md`, items 18 to 33).
 //!
-//! The file is read twice. The first passage decides whether it can be used at all and which keys occur more than once;
-//! nothing is handed on before that is known. The last hands on its rows, one at a time; where keys occur more than once,
-//! another between them compares their rows. So memory grows with the number of keys only, by 16 bytes for each, and a
-//! refused file has said nothing. What its rows mean, and which dates
-//! and states are right, is not known here.
+//! A file is only used whole: where its last line shows that it was cut off, nothing of it counts. [`read`] therefore reads
+//! it twice and hands nothing on before it is known to be good; [`read_at_once`] hands its rows on the first time, to
+//! whoever can throw them away again. Where keys occur more than once, more passages follow, which compare their rows. So
+//! memory grows with the number of keys only, by 16 bytes for each. What its rows mean, and which dates and states are
+//! right, is not known here.
 
 mod encoding;
 mod header;
+mod multiset;
 mod records;
 pub(crate) mod reject_file;
 pub(crate) mod settings;
@@ -29,6 +30,7 @@ use sha2::{Digest, Sha256};
 use self::{
     encoding::Encoded,
     header::Found,
+    multiset::Multiset,
     records::{LineEnds, Raw, Records},
     settings::Settings,
     values::{Cleaned, Judge, Skipped, Verdict},
@@ -36,11 +38,14 @@ use self::{
 use super::{FileRefused, Layout, Read, Row, Why};
 use crate::model::{
     id::SystemName,
-    record::{Record, RecordOrigin, Rejected},
+    record::{Header, Record, RecordOrigin, Rejected},
 };
 
 /// Bytes that are looked at to tell what a file is.
 const HEAD: u64 = 512;
+
+/// Bytes that are read at once where nothing but their digest is wanted.
+const PIECE: usize = 256 << 10;
 
 /// Reads a file and hands its rows to `sink`, in file order.
 ///
@@ -55,13 +60,42 @@ pub(crate) fn read(
     sink: &mut dyn FnMut(Row),
 ) -> Result<Read, FileRefused> {
     let refused = |why| FileRefused { file: shown_as.to_owned(), why };
-    // Looked at before it is opened: opening a pipe would wait for its writer.
-    let is_file = std::fs::metadata(file).map_err(|cause| refused(cause.into()))?.is_file();
-    if !is_file {
-        return Err(refused(Why::NotAFile));
-    }
-    let input = File::open(file).map_err(|cause| refused(cause.into()))?;
+    let input = opened(file).map_err(refused)?;
     Reading { shown_as: Arc::from(shown_as), system, settings }.read(input, sink).map_err(refused)
+}
+
+/// What is handed on while a file is read for the first time.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Row(Row),
+    /// Rows have keys in common: everything that was handed on so far is void, and all of it comes again.
+    Again,
+}
+
+/// Reads a file, or the file that is open already, and hands on its rows before it is known whether it may be used. On an
+/// error, and on [`Told::Again`], what `sink` has seen must be thrown away.
+///
+/// # Errors
+/// Where nothing of the file may be used.
+pub(crate) fn read_at_once(
+    file: &Path,
+    open: Option<&File>,
+    shown_as: &str,
+    system: &SystemName,
+    settings: &Settings,
+    sink: &mut dyn FnMut(Told),
+) -> Result<Read, FileRefused> {
+    let refused = |why| FileRefused { file: shown_as.to_owned(), why };
+    let reading = Reading { shown_as: Arc::from(shown_as), system, settings };
+    match open {
+        Some(file) => reading.read_at_once(file, sink).map_err(refused),
+        None => reading.read_at_once(opened(file).map_err(refused)?, sink).map_err(refused),
+    }
+}
+
+/// A file by its name. Looked at before it is opened: opening a pipe would wait for its writer.
+fn opened(file: &Path) -> Result<File, Why> {
+    if std::fs::metadata(file)?.is_file() { Ok(File::open(file)?) } else { Err(Why::NotAFile) }
 }
 
 /// Reads a file that is open already, whatever has become of its name.
@@ -94,6 +128,35 @@ pub(crate) fn read_text(
     Reading { shown_as: Arc::from(shown_as), system, settings }.read(io::Cursor::new(text), sink).map_err(refused)
 }
 
+/// How much of a file was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Likeness {
+    /// Every byte.
+    Bytes,
+    /// Every row, in another order.
+    Rows,
+    /// Something is different, or it is not known whether.
+    Other,
+}
+
+/// Compares a file with one that was read before, by the digests of its bytes and of its rows that [`Read`] had; gives the
+/// digest of its bytes as well.
+///
+/// # Errors
+/// Where the file cannot be read, or nothing of it may be used.
+pub(crate) fn compare(
+    file: &Path,
+    shown_as: &str,
+    system: &SystemName,
+    settings: &Settings,
+    (sha256, rows): (&str, &str),
+) -> Result<(Likeness, String), FileRefused> {
+    let refused = |why| FileRefused { file: shown_as.to_owned(), why };
+    let input = opened(file).map_err(refused)?;
+    let reading = Reading { shown_as: Arc::from(shown_as), system, settings };
+    reading.compare(input, sha256, rows).map_err(refused)
+}
+
 /// One reading of one file.
 struct Reading<'a> {
     shown_as: Arc<str>,
@@ -106,6 +169,8 @@ struct Survey {
     /// The keys that occur more than once.
     repeated: BTreeSet<Mark>,
     sha256: String,
+    /// Digest of the rows in any order, where it is asked for.
+    rows: Option<String>,
     final_line_end: bool,
     line_ends: LineEnds,
     /// Where the last row begins.
@@ -139,7 +204,42 @@ struct Seen {
 }
 
 impl Reading<'_> {
+    fn compare<R: Bytes + Seek>(&self, mut input: R, sha256: &str, rows: &str) -> Result<(Likeness, String), Why> {
+        let mut all = Hashed::from_start(&mut input)?;
+        let mut piece = vec![0; PIECE];
+        while all.read(&mut piece)? > 0 {}
+        let digest = all.digest();
+        if digest == sha256 {
+            return Ok((Likeness::Bytes, digest));
+        }
+        let (encoded, found) = self.begin(&mut input)?;
+        let survey = self.survey(&mut input, encoded, &found, None)?;
+        let likeness = if survey.rows.as_deref() == Some(rows) { Likeness::Rows } else { Likeness::Other };
+        Ok((likeness, survey.sha256))
+    }
+
     fn read<R: Bytes + Seek>(&self, mut input: R, sink: &mut dyn FnMut(Row)) -> Result<Read, Why> {
+        let (encoded, found) = self.begin(&mut input)?;
+        let survey = self.survey(&mut input, encoded, &found, None)?;
+        let repeated = self.look_at_repeated(&mut input, encoded, &found, &survey)?;
+        self.hand_on(&mut input, encoded, &found, survey, &repeated, sink)
+    }
+
+    fn read_at_once<R: Bytes + Seek>(&self, mut input: R, sink: &mut dyn FnMut(Told)) -> Result<Read, Why> {
+        let (encoded, found) = self.begin(&mut input)?;
+        let mut first = First { header: Arc::new(found.header.clone()), sink, tally: Tally::default() };
+        let survey = self.survey(&mut input, encoded, &found, Some(&mut first))?;
+        let First { sink, tally, .. } = first;
+        if survey.repeated.is_empty() {
+            return Ok(self.told(encoded, &found, survey, &tally));
+        }
+        sink(Told::Again);
+        let repeated = self.look_at_repeated(&mut input, encoded, &found, &survey)?;
+        self.hand_on(&mut input, encoded, &found, survey, &repeated, &mut |row| sink(Told::Row(row)))
+    }
+
+    /// How it is encoded, and its header.
+    fn begin<R: Bytes + Seek>(&self, input: &mut R) -> Result<(Encoded, Found), Why> {
         let limits = self.settings.limits;
         let size = input.seek(SeekFrom::End(0))?;
         if size > limits.file {
@@ -152,14 +252,19 @@ impl Reading<'_> {
             return Err(Why::Empty);
         }
         let encoded = encoding::decide(&head, self.settings.encoding)?;
-        let found = header::find(&mut input, encoded, self.settings)?;
-        let survey = self.survey(&mut input, encoded, &found)?;
-        let repeated = self.look_at_repeated(&mut input, encoded, &found, &survey)?;
-        self.hand_on(&mut input, encoded, &found, survey, &repeated, sink)
+        let found = header::find(input, encoded, self.settings)?;
+        Ok((encoded, found))
     }
 
-    /// The first passage: may the file be used, and which keys occur more than once?
-    fn survey<R: Bytes + Seek>(&self, input: &mut R, encoded: Encoded, found: &Found) -> Result<Survey, Why> {
+    /// The first passage: may the file be used, and which keys occur more than once? With `first`, the rows are handed on
+    /// as if none did.
+    fn survey<R: Bytes + Seek>(
+        &self,
+        input: &mut R,
+        encoded: Encoded,
+        found: &Found,
+        mut first: Option<&mut First<'_>>,
+    ) -> Result<Survey, Why> {
         let judge = Judge { settings: self.settings, found };
         let mut input = Hashed::from_start(input)?;
         let mut records = self.records(&mut input, encoded, found)?;
@@ -169,6 +274,10 @@ impl Reading<'_> {
         let mut counts: Vec<(u64, String)> = Vec::new();
         let mut last: Option<Last> = None;
         let mut undecodable: Option<Why> = None;
+        let mut multiset = self.settings.recheck.map(|_| Multiset::default());
+        if let Some(multiset) = &mut multiset {
+            multiset.add(found.header.names().iter().map(|name| name.as_bytes()));
+        }
         while records.next(&mut raw)? {
             if let Some(why) = undecodable {
                 return Err(why);
@@ -195,14 +304,24 @@ impl Reading<'_> {
             if Self::is_above(found, &raw) {
                 continue;
             }
-            let verdict = judge.judge(&raw, &mut cleaned);
+            if let Some(multiset) = &mut multiset {
+                multiset.add(raw.fields());
+            }
+            let cleaned = first.as_deref_mut().map_or(&mut cleaned, |first| &mut first.tally.cleaned);
+            let verdict = judge.judge(&raw, cleaned);
             let skipped = if let Verdict::Skip(skipped) = verdict { Some(skipped) } else { None };
             let fields = raw.len().saturating_sub(found.added.len());
             last = Some(Last { line: raw.line, fields, skipped, in_letter });
-            match verdict {
-                Verdict::Skip(_) => continue,
+            match &verdict {
+                Verdict::Skip(_) => {}
                 Verdict::Take { key, .. } => keys.push(mark([key.as_bytes()])),
-                Verdict::Reject(fault) => keys.extend(fault.key.map(|key| mark([key.as_bytes()]))),
+                Verdict::Reject(fault) => keys.extend(fault.key.as_ref().map(|key| mark([key.as_bytes()]))),
+            }
+            if let Some(first) = &mut first {
+                self.hand_on_first(first, found, &raw, verdict);
+            }
+            if skipped.is_some() {
+                continue;
             }
             rows += 1;
             last_line = raw.line;
@@ -225,7 +344,8 @@ impl Reading<'_> {
         self.compare_counts(found, rows, counts)?;
         let sha256 = input.digest();
         let repeated = repeated(keys);
-        Ok(Survey { repeated, sha256, final_line_end, line_ends, last_line })
+        let rows = multiset.map(Multiset::told);
+        Ok(Survey { repeated, sha256, rows, final_line_end, line_ends, last_line })
     }
 
     /// What each of these keys stands for, of which there are several rows.
@@ -359,31 +479,60 @@ impl Reading<'_> {
                     }
                     _ => {
                         tally.records += 1;
-                        let origin = RecordOrigin { file: Arc::clone(&self.shown_as), line: raw.line };
-                        let fields = fields.iter().collect();
-                        sink(Row::Record(Record { origin, header: Arc::clone(&header), fields }));
+                        sink(self.record(&header, &raw, &fields));
                         continue;
                     }
                 },
             };
             tally.rejected += 1;
-            let rejected = Rejected {
-                system: self.system.clone(),
-                file: self.shown_as.to_string(),
-                line: raw.line,
-                column: fault.column,
-                code: fault.code.to_owned(),
-                reason: fault.reason,
-            };
-            let fields = found.fields(&raw).into_iter().map(|field| Arc::from(String::from_utf8_lossy(field)));
-            sink(Row::Rejected { key: fault.key, rejected, fields: fields.collect() });
+            sink(self.rejected(found, &raw, fault));
         }
         drop(records);
         if input.digest() != survey.sha256 {
             return Err(Why::Changed);
         }
-        Ok(Read {
+        Ok(self.told(encoded, found, survey, &tally))
+    }
+
+    /// A row as it is where no other has its key.
+    fn hand_on_first(&self, first: &mut First<'_>, found: &Found, raw: &Raw, verdict: Verdict<'_>) {
+        let First { header, sink, tally } = first;
+        match verdict {
+            Verdict::Skip(skipped) => *tally.skipped.entry(skipped).or_default() += 1,
+            Verdict::Take { fields, .. } => {
+                tally.records += 1;
+                sink(Told::Row(self.record(header, raw, &fields)));
+            }
+            Verdict::Reject(fault) => {
+                tally.rejected += 1;
+                sink(Told::Row(self.rejected(found, raw, fault)));
+            }
+        }
+    }
+
+    fn record(&self, header: &Arc<Header>, raw: &Raw, fields: &[Cow<'_, str>]) -> Row {
+        let origin = RecordOrigin { file: Arc::clone(&self.shown_as), line: raw.line };
+        Row::Record(Record { origin, header: Arc::clone(header), fields: fields.iter().collect() })
+    }
+
+    fn rejected(&self, found: &Found, raw: &Raw, fault: values::Fault) -> Row {
+        let rejected = Rejected {
+            system: self.system.clone(),
+            file: self.shown_as.to_string(),
+            line: raw.line,
+            column: fault.column,
+            code: fault.code.to_owned(),
+            reason: fault.reason,
+        };
+        let fields = found.fields(raw).into_iter().map(|field| Arc::from(String::from_utf8_lossy(field)));
+        Row::Rejected { key: fault.key, rejected, fields: fields.collect() }
+    }
+
+    /// What is told of a file once all its rows are handed on.
+    fn told(&self, encoded: Encoded, found: &Found, survey: Survey, tally: &Tally) -> Read {
+        Read {
             sha256: survey.sha256,
+            rows: survey.rows,
             records: tally.records,
             rejected: tally.rejected,
             columns: found.header.names().iter().map(ToString::to_string).collect(),
@@ -398,8 +547,8 @@ impl Reading<'_> {
                 header: found.spelled.clone(),
                 header_line: found.line,
             }),
-            notes: self.notes(encoded, found, &tally),
-        })
+            notes: self.notes(encoded, found, tally),
+        }
     }
 
     fn records<R: Bytes>(&self, input: R, encoded: Encoded, found: &Found) -> Result<Records<R>, Why> {
@@ -448,7 +597,14 @@ impl Reading<'_> {
     }
 }
 
-/// What the second passage counts.
+/// Whom rows are handed on to in the first passage.
+struct First<'s> {
+    header: Arc<Header>,
+    sink: &'s mut dyn FnMut(Told),
+    tally: Tally,
+}
+
+/// What is counted while rows are handed on.
 #[derive(Default)]
 struct Tally {
     records: u64,

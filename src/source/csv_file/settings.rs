@@ -2,7 +2,7 @@
 //!
 //! The keys that all systems share (`kind`, `says`) are not among them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use encoding_rs::Encoding;
 use regex::Regex;
@@ -46,6 +46,10 @@ struct Written {
     count_line: Option<String>,
     /// What every key must look like, as a regular expression for the whole of it, such as `[0-9]{6}`.
     id_pattern: Option<String>,
+    /// How long people of whom a list says what the last one said are taken to be in order without a look at their
+    /// accounts, such as `1d`; where it is not given, everybody is looked at each time. Only with `coverage = "full"`.
+    #[schemars(example = &"1d")]
+    recheck: Option<String>,
     /// Above which size something is no honest file.
     #[serde(default)]
     limits: Limits,
@@ -99,6 +103,8 @@ pub(crate) struct Settings {
     pub(super) minimum_rows: u64,
     pub(super) count_line: Option<Regex>,
     pub(super) id_pattern: Option<Regex>,
+    /// How long people of whom nothing new is said are not looked at again; `None`: everybody is, each time.
+    pub(crate) recheck: Option<Duration>,
     pub(super) limits: Limits,
 }
 
@@ -124,6 +130,14 @@ impl Settings {
         let encoding = written.encoding.as_deref().map(encoding).transpose()?;
         let count_line = written.count_line.as_deref().map(count_line).transpose()?;
         let id_pattern = written.id_pattern.as_deref().map(id_pattern).transpose()?;
+        let recheck = written.recheck.as_deref().map(recheck).transpose()?;
+        if recheck.is_some() && written.coverage == Coverage::Partial {
+            return Err(fault(
+                "recheck",
+                "`recheck` is for lists of everybody",
+                "set `coverage = \"full\"`, or leave `recheck` out",
+            ));
+        }
         if written.key.trim().is_empty() {
             return Err(fault("key", "`key` is empty", "name the column that holds each person's number or id"));
         }
@@ -155,6 +169,7 @@ impl Settings {
             minimum_rows: written.minimum_rows,
             count_line,
             id_pattern,
+            recheck,
             limits: written.limits,
         })
     }
@@ -168,6 +183,13 @@ impl Settings {
     pub(crate) fn schema() -> serde_json::Value {
         schemars::schema_for!(Written).to_value()
     }
+}
+
+fn recheck(text: &str) -> Result<Duration, SettingsError> {
+    crate::source::duration(text).ok_or_else(|| {
+        let text = text.trim();
+        fault("recheck", format!("`{text}` is no duration"), "a number and a unit: `12h`, `7d`")
+    })
 }
 
 fn one() -> u64 {
@@ -247,6 +269,8 @@ mod tests {
             ("minimum_rows", json!(0), "`minimum_rows` is 0"),
             ("count_line", json!("Total;[0-9"), "`count_line` is no regular expression: unclosed character class"),
             ("count_line", json!("Total;[0-9]+"), "`count_line` has no group for the number"),
+            ("recheck", json!("daily"), "`daily` is no duration"),
+            ("recheck", json!("1d"), "`recheck` is for lists of everybody"),
             ("count_line", json!("(Total);([0-9]+)"), "`count_line` has 2 groups, and one is for the number"),
         ] {
             assert_eq!(key_at_fault(&json!({ "key": "id", key: value })), (Some(key), why.to_owned()));

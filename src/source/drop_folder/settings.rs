@@ -268,20 +268,8 @@ fn trigger(written: &serde_json::Value) -> Result<Trigger, SettingsError> {
 }
 
 fn duration(key: &'static str, text: &str) -> Result<Duration, SettingsError> {
-    let text = text.trim();
-    let number = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let unit = match &text[number.len()..] {
-        "ms" => Some(1),
-        "s" => Some(1_000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        "d" => Some(86_400_000),
-        _ => None,
-    };
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let value =
-        digits.then(|| number.parse::<u64>().ok()).flatten().zip(unit).and_then(|(n, unit)| n.checked_mul(unit));
-    value.filter(|value| *value > 0).map(Duration::from_millis).ok_or_else(|| {
+    crate::source::duration(text).ok_or_else(|| {
+        let text = text.trim();
         fault(key, format!("`{text}` is no duration"), "a number and a unit: `500ms`, `10s`, `15m`, `12h`, `90d`")
     })
 }

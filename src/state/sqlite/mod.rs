@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::{
     Accepted, Aside, Beginning, Counted, Entry, Heard, Memory, Notice, Occasion, Pruned, RunSummary, Said, Sent,
-    Settlement, Standing, StateError, Store, Word,
+    Settled, Settlement, Standing, StateError, Store, Word,
     expectation::{Expectation, Sight},
     journal::{self, Flaw, Verified},
 };
@@ -267,13 +267,18 @@ impl Store for Sqlite {
                 deeds.insert(mark, if in_doubt { Sent::InDoubt(run) } else { Sent::Done });
             }
         }
-        let mut accepted = BTreeMap::new();
+        let mut accepted: BTreeMap<SystemName, Accepted> = BTreeMap::new();
         let there = "select 1 from sqlite_master where type = 'table' and name = 'accepted'";
         if connection.query_row(there, [], |_| Ok(())).optional()?.is_some() {
             let mut statement = connection.prepare("select system, list from accepted")?;
             for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))? {
                 let (system, list) = row?;
                 accepted.insert(system.into(), serde_json::from_str(&list)?);
+            }
+        }
+        if is_busy(&connection)? {
+            for list in accepted.values_mut() {
+                list.believed = None;
             }
         }
         let expectations = expectations::open(&connection)?;
@@ -433,6 +438,14 @@ impl Store for Sqlite {
         Ok(list.map(|list| serde_json::from_str(&list)).transpose()?)
     }
 
+    fn at_rest(&self, system: &SystemName) -> Result<Option<Accepted>, StateError> {
+        let is_idle = {
+            let connection = self.connection();
+            !is_busy(&connection)? && expectations::open(&connection)?.is_empty()
+        };
+        if is_idle { self.accepted(system) } else { Ok(None) }
+    }
+
     fn standing(&self, run: i64) -> Result<Option<Standing>, StateError> {
         let sql = "select standing from runs where id = ?1";
         let word: Option<String> = self.connection().query_row(sql, [run], |row| row.get(0)).optional()?;
@@ -546,7 +559,7 @@ impl Store for Sqlite {
     }
 
     fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError> {
-        let Settlement { links, seen, marks, standing, follow_ups } = settlement;
+        let Settlement { links, seen, marks, standing, follow_ups, left } = settlement;
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         write_links(&transaction, run, links)?;
@@ -571,8 +584,20 @@ impl Store for Sqlite {
         let document: String =
             transaction.query_row("select document from runs where id = ?1", [run], |row| row.get(0))?;
         let plan: Plan = serde_json::from_str(&document)?;
+        // An older run that is finished after a newer one has changed what that one saw.
+        transaction.execute(
+            "update accepted set list = json_remove(list, '$.believed') where ?1 or json_extract(list, '$.run') > ?2",
+            params![left.takes_back, run],
+        )?;
         for input in plan.inputs {
             let Some(list) = input.list else { continue };
+            let settled = list.believed.map(|believed| Settled {
+                basis: believed.basis,
+                rows: believed.rows,
+                since: believed.since.unwrap_or_else(|| now.to_owned()),
+                open: left.open.get(&input.system).cloned().unwrap_or_default(),
+                rejected: input.rejected,
+            });
             let accepted = Accepted {
                 run,
                 at: now.to_owned(),
@@ -584,6 +609,7 @@ impl Store for Sqlite {
                 columns: list.columns,
                 tail: list.tail,
                 order: list.order,
+                believed: settled,
             };
             transaction.execute(
                 "insert into accepted (system, list) values (?1, ?2) on conflict do update set list = excluded.list
@@ -811,6 +837,12 @@ fn count(transaction: &Connection, run: i64, plan: &Plan, now: &str) -> Result<(
     // No window is so long.
     transaction.execute("delete from tallies where at < strftime('%Y-%m-%dT%H:%M:%S', ?1, '-32 days')", [now])?;
     Ok(())
+}
+
+/// True where a run is under way or waits for somebody.
+fn is_busy(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let sql = "select 1 from runs where standing in ('open', 'waiting', 'held', 'aside', 'approved')";
+    Ok(connection.query_row(sql, [], |_| Ok(())).optional()?.is_some())
 }
 
 fn last_tally(connection: &Connection) -> Result<i64, rusqlite::Error> {

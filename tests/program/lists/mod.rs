@@ -14,6 +14,7 @@ use crate::common;
 mod company;
 
 mod absence;
+mod believed;
 mod days;
 mod limits;
 mod looking;
