@@ -42,6 +42,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         lab::hurry(&mut project.config);
     }
     let mut stage = plan::staged(given, project, inputs).await?;
+    let is_saved = saved.is_some();
     let prepared = match saved {
         Some((file, text)) => {
             let plan = unseal(file, &text, &stage.fleet.homes())?;
@@ -96,7 +97,12 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         store.sighted(&seen, &jiff::Timestamp::now().to_string()).map_err(RunError::from)?;
     }
     let (Some(chaos), Some(stand)) = (wanted.chaos, &stage.lab) else {
-        return carry_out_parts(given, &stage, &guarded, &begun, parted).await;
+        let came = carry_out_parts(given, &stage, &guarded, &begun, parted).await;
+        // A saved plan does not say when those were looked at whom it does nothing for.
+        if is_saved {
+            store.disbelieve().map_err(RunError::from)?;
+        }
+        return came;
     };
     lab::disturb(stand, chaos).await?;
     let came = carry_out_parts(given, &stage, &guarded, &begun, parted).await;

@@ -19,7 +19,7 @@ use crate::{
         prepare::{Desk, Prepared, prepare},
         project::{Project, fleet},
     },
-    source::csv_file::{Likeness, settings::Coverage},
+    source::csv_file::settings::Coverage,
     state::{Memory, Store, sqlite::Sqlite},
 };
 
@@ -234,11 +234,8 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
     }
     if given.talks() {
         for same in &prepared.same {
-            let Same { file, run, likeness, since } = same;
-            let what = match likeness {
-                Likeness::Rows => "holds the same rows, in another order, as",
-                Likeness::Bytes | Likeness::Other => "is the same as",
-            };
+            let Same { file, run, reordered, since } = same;
+            let what = if *reordered { "holds the same rows, in another order, as" } else { "is the same as" };
             let file = render::harmless(file);
             tell(&format!(
                 "note: {file} {what} when run {run} took it over, and nothing is open: nobody was asked since {since} \

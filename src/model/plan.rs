@@ -182,14 +182,23 @@ pub(crate) struct List {
     pub(crate) believed: Option<Believed>,
 }
 
+/// What a list is known by when it comes again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KnownBy {
+    /// A digest of its bytes that is made faster than the one that people know.
+    pub(crate) bytes: String,
+    /// Digest of its rows, whatever their order.
+    pub(crate) rows: String,
+}
+
 /// What is believed of people's accounts because of an earlier look at them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Believed {
     /// Digest of everything that decisions follow from beside records and accounts: rules, settings, the program.
     pub(crate) basis: String,
-    /// Digest of the rows, whatever their order.
-    pub(crate) rows: String,
+    pub(crate) list: KnownBy,
     /// When the accounts were last looked at that this plan has not looked at, ISO 8601; `None` where it looked at all.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) since: Option<String>,

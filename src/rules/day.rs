@@ -25,11 +25,9 @@ impl RuleSet {
         let in_modules: usize = self.texts.modules.values().map(|module| said(&module.text)).sum();
         let in_scripts: usize = self.scripts.iter().map(|script| said(&script.source.text)).sum();
         let functions = self.declared.sources.values().map(|line| &line.function);
-        let mut functions: Vec<_> = functions.map(|function| (function.script, function.name.as_str())).collect();
-        // One function may be handed over for several sources.
-        functions.sort_unstable();
-        functions.dedup();
-        let of_sources: usize = functions.into_iter().map(|(at, name)| said_in(&self.scripts[at], name)).sum();
+        // One that has a name may be called from elsewhere; one that has none is only where it stands.
+        let unnamed = functions.filter(|function| function.name.starts_with("anon$"));
+        let of_sources: usize = unnamed.map(|function| said_in(&self.scripts[function.script], &function.name)).sum();
         let of_records = in_modules + in_scripts > 0;
         SeesDay { of_records, of_people: in_modules > 0 || in_scripts > of_sources }
     }
@@ -85,7 +83,7 @@ mod tests {
             (r#"source("hr", |row| #{ key: row.todays, username: row.x_today_x });"#, nothing),
             (r#"source("hr", |row| #{ key: row.id, active: row.begins <= today() });"#, records),
             (r#"source("hr", |row| { if row.end.days_until() < 3 { return (); } #{ key: row.id } });"#, records),
-            (r#"fn of(row) { #{ key: row.id, active: row.begins <= today() } } source("hr", of);"#, records),
+            (r#"fn of(row) { #{ key: row.id, active: row.begins <= today() } } source("hr", of);"#, people),
             (r#"fn gone(row) { row.end < today() } source("hr", |row| #{ key: row.id, active: gone(row) });"#, people),
             (r#"source("hr", |row| #{ key: row.id }); owner("email", "hr", |p| today() > "2027-01-01");"#, people),
             ("source(\"hr\", |row| #{ key: row.id }); // as of today", people),

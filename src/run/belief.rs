@@ -100,7 +100,8 @@ pub(crate) struct Same {
     pub(crate) file: String,
     /// The run that took it over.
     pub(crate) run: i64,
-    pub(crate) likeness: Likeness,
+    /// True where its rows stand in another order.
+    pub(crate) reordered: bool,
     /// When its people's accounts had been looked at, ISO 8601.
     pub(crate) since: String,
 }
@@ -131,11 +132,12 @@ pub(crate) fn unchanged(
         if !same_day || !settled.open.is_empty() || settled.rejected > 0 {
             return Ok(None);
         }
-        let before = (accepted.sha256.as_str(), settled.rows.as_str());
-        let (likeness, sha256) = csv_file::compare(&file.path, &file.shown, &file.system, settings, before)?;
-        if likeness == Likeness::Other {
-            return Ok(None);
-        }
+        let likeness = csv_file::compare(&file.path, &file.shown, &file.system, settings, &settled.list)?;
+        let (sha256, reordered) = match likeness {
+            Likeness::Bytes => (accepted.sha256.clone(), false),
+            Likeness::Rows { sha256 } => (sha256, true),
+            Likeness::Other => return Ok(None),
+        };
         inputs.push(Input {
             system: file.system.clone(),
             file: file.shown.clone(),
@@ -146,7 +148,7 @@ pub(crate) fn unchanged(
         });
         people += accepted.records;
         let (file, since) = (file.shown.clone(), settled.since.clone());
-        told.push(Same { file, run: accepted.run, likeness, since });
+        told.push(Same { file, run: accepted.run, reordered, since });
     }
     if told.is_empty() {
         return Ok(None);

@@ -146,8 +146,8 @@ pub(crate) struct Said {
     /// What to remember: only what differs from what is remembered.
     pub(crate) seen: Vec<Seen>,
     pub(crate) notes: Vec<String>,
-    /// How many people lists say nothing new of, who need not be looked at.
-    pub(crate) unread: u64,
+    /// Of whom lists say nothing new, who need not be looked at, by the keys of each source.
+    pub(crate) unread: BTreeMap<SystemName, BTreeSet<Arc<str>>>,
     /// How many people a source that says changes showed for the first time.
     pub(crate) firsts: BTreeMap<SystemName, u64>,
     /// Rows that could not be used and whose key is known, by source and key.
@@ -413,7 +413,7 @@ impl Passage<'_> {
         let accepted = self.memory.accepted.get(self.system);
         let settled = self.belief.filter(|_| is_whole).and_then(|belief| belief.of(self.source, accepted));
         let open = settled.map(|settled| open_keys(self.system, settled, self.memory)).unwrap_or_default();
-        let mut unread = 0;
+        let mut unread = BTreeSet::new();
         let mut of_nobody = BTreeSet::new();
         let mut done_before = 0;
         for mut statement in statements {
@@ -472,7 +472,7 @@ impl Passage<'_> {
             }
             let is_as_before = before == Some(&statement.values) && statement.deeds.is_empty() && !statement.of_nobody;
             if is_as_before && settled.is_some() && !open.contains(&*statement.key) {
-                unread += 1;
+                unread.insert(statement.key);
                 continue;
             }
             if before != Some(&statement.values) && !statement.of_nobody {
@@ -485,11 +485,12 @@ impl Passage<'_> {
             }
             said.statements.push(Arc::new(statement));
         }
-        if let (Some(belief), Some(rows)) = (self.belief.filter(|_| is_whole), read.rows) {
+        if let (Some(belief), Some(list_now)) = (self.belief.filter(|_| is_whole), read.known_by) {
             // Whoever is not looked at now was looked at then.
-            let since = settled.filter(|_| unread > 0).map(|settled| settled.since.clone());
-            list.believed = Some(Believed { basis: belief.basis.clone(), rows, since, people: unread });
-            said.unread += unread;
+            let since = settled.filter(|_| !unread.is_empty()).map(|settled| settled.since.clone());
+            list.believed =
+                Some(Believed { basis: belief.basis.clone(), list: list_now, since, people: unread.len() as u64 });
+            said.unread.insert(self.system.clone(), unread);
         }
         refused.sort();
         said.layouts.push(read.layout.map(|layout| (layout, read.columns)));

@@ -150,7 +150,7 @@ mod tests {
             (0..rows).for_each(|number| sink(Told::Row(row(&header, number))));
             Ok(Read {
                 sha256: String::new(),
-                rows: None,
+                known_by: None,
                 records: rows,
                 rejected: 0,
                 columns: Vec::new(),

@@ -129,12 +129,14 @@ pub(super) fn settle(
         sources: &sources,
         own: &shown.own,
     };
+    let unread = said.unread;
     let attributes: BTreeSet<AttributeName> =
         policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();
     let group = desk.limits.groups.as_ref().map(|groups| &groups.attribute);
     let mut groups = group.map(|attribute| known_groups(attribute, desk.memory));
     let mut here: BTreeMap<String, u64> = BTreeMap::new();
-    let (mut decided, mut asked_for, mut people) = (Vec::new(), Vec::new(), said.unread);
+    let (mut decided, mut asked_for, mut people) =
+        (Vec::new(), Vec::new(), unread.values().map(|keys| keys.len() as u64).sum::<u64>());
     let mut seen = said.seen;
     let mut fault = None;
     let mut settled = |one: Result<Settled, RunError>| {
@@ -145,7 +147,10 @@ pub(super) fn settle(
                 return false;
             }
         };
-        people += u64::from(person.statements.iter().any(|said| !said.of_nobody));
+        // Another source may speak of somebody whom a list says nothing new of: she is counted already.
+        let is_counted =
+            person.statements.iter().any(|said| unread.get(&said.system).is_some_and(|keys| keys.contains(&said.key)));
+        people += u64::from(!is_counted && person.statements.iter().any(|said| !said.of_nobody));
         decided.extend(changes);
         asked_for.extend(deeds);
         if let Some(groups) = &mut groups

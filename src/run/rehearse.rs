@@ -504,7 +504,7 @@ fn hand_on(records: &[BTreeMap<String, String>], shown: &str, sink: &mut dyn FnM
     }
     let records = records.len() as u64;
     Read {
-        rows: None,
+        known_by: None,
         sha256: String::new(),
         records,
         rejected: 0,

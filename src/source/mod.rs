@@ -5,7 +5,10 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use crate::model::record::{Record, Rejected};
+use crate::model::{
+    plan::KnownBy,
+    record::{Record, Rejected},
+};
 
 pub(crate) mod csv_file;
 pub(crate) mod drop_folder;
@@ -32,8 +35,8 @@ pub(crate) enum Row {
 pub(crate) struct Read {
     /// Digest of the bytes of the file, in hex.
     pub(crate) sha256: String,
-    /// Digest of the rows, whatever their order, where it is asked for.
-    pub(crate) rows: Option<String>,
+    /// What it is known by when it comes again, where that is asked for.
+    pub(crate) known_by: Option<KnownBy>,
     pub(crate) records: u64,
     pub(crate) rejected: u64,
     /// The columns in file order, by the names that rules know them by. `layout` has the names the file gives them.

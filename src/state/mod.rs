@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     id::{CallId, SystemName},
     person::Link,
-    plan::{Plan, Seen},
+    plan::{KnownBy, Plan, Seen},
     refusal::Refusal,
     tally::Tally,
 };
@@ -157,9 +157,9 @@ pub(crate) struct Accepted {
 pub(crate) struct Settled {
     /// [`crate::model::plan::Believed::basis`].
     pub(crate) basis: String,
-    /// [`crate::model::plan::Believed::rows`].
-    pub(crate) rows: String,
-    /// When everybody of it had been looked at, ISO 8601.
+    /// [`crate::model::plan::Believed::list`].
+    pub(crate) list: KnownBy,
+    /// When everybody of it had been looked at, ISO 8601: when the run that did was begun.
     pub(crate) since: String,
     /// The keys of people for whom something was left open.
     pub(crate) open: BTreeSet<String>,
@@ -442,6 +442,9 @@ pub(crate) trait Store: Send + Sync {
 
     /// The last input of this source that was carried out.
     fn accepted(&self, system: &SystemName) -> Result<Option<Accepted>, StateError>;
+
+    /// Lets go of what is believed of anybody: what was looked at was looked at too long ago, or nobody knows when.
+    fn disbelieve(&self) -> Result<(), StateError>;
 
     /// The same, if what is believed of its people may be believed now: nothing is under way, waits or is expected.
     fn at_rest(&self, system: &SystemName) -> Result<Option<Accepted>, StateError>;

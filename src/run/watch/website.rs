@@ -355,7 +355,7 @@ impl WebsiteFeed {
         }
         let count = |wanted: fn(&Row) -> bool| rows.iter().filter(|row| wanted(row)).count() as u64;
         let read = Read {
-            rows: None,
+            known_by: None,
             sha256: String::new(),
             records: count(|row| matches!(row, Row::Record(_))),
             rejected: count(|row| matches!(row, Row::Rejected { .. })),

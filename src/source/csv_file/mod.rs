@@ -11,6 +11,7 @@ mod header;
 mod multiset;
 mod records;
 pub(crate) mod reject_file;
+mod segments;
 pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use std::{
     io::{self, Read as Bytes, Seek, SeekFrom},
     path::Path,
     sync::Arc,
+    time::SystemTime,
 };
 
 use sha2::{Digest, Sha256};
@@ -32,20 +34,19 @@ use self::{
     header::Found,
     multiset::Multiset,
     records::{LineEnds, Raw, Records},
+    segments::Segments,
     settings::Settings,
     values::{Cleaned, Judge, Skipped, Verdict},
 };
 use super::{FileRefused, Layout, Read, Row, Why};
 use crate::model::{
     id::SystemName,
+    plan::KnownBy,
     record::{Header, Record, RecordOrigin, Rejected},
 };
 
 /// Bytes that are looked at to tell what a file is.
 const HEAD: u64 = 512;
-
-/// Bytes that are read at once where nothing but their digest is wanted.
-const PIECE: usize = 256 << 10;
 
 /// Reads a file and hands its rows to `sink`, in file order.
 ///
@@ -87,10 +88,25 @@ pub(crate) fn read_at_once(
 ) -> Result<Read, FileRefused> {
     let refused = |why| FileRefused { file: shown_as.to_owned(), why };
     let reading = Reading { shown_as: Arc::from(shown_as), system, settings };
-    match open {
-        Some(file) => reading.read_at_once(file, sink).map_err(refused),
-        None => reading.read_at_once(opened(file).map_err(refused)?, sink).map_err(refused),
-    }
+    let own;
+    let file = match open {
+        Some(file) => file,
+        None => {
+            own = opened(file).map_err(refused)?;
+            &own
+        }
+    };
+    let before = stamp(file).map_err(|cause| refused(cause.into()))?;
+    let read = reading.read_at_once(file, sink).map_err(refused)?;
+    // It is read once only, so it cannot be compared with itself.
+    let after = stamp(file).map_err(|cause| refused(cause.into()))?;
+    if after == before { Ok(read) } else { Err(refused(Why::Changed)) }
+}
+
+/// What changes with a file's bytes.
+fn stamp(file: &File) -> io::Result<(u64, SystemTime)> {
+    let about = file.metadata()?;
+    Ok((about.len(), about.modified()?))
 }
 
 /// A file by its name. Looked at before it is opened: opening a pipe would wait for its writer.
@@ -129,18 +145,17 @@ pub(crate) fn read_text(
 }
 
 /// How much of a file was there before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Likeness {
     /// Every byte.
     Bytes,
-    /// Every row, in another order.
-    Rows,
+    /// Every row, in another order. The digest of its bytes, in hex.
+    Rows { sha256: String },
     /// Something is different, or it is not known whether.
     Other,
 }
 
-/// Compares a file with one that was read before, by the digests of its bytes and of its rows that [`Read`] had; gives the
-/// digest of its bytes as well.
+/// Compares a file with one that was read before, by what [`Read`] told of that one.
 ///
 /// # Errors
 /// Where the file cannot be read, or nothing of it may be used.
@@ -149,12 +164,12 @@ pub(crate) fn compare(
     shown_as: &str,
     system: &SystemName,
     settings: &Settings,
-    (sha256, rows): (&str, &str),
-) -> Result<(Likeness, String), FileRefused> {
+    before: &KnownBy,
+) -> Result<Likeness, FileRefused> {
     let refused = |why| FileRefused { file: shown_as.to_owned(), why };
     let input = opened(file).map_err(refused)?;
     let reading = Reading { shown_as: Arc::from(shown_as), system, settings };
-    reading.compare(input, sha256, rows).map_err(refused)
+    reading.compare(input, before).map_err(refused)
 }
 
 /// One reading of one file.
@@ -169,8 +184,8 @@ struct Survey {
     /// The keys that occur more than once.
     repeated: BTreeSet<Mark>,
     sha256: String,
-    /// Digest of the rows in any order, where it is asked for.
-    rows: Option<String>,
+    /// Digests of the bytes, and of the rows in any order, where they are asked for.
+    known_by: Option<KnownBy>,
     final_line_end: bool,
     line_ends: LineEnds,
     /// Where the last row begins.
@@ -204,18 +219,17 @@ struct Seen {
 }
 
 impl Reading<'_> {
-    fn compare<R: Bytes + Seek>(&self, mut input: R, sha256: &str, rows: &str) -> Result<(Likeness, String), Why> {
-        let mut all = Hashed::from_start(&mut input)?;
-        let mut piece = vec![0; PIECE];
-        while all.read(&mut piece)? > 0 {}
-        let digest = all.digest();
-        if digest == sha256 {
-            return Ok((Likeness::Bytes, digest));
+    fn compare(&self, mut input: File, before: &KnownBy) -> Result<Likeness, Why> {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        if segments::of_file(&input, threads)? == before.bytes {
+            return Ok(Likeness::Bytes);
         }
         let (encoded, found) = self.begin(&mut input)?;
         let survey = self.survey(&mut input, encoded, &found, None)?;
-        let likeness = if survey.rows.as_deref() == Some(rows) { Likeness::Rows } else { Likeness::Other };
-        Ok((likeness, survey.sha256))
+        match survey.known_by {
+            Some(now) if now.rows == before.rows => Ok(Likeness::Rows { sha256: survey.sha256 }),
+            _ => Ok(Likeness::Other),
+        }
     }
 
     fn read<R: Bytes + Seek>(&self, mut input: R, sink: &mut dyn FnMut(Row)) -> Result<Read, Why> {
@@ -267,6 +281,7 @@ impl Reading<'_> {
     ) -> Result<Survey, Why> {
         let judge = Judge { settings: self.settings, found };
         let mut input = Hashed::from_start(input)?;
+        input.segments = self.settings.recheck.map(|_| Segments::default());
         let mut records = self.records(&mut input, encoded, found)?;
         let mut keys: Vec<Mark> = Vec::new();
         let (mut raw, mut cleaned) = (Raw::default(), Cleaned::default());
@@ -342,10 +357,12 @@ impl Reading<'_> {
             return Err(Why::OnlyHeader);
         }
         self.compare_counts(found, rows, counts)?;
+        let bytes = input.segments.take().map(Segments::told);
+        let rows = multiset.map(Multiset::told);
+        let known_by = bytes.zip(rows).map(|(bytes, rows)| KnownBy { bytes, rows });
         let sha256 = input.digest();
         let repeated = repeated(keys);
-        let rows = multiset.map(Multiset::told);
-        Ok(Survey { repeated, sha256, rows, final_line_end, line_ends, last_line })
+        Ok(Survey { repeated, sha256, known_by, final_line_end, line_ends, last_line })
     }
 
     /// What each of these keys stands for, of which there are several rows.
@@ -532,7 +549,7 @@ impl Reading<'_> {
     fn told(&self, encoded: Encoded, found: &Found, survey: Survey, tally: &Tally) -> Read {
         Read {
             sha256: survey.sha256,
-            rows: survey.rows,
+            known_by: survey.known_by,
             records: tally.records,
             rejected: tally.rejected,
             columns: found.header.names().iter().map(ToString::to_string).collect(),
@@ -660,12 +677,13 @@ fn mark<'t>(texts: impl IntoIterator<Item = &'t [u8]>) -> Mark {
 struct Hashed<'r, R> {
     input: &'r mut R,
     hasher: Sha256,
+    segments: Option<Segments>,
 }
 
 impl<'r, R: Bytes + Seek> Hashed<'r, R> {
     fn from_start(input: &'r mut R) -> io::Result<Self> {
         input.seek(SeekFrom::Start(0))?;
-        Ok(Self { input, hasher: Sha256::new() })
+        Ok(Self { input, hasher: Sha256::new(), segments: None })
     }
 
     /// The digest in hex.
@@ -679,6 +697,9 @@ impl<R: Bytes> Bytes for Hashed<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
         self.hasher.update(&buffer[..read]);
+        if let Some(segments) = &mut self.segments {
+            segments.update(&buffer[..read]);
+        }
         Ok(read)
     }
 }

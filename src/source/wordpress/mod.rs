@@ -69,7 +69,7 @@ pub(crate) async fn poll(
     };
     let read = Read {
         sha256: list.digest(),
-        rows: None,
+        known_by: None,
         records: list.records(),
         rejected: list.rejected(),
         columns: list.header.names().iter().map(ToString::to_string).collect(),

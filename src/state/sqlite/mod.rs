@@ -438,6 +438,11 @@ impl Store for Sqlite {
         Ok(list.map(|list| serde_json::from_str(&list)).transpose()?)
     }
 
+    fn disbelieve(&self) -> Result<(), StateError> {
+        self.connection().execute("update accepted set list = json_remove(list, '$.believed')", [])?;
+        Ok(())
+    }
+
     fn at_rest(&self, system: &SystemName) -> Result<Option<Accepted>, StateError> {
         let is_idle = {
             let connection = self.connection();
@@ -581,8 +586,9 @@ impl Store for Sqlite {
                 statement.execute(params![mark, run])?;
             }
         }
-        let document: String =
-            transaction.query_row("select document from runs where id = ?1", [run], |row| row.get(0))?;
+        let of_run = "select document, started from runs where id = ?1";
+        let (document, started): (String, String) =
+            transaction.query_row(of_run, [run], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let plan: Plan = serde_json::from_str(&document)?;
         // An older run that is finished after a newer one has changed what that one saw.
         transaction.execute(
@@ -593,8 +599,8 @@ impl Store for Sqlite {
             let Some(list) = input.list else { continue };
             let settled = list.believed.map(|believed| Settled {
                 basis: believed.basis,
-                rows: believed.rows,
-                since: believed.since.unwrap_or_else(|| now.to_owned()),
+                list: believed.list,
+                since: believed.since.unwrap_or_else(|| started.clone()),
                 open: left.open.get(&input.system).cloned().unwrap_or_default(),
                 rejected: input.rejected,
             });

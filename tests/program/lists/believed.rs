@@ -108,6 +108,37 @@ fn what_others_changed_at_a_provider_is_seen_when_everybody_is_looked_at() {
 }
 
 #[test]
+fn a_saved_plan_does_not_say_when_anybody_was_looked_at() {
+    let world = stranger(20, BELIEVED, "");
+    world.on(TODAY, 0, &["plan", "hr=day1.csv", "--out", "plan.json"]);
+    world.on(TODAY, 0, &["apply", "--yes", "plan.json"]);
+    let (plan, asked) = planned(&world, "hr=day1.csv", &[]);
+    assert_eq!(plan["inputs"][0]["list"]["believed"]["people"], Value::Null);
+    assert_ne!(asked, 0);
+}
+
+#[test]
+fn somebody_of_whom_one_list_says_nothing_new_and_another_something_is_one_person() {
+    let world = stranger(20, BELIEVED, "");
+    let second = format!(
+        "{}\n[systems.desk]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\n",
+        config(BELIEVED, "").split("\n[limits]").next().unwrap()
+    );
+    world.write("homeward.toml", second.as_bytes());
+    let rules = format!(
+        "{RULES}\nowner(\"position\", \"desk\");\nsource(\"desk\", |row| #{{ key: row.id, email: row.email, position: row.post }});\n"
+    );
+    world.write("rules/people.rhai", rules.as_bytes());
+    world.write("desk.csv", b"id,email,post\n7,p7@example.com,Nurse\n");
+    world.on(TODAY, 0, &["apply", "--yes", "hr=day1.csv", "desk=desk.csv"]);
+    world.write("desk.csv", b"id,email,post\n7,p7@example.com,Head\n");
+    let plan = world.on(TODAY, 0, &["plan", "hr=day1.csv", "desk=desk.csv"]);
+    let looked = world.on(TODAY, 0, &["plan", "hr=day1.csv", "desk=desk.csv", "--recheck"]);
+    assert_eq!(plan["inputs"][0]["list"]["believed"]["people"], 20);
+    assert_eq!((&plan["summary"], &plan["calls"]), (&looked["summary"], &looked["calls"]));
+}
+
+#[test]
 fn who_has_something_open_is_looked_at_again_and_nobody_else() {
     let world = believer(20, "protected = [\"gitlab:user3\"]");
     let mut next = rows(1..=20);
