@@ -22,12 +22,14 @@ pub(crate) mod expectation;
 pub(crate) mod journal;
 pub(crate) mod lock;
 pub(crate) mod progress;
+pub(crate) mod scribe;
 pub(crate) mod sqlite;
 pub(crate) mod vault;
 
 use self::{
     expectation::{Expectation, FollowUps, Sight},
     journal::Verified,
+    scribe::{Note, Receipt},
 };
 
 /// One entry of the journal.
@@ -94,6 +96,10 @@ pub(crate) enum StateError {
     Use(#[from] rusqlite::Error),
     #[error("the state store was written by a newer version (format {found}, this program knows {known})")]
     Newer { found: i64, known: i64 },
+    #[error(transparent)]
+    Together(std::sync::Arc<Self>),
+    #[error("the state store was closed before it had written everything")]
+    Unwritten,
     #[error("the state store holds something unreadable")]
     Unreadable(#[from] serde_json::Error),
     #[error("another run is writing to {system} (lock {path})")]
@@ -486,6 +492,10 @@ pub(crate) trait Store: Send + Sync {
     /// How the feeds fare, as they last told.
     fn feeds(&self) -> Result<BTreeMap<SystemName, String>, StateError>;
 
+    /// Takes in something to write down and does not wait for the disk: it is durable once the receipt says so, and so is
+    /// all that was handed in before it.
+    fn note(&self, run: i64, note: Note) -> Receipt;
+
     /// Writes one entry. Durable on return: an error here ends the run.
     fn append(&self, run: i64, entry: &Entry) -> Result<(), StateError>;
 
@@ -501,13 +511,6 @@ pub(crate) trait Store: Send + Sync {
 
     /// Writes down what was seen of expectations, by their numbers. Those that have ended stay as they ended.
     fn sighted(&self, sights: &[(i64, Sight)], now: &str) -> Result<(), StateError>;
-
-    /// Remembers ties as soon as they are known, such as the id of an account just created.
-    fn link(&self, run: i64, links: &[Link]) -> Result<(), StateError>;
-
-    /// Writes that a request of an operation is about to leave, and with it the operation's mark. All or nothing, durable
-    /// on return.
-    fn sending(&self, run: i64, entry: &Entry, mark: &str) -> Result<(), StateError>;
 
     /// Writes that a call is over, and with it what is known now of its operation: done, not done (`None`), or still in
     /// doubt. All or nothing, durable on return.

@@ -184,6 +184,7 @@ impl Line {
             taken: false,
             renewed: false,
             only_if: None,
+            met: Vec::new(),
         }
     }
 
@@ -523,6 +524,15 @@ impl<'a> Errand<'a> {
     /// Waits for the turn of one request of it that only asks.
     pub(super) async fn turn(&self) -> Result<Turn<'a>, WireError> {
         self.turn_of(None).await
+    }
+
+    /// True where a request of a call with this method and path would have to wait for a time to come, and not only for
+    /// others that are under way.
+    pub(super) fn waits_for_time(&self, (method, path): &(&str, &str)) -> bool {
+        let now = tokio::time::Instant::now();
+        let waits = |gate: &Gate| matches!(gate.pace().ready(now), Err(Some(_)));
+        let counted = self.line.counted.as_ref().filter(|it| !self.is_own && it.counts(method, path));
+        waits(&self.line.gate) || counted.is_some_and(|counted| waits(&counted.gate))
     }
 
     /// Waits for the turn of one request of a call with this method and path.

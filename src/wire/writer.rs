@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     model::{capability::Replay, id::SystemName, plan::Call, secret::Secret},
-    state::{Entry, Store},
+    state::{
+        Entry, Store,
+        scribe::{Note, Receipt},
+    },
 };
 
 /// Sends one call of a plan. Each request it sends is in the journal first.
@@ -32,6 +35,8 @@ pub struct Writer<'a> {
     pub(super) renewed: bool,
     /// The version that what the call is about must have, for servers that keep versions.
     pub(super) only_if: Option<String>,
+    /// What was handed in to be written and not waited for.
+    pub(super) met: Vec<Receipt>,
 }
 
 impl<'a> Writer<'a> {
@@ -141,19 +146,26 @@ impl<'a> Writer<'a> {
         let (mut fresh_token, mut was_slow) = (false, false);
         let mut last = None;
         loop {
+            // Where it waits only for another's answer, it is written down meanwhile, and the disk is not waited for while
+            // nothing is under way. Of what a person would have to tell, nothing is written that may not be sent yet.
+            let is_early = self.call.replay != Replay::AskOperator && !errand.waits_for_time(&self.asked());
+            if is_early {
+                self.intend(path).await?;
+            }
             let pass = match (self.turn(&errand).await, last.take()) {
                 (Ok(pass), _) => pass,
-                // What was met before says more than that there is no further try.
-                (Err(_), Some(answer)) => return answer,
-                (Err(error), None) => return Err(error),
+                (Err(error), before) => {
+                    if is_early {
+                        let (call, attempt, cause) = (self.call.id.clone(), self.attempt, error.to_string());
+                        self.record(Entry::Unanswered { call, attempt, cause, sent: false });
+                    }
+                    // What was met before says more than that there is no further try.
+                    return before.unwrap_or(Err(error));
+                }
             };
-            self.attempt += 1;
-            self.record(&Entry::Calling {
-                call: self.call.id.clone(),
-                attempt: self.attempt,
-                method: self.call.method.clone(),
-                path: path.to_owned(),
-            })?;
+            if !is_early {
+                self.intend(path).await?;
+            }
             let used = self.own.map(OwnToken::current);
             let answer =
                 self.line.once(&method, path, &[], &headers, body, fresh_token, self.own.zip(used.as_ref())).await;
@@ -164,10 +176,10 @@ impl<'a> Writer<'a> {
             self.note(&answer);
             let (call, attempt) = (self.call.id.clone(), self.attempt);
             match &answer {
-                Ok(reply) => self.record(&Entry::Answered { call, attempt, status: reply.status })?,
+                Ok(reply) => self.record(Entry::Answered { call, attempt, status: reply.status }),
                 Err(error) => {
                     let (cause, sent) = (error.to_string(), !error.never_sent());
-                    self.record(&Entry::Unanswered { call, attempt, cause, sent })?;
+                    self.record(Entry::Unanswered { call, attempt, cause, sent });
                 }
             }
             let is_stale = matches!(answer, Ok(Reply { status: 401, .. }));
@@ -217,7 +229,7 @@ impl<'a> Writer<'a> {
 
     /// Waits for our turn, as long as there is time left to the run.
     async fn turn(&self, errand: &Errand<'a>) -> Result<Turn<'a>, WireError> {
-        let asked = Some((self.call.method.as_str(), self.call.path.as_str()));
+        let asked = Some(self.asked());
         let Some((budget, until)) = self.budget.and_then(|budget| Some((budget, budget.until()?))) else {
             return errand.turn_of(asked).await;
         };
@@ -243,15 +255,38 @@ impl<'a> Writer<'a> {
         self.doubt = !self.taken && (self.doubt || unclear);
     }
 
-    fn record(&self, entry: &Entry) -> Result<(), WireError> {
-        let recorded = match (entry, self.mark) {
-            (Entry::Calling { .. }, Some(mark)) => self.journal.sending(self.run, entry, mark),
-            _ => self.journal.append(self.run, entry),
+    /// What kind of call it is, to limits that only count certain ones.
+    fn asked(&self) -> (&'a str, &'a str) {
+        (self.call.method.as_str(), self.call.path.as_str())
+    }
+
+    /// Writes down that a request is about to leave. Durable on return, and so is whatever was met before.
+    async fn intend(&mut self, path: &str) -> Result<(), WireError> {
+        self.attempt += 1;
+        let entry = Entry::Calling {
+            call: self.call.id.clone(),
+            attempt: self.attempt,
+            method: self.call.method.clone(),
+            path: path.to_owned(),
         };
-        recorded.map_err(|error| WireError::NotRecorded {
-            system: self.line.reach.system.clone(),
-            cause: error.to_string(),
-        })
+        let note = match self.mark {
+            Some(mark) => Note::Sending(entry, mark.to_owned()),
+            None => Note::Entry(entry),
+        };
+        let intent = self.journal.note(self.run, note);
+        for receipt in std::mem::take(&mut self.met).into_iter().chain([intent]) {
+            receipt.durable().await.map_err(|error| WireError::NotRecorded {
+                system: self.line.reach.system.clone(),
+                cause: error.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Hands in what was met. It is durable before anything else is sent.
+    fn record(&mut self, entry: Entry) {
+        let receipt = self.journal.note(self.run, Note::Entry(entry));
+        self.met.push(receipt);
     }
 }
 

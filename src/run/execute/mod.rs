@@ -30,7 +30,11 @@ use crate::{
         refusal::{Refusal, RefusalKind},
     },
     plan::{Providers, guard::GuardedPlan},
-    state::{Entry, Left, Outcome, Sent, Settlement, Standing, Store, progress::Progress},
+    state::{
+        Entry, Left, Outcome, Sent, Settlement, Standing, StateError, Store,
+        progress::Progress,
+        scribe::{Note, Receipt},
+    },
     wire::Budget,
 };
 
@@ -84,6 +88,8 @@ pub(crate) async fn execute(
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
     let mut under_way = FuturesUnordered::new();
+    // What is over, and not on the disk yet. Whatever is sent from now on is written down behind it, so nobody waits.
+    let mut closing = FuturesUnordered::new();
     // Calls whose only proof is their answer.
     let mut answered = Vec::new();
     let mut fault = None;
@@ -111,18 +117,10 @@ pub(crate) async fn execute(
             let hindrance = hindrance.or_else(|| not_now(call, fleet, &budget));
             if let Some(outcome) = hindrance {
                 let outcome = still_doubtful(call, outcome, so_far);
-                // First the tie: what is noted to be done is not looked at again.
-                if outcome == Outcome::Done
-                    && let Some(account) = broken_off.get(&call.id)
-                    && let Err(error) = store.link(run, &[tie(call, account)])
-                {
-                    fault = Some(error.into());
-                    continue;
-                }
-                if let Err(error) = note(store, run, call, &outcome) {
-                    fault = Some(error);
-                }
-                watcher.settled(call, &outcome);
+                let tied = broken_off.get(&call.id).filter(|_| outcome == Outcome::Done);
+                let tied = tied.map(|account| tie(call, account));
+                let (tied, closed) = closed(store, run, None, call, tied, &outcome);
+                closing.push(durable(at, tied, closed));
                 outcomes[at] = Some(outcome);
                 queue.over(at);
                 continue;
@@ -134,8 +132,23 @@ pub(crate) async fn execute(
                 (at, carry_out(call, mark, fleet, store, run, budget, is_in_doubt).instrument(span).await)
             });
         }
-        let Some((at, (outcome, account))) = under_way.next().await else { break };
+        let (at, (outcome, account)) = tokio::select! {
+            biased;
+            Some((at, written)) = closing.next(), if !closing.is_empty() => {
+                match (written, &outcomes[at]) {
+                    (Ok(()), Some(outcome)) => watcher.settled(&plan.calls[at], outcome),
+                    (Ok(()), None) => {}
+                    (Err(error), _) => {
+                        fault.get_or_insert(RunError::from(error));
+                    }
+                }
+                continue;
+            }
+            Some(came) = under_way.next(), if !under_way.is_empty() => came,
+            else => break,
+        };
         let call = &plan.calls[at];
+        let mut tied = None;
         if let Some(account) = account {
             let has_looked = fleet.members.get(&call.system).is_some_and(|member| member.connector.has_looked(call));
             if outcome == Outcome::Done
@@ -146,19 +159,12 @@ pub(crate) async fn execute(
                 answered.push((at, id.clone()));
             }
             // An answer that shows somebody else's names is no proof that this account is hers.
-            if call.operation == Operation::Create
-                && let Some(id) = &account.id
-                && holds(&account, &call.expects, fleet)
-                && let Err(error) = store.link(run, &[tie(call, id)])
-            {
-                fault.get_or_insert(error.into());
-            }
+            let is_hers = call.operation == Operation::Create && holds(&account, &call.expects, fleet);
+            tied = account.id.as_ref().filter(|_| is_hers).map(|id| tie(call, id));
             world.learn(account);
         }
-        if let Err(error) = close(store, run, asked.get(&call.id).copied(), call, &outcome) {
-            fault.get_or_insert(error);
-        }
-        watcher.settled(call, &outcome);
+        let (tied, closed) = closed(store, run, asked.get(&call.id).copied(), call, tied, &outcome);
+        closing.push(durable(at, tied, closed));
         outcomes[at] = Some(outcome);
         queue.over(at);
     }
@@ -298,24 +304,35 @@ fn note(store: &dyn Store, run: i64, call: &Call, outcome: &Outcome) -> Result<(
     Ok(())
 }
 
-/// Writes that a call is over. What became of an operation is remembered with it, so that the same record does not ask
-/// for it again.
-fn close(
+/// Hands in that a call is over, and the tie that is known by it: first the tie, as what is noted to be done is not looked
+/// at again. What became of an operation is remembered with it, so that the same record does not ask for it again.
+fn closed(
     store: &dyn Store,
     run: i64,
     asked: Option<&PlannedOperation>,
     call: &Call,
+    tie: Option<Link>,
     outcome: &Outcome,
-) -> Result<(), RunError> {
-    let Some(asked) = asked else { return note(store, run, call, outcome) };
+) -> (Option<Receipt>, Receipt) {
+    let tied = tie.map(|tie| store.note(run, Note::Ties(vec![tie])));
+    let entry = Entry::Settled { call: call.id.clone(), outcome: outcome.clone() };
+    let Some(asked) = asked else { return (tied, store.note(run, Note::Entry(entry))) };
     let sent = match outcome {
         Outcome::Done => Some(Sent::Done),
         Outcome::InDoubt(_) => Some(Sent::InDoubt(run)),
         Outcome::Refused(_) | Outcome::Moved(_) | Outcome::Skipped(_) => None,
     };
-    let entry = Entry::Settled { call: call.id.clone(), outcome: outcome.clone() };
-    store.over(run, &entry, &asked.mark, sent)?;
-    Ok(())
+    (tied, store.note(run, Note::Over(entry, asked.mark.clone(), sent)))
+}
+
+/// Waits until all that is known of this call is on the disk.
+async fn durable(at: usize, tied: Option<Receipt>, closed: Receipt) -> (usize, Result<(), StateError>) {
+    for receipt in tied.into_iter().chain([closed]) {
+        if let Err(error) = receipt.durable().await {
+            return (at, Err(error));
+        }
+    }
+    (at, Ok(()))
 }
 
 /// The operations that calls do, by call.

@@ -1,5 +1,5 @@
 //! In which order calls go: those that others need first, those of one account one after the other, and at each system
-//! only so many at a time.
+//! only so many begun at a time.
 //!
 //! It knows nothing of what becomes of a call.
 
@@ -12,6 +12,10 @@ use crate::{
     },
     run::fleet::Fleet,
 };
+
+/// So many times as many calls are begun as a system is sent side by side: while those are answered, the next are written
+/// down. How many are really under way is the line's to see to.
+const AHEAD: usize = 2;
 
 /// Whose turn it is.
 pub(super) struct Queue {
@@ -51,7 +55,7 @@ impl Queue {
         }
         for (at, call) in plan.calls.iter().enumerate() {
             let concurrency = fleet.members.get(&call.system).map_or(1, |member| member.concurrency.max(1));
-            queue.free.insert(call.system.clone(), concurrency);
+            queue.free.insert(call.system.clone(), concurrency.saturating_mul(AHEAD));
             if queue.waits[at] == 0 {
                 queue.ready.entry(call.system.clone()).or_default().push_back(at);
             }

@@ -7,7 +7,7 @@ use std::{
     fs::{DirBuilder, OpenOptions},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -18,6 +18,7 @@ use super::{
     Settled, Settlement, Standing, StateError, Store, Word,
     expectation::{Expectation, Sight},
     journal::{self, Flaw, Verified},
+    scribe::{Note, Receipt, Scribe},
 };
 use crate::model::{
     id::{AccountId, PersonId, SystemName},
@@ -132,7 +133,8 @@ fn is_passing(error: &rusqlite::Error) -> bool {
 
 /// A `SQLite` file that is open.
 pub(crate) struct Sqlite {
-    connection: Mutex<Connection>,
+    connection: Arc<Mutex<Connection>>,
+    scribe: Scribe,
 }
 
 impl Sqlite {
@@ -175,7 +177,7 @@ impl Sqlite {
         });
         match opened {
             Ok((_, found)) if found > FORMAT => Err(StateError::Newer { found, known: FORMAT }),
-            Ok((connection, _)) => Ok(Self { connection: Mutex::new(connection) }),
+            Ok((connection, _)) => Ok(Self::with(connection)),
             Err(StateError::Use(source)) => Err(open(source)),
             Err(other) => Err(other),
         }
@@ -196,7 +198,7 @@ impl Sqlite {
         }
         // Whoever only looks must not wait for those who write.
         if found == FORMAT && has_all_tables(&connection)? {
-            return Ok(Self { connection: Mutex::new(connection) });
+            return Ok(Self::with(connection));
         }
         let transaction = Transaction::new_unchecked(&connection, AT_ONCE)?;
         let has_runs = "select 1 from sqlite_master where type = 'table' and name = 'runs'";
@@ -219,7 +221,11 @@ impl Sqlite {
         }
         transaction.pragma_update(None, "user_version", FORMAT)?;
         transaction.commit()?;
-        Ok(Self { connection: Mutex::new(connection) })
+        Ok(Self::with(connection))
+    }
+
+    fn with(connection: Connection) -> Self {
+        Self { connection: Arc::new(Mutex::new(connection)), scribe: Scribe::default() }
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -555,6 +561,19 @@ impl Store for Sqlite {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn note(&self, run: i64, note: Note) -> Receipt {
+        let connection = Arc::clone(&self.connection);
+        self.scribe.take(run, note, move |notes| {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+            for (run, note) in notes {
+                write_note(&transaction, run, note)?;
+            }
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+
     fn append(&self, run: i64, entry: &Entry) -> Result<(), StateError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
@@ -652,38 +671,10 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    fn link(&self, run: i64, links: &[Link]) -> Result<(), StateError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        write_links(&transaction, run, links)?;
-        transaction.commit()?;
-        Ok(())
-    }
-
-    fn sending(&self, run: i64, entry: &Entry, mark: &str) -> Result<(), StateError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        journal::write(&transaction, run, entry)?;
-        transaction.execute(
-            "insert into deeds (mark, in_doubt, run) values (?1, 1, ?2)
-             on conflict do update set run = excluded.run where in_doubt = 1",
-            params![mark, run],
-        )?;
-        transaction.commit()?;
-        Ok(())
-    }
-
     fn over(&self, run: i64, entry: &Entry, mark: &str, sent: Option<Sent>) -> Result<(), StateError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        journal::write(&transaction, run, entry)?;
-        match sent {
-            Some(sent) => transaction.execute(
-                "insert or replace into deeds (mark, in_doubt, run) values (?1, ?2, ?3)",
-                params![mark, matches!(sent, Sent::InDoubt(_)), run],
-            )?,
-            None => transaction.execute("delete from deeds where mark = ?1", [mark])?,
-        };
+        write_over(&transaction, run, entry, mark, sent)?;
         transaction.commit()?;
         Ok(())
     }
@@ -765,6 +756,8 @@ impl Store for Sqlite {
     }
 
     fn entries(&self, run: i64) -> Result<Vec<Entry>, StateError> {
+        // What was handed in before is seen.
+        self.scribe.rest();
         journal::entries(&self.connection(), run)
     }
 
@@ -904,6 +897,41 @@ fn summaries(
         });
     }
     Ok(runs)
+}
+
+fn write_note(transaction: &Transaction<'_>, run: i64, note: &Note) -> Result<(), StateError> {
+    match note {
+        Note::Entry(entry) => journal::write(transaction, run, entry),
+        Note::Sending(entry, mark) => {
+            journal::write(transaction, run, entry)?;
+            transaction.execute(
+                "insert into deeds (mark, in_doubt, run) values (?1, 1, ?2)
+                 on conflict do update set run = excluded.run where in_doubt = 1",
+                params![mark, run],
+            )?;
+            Ok(())
+        }
+        Note::Over(entry, mark, sent) => write_over(transaction, run, entry, mark, *sent),
+        Note::Ties(links) => Ok(write_links(transaction, run, links)?),
+    }
+}
+
+fn write_over(
+    transaction: &Transaction<'_>,
+    run: i64,
+    entry: &Entry,
+    mark: &str,
+    sent: Option<Sent>,
+) -> Result<(), StateError> {
+    journal::write(transaction, run, entry)?;
+    match sent {
+        Some(sent) => transaction.execute(
+            "insert or replace into deeds (mark, in_doubt, run) values (?1, ?2, ?3)",
+            params![mark, matches!(sent, Sent::InDoubt(_)), run],
+        )?,
+        None => transaction.execute("delete from deeds where mark = ?1", [mark])?,
+    };
+    Ok(())
 }
 
 fn write_links(transaction: &Transaction<'_>, run: i64, links: &[Link]) -> Result<(), rusqlite::Error> {
