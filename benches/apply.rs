@@ -120,7 +120,8 @@ impl Bench {
 
     /// Where the simulator is, and our token there.
     fn lab(&self) -> (String, String) {
-        let notice: Value = serde_json::from_str(&fs::read_to_string(self.path(".homeward/lab.json")).unwrap()).unwrap();
+        let notice: Value =
+            serde_json::from_str(&fs::read_to_string(self.path(".homeward/lab.json")).unwrap()).unwrap();
         let chat = &notice["systems"]["chat"];
         (chat["url"].as_str().unwrap().to_owned(), chat["token"].as_str().unwrap().to_owned())
     }
@@ -193,18 +194,16 @@ async fn measure(calls: usize) {
         bare.lab("DELETE", "requests", &Value::Null).await;
         let ours = bench.homeward(&["apply", "--yes", "plan.json"]);
         let ratio = alone.as_secs_f64() / ours.time.as_secs_f64();
-        println!(
-            "{round:<10} {:>12.0} {:>12.0} {:>7.0}%",
-            per(calls, alone),
-            per(calls, ours.time),
-            ratio * 100.0
-        );
+        println!("{round:<10} {:>12.0} {:>12.0} {:>7.0}%", per(calls, alone), per(calls, ours.time), ratio * 100.0);
         rounds.push(ours);
     }
     let all = calls * ROUNDS;
     let sum = |of: fn(&Took) -> u64| rounds.iter().map(of).sum::<u64>();
     println!("processor per call: {:.0} µs", float(sum(|took| took.ticks)) * 10_000.0 / float(all as u64));
-    println!("bytes per call, all that is handed to the system: {:.0}", float(sum(|took| took.handed)) / float(all as u64));
+    println!(
+        "bytes per call, all that is handed to the system: {:.0}",
+        float(sum(|took| took.handed)) / float(all as u64)
+    );
     println!("bytes per call, written to the disk: {:.0}", float(sum(|took| took.written)) / float(all as u64));
 }
 
@@ -265,7 +264,8 @@ impl Bare {
         self.looks(ids).await;
         let writes = ids.iter().map(|id| async move {
             // Another attribute than the plan's, for which nobody may be in between.
-            self.ask("PUT", &format!("/api/v4/users/{id}/patch"), &json!({ "position": format!("Round {round}") })).await;
+            self.ask("PUT", &format!("/api/v4/users/{id}/patch"), &json!({ "position": format!("Round {round}") }))
+                .await;
         });
         stream::iter(writes).buffer_unordered(SIDE_BY_SIDE).collect::<Vec<()>>().await;
         self.looks(ids).await;

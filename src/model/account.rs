@@ -95,6 +95,9 @@ pub struct Wanted {
     /// Things whose ids are needed, by what they are: `channel` to names. [`Observed::server`] then holds each id under
     /// `channel:<name>`, as it does for the members above; what does not exist there is absent.
     pub named: BTreeMap<String, std::collections::BTreeSet<String>>,
+    /// The attributes that calls are about: of accounts asked for by id, whatever a provider shows of others only when it
+    /// is asked for that too need not be shown. `None`: everything is wanted.
+    pub about: Option<std::collections::BTreeSet<AttributeName>>,
     /// True where accounts asked for by id must be shown as they are at this moment: a list that may lag behind its
     /// server's writes will not do. Asked before anything is sent.
     pub fresh: bool,

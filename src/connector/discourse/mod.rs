@@ -17,10 +17,11 @@
 //! It makes no accounts and deletes none, makes no groups, and knows no levels in them.
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use crate::{
     model::{
-        account::{Account, Observed, Wanted},
+        account::{Account, Facts, Observed, Wanted},
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         plan::{Call, Request},
@@ -64,12 +65,14 @@ mod proof;
 pub(crate) const KIND: Kind = Kind {
     name: "discourse",
     capabilities: &CAPABILITIES,
-    open: |settings| Ok(Box::new(Discourse { settings: serde_json::from_value(settings)? })),
+    open: |settings| Ok(Box::new(Discourse { settings: serde_json::from_value(settings)?, server: OnceCell::new() })),
     schema: || schemars::schema_for!(Settings).to_value(),
 };
 
 struct Discourse {
     settings: Settings,
+    /// Who we are and what the site lets staff change: asked once.
+    server: OnceCell<Facts>,
 }
 
 #[async_trait]
@@ -95,7 +98,7 @@ impl Connector for Discourse {
 
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
         let mut looker = Looker::new(*wire, &self.settings, acting_as(&self.settings));
-        looker.arrive().await?;
+        looker.know(self.server.get_or_try_init(|| looker.arrive()).await?.clone());
         let groups = Groups::read(&looker, wanted).await?;
         looker.know(groups.facts.clone());
         let mut observed = looker.observe(wanted).await?;

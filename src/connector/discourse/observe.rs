@@ -99,6 +99,8 @@ pub(super) struct Looker<'a> {
 struct Sought<'a> {
     ids: &'a BTreeSet<AccountId>,
     texts: BTreeMap<&'a AttributeName, BTreeSet<String>>,
+    /// What shall be shown of whoever is known by id; `None`: everything.
+    about: Option<&'a BTreeSet<AttributeName>>,
 }
 
 /// As whom an "all users" key acts.
@@ -148,7 +150,7 @@ impl<'a> Looker<'a> {
     }
 
     /// Finds out who we are and what the site lets staff change, which is the same for all accounts.
-    pub(super) async fn arrive(&mut self) -> Result<(), ConnectorError> {
+    pub(super) async fn arrive(&self) -> Result<Facts, ConnectorError> {
         let me = self.me().await?;
         let is = |name: &str| me.get(name).and_then(Json::as_bool) == Some(true);
         if !is("admin") && !is("moderator") {
@@ -158,8 +160,7 @@ impl<'a> Looker<'a> {
         for name in FLAGS {
             facts.extend(me.get(*name).and_then(Json::as_bool).map(|yes| ((*name).to_owned(), yes.into())));
         }
-        self.server = Arc::new(facts);
-        Ok(())
+        Ok(facts)
     }
 
     /// Adds to what is known of the server.
@@ -177,9 +178,9 @@ impl<'a> Looker<'a> {
             let id = account.id.clone().unwrap_or_else(|| "".into());
             found.entry(id).or_insert(account);
         };
-        if self.shall_walk(wanted).await? {
-            self.walk(&sought, &mut add).await?;
-        } else {
+        let must_walk = needs_all(wanted);
+        let look_ups = look_ups(wanted);
+        if !(must_walk || may_pay(wanted, look_ups)) || !self.walk(&sought, look_ups, must_walk, &mut add).await? {
             for username in wanted.texts("username") {
                 self.by_username(username).await?.into_iter().for_each(&mut add);
             }
@@ -303,28 +304,21 @@ impl<'a> Looker<'a> {
         self.by_address(address).await.is_ok_and(|accounts| !accounts.is_empty())
     }
 
-    /// True where reading everybody is less work than asking for each.
-    async fn shall_walk(&self, wanted: &Wanted) -> Result<bool, ConnectorError> {
-        let cannot_be_asked_for = |name: &AttributeName| !CAPABILITIES.lookups.contains(&name.as_str());
-        if wanted.holding.iter().any(|(name, texts)| cannot_be_asked_for(name) && !texts.is_empty()) {
-            return Ok(true);
-        }
-        if wanted.len() <= FEW {
-            return Ok(false);
-        }
-        // The newest has the highest number, which is at least how many there are.
-        let rows = self.rows(&[("order", "created")], 1).await?;
-        let highest = rows.iter().filter_map(|row| row.get("id")?.as_u64()).max().unwrap_or(0);
-        let pages = usize::try_from(highest).unwrap_or(usize::MAX) / PAGE + 1;
-        Ok(pages < wanted.len())
-    }
-
-    async fn walk(&self, sought: &Sought<'_>, add: &mut impl FnMut(Account)) -> Result<(), ConnectorError> {
+    /// Reads everybody from the newest on, unless the first page shows that asking for each is less work. True where
+    /// everybody was read. Whoever comes meanwhile pushes others to later pages, where they are seen again.
+    async fn walk(
+        &self,
+        sought: &Sought<'_>,
+        look_ups: usize,
+        to_its_end: bool,
+        add: &mut impl FnMut(Account),
+    ) -> Result<bool, ConnectorError> {
         let mut seen = BTreeSet::new();
         for page in 1.. {
-            let rows = self.rows(&[("order", "created"), ("asc", "true")], page).await?;
+            let rows = self.rows(&[("order", "created")], page).await?;
             let before = seen.len();
-            seen.extend(rows.iter().filter_map(|row| row.get("id").and_then(Json::as_i64)));
+            let ids = || rows.iter().filter_map(|row| row.get("id").and_then(Json::as_i64));
+            seen.extend(ids());
             if seen.len() == before && rows.len() == PAGE {
                 return Err(self.strange("the same page of users again instead of the next"));
             }
@@ -335,8 +329,13 @@ impl<'a> Looker<'a> {
             if rows.len() < PAGE {
                 break;
             }
+            // The newest has the highest number, which is at least how many there are.
+            let highest = ids().max().and_then(|highest| usize::try_from(highest).ok()).unwrap_or(usize::MAX);
+            if page == 1 && !to_its_end && highest / PAGE > look_ups {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// A page of the staff's list of everybody.
@@ -366,7 +365,7 @@ impl<'a> Looker<'a> {
         let wanted = sought.texts.get(&email);
         let held = account.value(&email).as_text().map(str::to_lowercase);
         let holds_another = wanted.is_some_and(|texts| held.as_ref().is_some_and(|held| !texts.contains(held)));
-        if held.is_none() || holds_another {
+        if (held.is_none() && sought.is_about(&email)) || holds_another || sought.needs_address(&account) {
             self.addresses(&mut account, &username).await?;
         }
         // What can be said in the provider's name depends on it, and no list shows it.
@@ -468,7 +467,20 @@ impl<'a> Sought<'a> {
     fn of(wanted: &'a Wanted) -> Self {
         let lower = |texts: &BTreeSet<String>| texts.iter().map(|text| text.trim().to_lowercase()).collect();
         let texts = wanted.holding.iter().map(|(name, texts)| (name, lower(texts))).collect();
-        Self { ids: &wanted.ids, texts }
+        Self { ids: &wanted.ids, texts, about: wanted.about.as_ref() }
+    }
+
+    /// True where a call is about the address of this account: what waits beside it decides what would be sent.
+    fn needs_address(&self, account: &Account) -> bool {
+        let is_about = self.about.is_some_and(|about| about.contains(&AttributeName::new("email")));
+        is_about
+            && account.id.as_ref().is_some_and(|id| self.ids.contains(id))
+            && !account.facts.contains_key(UNCONFIRMED)
+    }
+
+    /// True where this must be shown.
+    fn is_about(&self, name: &AttributeName) -> bool {
+        self.about.is_none_or(|about| about.contains(name))
     }
 
     fn names(&self, account: &Account) -> bool {
@@ -479,6 +491,25 @@ impl<'a> Sought<'a> {
         };
         account.id.as_ref().is_some_and(|id| self.ids.contains(id)) || self.texts.iter().any(held)
     }
+}
+
+/// True where something is sought that cannot be asked for.
+fn needs_all(wanted: &Wanted) -> bool {
+    let cannot_be_asked_for = |name: &AttributeName| !CAPABILITIES.lookups.contains(&name.as_str());
+    wanted.holding.iter().any(|(name, texts)| cannot_be_asked_for(name) && !texts.is_empty())
+}
+
+/// How many requests more than for somebody in a list asking for each takes: her address is shown by one of its own. Where
+/// calls are about addresses, that one is asked for in either case.
+fn look_ups(wanted: &Wanted) -> usize {
+    wanted.len() + if wanted.about.is_none() { wanted.ids.len() } else { 0 }
+}
+
+/// True where reading everybody might be less work than asking for each, as far as that can be told without asking: ids
+/// are given one after the other, so of those that are sought the highest says about how many there are.
+fn may_pay(wanted: &Wanted, look_ups: usize) -> bool {
+    let highest = wanted.ids.iter().filter_map(|id| id.as_str().parse::<usize>().ok()).max();
+    highest.map_or(look_ups > FEW, |highest| highest.div_ceil(PAGE) < look_ups)
 }
 
 /// True where the account holds this text, whatever the letter case.

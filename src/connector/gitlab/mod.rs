@@ -18,10 +18,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
+use tokio::sync::OnceCell;
 
 use crate::{
     model::{
-        account::{Account, Observed, Wanted},
+        account::{Account, Facts, Observed, Wanted},
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         plan::{Call, Operation, Request},
@@ -73,12 +74,14 @@ mod served;
 pub(crate) const KIND: Kind = Kind {
     name: "gitlab",
     capabilities: &CAPABILITIES,
-    open: |settings| Ok(Box::new(GitLab { settings: serde_json::from_value(settings)? })),
+    open: |settings| Ok(Box::new(GitLab { settings: serde_json::from_value(settings)?, server: OnceCell::new() })),
     schema: || schemars::schema_for!(Settings).to_value(),
 };
 
 struct GitLab {
     settings: Settings,
+    /// Who we are and what the server is like: asked once.
+    server: OnceCell<Facts>,
 }
 
 #[async_trait]
@@ -97,8 +100,10 @@ impl Connector for GitLab {
 
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
         let looker = Looker::new(*wire, self.settings.token_kind);
+        let mut server = self.server.get_or_try_init(|| looker.server_facts()).await?.clone();
         let groups = Groups::read(&looker, wanted).await?;
-        let mut observed = looker.observe(wanted, groups.facts()).await?;
+        server.extend(groups.facts());
+        let mut observed = looker.observe(wanted, server).await?;
         for account in &mut observed.accounts {
             groups.show(wire.system(), account);
         }

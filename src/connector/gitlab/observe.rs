@@ -34,7 +34,7 @@ pub(super) const USERS: &str = "/api/v4/users";
 /// The most accounts GitLab puts on one page.
 pub(super) const PAGE: usize = 100;
 
-/// Look-ups under way at once. Pages come one after the other, so a page costs about as much time as these together.
+/// Look-ups under way at once.
 pub(super) const SIDE_BY_SIDE: usize = 4;
 
 /// Up to so many look-ups nobody asks whether a walk would be less work.
@@ -121,17 +121,14 @@ impl<'a> Looker<'a> {
         Ok(Observed { accounts: vec![account], server, warnings: Vec::new() })
     }
 
-    /// The accounts somebody needs, on a server of which this is known besides.
-    pub(super) async fn observe(mut self, wanted: &Wanted, known: Facts) -> Result<Observed, ConnectorError> {
-        let mut server = self.server_facts().await?;
-        server.extend(known);
+    /// The accounts somebody needs, on a server of which this is known.
+    pub(super) async fn observe(mut self, wanted: &Wanted, server: Facts) -> Result<Observed, ConnectorError> {
         self.server = Arc::new(server);
         let sought = Sought::of(wanted);
         let mut found = Found::default();
-        if self.shall_walk(wanted).await? {
-            self.walk(&sought, &mut found).await?;
-        } else {
-            let ids = wanted.ids.iter().cloned().map(Look::Id);
+        let must_walk = needs_all(wanted);
+        if !(must_walk || may_pay(wanted)) || !self.walk(&sought, wanted.len(), must_walk, &mut found).await? {
+            let ids = wanted.ids.iter().filter(|id| !found.accounts.contains_key(*id)).cloned().map(Look::Id);
             self.look_up(ids.collect(), &mut found).await?;
             let names = wanted.texts("username").filter(|name| !found.usernames.contains(&name.to_lowercase()));
             self.look_up(names.map(|name| Look::Username(name.to_owned())).collect(), &mut found).await?;
@@ -212,7 +209,8 @@ impl<'a> Looker<'a> {
         reply::account(self.wire.system(), user, &self.server).ok_or_else(|| self.strange("a user without id or state"))
     }
 
-    async fn server_facts(&self) -> Result<Facts, ConnectorError> {
+    /// Who we are and what the server is like.
+    pub(super) async fn server_facts(&self) -> Result<Facts, ConnectorError> {
         let me = self.user(&self.get("/api/v4/user", &[]).await?)?;
         if !is_admin(&me) {
             return Err(self.not_administrator());
@@ -243,26 +241,34 @@ impl<'a> Looker<'a> {
         Ok(told.and_then(|told| serde_json::from_value(told.get(key)?.clone()).ok()))
     }
 
-    /// True where reading everybody is less work than asking for each.
-    async fn shall_walk(&self, wanted: &Wanted) -> Result<bool, ConnectorError> {
-        let cannot_be_asked_for = |name: &AttributeName| !CAPABILITIES.lookups.contains(&name.as_str());
-        if wanted.holding.iter().any(|(name, texts)| cannot_be_asked_for(name) && !texts.is_empty()) {
+    /// Reads everybody, unless the first page shows that asking for each is less work. True where everybody was read.
+    ///
+    /// The first page is that of the newest: it tells how many there are, or at least the highest id there is. What lies
+    /// between is read from the beginning.
+    async fn walk(
+        &self,
+        sought: &Sought<'_>,
+        look_ups: usize,
+        to_its_end: bool,
+        found: &mut Found,
+    ) -> Result<bool, ConnectorError> {
+        let newest = [("per_page", "100"), ("order_by", "id"), ("sort", "desc")];
+        let reply = self.get(USERS, &newest).await?;
+        let users: Vec<Json> = self.read(&reply)?;
+        self.keep(&users, sought, found)?;
+        if users.len() < PAGE {
             return Ok(true);
         }
-        if wanted.len() <= FEW {
+        let ids = || users.iter().filter_map(|user| user.get("id")?.as_u64());
+        let (Some(known), Some(highest)) = (ids().min(), ids().max()) else {
+            return Err(self.strange("users without ids"));
+        };
+        // Above 10,000 accounts the total is left out (1.3); the highest id is then at least as high.
+        let total = reply.headers.get("x-total").and_then(|total| total.trim().parse().ok());
+        let total = total.unwrap_or_else(|| usize::try_from(highest).unwrap_or(usize::MAX));
+        if !to_its_end && !walk_is_less(total - PAGE.min(total), look_ups) {
             return Ok(false);
         }
-        // Above 10,000 accounts the total is left out (1.3); the highest id is then at least as high.
-        let reply = self.get(USERS, &[("per_page", "1"), ("order_by", "id"), ("sort", "desc")]).await?;
-        let total = reply.headers.get("x-total").and_then(|total| total.trim().parse().ok());
-        let highest = || -> Option<usize> {
-            let users: Vec<Json> = reply.read().ok()?;
-            usize::try_from(users.first()?.get("id")?.as_u64()?).ok()
-        };
-        Ok(total.or_else(highest).is_some_and(|total| walk_is_less(total, wanted.len())))
-    }
-
-    async fn walk(&self, sought: &Sought<'_>, found: &mut Found) -> Result<(), ConnectorError> {
         let first = [("pagination", "keyset"), ("order_by", "id"), ("sort", "asc"), ("per_page", "100")];
         let mut query: Vec<(String, String)> = first.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let mut last = 0;
@@ -277,19 +283,25 @@ impl<'a> Looker<'a> {
                     return Err(self.strange("the same page of users again instead of the next"));
                 }
                 (highest, next) => {
-                    for user in &users {
-                        let account = self.full(user)?;
-                        if sought.names(&account) {
-                            found.add(account);
-                        }
-                    }
+                    self.keep(&users, sought, found)?;
                     match (highest, next) {
-                        (Some(highest), Some(next)) => (last, query) = (highest, next),
-                        _ => return Ok(()),
+                        (Some(highest), Some(next)) if highest + 1 < known => (last, query) = (highest, next),
+                        _ => return Ok(true),
                     }
                 }
             }
         }
+    }
+
+    /// Keeps those of a page who are sought.
+    fn keep(&self, users: &[Json], sought: &Sought<'_>, found: &mut Found) -> Result<(), ConnectorError> {
+        for user in users {
+            let account = self.full(user)?;
+            if sought.names(&account) {
+                found.add(account);
+            }
+        }
+        Ok(())
     }
 
     async fn look_up(&self, looks: Vec<Look>, found: &mut Found) -> Result<(), ConnectorError> {
@@ -378,8 +390,22 @@ fn same(field: Option<&Json>, text: &str) -> bool {
     field.and_then(Json::as_str).is_some_and(|held| held.to_lowercase() == text.to_lowercase())
 }
 
+/// True where something is sought that cannot be asked for.
+fn needs_all(wanted: &Wanted) -> bool {
+    let cannot_be_asked_for = |name: &AttributeName| !CAPABILITIES.lookups.contains(&name.as_str());
+    wanted.holding.iter().any(|(name, texts)| cannot_be_asked_for(name) && !texts.is_empty())
+}
+
+/// True where reading everybody might be less work than asking for each, as far as that can be told without asking: ids
+/// are given one after the other, so of those that are sought the highest says about how many there are.
+fn may_pay(wanted: &Wanted) -> bool {
+    let highest = wanted.ids.iter().filter_map(|id| id.as_str().parse::<usize>().ok()).max();
+    wanted.len() > FEW && highest.is_none_or(|highest| walk_is_less(highest, wanted.len() - 1))
+}
+
+/// True where so many accounts are read in no more requests than so many look-ups are.
 fn walk_is_less(total: usize, look_ups: usize) -> bool {
-    total.div_ceil(PAGE).saturating_mul(SIDE_BY_SIDE) < look_ups
+    total.div_ceil(PAGE) <= look_ups
 }
 
 /// The query of the next page from a `Link` header; `None` at the end. The header names the host GitLab is configured
@@ -437,7 +463,9 @@ mod tests {
 
     async fn observe(served: &Served, wanted: &Wanted) -> Result<Observed, ConnectorError> {
         let line = served.line();
-        Looker::new(line.reader(), TokenKind::Personal).observe(wanted, Facts::new()).await
+        let looker = Looker::new(line.reader(), TokenKind::Personal);
+        let server = looker.server_facts().await?;
+        looker.observe(wanted, server).await
     }
 
     fn ids(observed: &Observed) -> Vec<&str> {
@@ -489,13 +517,14 @@ mod tests {
         let people = |from: u64, to: u64| -> Json {
             (from..=to).map(|n| user(n, &format!("p{n}"), &format!("p{n}@example.test"))).collect()
         };
-        let probe = "/api/v4/users?per_page=1&order_by=id&sort=desc";
-        served.answer_with(probe, 200, &[("X-Total", "120")], &people(120, 120));
+        let newest = "/api/v4/users?per_page=100&order_by=id&sort=desc";
+        served.answer_with(newest, 200, &[("X-Total", "220")], &people(121, 220));
         let first = "/api/v4/users?pagination=keyset&order_by=id&sort=asc&per_page=100";
         let link = "<https://git.elsewhere.test/api/v4/users?pagination=keyset&id_after=100>; rel=\"next\", \
                     <https://git.elsewhere.test/api/v4/users?x=1>; rel=\"first\"";
         served.answer_with(first, 200, &[("Link", link)], &people(1, 100));
-        served.answer("/api/v4/users?pagination=keyset&id_after=100", 200, &people(101, 120));
+        let link = "<https://git.elsewhere.test/api/v4/users?pagination=keyset&id_after=200>; rel=\"next\"";
+        served.answer_with("/api/v4/users?pagination=keyset&id_after=100", 200, &[("Link", link)], &people(101, 200));
         served.answer(
             "/api/v4/users?search=taken%40example.test&per_page=100",
             200,
@@ -515,8 +544,8 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_looked_up_is_found_by_walking() {
         let served = gitlab();
-        let first = "/api/v4/users?pagination=keyset&order_by=id&sort=asc&per_page=100";
-        served.answer(first, 200, &json!([user(5, "anna", "a@example.test"), user(6, "bea", "b@example.test")]));
+        let newest = "/api/v4/users?per_page=100&order_by=id&sort=desc";
+        served.answer(newest, 200, &json!([user(5, "anna", "a@example.test"), user(6, "bea", "b@example.test")]));
         let names = BTreeSet::from(["Bea".to_owned()]);
         let asked =
             Wanted { holding: BTreeMap::from([(AttributeName::new("display_name"), names)]), ..Wanted::default() };
@@ -526,6 +555,8 @@ mod tests {
     #[tokio::test]
     async fn a_walk_that_goes_round_ends() {
         let served = gitlab();
+        let newest: Json = (900..1000).map(|n| user(n, &format!("p{n}"), &format!("p{n}@example.test"))).collect();
+        served.answer("/api/v4/users?per_page=100&order_by=id&sort=desc", 200, &newest);
         let first = "/api/v4/users?pagination=keyset&order_by=id&sort=asc&per_page=100";
         let link = "<http://x/api/v4/users>; rel=\"next\"";
         served.answer_with(first, 200, &[("Link", link)], &json!([user(5, "anna", "a@example.test")]));
@@ -602,11 +633,34 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_pays_where_pages_cost_less_than_look_ups_side_by_side() {
-        assert!(walk_is_less(120, 14));
-        assert!(!walk_is_less(200, 8));
-        assert!(walk_is_less(200, 9));
+    fn a_walk_pays_where_pages_are_fewer_than_look_ups() {
+        assert!(walk_is_less(120, 2));
+        assert!(!walk_is_less(201, 2));
         assert!(!walk_is_less(usize::MAX, 1_000_000));
+        let ids = |count: usize, highest: usize| {
+            let ids = (highest - count..highest).map(|id| AccountId::from((id + 1).to_string()));
+            Wanted { ids: ids.collect(), ..Wanted::default() }
+        };
+        assert!(!may_pay(&ids(8, 10)), "a few are asked for anyhow");
+        assert!(may_pay(&ids(10, 10)));
+        assert!(!may_pay(&ids(10, 1_000)), "as many pages at least");
+        assert!(may_pay(&ids(20, 1_000)));
+        assert!(may_pay(&wanted(&[], &["a", "b", "c", "d", "e", "f", "g", "h", "i"], &[])), "nobody knows");
+    }
+
+    #[tokio::test]
+    async fn where_the_first_page_shows_too_many_each_is_asked_for() {
+        let served = gitlab();
+        let newest: Json = (5_901..=6_000).map(|n| user(n, &format!("p{n}"), &format!("p{n}@example.test"))).collect();
+        served.answer("/api/v4/users?per_page=100&order_by=id&sort=desc", 200, &newest);
+        let names: Vec<String> = (5_991..=6_010).map(|n| format!("p{n}")).collect();
+        for name in &names[10..] {
+            served.answer(&format!("/api/v4/users?username={name}"), 200, &json!([]));
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let observed = observe(&served, &wanted(&[], &names, &[])).await.unwrap();
+        assert_eq!(ids(&observed).len(), 10);
+        assert_eq!(served.requests().len(), 2 + 1 + 10, "{:?}", served.requests());
     }
 
     #[test]

@@ -20,6 +20,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 use self::{
     places::{MEMBER, Places, Set},
@@ -119,13 +120,15 @@ const PLAIN: AttributeCapability = AttributeCapability {
 pub(crate) const KIND: Kind = Kind {
     name: "mattermost",
     capabilities: &CAPABILITIES,
-    open: |settings| Ok(Box::new(Mattermost { settings: serde_json::from_value(settings)? })),
+    open: |settings| Ok(Box::new(Mattermost { settings: serde_json::from_value(settings)?, us: OnceCell::new() })),
     schema: || schemars::schema_for!(Settings).to_value(),
 };
 
 /// One Mattermost server.
 struct Mattermost {
     settings: Settings,
+    /// Who we are and what the server is like: asked once.
+    us: OnceCell<Us>,
 }
 
 #[async_trait]
@@ -154,7 +157,7 @@ impl Connector for Mattermost {
     }
 
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
-        let us = Us::ask(self.settings.token_kind, *wire).await?;
+        let us = self.us.get_or_try_init(|| Us::ask(self.settings.token_kind, *wire)).await?;
         if !us.is_admin {
             return Err(reading::not_admin(*wire));
         }
@@ -164,7 +167,7 @@ impl Connector for Mattermost {
         let server = Arc::new(server);
         let mut accounts = reading::accounts(wanted, &server, *wire).await?;
         places.seat(wanted, &mut accounts, *wire).await?;
-        Ok(Observed { accounts, server, warnings: us.missing })
+        Ok(Observed { accounts, server, warnings: us.missing.clone() })
     }
 
     async fn observe_self(&self, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {

@@ -1,6 +1,7 @@
-//! How accounts are read: by look-ups where few are wanted, page by page where many are (`mattermost.md` 3).
+//! How accounts are read: by id and by username in bulk, by address one by one or all of them page by page, whichever takes
+//! fewer requests (`mattermost.md` 3).
 //!
-//! Both ways show the same accounts, in the same order, so that a plan does not depend on which was cheaper. What was
+//! All ways ways show the same accounts, in the same order, so that a plan does not depend on which was cheaper. What was
 //! asked for and is not shown does not exist: the bulk calls drop what they cannot find.
 
 use std::{
@@ -150,16 +151,24 @@ pub(super) async fn accounts(
     server: &Arc<Facts>,
     wire: Reader<'_>,
 ) -> Result<Vec<Account>, ConnectorError> {
-    let asked = Asked::new(wanted);
+    let mut asked = Asked::new(wanted);
     let mut found = Found { accounts: BTreeMap::new(), server, wire };
-    if asked.walk || asked.is_dear(wire).await? {
-        walk(&asked, &mut found).await?;
+    if asked.walk {
+        walk(&asked, None, &mut found).await?;
         // Pages move while they are turned: whoever is created or renamed pushes others over an edge.
         let missing = asked.without(&found);
         look_up_in_bulk(&missing, &mut found).await?;
     } else {
         look_up_in_bulk(&asked, &mut found).await?;
-        look_up_addresses(&asked, &mut found).await?;
+        // No two accounts hold one address (4.2), so those of whoever is found are not asked for.
+        let email = AttributeName::new("email");
+        for account in found.accounts.values() {
+            asked.addresses.remove(account.value(&email).as_text().unwrap_or_default());
+        }
+        match asked.way(wire).await? {
+            Way::LookUps => look_up_addresses(&asked, &mut found).await?,
+            Way::Pages(total) => walk(&asked, total, &mut found).await?,
+        }
     }
     Ok(found.accounts.into_values().collect())
 }
@@ -185,15 +194,16 @@ impl Asked {
         }
     }
 
-    /// Whether looking each up takes more requests than reading everybody.
-    async fn is_dear(&self, wire: Reader<'_>) -> Result<bool, ConnectorError> {
-        let look_ups = self.ids.len().div_ceil(BULK) + self.usernames.len().div_ceil(BULK) + self.addresses.len();
+    /// How the addresses are looked for: there is no look-up of many.
+    async fn way(&self, wire: Reader<'_>) -> Result<Way, ConnectorError> {
+        let look_ups = self.addresses.len();
         if look_ups <= FEW {
-            return Ok(false);
+            return Ok(Way::LookUps);
         }
         let reply = wire.get("/api/v4/users/stats", &[]).await?;
         let total = reply.read::<Stats>().ok().filter(|_| reply.is_success()).map(|stats| stats.total_users_count);
-        Ok(look_ups > total.map_or(MANY, |total| total / PER_PAGE + 1))
+        let is_dear = look_ups > total.map_or(MANY, pages);
+        Ok(if is_dear { Way::Pages(total) } else { Way::LookUps })
     }
 
     fn is(&self, user: &User) -> bool {
@@ -221,6 +231,18 @@ impl Asked {
     }
 }
 
+/// How addresses are looked for.
+enum Way {
+    LookUps,
+    /// Of so many users, where the server tells.
+    Pages(Option<usize>),
+}
+
+/// How many pages so many users fill: the last is one that is not full.
+fn pages(total: usize) -> usize {
+    total / PER_PAGE + 1
+}
+
 /// What was found, each account once.
 struct Found<'a> {
     accounts: BTreeMap<AccountId, Account>,
@@ -243,11 +265,16 @@ struct Stats {
     total_users_count: usize,
 }
 
-async fn walk(asked: &Asked, found: &mut Found<'_>) -> Result<(), ConnectorError> {
+/// Reads everybody. No page is asked for that nobody stands on, as far as that is told.
+async fn walk(asked: &Asked, total: Option<usize>, found: &mut Found<'_>) -> Result<(), ConnectorError> {
     let wire = found.wire;
     let mut seen = BTreeSet::new();
-    for first in (0..).step_by(SIDE_BY_SIDE) {
-        let pages = try_join_all((first..first + SIDE_BY_SIDE).map(|page| read_page(wire, page))).await?;
+    let mut first = 0;
+    loop {
+        let left = total.map_or(SIDE_BY_SIDE, |total| pages(total).saturating_sub(first));
+        let next = first + left.clamp(1, SIDE_BY_SIDE);
+        let pages = try_join_all((first..next).map(|page| read_page(wire, page))).await?;
+        first = next;
         // A server, or a cache before it, that shows the same pages for ever must not hold us for ever.
         let known = seen.len();
         seen.extend(pages.iter().flatten().map(|user| user.id.clone()));
@@ -258,10 +285,9 @@ async fn walk(asked: &Asked, found: &mut Found<'_>) -> Result<(), ConnectorError
         let is_last = pages.iter().any(|page| page.len() < PER_PAGE);
         pages.into_iter().flatten().filter(|user| asked.is(user)).for_each(|user| found.add(user));
         if is_last {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 async fn read_page(wire: Reader<'_>, page: usize) -> Result<Vec<User>, ConnectorError> {
@@ -506,7 +532,7 @@ mod tests {
     }
 
     fn connector(token_kind: TokenKind) -> Mattermost {
-        Mattermost { settings: Settings { token_kind } }
+        Mattermost { settings: Settings { token_kind }, us: tokio::sync::OnceCell::new() }
     }
 
     fn wanted(ids: &[usize], usernames: &[&str], addresses: &[&str]) -> Wanted {
@@ -557,6 +583,8 @@ mod tests {
                 "GET /api/v4/users?page=1&per_page=200",
                 "GET /api/v4/users?page=2&per_page=200",
                 "GET /api/v4/users?page=3&per_page=200",
+                "POST /api/v4/users/ids",
+                "POST /api/v4/users/usernames",
             ]
         );
         let looked = Arc::new(World { total: Some(1_000_000), ..admin(600) });
@@ -571,7 +599,7 @@ mod tests {
         let world = Arc::new(admin(801));
         let addresses = ["n0000@b.c", "n0800@b.c", "a@b.c", "b@b.c", "c@b.c", "d@b.c"];
         assert_eq!(seen(&world, &wanted(&[], &[], &addresses)).await.unwrap(), ["id0000", "id0800"]);
-        assert_eq!(world.asked().len(), 1 + 8);
+        assert_eq!(world.asked().len(), 1 + 5);
     }
 
     #[tokio::test]

@@ -13,10 +13,11 @@
 //! It makes no groups and deletes no accounts: their files would go with them.
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use crate::{
     model::{
-        account::{Account, Observed, Wanted},
+        account::{Account, Facts, Observed, Wanted},
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         plan::{Call, Request},
@@ -55,12 +56,14 @@ mod observe;
 pub(crate) const KIND: Kind = Kind {
     name: "nextcloud",
     capabilities: &CAPABILITIES,
-    open: |settings| Ok(Box::new(Nextcloud { settings: serde_json::from_value(settings)? })),
+    open: |settings| Ok(Box::new(Nextcloud { settings: serde_json::from_value(settings)?, us: OnceCell::new() })),
     schema: || schemars::schema_for!(Settings).to_value(),
 };
 
 struct Nextcloud {
     settings: Settings,
+    /// Who we are and what we may do: asked once.
+    us: OnceCell<Facts>,
 }
 
 #[async_trait]
@@ -95,7 +98,8 @@ impl Connector for Nextcloud {
     }
 
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
-        Looker::observe(*wire, wanted, self.settings.complete_search).await
+        let us = self.us.get_or_try_init(|| Looker::arrive(*wire)).await?;
+        Looker::observe(*wire, wanted, us.clone(), self.settings.complete_search).await
     }
 
     async fn observe_self(&self, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {

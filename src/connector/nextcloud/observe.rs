@@ -150,15 +150,9 @@ impl<'a> Looker<'a> {
         Ok(Observed { accounts: vec![account], server: looker.server, warnings: Vec::new() })
     }
 
-    /// The accounts somebody needs. `searches_all`: the search passes nobody over.
-    pub(super) async fn observe(
-        wire: Reader<'a>,
-        wanted: &Wanted,
-        searches_all: bool,
-    ) -> Result<Observed, ConnectorError> {
-        let set = membership::set(wire.system());
-        let range = wanted.members.get(&set).into_iter().flatten().map(String::as_str);
-        let mut looker = Self::new(wire, range);
+    /// Who we are and what we may do.
+    pub(super) async fn arrive(wire: Reader<'a>) -> Result<Facts, ConnectorError> {
+        let looker = Self::new(wire, []);
         let me = looker.me().await?;
         let mut facts = facts(&me);
         if rights(&me) == PERSON {
@@ -167,6 +161,19 @@ impl<'a> Looker<'a> {
             looker.get(USERS, &[("limit", "1")]).await?;
             facts.insert(RIGHTS.to_owned(), DELEGATED.into());
         }
+        Ok(facts)
+    }
+
+    /// The accounts somebody needs, at a server of which this is known. `searches_all`: the search passes nobody over.
+    pub(super) async fn observe(
+        wire: Reader<'a>,
+        wanted: &Wanted,
+        mut facts: Facts,
+        searches_all: bool,
+    ) -> Result<Observed, ConnectorError> {
+        let set = membership::set(wire.system());
+        let range = wanted.members.get(&set).into_iter().flatten().map(String::as_str);
+        let mut looker = Self::new(wire, range);
         let names: BTreeSet<&str> = wanted.names(GROUP, &set).filter(|name| !name.is_empty()).collect();
         let asked: Vec<_> = names.iter().map(|name| looker.has_group(name)).collect();
         let there: Vec<bool> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;

@@ -11,15 +11,20 @@
 //! It deletes nobody, makes no groups, and sends no bulk requests: what is in one of them is answered part by part, and one
 //! call is one request.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use crate::{
     model::{
         account::{Account, Facts, Observed, Wanted},
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
+        id::AccountId,
         plan::{Call, Operation, Request},
         refusal::{Refusal, RefusalKind},
     },
@@ -54,12 +59,22 @@ mod tests;
 pub(crate) const KIND: Kind = Kind {
     name: "scim",
     capabilities: &CAPABILITIES,
-    open: |settings| Ok(Box::new(Scim { settings: serde_json::from_value(settings)? })),
+    open: |settings| {
+        Ok(Box::new(Scim {
+            settings: serde_json::from_value(settings)?,
+            server: OnceCell::new(),
+            versions: Mutex::default(),
+        }))
+    },
     schema: || schemars::schema_for!(Settings).to_value(),
 };
 
 struct Scim {
     settings: Settings,
+    /// What the server tells of itself: asked once.
+    server: OnceCell<Facts>,
+    /// The versions that accounts had when they were last looked at for a call.
+    versions: Mutex<BTreeMap<AccountId, String>>,
 }
 
 #[async_trait]
@@ -77,7 +92,10 @@ impl Connector for Scim {
     }
 
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
-        Looker::observe(*wire, &self.settings, wanted).await
+        let server = self.server.get_or_try_init(|| Looker::tell(*wire, &self.settings)).await?;
+        let (observed, versions) = Looker::observe(*wire, &self.settings, server.clone(), wanted).await?;
+        self.versions().extend(versions);
+        Ok(observed)
     }
 
     async fn observe_self(&self, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
@@ -101,10 +119,22 @@ impl Connector for Scim {
     }
 
     async fn perform(&self, call: &Call, wire: &mut Writer<'_>) -> Result<Account, Refusal> {
-        if let Some(version) = self.still(call, &wire.reader()).await? {
+        let seen = call.account.as_ref().filter(|_| is_conditional(call) && call.method != "PUT");
+        // What the account was like was compared with the plan when this version was seen.
+        let seen = seen.and_then(|id| self.versions().remove(id));
+        let is_seen = seen.is_some();
+        let version = if is_seen { seen } else { self.still(call, &wire.reader()).await? };
+        if let Some(version) = version {
             wire.only_if(&version);
         }
-        let reply = wire.send().await.map_err(|error| unavailable(&error))?;
+        let mut reply = wire.send().await.map_err(|error| unavailable(&error))?;
+        if is_seen && reply.status == 412 {
+            // It moved on since, perhaps in something that is none of this call's.
+            if let Some(version) = self.still(call, &wire.reader()).await? {
+                wire.only_if(&version);
+                reply = wire.send().await.map_err(|error| unavailable(&error))?;
+            }
+        }
         self.settle(call, &reply, wire.reader()).await
     }
 
@@ -113,7 +143,16 @@ impl Connector for Scim {
     }
 }
 
+/// True where the server shall carry it out only on the version that was looked at.
+fn is_conditional(call: &Call) -> bool {
+    call.headers.contains_key("if-match")
+}
+
 impl Scim {
+    fn versions(&self) -> MutexGuard<'_, BTreeMap<AccountId, String>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The membership that a call is about.
     fn membership(call: &Call) -> Option<&AttributeName> {
         call.intends.keys().find(|name| membership::group(&call.system, name).is_some())
@@ -123,7 +162,7 @@ impl Scim {
     /// such a condition. Between this look and the change nothing can slip in where the server keeps versions.
     async fn still(&self, call: &Call, wire: &Reader<'_>) -> Result<Option<String>, Refusal> {
         let is_whole = call.method == "PUT";
-        let is_conditional = call.headers.contains_key("if-match");
+        let is_conditional = is_conditional(call);
         if !(is_whole || is_conditional) {
             return Ok(None);
         }

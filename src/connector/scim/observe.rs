@@ -46,11 +46,11 @@ const SIDE_BY_SIDE: usize = 4;
 const WALKS: usize = 3;
 
 /// The most look-ups in one filter, and the longest filter; more of them make the address too long for some.
-const TERMS: usize = 10;
-const LONGEST_FILTER: usize = 1000;
+const TERMS: usize = 40;
+const LONGEST_FILTER: usize = 2000;
 
-/// Up to so many look-ups nobody asks whether reading everybody would be less work.
-const FEW: usize = 8;
+/// Up to so many ids nobody asks whether reading everybody would be less work.
+const FEW: usize = 19;
 
 /// The most pages of one list: a server whose pages never end has no list.
 const MOST_PAGES: usize = 100_000;
@@ -67,6 +67,16 @@ pub(super) struct Looker<'a> {
 enum Paging {
     Index,
     Cursor,
+}
+
+impl Paging {
+    /// Where the first page is.
+    fn start(self) -> &'static str {
+        match self {
+            Self::Index => "1",
+            Self::Cursor => "",
+        }
+    }
 }
 
 /// Whether a filter was understood.
@@ -130,13 +140,20 @@ impl<'a> Looker<'a> {
         })
     }
 
-    /// The accounts somebody needs.
+    /// What the server tells of itself.
+    pub(super) async fn tell(wire: Reader<'a>, settings: &'a Settings) -> Result<Facts, ConnectorError> {
+        Self::arrive(wire, settings).await.map(|(_, facts)| facts)
+    }
+
+    /// The accounts somebody needs, at a server that tells this of itself, and the versions of those that were looked at by
+    /// themselves for a call.
     pub(super) async fn observe(
         wire: Reader<'a>,
         settings: &'a Settings,
+        mut facts: Facts,
         wanted: &Wanted,
-    ) -> Result<Observed, ConnectorError> {
-        let (mut looker, mut facts) = Self::arrive(wire, settings).await?;
+    ) -> Result<(Observed, BTreeMap<AccountId, String>), ConnectorError> {
+        let mut looker = Self::new(wire, settings);
         looker.server = Arc::new(facts.clone());
         let groups = looker.groups(wanted).await?;
         groups.tell(&mut facts);
@@ -147,17 +164,21 @@ impl<'a> Looker<'a> {
         }
         // Who is in no list is gone only where the server says so when asked for nobody else.
         let missing: Vec<_> = wanted.ids.iter().filter(|id| !found.contains_key(*id)).collect();
-        let asked: Vec<_> = missing.iter().map(|id| looker.account(id)).collect();
-        let seen: Vec<Option<Account>> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
-        for account in seen.into_iter().flatten() {
-            found.extend(account.id.clone().map(|id| (id, account)));
+        let asked: Vec<_> = missing.iter().map(|id| looker.versioned(id)).collect();
+        let seen: Vec<Option<(Account, Option<String>)>> =
+            stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
+        let mut versions = BTreeMap::new();
+        for (account, version) in seen.into_iter().flatten() {
+            let Some(id) = account.id.clone() else { continue };
+            versions.extend(version.filter(|_| wanted.fresh).map(|version| (id.clone(), version)));
+            found.insert(id, account);
         }
         let range = wanted.members.get(&membership::set(looker.wire.system())).cloned().unwrap_or_default();
         let mut accounts: Vec<Account> = found.into_values().collect();
         for account in &mut accounts {
             groups.show(account, &range);
         }
-        Ok(Observed { accounts, server: looker.server, warnings: Vec::new() })
+        Ok((Observed { accounts, server: looker.server, warnings: Vec::new() }, versions))
     }
 
     /// The account of whoever the token is for (RFC 7644 3.11).
@@ -179,11 +200,11 @@ impl<'a> Looker<'a> {
         Ok(Observed { accounts: vec![account], server: looker.server, warnings: Vec::new() })
     }
 
-    /// One account by its id; `None` where the server says that there is none.
-    pub(super) async fn account(&self, id: &AccountId) -> Result<Option<Account>, ConnectorError> {
+    /// One account by its id, and its version; `None` where the server says that there is none.
+    async fn versioned(&self, id: &AccountId) -> Result<Option<(Account, Option<String>)>, ConnectorError> {
         let Some(place) = path(self.users(), id.as_str()) else { return Ok(None) };
         match self.resource(&place).await? {
-            Some((user, _)) => self.read(&user).map(Some),
+            Some((user, version)) => Ok(Some((self.read(&user)?, version))),
             None => Ok(None),
         }
     }
@@ -228,32 +249,44 @@ impl<'a> Looker<'a> {
         let paths: Option<Vec<(&str, &str)>> =
             texts.iter().map(|(name, text)| Some((filter_path(self, name)?, *text))).collect();
         let filters = paths.filter(|_| self.is("filter") == Some(true)).map(|paths| filters(&paths));
-        let look_ups = filters.as_ref().map(|filters| filters.len() + wanted.ids.len());
         let sought = Sought::of(wanted);
         if texts.is_empty() && wanted.ids.len() <= FEW {
             return Ok(Vec::new());
         }
-        if let (Some(filters), Some(few)) = (&filters, look_ups)
-            && (few <= FEW || few <= self.pages().await?)
-        {
+        // Without a filter that asks for all of them at once, the first page of everybody tells how many more there are.
+        let mut first = None;
+        if let Some(filters) = &filters {
+            let look_ups = filters.len() + wanted.ids.len();
+            if look_ups > 1 {
+                let page = self.page(self.users(), &[], self.paging(), self.paging().start()).await?;
+                if !page.is_success() {
+                    return Err(self.refused(&page));
+                }
+                let total = page.json().and_then(|list| number(&list, "totalResults"));
+                let left = total.map_or(usize::MAX, |total| total.div_ceil(PAGE_SIZE).saturating_sub(1));
+                if left <= look_ups {
+                    return self.walk_all(&sought, Some(page)).await;
+                }
+                first = Some(page);
+            }
             let mut found = Vec::new();
             for filter in filters {
                 match self.filtered(filter).await? {
                     Some(users) => found.extend(users),
                     // A filter that was not understood tells nothing about who is there.
-                    None => return self.walk_all(&sought).await,
+                    None => return self.walk_all(&sought, first).await,
                 }
             }
             let accounts: Result<Vec<Account>, ConnectorError> = found.iter().map(|user| self.read(user)).collect();
             return accounts;
         }
-        self.walk_all(&sought).await
+        self.walk_all(&sought, None).await
     }
 
     /// Everybody who is sought, by reading everybody.
-    async fn walk_all(&self, sought: &Sought<'_>) -> Result<Vec<Account>, ConnectorError> {
+    async fn walk_all(&self, sought: &Sought<'_>, first: Option<Reply>) -> Result<Vec<Account>, ConnectorError> {
         let mut kept = Vec::new();
-        for user in self.list(self.users(), &[]).await? {
+        for user in self.list(first, self.users(), &[]).await? {
             let account = self.read(&user)?;
             if sought.names(&account) {
                 kept.push(account);
@@ -262,14 +295,9 @@ impl<'a> Looker<'a> {
         Ok(kept)
     }
 
-    /// How many requests reading everybody takes.
-    async fn pages(&self) -> Result<usize, ConnectorError> {
-        let reply = self.get(self.users(), &[("startIndex", "1"), ("count", "1")]).await?;
-        if !reply.is_success() {
-            return Err(self.refused(&reply));
-        }
-        let total = reply.json().and_then(|list| number(&list, "totalResults"));
-        Ok(total.map_or(usize::MAX, |total| total.div_ceil(PAGE_SIZE)))
+    /// How lists are read here.
+    fn paging(&self) -> Paging {
+        if self.is("cursor") == Some(true) { Paging::Cursor } else { Paging::Index }
     }
 
     /// What fits any of these terms; `None` where the server does not understand such filters.
@@ -302,14 +330,18 @@ impl<'a> Looker<'a> {
         if total.is_none_or(|total| total == list.len()) && list.iter().all(|user| ids.insert(id(user))) {
             return Ok(Filtered::Found(list));
         }
-        self.list(place, &[("filter", filter)]).await.map(Filtered::Found)
+        self.list(None, place, &[("filter", filter)]).await.map(Filtered::Found)
     }
 
-    /// Reads a list until it adds up.
-    async fn list(&self, place: &str, query: &[(&str, &str)]) -> Result<Vec<Json>, ConnectorError> {
-        let paging = if self.is("cursor") == Some(true) { Paging::Cursor } else { Paging::Index };
+    /// Reads a list until it adds up; its first page may have been read already.
+    async fn list(
+        &self,
+        mut first: Option<Reply>,
+        place: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Vec<Json>, ConnectorError> {
         for _ in 0..WALKS {
-            if let Some(list) = self.walk(place, query, paging).await? {
+            if let Some(list) = self.walk(first.take(), place, query, self.paging()).await? {
                 return Ok(list);
             }
         }
@@ -322,6 +354,7 @@ impl<'a> Looker<'a> {
     /// Reads a list once; `None` where it does not add up.
     async fn walk(
         &self,
+        mut first: Option<Reply>,
         place: &str,
         query: &[(&str, &str)],
         paging: Paging,
@@ -330,10 +363,13 @@ impl<'a> Looker<'a> {
         let mut ids = BTreeSet::new();
         let mut cursors = BTreeSet::new();
         let mut told = None;
-        let mut at = if paging == Paging::Index { "1".to_owned() } else { String::new() };
+        let mut at = paging.start().to_owned();
         let mut shown = 0;
         for number_of_page in 0..MOST_PAGES {
-            let reply = self.page(place, query, paging, &at).await?;
+            let reply = match first.take() {
+                Some(first) => first,
+                None => self.page(place, query, paging, &at).await?,
+            };
             if !reply.is_success() {
                 // A cursor does not live for ever: then the list is read anew.
                 let is_over = number_of_page > 0 && Answer::from(&reply).is_about_cursor();
@@ -439,7 +475,7 @@ impl<'a> Looker<'a> {
             }
         }
         if all.is_none() {
-            *all = Some(self.list(place, &[]).await?);
+            *all = Some(self.list(None, place, &[]).await?);
         }
         Ok(all.iter().flatten().filter(|group| is_it(group)).cloned().collect())
     }

@@ -11,6 +11,7 @@
 //! It makes no accounts, deletes none and gives no roles. What the site says as a source of records is not known here.
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use crate::{
     model::{
@@ -23,7 +24,13 @@ use crate::{
     wire::{Dialect, Reader, Reply, Writer},
 };
 
-use self::{interface::Interface, observe::Looker, reply::Answer, settings::Settings, table::CAPABILITIES};
+use self::{
+    interface::Interface,
+    observe::{Arrival, Looker},
+    reply::Answer,
+    settings::Settings,
+    table::CAPABILITIES,
+};
 
 use super::{Connector, ConnectorError, Kind, Standing, unavailable};
 
@@ -52,12 +59,14 @@ mod tests;
 pub(crate) const KIND: Kind = Kind {
     name: "wordpress",
     capabilities: &CAPABILITIES,
-    open: |settings| Ok(Box::new(WordPress { settings: serde_json::from_value(settings)? })),
+    open: |settings| Ok(Box::new(WordPress { settings: serde_json::from_value(settings)?, arrival: OnceCell::new() })),
     schema: || schemars::schema_for!(Settings).to_value(),
 };
 
 struct WordPress {
     settings: Settings,
+    /// Where the interface is and what we may do there: asked once.
+    arrival: OnceCell<Arrival>,
 }
 
 #[async_trait]
@@ -75,7 +84,8 @@ impl Connector for WordPress {
     }
 
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
-        Looker::observe(*wire, wanted).await
+        let arrival = self.arrival.get_or_try_init(|| Looker::find(*wire)).await?;
+        Looker::observe(*wire, arrival, wanted).await
     }
 
     fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {

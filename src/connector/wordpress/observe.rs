@@ -60,6 +60,13 @@ pub(super) struct Looker<'a> {
     server: Arc<Facts>,
 }
 
+/// Where the interface is, and what we may do there.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    interface: Interface,
+    edits: bool,
+}
+
 /// One page of a list.
 struct Page {
     total: usize,
@@ -124,6 +131,12 @@ impl<'a> Looker<'a> {
         Ok(ConnectorError::Refused { system: self.wire.system().clone(), refusal })
     }
 
+    /// What has to be known before accounts are looked at.
+    pub(super) async fn find(wire: Reader<'a>) -> Result<Arrival, ConnectorError> {
+        let (looker, me) = Self::arrive(wire).await?;
+        Ok(Arrival { interface: looker.interface, edits: edits(&me) })
+    }
+
     /// Who we are and what is missing.
     pub(super) async fn standing(wire: Reader<'a>, username: &str) -> Result<Standing, ConnectorError> {
         let (looker, me) = Self::arrive(wire).await?;
@@ -153,17 +166,31 @@ impl<'a> Looker<'a> {
     }
 
     /// The accounts somebody needs.
-    pub(super) async fn observe(wire: Reader<'a>, wanted: &Wanted) -> Result<Observed, ConnectorError> {
-        let (mut looker, me) = Self::arrive(wire).await?;
-        let mut facts = Facts::from([(EDITS.to_owned(), edits(&me).into())]);
+    pub(super) async fn observe(
+        wire: Reader<'a>,
+        arrival: &Arrival,
+        wanted: &Wanted,
+    ) -> Result<Observed, ConnectorError> {
+        let mut looker = Self::new(wire, arrival.interface);
+        let mut facts = Facts::from([(EDITS.to_owned(), arrival.edits.into())]);
         looker.interface.tell(&mut facts);
         looker.server = Arc::new(facts);
-        let total = looker.count().await?;
         let sought = Sought::of(wanted);
-        let accounts = if shall_walk(wanted, total) {
-            looker.list(&[], |account| sought.names(account)).await?
-        } else {
+        let accounts = if !must_walk(wanted) && (look_ups(wanted) == 1 && !wanted.ids.is_empty()) {
+            // One list by ids: nothing is less than that.
             looker.look_up(wanted, &sought).await?
+        } else {
+            // The first page of everybody is also the proof that we are shown them, and tells how many there are.
+            let first = looker.page(&[], 1).await?;
+            if first.accounts.is_empty() {
+                let refusal = Refusal::new(RefusalKind::Forbidden, ONLY_LISTS);
+                return Err(ConnectorError::Refused { system: looker.wire.system().clone(), refusal });
+            }
+            if must_walk(wanted) || first.total.div_ceil(PAGE) <= look_ups(wanted) {
+                looker.list_from(Some(first), &[], |account| sought.names(account)).await?
+            } else {
+                looker.look_up(wanted, &sought).await?
+            }
         };
         let by_id = |account: Account| Some((account.id.clone()?, account));
         let mut found: BTreeMap<AccountId, Account> = accounts.into_iter().filter_map(by_id).collect();
@@ -236,8 +263,18 @@ impl<'a> Looker<'a> {
         filter: &[(&str, String)],
         is_sought: impl Fn(&Account) -> bool,
     ) -> Result<Vec<Account>, ConnectorError> {
+        self.list_from(None, filter, is_sought).await
+    }
+
+    /// The same where the first page was read already.
+    async fn list_from(
+        &self,
+        mut first: Option<Page>,
+        filter: &[(&str, String)],
+        is_sought: impl Fn(&Account) -> bool,
+    ) -> Result<Vec<Account>, ConnectorError> {
         for _ in 0..WALKS {
-            if let Some(accounts) = self.walk(filter, &is_sought).await? {
+            if let Some(accounts) = self.walk(first.take(), filter, &is_sought).await? {
                 return Ok(accounts);
             }
         }
@@ -250,10 +287,14 @@ impl<'a> Looker<'a> {
     /// Reads a list once; `None` where it does not add up.
     async fn walk(
         &self,
+        first: Option<Page>,
         filter: &[(&str, String)],
         is_sought: impl Fn(&Account) -> bool,
     ) -> Result<Option<Vec<Account>>, ConnectorError> {
-        let first = self.page(filter, 1).await?;
+        let first = match first {
+            Some(first) => first,
+            None => self.page(filter, 1).await?,
+        };
         let total = first.total;
         let asked: Vec<_> = (2..=total.div_ceil(PAGE)).map(|number| self.page(filter, number)).collect();
         let mut pages = stream::iter([Ok(first)]).chain(stream::iter(asked).buffered(SIDE_BY_SIDE));
@@ -351,14 +392,15 @@ fn edits(me: &Json) -> bool {
     rights.is_none_or(|rights| rights.get("edit_users").and_then(Json::as_bool) == Some(true))
 }
 
-/// True where reading everybody is less work than asking for each, or where only that will do.
-fn shall_walk(wanted: &Wanted, total: usize) -> bool {
-    let texts = || wanted.holding.iter().flat_map(|(name, texts)| texts.iter().map(move |text| (name, text)));
-    let cannot_be_asked_for = |(name, text): (&AttributeName, &String)| {
-        !CAPABILITIES.lookups.contains(&name.as_str()) || searchable(text).is_empty()
-    };
-    let look_ups = wanted.ids.len().div_ceil(PAGE) + texts().count();
-    texts().any(cannot_be_asked_for) || total.div_ceil(PAGE) < look_ups
+/// True where something is sought that only the list of everybody shows.
+fn must_walk(wanted: &Wanted) -> bool {
+    let mut texts = wanted.holding.iter().flat_map(|(name, texts)| texts.iter().map(move |text| (name, text)));
+    texts.any(|(name, text)| !CAPABILITIES.lookups.contains(&name.as_str()) || searchable(text).is_empty())
+}
+
+/// How many requests asking for each takes.
+fn look_ups(wanted: &Wanted) -> usize {
+    wanted.ids.len().div_ceil(PAGE) + wanted.holding.values().map(BTreeSet::len).sum::<usize>()
 }
 
 /// As much of a text as can be searched for: what WordPress keeps as entities or reads as wildcards is left out, and what

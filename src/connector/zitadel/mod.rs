@@ -41,6 +41,7 @@ use super::{Connector, ConnectorError, Kind, Standing, unavailable};
 use self::{
     forecast::NOT_CLEARABLE,
     interface::{Choice, Interface, ORGANIZATION},
+    observe::Known,
     observe::Look,
     operations::Aim,
     reply::{No as Denial, Told},
@@ -138,7 +139,7 @@ static CAPABILITIES: Capabilities = Capabilities {
 pub(crate) const KIND: Kind = Kind {
     name: "zitadel",
     capabilities: &CAPABILITIES,
-    open: |settings| Ok(Box::new(Zitadel { settings: serde_json::from_value(settings)? })),
+    open: |settings| Ok(Box::new(Zitadel { settings: serde_json::from_value(settings)?, server: Known::default() })),
     schema: || schemars::schema_for!(Settings).to_value(),
 };
 
@@ -157,6 +158,8 @@ struct Settings {
 #[derive(Debug)]
 struct Zitadel {
     settings: Settings,
+    /// What was found out about the server: asked once.
+    server: Known,
 }
 
 #[async_trait]
@@ -175,7 +178,7 @@ impl Connector for Zitadel {
     }
 
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
-        observe::observe(self.settings.api, self.settings.organization.as_deref(), wanted, *wire).await
+        observe::observe(self.settings.api, self.settings.organization.as_deref(), &self.server, wanted, *wire).await
     }
 
     fn normalize(&self, attribute: &AttributeName, value: &Value) -> Value {
@@ -329,7 +332,8 @@ mod tests {
 
     #[test]
     fn the_configured_interface_is_used_where_none_was_observed() {
-        let zitadel = Zitadel { settings: Settings { organization: None, api: Choice::V1 } };
+        let settings = Settings { organization: None, api: Choice::V1 };
+        let zitadel = Zitadel { settings, server: Known::default() };
         let mut account = Account::absent("zitadel".into(), std::sync::Arc::default());
         account.id = Some("u1".into());
         let change = Change { attribute: AttributeName::new("username"), before: Value::Empty, after: "x".into() };

@@ -12,6 +12,7 @@ use std::{
 use futures::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
+use tokio::sync::OnceCell;
 
 use crate::{
     connector::{ConnectorError, Standing},
@@ -138,7 +139,23 @@ impl<'a> Sought<'a> {
     }
 }
 
+/// What was found out about the server, as far as that was needed: asked once.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The interface, where one request tells it: else the first list does.
+    interface: OnceCell<Option<Interface>>,
+    server: OnceCell<Server>,
+}
+
+/// What a first list tells of the server.
+struct Met {
+    server: Server,
+    /// The organization that all users may live in, which is still to be seen.
+    perhaps: Option<String>,
+}
+
 /// What was found out about the server.
+#[derive(Clone, Debug)]
 struct Server {
     interface: Interface,
     /// How many users it lists, in the configured organization where there is one.
@@ -182,7 +199,12 @@ pub(super) async fn standing(
     organization: Option<&str>,
     reader: Reader<'_>,
 ) -> Result<Standing, ConnectorError> {
-    let server = ask_server(choice, organization, reader).await?;
+    let probed = probe(choice, reader).await?;
+    let (_, Met { mut server, perhaps }) = ask_server(choice, probed, organization, reader, 1).await?;
+    if let Some(perhaps) = perhaps {
+        let look = Look { reader, interface: server.interface, organization };
+        server.organization = look.only(perhaps, server.total).await?;
+    }
     let headers = Interface::V1.headers(organization);
     let me = reader.get("/auth/v1/users/me", &[]).await?;
     let me = me.is_success().then(|| me.read::<One>().ok()).flatten();
@@ -221,45 +243,76 @@ pub(super) async fn standing(
 pub(super) async fn observe(
     choice: Choice,
     organization: Option<&str>,
+    known: &Known,
     wanted: &Wanted,
     reader: Reader<'_>,
 ) -> Result<Observed, ConnectorError> {
-    let server = ask_server(choice, organization, reader).await?;
-    let look = Look { reader, interface: server.interface, organization };
     let (by_id, by_text) = questions(wanted);
-    let mut warnings = server.warnings();
     let ids = wanted.ids.iter().map(AccountId::as_str);
-    // Each by itself before any list: such a look also brings the lists up to date.
-    let now = if wanted.fresh { look.each(ids.clone()).await? } else { Vec::new() };
+    let probed = *known.interface.get_or_try_init(|| probe(choice, reader)).await?;
     let mut users: BTreeMap<String, User> = BTreeMap::new();
     let mut keep = |found: Vec<User>| users.extend(found.into_iter().map(|user| (user.id.clone(), user)));
-    if by_id.len() + by_text.len() > server.total.div_ceil(PAGE) {
-        let (found, total) = look.all(&look.within()).await?;
-        if found.len() < total {
-            warnings.push(format!("ZITADEL shows {} of {total} users: our token may not read the others", found.len()));
+    let (server, warnings) = match (known.server.get(), probed) {
+        // Who is looked at one by one, as she is now, needs nothing that lists and organizations tell.
+        (None, Some(interface @ Interface::V2)) if wanted.fresh && by_text.is_empty() && !wanted.ids.is_empty() => {
+            keep(Look { reader, interface, organization }.each(ids).await?);
+            (Server { interface, total: 0, organization: None }, Vec::new())
         }
-        let sought = Sought::of(wanted);
-        keep(found.into_iter().filter(|user| sought.names(user)).collect());
-    } else {
-        for question in by_id {
-            keep(look.all(&[question]).await?.0);
+        (before, _) => {
+            // The first page of everybody tells how many there are, and serves where everybody is read.
+            let is_first_page = !wanted.fresh && by_id.len() + by_text.len() > 1;
+            let (first, met) = match before {
+                Some(server) => (None, Met { server: server.clone(), perhaps: None }),
+                None => ask_server(choice, probed, organization, reader, if is_first_page { PAGE } else { 1 })
+                    .await
+                    .map(|(first, met)| (is_first_page.then_some(first), met))?,
+            };
+            let Met { mut server, mut perhaps } = met;
+            let look = Look { reader, interface: server.interface, organization };
+            let mut warnings = server.warnings();
+            // Each by itself before any list: such a look also brings the lists up to date.
+            let now = if wanted.fresh { look.each(ids.clone()).await? } else { Vec::new() };
+            if by_id.len() + by_text.len() > server.total.div_ceil(PAGE) {
+                let (found, total) = look.all(first, &look.within()).await?;
+                if found.len() < total {
+                    warnings.push(format!(
+                        "ZITADEL shows {} of {total} users: our token may not read the others",
+                        found.len()
+                    ));
+                } else if let Some(organization) = perhaps.take_if(|_| server.interface != Interface::V1) {
+                    let is_only = found.iter().all(|user| user.details.resource_owner == organization);
+                    server.organization = is_only.then_some(organization);
+                }
+                let sought = Sought::of(wanted);
+                keep(found.into_iter().filter(|user| sought.names(user)).collect());
+            } else {
+                for question in by_id {
+                    keep(look.all(None, &[question]).await?.0);
+                }
+                for question in by_text {
+                    let mut queries = look.within();
+                    queries.push(question);
+                    keep(look.all(None, &queries).await?.0);
+                }
+            }
+            let by_itself = if wanted.fresh {
+                // What a list says of them counts for nothing, not even that they are there.
+                for id in ids {
+                    users.remove(id);
+                }
+                now
+            } else {
+                look.each(ids.filter(|id| !users.contains_key(*id))).await?
+            };
+            users.extend(by_itself.into_iter().map(|user| (user.id.clone(), user)));
+            if let Some(organization) = perhaps {
+                server.organization = look.only(organization, server.total).await?;
+            }
+            // Somebody else may have found it out meanwhile.
+            let _ = known.server.set(server.clone());
+            (server, warnings)
         }
-        for question in by_text {
-            let mut queries = look.within();
-            queries.push(question);
-            keep(look.all(&queries).await?.0);
-        }
-    }
-    let by_itself = if wanted.fresh {
-        // What a list says of them counts for nothing, not even that they are there.
-        for id in ids {
-            users.remove(id);
-        }
-        now
-    } else {
-        look.each(ids.filter(|id| !users.contains_key(*id))).await?
     };
-    users.extend(by_itself.into_iter().map(|user| (user.id.clone(), user)));
     let facts = server.facts();
     let account = |user: User| user.account(reader.system(), server.interface, &facts);
     let accounts = users.into_values().map(account).collect();
@@ -277,14 +330,17 @@ impl<'a> Look<'a> {
         Self { reader, interface: Interface::of_path(&call.path), organization }
     }
 
-    /// All users that meet these conditions, and how many the server counted.
-    async fn all(&self, queries: &[Query<'_>]) -> Result<(Vec<User>, usize), ConnectorError> {
+    /// All users that meet these conditions, and how many the server counted. The first page may have been read already.
+    async fn all(&self, mut first: Option<Page>, queries: &[Query<'_>]) -> Result<(Vec<User>, usize), ConnectorError> {
         for _ in 0..PASSES {
             let mut users: Vec<User> = Vec::new();
             let (mut offset, mut known) = (0_usize, 0);
             let (mut ids, mut idle) = (BTreeSet::new(), 0);
             loop {
-                let page = self.page(queries, offset, PAGE).await?;
+                let page = match first.take() {
+                    Some(first) => first,
+                    None => self.page(queries, offset, PAGE).await?,
+                };
                 let total = page.total().ok_or_else(|| self.strange("a list without a readable total"))?;
                 let shown = ids.len();
                 ids.extend(page.result.iter().map(|user| user.id.clone()));
@@ -373,51 +429,52 @@ impl<'a> Look<'a> {
     }
 }
 
-/// Finds the interface with reads alone, the number of users, and the organization where there is but one.
-async fn ask_server(choice: Choice, organization: Option<&str>, reader: Reader<'_>) -> Result<Server, ConnectorError> {
+/// The interface, where it is configured or a single question tells it.
+async fn probe(choice: Choice, reader: Reader<'_>) -> Result<Option<Interface>, ConnectorError> {
+    match choice.fixed() {
+        Some(interface) => Ok(Some(interface)),
+        None => Ok(has_connect(reader).await?.then_some(Interface::V2)),
+    }
+}
+
+/// Finds the interface with reads alone, the number of users, and the organization they may all live in. Gives the first
+/// page of everybody with it, of so many users.
+async fn ask_server(
+    choice: Choice,
+    probed: Option<Interface>,
+    organization: Option<&str>,
+    reader: Reader<'_>,
+    limit: usize,
+) -> Result<(Page, Met), ConnectorError> {
     let look = |interface| Look { reader, interface, organization };
-    let first = async |look: &Look<'_>| look.search(&look.within(), 0, 1).await;
-    let (look, reply) = match choice.fixed() {
-        Some(interface) => {
-            let look = look(interface);
-            let reply = first(&look).await?;
-            (look, reply)
-        }
-        None if has_connect(reader).await? => {
-            let look = look(Interface::V2);
-            let reply = first(&look).await?;
-            (look, reply)
-        }
-        None => {
-            let newer = look(Interface::V2Human);
-            let reply = first(&newer).await?;
-            let told = Told::of(reply.json().as_ref());
-            let absent = !reply.is_success() && refusal(reply.status, &told).kind == RefusalKind::Unsupported;
-            if absent {
-                let older = look(Interface::V1);
-                let reply = first(&older).await?;
-                (older, reply)
-            } else {
-                (newer, reply)
-            }
+    let first = async |look: &Look<'_>| look.search(&look.within(), 0, limit).await;
+    let (look, reply) = if let Some(interface) = probed.or(choice.fixed()) {
+        let look = look(interface);
+        let reply = first(&look).await?;
+        (look, reply)
+    } else {
+        let newer = look(Interface::V2Human);
+        let reply = first(&newer).await?;
+        let told = Told::of(reply.json().as_ref());
+        let absent = !reply.is_success() && refusal(reply.status, &told).kind == RefusalKind::Unsupported;
+        if absent {
+            let older = look(Interface::V1);
+            let reply = first(&older).await?;
+            (older, reply)
+        } else {
+            (newer, reply)
         }
     };
     let page = look.page_of(&reply)?;
     let total = page.total().ok_or_else(|| look.strange("a list without a readable total"))?;
-    let organization = match (organization, page.result.into_iter().next()) {
-        (Some(organization), _) => Some(organization.to_owned()),
-        (None, Some(user)) => look.only(user.details.resource_owner, total).await?,
-        (None, None) => None,
-    };
-    Ok(Server { interface: look.interface, total, organization })
+    let perhaps = page.result.first().map(|user| user.details.resource_owner.clone()).filter(|it| !it.is_empty());
+    let server = Server { interface: look.interface, total, organization: organization.map(str::to_owned) };
+    Ok((page, Met { server, perhaps: perhaps.filter(|_| organization.is_none()) }))
 }
 
 impl Look<'_> {
     /// The organization, if all users live in it. A v1 list never leaves the organization it was asked in.
     async fn only(&self, organization: String, total: usize) -> Result<Option<String>, ConnectorError> {
-        if organization.is_empty() {
-            return Ok(None);
-        }
         if self.interface == Interface::V1 {
             return Ok(Some(organization));
         }
@@ -498,7 +555,7 @@ mod tests {
     }
 
     async fn see(server: &StandIn, wanted: &Wanted) -> Observed {
-        observe(Choice::Auto, None, wanted, server.line().reader()).await.unwrap()
+        observe(Choice::Auto, None, &Known::default(), wanted, server.line().reader()).await.unwrap()
     }
 
     fn ids(observed: &Observed) -> Vec<&str> {
@@ -552,7 +609,9 @@ mod tests {
     async fn a_closed_door_is_no_missing_door() {
         for status in [401, 403] {
             let server = StandIn::serving(move |_, _| (status, json!({ "code": "unauthenticated", "message": "no" })));
-            let error = observe(Choice::Auto, None, &Wanted::default(), server.line().reader()).await.unwrap_err();
+            let error = observe(Choice::Auto, None, &Known::default(), &Wanted::default(), server.line().reader())
+                .await
+                .unwrap_err();
             let ConnectorError::Refused { refusal, .. } = error else { panic!("{error}") };
             assert_eq!((refusal.kind, refusal.status), (RefusalKind::Forbidden, Some(status)));
             assert_eq!(server.asked(), [CONNECT]);
@@ -576,7 +635,9 @@ mod tests {
     #[tokio::test]
     async fn a_named_interface_is_not_asked_for() {
         let server = StandIn::serving(|_, _| (200, json!({ "details": { "totalResult": "2" } })));
-        let seen = observe(Choice::V1, Some("o7"), &Wanted::default(), server.line().reader()).await.unwrap();
+        let seen = observe(Choice::V1, Some("o7"), &Known::default(), &Wanted::default(), server.line().reader())
+            .await
+            .unwrap();
         assert_eq!(seen.server.get(ORGANIZATION), Some(&"o7".into()));
         assert_eq!(server.asked(), ["POST /management/v1/users/_search o7"]);
     }
@@ -589,8 +650,9 @@ mod tests {
         let mut sought: Vec<String> = (0..400).map(|id| format!("u{id}")).collect();
         sought.sort();
         assert_eq!(ids(&seen), sought, "of everybody only those who were sought are shown, in order of id");
-        assert_eq!(server.asked()[3..], ["POST /v2/users", "POST /v2/users", "POST /v2/users"]);
-        let pages: Vec<Json> = server.bodies()[3..].iter().map(|body| body["query"].clone()).collect();
+        assert_eq!(server.asked()[1..], ["POST /v2/users", "POST /v2/users", "POST /v2/users"]);
+        assert_eq!(seen.server.get(ORGANIZATION), Some(&"o1".into()));
+        let pages: Vec<Json> = server.bodies()[1..].iter().map(|body| body["query"].clone()).collect();
         let page = |offset: &str| json!({ "offset": offset, "limit": 1000, "asc": true });
         assert_eq!(pages, [page("0"), page("1000"), page("2000")]);
     }
@@ -600,7 +662,8 @@ mod tests {
         let server = four(5, |id| id != 3);
         let seen = see(&server, &wanted_ids(["u1", "u3", "u9"])).await;
         assert_eq!(ids(&seen), ["u1", "u3"]);
-        let mut looks = server.asked().split_off(4);
+        let mut looks: Vec<String> = server.asked();
+        looks.retain(|look| look.starts_with("GET "));
         looks.sort();
         assert_eq!(looks, ["GET /v2/users/u3", "GET /v2/users/u9"]);
     }
@@ -634,7 +697,7 @@ mod tests {
         wanted.fresh = true;
         let server = lagging();
         assert_eq!(names(&see(&server, &wanted).await), ["u1.new", "u2.new"]);
-        let mut looks = server.asked().split_off(2);
+        let mut looks = server.asked().split_off(1);
         looks.sort();
         assert_eq!(looks, ["GET /v2/users/u1", "GET /v2/users/u2", "GET /v2/users/u9"]);
 
@@ -677,8 +740,8 @@ mod tests {
         };
         // Three questions against one page.
         let seen = see(&server, &wanted).await;
-        assert_eq!(server.asked().split_off(2), ["POST /v2/users"]);
-        assert_eq!(server.bodies()[2].get("queries"), None);
+        assert_eq!(server.asked().split_off(1), ["POST /v2/users"]);
+        assert_eq!(server.bodies()[1].get("queries"), None);
         assert_eq!(ids(&seen), ["u1", "u2", "u3", "u4"]);
     }
 
@@ -691,7 +754,7 @@ mod tests {
             _ => (404, hidden.clone()),
         });
         let wanted = wanted_ids(["u1"]);
-        let error = observe(Choice::Auto, None, &wanted, server.line().reader()).await.unwrap_err();
+        let error = observe(Choice::Auto, None, &Known::default(), &wanted, server.line().reader()).await.unwrap_err();
         let ConnectorError::Refused { refusal, .. } = error else { panic!("{error}") };
         assert_eq!(refusal.kind, RefusalKind::Forbidden);
     }
@@ -724,7 +787,7 @@ mod tests {
             let offset: usize = body["query"]["offset"].as_str().unwrap().parse().unwrap();
             let limit = usize::try_from(body["query"]["limit"].as_u64().unwrap()).unwrap();
             // The first user is deleted between the first and the second page.
-            let gone = usize::from(lists.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= 3);
+            let gone = usize::from(lists.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= 1);
             let page: Vec<Json> = (gone..1500).skip(offset).take(limit).map(|id| user(id, "o1")).collect();
             (200, json!({ "details": { "totalResult": (1500 - gone).to_string() }, "result": page }))
         });

@@ -209,8 +209,9 @@ pub(super) async fn seen(
     Ok(opened.accounts.into_values().filter_map(Result::ok).collect())
 }
 
-/// The members that a call is about.
+/// What a call is about, and the members of sets among it.
 pub(super) fn want_sets(wanted: &mut Wanted, call: &Call) {
+    wanted.about.get_or_insert_default().extend(call.intends.keys().chain(call.expects.keys()).cloned());
     for attribute in call.intends.keys().chain(call.expects.keys()) {
         if let (Some(set), Some(member)) = (attribute.set(), attribute.member()) {
             wanted.members.entry(set).or_default().insert(member.to_owned());
