@@ -110,8 +110,15 @@ impl Stage {
             today,
             belief: Some(belief),
         };
-        let given = self.inputs(&memory).await?;
-        Ok(prepare(&desk, &given, &mut self.fleet).await?)
+        let inputs = self.inputs(&memory).await?;
+        let prepared = prepare(&desk, &inputs, &mut self.fleet).await?;
+        let (systems, requests) = self.fleet.asked();
+        // No part of the plan: the same accounts may take more requests another time.
+        if requests > 0 && !given.global.quiet {
+            let (systems, requests) = (render::count(systems, "system"), render::count(requests, "request"));
+            tell(&format!("read {systems} in {requests}"));
+        }
+        Ok(prepared)
     }
 
     /// The plan for inputs that are what they were, where that is known without looking at anybody.

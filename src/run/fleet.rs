@@ -174,6 +174,12 @@ impl Fleet {
         self.members.iter().map(home).collect()
     }
 
+    /// How many systems were asked so far, and in how many requests.
+    pub(crate) fn asked(&self) -> (u64, u64) {
+        let requests = self.members.values().map(|member| member.line.asked()).filter(|asked| *asked > 0);
+        requests.fold((0, 0), |(systems, all), asked| (systems + 1, all + asked))
+    }
+
     /// The provider and the tokens of people there, where everybody is looked at with her own.
     pub(crate) fn keyed(&self, system: &SystemName) -> Option<(&Member, &Keyring)> {
         let member = self.members.get(system)?;

@@ -6,7 +6,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
         MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -111,6 +111,8 @@ pub(crate) struct Line {
     strangers: std::sync::Mutex<BTreeMap<u64, Instant>>,
     breaker: std::sync::Mutex<Breaker>,
     token: Mutex<Option<(Secret, Instant)>>,
+    /// How many requests were sent.
+    asked: AtomicU64,
     is_hung_up: AtomicBool,
     hung_up: Notify,
 }
@@ -156,7 +158,13 @@ impl Line {
         let (is_hung_up, hung_up) = (AtomicBool::new(false), Notify::new());
         let (gate, token) = (Gate::new(pace), Mutex::new(None));
         let strangers = std::sync::Mutex::default();
-        Ok(Self { reach, client, gate, counted, strangers, breaker, token, is_hung_up, hung_up })
+        let asked = AtomicU64::new(0);
+        Ok(Self { reach, client, gate, counted, strangers, breaker, token, asked, is_hung_up, hung_up })
+    }
+
+    /// How many requests were sent so far.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// Something to look with.
@@ -353,6 +361,7 @@ impl Line {
             ("scope", scope),
             ("assertion", &assertion),
         ];
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let sent = self.client.post(self.url("/oauth/v2/token", &[])?).form(&form).send().await;
         // Without a token the call itself was never sent, however the exchange failed.
         let reply = self.collect(sent).await;
@@ -420,6 +429,7 @@ impl Line {
             // What was refused is refused again, and each time counts for all that come from here.
             return Ok(Reply::new(401, [], Vec::new()));
         }
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let mut reply = self.collect(request.send().await).await?.without(&token);
         if let (401, Some(own)) = (reply.status, counted) {
             self.strangers().insert(own, started);

@@ -148,7 +148,7 @@ impl<'a> Writer<'a> {
         loop {
             // Where it waits only for another's answer, it is written down meanwhile, and the disk is not waited for while
             // nothing is under way. Of what a person would have to tell, nothing is written that may not be sent yet.
-            let is_early = self.call.replay != Replay::AskOperator && !errand.waits_for_time(&self.asked());
+            let is_early = self.goes_soon(&errand);
             if is_early {
                 self.intend(path).await?;
             }
@@ -253,6 +253,14 @@ impl<'a> Writer<'a> {
             Err(error) => !error.never_sent(),
         };
         self.doubt = !self.taken && (self.doubt || unclear);
+    }
+
+    /// True where the next request goes as soon as others are over, and where nobody would have to be asked whether it did.
+    fn goes_soon(&self, errand: &Errand<'_>) -> bool {
+        self.call.replay != Replay::AskOperator
+            && self.budget.and_then(Budget::spent).is_none()
+            && self.line.closed().is_none()
+            && !errand.waits_for_time(&self.asked())
     }
 
     /// What kind of call it is, to limits that only count certain ones.

@@ -633,14 +633,19 @@ for system in [\"gitlab\", \"mattermost\", \"zitadel\"] { join(system, \"email\"
 
     #[test]
     fn nothing_more_is_sent_once_the_store_is_full() {
-        // The first call needs three entries; the second begins with the fourth.
-        for (entries, sent) in [(1, 1), (2, 1), (3, 1), (4, 2)] {
+        // The first call needs three entries, and the second may be written down while the first is under way.
+        for entries in 1..=4 {
             let world = configured("state.db");
             full_after(&world, entries);
             world.forget(&["mattermost"]);
             let ran = world.homeward(&["apply", "--yes", "hr=people.csv"]);
             assert_eq!(ran.status, 1, "{entries}: {}{}", ran.stdout, ran.stderr);
-            assert_eq!(world.writes("mattermost").len(), sent, "{entries}");
+            let store = rusqlite::Connection::open(world.path("state.db")).unwrap();
+            let intents = "select count(*) from journal where json_extract(entry, '$.entry') = 'calling'";
+            let intents: usize = store.query_row(intents, [], |row| row.get(0)).unwrap();
+            let sent = world.writes("mattermost").len();
+            assert!(sent <= intents, "{entries}: {sent} were sent, {intents} written down");
+            assert!(sent < 3, "{entries}: {sent} were sent");
         }
     }
 }

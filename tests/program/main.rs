@@ -2,6 +2,7 @@
 //! What needs a process or a clock for itself stands in binaries of its own, beside this folder.
 
 mod apply;
+mod asks;
 mod canary;
 mod certify;
 mod check;

@@ -297,14 +297,15 @@ async fn read_page(wire: Reader<'_>, page: usize) -> Result<Vec<User>, Connector
 }
 
 async fn look_up_in_bulk(asked: &Asked, found: &mut Found<'_>) -> Result<(), ConnectorError> {
+    look_up_by("/api/v4/users/ids", &asked.ids, found).await?;
+    // Whoever was found by id is not asked for by name.
+    look_up_by("/api/v4/users/usernames", &asked.without(found).usernames, found).await
+}
+
+async fn look_up_by(path: &str, texts: &BTreeSet<String>, found: &mut Found<'_>) -> Result<(), ConnectorError> {
     let wire = found.wire;
-    let ids: Vec<&String> = asked.ids.iter().collect();
-    let usernames: Vec<&String> = asked.usernames.iter().collect();
-    let questions = ids
-        .chunks(BULK)
-        .map(|ids| ("/api/v4/users/ids", ids))
-        .chain(usernames.chunks(BULK).map(|names| ("/api/v4/users/usernames", names)));
-    let answers = try_join_all(questions.map(async |(path, texts)| {
+    let texts: Vec<&String> = texts.iter().collect();
+    let answers = try_join_all(texts.chunks(BULK).map(async |texts| {
         let reply = wire.search(path, &json!(texts)).await?;
         read_users(wire, &reply)
     }))

@@ -420,7 +420,12 @@ impl<'a> Sought<'a> {
 
     /// Those that nobody of these holds.
     fn open(&self, found: &BTreeMap<AccountId, Account>) -> impl Iterator<Item = (&'a AttributeName, &str)> {
-        self.all().filter(|(name, text)| !found.values().any(|account| holds(account, name, text)))
+        let held = |name: &AttributeName| -> BTreeSet<String> {
+            let texts = found.values().filter_map(|account| account.attributes.get(name)?.as_text());
+            texts.map(str::to_lowercase).collect()
+        };
+        let held: BTreeMap<&AttributeName, BTreeSet<String>> = self.texts.keys().map(|name| (*name, held(name))).collect();
+        self.all().filter(move |(name, text)| !held.get(name).is_some_and(|held| held.contains(*text)))
     }
 
     /// True where something is sought that cannot be searched for.
@@ -430,8 +435,10 @@ impl<'a> Sought<'a> {
     }
 
     fn names(&self, account: &Account) -> bool {
-        let holds =
-            |(name, texts): (&&AttributeName, &BTreeSet<String>)| texts.iter().any(|text| holds(account, name, text));
+        let holds = |(name, texts): (&&AttributeName, &BTreeSet<String>)| {
+            let held = account.attributes.get(*name).and_then(Value::as_text);
+            held.is_some_and(|held| texts.contains(&held.to_lowercase()))
+        };
         account.id.as_ref().is_some_and(|id| self.ids.contains(id)) || self.texts.iter().any(holds)
     }
 }
