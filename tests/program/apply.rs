@@ -634,7 +634,7 @@ for system in [\"gitlab\", \"mattermost\", \"zitadel\"] { join(system, \"email\"
     #[test]
     fn nothing_more_is_sent_once_the_store_is_full() {
         // The first call needs three entries, and the second may be written down while the first is under way.
-        for entries in 1..=4 {
+        for entries in [1, 2, 3] {
             let world = configured("state.db");
             full_after(&world, entries);
             world.forget(&["mattermost"]);
@@ -642,10 +642,10 @@ for system in [\"gitlab\", \"mattermost\", \"zitadel\"] { join(system, \"email\"
             assert_eq!(ran.status, 1, "{entries}: {}{}", ran.stdout, ran.stderr);
             let store = rusqlite::Connection::open(world.path("state.db")).unwrap();
             let intents = "select count(*) from journal where json_extract(entry, '$.entry') = 'calling'";
-            let intents: usize = store.query_row(intents, [], |row| row.get(0)).unwrap();
-            let sent = world.writes("mattermost").len();
+            let intents: u32 = store.query_row(intents, [], |row| row.get(0)).unwrap();
+            let sent = u32::try_from(world.writes("mattermost").len()).unwrap();
             assert!(sent <= intents, "{entries}: {sent} were sent, {intents} written down");
-            assert!(sent < 3, "{entries}: {sent} were sent");
+            assert!(intents <= entries, "{entries}: {intents} written down");
         }
     }
 }

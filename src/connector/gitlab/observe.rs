@@ -256,7 +256,7 @@ impl<'a> Looker<'a> {
         let reply = self.get(USERS, &newest).await?;
         let users: Vec<Json> = self.read(&reply)?;
         self.keep(&users, sought, found)?;
-        if users.len() < PAGE {
+        if users.len() < PAGE && reply.headers.get("link").and_then(|link| next_page(link)).is_none() {
             return Ok(true);
         }
         let ids = || users.iter().filter_map(|user| user.get("id")?.as_u64());

@@ -696,10 +696,10 @@ mod tests {
             ("/api/v4/users/me", 404, "<html>", format!("chat refused to be read (unavailable: {alone})")),
             ("/api/v4/users/me", 200, "<html>", "chat answered something else than a user to GET /users/me".to_owned()),
             ("/api/v4/users/ids", 200, "[{}]", "chat answered something else than a list of users".to_owned()),
-            ("/api/v4/users/email/n0001%40b.c", 404, "gone", format!("chat refused to be read (unavailable: {alone})")),
+            ("/api/v4/users/email/n0002%40b.c", 404, "gone", format!("chat refused to be read (unavailable: {alone})")),
         ] {
             let world = Arc::new(World { instead: BTreeMap::from([(path, (status, body))]), ..admin(10) });
-            let error = seen(&world, &wanted(&[1], &[], &["n0001@b.c"])).await.unwrap_err();
+            let error = seen(&world, &wanted(&[1], &[], &["n0002@b.c"])).await.unwrap_err();
             assert_eq!(error.to_string(), expected, "{path}");
         }
     }

@@ -424,7 +424,8 @@ impl<'a> Sought<'a> {
             let texts = found.values().filter_map(|account| account.attributes.get(name)?.as_text());
             texts.map(str::to_lowercase).collect()
         };
-        let held: BTreeMap<&AttributeName, BTreeSet<String>> = self.texts.keys().map(|name| (*name, held(name))).collect();
+        let held: BTreeMap<&AttributeName, BTreeSet<String>> =
+            self.texts.keys().map(|name| (*name, held(name))).collect();
         self.all().filter(move |(name, text)| !held.get(name).is_some_and(|held| held.contains(*text)))
     }
 

@@ -79,6 +79,9 @@ impl Paging {
     }
 }
 
+/// An account, and the version it has.
+type Versioned = (Account, Option<String>);
+
 /// Whether a filter was understood.
 enum Filtered {
     Found(Vec<Json>),
@@ -145,8 +148,8 @@ impl<'a> Looker<'a> {
         Self::arrive(wire, settings).await.map(|(_, facts)| facts)
     }
 
-    /// The accounts somebody needs, at a server that tells this of itself, and the versions of those that were looked at by
-    /// themselves for a call.
+    /// The accounts somebody needs, at a server that tells this of itself, and the versions of those that were looked at for a
+    /// call.
     pub(super) async fn observe(
         wire: Reader<'a>,
         settings: &'a Settings,
@@ -158,25 +161,23 @@ impl<'a> Looker<'a> {
         let groups = looker.groups(wanted).await?;
         groups.tell(&mut facts);
         looker.server = Arc::new(facts);
-        let mut found: BTreeMap<AccountId, Account> = BTreeMap::new();
-        for account in looker.wanted(wanted).await? {
-            found.extend(account.id.clone().map(|id| (id, account)));
+        let mut found: BTreeMap<AccountId, Versioned> = BTreeMap::new();
+        for (account, version) in looker.wanted(wanted).await? {
+            found.extend(account.id.clone().map(|id| (id, (account, version))));
         }
         // Who is in no list is gone only where the server says so when asked for nobody else.
         let missing: Vec<_> = wanted.ids.iter().filter(|id| !found.contains_key(*id)).collect();
         let asked: Vec<_> = missing.iter().map(|id| looker.versioned(id)).collect();
-        let seen: Vec<Option<(Account, Option<String>)>> =
-            stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
-        let mut versions = BTreeMap::new();
+        let seen: Vec<Option<Versioned>> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
         for (account, version) in seen.into_iter().flatten() {
-            let Some(id) = account.id.clone() else { continue };
-            versions.extend(version.filter(|_| wanted.fresh).map(|version| (id.clone(), version)));
-            found.insert(id, account);
+            found.extend(account.id.clone().map(|id| (id, (account, version))));
         }
         let range = wanted.members.get(&membership::set(looker.wire.system())).cloned().unwrap_or_default();
-        let mut accounts: Vec<Account> = found.into_values().collect();
-        for account in &mut accounts {
-            groups.show(account, &range);
+        let (mut accounts, mut versions) = (Vec::new(), BTreeMap::new());
+        for (id, (mut account, version)) in found {
+            groups.show(&mut account, &range);
+            accounts.push(account);
+            versions.extend(version.filter(|_| wanted.fresh).map(|version| (id, version)));
         }
         Ok((Observed { accounts, server: looker.server, warnings: Vec::new() }, versions))
     }
@@ -201,7 +202,7 @@ impl<'a> Looker<'a> {
     }
 
     /// One account by its id, and its version; `None` where the server says that there is none.
-    async fn versioned(&self, id: &AccountId) -> Result<Option<(Account, Option<String>)>, ConnectorError> {
+    async fn versioned(&self, id: &AccountId) -> Result<Option<Versioned>, ConnectorError> {
         let Some(place) = path(self.users(), id.as_str()) else { return Ok(None) };
         match self.resource(&place).await? {
             Some((user, version)) => Ok(Some((self.read(&user)?, version))),
@@ -231,6 +232,11 @@ impl<'a> Looker<'a> {
         account.ok_or_else(|| self.strange("a user without `id` or `userName`"))
     }
 
+    /// A user of a list as an account, with the version that the list tells.
+    fn read_versioned(&self, user: &Json) -> Result<Versioned, ConnectorError> {
+        Ok((self.read(user)?, resource::version(user).map(str::to_owned)))
+    }
+
     fn is(&self, fact: &str) -> Option<bool> {
         self.server.get(fact).and_then(Value::as_bool)
     }
@@ -240,7 +246,7 @@ impl<'a> Looker<'a> {
     }
 
     /// What is wanted, except who can only be asked for by id.
-    async fn wanted(&self, wanted: &Wanted) -> Result<Vec<Account>, ConnectorError> {
+    async fn wanted(&self, wanted: &Wanted) -> Result<Vec<Versioned>, ConnectorError> {
         let texts: Vec<(&AttributeName, &str)> = wanted
             .holding
             .iter()
@@ -277,19 +283,18 @@ impl<'a> Looker<'a> {
                     None => return self.walk_all(&sought, first).await,
                 }
             }
-            let accounts: Result<Vec<Account>, ConnectorError> = found.iter().map(|user| self.read(user)).collect();
-            return accounts;
+            return found.iter().map(|user| self.read_versioned(user)).collect();
         }
         self.walk_all(&sought, None).await
     }
 
     /// Everybody who is sought, by reading everybody.
-    async fn walk_all(&self, sought: &Sought<'_>, first: Option<Reply>) -> Result<Vec<Account>, ConnectorError> {
+    async fn walk_all(&self, sought: &Sought<'_>, first: Option<Reply>) -> Result<Vec<Versioned>, ConnectorError> {
         let mut kept = Vec::new();
         for user in self.list(first, self.users(), &[]).await? {
-            let account = self.read(&user)?;
-            if sought.names(&account) {
-                kept.push(account);
+            let user = self.read_versioned(&user)?;
+            if sought.names(&user.0) {
+                kept.push(user);
             }
         }
         Ok(kept)
