@@ -32,10 +32,9 @@ fn kinds() -> [(&'static str, &'static str, Value); 7] {
 const RULES: &str = r#"
 let all = ["username", "email", "nickname", "first_name", "display_name", "phone", "gitlab.note"];
 owner(all, "hr");
-for system in ["mattermost", "gitlab", "zitadel", "discourse", "nextcloud", "scim", "wordpress"] {
-    copies(["username", "email"], system);
-    join(system, ["email", "username"]);
-}
+let systems = ["mattermost", "gitlab", "zitadel", "discourse", "nextcloud", "scim", "wordpress"];
+copies(["username", "email"], systems);
+for system in systems { join(system, ["email", "username"]); }
 copies("nickname", ["mattermost", "zitadel", "scim"]);
 copies("first_name", "wordpress");
 copies("display_name", "discourse");

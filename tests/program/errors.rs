@@ -1654,6 +1654,7 @@ fn apply_asks_and_nobody_is_there() {
     Also at gitlab: 1 × a blocked account cannot sign in, here or to what signs in through GitLab
     Plan: 1 change in 1 call, 1 of 2 people unchanged.
     -- stderr
+    read 1 system in 4 requests
       × nothing is changed without asking, and nobody is there to answer
       help: read the plan first with `homeward plan`, then give --yes
     -- exit 2
@@ -1715,12 +1716,13 @@ fn a_saved_plan_that_was_edited() {
 #[test]
 fn a_plan_that_cannot_be_saved() {
     let world = project();
-    insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv", "--out", "nowhere/plan.json"]), @r"
+    insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv", "--out", "nowhere/plan.json"]), @r#"
     -- stderr
+    read 1 system in 4 requests
       × nowhere/plan.json cannot be written: No such file or directory
       help: choose another place with --out
     -- exit 2
-    ");
+    "#);
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn a_refusal_is_sent_where_a_rule_says_and_the_copy_follows() {
     Also at mattermost: 1 × the new one counts as unverified
     Plan: 3 changes in 3 calls, 0 of 2 people unchanged, 1 will follow.
     -- stderr
+    read 2 systems in 14 requests
     -- exit 0
     "#);
     let ran = world.homeward(&["--lab", "apply", "--yes", "website=after.csv"]);
@@ -85,6 +86,7 @@ fn a_refusal_is_sent_where_a_rule_says_and_the_copy_follows() {
     insta::assert_snapshot!(told(&world, &["--lab", "plan", "website=after.csv"]), @r#"
     Plan: 0 changes in 0 calls, 2 of 2 people unchanged.
     -- stderr
+    read 2 systems in 8 requests
     note: `username` of mattermost bzxmqpiadzg9xtp5memxxu5hrq has come as expected, after run 2
     -- exit 0
     "#);
@@ -121,6 +123,7 @@ route(|change| if change.attribute == "email" { to(["mattermost", "gitlab"]) });
     Also at mattermost: 1 × the new one counts as unverified
     Plan: 1 change in 1 call, 0 of 2 people unchanged, 1 held.
     -- stderr
+    read 2 systems in 14 requests
     -- exit 0
     "#);
 }
@@ -158,6 +161,7 @@ fn what_is_sent_to_two_systems_is_made_at_both() {
     Also at gitlab: 1 × the personal namespace and projects move
     Plan: 2 changes in 2 calls, 0 of 2 people unchanged, 1 will follow, 2 refused.
     -- stderr
+    read 2 systems in 14 requests
     -- exit 0
     "#);
 }
@@ -193,6 +197,7 @@ guard(|plan| if plan.summary.people == 2 && plan.changes[1].decision == "apply" 
     Also at mattermost: 1 × the new one counts as unverified
     Plan: 2 changes in 2 calls, 0 of 2 people unchanged, 1 refused.
     -- stderr
+    read 2 systems in 14 requests
       × a rule holds this plan: nobody's address changes today (rules/ownership.rhai:7:1)
       help: the line is `guard(|plan| if plan.count("mattermost", "email") > 0 { hold("nobody's address changes
             today") });`; look at the plan first, then at the rule
@@ -236,6 +241,7 @@ fn a_route_that_cannot_read_one_change_holds_that_person_and_no_other() {
     Also at mattermost: 1 × the new one counts as unverified
     Plan: 2 changes in 2 calls, 0 of 2 people unchanged, 1 held.
     -- stderr
+    read 2 systems in 14 requests
     -- exit 0
     "#);
 }
@@ -289,6 +295,7 @@ fn a_held_change_keeps_a_new_account_from_being_made_and_a_dropped_one_is_left_o
 
     Plan: 0 changes in 0 calls, 0 of 1 person unchanged, 1 held.
     -- stderr
+    read 1 system in 4 requests
     -- exit 0
     "#);
     insta::assert_snapshot!(made("route(|change| if change.attribute == \"first_name\" { drop(\"private\") });"), @r#"
@@ -305,6 +312,7 @@ fn a_held_change_keeps_a_new_account_from_being_made_and_a_dropped_one_is_left_o
 
     Plan: 2 changes in 1 call, 0 of 1 person unchanged.
     -- stderr
+    read 1 system in 4 requests
     -- exit 0
     "#);
 }
@@ -335,6 +343,7 @@ route(|change| if n::legacy(change.to) { drop(`${n::DOMAIN} is no more`) } else 
 
     Plan: 0 changes in 0 calls, 0 of 2 people unchanged, 1 refused.
     -- stderr
+    read 2 systems in 14 requests
     -- exit 0
     "#);
 }

@@ -99,7 +99,7 @@ fn what_took_is_done_though_the_list_would_still_show_what_was() {
         let lines: Vec<&str> = asked.iter().filter(of_this).map(|line| line.split(' ').next().unwrap()).collect();
         assert_eq!(lines, ["GET", "PATCH", "GET"], "{id}");
     }
-    assert_eq!(asked.iter().filter(|line| *line == "POST /v2/users").count(), 2, "{asked:?}");
+    assert_eq!(asked.iter().filter(|line| *line == "POST /v2/users").count(), 0, "{asked:?}");
 
     // The same write, and no look at the user behind it: it is the list that would have misled.
     rename(&world, "p0", "p0");

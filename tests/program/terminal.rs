@@ -128,6 +128,7 @@ fn a_plan_shows_who_what_where_and_why() {
     Also at gitlab: 2 × the personal namespace takes the new name
     Plan: 9 changes in 5 calls, 0 of 4 people unchanged, 2 will follow.
     -- stderr
+    read 2 systems in 16 requests
     -- exit 0
     "#);
 }
@@ -192,6 +193,7 @@ fn a_plan_on_a_narrow_terminal_keeps_its_columns() {
     Also at gitlab: 2 × the personal namespace takes the new name
     Plan: 9 changes in 5 calls, 0 of 4 people unchanged, 2 will follow.
     -- stderr
+    read 2 systems in 16 requests
     -- exit 0
     "#);
 }
@@ -228,6 +230,7 @@ fn long_and_wide_values_are_cut_where_they_differ() {
     Also at gitlab: 4 × the personal namespace takes the new name
     Plan: 4 changes in 4 calls, 0 of 4 people unchanged.
     -- stderr
+    read 1 system in 6 requests
     -- exit 0
     "#);
     insta::assert_snapshot!(shown(&world, &["--lab", "plan", "--all", "hr=people.csv"]), @r#"
@@ -253,6 +256,7 @@ fn long_and_wide_values_are_cut_where_they_differ() {
     Also at gitlab: 4 × the personal namespace takes the new name
     Plan: 4 changes in 4 calls, 0 of 4 people unchanged.
     -- stderr
+    read 1 system in 6 requests
     -- exit 0
     "#);
 }
@@ -276,7 +280,9 @@ fn a_long_plan_is_summed_up() {
 
     Also at gitlab: 300 × the personal namespace takes the new name
     Plan: 300 changes in 300 calls, 0 of 300 people unchanged.
+    Carrying it out takes about 15 s, bounded by gitlab (4 at a time, 134 ms each).
     -- stderr
+    read 1 system in 6 requests
     -- exit 0
     "#);
     let all = world.homeward(&["--lab", "plan", "--all", "hr=people.csv"]);
@@ -311,7 +317,7 @@ fn no_line_ends_in_blanks() {
 fn a_reader_that_goes_away_is_no_fault() {
     let world = starter();
     for arguments in
-        [&["--lab", "plan", "hr=people.csv"][..], &["completions", "bash"], &["schema"], &["owners", "--help"]]
+        [&["--quiet", "--lab", "plan", "hr=people.csv"][..], &["completions", "bash"], &["schema"], &["owners", "--help"]]
     {
         let mut child = world.command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut reader = BufReader::with_capacity(1, child.stdout.take().unwrap());
@@ -377,7 +383,7 @@ fn what_happened_can_be_read_afterwards() {
     world.homeward(&["--lab", "apply", "--yes", "hr=people.csv"]);
     insta::assert_snapshot!(shown(&world, &["--lab", "runs"]), @r#"
     run  started               stands  input          calls  done  plan          note
-    1    [TIME..............]  done    hr=people.csv  5      5     e742d3ceec8e
+    1    [TIME..............]  done    hr=people.csv  5      5     905b71f6af4a
     -- stderr
     -- exit 0
     "#);
@@ -396,7 +402,7 @@ fn what_happened_can_be_read_afterwards() {
     -- stderr
     -- exit 0
     "#);
-    insta::assert_snapshot!(shown(&world, &["--lab", "plan", "hr=people.csv"]), @r"
+    insta::assert_snapshot!(shown(&world, &["--lab", "plan", "hr=people.csv"]), @r#"
     hr/1001
       follow last_name mattermost Muster → Meyer    mattermost takes it from gitlab at the next sign-in through GitLab (a
                                                     call of its own would be refused, owned_elsewhere: the name of this
@@ -410,8 +416,9 @@ fn what_happened_can_be_read_afterwards() {
 
     Plan: 0 changes in 0 calls, 3 of 4 people unchanged, 2 will follow.
     -- stderr
+    read 2 systems in 10 requests
     -- exit 0
-    ");
+    "#);
     insta::assert_snapshot!(shown(&world, &["lab", "login", "mattermost", "mmuster"]), @r"
     mmeyer signed in at mattermost; this changed username, last_name.
     -- stderr
@@ -443,7 +450,7 @@ fn a_saved_plan_tells_how_to_apply_it() {
     let saved = world.homeward(&["--lab", "plan", "hr=people.csv", "--out", "plan.json"]);
     assert_eq!(
         (saved.status, saved.stderr.as_str()),
-        (0, "saved; apply exactly this with: homeward --lab apply plan.json\n")
+        (0, "read 2 systems in 16 requests\nsaved; apply exactly this with: homeward --lab apply plan.json\n")
     );
     let quiet = world.homeward(&["-q", "--lab", "plan", "hr=people.csv", "--out", "plan.json"]);
     assert_eq!((quiet.stdout, quiet.stderr.as_str()), (saved.stdout, ""));

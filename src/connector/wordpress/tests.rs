@@ -280,7 +280,7 @@ async fn every_request_carries_login_and_password_and_the_wish_for_json() {
     let served = Served::site(crowd(9), |_| None);
     observed(&served, &wanted(&["5"], &["user6"], &[])).await.unwrap();
     let asked = served.asked();
-    assert_eq!(asked.len(), 3);
+    assert_eq!(asked.len(), 2);
     for Asked { method, path, query, headers, body } in &asked {
         // homeward:abcdEFGH1234ijklMNOP5678
         assert_eq!(headers["authorization"], "Basic aG9tZXdhcmQ6YWJjZEVGR0gxMjM0aWprbE1OT1A1Njc4");

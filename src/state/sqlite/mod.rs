@@ -1,6 +1,7 @@
 //! The store in one `SQLite` file.
 //!
-//! Write-ahead log with full synchronisation: when a call of [`Store`] returns, what it wrote survives a power cut.
+//! Write-ahead log with full synchronisation: when a call of [`Store`] returns, what it wrote survives a power cut; what is
+//! handed in with [`Store::note`] does so once its receipt says it.
 
 use std::{
     collections::BTreeMap,
