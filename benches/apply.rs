@@ -178,16 +178,15 @@ async fn measure(calls: usize) {
     let client = reqwest::Client::new();
     let bare = Bare { client, url, token };
     let ids = bare.everybody(calls).await;
-    let slow = json!({ "seed": 1, "share": "100%", "of": "requests", "kinds": ["slow_start"],
-        "lasts_ms": u64::try_from(LATENCY.as_millis()).unwrap() });
+    let slow = json!({ "latency_ms": u64::try_from(LATENCY.as_millis()).unwrap() });
     println!("{calls} calls, {SIDE_BY_SIDE} at a time, each answered after {} ms", LATENCY.as_millis());
     println!("{:<10} {:>12} {:>12} {:>8}", "round", "bare calls/s", "ours calls/s", "ratio");
     let mut rounds = Vec::new();
     for round in 1..=ROUNDS {
-        bare.lab("DELETE", "chaos", &Value::Null).await;
+        bare.lab("POST", "settings", &json!({ "latency_ms": 0 })).await;
         bench.plan(round);
         bare.lab("DELETE", "requests", &Value::Null).await;
-        bare.lab("POST", "chaos", &slow).await;
+        bare.lab("POST", "settings", &slow).await;
         let begun = Instant::now();
         bare.loops(&ids, round).await;
         let alone = begun.elapsed();

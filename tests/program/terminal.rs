@@ -316,9 +316,12 @@ fn no_line_ends_in_blanks() {
 #[test]
 fn a_reader_that_goes_away_is_no_fault() {
     let world = starter();
-    for arguments in
-        [&["--quiet", "--lab", "plan", "hr=people.csv"][..], &["completions", "bash"], &["schema"], &["owners", "--help"]]
-    {
+    for arguments in [
+        &["--quiet", "--lab", "plan", "hr=people.csv"][..],
+        &["completions", "bash"],
+        &["schema"],
+        &["owners", "--help"],
+    ] {
         let mut child = world.command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut reader = BufReader::with_capacity(1, child.stdout.take().unwrap());
         let _ = reader.read_until(b'\n', &mut Vec::new());

@@ -13,6 +13,7 @@
 //! it. `POST /_lab/meddle/{user}` takes the fields of a seed's `users`.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -181,9 +182,12 @@ impl Simulator for Discourse {
 
     fn populate(&self, people: &[Invented]) {
         let mut site = self.site();
+        let names = site.users.values().map(|user| &user.username).chain(site.groups.values().map(|group| &group.name));
+        let names: BTreeSet<String> = names.map(|name| name.to_lowercase()).collect();
+        let held: Vec<User> = site.users.values().cloned().collect();
         for person in people {
-            // Somebody the seed named is not invented again.
-            if site.is_name_taken(&person.username, None) || site.holder(&person.email).is_some() {
+            // Somebody the seed named is not invented again; no two who are invented have anything in common.
+            if names.contains(&person.username) || held.iter().any(|user| user.holds(&person.email)) {
                 continue;
             }
             let id = site.next_id;

@@ -193,7 +193,10 @@ impl World {
                         return Err(Fault::taken("emails.value"));
                     }
                 }
-                self.logins.retain(|_, holder| *holder != entry.id);
+                let before = self.entries[&kind].get(&entry.id).map(|before| self.folded(before));
+                if let Some(before) = before.filter(|before| self.logins.get(before) == Some(&entry.id)) {
+                    self.logins.remove(&before);
+                }
                 self.logins.insert(login, entry.id.clone());
             }
             Kind::Group => self.seat(&mut entry)?,
