@@ -14,7 +14,7 @@
 //! library    modules that are imported            reference  the language, for editors and readers
 //! testing    tests of rules                    coverage   what tests make run
 //! mutation   faults that tests should notice    lexis      where the pieces of a text lie
-//! lint       what can be told without running
+//! lint       what can be told without running     lowered    mapping without the engine
 //! ```
 
 mod action;
@@ -26,6 +26,7 @@ mod known;
 mod lexis;
 mod library;
 pub(crate) mod lint;
+mod lowered;
 mod mutation;
 mod own;
 pub(crate) mod reference;
@@ -64,6 +65,7 @@ use crate::model::{
 use self::{
     change::{ChangeView, PlanView, RefusalView},
     library::Shelf,
+    lowered::Lowered,
     own::{Court, Index},
     sandbox::{MAX_SCRIPT, MAX_SCRIPTS, Meter},
     script::{Script, Source, properties},
@@ -105,6 +107,8 @@ pub(crate) struct RuleSet {
     hits: Option<Rc<Hits>>,
     /// What it was loaded from.
     texts: Texts,
+    /// The functions of `source` lines that can do without the engine.
+    lowered: BTreeMap<SystemName, Lowered>,
 }
 
 /// What the same rules can be loaded from on another thread.
@@ -286,7 +290,14 @@ impl RuleSet {
         let (index, twice) = examine_owners(&declared);
         errors.extend(twice);
         errors.sort_by(|a, b| a.origin().cmp(&b.origin()));
-        let names = known.attributes().into_iter().map(|name| (name.clone(), AttributeName::new(&name))).collect();
+        let names = known.attributes().into_iter().map(|name| (name.clone(), AttributeName::new(&name)));
+        let names: BTreeMap<String, AttributeName> = names.collect();
+        // Where it is counted what runs, the engine has to run it.
+        let shortcuts = declared.sources.iter().filter(|_| hits.is_none()).filter_map(|(system, line)| {
+            let script = scripts.get(line.function.script)?;
+            Some((system.clone(), Lowered::new(script, &line.function.name, &names, &known, &clock)?))
+        });
+        let lowered = shortcuts.collect();
         let policy = policy(&declared);
         let (modules, test_texts) = (kept, Vec::new());
         let texts = Texts { tests: Vec::new(), ..texts.clone() };
@@ -304,6 +315,7 @@ impl RuleSet {
             stage,
             hits,
             texts,
+            lowered,
         };
         (rules, fault::readable(errors))
     }
@@ -344,6 +356,14 @@ impl RuleSet {
     /// Where the rule fails, or returns what is no statement. [`RuleError::rejects_record`] tells whether the record
     /// is at fault.
     pub(crate) fn map(&self, system: &SystemName, record: &Record) -> Result<Option<Statement>, RuleError> {
+        match self.lowered.get(system).and_then(|lowered| lowered.map(system, record)) {
+            Some(said) => Ok(said),
+            None => self.map_with_engine(system, record),
+        }
+    }
+
+    /// The same without a shortcut.
+    fn map_with_engine(&self, system: &SystemName, record: &Record) -> Result<Option<Statement>, RuleError> {
         let Some(line) = self.declared.sources.get(system) else { return Ok(None) };
         let script = &self.scripts[line.function.script];
         let reader = Reader { names: &self.names, known: &self.known, ranges: &self.policy.ranges };

@@ -299,6 +299,8 @@ pub(super) struct Script {
     shelf: Shelf,
     /// The modules' texts: a fault may lie in one of them.
     modules: Rc<BTreeMap<String, Source>>,
+    /// What functions see by its plain name.
+    constants: BTreeMap<String, Dynamic>,
 }
 
 impl Script {
@@ -322,6 +324,7 @@ impl Script {
         let constants: Scope<'_> = loose.iter_literal_variables(true, false).map(|it| (it.0, it.1, it.2)).collect();
         let is_module = modules.values().any(|module| module.file == source.file);
         let (mut plain, mut global) = (Module::new(), Module::new());
+        let mut kept = BTreeMap::new();
         for (name, _, value) in constants.iter() {
             let weight = sandbox::weight(&value).unwrap_or(usize::MAX);
             meter.know_constant(name, weight);
@@ -333,6 +336,7 @@ impl Script {
             if weight <= MAX_UNCHARGED {
                 global.set_var(name, value.clone());
             }
+            kept.insert(name.to_owned(), value.clone());
             plain.set_var(name, value);
         }
         engine.register_global_module(Rc::new(plain));
@@ -363,7 +367,52 @@ impl Script {
                 engine.register_static_module(alias, module.clone());
             }
         }
-        Ok(Self { source, engine, ast, meter, shelf: Rc::clone(shelf), modules: Rc::clone(modules) })
+        let (shelf, modules) = (Rc::clone(shelf), Rc::clone(modules));
+        Ok(Self { source, engine, ast, meter, shelf, modules, constants: kept })
+    }
+
+    /// What functions see by its plain name: the value of a constant.
+    pub(super) fn constant(&self, name: &str) -> Option<&Dynamic> {
+        self.constants.get(name)
+    }
+
+    /// The names of a function's arguments and the statements of its body; `None` where there is no such function.
+    pub(super) fn body(&self, name: &str, arguments: usize) -> Option<(Vec<String>, Vec<Stmt>)> {
+        let mut found = self.ast.iter_functions().filter(|it| it.name == name && it.params.len() == arguments);
+        let (function, None) = (found.next()?, found.next()) else { return None };
+        if function.this_type.is_some() {
+            return None;
+        }
+        let parameters = function.params.iter().map(ToString::to_string).collect();
+        let alone = self.ast.clone_functions_only_filtered(|_, _, _, its, count| its == name && count == arguments);
+        let mut statements = Vec::new();
+        alone.walk(&mut |path: &[ASTNode<'_>]| {
+            if let [ASTNode::Stmt(statement)] = path {
+                statements.push((*statement).clone());
+            }
+            true
+        });
+        Some((parameters, statements))
+    }
+
+    /// Whether a function of this script has this name, whatever it takes.
+    pub(super) fn has_function(&self, name: &str) -> bool {
+        self.ast.iter_functions().any(|function| function.name == name)
+    }
+
+    /// The values that stand in this script as they are, each under the number by which the cases of a `switch` know it.
+    pub(super) fn literals(&self) -> BTreeMap<u64, Dynamic> {
+        let tokens = r#"//[^\n]*|(?s:/\*.*?\*/)|(?<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.[^']*)'|-?\b\d+\b|\btrue\b|\bfalse\b|\(\))"#;
+        let Ok(tokens) = Regex::new(tokens) else { return BTreeMap::new() };
+        let written = tokens.captures_iter(&self.source.text).filter_map(|found| Some(found.name("value")?.as_str()));
+        let written: std::collections::BTreeSet<&str> = written.collect();
+        let numbered = written.into_iter().filter_map(|text| {
+            let ast = self.engine.compile(format!("switch {text} {{ {text} => 0 }}")).ok()?;
+            let [Stmt::Switch(switch, _)] = ast.statements() else { return None };
+            let (value, cases) = &**switch;
+            Some((*cases.cases.keys().next()?, value.get_literal_value(None)?))
+        });
+        numbered.collect()
     }
 
     /// As the language sees it, unoptimised.

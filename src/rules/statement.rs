@@ -193,47 +193,73 @@ fn deed(source: &SystemName, key: &str, asked: Performance) -> Deed {
 
 fn read_key(value: Dynamic) -> Result<Option<String>, Fault> {
     let kind = value.type_name();
-    let text = match plain(value) {
-        Plain::Nothing => return Ok(None),
-        Plain::Text(text) => text,
-        Plain::Bool(_) | Plain::Clear | Plain::Other => {
+    match key_of(&plain(value)) {
+        Ok(key) => Ok(key.map(str::to_owned)),
+        Err(NoText) => {
             let got = type_name(kind);
-            return Err(Fault::WrongType { what: "`key`".to_owned(), wanted: "text".to_owned(), got });
+            Err(Fault::WrongType { what: "`key`".to_owned(), wanted: "text".to_owned(), got })
         }
-    };
-    let key = text.trim();
-    Ok((!key.is_empty()).then(|| key.to_owned()))
+    }
 }
 
 fn read_value(attribute: &AttributeName, value: Dynamic) -> Result<Option<Value>, Fault> {
     let kind = value.type_name();
-    let neutral = attribute.is_neutral();
-    let is_active = attribute.as_str() == "active";
-    let wrong = |wanted: &str| {
+    Wanted::of(attribute).take(&plain(value)).map_err(|wanted| {
         let (what, got) = (format!("`{attribute}`"), type_name(kind));
         Fault::WrongType { what, wanted: wanted.to_owned(), got }
-    };
-    match plain(value) {
-        Plain::Nothing => Ok(None),
-        Plain::Text(text) if text.is_empty() => Ok(None),
-        Plain::Bool(truth) if is_active || !neutral => Ok(Some(Value::Bool(truth))),
-        _ if is_active => Err(wrong(TRUTH)),
-        Plain::Clear => Ok(Some(Value::Empty)),
-        Plain::Text(text) => Ok(Some(Value::text(&text))),
-        Plain::Bool(_) | Plain::Other => Err(wrong("text")),
-    }
+    })
 }
 
 /// The few kinds of values that may cross. Nothing nested does, so no depth has to be bounded.
-enum Plain {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Plain<T> {
     Nothing,
-    Text(ImmutableString),
+    Text(T),
     Bool(bool),
     Clear,
     Other,
 }
 
-fn plain(value: Dynamic) -> Plain {
+/// What can be no key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoText;
+
+/// The key in a value; `Ok(None)` where there is none.
+pub(super) fn key_of<T: AsRef<str>>(value: &Plain<T>) -> Result<Option<&str>, NoText> {
+    match value {
+        Plain::Nothing => Ok(None),
+        Plain::Text(text) => Ok(Some(text.as_ref().trim()).filter(|key| !key.is_empty())),
+        Plain::Bool(_) | Plain::Clear | Plain::Other => Err(NoText),
+    }
+}
+
+/// What an attribute takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    is_active: bool,
+    is_neutral: bool,
+}
+
+impl Wanted {
+    pub(super) fn of(attribute: &AttributeName) -> Self {
+        Self { is_active: attribute.as_str() == "active", is_neutral: attribute.is_neutral() }
+    }
+
+    /// The value; `Ok(None)` where the attribute is not spoken of, and what is wanted where it cannot be that value.
+    pub(super) fn take<T: AsRef<str>>(self, value: &Plain<T>) -> Result<Option<Value>, &'static str> {
+        match value {
+            Plain::Nothing => Ok(None),
+            Plain::Text(text) if text.as_ref().is_empty() => Ok(None),
+            Plain::Bool(truth) if self.is_active || !self.is_neutral => Ok(Some(Value::Bool(*truth))),
+            _ if self.is_active => Err(TRUTH),
+            Plain::Clear => Ok(Some(Value::Empty)),
+            Plain::Text(text) => Ok(Some(Value::text(text.as_ref()))),
+            Plain::Bool(_) | Plain::Other => Err("text"),
+        }
+    }
+}
+
+fn plain(value: Dynamic) -> Plain<ImmutableString> {
     if value.is_unit() {
         return Plain::Nothing;
     }

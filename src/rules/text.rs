@@ -25,7 +25,7 @@ type Answer<T> = Result<T, Box<EvalAltResult>>;
 /// it needed.
 const PATTERN_SIZES: [usize; 4] = [16 * 1024, 64 * 1024, 256 * 1024, 1024 * 1024];
 /// How many bytes of regular expressions are kept, and how many one evaluation may compile.
-const MAX_PATTERNS: usize = 8 * 1024 * 1024;
+pub(super) const MAX_PATTERNS: usize = 8 * 1024 * 1024;
 /// How long the text of a regular expression may be, in bytes.
 const MAX_PATTERN_TEXT: usize = 1024;
 
@@ -62,7 +62,7 @@ impl Patterns {
 }
 
 /// A regular expression, and how many bytes it may have needed.
-fn compile(pattern: &str) -> Answer<(Regex, usize)> {
+pub(super) fn compile(pattern: &str) -> Answer<(Regex, usize)> {
     let shown = || pattern.chars().take(100).collect();
     if pattern.len() > MAX_PATTERN_TEXT {
         let cause = format!("longer than {MAX_PATTERN_TEXT} bytes");
@@ -91,31 +91,27 @@ fn bad_pattern(pattern: String, error: &regex::Error) -> Box<EvalAltResult> {
 
 /// Teaches an engine the words.
 pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>, patterns: &Rc<Patterns>, today: &Rc<Cell<Date>>) {
-    reshaping(engine, meter, "trim", |text| text.trim().to_owned());
-    reshaping(engine, meter, "lower", str::to_lowercase);
-    reshaping(engine, meter, "upper", str::to_uppercase);
-    reshaping(engine, meter, "title", title);
-    reshaping(engine, meter, "slug", slug);
-    reshaping(engine, meter, "ascii", deunicode::deunicode);
+    for (name, reshape) in RESHAPING {
+        reshaping(engine, meter, name, reshape);
+    }
+    for (name, ask) in ASKING {
+        asking(engine, name, ask);
+    }
+    for (name, cut) in CUTTING {
+        cutting(engine, meter, name, cut);
+    }
 
-    asking(engine, "starts_with", |text, part| text.starts_with(part));
-    asking(engine, "ends_with", |text, part| text.ends_with(part));
-    asking(engine, "contains", |text, part| text.contains(part));
-
-    cutting(engine, meter, "before", |text, separator| text.split_once(separator).map_or(text, |(before, _)| before));
-    cutting(engine, meter, "after", |text, separator| text.split_once(separator).map_or("", |(_, after)| after));
-
-    engine.register_fn("is_blank", |text: &str| text.trim().is_empty());
+    engine.register_fn("is_blank", is_blank);
     engine.register_fn("is_blank", |(): ()| true);
     engine.register_fn(
         "or",
         |text: ImmutableString, default: Dynamic| {
-            if text.trim().is_empty() { default } else { text.into() }
+            if is_blank(&text) { default } else { text.into() }
         },
     );
     engine.register_fn("or", |(): (), default: Dynamic| default);
-    engine.register_fn("len", |text: &str| INT::try_from(text.chars().count()).unwrap_or(INT::MAX));
-    engine.register_get("len", |text: &mut ImmutableString| INT::try_from(text.chars().count()).unwrap_or(INT::MAX));
+    engine.register_fn("len", length);
+    engine.register_get("len", |text: &mut ImmutableString| length(text));
     engine.register_fn("to_string", |text: ImmutableString| text);
     engine.register_fn("to_string", |number: INT| number.to_string());
     engine.register_fn("to_string", |number: f64| number.to_string());
@@ -124,7 +120,7 @@ pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>, patterns: &Rc<Pat
 
     let own = Rc::clone(meter);
     engine.register_fn("slug", move |text: &str, language: &str| match language {
-        "de" => own.hand_over(slug(&spelled_out(text))),
+        GERMAN => own.hand_over(german_slug(text)),
         other => Err(raise(Fault::WrongType {
             what: "the language of `slug`".to_owned(),
             wanted: "\"de\"".to_owned(),
@@ -179,26 +175,52 @@ pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>, patterns: &Rc<Pat
     engine.register_fn("today", move || clock.get().to_string());
     let clock = Rc::clone(today);
     engine.register_fn("date", date);
-    engine.register_fn("date_or_empty", |text: &str, format: &str| -> Answer<String> {
-        if text.trim().is_empty() { Ok(String::new()) } else { date(text, format) }
-    });
+    engine.register_fn("date_or_empty", date_or_empty);
     engine.register_fn("days_until", move |text: &str| -> Answer<INT> {
-        let then: Date = iso(text).ok_or_else(|| raise(Fault::NotADate { format: "2026-11-20".to_owned() }))?;
-        let span = clock.get().until(then).map_err(|_| raise(Fault::NotADate { format: "2026-11-20".to_owned() }))?;
-        Ok(span.get_days().into())
+        days_until(text, clock.get()).ok_or_else(|| raise(Fault::NotADate { format: "2026-11-20".to_owned() }))
     });
     engine.register_fn("days_until", |(): ()| ());
 }
 
+/// What a word makes of a text: a piece of it or, where that is `None`, what it wrote into the room, which was empty.
+pub(super) type Reshape = for<'a> fn(&'a str, &mut String) -> Option<&'a str>;
+/// What a word asks of a text and a part.
+pub(super) type Ask = fn(&str, &str) -> bool;
+/// The piece that a word takes of a text, at a separator.
+pub(super) type Cut = for<'a> fn(&'a str, &str) -> &'a str;
+
+/// The words that make one text of another.
+pub(super) const RESHAPING: [(&str, Reshape); 6] =
+    [("trim", trim), ("lower", lower), ("upper", upper), ("title", title), ("slug", slug), ("ascii", ascii)];
+
+/// The words that ask something of a text and a part.
+pub(super) const ASKING: [(&str, Ask); 3] = [
+    ("starts_with", |text, part| text.starts_with(part)),
+    ("ends_with", |text, part| text.ends_with(part)),
+    ("contains", |text, part| text.contains(part)),
+];
+
+/// The words that take a piece of a text.
+pub(super) const CUTTING: [(&str, Cut); 2] = [
+    ("before", |text, separator| text.split_once(separator).map_or(text, |(before, _)| before)),
+    ("after", |text, separator| text.split_once(separator).map_or("", |(_, after)| after)),
+];
+
 /// A word that makes one text of another.
-fn reshaping(engine: &mut Engine, meter: &Rc<Meter>, name: &str, reshape: impl Fn(&str) -> String + 'static) {
+fn reshaping(engine: &mut Engine, meter: &Rc<Meter>, name: &str, reshape: Reshape) {
     let meter = Rc::clone(meter);
-    engine.register_fn(name, move |text: &str| meter.hand_over(reshape(text)));
+    engine.register_fn(name, move |text: &str| {
+        let mut room = String::new();
+        match reshape(text, &mut room) {
+            Some(piece) => meter.hand_over(piece),
+            None => meter.hand_over(room),
+        }
+    });
     engine.register_fn(name, |(): ()| ());
 }
 
 /// A word that asks something of a text and a part.
-fn asking(engine: &mut Engine, name: &str, ask: fn(&str, &str) -> bool) {
+fn asking(engine: &mut Engine, name: &str, ask: Ask) {
     engine.register_fn(name, move |text: &str, part: &str| ask(text, part));
     engine.register_fn(name, move |text: &str, part: char| ask(text, part.encode_utf8(&mut [0; 4])));
     engine.register_fn(name, |(): (), _: &str| false);
@@ -207,7 +229,7 @@ fn asking(engine: &mut Engine, name: &str, ask: fn(&str, &str) -> bool) {
 }
 
 /// A word that takes a piece of a text, at a separator.
-fn cutting(engine: &mut Engine, meter: &Rc<Meter>, name: &str, cut: for<'a> fn(&'a str, &str) -> &'a str) {
+fn cutting(engine: &mut Engine, meter: &Rc<Meter>, name: &str, cut: Cut) {
     let own = Rc::clone(meter);
     engine.register_fn(name, move |text: &str, at: &str| own.hand_over(cut(text, at)));
     let own = Rc::clone(meter);
@@ -215,31 +237,88 @@ fn cutting(engine: &mut Engine, meter: &Rc<Meter>, name: &str, cut: for<'a> fn(&
     engine.register_fn(name, |(): (), _: &str| ());
 }
 
-fn title(text: &str) -> String {
+/// Whether there is nothing, or white space only.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+/// How many characters there are.
+pub(super) fn length(text: &str) -> INT {
+    INT::try_from(text.chars().count()).unwrap_or(INT::MAX)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "other words write something new")]
+fn trim<'a>(text: &'a str, _: &mut String) -> Option<&'a str> {
+    Some(text.trim())
+}
+
+fn lower<'a>(text: &'a str, room: &mut String) -> Option<&'a str> {
+    if !text.is_ascii() {
+        room.push_str(&text.to_lowercase());
+        return None;
+    }
+    if !text.bytes().any(|letter| letter.is_ascii_uppercase()) {
+        return Some(text);
+    }
+    room.push_str(text);
+    room.make_ascii_lowercase();
+    None
+}
+
+fn upper<'a>(text: &'a str, room: &mut String) -> Option<&'a str> {
+    if !text.is_ascii() {
+        room.push_str(&text.to_uppercase());
+        return None;
+    }
+    if !text.bytes().any(|letter| letter.is_ascii_lowercase()) {
+        return Some(text);
+    }
+    room.push_str(text);
+    room.make_ascii_uppercase();
+    None
+}
+
+fn title<'a>(text: &'a str, room: &mut String) -> Option<&'a str> {
     let mut start = true;
-    let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if start {
-            out.extend(c.to_uppercase());
+            room.extend(c.to_uppercase());
         } else {
-            out.push(c);
+            room.push(c);
         }
         start = c.is_whitespace() || c == '-';
     }
-    out
+    None
 }
 
-fn slug(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+fn ascii<'a>(text: &'a str, room: &mut String) -> Option<&'a str> {
+    if text.is_ascii() {
+        return Some(text);
+    }
+    room.push_str(&deunicode::deunicode(text));
+    None
+}
+
+fn slug<'a>(text: &'a str, room: &mut String) -> Option<&'a str> {
     for c in deunicode::deunicode(text).chars() {
         if c.is_ascii_alphanumeric() {
-            out.push(c.to_ascii_lowercase());
-        } else if c != '\'' && !out.is_empty() && !out.ends_with('-') {
-            out.push('-');
+            room.push(c.to_ascii_lowercase());
+        } else if c != '\'' && !room.is_empty() && !room.ends_with('-') {
+            room.push('-');
         }
     }
-    out.truncate(out.trim_end_matches('-').len());
-    out
+    room.truncate(room.trim_end_matches('-').len());
+    None
+}
+
+/// What `slug` takes as its second argument.
+pub(super) const GERMAN: &str = "de";
+
+/// A slug with umlauts spelled out.
+pub(super) fn german_slug(text: &str) -> String {
+    let mut room = String::with_capacity(text.len());
+    slug(&spelled_out(text), &mut room);
+    room
 }
 
 /// Umlauts and their neighbours as two letters, as German and Nordic names are spelled where there are none.
@@ -260,11 +339,12 @@ fn spelled_out(text: &str) -> String {
 }
 
 /// Characters from `start` on; a negative start counts from the end.
-fn part(text: &str, start: INT, length: INT) -> String {
-    let count = INT::try_from(text.chars().count()).unwrap_or(INT::MAX);
-    let start = if start < 0 { (count + start).max(0) } else { start };
+pub(super) fn part(text: &str, start: INT, length: INT) -> &str {
+    let start = if start < 0 { (self::length(text) + start).max(0) } else { start };
     let index = |number: INT| usize::try_from(number.max(0)).unwrap_or(usize::MAX);
-    text.chars().skip(index(start)).take(index(length)).collect()
+    let byte = |text: &str, letters: usize| text.char_indices().nth(letters).map_or(text.len(), |(at, _)| at);
+    let rest = &text[byte(text, index(start))..];
+    &rest[..byte(rest, index(length))]
 }
 
 /// What a part of a text takes beside its letters, in bytes.
@@ -273,30 +353,56 @@ const PART: usize = 80;
 fn split(meter: &Meter, text: &str, separator: &str) -> Answer<Array> {
     let found = if separator.is_empty() { text.len() } else { text.matches(separator).take(MAX_LIST + 1).count() + 1 };
     meter.charge(text.len() + found.min(MAX_LIST + 1) * PART)?;
-    let too_many = || raise(Fault::TooMuch(format!("the text has more than {MAX_LIST} parts")));
-    // An empty separator means letters.
-    let parts: Array = if separator.is_empty() {
-        text.chars().take(MAX_LIST + 1).map(|c| c.to_string().into()).collect()
+    let mut parts = Array::new();
+    pieces(text, separator, MAX_LIST + 1, &mut |piece| parts.push(piece.to_owned().into()));
+    if parts.len() > MAX_LIST {
+        return Err(raise(Fault::TooMuch(format!("the text has more than {MAX_LIST} parts"))));
+    }
+    Ok(parts)
+}
+
+/// Hands on the parts between the separators, so many at most. An empty separator means letters.
+pub(super) fn pieces<'a>(text: &'a str, separator: &str, most: usize, each: &mut dyn FnMut(&'a str)) {
+    if separator.is_empty() {
+        text.char_indices().take(most).for_each(|(at, c)| each(&text[at..at + c.len_utf8()]));
     } else {
-        text.split(separator).take(MAX_LIST + 1).map(|part| part.to_owned().into()).collect()
-    };
-    if parts.len() > MAX_LIST { Err(too_many()) } else { Ok(parts) }
+        text.split(separator).take(most).for_each(each);
+    }
 }
 
 fn replace(meter: &Meter, text: &str, old: &str, new: &str) -> Answer<ImmutableString> {
     if old.is_empty() {
         return meter.hand_over(text);
     }
-    let found = text.matches(old).count();
-    meter.allow((text.len() - found * old.len()).saturating_add(found.saturating_mul(new.len())))?;
-    Ok(text.replace(old, new).into())
+    meter.allow(replaced_size(text, old, new))?;
+    Ok(replaced(text, old, new).into())
 }
 
-fn date(text: &str, format: &str) -> Answer<String> {
+/// How many bytes a text has with every `old` replaced, which is not empty.
+pub(super) fn replaced_size(text: &str, old: &str, new: &str) -> usize {
+    let found = text.matches(old).count();
+    (text.len() - found * old.len()).saturating_add(found.saturating_mul(new.len()))
+}
+
+/// A text with every `old` replaced.
+pub(super) fn replaced(text: &str, old: &str, new: &str) -> String {
+    if old.is_empty() { text.to_owned() } else { text.replace(old, new) }
+}
+
+pub(super) fn date(text: &str, format: &str) -> Answer<String> {
     match Date::strptime(format, text.trim()) {
         Ok(date) => Ok(date.to_string()),
         Err(_) => Err(raise(bad_date(format))),
     }
+}
+
+pub(super) fn date_or_empty(text: &str, format: &str) -> Answer<String> {
+    if is_blank(text) { Ok(String::new()) } else { date(text, format) }
+}
+
+/// `None` where it is no date.
+pub(super) fn days_until(text: &str, today: Date) -> Option<INT> {
+    Some(today.until(iso(text)?).ok()?.get_days().into())
 }
 
 /// Whether the format or the text is at fault: a format that cannot even be written with is none.
