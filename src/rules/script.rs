@@ -384,7 +384,11 @@ impl Script {
             return None;
         }
         let parameters = function.params.iter().map(ToString::to_string).collect();
-        let alone = self.ast.clone_functions_only_filtered(|_, _, _, its, count| its == name && count == arguments);
+        let mut alone = self.ast.clone_functions_only();
+        alone.retain_functions(|_, _, its, count| its == name && count == arguments);
+        if alone.iter_functions().count() != 1 {
+            return None;
+        }
         let mut statements = Vec::new();
         alone.walk(&mut |path: &[ASTNode<'_>]| {
             if let [ASTNode::Stmt(statement)] = path {

@@ -60,6 +60,17 @@ impl<'r> Val<'r> {
         if let Self::Bool(truth) = self { Ok(truth) } else { Err(Stop::NotMe) }
     }
 
+    /// How many items a list has, or entries a map.
+    fn count(self) -> Result<usize, Stop> {
+        match self {
+            Self::List(items) => Ok(items.len()),
+            Self::Locals(_, count) | Self::Items(_, count) => Ok(count as usize),
+            Self::Map(shape) => Ok(shape.names.len()),
+            Self::Table(entries) => Ok(entries.len()),
+            _ => Err(Stop::NotMe),
+        }
+    }
+
     fn kind(self) -> Kind {
         match self {
             Self::Nothing => Kind::Nothing,
@@ -436,7 +447,7 @@ impl<'r, 's> Frame<'r, 's> {
             Val::List(items) => items.iter().map(Constant::size).sum(),
             Val::Locals(..) | Val::Items(..) => {
                 let mut sum = 0;
-                for at in 0..self.count(value)? {
+                for at in 0..value.count()? {
                     let item = self.item(value, at)?;
                     sum += if item.kind() == Kind::List { return Err(Stop::NotMe) } else { self.size(item)? };
                 }
@@ -445,16 +456,6 @@ impl<'r, 's> Frame<'r, 's> {
             Val::Map(_) | Val::Table(_) => return Err(Stop::NotMe),
             Val::Nothing | Val::Bool(_) | Val::Number(_) | Val::Letter(_) | Val::Row | Val::Clear => 0,
         })
-    }
-
-    /// How many items a list has.
-    #[expect(clippy::unused_self, reason = "as its siblings")]
-    fn count(&self, list: Val<'r>) -> Result<usize, Stop> {
-        match list {
-            Val::List(items) => Ok(items.len()),
-            Val::Locals(_, count) | Val::Items(_, count) => Ok(count as usize),
-            _ => Err(Stop::NotMe),
-        }
     }
 
     /// An item of a list.
@@ -488,7 +489,7 @@ impl<'r, 's> Frame<'r, 's> {
             (Kind::Map, name) => self.entry(value, self.texted(name)?),
             (Kind::List, Val::Number(at)) => {
                 let wanted = from_end(at)?;
-                let at = if at < 0 { self.count(value)?.checked_sub(wanted).ok_or(Stop::NotMe)? } else { wanted };
+                let at = if at < 0 { value.count()?.checked_sub(wanted).ok_or(Stop::NotMe)? } else { wanted };
                 self.item(value, at)
             }
             (Kind::Text, Val::Number(at)) => {
@@ -648,7 +649,7 @@ impl<'r, 's> Frame<'r, 's> {
             },
             Word::IsEmpty(list) => {
                 let list = self.eval(list)?;
-                Ok(Val::Bool(self.count(list)? == 0))
+                Ok(Val::Bool(list.count()? == 0))
             }
             Word::Or(both) => {
                 let [value, default] = self.both(both)?;
@@ -658,7 +659,7 @@ impl<'r, 's> Frame<'r, 's> {
             Word::Length(value) => {
                 let value = self.eval(value)?;
                 match value.kind() {
-                    Kind::List => number(INT::try_from(self.count(value)?).ok()),
+                    Kind::List | Kind::Map => number(INT::try_from(value.count()?).ok()),
                     _ => Ok(Val::Number(text::length(self.texted(value)?))),
                 }
             }
@@ -738,7 +739,7 @@ impl<'r, 's> Frame<'r, 's> {
         if !matches!(value.kind(), Kind::Text | Kind::Number | Kind::Bool) {
             return Err(Stop::NotMe);
         }
-        for at in 0..self.count(list)? {
+        for at in 0..list.count()? {
             let item = self.item(list, at)?;
             match item.kind() {
                 kind if kind == value.kind() => {
