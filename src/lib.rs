@@ -50,7 +50,7 @@ mod state;
 /// What benches measure of the inside of a plan. No part of the program's face.
 #[doc(hidden)]
 pub mod measure {
-    pub use crate::run::measure::{map, read};
+    pub use crate::run::measure::{map, read, rule};
 }
 
 /// The whole program: reads the arguments, does what they ask, and gives the exit code.

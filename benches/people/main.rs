@@ -66,6 +66,15 @@ fn role_of(role: &str, arguments: Vec<std::ffi::OsString>) -> ExitCode {
             .unwrap();
             println!("{sum}");
         }
+        "rule" | "rule-engine" => {
+            let mut reader = csv::Reader::from_path(path().join("people.csv")).unwrap();
+            let columns: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+            let rows = reader.into_records().map(|row| row.unwrap().iter().map(str::to_owned).collect());
+            let (mut rows, with_engine) = (rows, role == "rule-engine");
+            let taken =
+                homeward::measure::rule(&path(), &listing::KINDS, "hr", &columns, &mut rows, with_engine).unwrap();
+            println!("{}", taken.as_nanos());
+        }
         "homeward" => {
             let program = std::iter::once("homeward".into()).chain(arguments);
             let code = homeward::run_with(program, &listing::KINDS, &[]);
@@ -107,6 +116,12 @@ fn ran(command: &mut Command) -> Took {
 
 fn child(role: &str, argument: &Path) -> Took {
     ran(Command::new(std::env::current_exe().unwrap()).args([ROLE, role]).arg(argument))
+}
+
+/// What a child says it took, where only a part of what it does is meant.
+fn child_says(role: &str, argument: &Path) -> Took {
+    let took = child(role, argument);
+    Took { time: Duration::from_nanos(took.said.parse().unwrap()), said: took.said }
 }
 
 /// A run of the whole program over a project.
@@ -159,6 +174,10 @@ fn measure(people: u64) {
     table.rate("bare sandboxed Rhai, one thread", &bare);
     table.rate("bare sandboxed Rhai, all cores", &bare_all);
     table.rate("map stage", &map);
+    let (with_engine, lowered) = (child_says("rule-engine", &project.folder), child_says("rule", &project.folder));
+    table.rate("the rule alone with the engine, one thread", &with_engine);
+    table.rate("the rule alone lowered, one thread", &lowered);
+    table.ratio("the rule lowered : with the engine, rows/s", with_engine.time, lowered.time, "");
     table.ratio("map stage : csv crate alone, rows/s", csv.time, map.time, "");
     table.ratio("map stage : bare Rhai on all cores, rows/s", bare_all.time, map.time, "at least 0.8");
     match python() {

@@ -363,7 +363,10 @@ impl RuleSet {
     }
 
     /// The same without a shortcut.
-    fn map_with_engine(&self, system: &SystemName, record: &Record) -> Result<Option<Statement>, RuleError> {
+    ///
+    /// # Errors
+    /// As [`Self::map`].
+    pub(crate) fn map_with_engine(&self, system: &SystemName, record: &Record) -> Result<Option<Statement>, RuleError> {
         let Some(line) = self.declared.sources.get(system) else { return Ok(None) };
         let script = &self.scripts[line.function.script];
         let reader = Reader { names: &self.names, known: &self.known, ranges: &self.policy.ranges };

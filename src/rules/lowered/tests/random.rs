@@ -31,14 +31,21 @@ impl Choices<'_> {
     }
 
     fn pattern(&mut self) -> &'static str {
-        self.one(&["\"^a\"", "\"([a-z]+)-?([0-9]+)?\"", "\"^$\"", "\"(?i)anna|ä\"", "\"(\"", "\"a|(b)\"", "PATTERN"])
+        if self.rarely(20) {
+            return self.one(&["\"(\"", "WORD", "\"a{1000}{1000}{1000}\""]);
+        }
+        self.one(&["\"^a\"", "\"([a-z]+)-?([0-9]+)?\"", "\"(^$)|x\"", "\"(?i)(ann)a|ä\"", "\"(a)|(b)\"", "PATTERN"])
     }
 
     fn text(&mut self, depth: usize) -> String {
-        if self.rarely(25) {
+        if self.rarely(80) {
             return self.any(depth);
         }
-        let leaf = ["row.first", "row.last", "a", "row.note", "row[\"first\"]", "b", "WORD", "today()", "row.id", "'ö'", "()"];
+        let leaf = if self.rarely(20) {
+            ["()", "'ö'", "row.first?.lower()", "()", "'x'", "b", "it", "row[WORD]", "LIST[2]"]
+        } else {
+            ["row.first", "row.last", "a", "row.note", "row[\"first\"]", "b", "WORD", "today()", "row.id"]
+        };
         if depth == 0 {
             return if self.rarely(3) { self.literal().to_owned() } else { self.one(&leaf).to_owned() };
         }
@@ -47,23 +54,25 @@ impl Choices<'_> {
             0 | 1 => self.one(&leaf).to_owned(),
             2 => self.literal().to_owned(),
             3..=6 => {
-                let word = self.one(&["trim", "lower", "upper", "title", "slug", "ascii", "to_string"]);
+                let word = self.one(&["trim", "lower", "upper", "title", "slug", "ascii"]);
+                let word = if self.rarely(12) { "to_string" } else { word };
                 if self.rarely(4) { format!("{word}({})", self.text(d)) } else { format!("{}.{word}()", self.receiver(d)) }
             }
             7..=9 => format!("({} + {})", self.text(d), self.text(d)),
             10 | 11 => format!("`${{{}}} ${{{}}}-${{{}}}`", self.text(d), self.text(d), self.any(d)),
             12 => format!("if {} {{ {} }} else {{ {} }}", self.truth(d), self.text(d), self.text(d)).block(),
-            13 => format!("if {} {{ {} }}", self.truth(d), self.text(d)).block(),
+            13 if self.rarely(3) => format!("if {} {{ {} }}", self.truth(d), self.text(d)).block(),
+            13 => format!("if {} {{ {} }} else if {} {{ {} }} else {{ {} }}", self.truth(d), self.text(d), self.truth(d), self.text(d), self.text(d)).block(),
             14 => format!("{}.or({})", self.receiver(d), self.text(d)),
             15 => format!("{}.before({})", self.receiver(d), self.part(d)),
             16 => format!("{}.after({})", self.receiver(d), self.part(d)),
             17 => format!("{}.replace({}, {})", self.receiver(d), self.part(d), self.part(d)),
             18 => format!("{}.sub_string({}, {})", self.receiver(d), self.count(d), self.count(d)),
             19 => format!("{}.sub_string({})", self.receiver(d), self.count(d)),
-            20 => format!("{}.split({})[{}]", self.receiver(d), self.part(d), self.one(&["0", "-1", "1", "n"])),
-            21 => format!("TABLE[same({})]", self.text(d)),
-            22 => format!("if {0} in TABLE {{ TABLE[{0}] }} else {{ WORD }}", self.receiver(0)).block(),
-            23 => format!("LIST[{}]", self.one(&["0", "1", "-1", "n", "-n", "same(a)", "n + 1"])),
+            20 => format!("{}.split({})[{}]", self.receiver(d), self.part(d), self.index()),
+            21 if self.rarely(6) => format!("TABLE[same({})]", self.text(d)),
+            21 | 22 => format!("if {0} in TABLE {{ TABLE[{0}] }} else {{ WORD }}", self.receiver(0)).block(),
+            23 => format!("LIST[{}]", self.index()),
             24 => {
                 let (of, literal, guard) = (self.any(d), self.literal(), self.truth(d));
                 let ways = (self.text(d), self.text(d), self.any(d));
@@ -80,10 +89,15 @@ impl Choices<'_> {
             28 => format!("name(row, {})", self.text(d)),
             29 => format!("({} ?? {})", self.any(d), self.text(d)),
             30 => format!("{}?.{}()", self.one(&["a", "b", "row.first", "()"]), self.one(&["trim", "lower", "len"])),
-            31 => format!("{}.capture({})[{}]", self.receiver(d), self.pattern(), self.one(&["0", "1", "-1"])),
-            32 => format!("{}.date_or_empty({})", self.receiver(d), self.literal()),
-            _ => format!("{}[{}]", self.receiver(d), self.one(&["0", "-1", "1", "n"])),
+            31 => format!("({}.capture({}) ?? [a, \"ä\"])[{}]", self.receiver(d), self.pattern(), self.index()),
+            32 if self.rarely(6) => format!("{}.date_or_empty({})", self.receiver(d), self.literal()),
+            32 => format!("if {0}.matches(\"^2[0-9]{{3}}-[0-9]{{2}}-11$\") {{ {0}.date(\"%Y-%m-%d\") }}", self.receiver(0)).block(),
+            _ => format!("(\"é\" + {})[{}]", self.text(d), self.index()),
         }
+    }
+
+    fn index(&mut self) -> &'static str {
+        if self.rarely(8) { self.one(&["n", "-n", "same(a)", "n + 1", "2", "-9"]) } else { self.one(&["0", "1", "-1"]) }
     }
 
     /// What a method is called on.
@@ -103,7 +117,7 @@ impl Choices<'_> {
     }
 
     fn truth(&mut self, depth: usize) -> String {
-        if self.rarely(30) {
+        if self.rarely(100) {
             // What is seen not to be one is not even taken by the parser.
             return format!("same({})", self.any(depth));
         }
@@ -132,24 +146,26 @@ impl Choices<'_> {
     }
 
     fn count(&mut self, depth: usize) -> String {
-        if self.rarely(30) {
-            return self.any(depth);
+        if self.rarely(100) {
+            return self.one(&["9223372036854775807", "a", "()", "1.5", "(0 - 9223372036854775807)"]).to_owned();
         }
         if depth == 0 {
-            return self.one(&["0", "1", "n", "2", "-1", "7", "9223372036854775807", "LIMIT"]).to_owned();
+            return self.one(&["0", "1", "n", "2", "-1", "7", "12345", "LIMIT"]).to_owned();
         }
         let d = depth - 1;
-        match self.number(7) {
+        match self.number(8) {
             0 | 1 => self.count(0),
-            2 | 3 => format!("({} {} {})", self.count(d), self.one(&["+", "-", "*", "/", "%"]), self.count(d)),
+            2 | 3 => format!("({} {} {})", self.count(d), self.one(&["+", "-", "*", "+", "-"]), self.count(d)),
+            6 => format!("({} {} {})", self.count(d), self.one(&["/", "%"]), self.one(&["3", "-2", "n"])),
             4 => format!("{}.{}", self.receiver(d), self.one(&["len()", "len"])),
             5 => format!("-({})", self.count(d)),
-            _ => format!("{}.days_until()", self.one(&["row.note", "\"2027-01-01\"", "today()", "()"])),
+            _ => format!("{}.days_until()", self.one(&["\"2027-01-01\"", "today()", "\"2026-02-28\""])),
         }
     }
 
     fn any(&mut self, depth: usize) -> String {
-        match self.number(22) {
+        let kinds = if self.rarely(10) { 22 } else { 15 };
+        match self.number(kinds) {
             0..=7 => self.text(depth.saturating_sub(1)),
             8..=10 => self.truth(depth.saturating_sub(1)),
             11..=13 => self.count(depth.saturating_sub(1)),
@@ -170,10 +186,11 @@ impl Choices<'_> {
             let d = depth.saturating_sub(1);
             let statement = match self.number(13) {
                 0 | 1 => format!("a = {};", self.text(d)),
-                2 => format!("a += {};", self.text(d)),
-                3 => format!("b = {};", self.any(d)),
+                2 => format!("a = a.or(\"-\"); a += {};", self.text(d)),
+                3 => format!("b = {};", self.text(d)),
                 4 => format!("n += {};", self.count(d)),
-                5 => format!("let b = {};", self.any(d)),
+                5 => format!("let b = {};", self.text(d)),
+                10 if self.rarely(3) => format!("b = {};", self.any(d)),
                 6 => format!("let a = {};", self.text(d)),
                 7 => format!("yes = {};", self.truth(d)),
                 8 if depth > 0 => format!("if {} {{ {} }}", self.truth(d), self.statements(d)),
@@ -199,15 +216,15 @@ impl Choices<'_> {
              let a = {}; let b = {}; let n = {}; let yes = {}; {}",
             self.text(2), self.text(1), self.count(1), self.truth(1), self.statements(2)
         );
-        let mut said = format!("#{{ key: {}", if self.rarely(6) { self.any(1) } else { "row.id".to_owned() });
+        let mut said = format!("#{{ key: {}", if self.rarely(12) { self.any(1) } else { "row.id".to_owned() });
         for name in ["username", "nickname", "active", "\"gitlab.note\"", "cost_center", "\"gitlab.is_external\"", "\"gitlab.groups\""] {
             let value = match name {
                 "active" => self.truth(2),
                 "\"gitlab.is_external\"" if !self.rarely(4) => self.truth(2),
-                "\"gitlab.groups\"" if self.rarely(8) => self.any(1),
+                "\"gitlab.groups\"" if self.rarely(12) => self.any(1),
                 "\"gitlab.groups\"" => continue,
                 "cost_center" => self.count(2),
-                _ if self.rarely(8) => self.any(2),
+                _ if self.rarely(20) => self.any(2),
                 _ => self.text(2),
             };
             if !self.rarely(4) {
@@ -228,9 +245,10 @@ impl Choices<'_> {
             "Anna", "", "a", " ", "Jürgen Groß", "E-12", "a,b,c", "x@example.org", "2026-11-20", "b", "no", "\u{a0}Ä\u{308}ŉ ",
             "first", "1", "O'Neil-ab12", "true", "ǅİß",
         ];
-        match self.number(14) {
-            0 => "ö".repeat(600),
-            1 => "long ".repeat(4_000),
+        match self.number(40) {
+            0 if self.rarely(2) => "ö".repeat(600),
+            1 if self.rarely(2) => "long ".repeat(4_000),
+            3 => "abc ".repeat(120),
             2 => format!("{} {}", self.one(&some), self.one(&some)),
             _ => self.one(&some).to_owned(),
         }
