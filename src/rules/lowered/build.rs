@@ -16,17 +16,13 @@ use crate::model::attribute::AttributeName;
 use super::{
     super::{
         known::Known,
-        sandbox,
         script::Script,
         statement::Wanted,
         text::{ASKING, CUTTING, RESHAPING},
     },
-    LONG, MAX_DEPTH, MAX_LOCALS, MAX_NODES, NotMe, say,
+    LONG, LONG_TOGETHER, MAX_DEPTH, MAX_LOCALS, MAX_NODES, NotMe, say,
     tree::{Comparison, Constant, Count, Node, Pattern, Said, Shape, Switch, Takes, Word},
 };
-
-/// What looking at constants may be charged with, all together.
-const MAX_WEIGHT: usize = 16 * 1024 * 1024;
 
 type Lowered<T> = Result<T, NotMe>;
 
@@ -43,9 +39,9 @@ pub(super) fn function(
     }
     let (parameters, statements) = script.body(name, 1).ok_or(NotMe)?;
     let scope = parameters.into_iter().map(|name| (name, Binding::Row)).collect();
-    let (nodes, weight, depth, locals) = (0, 0, 0, 0);
+    let (fence, nodes, depth, locals) = (None, 0, 0, 0);
     let (columns, literals) = (Vec::new(), OnceCell::new());
-    let mut builder = Builder { script, names, known, scope, nodes, weight, depth, locals, columns, literals };
+    let mut builder = Builder { script, names, known, scope, fence, nodes, depth, locals, columns, literals };
     let body = builder.statements(&statements)?;
     Ok((body, builder.locals, builder.columns))
 }
@@ -64,9 +60,10 @@ struct Builder<'a> {
     known: &'a Known,
     /// The names that can be seen, the innermost last.
     scope: Vec<(String, Binding)>,
+    /// In a block that is a part of an expression: which of the names were there before. The language works out such
+    /// parts in an order of its own, so there nothing is changed that others could see, and nothing returns.
+    fence: Option<usize>,
     nodes: usize,
-    /// What looking at constants is charged with.
-    weight: usize,
     depth: usize,
     locals: usize,
     columns: Vec<Box<str>>,
@@ -159,7 +156,7 @@ impl Builder<'_> {
                 let (of, cases) = &**parts;
                 self.switch(of, cases)
             }
-            Stmt::Return(value, flags, _) if !flags.contains(ASTFlags::BREAK) => {
+            Stmt::Return(value, flags, _) if !flags.contains(ASTFlags::BREAK) && self.fence.is_none() => {
                 let value = match value {
                     Some(value) => self.expression(value)?,
                     None => Node::Constant(Constant::Nothing),
@@ -176,8 +173,11 @@ impl Builder<'_> {
         if !variable.2.is_empty() {
             return Err(NotMe);
         }
-        let found = self.scope.iter().rev().find(|(name, _)| *name == *variable.1);
-        if let Some((_, Binding::Local(at, true))) = found { Ok(*at) } else { Err(NotMe) }
+        let place = self.scope.iter().rposition(|(name, _)| *name == *variable.1).ok_or(NotMe)?;
+        match self.scope.get(place) {
+            Some((_, Binding::Local(at, true))) if self.fence.is_none_or(|fence| place >= fence) => Ok(*at),
+            _ => Err(NotMe),
+        }
     }
 
     fn switch(&mut self, of: &Expr, cases: &SwitchCasesCollection) -> Lowered<Node> {
@@ -199,10 +199,12 @@ impl Builder<'_> {
         known.sort_by(|(_, a), (_, b)| a.cmp(b));
         let mut ways = Vec::new();
         for way in &cases.expressions {
-            ways.push([
-                self.maybe(|this| this.expression(&way.lhs)),
-                self.maybe(|this| this.expression(&way.rhs)),
-            ]);
+            let condition = self.maybe(|this| this.expression(&way.lhs));
+            let then = self.maybe(|this| match &way.rhs {
+                Expr::Stmt(block) => this.statements(block.statements()),
+                other => this.expression(other),
+            });
+            ways.push([condition, then]);
         }
         Ok(Node::Switch(Box::new(Switch { of, cases: known, ways, otherwise: cases.def_case })))
     }
@@ -240,6 +242,9 @@ impl Builder<'_> {
                 let (entries, _) = &**map;
                 let values = self.expressions(entries.iter().map(|(_, value)| value))?;
                 let names: Vec<Box<str>> = entries.iter().map(|(name, _)| name.name.as_str().into()).collect();
+                if names.iter().map(|name| name.len()).sum::<usize>() > LONG_TOGETHER {
+                    return Err(NotMe);
+                }
                 let first = self.new_locals(values.len())?;
                 let said = self.said(&names);
                 Ok(Node::Map(Box::new(Shape { first, names, values, said })))
@@ -247,7 +252,12 @@ impl Builder<'_> {
             Expr::Variable(variable, ..) => {
                 if variable.2.is_empty() { self.name(&variable.1) } else { Err(NotMe) }
             }
-            Expr::Stmt(block) => self.statements(block.statements()),
+            Expr::Stmt(block) => {
+                let before = self.fence.replace(self.scope.len());
+                let lowered = self.statements(block.statements());
+                self.fence = before;
+                lowered
+            }
             Expr::FnCall(call, _) => self.call(call),
             Expr::Dot(..) | Expr::Index(..) => {
                 let (Expr::Dot(sides, ..) | Expr::Index(sides, ..)) = expression else { return Err(NotMe) };
@@ -267,9 +277,7 @@ impl Builder<'_> {
             Some((_, Binding::Local(at, _))) => Ok(Node::Local(*at)),
             None => {
                 let value = self.script.constant(name).ok_or(NotMe)?;
-                self.weight += sandbox::weight(value).ok_or(NotMe)?;
-                let constant = Constant::of(value).filter(|_| self.weight <= MAX_WEIGHT);
-                constant.map(Node::Constant).ok_or(NotMe)
+                Constant::of(value).map(Node::Constant).ok_or(NotMe)
             }
         }
     }
@@ -422,11 +430,11 @@ impl Builder<'_> {
                 }
             }
         }
-        let outside = std::mem::replace(&mut self.scope, scope);
+        let outside = (std::mem::replace(&mut self.scope, scope), self.fence.take());
         self.depth += 1;
         let body = self.statements(statements);
         self.depth -= 1;
-        self.scope = outside;
+        (self.scope, self.fence) = outside;
         Ok(Node::Call(given, Box::new(body?)))
     }
 

@@ -46,14 +46,15 @@ use super::{known::Known, script::Script};
 const LONG: usize = 1024;
 /// So many bytes of text may lie in one list or map.
 const LONG_TOGETHER: usize = 8 * 1024;
-/// So large a function may be, those that it calls included. An operation of the engine, of which it allows 100,000, is
-/// at most a fifth of a node; what a node copies is charged with less than 40 KiB, of which it allows 64 MiB.
+/// So many expressions and statements a function may have, those of functions that it calls included. For each, the engine
+/// counts fewer than ten operations, or one for every item of a list that something is looked for in, and allows 100,000;
+/// for each it charges less than 32 KiB, and allows 64 MiB.
 const MAX_NODES: usize = 1_000;
 /// So deep functions may call each other.
 const MAX_DEPTH: usize = 3;
 /// So many local variables all of them may have together, and items of lists and entries of maps. The engine counts the
 /// variables of each function by itself, and allows 100.
-const MAX_LOCALS: usize = 96;
+const MAX_LOCALS: usize = 80;
 /// Most functions need no more: fewer are made ready faster.
 const FEW_LOCALS: usize = 24;
 

@@ -16,7 +16,7 @@ use super::{
         statement::Wanted,
         text::{Ask, Cut, Reshape},
     },
-    LONG,
+    LONG, LONG_TOGETHER,
 };
 
 /// One expression or statement.
@@ -134,7 +134,7 @@ impl Constant {
     /// `None` where it is of a kind that is left to the engine, or so large that limits could matter.
     pub(super) fn of(value: &Dynamic) -> Option<Self> {
         /// So many items and entries.
-        const MANY: usize = 250;
+        const MANY: usize = 200;
         if value.is_unit() {
             return Some(Self::Nothing);
         }
@@ -152,12 +152,14 @@ impl Constant {
         }
         if let Ok(list) = value.as_array_ref() {
             let items = list.iter().map(Self::of_plain).collect::<Option<Vec<_>>>()?;
-            return (items.len() <= MANY).then(|| Self::List(items.into()));
+            return Some(Self::List(items.into())).filter(|it| list.len() <= MANY && it.size() <= LONG_TOGETHER);
         }
         if let Ok(map) = value.as_map_ref() {
             let entries = map.iter().map(|(key, value)| Some((key.as_str().into(), Self::of_plain(value)?)));
-            let entries = entries.collect::<Option<BTreeMap<_, _>>>()?;
-            return (entries.len() <= MANY).then(|| Self::Map(entries.into()));
+            let entries = entries.collect::<Option<BTreeMap<Box<str>, _>>>()?;
+            let names: usize = entries.keys().map(|name| name.len()).sum();
+            return Some(Self::Map(entries.into()))
+                .filter(|it| map.len() <= MANY && names + it.size() <= LONG_TOGETHER);
         }
         None
     }

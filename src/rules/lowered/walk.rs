@@ -811,6 +811,9 @@ impl<'r, 's> Frame<'r, 's> {
         if found.len() > MANY_PARTS {
             return Err(Stop::NotMe);
         }
+        if found.iter().flatten().map(|group| group.len()).sum::<usize>() > LONG_TOGETHER {
+            return Err(Stop::NotMe);
+        }
         let groups: Vec<_> = found.iter().map(|group| group.map_or(0..0, |group| group.range())).collect();
         let first = self.items.len();
         for range in groups {

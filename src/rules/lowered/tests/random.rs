@@ -84,6 +84,10 @@ impl Choices<'_> {
                 .block()
             }
             25 => format!("{{ let a = {}; {} a }}", self.text(d), self.statements(d)),
+            26 if self.rarely(3) => {
+                let changed = format!("{{ {} b }}", self.statements(d));
+                format!("either({}, {changed})", self.one(&["b", "row.first", "b.trim()", "a"]))
+            }
             26 => format!("keep({})", self.text(d)),
             27 => format!("either({}, {})", self.text(d), self.any(d)),
             28 => format!("name(row, {})", self.text(d)),
