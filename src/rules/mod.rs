@@ -65,7 +65,7 @@ use crate::model::{
 use self::{
     change::{ChangeView, PlanView, RefusalView},
     library::Shelf,
-    lowered::Lowered,
+    lowered::{Lowered, NotMe},
     own::{Court, Index},
     sandbox::{MAX_SCRIPT, MAX_SCRIPTS, Meter},
     script::{Script, Source, properties},
@@ -356,9 +356,9 @@ impl RuleSet {
     /// Where the rule fails, or returns what is no statement. [`RuleError::rejects_record`] tells whether the record
     /// is at fault.
     pub(crate) fn map(&self, system: &SystemName, record: &Record) -> Result<Option<Statement>, RuleError> {
-        match self.lowered.get(system).and_then(|lowered| lowered.map(system, record)) {
-            Some(said) => Ok(said),
-            None => self.map_with_engine(system, record),
+        match self.lowered.get(system).map(|lowered| lowered.map(system, record)) {
+            Some(Ok(said)) => Ok(said),
+            None | Some(Err(NotMe)) => self.map_with_engine(system, record),
         }
     }
 

@@ -193,13 +193,10 @@ fn deed(source: &SystemName, key: &str, asked: Performance) -> Deed {
 
 fn read_key(value: Dynamic) -> Result<Option<String>, Fault> {
     let kind = value.type_name();
-    match key_of(&plain(value)) {
-        Ok(key) => Ok(key.map(str::to_owned)),
-        Err(NoText) => {
-            let got = type_name(kind);
-            Err(Fault::WrongType { what: "`key`".to_owned(), wanted: "text".to_owned(), got })
-        }
-    }
+    key_of(&plain(value)).map(|key| key.map(str::to_owned)).map_err(|NoText| {
+        let got = type_name(kind);
+        Fault::WrongType { what: "`key`".to_owned(), wanted: "text".to_owned(), got }
+    })
 }
 
 fn read_value(attribute: &AttributeName, value: Dynamic) -> Result<Option<Value>, Fault> {

@@ -98,11 +98,11 @@ pub fn rule(
         let mut said = Vec::with_capacity(records.len());
         let begun = Instant::now();
         for record in &records {
-            let statement = match with_engine {
-                true => project.rules.map_with_engine(&system, record),
-                false => project.rules.map(&system, record),
-            };
-            said.push(statement);
+            said.push(if with_engine {
+                project.rules.map_with_engine(&system, record)
+            } else {
+                project.rules.map(&system, record)
+            });
         }
         taken += begun.elapsed();
         if let Some(Err(error)) = said.into_iter().find(Result::is_err) {

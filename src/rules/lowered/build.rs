@@ -250,7 +250,11 @@ impl Builder<'_> {
                 Ok(Node::Map(Box::new(Shape { first, names, values, said })))
             }
             Expr::Variable(variable, ..) => {
-                if variable.2.is_empty() { self.name(&variable.1) } else { Err(NotMe) }
+                if variable.2.is_empty() {
+                    self.name(&variable.1)
+                } else {
+                    Err(NotMe)
+                }
             }
             Expr::Stmt(block) => {
                 let before = self.fence.replace(self.scope.len());

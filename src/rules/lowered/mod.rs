@@ -66,10 +66,17 @@ pub(super) struct Lowered {
     /// The columns it looks at by name.
     columns: Vec<Box<str>>,
     /// Where these stand in the records that came last: records of one input share their header.
-    places: RefCell<Option<(Arc<Header>, Vec<Option<usize>>)>>,
+    places: RefCell<Option<Places>>,
     /// Room for texts, kept from one record to the next.
     rooms: RefCell<(String, String)>,
     site: Site,
+}
+
+/// Where columns stand under a header.
+#[derive(Debug)]
+struct Places {
+    header: Arc<Header>,
+    at: Vec<Option<usize>>,
 }
 
 /// What an evaluation sees beside the record.
@@ -83,8 +90,8 @@ struct Site {
 }
 
 /// What the walk does not do.
-#[derive(Clone, Copy, Debug)]
-struct NotMe;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotMe;
 
 impl Lowered {
     /// `None` where the engine would have to be asked about every record.
@@ -101,14 +108,15 @@ impl Lowered {
         Some(Self { body, locals, columns, places, rooms, site })
     }
 
-    /// What a record says. `None` where the engine has to be asked.
-    pub(super) fn map(&self, system: &SystemName, record: &Record) -> Option<Option<Statement>> {
+    /// What a record says; fails where the engine has to be asked.
+    pub(super) fn map(&self, system: &SystemName, record: &Record) -> Result<Option<Statement>, NotMe> {
         let mut places = self.places.borrow_mut();
-        if places.as_ref().is_none_or(|(header, _)| !Arc::ptr_eq(header, &record.header)) {
-            let found = self.columns.iter().map(|name| record.header.position(name)).collect();
-            *places = Some((Arc::clone(&record.header), found));
-        }
-        let (_, columns) = places.as_ref()?;
+        let known = places.take().filter(|it| Arc::ptr_eq(&it.header, &record.header));
+        let known = known.unwrap_or_else(|| {
+            let at = self.columns.iter().map(|name| record.header.position(name)).collect();
+            Places { header: Arc::clone(&record.header), at }
+        });
+        let columns = &places.insert(known).at;
         if self.locals <= FEW_LOCALS {
             self.walk(system, record, columns, &mut [Val::Nothing; FEW_LOCALS])
         } else {
@@ -122,10 +130,10 @@ impl Lowered {
         record: &'r Record,
         columns: &[Option<usize>],
         locals: &mut [Val<'r>],
-    ) -> Option<Option<Statement>> {
+    ) -> Result<Option<Statement>, NotMe> {
         let mut frame = Frame::new(record, columns, locals, &self.site, self.rooms.take());
         let said = frame.answer(&self.body).and_then(|answer| say::statement(&mut frame, answer, system));
         self.rooms.replace(frame.into_rooms());
-        said.ok()
+        said
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::model::{
-    attribute::Value,
+    attribute::{AttributeName, Value},
     id::SystemName,
     record::{Deed, Statement},
 };
@@ -20,6 +20,8 @@ use super::{
 
 /// So many attributes have a bit each.
 pub(super) const MOST: usize = 64;
+/// So many are few.
+const FEW: usize = 16;
 /// So many forms are kept.
 const MAX_FORMS: usize = 256;
 
@@ -35,7 +37,7 @@ pub(super) fn statement<'r>(
     };
     let said = shape.said.as_ref().ok_or(NotMe)?;
     let key = frame.plain(shape.first + said.key)?;
-    let key: Arc<str> = key_of(&frame.shown(&key)?).ok().flatten().ok_or(NotMe)?.into();
+    let key: Arc<str> = key_of(&frame.shown(&key)).ok().flatten().ok_or(NotMe)?.into();
     let values = values(frame, shape.first, said)?;
     Ok(Some(Statement {
         system: system.clone(),
@@ -49,16 +51,19 @@ pub(super) fn statement<'r>(
     }))
 }
 
-fn values(
-    frame: &mut Frame<'_, '_>,
-    first: usize,
-    said: &Said,
-) -> Result<BTreeMap<crate::model::attribute::AttributeName, Value>, NotMe> {
-    let mut spoken = [const { Value::Empty }; MOST];
+fn values(frame: &mut Frame<'_, '_>, first: usize, said: &Said) -> Result<BTreeMap<AttributeName, Value>, NotMe> {
+    // Most statements have few, which need no room of their own.
+    let (mut few, mut many) = ([const { Value::Empty }; FEW], Vec::new());
+    let spoken = if said.attributes.len() <= FEW {
+        &mut few[..]
+    } else {
+        many.resize(said.attributes.len(), Value::Empty);
+        &mut many[..]
+    };
     let mut mask = 0_u64;
     for (bit, (entry, _, takes)) in said.attributes.iter().enumerate() {
         let plain = frame.plain(first + entry)?;
-        let plain = frame.shown(&plain)?;
+        let plain = frame.shown(&plain);
         let value = match takes {
             Takes::One(wanted) => wanted.take(&plain).map_err(|_| NotMe)?,
             Takes::Set if matches!(plain, Plain::Nothing) => None,

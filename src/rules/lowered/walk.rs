@@ -168,13 +168,13 @@ impl<'r, 's> Frame<'r, 's> {
     }
 
     /// The same as a value that may cross.
-    pub(super) fn shown(&self, value: &Val<'r>) -> Result<Plain<&str>, NotMe> {
-        Ok(match value {
+    pub(super) fn shown(&self, value: &Val<'r>) -> Plain<&str> {
+        match value {
             Val::Nothing => Plain::Nothing,
             Val::Bool(truth) => Plain::Bool(*truth),
             Val::Clear => Plain::Clear,
             value => self.text(*value).map_or(Plain::Other, Plain::Text),
-        })
+        }
     }
 
     fn local(&self, at: usize) -> Got<'r> {

@@ -25,8 +25,22 @@ impl Choices<'_> {
 
     fn literal(&mut self) -> &'static str {
         self.one(&[
-            "\"a\"", "\"\"", "\" \"", "\"Anna\"", "\"ä\"", "\"@\"", "\",\"", "\"2026-11-20\"", "\"E-12\"", "\"%Y-%m-%d\"",
-            "\"Ab\\\"c\\n\"", "\"first\"", "\"ß\\u00e9\"", "`x y`", "\"no\"", "\"de\"",
+            "\"a\"",
+            "\"\"",
+            "\" \"",
+            "\"Anna\"",
+            "\"ä\"",
+            "\"@\"",
+            "\",\"",
+            "\"2026-11-20\"",
+            "\"E-12\"",
+            "\"%Y-%m-%d\"",
+            "\"Ab\\\"c\\n\"",
+            "\"first\"",
+            "\"ß\\u00e9\"",
+            "`x y`",
+            "\"no\"",
+            "\"de\"",
         ])
     }
 
@@ -56,13 +70,25 @@ impl Choices<'_> {
             3..=6 => {
                 let word = self.one(&["trim", "lower", "upper", "title", "slug", "ascii"]);
                 let word = if self.rarely(12) { "to_string" } else { word };
-                if self.rarely(4) { format!("{word}({})", self.text(d)) } else { format!("{}.{word}()", self.receiver(d)) }
+                if self.rarely(4) {
+                    format!("{word}({})", self.text(d))
+                } else {
+                    format!("{}.{word}()", self.receiver(d))
+                }
             }
             7..=9 => format!("({} + {})", self.text(d), self.text(d)),
             10 | 11 => format!("`${{{}}} ${{{}}}-${{{}}}`", self.text(d), self.text(d), self.any(d)),
             12 => format!("if {} {{ {} }} else {{ {} }}", self.truth(d), self.text(d), self.text(d)).block(),
             13 if self.rarely(3) => format!("if {} {{ {} }}", self.truth(d), self.text(d)).block(),
-            13 => format!("if {} {{ {} }} else if {} {{ {} }} else {{ {} }}", self.truth(d), self.text(d), self.truth(d), self.text(d), self.text(d)).block(),
+            13 => format!(
+                "if {} {{ {} }} else if {} {{ {} }} else {{ {} }}",
+                self.truth(d),
+                self.text(d),
+                self.truth(d),
+                self.text(d),
+                self.text(d)
+            )
+            .block(),
             14 => format!("{}.or({})", self.receiver(d), self.text(d)),
             15 => format!("{}.before({})", self.receiver(d), self.part(d)),
             16 => format!("{}.after({})", self.receiver(d), self.part(d)),
@@ -95,7 +121,11 @@ impl Choices<'_> {
             30 => format!("{}?.{}()", self.one(&["a", "b", "row.first", "()"]), self.one(&["trim", "lower", "len"])),
             31 => format!("({}.capture({}) ?? [a, \"ä\"])[{}]", self.receiver(d), self.pattern(), self.index()),
             32 if self.rarely(6) => format!("{}.date_or_empty({})", self.receiver(d), self.literal()),
-            32 => format!("if {0}.matches(\"^2[0-9]{{3}}-[0-9]{{2}}-11$\") {{ {0}.date(\"%Y-%m-%d\") }}", self.receiver(0)).block(),
+            32 => format!(
+                "if {0}.matches(\"^2[0-9]{{3}}-[0-9]{{2}}-11$\") {{ {0}.date(\"%Y-%m-%d\") }}",
+                self.receiver(0)
+            )
+            .block(),
             _ => format!("(\"é\" + {})[{}]", self.text(d), self.index()),
         }
     }
@@ -137,7 +167,12 @@ impl Choices<'_> {
             5 => format!("({} && {})", self.truth(d), self.truth(d)),
             6 => format!("({} || {} || {})", self.truth(d), self.truth(d), self.truth(d)),
             7 => format!("!{}", self.truth(d)),
-            8 => format!("({} {} {})", self.any(d), self.one(&["in", "!in"]), self.one(&["LIST", "TABLE", "[a, \"a\", b]", "WORD"])),
+            8 => format!(
+                "({} {} {})",
+                self.any(d),
+                self.one(&["in", "!in"]),
+                self.one(&["LIST", "TABLE", "[a, \"a\", b]", "WORD"])
+            ),
             9 => {
                 let word = self.one(&["contains", "starts_with", "ends_with"]);
                 format!("{}.{word}({})", self.receiver(d), self.part(d))
@@ -218,10 +253,22 @@ impl Choices<'_> {
         let begin = format!(
             "let it = row; let a = row.first; let b = WORD; let n = 1; let yes = true; \
              let a = {}; let b = {}; let n = {}; let yes = {}; {}",
-            self.text(2), self.text(1), self.count(1), self.truth(1), self.statements(2)
+            self.text(2),
+            self.text(1),
+            self.count(1),
+            self.truth(1),
+            self.statements(2)
         );
         let mut said = format!("#{{ key: {}", if self.rarely(12) { self.any(1) } else { "row.id".to_owned() });
-        for name in ["username", "nickname", "active", "\"gitlab.note\"", "cost_center", "\"gitlab.is_external\"", "\"gitlab.groups\""] {
+        for name in [
+            "username",
+            "nickname",
+            "active",
+            "\"gitlab.note\"",
+            "cost_center",
+            "\"gitlab.is_external\"",
+            "\"gitlab.groups\"",
+        ] {
             let value = match name {
                 "active" => self.truth(2),
                 "\"gitlab.is_external\"" if !self.rarely(4) => self.truth(2),
@@ -239,15 +286,34 @@ impl Choices<'_> {
         match self.number(6) {
             0..=2 => format!("|row| {{ {begin} {said} }}"),
             3 => format!("|row| {{ {begin} let said = {said}; if {} {{ return said; }} said }}", self.truth(1)),
-            4 => format!("|row| {{ {begin} if {} {{ return {said}; }} {} }}", self.truth(1), self.one(&["()", "#{ key: a }", "[]"])),
+            4 => format!(
+                "|row| {{ {begin} if {} {{ return {said}; }} {} }}",
+                self.truth(1),
+                self.one(&["()", "#{ key: a }", "[]"])
+            ),
             _ => format!("|row| {{ {begin} if {} {{ {said} }} }}", self.truth(1)),
         }
     }
 
     fn field(&mut self) -> String {
         let some = [
-            "Anna", "", "a", " ", "Jürgen Groß", "E-12", "a,b,c", "x@example.org", "2026-11-20", "b", "no", "\u{a0}Ä\u{308}ŉ ",
-            "first", "1", "O'Neil-ab12", "true", "ǅİß",
+            "Anna",
+            "",
+            "a",
+            " ",
+            "Jürgen Groß",
+            "E-12",
+            "a,b,c",
+            "x@example.org",
+            "2026-11-20",
+            "b",
+            "no",
+            "\u{a0}Ä\u{308}ŉ ",
+            "first",
+            "1",
+            "O'Neil-ab12",
+            "true",
+            "ǅİß",
         ];
         match self.number(40) {
             0 if self.rarely(2) => "ö".repeat(600),
@@ -310,7 +376,8 @@ fn the_walk_and_the_engine_say_the_same_of_any_script_and_any_record() {
             Err(errors) => {
                 count(&broken, true);
                 let at = errors[0].origin().map(|at| (at.line, at.column)).unwrap_or_default();
-                let line: String = script.lines().nth(at.0 - 1).unwrap_or_default().chars().skip(at.1 - 1).take(60).collect();
+                let line: String =
+                    script.lines().nth(at.0 - 1).unwrap_or_default().chars().skip(at.1 - 1).take(60).collect();
                 println!("{}: {line}", errors[0]);
                 return Ok(());
             }
@@ -330,7 +397,11 @@ fn the_walk_and_the_engine_say_the_same_of_any_script_and_any_record() {
     ran.unwrap();
     let told = format!(
         "{} scripts, {} broken; {} records, {} good, {} without the engine",
-        scripts.get(), broken.get(), records.get(), good.get(), needless.get()
+        scripts.get(),
+        broken.get(),
+        records.get(),
+        good.get(),
+        needless.get()
     );
     println!("{told}");
     assert!(broken.get() * 4 < scripts.get(), "{told}");
