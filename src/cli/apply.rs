@@ -52,7 +52,8 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
             moves_no_tie(file, &plan, &stage)?;
             Prepared::of(plan)
         }
-        None => stage.prepare(given, wanted.recheck).await?,
+        None if wanted.recheck => stage.prepare(given, plan::Ask::Everybody).await?,
+        None => stage.prepare(given, plan::Ask::ToApply).await?,
     };
     plan::notes(given, &prepared);
     if !given.json() {
@@ -60,10 +61,12 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         stage.tell_duration(&prepared.plan);
     }
     if !prepared.same.is_empty() {
+        let run = prepared.same.iter().map(|same| same.run).max().unwrap_or_default();
         if given.json() {
-            let run = prepared.same.iter().map(|same| same.run).max().unwrap_or_default();
             let report = Report { run, outcomes: Vec::new(), sign_in: Vec::new() };
             print(&serde_json::to_string_pretty(&as_json(&prepared.plan, &report)).unwrap_or_default());
+        } else {
+            print(&format!("Nothing to do: all is as run {run} left it."));
         }
         return Ok(Exit::Done);
     }

@@ -11,7 +11,7 @@ use crate::{
     model::{id::SystemName, plan::Plan},
     run::{
         RunError,
-        belief::{Belief, Same, unchanged},
+        belief::{Belief, unchanged},
         estimate::estimate,
         fleet::Fleet,
         gather::{Given, Named, ask, named},
@@ -49,6 +49,17 @@ pub(super) async fn staged(given: &Invocation<'_>, project: Project, inputs: &[S
     let lab = if given.global.lab { Some(lab::stand(given, &project.config).await?) } else { None };
     let fleet = fleet(&project.config, &given.kinds, lab.as_ref().map(lab::Stand::systems))?;
     Ok(Stage { project, fleet, files, asked, lab })
+}
+
+/// Who is asked for a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Everybody, whatever may be believed.
+    Everybody,
+    /// Nobody where that may be; the plan is only shown.
+    ToShow,
+    /// The same of one that is carried out.
+    ToApply,
 }
 
 impl Stage {
@@ -95,10 +106,12 @@ impl Stage {
     }
 
     /// Makes the plan for the inputs.
-    pub(super) async fn prepare(&mut self, given: &Invocation<'_>, recheck: bool) -> Result<Prepared, Trouble> {
+    pub(super) async fn prepare(&mut self, given: &Invocation<'_>, ask: Ask) -> Result<Prepared, Trouble> {
         let today = given.today().to_string();
-        let belief = Belief::new(&self.project, &self.fleet, &today, jiff::Timestamp::now(), recheck);
-        if let Some(prepared) = self.unchanged(&belief)? {
+        let belief = Belief::new(&self.project, &self.fleet, &today, jiff::Timestamp::now());
+        if ask != Ask::Everybody
+            && let Some(prepared) = self.unchanged(&belief, ask)?
+        {
             return Ok(prepared);
         }
         let memory = self.memory()?;
@@ -122,10 +135,12 @@ impl Stage {
     }
 
     /// The plan for inputs that are what they were, where that is known without looking at anybody.
-    fn unchanged(&self, belief: &Belief) -> Result<Option<Prepared>, Trouble> {
+    fn unchanged(&self, belief: &Belief, ask: Ask) -> Result<Option<Prepared>, Trouble> {
         let Some(state) = self.state().filter(|path| self.asked.is_empty() && path.exists()) else { return Ok(None) };
         let store = Sqlite::look_into(&state).map_err(RunError::from)?;
         let found = unchanged(&self.files, &self.project, belief, &store, &self.fleet)?;
+        // What carries out remembers in which order the rows stand, to see the next time that a list ends early.
+        let found = found.filter(|(_, same)| ask == Ask::ToShow || same.iter().all(|same| !same.reordered));
         Ok(found.map(|(plan, same)| Prepared { same, ..Prepared::of(plan) }))
     }
 
@@ -180,7 +195,8 @@ pub(super) fn files(
 /// Makes the plan and shows it.
 pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Result<Exit, Trouble> {
     let mut stage = stage(given, &wanted.inputs).await?;
-    let prepared = stage.prepare(given, wanted.recheck).await?;
+    let ask = if wanted.recheck { Ask::Everybody } else { Ask::ToShow };
+    let prepared = stage.prepare(given, ask).await?;
     notes(given, &prepared);
     if let Some(file) = &wanted.out {
         save(&given.root.join(file), &prepared.plan)?;
@@ -240,23 +256,17 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
         }
     }
     if given.talks() {
-        for same in &prepared.same {
-            let Same { file, run, reordered, since } = same;
-            let what = if *reordered { "holds the same rows, in another order, as" } else { "is the same as" };
-            let file = render::harmless(file);
-            tell(&format!(
-                "note: {file} {what} when run {run} took it over, and nothing is open: nobody was asked since {since} \
-                 (look at everybody with --recheck)"
-            ));
-        }
         for input in &prepared.plan.inputs {
-            let believed = input.list.as_ref().and_then(|list| list.believed.as_ref());
-            let Some((believed, since)) = believed.and_then(|it| Some((it, it.since.as_ref()?))) else { continue };
-            let (file, people) = (render::harmless(&input.file), render::count(believed.people, "person"));
+            let Some(run) = input.same_as else { continue };
+            let since = prepared.same.iter().find(|same| same.file == input.file).map(|same| same.since.as_str());
+            let believed = input.list.as_ref().and_then(|list| list.believed.as_ref()?.since.as_deref());
+            let since = since.or(believed).unwrap_or_default();
+            // To the second: nobody reads more.
+            let since = since.split('.').next().unwrap_or(since);
             tell(&format!(
-                "note: {file} says nothing new of {people}, who {} not looked at since {since} (look at everybody with \
-                 --recheck)",
-                if believed.people == 1 { "was" } else { "were" }
+                "note: {} says what it said when run {run} took it over, and nothing was left open: nobody is asked. All were \
+                 looked at on {since}; --recheck looks again",
+                render::harmless(&input.file)
             ));
         }
     }

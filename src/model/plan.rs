@@ -86,6 +86,15 @@ pub(crate) struct Groups {
 }
 
 impl Plan {
+    /// True where carrying all of it out leaves nothing open, for nobody.
+    pub(crate) fn leaves_nothing(&self) -> bool {
+        let Summary { refused, held, follows, rejected, .. } = self.summary;
+        let is_over = |decision: Decision| matches!(decision, Decision::Apply | Decision::Drop | Decision::Unchanged);
+        refused + held + follows + rejected == 0
+            && self.sign_in.is_empty()
+            && self.operations.iter().all(|asked| is_over(asked.decision))
+    }
+
     /// A plan that does nothing, of no rules and no inputs.
     #[cfg(test)]
     #[must_use]
@@ -141,6 +150,9 @@ pub(crate) struct Input {
     /// What it is to be compared with the next time, where it lists everybody or came by a folder.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) list: Option<List>,
+    /// The run that took over the same rows, where nothing has changed since and nobody was asked because of that.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) same_as: Option<i64>,
 }
 
 /// An input that lists everybody it knows of, compared with the last one that was accepted.
@@ -177,7 +189,7 @@ pub(crate) struct List {
     /// Its place among the lists of its source, where its name says one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) order: Option<String>,
-    /// Where people of whom it says what the last list said need not be looked at again for a while.
+    /// What is to be remembered of it, so that the same list need not be looked at again for a while.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) believed: Option<Believed>,
 }
@@ -192,19 +204,18 @@ pub(crate) struct KnownBy {
     pub(crate) rows: String,
 }
 
-/// What is believed of people's accounts because of an earlier look at them.
+/// What has to be so for a list that comes again to ask for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Believed {
     /// Digest of everything that decisions follow from beside records and accounts: rules, settings, the program.
     pub(crate) basis: String,
     pub(crate) list: KnownBy,
-    /// When the accounts were last looked at that this plan has not looked at, ISO 8601; `None` where it looked at all.
+    /// The newest run of which anything was remembered of this source when the plan was made; 0 where there was none.
+    pub(crate) after: i64,
+    /// When everybody was looked at, ISO 8601, where this plan did not look.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) since: Option<String>,
-    /// Of how many people the list says the same, who are not looked at.
-    #[serde(skip_serializing_if = "is_zero", default)]
-    pub(crate) people: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "this is how serde asks")]

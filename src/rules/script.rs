@@ -38,6 +38,12 @@ static CASES: Pattern = LazyLock::new(|| {
     Regex::new(r#"//[^\n]*|(?s:/\*.*?\*/)|"(?<quoted>(?:[^"\\]|\\.)*)"|`[^`]*`|=>|[0-9A-Za-z_]+|\S"#).ok()
 });
 
+/// Values that are written out.
+static LITERALS: Pattern = LazyLock::new(|| {
+    Regex::new(r#"//[^\n]*|(?s:/\*.*?\*/)|(?<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.[^']*)'|-?\b[0-9]+\b|\btrue\b|\bfalse\b|\(\))"#)
+        .ok()
+});
+
 /// The heads of functions.
 static HEADS: Pattern = LazyLock::new(|| Regex::new(r"\bfn\s+(?<name>[A-Za-z_][0-9A-Za-z_]*)\s*\([^)]*\)").ok());
 
@@ -406,8 +412,7 @@ impl Script {
 
     /// The values that stand in this script as they are, each under the number by which the cases of a `switch` know it.
     pub(super) fn literals(&self) -> BTreeMap<u64, Dynamic> {
-        let tokens = r#"//[^\n]*|(?s:/\*.*?\*/)|(?<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.[^']*)'|-?\b\d+\b|\btrue\b|\bfalse\b|\(\))"#;
-        let Ok(tokens) = Regex::new(tokens) else { return BTreeMap::new() };
+        let Some(tokens) = LITERALS.as_ref() else { return BTreeMap::new() };
         let written = tokens.captures_iter(&self.source.text).filter_map(|found| Some(found.name("value")?.as_str()));
         let written: std::collections::BTreeSet<&str> = written.collect();
         let numbered = written.into_iter().filter_map(|text| {

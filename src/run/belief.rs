@@ -1,11 +1,13 @@
-//! What need not be looked at again: people of whom a list says what the last one said, and for whom nothing is open.
+//! Lists that say what the last one said: they end before anybody is asked, the same bytes before anything is loaded.
 //!
-//! A list says `recheck = "1d"` where its people's accounts may be believed to be as they were left for so long. What is
-//! believed follows from records, rules and settings alone, so any change of those ends it, and so does a run that waits,
-//! broke off or was taken back. What others change at a provider meanwhile is noticed when the time is over: that is the
-//! price, and why it is asked for and not the usual way.
+//! A list says `recheck = "7d"` where its people's accounts may be believed to be as it left them for so long. That is so of
+//! a whole list only, and of one after which nothing was left open: of single people it cannot be known without looking at
+//! those they could be taken for. What decisions follow from beside records are rules and settings, so any change of those
+//! ends it, and so does a run that waits, broke off, was taken back, or sent something for another input. What others
+//! change at a provider meanwhile is noticed when the time is over: that is the price, and why it is asked for and not the
+//! usual way. What a row means is not known here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
@@ -13,15 +15,16 @@ use sha2::{Digest, Sha256};
 use super::{
     RunError,
     fleet::Fleet,
-    gather::{Named, Source},
+    gather::{Named, Said, Source},
     project::Project,
     seal::{hex, seal},
 };
 use crate::{
     model::{
-        id::{PersonId, SystemName},
+        id::SystemName,
         plan::{Input, Plan},
         policy::Policy,
+        record::Statement,
     },
     plan::assemble::{Frame, assemble},
     rules::SeesDay,
@@ -29,7 +32,7 @@ use crate::{
     state::{Accepted, Memory, Settled, Store},
 };
 
-/// What belief depends on beside the lists themselves.
+/// What decisions follow from, beside records and accounts.
 #[derive(Clone, Debug)]
 pub(crate) struct Belief {
     /// Digest of rules, settings and program.
@@ -38,13 +41,11 @@ pub(crate) struct Belief {
     /// ISO date.
     today: String,
     now: Timestamp,
-    /// True where everybody is to be looked at this time.
-    asks_anyway: bool,
 }
 
 impl Belief {
     /// By a project as it is now.
-    pub(crate) fn new(project: &Project, fleet: &Fleet, today: &str, now: Timestamp, asks_anyway: bool) -> Self {
+    pub(crate) fn new(project: &Project, fleet: &Fleet, today: &str, now: Timestamp) -> Self {
         let mut digest = Sha256::new();
         // Where a system is may be said outside of the file.
         let homes = serde_json::to_string(&fleet.homes()).unwrap_or_default();
@@ -53,44 +54,53 @@ impl Belief {
             digest.update(part);
         }
         let basis = format!("sha256:{}", hex(&digest.finalize()));
-        Self { basis, sees: project.rules.sees_day(), today: today.to_owned(), now, asks_anyway }
+        Self { basis, sees: project.rules.sees_day(), today: today.to_owned(), now }
     }
 
-    /// What may be believed of the people of this source whose records have not changed.
-    pub(super) fn of<'m>(&self, source: &Source, accepted: Option<&'m Accepted>) -> Option<&'m Settled> {
+    /// What is believed of the last list of this source, if that holds now.
+    fn of<'m>(&self, source: &Source, accepted: &'m Accepted) -> Option<&'m Settled> {
         let recheck = source.csv.as_ref()?.recheck?;
-        let accepted = accepted?;
         let settled = accepted.believed.as_ref().filter(|settled| settled.basis == self.basis)?;
         let since: Timestamp = settled.since.parse().ok()?;
         let until = since.checked_add(SignedDuration::try_from(recheck).ok()?).ok()?;
         // A time that is still to come is no time at which anybody looked.
         let is_recent = since <= self.now && self.now < until;
-        let same_day = !self.sees.of_people || accepted.today == self.today;
-        (is_recent && same_day && !self.asks_anyway).then_some(settled)
+        let is_same_day = !self.sees.of_people || accepted.today == self.today;
+        (is_recent && is_same_day).then_some(settled)
     }
 }
 
-/// The people of a source for whom something is open or expected, by its keys.
-pub(super) fn open_keys(system: &SystemName, settled: &Settled, memory: &Memory) -> BTreeSet<String> {
-    let mut open = settled.open.clone();
-    let people: BTreeSet<&PersonId> = memory.expectations.iter().map(|one| &one.person).collect();
-    open.extend(keys_of(
-        system,
-        &people,
-        memory.links.iter().map(|link| (&link.system, link.account.as_str(), &link.person)),
-    ));
-    open
+/// Whether anything may be believed here: whose own token opens what may have changed without a word to us.
+fn may_believe(fleet: &Fleet) -> bool {
+    fleet.members.values().all(|member| member.keyring.is_none())
 }
 
-/// The keys that a source has for these people.
-pub(super) fn keys_of<'l>(
-    system: &SystemName,
-    people: &BTreeSet<&PersonId>,
-    links: impl Iterator<Item = (&'l SystemName, &'l str, &'l PersonId)>,
-) -> BTreeSet<String> {
-    let own = people.iter().filter(|person| person.system == *system).map(|person| person.key.to_string());
-    let tied = links.filter(|(source, _, person)| *source == system && people.contains(person));
-    own.chain(tied.map(|(_, key, _)| key.to_owned())).collect()
+/// When everybody was looked at of whom these inputs speak, where they say what they said when one run took them over:
+/// other bytes and rows perhaps, and read on another day, but the same of the same people.
+pub(super) fn said_before(
+    said: &Said,
+    belief: &Belief,
+    sources: &BTreeMap<SystemName, Source>,
+    memory: &Memory,
+    fleet: &Fleet,
+) -> Option<Settled> {
+    let is_news = !said.seen.is_empty() || !said.rejected.is_empty() || !said.firsts.is_empty();
+    let asks = |statement: &Statement| statement.of_nobody || !statement.deeds.is_empty();
+    if !may_believe(fleet) || is_news || said.statements.iter().any(|statement| asks(statement)) {
+        return None;
+    }
+    let mut settled: Option<(i64, &Settled)> = None;
+    for input in &said.inputs {
+        let is_whole = input.list.as_ref().is_some_and(|list| list.missing.is_empty());
+        let accepted = memory.accepted.get(&input.system).filter(|_| is_whole)?;
+        let found = belief.of(sources.get(&input.system)?, accepted)?;
+        // Lists that were taken over one by one were never held against each other.
+        if settled.is_some_and(|(run, _)| run != accepted.run) {
+            return None;
+        }
+        settled = Some((accepted.run, found));
+    }
+    settled.map(|(_, settled)| settled.clone())
 }
 
 /// An input that is what it was.
@@ -100,13 +110,13 @@ pub(crate) struct Same {
     pub(crate) file: String,
     /// The run that took it over.
     pub(crate) run: i64,
-    /// True where its rows stand in another order.
+    /// True where only its rows are the same.
     pub(crate) reordered: bool,
     /// When its people's accounts had been looked at, ISO 8601.
     pub(crate) since: String,
 }
 
-/// The plan for inputs that all are what they were when they were carried out, which does nothing; `None` where anything
+/// The plan for inputs that all are what they were when one run took them over, which does nothing; `None` where anything
 /// else has to be done to make one. Looks at nothing but the files.
 ///
 /// # Errors
@@ -118,7 +128,10 @@ pub(crate) fn unchanged(
     store: &dyn Store,
     fleet: &Fleet,
 ) -> Result<Option<(Plan, Vec<Same>)>, RunError> {
-    let (mut inputs, mut told, mut people) = (Vec::new(), Vec::new(), 0);
+    if !may_believe(fleet) {
+        return Ok(None);
+    }
+    let (mut inputs, mut told, mut people) = (Vec::new(), Vec::<Same>::new(), 0);
     for file in files {
         let Some(source) = project.sources.get(&file.system) else { return Ok(None) };
         let (Some(settings), true) = (&source.csv, file.dropped.is_none()) else { return Ok(None) };
@@ -127,9 +140,12 @@ pub(crate) fn unchanged(
             return Ok(None);
         }
         let Some(accepted) = store.at_rest(&file.system)? else { return Ok(None) };
-        let Some(settled) = belief.of(source, Some(&accepted)) else { return Ok(None) };
-        let same_day = !belief.sees.of_records || accepted.today == belief.today;
-        if !same_day || !settled.open.is_empty() || settled.rejected > 0 {
+        let Some(settled) = belief.of(source, &accepted) else { return Ok(None) };
+        if belief.sees.of_records && accepted.today != belief.today {
+            return Ok(None);
+        }
+        // Lists that were taken over one by one were never held against each other.
+        if told.first().is_some_and(|other| other.run != accepted.run) {
             return Ok(None);
         }
         let likeness = csv_file::compare(&file.path, &file.shown, &file.system, settings, &settled.list)?;
@@ -145,6 +161,7 @@ pub(crate) fn unchanged(
             records: accepted.records,
             rejected: 0,
             list: None,
+            same_as: Some(accepted.run),
         });
         people += accepted.records;
         let (file, since) = (file.shown.clone(), settled.since.clone());

@@ -33,7 +33,12 @@ pub(crate) struct Member {
     pub(crate) keyring: Option<Arc<Keyring>>,
     /// Every secret that is known, whosever it is.
     pub(crate) secrets: Secrets,
+    /// Makes its connector anew.
+    pub(crate) again: Again,
 }
+
+/// Makes a connector anew, with the settings it was made with.
+pub(crate) type Again = Box<dyn Fn() -> Option<Box<dyn Connector>> + Send + Sync>;
 
 impl Member {
     /// The accounts that are wanted, as its connector shows them with our own token.
@@ -172,6 +177,16 @@ impl Fleet {
             )
         };
         self.members.iter().map(home).collect()
+    }
+
+    /// Forgets what connectors learned of their servers, which they ask once: a service lives for weeks, and servers and what
+    /// we may do there change.
+    pub(crate) fn forget(&mut self) {
+        for member in self.members.values_mut() {
+            if let Some(connector) = (member.again)() {
+                member.connector = connector;
+            }
+        }
     }
 
     /// How many systems were asked so far, and in how many requests.

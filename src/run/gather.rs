@@ -11,7 +11,7 @@ use futures::future::join_all;
 
 use super::{
     RunError,
-    belief::{Belief, open_keys},
+    belief::Belief,
     fleet::Fleet,
     mapping::{Mapped, map_all},
     own,
@@ -37,7 +37,7 @@ use crate::{
         csv_file::{self, Told, settings::Coverage},
         wordpress::{self, refused::ListRefused},
     },
-    state::{Memory, Sent},
+    state::{Accepted, Memory, Sent},
 };
 
 /// On how many records of a file a rule may be stopped by a limit, until the rule counts as wrong and not the records; a
@@ -146,16 +146,30 @@ pub(crate) struct Said {
     /// What to remember: only what differs from what is remembered.
     pub(crate) seen: Vec<Seen>,
     pub(crate) notes: Vec<String>,
-    /// Of whom lists say nothing new, who need not be looked at, by the keys of each source.
-    pub(crate) unread: BTreeMap<SystemName, BTreeSet<Arc<str>>>,
+    /// How many people need not be looked at, for their lists say what they said.
+    pub(crate) believed: u64,
     /// How many people a source that says changes showed for the first time.
     pub(crate) firsts: BTreeMap<SystemName, u64>,
     /// Rows that could not be used and whose key is known, by source and key.
     pub(crate) unused: BTreeMap<(SystemName, Arc<str>), Rejected>,
 }
 
-/// Reads what is given and lets the rules say what each record means. With a belief, whom a list says nothing new of counts
-/// as one who is not spoken of, where that list may be believed.
+impl Said {
+    /// Asks for nothing: everybody was looked at then, and all is said as it was.
+    pub(super) fn believe(&mut self, since: &str, accepted: &BTreeMap<SystemName, Accepted>) {
+        self.believed = self.statements.len() as u64;
+        self.statements.clear();
+        for input in &mut self.inputs {
+            input.same_as = accepted.get(&input.system).map(|accepted| accepted.run);
+            if let Some(believed) = input.list.as_mut().and_then(|list| list.believed.as_mut()) {
+                believed.since = Some(since.to_owned());
+            }
+        }
+    }
+}
+
+/// Reads what is given and lets the rules say what each record means. With a belief, it is told what lists are known by when
+/// they come again.
 pub(crate) fn read(
     given: &[Given],
     sources: &BTreeMap<SystemName, Source>,
@@ -229,7 +243,7 @@ pub(super) struct Passage<'a> {
     pub(super) known: &'a Known<'a>,
     /// True where a rule that understands no record at all is wrong itself.
     pub(super) strict: bool,
-    /// What need not be looked at again; `None`: everybody is looked at.
+    /// What decisions follow from, where that is to be remembered.
     pub(super) belief: Option<&'a Belief>,
 }
 
@@ -410,10 +424,6 @@ impl Passage<'_> {
             list.tail = tail(&lines);
             statements.extend(missing.iter().map(|(key, values)| self.absent(shown, key, values)));
         }
-        let accepted = self.memory.accepted.get(self.system);
-        let settled = self.belief.filter(|_| is_whole).and_then(|belief| belief.of(self.source, accepted));
-        let open = settled.map(|settled| open_keys(self.system, settled, self.memory)).unwrap_or_default();
-        let mut unread = BTreeSet::new();
         let mut of_nobody = BTreeSet::new();
         let mut done_before = 0;
         for mut statement in statements {
@@ -470,11 +480,6 @@ impl Passage<'_> {
                     None => Before::Never,
                 };
             }
-            let is_as_before = before == Some(&statement.values) && statement.deeds.is_empty() && !statement.of_nobody;
-            if is_as_before && settled.is_some() && !open.contains(&*statement.key) {
-                unread.insert(statement.key);
-                continue;
-            }
             if before != Some(&statement.values) && !statement.of_nobody {
                 said.seen.push(Seen {
                     system: statement.system.clone(),
@@ -485,12 +490,9 @@ impl Passage<'_> {
             }
             said.statements.push(Arc::new(statement));
         }
-        if let (Some(belief), Some(list_now)) = (self.belief.filter(|_| is_whole), read.known_by) {
-            // Whoever is not looked at now was looked at then.
-            let since = settled.filter(|_| !unread.is_empty()).map(|settled| settled.since.clone());
-            list.believed =
-                Some(Believed { basis: belief.basis.clone(), list: list_now, since, people: unread.len() as u64 });
-            said.unread.insert(self.system.clone(), unread);
+        if let (Some(belief), Some(known_by)) = (self.belief.filter(|_| is_whole), read.known_by) {
+            let after = self.memory.accepted.get(self.system).map_or(0, Accepted::newest);
+            list.believed = Some(Believed { basis: belief.basis.clone(), list: known_by, after, since: None });
         }
         refused.sort();
         said.layouts.push(read.layout.map(|layout| (layout, read.columns)));
@@ -501,6 +503,7 @@ impl Passage<'_> {
             records: read.records,
             rejected: refused.len() as u64,
             // A part of a list of everybody, such as rows that were repaired, is not what the next list is compared with.
+            same_as: None,
             list: (is_whole || (order.is_some() && self.source.coverage == Coverage::Partial)).then_some(list),
         });
         said.rejected.extend(refused);

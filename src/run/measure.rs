@@ -11,7 +11,7 @@ use std::{
 use super::{gather, project};
 use crate::{
     connector::Kind,
-model::{
+    model::{
         attribute::{AttributeName, Value},
         id::SystemName,
         record::{Header, Record, RecordOrigin},

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     RunError,
-    belief::{Belief, Same},
+    belief::{Belief, Same, said_before},
     crew::{ALONE, Crew, Shift, threads},
     expectations::{Judged as Expected, judge},
     fleet::Fleet,
@@ -47,7 +47,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) memory: &'a Memory,
     /// ISO date.
     pub(crate) today: String,
-    /// What need not be looked at again; `None`: everybody is looked at.
+    /// What decisions follow from, where that is to be remembered.
     pub(crate) belief: Option<Belief>,
 }
 
@@ -78,6 +78,10 @@ impl Prepared {
 pub(crate) async fn prepare(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -> Result<Prepared, RunError> {
     let policy = desk.rules.policy();
     let mut said = gather::read(given, desk.sources, desk.rules, desk.memory, desk.belief.as_ref())?;
+    let before = desk.belief.as_ref().and_then(|belief| said_before(&said, belief, desk.sources, desk.memory, fleet));
+    if let Some(before) = before {
+        said.believe(&before.since, &desk.memory.accepted);
+    }
     let shown = gather::observe(&said, desk.memory, policy, fleet).await?;
     let (notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
     let homes = fleet.homes();
@@ -129,14 +133,12 @@ pub(super) fn settle(
         sources: &sources,
         own: &shown.own,
     };
-    let unread = said.unread;
     let attributes: BTreeSet<AttributeName> =
         policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();
     let group = desk.limits.groups.as_ref().map(|groups| &groups.attribute);
     let mut groups = group.map(|attribute| known_groups(attribute, desk.memory));
     let mut here: BTreeMap<String, u64> = BTreeMap::new();
-    let (mut decided, mut asked_for, mut people) =
-        (Vec::new(), Vec::new(), unread.values().map(|keys| keys.len() as u64).sum::<u64>());
+    let (mut decided, mut asked_for, mut people) = (Vec::new(), Vec::new(), said.believed);
     let mut seen = said.seen;
     let mut fault = None;
     let mut settled = |one: Result<Settled, RunError>| {
@@ -147,10 +149,7 @@ pub(super) fn settle(
                 return false;
             }
         };
-        // Another source may speak of somebody whom a list says nothing new of: she is counted already.
-        let is_counted =
-            person.statements.iter().any(|said| unread.get(&said.system).is_some_and(|keys| keys.contains(&said.key)));
-        people += u64::from(!is_counted && person.statements.iter().any(|said| !said.of_nobody));
+        people += u64::from(person.statements.iter().any(|said| !said.of_nobody));
         decided.extend(changes);
         asked_for.extend(deeds);
         if let Some(groups) = &mut groups

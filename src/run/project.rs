@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     RunError, expectations,
-    fleet::{Fleet, Member},
+    fleet::{Again, Fleet, Member},
     gather::Source,
     holds::Terms,
     route::route,
@@ -260,7 +260,11 @@ pub(crate) fn fleet(
             return Err(RunError::NoSimulator { system: name.clone(), kind: system.kind.clone(), known }.into());
         }
         let opened = options(config, name, system, provider, simulated.is_some(), &secrets).and_then(|options| {
-            (kind.open)(options).map_err(|error| config.fault(name, None, error.to_string(), None))
+            let connector = (kind.open)(options.clone());
+            let connector = connector.map_err(|error| config.fault(name, None, error.to_string(), None))?;
+            let open = kind.open;
+            let again: Again = Box::new(move || open(options.clone()).ok());
+            Ok((connector, again))
         });
         let home = if simulated.is_some() { "lab".to_owned() } else { provider.url.to_string() };
         let real = || {
@@ -276,7 +280,7 @@ pub(crate) fn fleet(
             Some((url, token)) => Ok((url, as_taken(token, system, kind), Route::default())),
             None => real(),
         };
-        let (connector, (url, credential, route)) = match (opened, reached) {
+        let ((connector, again), (url, credential, route)) = match (opened, reached) {
             (Ok(connector), Ok(reached)) => (connector, reached),
             (opened, reached) => {
                 // All that is missing at once: nobody wants to set one variable after another.
@@ -322,7 +326,8 @@ pub(crate) fn fleet(
             CredentialSource::Token(_) | CredentialSource::Key(_) => None,
         };
         let secrets = secrets.clone();
-        let member = Member { kind: kind.name, connector, line, concurrency, follows_within, home, keyring, secrets };
+        let member =
+            Member { kind: kind.name, connector, line, concurrency, follows_within, home, keyring, secrets, again };
         fleet.members.insert(name.clone(), member);
     }
     match faults {

@@ -247,11 +247,6 @@ pub(super) fn undo_of(run: i64) -> SystemName {
     format!("undo of run {run}").into()
 }
 
-/// Whether this is who asks for what is put back.
-pub(super) fn is_undo(system: &SystemName) -> bool {
-    system.as_str().starts_with("undo of run ")
-}
-
 /// The first few of some calls, and how many more there are.
 fn listed(calls: &[&CallId]) -> String {
     const SHOWN: usize = 5;
@@ -309,6 +304,7 @@ pub(crate) async fn undo(
         records: did.done.len() as u64,
         rejected: 0,
         list: None,
+        same_as: None,
     };
     let frame = Frame {
         rules: desk.rules.digest().to_owned(),

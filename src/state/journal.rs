@@ -195,7 +195,6 @@ mod tests {
                 marks: &[],
                 standing: Standing::Done,
                 follow_ups: &FollowUps::default(),
-                left: &crate::state::Left::default(),
             };
             store.settle(run, &settlement, NOW).unwrap();
         }
@@ -284,7 +283,6 @@ mod tests {
             marks: &[],
             standing: Standing::Done,
             follow_ups: &FollowUps::default(),
-            left: &crate::state::Left::default(),
         };
         store.settle(2, &settlement, NOW).unwrap();
         let last = store.verify().unwrap().last;
@@ -336,7 +334,6 @@ mod tests {
                 marks: &[],
                 standing: Standing::Done,
                 follow_ups: &FollowUps::default(),
-                left: &crate::state::Left::default(),
             };
             store.settle(run, &settlement, NOW).unwrap();
         }

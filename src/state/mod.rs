@@ -3,10 +3,7 @@
 //! It knows no provider, no rule and no network. The journal's rule: an intent is durable before the request leaves,
 //! the answer is durable before the next step.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -153,24 +150,30 @@ pub(crate) struct Accepted {
     pub(crate) tail: Vec<String>,
     /// Its place among the inputs of its source, where its name said one.
     pub(crate) order: Option<String>,
-    /// What may be believed of its people without looking at them.
+    /// Under which conditions the same list asks for nothing; `None`: under none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) believed: Option<Settled>,
+    /// The last run after which it asked for something again: one that sent calls for other inputs, or took some back.
+    #[serde(default)]
+    pub(crate) ended: i64,
 }
 
-/// What may be believed of the people of a list that was carried out.
+impl Accepted {
+    /// The newest run of which anything is remembered here.
+    pub(crate) fn newest(&self) -> i64 {
+        self.run.max(self.ended)
+    }
+}
+
+/// A list of which everything was carried out and nothing is open.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Settled {
     /// [`crate::model::plan::Believed::basis`].
     pub(crate) basis: String,
     /// [`crate::model::plan::Believed::list`].
     pub(crate) list: KnownBy,
-    /// When everybody of it had been looked at, ISO 8601: when the run that did was begun.
+    /// When its people had been looked at, ISO 8601: when the run that did was begun.
     pub(crate) since: String,
-    /// The keys of people for whom something was left open.
-    pub(crate) open: BTreeSet<String>,
-    /// Rows that could not be used.
-    pub(crate) rejected: u64,
 }
 
 /// What has become of a run.
@@ -367,16 +370,6 @@ pub(crate) struct Settlement<'a> {
     pub(crate) standing: Standing,
     /// What is to come by itself now.
     pub(crate) follow_ups: &'a FollowUps,
-    pub(crate) left: &'a Left,
-}
-
-/// What a run leaves that later ones must look at again.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Left {
-    /// People for whom something is open, by the keys of each source.
-    pub(crate) open: BTreeMap<SystemName, BTreeSet<String>>,
-    /// True where it took back what lists had asked for: nothing is believed of anybody then.
-    pub(crate) takes_back: bool,
 }
 
 /// What was removed from the store.
@@ -452,7 +445,7 @@ pub(crate) trait Store: Send + Sync {
     /// Lets go of what is believed of anybody: what was looked at was looked at too long ago, or nobody knows when.
     fn disbelieve(&self) -> Result<(), StateError>;
 
-    /// The same, if what is believed of its people may be believed now: nothing is under way, waits or is expected.
+    /// The same, if nothing is under way, waits or is expected that may concern its people.
     fn at_rest(&self, system: &SystemName) -> Result<Option<Accepted>, StateError>;
 
     /// What has become of a run; `None` where there is no such run.

@@ -1,9 +1,12 @@
 //! What is handed in to be written: many lines in one go, each of them durable before its receipt says so.
 //!
 //! A disk takes as long for one line as for a hundred. So whatever is handed in while the disk is busy is written together
-//! when it is free again, in the order in which it came, all or nothing. It knows neither what is written nor where.
+//! when it is free again, in the order in which it came, all or nothing. Where it is written, and how, is not known here.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
 
 use tokio::sync::oneshot;
 
@@ -47,6 +50,11 @@ type Handed = (i64, Note, oneshot::Sender<Result<(), Arc<StateError>>>);
 struct Desk {
     waiting: Vec<Handed>,
     is_at_work: bool,
+    /// How many notes of each run are not durable yet.
+    under_way: BTreeMap<i64, usize>,
+    /// Runs of which something could not be written: nothing more of them is, or a later line would stand without an earlier
+    /// one.
+    failed: BTreeMap<i64, Arc<StateError>>,
 }
 
 /// Takes in what is to be written.
@@ -58,10 +66,11 @@ impl Scribe {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until nothing waits to be written any more.
-    pub(super) fn rest(&self) {
-        let desk = self.desk();
-        drop(self.0.1.wait_while(desk, |desk| desk.is_at_work).unwrap_or_else(PoisonError::into_inner));
+    /// Waits until nothing of this run waits to be written any more, and lets it begin anew where something was not.
+    pub(super) fn rest(&self, run: i64) {
+        let is_busy = |desk: &mut Desk| desk.under_way.contains_key(&run);
+        let mut desk = self.0.1.wait_while(self.desk(), is_busy).unwrap_or_else(PoisonError::into_inner);
+        desk.failed.remove(&run);
     }
 
     /// Takes a note in, and has everything that waits written by `write` on a thread of its own, unless one is at it.
@@ -72,6 +81,12 @@ impl Scribe {
         let (told, receipt) = oneshot::channel();
         let is_at_work = {
             let mut desk = self.desk();
+            if let Some(error) = desk.failed.get(&run) {
+                // Somebody may still wait for the first of it.
+                let _ = told.send(Err(Arc::clone(error)));
+                return Receipt(receipt);
+            }
+            *desk.under_way.entry(run).or_default() += 1;
             desk.waiting.push((run, note, told));
             std::mem::replace(&mut desk.is_at_work, true)
         };
@@ -88,27 +103,57 @@ impl Scribe {
 
     /// Writes until nothing waits any more.
     fn work(&self, write: &dyn Fn(&mut dyn Iterator<Item = (i64, &Note)>) -> Result<(), StateError>) {
+        let shift = Shift(self);
         loop {
             let together = {
                 let mut desk = self.desk();
                 if desk.waiting.is_empty() {
+                    // Ended while nobody can hand anything in, so that nothing is left lying.
                     desk.is_at_work = false;
-                    self.0.1.notify_all();
+                    std::mem::forget(shift);
                     return;
                 }
                 std::mem::take(&mut desk.waiting)
             };
             let written = write(&mut together.iter().map(|(run, note, _)| (*run, note))).map_err(Arc::new);
             let mut told: Vec<Handed> = together;
-            if written.is_err() {
-                // What came meanwhile counts on what was not written.
-                told.append(&mut self.desk().waiting);
+            let mut desk = self.desk();
+            if let Err(error) = &written {
+                desk.failed.extend(told.iter().map(|(run, ..)| (*run, Arc::clone(error))));
+                // What came meanwhile of these runs counts on what was not written.
+                let waiting = std::mem::take(&mut desk.waiting);
+                let (lost, rest) = waiting.into_iter().partition(|(run, ..)| desk.failed.contains_key(run));
+                desk.waiting = rest;
+                told.extend::<Vec<Handed>>(lost);
             }
+            for (run, ..) in &told {
+                if let Some(left) = desk.under_way.get_mut(run) {
+                    *left -= 1;
+                }
+            }
+            desk.under_way.retain(|_, left| *left > 0);
+            drop(desk);
+            self.0.1.notify_all();
             for (_, _, receipt) in told {
                 // Nobody may be waiting for it any more.
                 let _ = receipt.send(written.clone());
             }
         }
+    }
+}
+
+/// Somebody at work. Whatever ends it, nobody waits for ever for what is not written.
+struct Shift<'s>(&'s Scribe);
+
+impl Drop for Shift<'_> {
+    fn drop(&mut self) {
+        let mut desk = self.0.desk();
+        desk.is_at_work = false;
+        // Only where writing has panicked is there anything left. Whoever waits for it hears that it was not written.
+        desk.waiting.clear();
+        desk.under_way.clear();
+        drop(desk);
+        self.0.0.1.notify_all();
     }
 }
 
@@ -179,5 +224,33 @@ mod tests {
         assert!(first.durable().await.is_err());
         assert!(second.durable().await.is_err());
         assert_eq!(*tries.lock().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_more_of_a_run_is_written_once_something_was_not_until_it_begins_anew() {
+        let (scribe, written) = (Scribe::default(), Arc::new(Mutex::new(Vec::new())));
+        let fails = |_: &mut dyn Iterator<Item = (i64, &Note)>| Err(StateError::Unwritten);
+        let take = |run, number| {
+            let all = Arc::clone(&written);
+            scribe.take(run, note(number), move |notes| {
+                all.lock().unwrap().extend(numbers(notes));
+                Ok(())
+            })
+        };
+        assert!(scribe.take(1, note(0), fails).durable().await.is_err());
+        assert!(take(1, 1).durable().await.is_err());
+        take(2, 2).durable().await.unwrap();
+        scribe.rest(1);
+        take(1, 3).durable().await.unwrap();
+        assert_eq!(*written.lock().unwrap(), [2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_writing_leaves_nobody_waiting() {
+        let scribe = Scribe::default();
+        let panics = |_: &mut dyn Iterator<Item = (i64, &Note)>| panic!("writing panics");
+        assert!(matches!(scribe.take(1, note(0), panics).durable().await, Err(StateError::Unwritten)));
+        scribe.rest(1);
+        scribe.take(1, note(1), |_| Ok(())).durable().await.unwrap();
     }
 }

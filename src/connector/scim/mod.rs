@@ -73,8 +73,8 @@ struct Scim {
     settings: Settings,
     /// What the server tells of itself: asked once.
     server: OnceCell<Facts>,
-    /// The versions that accounts had when they were last looked at for a call.
-    versions: Mutex<BTreeMap<AccountId, String>>,
+    /// What accounts were like when they were last looked at for a call, and in which version.
+    versions: Mutex<BTreeMap<AccountId, (Account, String)>>,
 }
 
 #[async_trait]
@@ -94,7 +94,12 @@ impl Connector for Scim {
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
         let server = self.server.get_or_try_init(|| Looker::tell(*wire, &self.settings)).await?;
         let (observed, versions) = Looker::observe(*wire, &self.settings, server.clone(), wanted).await?;
-        self.versions().extend(versions);
+        let seen = observed.accounts.iter().filter_map(|account| {
+            let id = account.id.clone()?;
+            let version = versions.get(&id)?.clone();
+            Some((id, (account.clone(), version)))
+        });
+        self.versions().extend(seen);
         Ok(observed)
     }
 
@@ -120,8 +125,9 @@ impl Connector for Scim {
 
     async fn perform(&self, call: &Call, wire: &mut Writer<'_>) -> Result<Account, Refusal> {
         let seen = call.account.as_ref().filter(|_| is_conditional(call) && call.method != "PUT");
-        // What the account was like was compared with the plan when this version was seen.
+        // Not every look was held against this call: one that came between may have seen what it does not expect.
         let seen = seen.and_then(|id| self.versions().remove(id));
+        let seen = seen.filter(|(account, _)| self.is_as_expected(account, call)).map(|(_, version)| version);
         let is_seen = seen.is_some();
         let version = if is_seen { seen } else { self.still(call, &wire.reader()).await? };
         if let Some(version) = version {
@@ -149,8 +155,16 @@ fn is_conditional(call: &Call) -> bool {
 }
 
 impl Scim {
-    fn versions(&self) -> MutexGuard<'_, BTreeMap<AccountId, String>> {
+    fn versions(&self) -> MutexGuard<'_, BTreeMap<AccountId, (Account, String)>> {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True where an account is what a call expects, but for memberships, which are looked at by themselves.
+    fn is_as_expected(&self, account: &Account, call: &Call) -> bool {
+        let is_so = |(name, value): (&AttributeName, &Value)| {
+            self.normalize(name, &account.value(name)) == self.normalize(name, value)
+        };
+        call.expects.iter().filter(|(name, _)| name.member().is_none()).all(is_so)
     }
 
     /// The membership that a call is about.
@@ -174,10 +188,7 @@ impl Scim {
         let gone = || Refusal::new(RefusalKind::NotFound, "the server has no such account any more");
         let (user, version) = found.ok_or_else(gone)?;
         let account = looker.read(&user).map_err(unseen)?;
-        let is_so = |(name, value): (&AttributeName, &Value)| {
-            self.normalize(name, &account.value(name)) == self.normalize(name, value)
-        };
-        if !call.expects.iter().filter(|(name, _)| name.member().is_none()).all(is_so) {
+        if !self.is_as_expected(&account, call) {
             return Err(reply::moved());
         }
         let wanted = CAPABILITIES.attributes.iter().filter_map(|row| {

@@ -18,7 +18,7 @@ use self::{
     queue::Queue,
     world::{World, read_again},
 };
-use super::{RunError, belief::keys_of, expectations, fleet::Fleet, own, sign_in::of_outcomes, undo::is_undo};
+use super::{RunError, expectations, fleet::Fleet, own, sign_in::of_outcomes};
 use crate::{
     model::{
         account::Account,
@@ -31,7 +31,7 @@ use crate::{
     },
     plan::{Providers, guard::GuardedPlan},
     state::{
-        Entry, Left, Outcome, Sent, Settlement, Standing, StateError, Store,
+        Entry, Outcome, Sent, Settlement, Standing, StateError, Store,
         progress::Progress,
         scribe::{Note, Receipt},
     },
@@ -187,9 +187,7 @@ pub(crate) async fn execute(
     let seen = shown(plan, &outcomes, &place, store)?;
     let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
     let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
-    let open = left_open(plan, &outcomes, &place, store)?;
-    let settlement =
-        Settlement { links: &plan.links, seen: &seen, marks: &marks, standing, follow_ups: &follow_ups, left: &open };
+    let settlement = Settlement { links: &plan.links, seen: &seen, marks: &marks, standing, follow_ups: &follow_ups };
     store.settle(run, &settlement, &now())?;
     let outcomes = plan.calls.iter().zip(outcomes);
     let outcomes =
@@ -242,38 +240,6 @@ fn shown(
 fn is_done(change: &PlannedChange, outcomes: &[Option<Outcome>], place: &BTreeMap<&CallId, usize>) -> bool {
     let outcome = change.call.as_ref().and_then(|call| place.get(call)).and_then(|at| outcomes[*at].as_ref());
     matches!(outcome, Some(Outcome::Done))
-}
-
-/// Whom a later run must look at again, although her records may not change: everybody for whom something was decided that
-/// is not so now. Only lists that may be believed ask for it.
-fn left_open(
-    plan: &Plan,
-    outcomes: &[Option<Outcome>],
-    place: &BTreeMap<&CallId, usize>,
-    store: &dyn Store,
-) -> Result<Left, RunError> {
-    let mut left = Left { takes_back: plan.inputs.iter().any(|input| is_undo(&input.system)), ..Left::default() };
-    let is_open = |change: &&PlannedChange| match change.decision {
-        Decision::Apply => !is_done(change, outcomes, place),
-        Decision::Hold | Decision::Refuse | Decision::Follow => true,
-        Decision::Drop | Decision::Unchanged => false,
-    };
-    let changes = plan.changes.iter().filter(is_open).map(|change| &change.person);
-    let asked = plan.operations.iter().filter(|asked| !matches!(asked.decision, Decision::Drop | Decision::Unchanged));
-    let waiting = plan.sign_in.iter().flat_map(|one| &one.people);
-    let people: BTreeSet<&PersonId> = changes.chain(asked.map(|asked| &asked.person)).chain(waiting).collect();
-    let believed = plan.inputs.iter().filter(|input| input.list.as_ref().is_some_and(|list| list.believed.is_some()));
-    let mut believed = believed.map(|input| &input.system).peekable();
-    if people.is_empty() || believed.peek().is_none() {
-        return Ok(left);
-    }
-    let known = store.ties()?.links;
-    for system in believed {
-        let links = plan.links.iter().chain(&known);
-        let links = links.map(|link| (&link.system, link.account.as_str(), &link.person));
-        left.open.insert(system.clone(), keys_of(system, &people, links));
-    }
-    Ok(left)
 }
 
 /// The calls that were answered with a yes by a try that broke off before it had looked whether that was true.

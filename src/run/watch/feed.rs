@@ -158,7 +158,7 @@ fn tell_once(name: &SystemName, last: &mut Option<String>, fault: String) {
 
 async fn carry_out_approved(
     service: &Service,
-    seat: &Seat,
+    seat: &mut Seat,
     put_off: &mut BTreeMap<i64, String>,
 ) -> Result<Next, StateError> {
     for expired in holds::expire(&service.store, &seat.project.terms, service.clock.now())? {

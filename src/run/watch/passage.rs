@@ -107,12 +107,12 @@ pub(super) async fn pass_if(
     how: How,
     question: Question<'_>,
 ) -> Result<Option<Came>, StateError> {
+    seat.fleet.forget();
     let memory = service.store.memory()?;
     let today = service.clock.today();
     // The rules see the day it is, not the day they were read.
     seat.project.rules.see(today);
-    let now = service.clock.now();
-    let belief = Belief::new(&seat.project, &seat.fleet, &today.to_string(), now, false);
+    let belief = Belief::new(&seat.project, &seat.fleet, &today.to_string(), service.clock.now());
     let desk = Desk {
         rules: &seat.project.rules,
         sources: &seat.project.sources,
@@ -250,8 +250,9 @@ fn hold(service: &Service, plan: &Plan, about: &Occasion, standing: Standing, to
 }
 
 /// Carries out a run that was approved, where it still is.
-pub(super) async fn approved(service: &Service, seat: &Seat, run: i64) -> Result<Came, StateError> {
+pub(super) async fn approved(service: &Service, seat: &mut Seat, run: i64) -> Result<Came, StateError> {
     let Some((plan, _)) = service.store.run(run)? else { return Ok(Came::Nothing) };
+    seat.fleet.forget();
     if let Err(error) = seal::fits(&format!("run {run}"), &plan, &seat.fleet.homes()) {
         service.store.stand(run, &[Standing::Approved], Standing::Held, &told(&error), &service.now())?;
         return Ok(Came::Held);

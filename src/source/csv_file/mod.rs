@@ -358,7 +358,8 @@ impl Reading<'_> {
         }
         self.compare_counts(found, rows, counts)?;
         let bytes = input.segments.take().map(Segments::told);
-        let rows = multiset.map(Multiset::told);
+        // A last line without an end may be a list that was cut off.
+        let rows = multiset.map(|rows| format!("{}{}", rows.told(), if final_line_end { "" } else { " cut?" }));
         let known_by = bytes.zip(rows).map(|(bytes, rows)| KnownBy { bytes, rows });
         let sha256 = input.digest();
         let repeated = repeated(keys);

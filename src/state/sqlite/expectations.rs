@@ -180,14 +180,7 @@ mod tests {
     fn settle(store: &Sqlite, left: &FollowUps) {
         let plan = crate::model::plan::Plan::empty();
         let run = store.begin(&plan, &Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
-        let settlement = Settlement {
-            links: &[],
-            seen: &[],
-            marks: &[],
-            standing: Standing::Done,
-            follow_ups: left,
-            left: &crate::state::Left::default(),
-        };
+        let settlement = Settlement { links: &[], seen: &[], marks: &[], standing: Standing::Done, follow_ups: left };
         store.settle(run, &settlement, "2026-11-20T00:00:01Z").unwrap();
     }
 

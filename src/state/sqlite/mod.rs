@@ -24,7 +24,7 @@ use super::{
 use crate::model::{
     id::{AccountId, PersonId, SystemName},
     person::Link,
-    plan::{Plan, Seen},
+    plan::{Believed, Plan, Seen},
     tally::{Tally, Touch, tallies},
 };
 
@@ -283,12 +283,12 @@ impl Store for Sqlite {
                 accepted.insert(system.into(), serde_json::from_str(&list)?);
             }
         }
-        if is_busy(&connection)? {
-            for list in accepted.values_mut() {
+        let expectations = expectations::open(&connection)?;
+        for list in accepted.values_mut() {
+            if !expectations.is_empty() || is_busy(&connection, list.run)? {
                 list.believed = None;
             }
         }
-        let expectations = expectations::open(&connection)?;
         Ok(Memory { links, seen: Vec::new(), deeds, accepted, expectations })
     }
 
@@ -440,9 +440,7 @@ impl Store for Sqlite {
     }
 
     fn accepted(&self, system: &SystemName) -> Result<Option<Accepted>, StateError> {
-        let sql = "select list from accepted where system = ?1";
-        let list: Option<String> = self.connection().query_row(sql, [system.as_str()], |row| row.get(0)).optional()?;
-        Ok(list.map(|list| serde_json::from_str(&list)).transpose()?)
+        accepted_of(&self.connection(), system)
     }
 
     fn disbelieve(&self) -> Result<(), StateError> {
@@ -451,11 +449,10 @@ impl Store for Sqlite {
     }
 
     fn at_rest(&self, system: &SystemName) -> Result<Option<Accepted>, StateError> {
-        let is_idle = {
-            let connection = self.connection();
-            !is_busy(&connection)? && expectations::open(&connection)?.is_empty()
-        };
-        if is_idle { self.accepted(system) } else { Ok(None) }
+        let connection = self.connection();
+        let Some(accepted) = accepted_of(&connection, system)? else { return Ok(None) };
+        let is_idle = !is_busy(&connection, accepted.run)? && expectations::open(&connection)?.is_empty();
+        Ok(is_idle.then_some(accepted))
     }
 
     fn standing(&self, run: i64) -> Result<Option<Standing>, StateError> {
@@ -584,7 +581,7 @@ impl Store for Sqlite {
     }
 
     fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError> {
-        let Settlement { links, seen, marks, standing, follow_ups, left } = settlement;
+        let Settlement { links, seen, marks, standing, follow_ups } = settlement;
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         write_links(&transaction, run, links)?;
@@ -610,19 +607,19 @@ impl Store for Sqlite {
         let (document, started): (String, String) =
             transaction.query_row(of_run, [run], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let plan: Plan = serde_json::from_str(&document)?;
-        // An older run that is finished after a newer one has changed what that one saw.
-        transaction.execute(
-            "update accepted set list = json_remove(list, '$.believed') where ?1 or json_extract(list, '$.run') > ?2",
-            params![left.takes_back, run],
-        )?;
+        let is_settled = *standing == Standing::Done && plan.leaves_nothing() && follow_ups.made.is_empty();
+        let sends = !plan.calls.is_empty();
+        let own: Vec<SystemName> =
+            plan.inputs.iter().filter(|input| input.list.is_some()).map(|input| input.system.clone()).collect();
         for input in plan.inputs {
             let Some(list) = input.list else { continue };
-            let settled = list.believed.map(|believed| Settled {
+            let before = accepted_of(&transaction, &input.system)?;
+            // Between the making of the plan and now, something else may have come of it.
+            let is_after = |believed: &Believed| believed.after == before.as_ref().map_or(0, Accepted::newest);
+            let settled = list.believed.filter(|believed| is_settled && is_after(believed)).map(|believed| Settled {
                 basis: believed.basis,
                 list: believed.list,
                 since: believed.since.unwrap_or_else(|| started.clone()),
-                open: left.open.get(&input.system).cloned().unwrap_or_default(),
-                rejected: input.rejected,
             });
             let accepted = Accepted {
                 run,
@@ -636,11 +633,21 @@ impl Store for Sqlite {
                 tail: list.tail,
                 order: list.order,
                 believed: settled,
+                ended: before.map_or(0, |before| before.ended),
             };
             transaction.execute(
                 "insert into accepted (system, list) values (?1, ?2) on conflict do update set list = excluded.list
                  where json_extract(excluded.list, '$.run') >= json_extract(accepted.list, '$.run')",
                 params![input.system.as_str(), serde_json::to_string(&accepted)?],
+            )?;
+        }
+        if sends {
+            // What it changed, others' lists may want otherwise.
+            let own = serde_json::to_string(&own)?;
+            transaction.execute(
+                "update accepted set list = json_set(json_remove(list, '$.believed'), '$.ended', ?1)
+                 where system not in (select value from json_each(?2)) or json_extract(list, '$.run') > ?1",
+                params![run, own],
             )?;
         }
         expectations::keep(&transaction, follow_ups, now)?;
@@ -758,7 +765,7 @@ impl Store for Sqlite {
 
     fn entries(&self, run: i64) -> Result<Vec<Entry>, StateError> {
         // What was handed in before is seen.
-        self.scribe.rest();
+        self.scribe.rest(run);
         journal::entries(&self.connection(), run)
     }
 
@@ -839,10 +846,18 @@ fn count(transaction: &Connection, run: i64, plan: &Plan, now: &str) -> Result<(
     Ok(())
 }
 
-/// True where a run is under way or waits for somebody.
-fn is_busy(connection: &Connection) -> Result<bool, rusqlite::Error> {
-    let sql = "select 1 from runs where standing in ('open', 'waiting', 'held', 'aside', 'approved')";
-    Ok(connection.query_row(sql, [], |_| Ok(())).optional()?.is_some())
+/// The last list of a source that was carried out.
+fn accepted_of(connection: &Connection, system: &SystemName) -> Result<Option<Accepted>, StateError> {
+    let sql = "select list from accepted where system = ?1";
+    let list: Option<String> = connection.query_row(sql, [system.as_str()], |row| row.get(0)).optional()?;
+    Ok(list.map(|list| serde_json::from_str(&list)).transpose()?)
+}
+
+/// True where a run waits for somebody, or one that was begun later than this one is under way or broke off.
+fn is_busy(connection: &Connection, run: i64) -> Result<bool, rusqlite::Error> {
+    let sql = "select 1 from runs where standing in ('waiting', 'held', 'aside', 'approved')
+               or standing = 'open' and id > ?1";
+    Ok(connection.query_row(sql, [run], |_| Ok(())).optional()?.is_some())
 }
 
 fn last_tally(connection: &Connection) -> Result<i64, rusqlite::Error> {

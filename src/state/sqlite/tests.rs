@@ -27,7 +27,6 @@ fn what_is_settled_is_remembered_by_the_next_opening() {
             marks: &[],
             standing: Standing::Done,
             follow_ups: &FollowUps::default(),
-            left: &crate::state::Left::default(),
         };
         store.settle(run, &settlement, "2026-11-20T00:00:01Z").unwrap();
     }

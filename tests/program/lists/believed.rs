@@ -1,4 +1,4 @@
-//! `recheck`: whom a list says nothing new of is not looked at again, until anything speaks against it.
+//! `recheck`: a list that says what the last one said asks nobody, until anything speaks against it.
 
 use serde_json::{Value, json};
 
@@ -34,19 +34,23 @@ fn renamed(number: usize, username: &str) -> Row {
 fn yesterdays_list_asks_nobody_and_says_so() {
     let world = believer(20, "");
     let (plan, asked) = planned(&world, "hr=day1.csv", &[]);
-    let input = json!({ "system": "hr", "file": "day1.csv", "sha256": plan["inputs"][0]["sha256"], "records": 20, "rejected": 0 });
+    let sha256 = &plan["inputs"][0]["sha256"];
+    let input = json!({
+        "system": "hr", "file": "day1.csv", "sha256": sha256, "records": 20, "rejected": 0, "list": null, "same_as": 1
+    });
     assert_eq!((&plan["inputs"], &plan["calls"], asked), (&json!([input]), &json!([]), 0));
-    assert_eq!(
-        plan["summary"],
-        json!({ "people": 20, "changes": 0, "calls": 0, "unchanged": 20, "refused": 0, "held": 0, "follows": 0, "dropped": 0, "rejected": 0 })
-    );
+    let nothing = json!({
+        "people": 20, "changes": 0, "calls": 0, "unchanged": 20, "refused": 0, "held": 0, "follows": 0, "dropped": 0,
+        "rejected": 0
+    });
+    assert_eq!(plan["summary"], nothing);
     let told = world.told(0, &["plan", "hr=day1.csv"]);
-    let since = told.split("since ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    let since = told.split("looked at on ").nth(1).and_then(|rest| rest.split(';').next()).unwrap_or_default();
     assert_eq!(
         told,
         format!(
-            "note: day1.csv is the same as when run 1 took it over, and nothing is open: nobody was asked since {since} \
-             (look at everybody with --recheck)\n"
+            "note: day1.csv says what it said when run 1 took it over, and nothing was left open: nobody is asked. All were \
+             looked at on {since}; --recheck looks again\n"
         )
     );
     // And nothing is begun for it.
@@ -57,41 +61,45 @@ fn yesterdays_list_asks_nobody_and_says_so() {
 }
 
 #[test]
-fn the_same_rows_in_another_order_ask_nobody_either() {
+fn the_same_people_ask_nobody_however_the_list_is_written() {
     let world = believer(20, "");
     let mut shuffled = rows(1..=20);
     shuffled.reverse();
     shuffled.swap(3, 11);
+    let quoted = list(&rows(1..=20)).replace("First7,Last7", "\"First7\" ,\"Last7\"");
+    for text in [list(&shuffled), quoted] {
+        world.write("next.csv", text.as_bytes());
+        let (plan, asked) = planned(&world, "hr=next.csv", &[]);
+        assert_eq!((&plan["calls"], &plan["inputs"][0]["same_as"], asked), (&json!([]), &json!(1), 0));
+    }
+    // What is applied is remembered as it stands, so that the next list is seen to end early; and is no younger for it.
     world.write("next.csv", list(&shuffled).as_bytes());
+    world.forget(&["gitlab"]);
+    let report = world.on(TODAY, 0, &["apply", "--yes", "hr=next.csv"]);
+    assert_eq!((&report["run"], world.asked("gitlab")), (&json!(2), Vec::new()));
     let (plan, asked) = planned(&world, "hr=next.csv", &[]);
-    assert_eq!((&plan["calls"], asked), (&json!([]), 0));
-    assert!(world.told(0, &["plan", "hr=next.csv"]).contains("holds the same rows, in another order, as when run 1"));
+    assert_eq!((&plan["inputs"][0]["same_as"], asked), (&json!(2), 0));
+    shuffled.truncate(18);
+    world.write("cut.csv", list(&shuffled).as_bytes());
+    world.on(TODAY, 6, &["plan", "hr=cut.csv"]);
+    // A last line without its end may be a list that was cut off.
+    let text = list(&rows(1..=20));
+    world.write("cut.csv", text.trim_end().as_bytes());
+    world.on(TODAY, 6, &["plan", "hr=cut.csv"]);
 }
 
 #[test]
-fn of_a_list_with_something_new_only_those_are_asked_for_and_the_plan_does_the_same() {
-    let world = believer(250, "");
-    let mut tonight = rows(1..=251);
-    tonight[6] = renamed(7, "user7b");
-    world.write("next.csv", list(&tonight).as_bytes());
-    let (believed, few) = planned(&world, "hr=next.csv", &[]);
-    let (looked, many) = planned(&world, "hr=next.csv", &["--recheck"]);
-    assert_eq!(believed["calls"], looked["calls"]);
-    assert_eq!(believed["summary"], looked["summary"]);
-    assert_eq!(calls(&believed).len(), 2, "a rename and a newcomer: {:?}", calls(&believed));
-    assert_eq!(believed["inputs"][0]["list"]["believed"]["people"], 249);
-    assert_eq!(looked["inputs"][0]["list"]["believed"]["people"], Value::Null);
-    assert!(few < many, "{few} requests for two people, {many} for everybody");
-
-    // What was not looked at this time is no younger for it.
-    let since =
-        |world: &World| world.on(TODAY, 0, &["plan", "hr=third.csv"])["inputs"][0]["list"]["believed"]["since"].clone();
-    let before = believed["inputs"][0]["list"]["believed"]["since"].clone();
-    world.on(TODAY, 0, &["apply", "--yes", "hr=next.csv"]);
-    tonight[8] = renamed(9, "user9b");
-    world.write("third.csv", list(&tonight).as_bytes());
-    assert_eq!(since(&world), before);
-    assert_ne!(before, Value::Null);
+fn anybody_who_is_new_or_gone_or_changed_has_everybody_looked_at() {
+    let world = believer(20, "");
+    let mut renamed_one = rows(1..=20);
+    renamed_one[6] = renamed(7, "user7b");
+    let gone = rows((1..=20).filter(|number| *number != 7));
+    for (rows, calls_made) in [(rows(1..=21), 1), (gone, 1), (renamed_one, 1)] {
+        world.write("next.csv", list(&rows).as_bytes());
+        let (plan, asked) = planned(&world, "hr=next.csv", &[]);
+        assert_eq!((calls(&plan).len(), &plan["inputs"][0]["same_as"]), (calls_made, &Value::Null), "{plan}");
+        assert_ne!(asked, 0);
+    }
 }
 
 #[test]
@@ -112,43 +120,67 @@ fn a_saved_plan_does_not_say_when_anybody_was_looked_at() {
     let world = stranger(20, BELIEVED, "");
     world.on(TODAY, 0, &["plan", "hr=day1.csv", "--out", "plan.json"]);
     world.on(TODAY, 0, &["apply", "--yes", "plan.json"]);
-    let (plan, asked) = planned(&world, "hr=day1.csv", &[]);
-    assert_eq!(plan["inputs"][0]["list"]["believed"]["people"], Value::Null);
+    let (_, asked) = planned(&world, "hr=day1.csv", &[]);
     assert_ne!(asked, 0);
 }
 
 #[test]
-fn somebody_of_whom_one_list_says_nothing_new_and_another_something_is_one_person() {
-    let world = stranger(20, BELIEVED, "");
-    let second = format!(
-        "{}\n[systems.desk]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\n",
-        config(BELIEVED, "").split("\n[limits]").next().unwrap()
-    );
-    world.write("homeward.toml", second.as_bytes());
-    let rules = format!(
-        "{RULES}\nowner(\"position\", \"desk\");\nsource(\"desk\", |row| #{{ key: row.id, email: row.email, position: row.post }});\n"
-    );
-    world.write("rules/people.rhai", rules.as_bytes());
-    world.write("desk.csv", b"id,email,post\n7,p7@example.com,Nurse\n");
-    world.on(TODAY, 0, &["apply", "--yes", "hr=day1.csv", "desk=desk.csv"]);
-    world.write("desk.csv", b"id,email,post\n7,p7@example.com,Head\n");
-    let plan = world.on(TODAY, 0, &["plan", "hr=day1.csv", "desk=desk.csv"]);
-    let looked = world.on(TODAY, 0, &["plan", "hr=day1.csv", "desk=desk.csv", "--recheck"]);
-    assert_eq!(plan["inputs"][0]["list"]["believed"]["people"], 20);
-    assert_eq!((&plan["summary"], &plan["calls"]), (&looked["summary"], &looked["calls"]));
-}
-
-#[test]
-fn who_has_something_open_is_looked_at_again_and_nobody_else() {
+fn a_list_that_left_something_open_is_looked_at_again() {
     let world = believer(20, "protected = [\"gitlab:user3\"]");
     let mut next = rows(1..=20);
     next[2] = renamed(3, "user3b");
     world.write("next.csv", list(&next).as_bytes());
     world.on(TODAY, 4, &["apply", "--yes", "hr=next.csv"]);
     let (plan, asked) = planned(&world, "hr=next.csv", &[]);
-    assert_eq!(plan["inputs"][0]["list"]["believed"]["people"], 19);
-    assert_eq!((&plan["summary"]["people"], &plan["summary"]["held"]), (&json!(20), &json!(1)));
+    assert_eq!((&plan["summary"]["held"], &plan["inputs"][0]["same_as"]), (&json!(1), &Value::Null));
     assert_ne!(asked, 0);
+
+    // A row that cannot be used may be anybody's tomorrow.
+    let world = believer(20, "");
+    world.write(
+        "next.csv",
+        (list(&rows(1..=20)) + "000021,a,b\n000022,First22,Last22,p22@example.com,user22,,\n").as_bytes(),
+    );
+    world.on(TODAY, 4, &["apply", "--yes", "hr=next.csv"]);
+    let (_, asked) = planned(&world, "hr=next.csv", &[]);
+    assert_ne!(asked, 0);
+}
+
+#[test]
+fn what_was_sent_for_another_input_or_was_taken_back_since_a_plan_was_made_ends_it() {
+    let world = stranger(20, BELIEVED, "");
+    let more = config(BELIEVED, "").replace(
+        "[systems.gitlab]",
+        "[systems.desk]\nkind = \"csv\"\nkey = \"id\"\nsays = \"changes\"\n\n[systems.gitlab]",
+    );
+    world.write("homeward.toml", more.as_bytes());
+    let rules = format!(
+        "{RULES}\nowner(\"gitlab.note\", \"desk\");\nsource(\"desk\", |row| #{{ key: row.id, email: row.email, \"gitlab.note\": row.note }});\n"
+    );
+    world.write("rules/people.rhai", rules.as_bytes());
+    world.on(TODAY, 0, &["apply", "--yes", "hr=day1.csv"]);
+    world.write("desk.csv", b"id,email,note\n7,p7@example.com,one\n");
+    world.on(TODAY, 0, &["apply", "--yes", "desk=desk.csv"]);
+    // A first sight asks for nothing, and ends nothing.
+    assert_eq!(planned(&world, "hr=day1.csv", &[]).1, 0);
+    world.write("desk.csv", b"id,email,note\n7,p7@example.com,two\n");
+    let report = world.on(TODAY, 0, &["apply", "--yes", "desk=desk.csv"]);
+    assert_eq!(report["outcomes"].as_array().map(Vec::len), Some(1));
+    assert_ne!(planned(&world, "hr=day1.csv", &[]).1, 0);
+
+    // Taken back between the making of a plan that waits and its doing: nobody knows what it would ask for now.
+    let world = believer(20, "");
+    let mut next = rows(1..=20);
+    next[2] = renamed(3, "user3b");
+    world.write("next.csv", list(&next).as_bytes());
+    world.on(TODAY, 0, &["apply", "--yes", "hr=next.csv"]);
+    next[4] = renamed(5, "user5b");
+    world.write("third.csv", list(&next).as_bytes());
+    world.on(TODAY, 0, &["plan", "hr=third.csv", "--out", "plan.json"]);
+    world.on(TODAY, 0, &["undo", "--yes", "2"]);
+    world.on(TODAY, 0, &["apply", "--yes", "plan.json"]);
+    let (plan, asked) = planned(&world, "hr=third.csv", &[]);
+    assert_eq!((calls(&plan).len(), asked == 0), (1, false), "{plan}");
 }
 
 #[test]
@@ -179,7 +211,7 @@ fn nothing_is_believed_any_more_once_anything_speaks_against_it() {
         world.forget(&["gitlab"]);
         let plan = world.on(TODAY, 0, &["plan", "hr=day1.csv"]);
         assert_ne!(world.asked("gitlab"), Vec::<String>::new(), "{what}");
-        assert_eq!(plan["inputs"][0]["list"]["believed"]["people"], Value::Null, "{what}");
+        assert_eq!(plan["inputs"][0]["same_as"], Value::Null, "{what}");
     }
 
     // A day on which other people may get accounts, where the rules ask for the day.
@@ -191,24 +223,4 @@ fn nothing_is_believed_any_more_once_anything_speaks_against_it() {
         world.on("2026-11-21", 0, &["plan", "hr=day1.csv"]);
         assert_eq!(!world.asked("gitlab").is_empty(), asks, "{rules}");
     }
-}
-
-#[test]
-fn somebody_who_leaves_or_is_rejected_is_noticed_as_ever() {
-    let world = believer(20, "");
-    let others = || rows((1..=20).filter(|number| *number != 7));
-    world.write("next.csv", list(&others()).as_bytes());
-    let (plan, _) = planned(&world, "hr=next.csv", &[]);
-    let (looked, _) = planned(&world, "hr=next.csv", &["--recheck"]);
-    assert_eq!(plan["inputs"][0]["list"]["missing"], json!(["000007"]));
-    assert_eq!((&plan["calls"], calls(&plan).len()), (&looked["calls"], 1));
-
-    let broken = list(&others()) + "000007,a,b\n000021,First21,Last21,p21@example.com,user21,,\n";
-    world.write("next.csv", broken.as_bytes());
-    world.on(TODAY, 4, &["apply", "--yes", "hr=next.csv"]);
-    let (plan, _) = planned(&world, "hr=next.csv", &[]);
-    assert_eq!(
-        (&plan["summary"]["rejected"], &plan["inputs"][0]["list"]["believed"]["people"]),
-        (&json!(1), &json!(20))
-    );
 }
