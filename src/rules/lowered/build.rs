@@ -363,7 +363,7 @@ impl Builder<'_> {
                 }
                 let mut arguments = vec![base];
                 arguments.extend(self.expressions(&call.args)?);
-                self.word(&call.name, arguments)
+                word(&call.name, arguments)
             }
             _ => Err(NotMe),
         }
@@ -409,13 +409,11 @@ impl Builder<'_> {
             let arguments = self.expressions(&call.args)?;
             return operator(&call.name, arguments);
         }
-        match self.script.body(&call.name, call.args.len()) {
-            Some((parameters, statements)) => self.own_function(call, parameters, &statements),
-            None => {
-                let arguments = self.expressions(&call.args)?;
-                self.word(&call.name, arguments)
-            }
+        if let Some((parameters, statements)) = self.script.body(&call.name, call.args.len()) {
+            return self.own_function(call, parameters, &statements);
         }
+        let arguments = self.expressions(&call.args)?;
+        word(&call.name, arguments)
     }
 
     fn own_function(&mut self, call: &FnCallExpr, parameters: Vec<String>, statements: &[Stmt]) -> Lowered<Node> {
@@ -441,60 +439,60 @@ impl Builder<'_> {
         (self.scope, self.fence) = outside;
         Ok(Node::Call(given, Box::new(body?)))
     }
+}
 
-    fn word(&mut self, name: &str, arguments: Vec<Node>) -> Lowered<Node> {
-        let listed = |found: &str| found == name;
-        let word = match <[Node; 1]>::try_from(arguments) {
-            Ok([value]) => match name {
-                "is_blank" => Word::IsBlank(value),
-                "is_empty" => Word::IsEmpty(value),
-                "len" => Word::Length(value),
-                "to_string" => Word::ToText(value),
-                "days_until" => Word::DaysUntil(value),
-                _ => {
-                    let (_, reshape) = RESHAPING.iter().find(|(word, _)| listed(word)).ok_or(NotMe)?;
-                    Word::Reshape(*reshape, value)
-                }
-            },
-            Err(arguments) => match <[Node; 2]>::try_from(arguments) {
-                Ok(both) => Self::word_of_two(name, both)?,
-                Err(arguments) => match (name, <[Node; 3]>::try_from(arguments)) {
-                    ("replace", Ok(all)) => Word::Replace(all),
-                    ("sub_string", Ok([value, start, length])) => Word::Part(value, start, Some(length)),
-                    ("today", Err(none)) if none.is_empty() => Word::Today,
-                    ("clear", Err(none)) if none.is_empty() => Word::Clear,
-                    _ => return Err(NotMe),
-                },
-            },
-        };
-        Ok(Node::Word(Box::new(word)))
-    }
-
-    fn word_of_two(name: &str, both: [Node; 2]) -> Lowered<Word> {
-        if let Some((_, ask)) = ASKING.iter().find(|(word, _)| *word == name) {
-            return Ok(if name == "contains" { Word::Contains(*ask, both) } else { Word::Ask(*ask, both) });
-        }
-        if let Some((_, cut)) = CUTTING.iter().find(|(word, _)| *word == name) {
-            return Ok(Word::Cut(*cut, both));
-        }
-        Ok(match name {
-            "slug" => Word::GermanSlug(both),
-            "split" => Word::Split(both),
-            "or" => Word::Or(both),
-            "date" => Word::Date(both),
-            "date_or_empty" => Word::DateOrEmpty(both),
-            "has" => Word::Has(both),
+fn word(name: &str, arguments: Vec<Node>) -> Lowered<Node> {
+    let listed = |found: &str| found == name;
+    let word = match <[Node; 1]>::try_from(arguments) {
+        Ok([value]) => match name {
+            "is_blank" => Word::IsBlank(value),
+            "is_empty" => Word::IsEmpty(value),
+            "len" => Word::Length(value),
+            "to_string" => Word::ToText(value),
+            "days_until" => Word::DaysUntil(value),
             _ => {
-                let [value, other] = both;
-                match (name, other) {
-                    ("matches", Node::Constant(Constant::Text(text))) => Word::Matches(value, pattern(text)),
-                    ("capture", Node::Constant(Constant::Text(text))) => Word::Capture(value, pattern(text)),
-                    ("sub_string", start) => Word::Part(value, start, None),
-                    _ => return Err(NotMe),
-                }
+                let (_, reshape) = RESHAPING.iter().find(|(word, _)| listed(word)).ok_or(NotMe)?;
+                Word::Reshape(*reshape, value)
             }
-        })
+        },
+        Err(arguments) => match <[Node; 2]>::try_from(arguments) {
+            Ok(both) => word_of_two(name, both)?,
+            Err(arguments) => match (name, <[Node; 3]>::try_from(arguments)) {
+                ("replace", Ok(all)) => Word::Replace(all),
+                ("sub_string", Ok([value, start, length])) => Word::Part(value, start, Some(length)),
+                ("today", Err(none)) if none.is_empty() => Word::Today,
+                ("clear", Err(none)) if none.is_empty() => Word::Clear,
+                _ => return Err(NotMe),
+            },
+        },
+    };
+    Ok(Node::Word(Box::new(word)))
+}
+
+fn word_of_two(name: &str, both: [Node; 2]) -> Lowered<Word> {
+    if let Some((_, ask)) = ASKING.iter().find(|(word, _)| *word == name) {
+        return Ok(if name == "contains" { Word::Contains(*ask, both) } else { Word::Ask(*ask, both) });
     }
+    if let Some((_, cut)) = CUTTING.iter().find(|(word, _)| *word == name) {
+        return Ok(Word::Cut(*cut, both));
+    }
+    Ok(match name {
+        "slug" => Word::GermanSlug(both),
+        "split" => Word::Split(both),
+        "or" => Word::Or(both),
+        "date" => Word::Date(both),
+        "date_or_empty" => Word::DateOrEmpty(both),
+        "has" => Word::Has(both),
+        _ => {
+            let [value, other] = both;
+            match (name, other) {
+                ("matches", Node::Constant(Constant::Text(text))) => Word::Matches(value, pattern(text)),
+                ("capture", Node::Constant(Constant::Text(text))) => Word::Capture(value, pattern(text)),
+                ("sub_string", start) => Word::Part(value, start, None),
+                _ => return Err(NotMe),
+            }
+        }
+    })
 }
 
 fn pattern(text: Rc<str>) -> Pattern {

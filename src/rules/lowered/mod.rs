@@ -11,7 +11,8 @@
 //!
 //! ```text
 //! tree   what a function becomes     build   from the syntax tree to it
-//! walk   its evaluation              say     from the value to a statement
+//! walk   its evaluation              word    what words make of values
+//! say    from what it returns to a statement
 //! ```
 
 mod build;
@@ -20,6 +21,7 @@ mod say;
 mod tests;
 mod tree;
 mod walk;
+mod word;
 
 use std::{
     cell::{Cell, RefCell},

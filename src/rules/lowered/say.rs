@@ -75,18 +75,16 @@ fn values(frame: &mut Frame<'_, '_>, first: usize, said: &Said) -> Result<BTreeM
         }
     }
     let mut forms = said.forms.borrow_mut();
-    let form = match forms.get(&mask) {
-        Some(form) => form.clone(),
-        None => {
-            let names = said.attributes.iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0);
-            let form: BTreeMap<_, _> = names.map(|(_, (_, name, _))| (name.clone(), Value::Empty)).collect();
-            if forms.len() < MAX_FORMS {
-                forms.insert(mask, form.clone());
-            }
-            form
+    let mut values = if let Some(form) = forms.get(&mask) {
+        form.clone()
+    } else {
+        let names = said.attributes.iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0);
+        let form: BTreeMap<_, _> = names.map(|(_, (_, name, _))| (name.clone(), Value::Empty)).collect();
+        if forms.len() < MAX_FORMS {
+            forms.insert(mask, form.clone());
         }
+        form
     };
-    let mut values = form;
     let mut bits = mask;
     for value in values.values_mut() {
         let bit = bits.trailing_zeros() as usize;

@@ -8,16 +8,10 @@ use rhai::INT;
 use crate::model::record::Record;
 
 use super::{
-    super::{
-        statement::Plain,
-        text::{self, GERMAN, MAX_PATTERNS},
-    },
+    super::{statement::Plain, text},
     LONG, LONG_TOGETHER, NotMe, Site,
-    tree::{Comparison, Constant, Count, Node, Pattern, Shape, Switch, Word},
+    tree::{Comparison, Constant, Count, Node, Shape, Switch},
 };
-
-/// So many parts may a text be split into.
-const MANY_PARTS: usize = 64;
 
 /// A value.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +38,7 @@ pub(super) enum Val<'r> {
 }
 
 impl<'r> Val<'r> {
-    fn of(constant: &'r Constant) -> Self {
+    pub(super) fn of(constant: &'r Constant) -> Self {
         match constant {
             Constant::Nothing => Self::Nothing,
             Constant::Bool(truth) => Self::Bool(*truth),
@@ -61,7 +55,7 @@ impl<'r> Val<'r> {
     }
 
     /// How many items a list has, or entries a map.
-    fn count(self) -> Result<usize, Stop> {
+    pub(super) fn count(self) -> Result<usize, Stop> {
         match self {
             Self::List(items) => Ok(items.len()),
             Self::Locals(_, count) | Self::Items(_, count) => Ok(count as usize),
@@ -71,7 +65,7 @@ impl<'r> Val<'r> {
         }
     }
 
-    fn kind(self) -> Kind {
+    pub(super) fn kind(self) -> Kind {
         match self {
             Self::Nothing => Kind::Nothing,
             Self::Bool(_) => Kind::Bool,
@@ -86,7 +80,7 @@ impl<'r> Val<'r> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Nothing,
     Bool,
     Number,
@@ -100,7 +94,7 @@ enum Kind {
 
 /// Why the walk does not go on.
 #[derive(Clone, Copy, Debug)]
-enum Stop {
+pub(super) enum Stop {
     /// The engine has to be asked.
     NotMe,
     /// A `return` was met; its value is kept.
@@ -113,20 +107,20 @@ impl From<NotMe> for Stop {
     }
 }
 
-type Got<'r> = Result<Val<'r>, Stop>;
+pub(super) type Got<'r> = Result<Val<'r>, Stop>;
 
 /// What one evaluation has.
 pub(super) struct Frame<'r, 's> {
-    record: &'r Record,
+    pub(super) record: &'r Record,
     columns: &'s [Option<usize>],
     locals: &'s mut [Val<'r>],
-    items: Vec<Val<'r>>,
+    pub(super) items: Vec<Val<'r>>,
     /// All texts that were made.
-    made: String,
+    pub(super) made: String,
     /// Where a word writes.
-    room: String,
+    pub(super) room: String,
     returned: Val<'r>,
-    site: &'s Site,
+    pub(super) site: &'s Site,
 }
 
 impl<'r, 's> Frame<'r, 's> {
@@ -177,17 +171,17 @@ impl<'r, 's> Frame<'r, 's> {
         }
     }
 
-    fn local(&self, at: usize) -> Got<'r> {
+    pub(super) fn local(&self, at: usize) -> Got<'r> {
         self.locals.get(at).copied().ok_or(Stop::NotMe)
     }
 
-    fn set(&mut self, at: usize, value: Val<'r>) -> Result<(), Stop> {
+    pub(super) fn set(&mut self, at: usize, value: Val<'r>) -> Result<(), Stop> {
         *self.locals.get_mut(at).ok_or(Stop::NotMe)? = value;
         Ok(())
     }
 
     /// The text, where this is one.
-    fn text(&self, value: Val<'r>) -> Option<&str> {
+    pub(super) fn text(&self, value: Val<'r>) -> Option<&str> {
         match value {
             Val::Text(text) => Some(text),
             Val::Made(start, end) => self.made.get(start as usize..end as usize),
@@ -195,23 +189,23 @@ impl<'r, 's> Frame<'r, 's> {
         }
     }
 
-    fn texted(&self, value: Val<'r>) -> Result<&str, Stop> {
+    pub(super) fn texted(&self, value: Val<'r>) -> Result<&str, Stop> {
         self.text(value).ok_or(Stop::NotMe)
     }
 
     /// A text, or a letter as one.
-    fn spelled<'a>(&'a self, value: Val<'r>, room: &'a mut [u8; 4]) -> Result<&'a str, Stop> {
+    pub(super) fn spelled<'a>(&'a self, value: Val<'r>, room: &'a mut [u8; 4]) -> Result<&'a str, Stop> {
         if let Val::Letter(letter) = value { Ok(letter.encode_utf8(room)) } else { self.texted(value) }
     }
 
     /// What was made since.
-    fn made_since(&self, start: usize) -> Got<'r> {
+    pub(super) fn made_since(&self, start: usize) -> Got<'r> {
         let end = self.made.len();
         let place = |at: usize| u32::try_from(at).map_err(|_| Stop::NotMe);
         if end - start > LONG { Err(Stop::NotMe) } else { Ok(Val::Made(place(start)?, place(end)?)) }
     }
 
-    fn make(&mut self, text: &str) -> Got<'r> {
+    pub(super) fn make(&mut self, text: &str) -> Got<'r> {
         let start = self.made.len();
         self.made.push_str(text);
         self.made_since(start)
@@ -244,7 +238,7 @@ impl<'r, 's> Frame<'r, 's> {
     }
 
     /// A value as a hole in a text shows it.
-    fn as_text(&mut self, value: Val<'r>) -> Got<'r> {
+    pub(super) fn as_text(&mut self, value: Val<'r>) -> Got<'r> {
         use std::fmt::Write as _;
         let start = self.made.len();
         match value {
@@ -262,7 +256,7 @@ impl<'r, 's> Frame<'r, 's> {
     }
 
     /// A piece of a text as a value: `piece` finds it in the text.
-    fn piece(&self, value: Val<'r>, piece: impl for<'a> FnOnce(&'a str) -> &'a str) -> Got<'r> {
+    pub(super) fn piece(&self, value: Val<'r>, piece: impl for<'a> FnOnce(&'a str) -> &'a str) -> Got<'r> {
         match value {
             Val::Text(text) => Ok(Val::Text(piece(text))),
             Val::Made(start, _) => {
@@ -275,7 +269,7 @@ impl<'r, 's> Frame<'r, 's> {
     }
 
     /// Where a piece lies of a text that was made, which begins at `start`. What lies elsewhere is empty.
-    fn within(start: u32, whole: &str, piece: &str) -> Val<'r> {
+    pub(super) fn within(start: u32, whole: &str, piece: &str) -> Val<'r> {
         let at = piece.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
         match (u32::try_from(at), u32::try_from(piece.len())) {
             (Ok(at), Ok(length)) if !piece.is_empty() => Val::Made(start + at, start + at + length),
@@ -292,7 +286,7 @@ impl<'r, 's> Frame<'r, 's> {
         self.column(self.record.header.position(self.texted(name)?))
     }
 
-    fn eval(&mut self, node: &'r Node) -> Got<'r> {
+    pub(super) fn eval(&mut self, node: &'r Node) -> Got<'r> {
         match node {
             Node::Constant(constant) => Ok(Val::of(constant)),
             Node::Row => Ok(Val::Row),
@@ -435,7 +429,7 @@ impl<'r, 's> Frame<'r, 's> {
         }
     }
 
-    fn both(&mut self, both: &'r [Node; 2]) -> Result<[Val<'r>; 2], Stop> {
+    pub(super) fn both(&mut self, both: &'r [Node; 2]) -> Result<[Val<'r>; 2], Stop> {
         let [a, b] = both;
         Ok([self.eval(a)?, self.eval(b)?])
     }
@@ -459,7 +453,7 @@ impl<'r, 's> Frame<'r, 's> {
     }
 
     /// An item of a list.
-    fn item(&self, list: Val<'r>, at: usize) -> Got<'r> {
+    pub(super) fn item(&self, list: Val<'r>, at: usize) -> Got<'r> {
         match list {
             Val::List(items) => items.get(at).map(Val::of).ok_or(Stop::NotMe),
             Val::Locals(first, count) if at < count as usize => self.local(first as usize + at),
@@ -471,7 +465,7 @@ impl<'r, 's> Frame<'r, 's> {
     }
 
     /// What stands in a map under a name.
-    fn entry(&self, map: Val<'r>, name: &str) -> Got<'r> {
+    pub(super) fn entry(&self, map: Val<'r>, name: &str) -> Got<'r> {
         match map {
             Val::Map(shape) => {
                 let at = shape.names.iter().position(|own| **own == *name).ok_or(Stop::NotMe)?;
@@ -524,7 +518,7 @@ impl<'r, 's> Frame<'r, 's> {
         }
     }
 
-    fn compare(&self, comparison: Comparison, a: Val<'r>, b: Val<'r>) -> Result<bool, Stop> {
+    pub(super) fn compare(&self, comparison: Comparison, a: Val<'r>, b: Val<'r>) -> Result<bool, Stop> {
         fn ordered<T: PartialOrd + ?Sized>(comparison: Comparison, a: &T, b: &T) -> bool {
             match comparison {
                 Comparison::Equal => a == b,
@@ -590,266 +584,8 @@ impl<'r, 's> Frame<'r, 's> {
             None => Ok(Val::Nothing),
         }
     }
-
-    fn word(&mut self, word: &'r Word) -> Got<'r> {
-        match word {
-            Word::Reshape(reshape, value) => {
-                let value = self.eval(value)?;
-                self.reshape(*reshape, value)
-            }
-            Word::Ask(ask, both) => {
-                let [value, part] = self.both(both)?;
-                self.ask(*ask, value, part)
-            }
-            Word::Contains(ask, both) => {
-                let [value, part] = self.both(both)?;
-                match value.kind() {
-                    Kind::List => self.holds(value, part),
-                    Kind::Map => Ok(Val::Bool(self.entry(value, self.texted(part)?).is_ok())),
-                    _ => self.ask(*ask, value, part),
-                }
-            }
-            Word::Cut(cut, both) => {
-                let [value, at] = self.both(both)?;
-                if let (Val::Nothing, Kind::Text) = (value, at.kind()) {
-                    return Ok(Val::Nothing);
-                }
-                let mut room = [0; 4];
-                let at = self.spelled(at, &mut room)?;
-                self.piece(value, |text| cut(text, at))
-            }
-            Word::GermanSlug(both) => {
-                let [value, language] = self.both(both)?;
-                if let (Val::Nothing, Kind::Text) = (value, language.kind()) {
-                    return Ok(Val::Nothing);
-                }
-                if self.texted(language)? != GERMAN {
-                    return Err(Stop::NotMe);
-                }
-                let slug = text::german_slug(self.texted(value)?);
-                self.make(&slug)
-            }
-            Word::Replace([value, old, new]) => {
-                let (value, old, new) = (self.eval(value)?, self.eval(old)?, self.eval(new)?);
-                self.replace(value, old, new)
-            }
-            Word::Split(both) => {
-                let [value, separator] = self.both(both)?;
-                self.split(value, separator)
-            }
-            Word::Part(value, start, length) => {
-                let (value, start) = (self.eval(value)?, self.eval(start)?);
-                let length = length.as_ref().map_or(Ok(Val::Number(INT::MAX)), |length| self.eval(length))?;
-                let (Val::Number(start), Val::Number(length)) = (start, length) else { return Err(Stop::NotMe) };
-                self.piece(value, |text| text::part(text, start, length))
-            }
-            Word::IsBlank(value) => match self.eval(value)? {
-                Val::Nothing => Ok(Val::Bool(true)),
-                value => Ok(Val::Bool(text::is_blank(self.texted(value)?))),
-            },
-            Word::IsEmpty(list) => {
-                let list = self.eval(list)?;
-                Ok(Val::Bool(list.count()? == 0))
-            }
-            Word::Or(both) => {
-                let [value, default] = self.both(both)?;
-                let blank = matches!(value, Val::Nothing) || text::is_blank(self.texted(value)?);
-                Ok(if blank { default } else { value })
-            }
-            Word::Length(value) => {
-                let value = self.eval(value)?;
-                match value.kind() {
-                    Kind::List | Kind::Map => number(INT::try_from(value.count()?).ok()),
-                    _ => Ok(Val::Number(text::length(self.texted(value)?))),
-                }
-            }
-            Word::ToText(value) => match self.eval(value)? {
-                Val::Nothing => Err(Stop::NotMe),
-                value => self.as_text(value),
-            },
-            Word::Matches(value, pattern) => match self.eval(value)? {
-                Val::Nothing | Val::Bool(_) => Ok(Val::Bool(false)),
-                value => {
-                    let regex = self.site.regex(pattern)?;
-                    Ok(Val::Bool(regex.is_match(self.texted(value)?)))
-                }
-            },
-            Word::Capture(value, pattern) => {
-                let value = self.eval(value)?;
-                self.capture(value, pattern)
-            }
-            Word::Today => {
-                let start = self.made.len();
-                self.site.today(&mut self.made);
-                self.made_since(start)
-            }
-            Word::Date(both) => {
-                let [value, format] = self.both(both)?;
-                let date = text::date(self.texted(value)?, self.texted(format)?).map_err(|_| Stop::NotMe)?;
-                self.make(&date)
-            }
-            Word::DateOrEmpty(both) => {
-                let [value, format] = self.both(both)?;
-                let date = text::date_or_empty(self.texted(value)?, self.texted(format)?).map_err(|_| Stop::NotMe)?;
-                self.make(&date)
-            }
-            Word::DaysUntil(value) => match self.eval(value)? {
-                Val::Nothing => Ok(Val::Nothing),
-                value => number(text::days_until(self.texted(value)?, self.site.clock.get())),
-            },
-            Word::Clear => Ok(Val::Clear),
-            Word::Has(both) => match self.both(both)? {
-                [Val::Row, name] => {
-                    let name = self.texted(name)?;
-                    Ok(Val::Bool(self.record.header.position(name).is_some()))
-                }
-                _ => Err(Stop::NotMe),
-            },
-        }
-    }
-
-    fn reshape(&mut self, reshape: text::Reshape, value: Val<'r>) -> Got<'r> {
-        let mut room = std::mem::take(&mut self.room);
-        room.clear();
-        let piece = match value {
-            Val::Nothing => Some(Ok(Val::Nothing)),
-            Val::Text(text) => reshape(text, &mut room).map(|piece| Ok(Val::Text(piece))),
-            Val::Made(start, _) => match self.text(value) {
-                Some(whole) => reshape(whole, &mut room).map(|piece| Ok(Self::within(start, whole, piece))),
-                None => Some(Err(Stop::NotMe)),
-            },
-            _ => Some(Err(Stop::NotMe)),
-        };
-        let reshaped = piece.unwrap_or_else(|| self.make(&room));
-        self.room = room;
-        reshaped
-    }
-
-    fn ask(&self, ask: text::Ask, value: Val<'r>, part: Val<'r>) -> Got<'r> {
-        if let (Val::Nothing | Val::Bool(_), Kind::Text) = (value, part.kind()) {
-            return Ok(Val::Bool(false));
-        }
-        let mut room = [0; 4];
-        let part = self.spelled(part, &mut room)?;
-        Ok(Val::Bool(ask(self.texted(value)?, part)))
-    }
-
-    /// Whether a list holds a value.
-    fn holds(&self, list: Val<'r>, value: Val<'r>) -> Got<'r> {
-        if !matches!(value.kind(), Kind::Text | Kind::Number | Kind::Bool) {
-            return Err(Stop::NotMe);
-        }
-        for at in 0..list.count()? {
-            let item = self.item(list, at)?;
-            match item.kind() {
-                kind if kind == value.kind() => {
-                    if self.compare(Comparison::Equal, item, value)? {
-                        return Ok(Val::Bool(true));
-                    }
-                }
-                Kind::Text | Kind::Number | Kind::Bool | Kind::Nothing => {}
-                Kind::Letter | Kind::List | Kind::Map | Kind::Ours => return Err(Stop::NotMe),
-            }
-        }
-        Ok(Val::Bool(false))
-    }
-
-    fn replace(&mut self, value: Val<'r>, old: Val<'r>, new: Val<'r>) -> Got<'r> {
-        match (value.kind(), old.kind(), new.kind()) {
-            (Kind::Nothing, _, _) => return Ok(Val::Nothing),
-            (Kind::Text, Kind::Text, Kind::Text) | (Kind::Text, Kind::Letter, Kind::Letter | Kind::Text) => {}
-            _ => return Err(Stop::NotMe),
-        }
-        let (mut old_room, mut new_room) = ([0; 4], [0; 4]);
-        let (old, new) = (self.spelled(old, &mut old_room)?, self.spelled(new, &mut new_room)?);
-        let text = self.texted(value)?;
-        if old.is_empty() || !text.contains(old) {
-            return Ok(value);
-        }
-        if text::replaced_size(text, old, new) > LONG {
-            return Err(Stop::NotMe);
-        }
-        let replaced = text::replaced(text, old, new);
-        self.make(&replaced)
-    }
-
-    fn split(&mut self, value: Val<'r>, separator: Val<'r>) -> Got<'r> {
-        let mut room = [0; 4];
-        let first = self.items.len();
-        if !matches!(value, Val::Nothing) {
-            let mut items = std::mem::take(&mut self.items);
-            let separator = self.spelled(separator, &mut room)?;
-            match value {
-                Val::Text(text) => {
-                    text::pieces(text, separator, MANY_PARTS + 1, &mut |piece| items.push(Val::Text(piece)));
-                }
-                Val::Made(start, _) => {
-                    let whole = self.texted(value)?;
-                    let each = &mut |piece: &str| items.push(Self::within(start, whole, piece));
-                    text::pieces(whole, separator, MANY_PARTS + 1, each);
-                }
-                _ => return Err(Stop::NotMe),
-            }
-            self.items = items;
-        }
-        self.items_since(first)
-    }
-
-    fn items_since(&self, first: usize) -> Got<'r> {
-        let count = self.items.len() - first;
-        let place = |at: usize| u32::try_from(at).map_err(|_| Stop::NotMe);
-        if count > MANY_PARTS { Err(Stop::NotMe) } else { Ok(Val::Items(place(first)?, place(count)?)) }
-    }
-
-    fn capture(&mut self, value: Val<'r>, pattern: &'r Pattern) -> Got<'r> {
-        if matches!(value, Val::Nothing) {
-            return Ok(Val::Nothing);
-        }
-        let regex = self.site.regex(pattern)?;
-        let whole = self.texted(value)?;
-        let Some(found) = regex.captures(whole) else { return Ok(Val::Nothing) };
-        if found.len() > MANY_PARTS {
-            return Err(Stop::NotMe);
-        }
-        if found.iter().flatten().map(|group| group.len()).sum::<usize>() > LONG_TOGETHER {
-            return Err(Stop::NotMe);
-        }
-        let groups: Vec<_> = found.iter().map(|group| group.map_or(0..0, |group| group.range())).collect();
-        let first = self.items.len();
-        for range in groups {
-            let group = self.piece(value, |text| text.get(range).unwrap_or_default())?;
-            self.items.push(group);
-        }
-        self.items_since(first)
-    }
 }
 
-fn number<'r>(number: Option<INT>) -> Got<'r> {
+pub(super) fn number<'r>(number: Option<INT>) -> Got<'r> {
     number.map(Val::Number).ok_or(Stop::NotMe)
-}
-
-impl Site {
-    fn today(&self, out: &mut String) {
-        let now = self.clock.get();
-        let mut kept = self.today.borrow_mut();
-        match &*kept {
-            Some((day, text)) if *day == now => out.push_str(text),
-            _ => {
-                let text = now.to_string();
-                out.push_str(&text);
-                *kept = Some((now, text));
-            }
-        }
-    }
-
-    fn regex<'p>(&self, pattern: &'p Pattern) -> Result<&'p regex::Regex, Stop> {
-        let compiled = pattern.regex.get_or_init(|| {
-            let (regex, size) = text::compile(&pattern.text).ok()?;
-            let all = self.patterns.get().saturating_add(size);
-            self.patterns.set(all);
-            // Half of what one evaluation may compile.
-            (all <= MAX_PATTERNS / 2).then_some(regex)
-        });
-        compiled.as_ref().ok_or(Stop::NotMe)
-    }
 }

@@ -156,7 +156,7 @@ fn what_people_write_is_lowered_and_the_same() {
 
 #[test]
 fn functions_and_constants_of_the_script_are_lowered_and_the_same() {
-    let script = r##"
+    let script = r#"
 const TEAMS = #{ "Anna": "a-team", "Sales": "s-team" };
 const LEADERS = ["Anna", "anna"];
 const NOBODY = "nobody";
@@ -172,7 +172,7 @@ source("hr", |row| {
     if is_leader(row) { return said; }
     said
 });
-"##;
+"#;
     assert_eq!(compared(script), 7);
 }
 
@@ -264,6 +264,7 @@ fn the_shipped_rules_are_lowered() {
             files.extend(entries.filter(|path| path.extension().is_some_and(|it| it == "rhai")));
         }
     }
+    let pattern = regex::Regex::new(r"(?:row|form|user|profile)\.(\w+)").unwrap();
     let mut all = 0;
     for file in &files {
         let text = fs::read_to_string(file).unwrap();
@@ -281,8 +282,7 @@ fn the_shipped_rules_are_lowered() {
         let known = Known { extra_attributes: attributes, ..known() };
         let rules = RuleSet::load(folder.path(), "rules", &known, jiff::civil::date(2026, 11, 20));
         let rules = rules.unwrap_or_else(|errors| panic!("{script}\n{}", errors[0]));
-        let columns = regex::Regex::new(r"(?:row|form|user|profile)\.(\w+)").unwrap();
-        let columns: BTreeSet<String> = columns.captures_iter(&script).map(|found| found[1].to_owned()).collect();
+        let columns: BTreeSet<String> = pattern.captures_iter(&script).map(|found| found[1].to_owned()).collect();
         let header = Arc::new(Header::new(columns.iter().cloned()));
         for sample in ["", " Ä b ", "Active", "2026-11-20", "x"] {
             let field = |name: &str| if name.ends_with("id") { "7" } else { sample };
