@@ -53,7 +53,9 @@ async fn without_token(bed: &Bed, kind: &Kind, id: &str) -> (Refusal, ConnectorE
     };
     let mut writer = revoked.writer(&bed.store, bed.run, &call);
     let refusal = bed.connector.perform(&call, &mut writer).await.unwrap_err();
-    let error = bed.connector.observe(&Wanted::default(), &revoked.reader()).await.unwrap_err();
+    // What the server is like is asked once; whoever begins now has not asked yet.
+    let fresh = (kind.open)(json!({})).unwrap();
+    let error = fresh.observe(&Wanted::default(), &revoked.reader()).await.unwrap_err();
     (refusal, error)
 }
 
