@@ -44,6 +44,9 @@ impl Receipt {
     }
 }
 
+/// Writes notes, each with its run: all of them or none.
+type Write = dyn Fn(&mut dyn Iterator<Item = (i64, &Note)>) -> Result<(), StateError>;
+
 type Handed = (i64, Note, oneshot::Sender<Result<(), Arc<StateError>>>);
 
 #[derive(Default)]
@@ -102,7 +105,7 @@ impl Scribe {
     }
 
     /// Writes until nothing waits any more.
-    fn work(&self, write: &dyn Fn(&mut dyn Iterator<Item = (i64, &Note)>) -> Result<(), StateError>) {
+    fn work(&self, write: &Write) {
         let shift = Shift(self);
         loop {
             let together = {

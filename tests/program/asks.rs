@@ -5,6 +5,8 @@
 //! of pages, batches and proof. The rows of 10 and of 1,000 people are counted with every run of the tests;
 //! `HOMEWARD_REQUESTS=100000` counts those of 100,000 too, which takes some minutes.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
 use serde_json::{Value, json};

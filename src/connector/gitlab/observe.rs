@@ -464,8 +464,8 @@ mod tests {
     async fn observe(served: &Served, wanted: &Wanted) -> Result<Observed, ConnectorError> {
         let line = served.line();
         let looker = Looker::new(line.reader(), TokenKind::Personal);
-        let server = looker.server_facts().await?;
-        looker.observe(wanted, server).await
+        let facts = looker.server_facts().await?;
+        looker.observe(wanted, facts).await
     }
 
     fn ids(observed: &Observed) -> Vec<&str> {

@@ -89,12 +89,11 @@ pub(crate) fn read_at_once(
     let refused = |why| FileRefused { file: shown_as.to_owned(), why };
     let reading = Reading { shown_as: Arc::from(shown_as), system, settings };
     let own;
-    let file = match open {
-        Some(file) => file,
-        None => {
-            own = opened(file).map_err(refused)?;
-            &own
-        }
+    let file = if let Some(file) = open {
+        file
+    } else {
+        own = opened(file).map_err(refused)?;
+        &own
     };
     let before = stamp(file).map_err(|cause| refused(cause.into()))?;
     let read = reading.read_at_once(file, sink).map_err(refused)?;

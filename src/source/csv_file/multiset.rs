@@ -44,7 +44,9 @@ mod tests {
 
     fn told(rows: &[Vec<String>]) -> String {
         let mut all = Multiset::default();
-        rows.iter().for_each(|row| all.add(row.iter().map(String::as_bytes)));
+        for row in rows {
+            all.add(row.iter().map(String::as_bytes));
+        }
         all.told()
     }
 

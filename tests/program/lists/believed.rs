@@ -26,6 +26,9 @@ fn planned(world: &World, name: &str, arguments: &[&str]) -> (Value, usize) {
     (plan, world.asked("gitlab").len())
 }
 
+/// Something that is done to a world, which is told other rules.
+type Change = fn(&World, &str);
+
 fn renamed(number: usize, username: &str) -> Row {
     Row { username: username.to_owned(), ..Row::of(number) }
 }
@@ -187,7 +190,6 @@ fn what_was_sent_for_another_input_or_was_taken_back_since_a_plan_was_made_ends_
 fn nothing_is_believed_any_more_once_anything_speaks_against_it() {
     let by_day = RULES.replace("person.active);", "person.active && today() < \"2099-01-01\");");
     let other = RULES.replace("+ \" \" +", "+ \"  \" +");
-    type Change = fn(&World, &str);
     let cases: [(&str, Change); 4] = [
         ("other rules", |world, other| world.write("rules/people.rhai", other.as_bytes())),
         ("other settings", |world, _| {
