@@ -108,10 +108,9 @@ impl Stage {
     /// Makes the plan for the inputs.
     pub(super) async fn prepare(&mut self, given: &Invocation<'_>, ask: Ask) -> Result<Prepared, Trouble> {
         let today = given.today().to_string();
-        let belief = Belief::new(&self.project, &self.fleet, &today, jiff::Timestamp::now());
-        if ask != Ask::Everybody
-            && let Some(prepared) = self.unchanged(&belief, ask)?
-        {
+        let mut belief = Belief::new(&self.project, &self.fleet, &today, jiff::Timestamp::now());
+        belief.looks = ask == Ask::Everybody;
+        if let Some(prepared) = self.unchanged(&belief, ask)? {
             return Ok(prepared);
         }
         let memory = self.memory()?;

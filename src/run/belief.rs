@@ -41,6 +41,8 @@ pub(crate) struct Belief {
     /// ISO date.
     today: String,
     now: Timestamp,
+    /// True where everybody is to be looked at this time.
+    pub(crate) looks: bool,
 }
 
 impl Belief {
@@ -54,7 +56,7 @@ impl Belief {
             digest.update(part);
         }
         let basis = format!("sha256:{}", hex(&digest.finalize()));
-        Self { basis, sees: project.rules.sees_day(), today: today.to_owned(), now }
+        Self { basis, sees: project.rules.sees_day(), today: today.to_owned(), now, looks: false }
     }
 
     /// What is believed of the last list of this source, if that holds now.
@@ -66,7 +68,7 @@ impl Belief {
         // A time that is still to come is no time at which anybody looked.
         let is_recent = since <= self.now && self.now < until;
         let is_same_day = !self.sees.of_people || accepted.today == self.today;
-        (is_recent && is_same_day).then_some(settled)
+        (is_recent && is_same_day && !self.looks).then_some(settled)
     }
 }
 

@@ -39,7 +39,7 @@ fn yesterdays_list_asks_nobody_and_says_so() {
     let (plan, asked) = planned(&world, "hr=day1.csv", &[]);
     let sha256 = &plan["inputs"][0]["sha256"];
     let input = json!({
-        "system": "hr", "file": "day1.csv", "sha256": sha256, "records": 20, "rejected": 0, "list": null, "same_as": 1
+        "system": "hr", "file": "day1.csv", "sha256": sha256, "records": 20, "rejected": 0, "same_as": 1
     });
     assert_eq!((&plan["inputs"], &plan["calls"], asked), (&json!([input]), &json!([]), 0));
     let nothing = json!({
