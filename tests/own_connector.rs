@@ -191,6 +191,8 @@ fn a_connector_of_ones_own_plans_and_does_what_a_shipped_one_does() {
 
     Also at phones: 1 × the old number is dead
     Plan: 5 changes in 3 calls, 1 of 4 people unchanged.
+    -- stderr
+    read 1 system in 1 request
     -- exit: 0
     "#);
     assert_eq!(book.asked(), Vec::<String>::new());
@@ -214,6 +216,8 @@ fn a_connector_of_ones_own_plans_and_does_what_a_shipped_one_does() {
     Also at phones: 1 × the old number is dead
     Plan: 5 changes in 3 calls, 1 of 4 people unchanged.
     Done: 3 of 3 calls (run 1).
+    -- stderr
+    read 1 system in 1 request
     -- exit: 0
     "#);
     // Two calls may be under way at a time.
@@ -227,6 +231,8 @@ fn a_connector_of_ones_own_plans_and_does_what_a_shipped_one_does() {
     insta::assert_snapshot!(run(&world, &["plan", "hr=monday.csv"]), @r#"
     -- stdout
     Plan: 0 changes in 0 calls, 4 of 4 people unchanged.
+    -- stderr
+    read 1 system in 1 request
     -- exit: 0
     "#);
 }
@@ -260,6 +266,8 @@ fn what_the_phone_book_refuses_or_leaves_out_is_told() {
     refused c1 phones account 1 of hr/1001: taken: the number belongs to somebody else
     refused c2 phones account 2 of hr/1002: ineffective: phones said yes and did not change `phones.room`
     Partly done: 0 of 2 calls (run 1). 1 change refused or held, as the plan says.
+    -- stderr
+    read 1 system in 1 request
     -- exit: 7
     "#);
     let mut asked = book.asked();
@@ -342,6 +350,8 @@ fn its_simulator_stands_in_for_the_real_one_in_the_lab() {
     Also at phones: 2 × the old number is dead
     Plan: 3 changes in 2 calls, 0 of 2 people unchanged.
     Done: 2 of 2 calls at simulators that end with this command.
+    -- stderr
+    read 1 system in 1 request
     -- exit: 0
     "#);
 }

@@ -359,8 +359,9 @@ fn tries(sample: usize, cut: impl Fn(&Calm, Point) -> Found + Sync) {
     );
     let bad: Vec<&(Point, Found)> = all.iter().filter(|(_, found)| !found.faults.is_empty()).collect();
     assert!(bad.is_empty(), "{} of {} are not right, such as {:#?}", bad.len(), all.len(), bad[0]);
-    // How the threads share the work differs a little from run to run, so the last few places may not come.
-    assert!(reached * 10 >= all.len() * 9, "only {reached} of {} were reached", all.len());
+    // What is written together is what comes while the disk is busy, so how many places there are differs from run to run,
+    // and the last ones may not come.
+    assert!(reached * 3 >= all.len() * 2, "only {reached} of {} were reached", all.len());
 }
 
 /// So many of all the points, spread evenly.
