@@ -12,8 +12,9 @@ use futures::future::join_all;
 use super::{
     RunError,
     belief::Belief,
+    ears::Ears,
     fleet::Fleet,
-    mapping::{Mapped, map_all},
+    mapping::map_all,
     own,
     project::Project,
     tokens::{Bearer, bearers, must_sign_in},
@@ -31,7 +32,7 @@ use crate::{
         record::{Before, RecordOrigin, Rejected, Statement},
     },
     plan::{Providers, correlate::Opened},
-    rules::{RuleError, RuleSet},
+    rules::RuleSet,
     source::{
         FileRefused, Layout, Read, Row,
         csv_file::{self, Told, settings::Coverage},
@@ -39,10 +40,6 @@ use crate::{
     },
     state::{Accepted, Memory, Sent},
 };
-
-/// On how many records of a file a rule may be stopped by a limit, until the rule counts as wrong and not the records; a
-/// fifth of it where no record could be read.
-const MAX_EXCEEDED: u64 = 50;
 
 /// Something that records come from.
 pub(crate) struct Source {
@@ -260,43 +257,6 @@ pub(super) struct Hearing {
     order: Vec<Arc<str>>,
 }
 
-/// What was heard of rows so far.
-#[derive(Default)]
-struct Ears {
-    first_fault: Option<RuleError>,
-    broken: Option<RuleError>,
-    /// How many records speak of the person of each key.
-    keys: BTreeMap<Arc<str>, u64>,
-    understood: u64,
-    exceeded: u64,
-    refused: Vec<Rejected>,
-    statements: Vec<Statement>,
-    /// The keys that rows have in the column of the key, which are trusted as long as the rule takes them as they are:
-    /// those of rows without a statement.
-    raw: BTreeSet<Arc<str>>,
-    /// True where the rule made another key of one.
-    foreign: bool,
-    /// Rows of which nobody can tell whose they are.
-    anybodys: u64,
-    order: Vec<Arc<str>>,
-    /// Rows that could not be used, by the key they have.
-    unused: BTreeMap<Arc<str>, Rejected>,
-}
-
-impl Ears {
-    /// A row that cannot be used.
-    fn refuse(&mut self, key: Option<Arc<str>>, rejected: Rejected) {
-        match key {
-            Some(key) => {
-                self.unused.insert(Arc::clone(&key), rejected.clone());
-                self.raw.insert(key);
-            }
-            None => self.anybodys += 1,
-        }
-        self.refused.push(rejected);
-    }
-}
-
 impl Passage<'_> {
     /// What the records say, and which of them cannot be used.
     pub(super) fn hear(
@@ -307,7 +267,7 @@ impl Passage<'_> {
     ) -> Result<Hearing, RunError> {
         let mut all = Ears::default();
         let read = map_all(self.rules, self.system, &self.source.key, read, &mut |heard| {
-            self.take(&mut all, shown, heard);
+            all.take(self.system, shown, heard);
             // Where the rule itself is wrong, nothing it would say of further records is worth hearing.
             all.broken.is_none()
         })?;
@@ -344,48 +304,6 @@ impl Passage<'_> {
             anybodys += raw.len() as u64;
         }
         Ok(Hearing { read, statements, refused, listed, anybodys, order })
-    }
-
-    /// Takes note of what became of one row.
-    fn take(&self, all: &mut Ears, shown: &str, heard: Mapped) {
-        match heard {
-            Mapped::Again => *all = Ears::default(),
-            Mapped::Rejected { key, rejected } => all.refuse(key, rejected),
-            Mapped::Record { written, said: Ok(Some(statement)), .. } => {
-                all.understood += 1;
-                *all.keys.entry(Arc::clone(&statement.key)).or_default() += u64::from(!statement.of_nobody);
-                if statement.of_nobody {
-                    all.raw.extend(written);
-                } else {
-                    all.foreign |= written.as_ref() != Some(&statement.key);
-                    all.order.push(Arc::clone(&statement.key));
-                }
-                all.statements.push(statement);
-            }
-            Mapped::Record { written, said: Ok(None), .. } => {
-                all.understood += 1;
-                all.raw.extend(written);
-            }
-            Mapped::Record { said: Err(fault), .. } if !fault.rejects_record() => all.broken = Some(fault),
-            Mapped::Record { line, written, said: Err(fault) } => {
-                all.exceeded += u64::from(fault.exceeds_limit());
-                let rejected = Rejected {
-                    system: self.system.clone(),
-                    file: shown.to_owned(),
-                    line,
-                    column: fault.key().map(str::to_owned),
-                    code: fault.code().to_owned(),
-                    reason: fault.to_string(),
-                };
-                all.refuse(written, rejected);
-                // Each of them has cost all the time that a rule may take.
-                if all.exceeded == MAX_EXCEEDED || (all.understood == 0 && all.exceeded == MAX_EXCEEDED / 5) {
-                    all.broken = Some(fault);
-                } else {
-                    all.first_fault.get_or_insert(fault);
-                }
-            }
-        }
     }
 
     /// Compares with what was heard before, and takes note of everything. With `is_whole`, who was heard of before and is

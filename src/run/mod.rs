@@ -18,6 +18,7 @@ pub(crate) mod certify;
 pub(crate) mod check;
 pub(crate) mod compare;
 mod crew;
+mod ears;
 pub(crate) mod estimate;
 pub(crate) mod examine;
 pub(crate) mod execute;

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::{
     Accepted, Aside, Beginning, Counted, Entry, Heard, Memory, Notice, Occasion, Pruned, RunSummary, Said, Sent,
-    Settled, Settlement, Standing, StateError, Store, Word,
+    Settlement, Standing, StateError, Store, Word,
     expectation::{Expectation, Sight},
     journal::{self, Flaw, Verified},
     scribe::{Note, Receipt, Scribe},
@@ -24,12 +24,19 @@ use super::{
 use crate::model::{
     id::{AccountId, PersonId, SystemName},
     person::Link,
-    plan::{Believed, Plan, Seen},
+    plan::{Plan, Seen},
     tally::{Tally, Touch, tallies},
 };
 
 mod expectations;
+mod lists;
+mod notes;
 mod tokens;
+
+use self::{
+    lists::{accepted_of, is_busy},
+    notes::{write_note, write_over},
+};
 
 /// The format this program writes. A higher number in a file means a newer program wrote it.
 const FORMAT: i64 = 3;
@@ -603,53 +610,7 @@ impl Store for Sqlite {
                 statement.execute(params![mark, run])?;
             }
         }
-        let of_run = "select document, started from runs where id = ?1";
-        let (document, started): (String, String) =
-            transaction.query_row(of_run, [run], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let plan: Plan = serde_json::from_str(&document)?;
-        let is_settled = *standing == Standing::Done && plan.leaves_nothing() && follow_ups.made.is_empty();
-        let sends = !plan.calls.is_empty();
-        let own: Vec<SystemName> =
-            plan.inputs.iter().filter(|input| input.list.is_some()).map(|input| input.system.clone()).collect();
-        for input in plan.inputs {
-            let Some(list) = input.list else { continue };
-            let before = accepted_of(&transaction, &input.system)?;
-            // Between the making of the plan and now, something else may have come of it.
-            let is_after = |believed: &Believed| believed.after == before.as_ref().map_or(0, Accepted::newest);
-            let settled = list.believed.filter(|believed| is_settled && is_after(believed)).map(|believed| Settled {
-                basis: believed.basis,
-                list: believed.list,
-                since: believed.since.unwrap_or_else(|| started.clone()),
-            });
-            let accepted = Accepted {
-                run,
-                at: now.to_owned(),
-                today: plan.today.clone(),
-                file: input.file,
-                sha256: input.sha256,
-                records: input.records,
-                final_line_end: list.final_line_end,
-                columns: list.columns,
-                tail: list.tail,
-                order: list.order,
-                believed: settled,
-                ended: before.map_or(0, |before| before.ended),
-            };
-            transaction.execute(
-                "insert into accepted (system, list) values (?1, ?2) on conflict do update set list = excluded.list
-                 where json_extract(excluded.list, '$.run') >= json_extract(accepted.list, '$.run')",
-                params![input.system.as_str(), serde_json::to_string(&accepted)?],
-            )?;
-        }
-        if sends {
-            // What it changed, others' lists may want otherwise.
-            let own = serde_json::to_string(&own)?;
-            transaction.execute(
-                "update accepted set list = json_set(json_remove(list, '$.believed'), '$.ended', ?1)
-                 where system not in (select value from json_each(?2)) or json_extract(list, '$.run') > ?1",
-                params![run, own],
-            )?;
-        }
+        lists::keep(&transaction, run, settlement, now)?;
         expectations::keep(&transaction, follow_ups, now)?;
         transaction.execute(
             "update runs set finished = ?2, standing = ?3 where id = ?1",
@@ -846,20 +807,6 @@ fn count(transaction: &Connection, run: i64, plan: &Plan, now: &str) -> Result<(
     Ok(())
 }
 
-/// The last list of a source that was carried out.
-fn accepted_of(connection: &Connection, system: &SystemName) -> Result<Option<Accepted>, StateError> {
-    let sql = "select list from accepted where system = ?1";
-    let list: Option<String> = connection.query_row(sql, [system.as_str()], |row| row.get(0)).optional()?;
-    Ok(list.map(|list| serde_json::from_str(&list)).transpose()?)
-}
-
-/// True where a run waits for somebody, or one that was begun later than this one is under way or broke off.
-fn is_busy(connection: &Connection, run: i64) -> Result<bool, rusqlite::Error> {
-    let sql = "select 1 from runs where standing in ('waiting', 'held', 'aside', 'approved')
-               or standing = 'open' and id > ?1";
-    Ok(connection.query_row(sql, [run], |_| Ok(())).optional()?.is_some())
-}
-
 fn last_tally(connection: &Connection) -> Result<i64, rusqlite::Error> {
     connection.query_row("select coalesce(max(id), 0) from tallies", [], |row| row.get(0))
 }
@@ -913,41 +860,6 @@ fn summaries(
         });
     }
     Ok(runs)
-}
-
-fn write_note(transaction: &Transaction<'_>, run: i64, note: &Note) -> Result<(), StateError> {
-    match note {
-        Note::Entry(entry) => journal::write(transaction, run, entry),
-        Note::Sending(entry, mark) => {
-            journal::write(transaction, run, entry)?;
-            transaction.execute(
-                "insert into deeds (mark, in_doubt, run) values (?1, 1, ?2)
-                 on conflict do update set run = excluded.run where in_doubt = 1",
-                params![mark, run],
-            )?;
-            Ok(())
-        }
-        Note::Over(entry, mark, sent) => write_over(transaction, run, entry, mark, *sent),
-        Note::Ties(links) => Ok(write_links(transaction, run, links)?),
-    }
-}
-
-fn write_over(
-    transaction: &Transaction<'_>,
-    run: i64,
-    entry: &Entry,
-    mark: &str,
-    sent: Option<Sent>,
-) -> Result<(), StateError> {
-    journal::write(transaction, run, entry)?;
-    match sent {
-        Some(sent) => transaction.execute(
-            "insert or replace into deeds (mark, in_doubt, run) values (?1, ?2, ?3)",
-            params![mark, matches!(sent, Sent::InDoubt(_)), run],
-        )?,
-        None => transaction.execute("delete from deeds where mark = ?1", [mark])?,
-    };
-    Ok(())
 }
 
 fn write_links(transaction: &Transaction<'_>, run: i64, links: &[Link]) -> Result<(), rusqlite::Error> {
