@@ -149,6 +149,10 @@ fn a_list_that_repeats_itself_for_ever_comes_to_an_end() {
     for kind in ["gitlab", "mattermost"] {
         let server = Server::before(&world.url(kind));
         let project = project(kind, &server.url, 450).variable("TOKEN", &world.token(kind));
+        // Mattermost finds whole lists by name, and turns pages only for addresses of people whom it knows by another name.
+        let listed = project.read("people.csv");
+        let renamed = listed.lines().map(|line| line.replace("@example.com,person", "@example.com,renamed") + "\n");
+        project.write("people.csv", renamed.collect::<String>().as_bytes());
         let honest = project.homeward(&["plan", "hr=people.csv", "--format", "json"]);
         assert_eq!(honest.status, 0, "{}", honest.stderr);
         let upstream = world.url(kind);
