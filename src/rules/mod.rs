@@ -40,7 +40,7 @@ mod vocabulary;
 mod words;
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
@@ -108,7 +108,7 @@ pub(crate) struct RuleSet {
     /// What it was loaded from.
     texts: Texts,
     /// The functions of `source` lines that can do without the engine.
-    lowered: BTreeMap<SystemName, Lowered>,
+    lowered: BTreeMap<SystemName, OnceCell<Option<Lowered>>>,
 }
 
 /// What the same rules can be loaded from on another thread.
@@ -222,6 +222,7 @@ impl RuleSet {
         let Texts { scripts: files, modules, tests, digest } = texts.clone();
         let clock = Rc::new(Cell::new(today));
         let known = Rc::new(known.clone());
+        let is_tried = occasion.is_some();
         let hits = occasion.as_ref().filter(|it| it.counts).map(|_| Rc::new(Hits::default()));
         let stage = Boards::with_goldens(occasion.unwrap_or_default().goldens);
         let declared = Rc::new(RefCell::new(Declared::default()));
@@ -292,12 +293,9 @@ impl RuleSet {
         errors.sort_by(|a, b| a.origin().cmp(&b.origin()));
         let names = known.attributes().into_iter().map(|name| (name.clone(), AttributeName::new(&name)));
         let names: BTreeMap<String, AttributeName> = names.collect();
-        // Where it is counted what runs, the engine has to run it.
-        let shortcuts = declared.sources.iter().filter(|_| hits.is_none()).filter_map(|(system, line)| {
-            let script = scripts.get(line.function.script)?;
-            Some((system.clone(), Lowered::new(script, &line.function.name, &names, &known, &clock)?))
-        });
-        let lowered = shortcuts.collect();
+        // Where it is counted what runs, the engine has to run it; and where rules are only tried, it is faster.
+        let sources = declared.sources.keys().filter(|_| !is_tried);
+        let lowered = sources.map(|system| (system.clone(), OnceCell::new())).collect();
         let policy = policy(&declared);
         let (modules, test_texts) = (kept, Vec::new());
         let texts = Texts { tests: Vec::new(), ..texts.clone() };
@@ -356,10 +354,20 @@ impl RuleSet {
     /// Where the rule fails, or returns what is no statement. [`RuleError::rejects_record`] tells whether the record
     /// is at fault.
     pub(crate) fn map(&self, system: &SystemName, record: &Record) -> Result<Option<Statement>, RuleError> {
-        match self.lowered.get(system).map(|lowered| lowered.map(system, record)) {
+        match self.shortcut(system).map(|lowered| lowered.map(system, record)) {
             Some(Ok(said)) => Ok(said),
             None | Some(Err(NotMe)) => self.map_with_engine(system, record),
         }
+    }
+
+    /// The shortcut of a source, made with its first record: most of what loads rules maps none.
+    fn shortcut(&self, system: &SystemName) -> Option<&Lowered> {
+        let lower = || {
+            let line = self.declared.sources.get(system)?;
+            let script = self.scripts.get(line.function.script)?;
+            Lowered::new(script, &line.function.name, &self.names, &self.known, &self.clock)
+        };
+        self.lowered.get(system)?.get_or_init(lower).as_ref()
     }
 
     /// The same without a shortcut.

@@ -20,9 +20,10 @@ use crate::{
         account::Wanted,
         attribute::{AttributeName, Value},
         capability::Unique,
-        id::{AccountId, CallId, SystemName},
+        id::{AccountId, CallId, PersonId, SystemName},
         origin::Because,
-        plan::{AskedBy, Call, Decision, Input, Operation, Plan, PlannedChange, Summary},
+        person::Link,
+        plan::{AskedBy, Call, Decision, Input, Operation, Plan, PlannedChange, Seen, Summary},
     },
     plan::{
         Providers,
@@ -310,6 +311,7 @@ pub(crate) async fn undo(
         rules: desk.rules.digest().to_owned(),
         today: desk.today.clone(),
         inputs: vec![input],
+        seen: back(decided.iter().map(|one| &one.planned), &desk.memory.seen, &desk.memory.links),
         systems: fleet.homes(),
         warnings,
         // Limits are shares of the same people as when it was done.
@@ -351,6 +353,28 @@ fn wanted(left: &[Left], fleet: &Fleet) -> BTreeMap<SystemName, Wanted> {
         }
     }
     all
+}
+
+/// What is remembered of people who are switched on again: a list that says by their absence that they have gone has not
+/// said it yet, or it would count them as gone already and never say it again.
+fn back<'c>(changes: impl Iterator<Item = &'c PlannedChange>, seen: &[Seen], links: &[Link]) -> Vec<Seen> {
+    let active = AttributeName::new("active");
+    let on = |change: &&PlannedChange| change.decision == Decision::Apply && change.attribute == active;
+    let people: BTreeSet<&PersonId> = changes.filter(on).map(|change| &change.person).collect();
+    if people.is_empty() {
+        return Vec::new();
+    }
+    let tied: BTreeMap<(&SystemName, &str), &PersonId> =
+        links.iter().map(|link| ((&link.system, link.account.as_str()), &link.person)).collect();
+    let gone = seen.iter().filter(|one| one.values.get(&active) == Some(&Value::Bool(false)));
+    let again = gone.filter_map(|one| {
+        let own = PersonId { system: one.system.clone(), key: one.key.as_str().into() };
+        let person = tied.get(&(&one.system, one.key.as_str())).map_or(own, |person| (*person).clone());
+        let mut values = one.values.clone();
+        values.remove(&active);
+        people.contains(&person).then(|| Seen { person: Some(person), values, ..one.clone() })
+    });
+    again.collect()
 }
 
 /// The sources that hold to what is taken back here: they say it again with their next input, and it is done again.

@@ -376,3 +376,17 @@ fn item_44_a_dry_run_is_byte_for_byte_what_is_carried_out() {
     calls.sort_by_key(ToString::to_string);
     assert_eq!(sent, calls);
 }
+
+#[test]
+fn who_was_switched_on_again_by_an_undo_is_missing_again_from_the_next_list() {
+    let world = company(30, "");
+    world.write("next.csv", list(&rows((1..=30).filter(|number| *number != 7))).as_bytes());
+    world.on(TODAY, 0, &["apply", "--yes", "hr=next.csv"]);
+    assert_eq!(world.blocked(), ["user7"]);
+    world.on(TODAY, 0, &["undo", "--yes", "2"]);
+    assert_eq!(world.blocked(), Vec::<String>::new());
+    let plan = world.on(TODAY, 0, &["plan", "hr=next.csv"]);
+    assert_eq!((missing(&plan), changes(&plan).len()), (vec!["000007".to_owned()], 1), "{plan}");
+    world.on(TODAY, 0, &["apply", "--yes", "hr=next.csv"]);
+    assert_eq!(world.blocked(), ["user7"]);
+}
