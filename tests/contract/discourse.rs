@@ -86,6 +86,9 @@ fn what_passes_between_us_and_discourse_fits_its_description() {
     for (method, path, body) in [
         ("GET", "/u/by-external/x43.json", Value::Null),
         ("GET", "/groups/crew.json", Value::Null),
+        // Somebody who is suspended, and a page behind the last: what we do not ask for ourselves.
+        ("GET", "/admin/users/43.json", Value::Null),
+        ("GET", "/admin/users/list/active.json?page=9", Value::Null),
         ("GET", "/groups/crew/members.json", Value::Null),
         ("PUT", "/groups/60/members.json", json!({ "usernames": "lars" })),
         ("DELETE", "/groups/60/members.json", json!({ "usernames": "lars" })),

@@ -154,7 +154,8 @@ fn what_passes_between_us_and_gitlab_fits_its_description() {
     let many = work.recorder.taken();
     let paths = many.iter().map(|exchange| &exchange.path);
     assert!(
-        paths.clone().filter(|path| path.contains("pagination=keyset")).count() > 1,
+        paths.clone().any(|path| path.contains("pagination=keyset"))
+            && paths.clone().any(|path| path.contains("sort=desc")),
         "{:#?}",
         paths.collect::<Vec<_>>()
     );
