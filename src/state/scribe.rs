@@ -232,15 +232,19 @@ mod tests {
     #[tokio::test]
     async fn nothing_more_of_a_run_is_written_once_something_was_not_until_it_begins_anew() {
         let (scribe, written) = (Scribe::default(), Arc::new(Mutex::new(Vec::new())));
-        let fails = |_: &mut dyn Iterator<Item = (i64, &Note)>| Err(StateError::Unwritten);
+        let is_full = Arc::new(std::sync::atomic::AtomicBool::new(true));
         let take = |run, number| {
-            let all = Arc::clone(&written);
+            let (all, is_full) = (Arc::clone(&written), Arc::clone(&is_full));
             scribe.take(run, note(number), move |notes| {
+                if is_full.load(std::sync::atomic::Ordering::SeqCst) {
+                    return Err(StateError::Unwritten);
+                }
                 all.lock().unwrap().extend(numbers(notes));
                 Ok(())
             })
         };
-        assert!(scribe.take(1, note(0), fails).durable().await.is_err());
+        assert!(take(1, 0).durable().await.is_err());
+        is_full.store(false, std::sync::atomic::Ordering::SeqCst);
         assert!(take(1, 1).durable().await.is_err());
         take(2, 2).durable().await.unwrap();
         scribe.rest(1);
