@@ -16,6 +16,7 @@ use homeward::{
     connector::{Connector, ConnectorError, Kind, Standing},
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::Accounts,
         attribute::{AttributeName, Value},
         capability::{AttributeCapability as Row, Capabilities, Change, Foresight, Replay, Scheme, Support, Unique},
         plan::{Call, Operation, Request},
@@ -92,7 +93,7 @@ fn open<const PLACE: usize>(settings: serde_json::Value) -> Result<Box<dyn Conne
 }
 
 impl Listing {
-    fn accounts(&self, wire: &Reader<'_>) -> Vec<Account> {
+    fn accounts(&self, wire: &Reader<'_>) -> Accounts {
         let names = TABLES[self.place].attributes.iter().map(|row| AttributeName::new(row.name));
         let names: Vec<AttributeName> = names.collect();
         let server = Arc::new(Facts::new());
@@ -136,7 +137,7 @@ impl Connector for Listing {
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
         let begun = Instant::now();
         ASKED.fetch_add(1, Ordering::Relaxed);
-        let accounts = if wanted.is_empty() { Vec::new() } else { self.accounts(wire) };
+        let accounts = if wanted.is_empty() { Accounts::default() } else { self.accounts(wire) };
         let spent = u64::try_from(begun.elapsed().as_micros()).unwrap_or_default();
         SPENT.fetch_add(spent, Ordering::Relaxed);
         Ok(Observed { accounts, ..Observed::default() })

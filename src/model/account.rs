@@ -1,8 +1,13 @@
 //! An account as its provider holds it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+    sync::Arc,
+};
 
 use super::{
+    accounts::Accounts,
     attribute::{AttributeName, Value},
     id::{AccountId, SystemName},
 };
@@ -75,29 +80,69 @@ impl Account {
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// The accounts found, each once.
-    pub accounts: Vec<Account>,
+    pub accounts: Accounts,
     /// What is known of the server and of our credentials.
     pub server: Arc<Facts>,
     /// What an operator should read: deprecations, missing rights. No values of people.
     pub warnings: Vec<String>,
 }
 
+/// Texts in order, each once. Copies share them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts(Arc<BTreeSet<String>>);
+
+impl Texts {
+    /// Adds one.
+    pub fn insert(&mut self, text: String) {
+        Arc::make_mut(&mut self.0).insert(text);
+    }
+
+    /// Adds all of these.
+    pub(crate) fn add(&mut self, others: &Self) {
+        if self.is_empty() {
+            *self = others.clone();
+        } else {
+            Arc::make_mut(&mut self.0).extend(others.iter().cloned());
+        }
+    }
+}
+
+impl Deref for Texts {
+    type Target = BTreeSet<String>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl FromIterator<String> for Texts {
+    fn from_iter<I: IntoIterator<Item = String>>(texts: I) -> Self {
+        Self(Arc::new(texts.into_iter().collect()))
+    }
+}
+
+impl From<BTreeSet<String>> for Texts {
+    fn from(texts: BTreeSet<String>) -> Self {
+        Self(Arc::new(texts))
+    }
+}
+
 /// Which accounts somebody needs to see. A connector may show more, never fewer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Accounts known by id.
-    pub ids: std::collections::BTreeSet<AccountId>,
+    pub ids: BTreeSet<AccountId>,
     /// Accounts that hold one of these texts in this attribute (compared as the provider compares).
-    pub holding: BTreeMap<AttributeName, std::collections::BTreeSet<String>>,
+    pub holding: BTreeMap<AttributeName, Texts>,
     /// Members of sets that matter: for every account shown, each of these must be shown too, as an attribute of its own
     /// ([`AttributeName::member_of`]) that holds the level, or is empty where the account is no member.
-    pub members: BTreeMap<AttributeName, std::collections::BTreeSet<String>>,
+    pub members: BTreeMap<AttributeName, BTreeSet<String>>,
     /// Things whose ids are needed, by what they are: `channel` to names. [`Observed::server`] then holds each id under
     /// `channel:<name>`, as it does for the members above; what does not exist there is absent.
-    pub named: BTreeMap<String, std::collections::BTreeSet<String>>,
+    pub named: BTreeMap<String, BTreeSet<String>>,
     /// The attributes that calls are about: of accounts asked for by id, whatever a provider shows of others only when it
     /// is asked for that too need not be shown. `None`: everything is wanted.
-    pub about: Option<std::collections::BTreeSet<AttributeName>>,
+    pub about: Option<BTreeSet<AttributeName>>,
     /// True where accounts asked for by id must be shown as they are at this moment: a list that may lag behind its
     /// server's writes will not do. Asked before anything is sent.
     pub fresh: bool,
@@ -107,7 +152,7 @@ impl Wanted {
     /// How many look-ups of accounts this amounts to.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ids.len() + self.holding.values().map(std::collections::BTreeSet::len).sum::<usize>()
+        self.ids.len() + self.holding.values().map(|texts| texts.len()).sum::<usize>()
     }
 
     /// True where nothing is asked for.
@@ -124,6 +169,6 @@ impl Wanted {
 
     /// The texts asked for in one attribute.
     pub fn texts(&self, attribute: &str) -> impl Iterator<Item = &str> {
-        self.holding.get(&AttributeName::new(attribute)).into_iter().flatten().map(String::as_str)
+        self.holding.get(&AttributeName::new(attribute)).into_iter().flat_map(|texts| texts.iter()).map(String::as_str)
     }
 }

@@ -1,6 +1,9 @@
 //! What can be said about a person: attribute names and their values.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +35,12 @@ impl AttributeName {
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(Arc::from(name))
+    }
+
+    /// The name of the attribute that says whether somebody may use an account.
+    pub(crate) fn active() -> &'static Self {
+        static ACTIVE: LazyLock<AttributeName> = LazyLock::new(|| AttributeName::new("active"));
+        &ACTIVE
     }
 
     /// The name of an attribute that only `system` has.

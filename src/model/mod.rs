@@ -4,11 +4,13 @@
 //! types can be shown, saved, compared and tested without running anything.
 
 pub mod account;
+pub mod accounts;
 pub mod attribute;
 pub mod capability;
 pub mod id;
 pub(crate) mod origin;
 pub mod own_token;
+mod packed;
 pub(crate) mod person;
 pub mod plan;
 pub(crate) mod policy;
@@ -16,3 +18,4 @@ pub(crate) mod record;
 pub mod refusal;
 pub(crate) mod secret;
 pub(crate) mod tally;
+pub(crate) mod values;

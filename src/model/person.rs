@@ -40,7 +40,7 @@ impl Person {
     #[must_use]
     pub(crate) fn value_at(&self, system: &SystemName, attribute: &AttributeName) -> Option<Value> {
         let stated = self.statements.iter().find(|s| s.system == *system).and_then(|s| s.values.get(attribute));
-        stated.or_else(|| self.accounts.get(system).and_then(|a| a.attributes.get(attribute))).cloned()
+        stated.or_else(|| self.accounts.get(system).and_then(|a| a.attributes.get(attribute)).cloned())
     }
 
     /// The value that counts, if `owner` owns the attribute: what the owner states; where the owner is a provider, what
@@ -48,10 +48,10 @@ impl Person {
     #[must_use]
     pub(crate) fn decided(&self, owner: &SystemName, attribute: &AttributeName) -> Option<Value> {
         if let Some(own) = self.statements.iter().find(|s| s.system == *owner) {
-            return own.values.get(attribute).cloned();
+            return own.values.get(attribute);
         }
         let asked = self.statements.iter().find_map(|s| s.said(attribute));
-        asked.or_else(|| self.accounts.get(owner).and_then(|a| a.attributes.get(attribute))).cloned()
+        asked.or_else(|| self.accounts.get(owner).and_then(|a| a.attributes.get(attribute)).cloned())
     }
 }
 

@@ -3,7 +3,10 @@
 //! Format `homeward.plan/1`. Keys keep the order of the fields below. The same inputs, rules, observations and date give
 //! the same bytes, so nothing here may come from a clock or from an unordered map.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +18,7 @@ use super::{
     person::Link,
     record::Rejected,
     refusal::RefusalKind,
+    values::Values,
 };
 
 /// The format this program writes and reads.
@@ -407,7 +411,7 @@ pub(crate) struct AskedBy {
     /// The source, or the owner whose copy this is.
     pub(crate) system: SystemName,
     /// Where it was said: `people.csv:7`.
-    pub(crate) origin: String,
+    pub(crate) origin: Arc<str>,
 }
 
 /// What a call does to its account.
@@ -494,10 +498,10 @@ pub(crate) struct Seen {
     /// The source.
     pub(crate) system: SystemName,
     /// The source's key.
-    pub(crate) key: String,
+    pub(crate) key: Arc<str>,
     /// Whom the plan found to be meant.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) person: Option<PersonId>,
     /// What it showed.
-    pub(crate) values: BTreeMap<AttributeName, Value>,
+    pub(crate) values: Values,
 }

@@ -1,6 +1,9 @@
 //! What rules declare, as data: the planner reads this and knows no script.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     account::Account,
@@ -77,7 +80,7 @@ pub(crate) struct JoinLine {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ownership {
     /// The owner of each attribute in question. Nobody owns what is not listed.
-    pub(crate) owners: BTreeMap<AttributeName, Owned>,
+    pub(crate) owners: Arc<BTreeMap<AttributeName, Owned>>,
     /// Whether an account is wanted, where an `account` line speaks of the system.
     pub(crate) accounts: BTreeMap<SystemName, Wish>,
 }

@@ -12,6 +12,7 @@ use super::{
     attribute::{AttributeName, Value},
     id::SystemName,
     origin::Origin,
+    values::Values,
 };
 
 /// Where in an input a record stands; shown as `people.csv:7`.
@@ -185,7 +186,7 @@ pub(crate) struct Statement {
     /// The source's own key for the person.
     pub(crate) key: Arc<str>,
     /// What is said. An attribute that is absent is not spoken of.
-    pub(crate) values: BTreeMap<AttributeName, Value>,
+    pub(crate) values: Values,
     /// Where it was said.
     pub(crate) origin: RecordOrigin,
     /// False for what a source said in an earlier run: it counts as known, and asks for nothing.
@@ -201,8 +202,16 @@ pub(crate) struct Statement {
 impl Statement {
     /// The value this statement asks to be true now; `None` where it only shows it, or does not speak of it.
     #[must_use]
-    pub(crate) fn said(&self, attribute: &AttributeName) -> Option<&Value> {
-        let silent = !self.fresh || self.quiet.contains(attribute);
-        if silent { None } else { self.values.get(attribute) }
+    pub(crate) fn said(&self, attribute: &AttributeName) -> Option<Value> {
+        if self.is_silent(attribute) { None } else { self.values.get(attribute) }
+    }
+
+    fn is_silent(&self, attribute: &AttributeName) -> bool {
+        !self.fresh || self.quiet.contains(attribute)
+    }
+
+    /// The attributes that something is said of.
+    pub(crate) fn spoken(&self) -> impl Iterator<Item = &AttributeName> {
+        self.values.keys().filter(|name| !self.is_silent(name))
     }
 }

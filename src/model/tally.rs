@@ -109,7 +109,7 @@ pub(crate) fn removing(numbers: std::ops::Range<u32>) -> Plan {
         after: Value::Bool(false),
         decision: Decision::Apply,
         call: None,
-        asked_by: super::plan::AskedBy { system: "hr".into(), origin: String::new() },
+        asked_by: super::plan::AskedBy { system: "hr".into(), origin: "".into() },
         owner: None,
         because: Vec::new(),
         reason: String::new(),

@@ -11,8 +11,8 @@ use std::{
 
 use super::{Providers, fold, folded};
 use crate::model::{
-    account::{Account, Identity},
-    attribute::{AttributeName, Value},
+    accounts::{Accounts, Packed},
+    attribute::AttributeName,
     id::{AccountId, PersonId, SystemName},
     person::{Link, Person, Unseen},
     policy::Policy,
@@ -29,11 +29,29 @@ pub(crate) struct Material<'a> {
     /// Ties from earlier runs.
     pub(crate) links: &'a [Link],
     /// Every account that was observed.
-    pub(crate) accounts: &'a BTreeMap<SystemName, Vec<Arc<Account>>>,
+    pub(crate) accounts: &'a BTreeMap<SystemName, Accounts>,
     /// Sources in the order in which they may give a person her name.
     pub(crate) sources: &'a [SystemName],
     /// At systems where everybody is seen with her own token: what it opened, under each name she is known by.
     pub(crate) own: &'a BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
+}
+
+/// A person who was found, with her accounts as they lie.
+pub(crate) struct Found<'a> {
+    id: PersonId,
+    statements: Vec<Arc<Statement>>,
+    accounts: Vec<Packed<'a>>,
+    held: Option<String>,
+    unseen: BTreeMap<SystemName, Unseen>,
+}
+
+impl Found<'_> {
+    /// The person, with her accounts unpacked.
+    pub(crate) fn person(self) -> Person {
+        let Self { id, statements, accounts, held, unseen } = self;
+        let accounts = accounts.iter().map(|account| (account.system().clone(), Arc::new(account.account())));
+        Person { id, statements, accounts: accounts.collect(), held, unseen }
+    }
 }
 
 /// What somebody's own token opened.
@@ -82,7 +100,7 @@ fn digest(parts: [&str; 2]) -> u64 {
 /// Every way an account can be found: by what.
 struct Index<'a> {
     systems: Vec<&'a SystemName>,
-    accounts: Vec<&'a [Arc<Account>]>,
+    accounts: Vec<&'a Accounts>,
     /// By id, for each system.
     ids: Vec<Finder>,
     /// By what people are found by, for each system.
@@ -98,7 +116,7 @@ impl<'a> Index<'a> {
     fn new(material: &'a Material<'_>, policy: &'a Policy, providers: &dyn Providers) -> Self {
         let systems: Vec<&SystemName> = material.accounts.keys().collect();
         let mut index = Self {
-            accounts: material.accounts.values().map(Vec::as_slice).collect(),
+            accounts: material.accounts.values().collect(),
             ids: Vec::new(),
             values: Vec::new(),
             identities: Vec::new(),
@@ -106,22 +124,19 @@ impl<'a> Index<'a> {
             systems,
         };
         for (system, accounts) in index.systems.iter().zip(&index.accounts) {
-            let there = || accounts.iter().enumerate().filter(|(_, account)| account.id.is_some());
-            let id = |(at, account): (usize, &Arc<Account>)| {
-                (digest(["", account.id.as_ref().map_or("", AccountId::as_str)]), at)
-            };
+            let there = || accounts.iter().enumerate().filter(|(_, account)| account.id().is_some());
+            let id = |(at, account): (usize, Packed<'_>)| (digest(["", account.id().unwrap_or_default()]), at);
             index.ids.push(Finder::new(there().map(id)));
             let joins = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
             let of = |attribute: &'a AttributeName| {
-                let held = there().filter_map(|(at, account)| {
-                    Some((digest(["", &fold(account.attributes.get(attribute)?.as_text()?)]), at))
-                });
+                let held =
+                    there().filter_map(|(at, account)| Some((digest(["", &fold(account.text(attribute)?)]), at)));
                 (attribute, Finder::new(held))
             };
             index.values.push(joins.iter().map(of).collect());
-            for identity in accounts.iter().flat_map(|account| &account.identities) {
-                index.kinds.entry(identity.provider.as_str()).or_insert_with(|| {
-                    let of_kind = providers.of_kind(&identity.provider);
+            for (kind, _) in accounts.iter().flat_map(|account| account.identities()) {
+                index.kinds.entry(kind).or_insert_with(|| {
+                    let of_kind = providers.of_kind(kind);
                     let [provider] = of_kind.as_slice() else { return None };
                     index.systems.binary_search(&provider).ok()
                 });
@@ -129,8 +144,8 @@ impl<'a> Index<'a> {
         }
         let mut identities = Vec::new();
         for (system, accounts) in index.accounts.iter().enumerate() {
-            for (at, account) in accounts.iter().enumerate().filter(|(_, account)| account.id.is_some()) {
-                let with = account.identities.iter().filter_map(|identity| index.of_identity(identity));
+            for (at, account) in accounts.iter().enumerate().filter(|(_, account)| account.id().is_some()) {
+                let with = account.identities().filter_map(|identity| index.of_identity(identity));
                 identities.extend(with.map(|with| (with, Place { system, at })));
             }
         }
@@ -140,12 +155,15 @@ impl<'a> Index<'a> {
         index
     }
 
-    fn account(&self, place: Place) -> &'a Arc<Account> {
-        &self.accounts[place.system][place.at]
+    fn account(&self, place: Place) -> Packed<'a> {
+        match self.accounts[place.system].get(place.at) {
+            Some(account) => account,
+            None => unreachable!("a place is that of an account"),
+        }
     }
 
-    fn id(&self, place: Place) -> &'a AccountId {
-        match &self.account(place).id {
+    fn id(&self, place: Place) -> &'a str {
+        match self.account(place).id() {
             Some(id) => id,
             None => unreachable!("only accounts that are there have a place"),
         }
@@ -161,13 +179,13 @@ impl<'a> Index<'a> {
 
     fn place_at(&self, system: usize, id: &str) -> Option<Place> {
         let accounts = self.accounts[system];
-        let is_it = |at: &usize| accounts[*at].id.as_ref().is_some_and(|other| other.as_str() == id);
+        let is_it = |at: &usize| accounts.get(*at).and_then(|account| account.id()) == Some(id);
         self.ids[system].of(digest(["", id])).find(is_it).map(|at| Place { system, at })
     }
 
-    fn of_identity(&self, identity: &Identity) -> Option<Place> {
-        let system = self.kinds.get(identity.provider.as_str()).copied().flatten()?;
-        self.place_at(system, identity.id.as_str())
+    fn of_identity(&self, (kind, id): (&str, &str)) -> Option<Place> {
+        let system = self.kinds.get(kind).copied().flatten()?;
+        self.place_at(system, id)
     }
 
     /// The accounts that hold a folded text, in the order they were observed.
@@ -177,7 +195,7 @@ impl<'a> Index<'a> {
             return Vec::new();
         };
         let holds = |at: &usize| {
-            let held = self.accounts[system][*at].attributes.get(attribute).and_then(Value::as_text);
+            let held = self.accounts[system].get(*at).and_then(|account| account.text(attribute));
             held.is_some_and(|held| *fold(held) == *text)
         };
         finder.of(digest(["", text])).filter(holds).map(|at| Place { system, at }).collect()
@@ -297,11 +315,11 @@ impl Draft<'_> {
 
 /// Puts together what belongs together. Everybody that a fresh statement speaks of is handed to `each`, in order of id; what
 /// is returned are the ties that were not known before.
-pub(crate) fn correlate(
-    material: &Material<'_>,
-    policy: &Policy,
+pub(crate) fn correlate<'a>(
+    material: &'a Material<'_>,
+    policy: &'a Policy,
     providers: &dyn Providers,
-    each: &mut dyn FnMut(Person),
+    each: &mut dyn FnMut(Found<'a>),
 ) -> Vec<Link> {
     let index = Index::new(material, policy, providers);
     let known = Holders::new(&index, material.links);
@@ -440,8 +458,8 @@ fn by_own_tokens(
             .iter()
             .flat_map(|line| &line.attributes)
             .filter_map(|attribute| {
-                let wanted = folded(&providers.normalize(system, attribute, statement.values.get(attribute)?))?;
-                Some((attribute, account.attributes.get(attribute).and_then(folded) == Some(wanted)))
+                let wanted = folded(&providers.normalize(system, attribute, &statement.values.get(attribute)?))?;
+                Some((attribute, account.text(attribute).map(str::to_lowercase) == Some(wanted)))
             })
             .collect();
         if !said.is_empty() && said.iter().all(|(_, agrees)| !agrees) {
@@ -475,7 +493,7 @@ fn by_joins(
         }
         for attribute in &line.attributes {
             let Some(value) = statement.values.get(attribute) else { continue };
-            let value = providers.normalize(system, attribute, value);
+            let value = providers.normalize(system, attribute, &value);
             let Some(text) = value.as_text().map(fold) else { continue };
             let mut hits = index.holding(system, attribute, &text);
             hits.retain(|place| !anothers(*place));
@@ -486,7 +504,7 @@ fn by_joins(
                     break;
                 }
                 several => {
-                    let ids: Vec<&str> = several.iter().map(|place| index.id(*place).as_str()).collect();
+                    let ids: Vec<&str> = several.iter().map(|place| index.id(*place)).collect();
                     found.hold(format!(
                         "{system} has {} accounts with this {attribute}: {}",
                         ids.len(),
@@ -507,7 +525,7 @@ fn by_identities(found: &mut Draft<'_>, index: &Index<'_>) {
         if !looked_at.insert(place) {
             continue;
         }
-        let with = index.account(place).identities.iter().filter_map(|identity| index.of_identity(identity));
+        let with = index.account(place).identities().filter_map(|identity| index.of_identity(identity));
         let neighbours: Vec<Place> = with.chain(index.signing_in_with(place)).collect();
         for neighbour in neighbours {
             found.take(neighbour, "the way she signs in", index);
@@ -516,12 +534,12 @@ fn by_identities(found: &mut Draft<'_>, index: &Index<'_>) {
     }
 }
 
-fn finish(
+fn finish<'a>(
     drafts: BTreeMap<&PersonId, Draft<'_>>,
-    material: &Material<'_>,
-    index: &Index<'_>,
+    material: &'a Material<'_>,
+    index: &Index<'a>,
     known: &Holders<'_>,
-    each: &mut dyn FnMut(Person),
+    each: &mut dyn FnMut(Found<'a>),
 ) -> Vec<Link> {
     // An account that two people would have is nobody's until a person decides.
     let mut claimed: Vec<Vec<bool>> = index.accounts.iter().map(|accounts| vec![false; accounts.len()]).collect();
@@ -549,14 +567,12 @@ fn finish(
 
     let mut links = Vec::new();
     for (id, mut draft) in drafts {
-        let mut accounts = BTreeMap::new();
         for place in &draft.accounts {
             if let Some(claims) = several.get(place) {
                 let names: Vec<String> = claims.iter().map(ToString::to_string).collect();
                 let (system, account) = (index.name(*place), index.id(*place));
                 draft.held.get_or_insert(format!("{system} account {account} could be any of {}", names.join(", ")));
             }
-            accounts.insert(index.name(*place).clone(), Arc::clone(index.account(*place)));
         }
         let mut statements = draft.statements;
         for old in remembered.remove(id).unwrap_or_default() {
@@ -569,9 +585,10 @@ fn finish(
             links.extend(new_links(id, &draft.accounts, &statements, index, known));
         }
         // What was found another way is not to be read or changed without her token.
-        accounts.retain(|system, _| !draft.unseen.contains_key(system));
+        let seen = draft.accounts.iter().filter(|place| !draft.unseen.contains_key(index.name(**place)));
+        let accounts = seen.map(|place| index.account(*place)).collect();
         let statements = statements.into_iter().cloned().collect();
-        each(Person { id: id.clone(), statements, accounts, held: draft.held, unseen: draft.unseen });
+        each(Found { id: id.clone(), statements, accounts, held: draft.held, unseen: draft.unseen });
     }
     links.sort();
     links
@@ -588,7 +605,7 @@ fn new_links(
     let of_accounts = accounts
         .iter()
         .filter(|place| known.of(**place) != Some(person))
-        .map(|place| link(index.name(*place), index.id(*place).clone()));
+        .map(|place| link(index.name(*place), index.id(*place).into()));
     let of_records = statements
         .iter()
         .filter(|statement| statement.system != person.system || statement.key != person.key)

@@ -81,7 +81,7 @@ fn one(person: &Person, said: &Statement, deed: &Deed, providers: &dyn Providers
         arguments: deed.arguments.clone(),
         decision,
         call: None,
-        asked_by: AskedBy { system: said.system.clone(), origin: said.origin.to_string() },
+        asked_by: AskedBy { system: said.system.clone(), origin: said.origin.to_string().into() },
         because: vec![Because::from(&deed.origin)],
         reason,
         refusal,

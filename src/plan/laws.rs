@@ -20,6 +20,7 @@ use super::{
 };
 use crate::model::{
     account::{Account, Facts},
+    accounts,
     attribute::{AttributeName, Value},
     capability::{AttributeCapability, Capabilities, Change, Foresight, Replay, Scheme, Support, Unique},
     id::{AccountId, SystemName},
@@ -160,7 +161,7 @@ fn case(people: &[Somebody], temporary: bool) -> Case {
         case.statements.push(Arc::new(Statement {
             system: "hr".into(),
             key: Arc::clone(&key),
-            values,
+            values: values.into(),
             origin: RecordOrigin { file: "people.csv".into(), line: number as u64 + 2 },
             fresh: true,
             deeds: Vec::new(),
@@ -203,7 +204,7 @@ fn policy(temporary: bool) -> Policy {
 }
 
 fn plan_of(case: &Case) -> Plan {
-    let mut observed: BTreeMap<SystemName, Vec<Arc<Account>>> = BTreeMap::new();
+    let mut observed: BTreeMap<SystemName, accounts::Accounts> = BTreeMap::new();
     let mut holders = Holders::new();
     for ((system, id), attributes) in &case.accounts {
         let mut account = Account::absent(system.clone(), Arc::default());
@@ -212,7 +213,7 @@ fn plan_of(case: &Case) -> Plan {
         if let Some(name) = account.attributes.get(&"username".into()).and_then(folded) {
             holders.entry((system.clone(), "username".into())).or_default().insert(name, id.clone());
         }
-        observed.entry(system.clone()).or_default().push(Arc::new(account));
+        observed.entry(system.clone()).or_default().push(&account);
     }
     let material = Material {
         statements: case.statements.clone(),
@@ -223,16 +224,16 @@ fn plan_of(case: &Case) -> Plan {
         own: &BTreeMap::new(),
     };
     let mut people = Vec::new();
-    let links = correlate(&material, &case.policy, &Plain, &mut |person| people.push(person));
+    let links = correlate(&material, &case.policy, &Plain, &mut |found| people.push(found.person()));
     let mut decided = Vec::new();
     for person in &people {
         let line = |attribute: &AttributeName| {
             (attribute.clone(), Owned { system: "hr".into(), origin: origin(1), looked_at: Vec::new() })
         };
         let owners = case.policy.owners.iter().flat_map(|owner| owner.attributes.iter().map(line)).collect();
-        let wanted = person.statements[0].values[&"active".into()] == Value::Bool(true);
+        let wanted = person.statements[0].values.is(&"active".into(), true);
         let wish = Wish { wanted, origin: origin(5), looked_at: Vec::new() };
-        let ownership = Ownership { owners, accounts: [("git".into(), wish)].into() };
+        let ownership = Ownership { owners: Arc::new(owners), accounts: [("git".into(), wish)].into() };
         decided.extend(decide(person, &ownership, &case.policy, &Plain, &Unrouted));
     }
     let frame = Frame { people: people.len() as u64, links, ..Frame::default() };

@@ -313,8 +313,8 @@ impl Case<'_> {
 
     fn differ(&self, attribute: &AttributeName, home: &SystemName) -> bool {
         let mut wishes = self.person.statements.iter().filter_map(|said| said.said(attribute));
-        let first = wishes.next().map(|value| self.providers.normalize(home, attribute, value));
-        wishes.any(|value| Some(self.providers.normalize(home, attribute, value)) != first)
+        let first = wishes.next().map(|value| self.providers.normalize(home, attribute, &value));
+        wishes.any(|value| Some(self.providers.normalize(home, attribute, &value)) != first)
     }
 
     fn account_line(&self, attribute: &AttributeName, system: &SystemName) -> Option<Why> {

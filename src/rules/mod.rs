@@ -60,13 +60,14 @@ use crate::model::{
     policy::{Action, Instruction, Objection, Ownership, Policy, Question},
     record::{Record, Statement},
     refusal::RefusalKind,
+    values::Packer,
 };
 
 use self::{
     change::{ChangeView, PlanView, RefusalView},
     library::Shelf,
     lowered::{Lowered, NotMe},
-    own::{Court, Index},
+    own::{Court, Index, Precedents},
     sandbox::{MAX_SCRIPT, MAX_SCRIPTS, Meter},
     script::{Script, Source, properties},
     statement::Reader,
@@ -99,6 +100,8 @@ pub(crate) struct RuleSet {
     test_texts: Vec<Arc<str>>,
     /// What a source may speak of, by the name it uses.
     names: BTreeMap<String, AttributeName>,
+    packer: RefCell<Packer>,
+    precedents: Precedents,
     /// The day that rules see.
     clock: Rc<Cell<jiff::civil::Date>>,
     /// What a running test has.
@@ -150,6 +153,7 @@ impl RuleSet {
     /// From now on rules see this day as today.
     pub(crate) fn see(&self, today: jiff::civil::Date) {
         self.clock.set(today);
+        self.precedents.forget();
     }
 
     /// Loads all `*.rhai` files directly in `folder`, in the order of their names, and runs their top level. Messages
@@ -309,6 +313,8 @@ impl RuleSet {
             modules,
             test_texts,
             names,
+            packer: RefCell::default(),
+            precedents: Precedents::default(),
             clock,
             stage,
             hits,
@@ -377,7 +383,8 @@ impl RuleSet {
     pub(crate) fn map_with_engine(&self, system: &SystemName, record: &Record) -> Result<Option<Statement>, RuleError> {
         let Some(line) = self.declared.sources.get(system) else { return Ok(None) };
         let script = &self.scripts[line.function.script];
-        let reader = Reader { names: &self.names, known: &self.known, ranges: &self.policy.ranges };
+        let (names, known, ranges) = (&self.names, &self.known, &self.policy.ranges);
+        let reader = Reader { names, known, ranges, packer: &self.packer };
         let row = vec![Dynamic::from(view::Row::new(record))];
         let found = script.call(&line.function.name, row).and_then(|returned| {
             reader.read(system, record, returned).map_err(|(fault, key)| {
@@ -391,14 +398,17 @@ impl RuleSet {
         })
     }
 
+    fn court<'a>(&'a self, hits: Option<&'a Hits>) -> Court<'a> {
+        let (scripts, declared, index, known) = (&self.scripts, &self.declared, &self.index, &self.known);
+        Court { scripts, declared, index, known, hits, precedents: &self.precedents }
+    }
+
     /// The owner of each of these attributes of a person, and where the person should have accounts.
     ///
     /// # Errors
     /// Where a condition fails, or where owners depend on each other in a circle.
     pub(crate) fn own(&self, person: &Person, attributes: &BTreeSet<AttributeName>) -> Result<Ownership, RuleError> {
-        let (hits, known) = (self.hits.as_deref(), &self.known);
-        let court = Court { scripts: &self.scripts, declared: &self.declared, index: &self.index, known, hits };
-        court.judge(person, attributes)
+        self.court(self.hits.as_deref()).judge(person, attributes)
     }
 
     /// The `owner` lines that are asked about an attribute of a person, first to last, each with its answer and what it
@@ -408,8 +418,7 @@ impl RuleSet {
     /// Where a condition fails, or where owners depend on each other in a circle.
     pub(crate) fn inquire(&self, person: &Person, attribute: &AttributeName) -> Result<Vec<Inquired>, RuleError> {
         // A question about a decision is no test that reaches a line.
-        let (hits, known) = (None, &self.known);
-        let court = Court { scripts: &self.scripts, declared: &self.declared, index: &self.index, known, hits };
+        let court = self.court(None);
         match attribute.set() {
             Some(set) if !self.index.contains_key(attribute) => court.inquire(person, &set),
             _ => court.inquire(person, attribute),

@@ -5,8 +5,10 @@
 //! about changes; this file finds owners and wishes for accounts.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
+    sync::Arc,
 };
 
 use rhai::Dynamic;
@@ -26,7 +28,7 @@ use super::{
     script::Script,
     statement::read_condition,
     view::PersonView,
-    vocabulary::{Declared, Function},
+    vocabulary::{Declared, Function, Owner},
 };
 
 /// Which `owner` lines speak of an attribute, first to last.
@@ -44,9 +46,82 @@ pub(super) struct Court<'a> {
     pub(super) known: &'a Rc<Known>,
     /// Who counts answers, where anybody does.
     pub(super) hits: Option<&'a Hits>,
+    pub(super) precedents: &'a Precedents,
+}
+
+/// What is the same for one person as for another, and so is found once.
+#[derive(Debug, Default)]
+pub(super) struct Precedents {
+    /// The owners of these attributes, where no condition decides about any of them.
+    owners: RefCell<Option<(BTreeSet<AttributeName>, Option<Arc<Owners>>)>>,
+    /// What functions answered, and all that they looked at: whoever shows them the same is answered the same.
+    answers: RefCell<Vec<Precedent>>,
+}
+
+type Owners = BTreeMap<AttributeName, Owned>;
+
+#[derive(Debug)]
+struct Precedent {
+    function: Function,
+    /// Decided values, and nothing else was looked at.
+    values: Vec<(AttributeName, Value)>,
+    answer: (Option<bool>, Seen),
+}
+
+/// So many answers are remembered: most conditions ask whether somebody is active.
+const MAX_PRECEDENTS: usize = 64;
+
+impl Precedents {
+    /// Forgets everything: another day may answer otherwise.
+    pub(super) fn forget(&self) {
+        self.owners.take();
+        self.answers.take();
+    }
 }
 
 impl<'a> Court<'a> {
+    /// The owners of these attributes, where they are the same for everybody.
+    fn owners(self, attributes: &BTreeSet<AttributeName>) -> Option<Arc<Owners>> {
+        let mut known = self.precedents.owners.borrow_mut();
+        if let Some((_, owners)) = known.as_ref().filter(|(others, _)| others == attributes) {
+            return owners.clone();
+        }
+        let mut owners = Some(Owners::new());
+        for attribute in attributes {
+            let Some(&first) = self.index.get(attribute).and_then(|lines| lines.first()) else { continue };
+            let Owner { line, condition, .. } = &self.declared.owners[first];
+            if condition.is_some() {
+                owners = None;
+                break;
+            }
+            let owned = Owned { system: line.system.clone(), origin: line.origin.clone(), looked_at: Vec::new() };
+            owners.get_or_insert_default().insert(attribute.clone(), owned);
+        }
+        let owners = owners.map(Arc::new);
+        *known = Some((attributes.clone(), owners.clone()));
+        owners
+    }
+
+    /// What a function answered when it was shown the same.
+    fn precedent(self, function: &Function, person: &Person, owners: &Owners) -> Option<(Option<bool>, Seen)> {
+        let is_so = |(attribute, value): &(AttributeName, Value)| {
+            let decided = owners.get(attribute).and_then(|owned| person.decided(&owned.system, attribute));
+            decided.unwrap_or_default() == *value
+        };
+        let all = self.precedents.answers.borrow();
+        let found = all.iter().find(|one| one.function == *function && one.values.iter().all(is_so));
+        found.map(|one| one.answer.clone())
+    }
+
+    fn remember(self, function: &Function, (answer, seen): &(Option<bool>, Seen)) {
+        let mut all = self.precedents.answers.borrow_mut();
+        let values: Option<Vec<(AttributeName, Value)>> =
+            seen.iter().map(|(name, value)| Some((self.known.attribute(name)?, value.clone()))).collect();
+        if let Some(values) = values.filter(|_| all.len() < MAX_PRECEDENTS) {
+            all.push(Precedent { function: function.clone(), values, answer: (*answer, seen.clone()) });
+        }
+    }
+
     /// The owner of each attribute, and for each system with an `account` line whether an account is wanted.
     pub(super) fn judge(
         self,
@@ -61,9 +136,12 @@ impl<'a> Court<'a> {
             answers: BTreeMap::new(),
             told: Vec::new(),
             path: Vec::new(),
+            plain: self.owners(attributes),
         };
-        for attribute in attributes {
-            hearing.find_owner(attribute)?;
+        if hearing.plain.is_none() {
+            for attribute in attributes {
+                hearing.find_owner(attribute)?;
+            }
         }
         let mut accounts = BTreeMap::new();
         for (system, line) in &self.declared.accounts {
@@ -76,7 +154,8 @@ impl<'a> Court<'a> {
             }
         }
         let asked = |(attribute, owner): (AttributeName, Option<_>)| owner.map(|owner| (attribute, owner));
-        let owners = hearing.owners.into_iter().filter_map(asked).filter(|(it, _)| attributes.contains(it)).collect();
+        let found = hearing.owners.into_iter().filter_map(asked).filter(|(it, _)| attributes.contains(it));
+        let owners = hearing.plain.unwrap_or_else(|| Arc::new(found.collect()));
         Ok(Ownership { owners, accounts })
     }
 }
@@ -98,7 +177,7 @@ impl Court<'_> {
     /// The lines that are asked about an attribute until one holds, each with its answer: the last decides, if any does.
     pub(super) fn inquire(self, person: &Person, attribute: &AttributeName) -> Result<Vec<Inquired>, RuleError> {
         let (owners, answers, told, path) = (BTreeMap::new(), BTreeMap::new(), Vec::new(), Vec::new());
-        let mut hearing = Hearing { court: self, person, view: None, owners, answers, told, path };
+        let mut hearing = Hearing { court: self, person, view: None, owners, answers, told, path, plain: None };
         hearing.find_owner(attribute)?;
         let mut asked = Vec::new();
         for &at in self.index.get(attribute).map(Vec::as_slice).unwrap_or_default() {
@@ -130,6 +209,8 @@ struct Hearing<'a> {
     told: Vec<(&'a Function, (Option<bool>, Seen))>,
     /// Attributes whose owner is being looked for, each because of the one before.
     path: Vec<AttributeName>,
+    /// The owners, where they are the same for everybody.
+    plain: Option<Arc<Owners>>,
 }
 
 impl<'a> Hearing<'a> {
@@ -171,10 +252,19 @@ impl<'a> Hearing<'a> {
             }
             return Ok(answer.clone());
         }
+        let precedent = self.plain.as_ref().and_then(|owners| self.court.precedent(function, self.person, owners));
+        if let Some(answer) = precedent {
+            if let Some(hits) = self.court.hits {
+                hits.answered(&place.origin, answer.0);
+            }
+            self.told.push((function, answer.clone()));
+            return Ok(answer);
+        }
         loop {
             let view = self.view.get_or_insert_with(|| PersonView::new(self.person, self.court.known)).clone();
             // An earlier attempt, of this condition or of one that waits for it, has left what it saw.
             view.looked_at();
+            view.only_decided();
             let answer = self.court.scripts[function.script].call(&function.name, vec![Dynamic::from(view.clone())]);
             let error = match answer {
                 Ok(answer) => {
@@ -184,6 +274,9 @@ impl<'a> Hearing<'a> {
                         hits.answered(&place.origin, answer);
                     }
                     let answer = (answer, view.looked_at());
+                    if self.plain.is_some() && view.only_decided() {
+                        self.court.remember(function, &answer);
+                    }
                     self.told.push((function, answer.clone()));
                     return Ok(answer);
                 }

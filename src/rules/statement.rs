@@ -3,7 +3,7 @@
 //! A script's value is believed in nothing: every name must be known and every value must be of the right type. An
 //! attribute whose value is `()` or the empty text is not spoken of; only `clear()` says that it is empty.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use rhai::{Dynamic, Engine, INT, ImmutableString};
 use sha2::{Digest, Sha256};
@@ -13,6 +13,7 @@ use crate::model::{
     id::SystemName,
     policy::RangeLine,
     record::{Before, Deed, Record, Statement},
+    values::Packer,
 };
 
 use super::{
@@ -38,6 +39,7 @@ pub(super) struct Reader<'a> {
     pub(super) names: &'a BTreeMap<String, AttributeName>,
     pub(super) known: &'a Known,
     pub(super) ranges: &'a BTreeMap<AttributeName, RangeLine>,
+    pub(super) packer: &'a RefCell<Packer>,
 }
 
 /// What is wrong, and the key of the returned map that it is about.
@@ -112,6 +114,7 @@ impl Reader<'_> {
         let key: Arc<str> = key.unwrap_or_else(marks).into();
         let (system, origin) = (system.clone(), record.origin.clone());
         let quiet = std::collections::BTreeSet::new();
+        let values = self.packer.borrow_mut().pack(&values);
         Ok(Some(Statement { system, key, values, origin, fresh: true, deeds, of_nobody, quiet }))
     }
 

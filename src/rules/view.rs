@@ -3,7 +3,12 @@
 //! Each is a copy that scripts may look at; nothing live crosses the border. A name that does not exist is an error
 //! with a suggestion, a value that is not known is `()`.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    sync::Arc,
+};
 
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString};
 
@@ -57,6 +62,8 @@ struct Observed {
     decided: RefCell<BTreeMap<AttributeName, Dynamic>>,
     /// What a condition looked at, in the order it did, each once.
     looked_at: RefCell<Vec<(String, Value)>>,
+    /// True where it looked at decided values and at nothing else.
+    only_decided: Cell<bool>,
 }
 
 impl Observed {
@@ -85,8 +92,8 @@ impl PersonView {
 
     fn with(person: &Person, known: &Rc<Known>, ownership: Option<Ownership>) -> Self {
         let (person, known) = (person.clone(), Rc::clone(known));
-        let (decided, looked_at) = (RefCell::default(), RefCell::default());
-        Self(Rc::new(Observed { person, known, ownership, decided, looked_at }))
+        let (decided, looked_at, only_decided) = (RefCell::default(), RefCell::default(), Cell::new(true));
+        Self(Rc::new(Observed { person, known, ownership, decided, looked_at, only_decided }))
     }
 
     /// What a system shows of this person.
@@ -104,6 +111,11 @@ impl PersonView {
         self.0.looked_at.take()
     }
 
+    /// True where decided values were all that was looked at since the last time this was asked.
+    pub(super) fn only_decided(&self) -> bool {
+        self.0.only_decided.replace(true)
+    }
+
     fn get(&self, name: &str) -> Answer<Dynamic> {
         if let Some(attribute) = self.0.known.attribute(name) {
             let mut decided = self.0.decided.borrow().get(&attribute).cloned();
@@ -116,6 +128,7 @@ impl PersonView {
             self.0.note(name.to_owned(), &decided);
             return Ok(decided);
         }
+        self.0.only_decided.set(false);
         let system = SystemName::from(name);
         if self.0.known.systems.contains_key(&system) {
             let view = AccountView::new(&self.0, system);
@@ -163,7 +176,7 @@ impl AccountView {
             Shown::Account(account) => self.of_account(account, name),
             Shown::Statement(said) => match name {
                 "id" | "key" => Some(Dynamic::from(said.key.to_string())),
-                _ => self.known.attribute(name).map(|it| said.values.get(&it).map_or(Dynamic::UNIT, dynamic)),
+                _ => self.known.attribute(name).map(|it| said.values.get(&it).as_ref().map_or(Dynamic::UNIT, dynamic)),
             },
         };
         if let Some(value) = &value {

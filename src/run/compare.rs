@@ -217,16 +217,17 @@ pub(crate) async fn compare(
 
 fn outcome(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<Outcome, RunError> {
     let (mut owners, mut accounts) = (BTreeMap::new(), BTreeMap::new());
-    let plan = settle(desk, said, shown, fleet, fleet.homes(), &mut |Judged { person, ownership }| {
+    let mut each = |Judged { person, ownership }: Judged| {
         let line = |says: String, origin: &Origin| Line { says, line: Because::from(origin) };
-        for (attribute, Owned { system, origin, .. }) in &ownership.owners {
+        for (attribute, Owned { system, origin, .. }) in ownership.owners.iter() {
             owners.insert((person.id.clone(), attribute.to_string()), line(system.to_string(), origin));
         }
         for (system, wish) in &ownership.accounts {
             let says = if wish.wanted { "wanted" } else { "unwanted" };
             accounts.insert((person.id.clone(), system.to_string()), line(says.to_owned(), &wish.origin));
         }
-    })?;
+    };
+    let plan = settle(desk, said, shown, fleet, fleet.homes(), Some(&mut each))?;
     let objections = desk.rules.guard(&plan).map_err(|fault| RunError::Rule(Box::new(fault)))?;
     let objections = objections.into_iter().map(Objected::from).collect();
     Ok(Outcome { plan, objections, owners, accounts })

@@ -11,11 +11,7 @@ use super::{
     project::Project,
 };
 use crate::{
-    model::{
-        attribute::{AttributeName, Value},
-        plan::Input,
-        record::Rejected,
-    },
+    model::{attribute::AttributeName, plan::Input, record::Rejected, values::Values},
     plan::guard::{Tripped, of_input},
     source::Layout,
     state::{Accepted, Memory},
@@ -55,12 +51,8 @@ pub(crate) fn examine(file: &Named, project: &Project, memory: &Memory) -> Resul
     let (Some(input), Some(layout)) = (said.inputs.pop(), said.layouts.pop()) else { return Ok(None) };
     let (layout, columns) = layout.map_or((None, Vec::new()), |(layout, columns)| (Some(layout), columns));
     let active = AttributeName::new("active");
-    let known: BTreeMap<&str, &BTreeMap<AttributeName, Value>> = memory
-        .seen
-        .iter()
-        .filter(|seen| seen.system == file.system)
-        .map(|seen| (seen.key.as_str(), &seen.values))
-        .collect();
+    let known: BTreeMap<&str, &Values> =
+        memory.seen.iter().filter(|seen| seen.system == file.system).map(|seen| (&*seen.key, &seen.values)).collect();
     let missing: BTreeSet<&str> = input.list.iter().flat_map(|list| &list.missing).map(String::as_str).collect();
     let listed = said.statements.iter().filter(|it| !it.of_nobody && !missing.contains(it.key.as_ref()));
     let (mut new, mut activated, mut differing) = (Vec::new(), Vec::new(), BTreeMap::new());
@@ -69,12 +61,10 @@ pub(crate) fn examine(file: &Named, project: &Project, memory: &Memory) -> Resul
             new.push(statement.key.to_string());
             continue;
         };
-        let is_gone = |values: &BTreeMap<AttributeName, Value>| values.get(&active) == Some(&Value::Bool(false));
-        if is_gone(before) && !is_gone(&statement.values) {
+        if before.is(&active, false) && !statement.values.is(&active, false) {
             activated.push(statement.key.to_string());
         }
-        let names: BTreeSet<&AttributeName> = before.keys().chain(statement.values.keys()).collect();
-        for name in names.into_iter().filter(|name| before.get(name) != statement.values.get(name)) {
+        for name in before.differing(&statement.values) {
             *differing.entry(name.clone()).or_default() += 1;
         }
     }

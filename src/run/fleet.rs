@@ -7,6 +7,7 @@ use crate::{
     connector::{Connector, ConnectorError, Kind},
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::Packed,
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         id::SystemName,
@@ -83,32 +84,36 @@ impl Member {
             other => other,
         })?;
         for attribute in ["username", "email"].map(AttributeName::new) {
-            let is_garbled = |account: &&Account| {
-                account
-                    .attributes
-                    .get(&attribute)
-                    .and_then(Value::as_text)
-                    .is_some_and(|text| text.contains(char::is_control))
-            };
+            let is_garbled =
+                |account: &Packed<'_>| account.text(&attribute).is_some_and(|text| text.contains(char::is_control));
             if let Some(account) = observed.accounts.iter().find(is_garbled) {
                 let what = format!(
                     "a `{attribute}` with control characters, which no system has: something on the way changes what it sends"
                 );
-                return Err(ConnectorError::Strange { system: account.system.clone(), what });
+                return Err(ConnectorError::Strange { system: account.system().clone(), what });
             }
         }
         let server = Arc::clone(&observed.server);
         self.without_secret_facts(&mut observed.server);
-        for account in &mut observed.accounts {
+        for known in observed.accounts.servers_mut() {
             // What is known of the server is the same for most of them.
-            if Arc::ptr_eq(&account.server, &server) {
-                account.server = Arc::clone(&observed.server);
+            if Arc::ptr_eq(known, &server) {
+                *known = Arc::clone(&observed.server);
             } else {
-                self.without_secret_facts(&mut account.server);
+                self.without_secret_facts(known);
             }
-            if !self.hides_secrets(account) {
+        }
+        let is_odd = |text: &str| text.contains(INSTEAD) || self.secrets.hidden(text).is_some();
+        if observed.accounts.texts().any(is_odd) {
+            let mut odd = None;
+            observed.accounts.edit(|account| {
+                if !self.hides_secrets(account) {
+                    odd.get_or_insert_with(|| account.system.clone());
+                }
+            });
+            if let Some(system) = odd {
                 let what = "with a token in the place of an account's id: nothing of it can be believed".to_owned();
-                return Err(ConnectorError::Strange { system: account.system.clone(), what });
+                return Err(ConnectorError::Strange { system, what });
             }
         }
         for warning in &mut observed.warnings {

@@ -22,14 +22,16 @@ use super::{
 use crate::{
     config::schema::Says,
     model::{
-        account::{Account, Wanted},
+        account::{Texts, Wanted},
+        accounts::{Accounts, AccountsById},
         attribute::{AttributeName, Value},
         capability::{OperationCapability, Takes, Unique},
         id::{AccountId, PersonId, SystemName},
-        person::Unseen,
+        person::{Link, Unseen},
         plan::{Believed, Input, List, Seen, SignIn},
-        policy::Policy,
+        policy::{CopyLine, Policy},
         record::{Before, RecordOrigin, Rejected, Statement},
+        values::Values,
     },
     plan::{Providers, correlate::Opened},
     rules::RuleSet,
@@ -117,11 +119,8 @@ pub(crate) async fn ask(
     let listed: BTreeSet<Arc<str>> = rows.iter().filter_map(key).collect();
     if settings.coverage == Coverage::Full {
         let active = AttributeName::new("active");
-        let before = memory
-            .seen
-            .iter()
-            .filter(|seen| seen.system == *system && seen.values.get(&active) != Some(&Value::Bool(false)));
-        for seen in before.filter(|seen| !listed.contains(seen.key.as_str())) {
+        let before = memory.seen.iter().filter(|seen| seen.system == *system && !seen.values.is(&active, false));
+        for seen in before.filter(|seen| !listed.contains(&seen.key)) {
             if !wordpress::is_gone(&wire, &seen.key).await? {
                 return Err(ListRefused { system: system.clone(), why: wordpress::refused::Why::Shifts { walks: 1 } });
             }
@@ -175,7 +174,7 @@ pub(crate) fn read(
     belief: Option<&Belief>,
 ) -> Result<Said, RunError> {
     let mut said = Said::default();
-    let known: Known<'_> = memory.seen.iter().map(|seen| ((&seen.system, seen.key.as_str()), &seen.values)).collect();
+    let known: Known<'_> = memory.seen.iter().map(|seen| ((&seen.system, &*seen.key), &seen.values)).collect();
     for one in given {
         let system = one.system();
         let Some(source) = sources.get(system) else { continue };
@@ -208,7 +207,7 @@ pub(crate) fn read(
     if !memory.seen.is_empty() {
         let spoken: BTreeSet<(&str, &str)> =
             said.statements.iter().map(|statement| (statement.system.as_str(), statement.key.as_ref())).collect();
-        let silent = memory.seen.iter().filter(|seen| !spoken.contains(&(seen.system.as_str(), seen.key.as_str())));
+        let silent = memory.seen.iter().filter(|seen| !spoken.contains(&(seen.system.as_str(), &*seen.key)));
         said.remembered.extend(silent.map(|seen| Arc::new(remembered(seen))));
     }
     Ok(said)
@@ -218,7 +217,7 @@ pub(crate) fn read(
 pub(super) fn remembered(seen: &Seen) -> Statement {
     Statement {
         system: seen.system.clone(),
-        key: seen.key.as_str().into(),
+        key: Arc::clone(&seen.key),
         values: seen.values.clone(),
         origin: RecordOrigin { file: "an earlier run".into(), line: 0 },
         fresh: false,
@@ -229,7 +228,7 @@ pub(super) fn remembered(seen: &Seen) -> Statement {
 }
 
 /// What sources showed in earlier runs, by source and key.
-pub(super) type Known<'a> = BTreeMap<(&'a SystemName, &'a str), &'a BTreeMap<AttributeName, Value>>;
+pub(super) type Known<'a> = BTreeMap<(&'a SystemName, &'a str), &'a Values>;
 
 /// One passage through the records of one source.
 pub(super) struct Passage<'a> {
@@ -320,9 +319,9 @@ impl Passage<'_> {
         list.is_cut_off =
             !read.final_line_end && self.memory.accepted.get(self.system).is_some_and(|last| last.final_line_end);
         if is_whole {
-            let is_gone = |values: &BTreeMap<AttributeName, Value>| values.get(&active) == Some(&Value::Bool(false));
+            let is_gone = |values: &Values| values.is(&active, false);
             let before = self.known.iter().filter(|((system, _), values)| *system == self.system && !is_gone(values));
-            let mut missing: BTreeMap<&str, &BTreeMap<AttributeName, Value>> = BTreeMap::new();
+            let mut missing: BTreeMap<&str, &Values> = BTreeMap::new();
             for ((_, key), values) in before {
                 list.before += 1;
                 if !listed.contains(*key) {
@@ -356,7 +355,7 @@ impl Passage<'_> {
                 && !statement.values.contains_key(&active)
                 && before.is_some_and(|before| before.contains_key(&active))
             {
-                statement.values.insert(active.clone(), Value::Bool(true));
+                statement.values.set(&active, Some(Value::Bool(true)));
             }
             let is_first = self.source.says == Says::Changes && !statement.of_nobody && before.is_none();
             if self.source.says == Says::Changes && !statement.of_nobody {
@@ -367,25 +366,20 @@ impl Passage<'_> {
                         statement.values.keys().cloned().collect()
                     }
                     Some(before) => {
-                        let same = |(name, value): (&AttributeName, &Value)| {
-                            (before.get(name) == Some(value)).then(|| name.clone())
-                        };
-                        statement.values.iter().filter_map(same).collect()
+                        let differing = statement.values.differing(before);
+                        statement.values.keys().filter(|name| !differing.contains(name)).cloned().collect()
                     }
                 };
             }
             if is_whole && !statement.of_nobody {
-                let was_inactive = before.is_some_and(|before| before.get(&active) == Some(&Value::Bool(false)));
-                let is_gone = statement.values.get(&active) == Some(&Value::Bool(false));
+                let was_inactive = before.is_some_and(|before| before.is(&active, false));
+                let is_gone = statement.values.is(&active, false);
                 list.new += u64::from(before.is_none());
                 list.activated += u64::from(was_inactive && !is_gone);
             }
             if let Some(before) = before.filter(|_| is_whole) {
-                let names: BTreeSet<&AttributeName> = before.keys().chain(statement.values.keys()).collect();
-                for name in names.into_iter().filter(|name| **name != active) {
-                    if before.get(name) != statement.values.get(name) {
-                        *list.differing.entry(name.clone()).or_default() += 1;
-                    }
+                for name in before.differing(&statement.values).into_iter().filter(|name| **name != active) {
+                    *list.differing.entry(name.clone()).or_default() += 1;
                 }
             }
             let asked = statement.deeds.len();
@@ -401,7 +395,7 @@ impl Passage<'_> {
             if before != Some(&statement.values) && !statement.of_nobody {
                 said.seen.push(Seen {
                     system: statement.system.clone(),
-                    key: statement.key.to_string(),
+                    key: Arc::clone(&statement.key),
                     person: None,
                     values: statement.values.clone(),
                 });
@@ -434,10 +428,10 @@ impl Passage<'_> {
     }
 
     /// What absence says: all is as it was, and the person is no longer active.
-    fn absent(&self, shown: &str, key: &str, before: &BTreeMap<AttributeName, Value>) -> Statement {
+    fn absent(&self, shown: &str, key: &str, before: &Values) -> Statement {
         let mut values = before.clone();
         let quiet = values.keys().filter(|name| name.as_str() != "active").cloned().collect();
-        values.insert(AttributeName::new("active"), Value::Bool(false));
+        values.set(&AttributeName::new("active"), Some(Value::Bool(false)));
         Statement {
             system: self.system.clone(),
             key: key.into(),
@@ -459,14 +453,14 @@ impl Passage<'_> {
         shown: &str,
         statements: &mut Vec<Statement>,
         refused: &mut Vec<Rejected>,
-        missing: &mut BTreeMap<&str, &BTreeMap<AttributeName, Value>>,
+        missing: &mut BTreeMap<&str, &Values>,
     ) {
         // What no two people have at one time; names change when somebody opens a list in the wrong program.
         let known_by = ["email", "username"].map(AttributeName::new);
         let mut gone: BTreeMap<(&AttributeName, String), &str> = BTreeMap::new();
         for (key, values) in missing.iter() {
             for name in &known_by {
-                if let Some(text) = values.get(name).and_then(Value::as_text) {
+                if let Some(text) = values.text(name) {
                     gone.insert((name, text.to_lowercase()), key);
                 }
             }
@@ -475,15 +469,14 @@ impl Passage<'_> {
         if gone.is_empty() || self.source.csv.is_none() {
             return;
         }
-        let is_same = |key: &str, values: &BTreeMap<AttributeName, Value>, statement: &Statement| {
-            let looks =
-                |of: &BTreeMap<AttributeName, Value>| LOOKS.map(|name| of.get(&AttributeName::new(name)).cloned());
+        let is_same = |key: &str, values: &Values, statement: &Statement| {
+            let looks = |of: &Values| LOOKS.map(|name| of.get(&AttributeName::new(name)));
             written_alike(key, &statement.key) || looks(values) == looks(&statement.values)
         };
         statements.retain(|statement| {
             let is_new = !self.known.contains_key(&(self.system, statement.key.as_ref()));
             let same = |name| {
-                let text = statement.values.get(name).and_then(Value::as_text)?.to_lowercase();
+                let text = statement.values.text(name)?.to_lowercase();
                 let key = gone.get(&(name, text))?;
                 missing.get(key).is_some_and(|values| is_same(key, values, statement)).then_some(*key)
             };
@@ -538,7 +531,7 @@ fn tail(lines: &[Arc<str>]) -> Vec<String> {
 /// What providers showed.
 #[derive(Default)]
 pub(crate) struct Shown {
-    pub(crate) accounts: BTreeMap<SystemName, Vec<Arc<Account>>>,
+    pub(crate) accounts: BTreeMap<SystemName, Accounts>,
     /// What people's own tokens opened, by each name of theirs.
     pub(crate) own: BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
     /// Who has to sign in before her own token opens anything.
@@ -558,9 +551,12 @@ pub(crate) async fn observe(
         return Ok(seen);
     }
     let first = first_look(said, memory, policy, fleet);
-    let people = speakers(said, memory, policy);
-    let wanted = first.keys().map(|system| (system.clone(), people.clone())).collect();
-    open(&wanted, fleet, &mut seen).await?;
+    let keyed: Vec<&SystemName> = first.keys().filter(|system| fleet.keyed(system).is_some()).collect();
+    if !keyed.is_empty() {
+        let people = speakers(said, memory, policy);
+        let wanted = keyed.into_iter().map(|system| (system.clone(), people.clone())).collect();
+        open(&wanted, fleet, &mut seen).await?;
+    }
     let mut asked: BTreeMap<SystemName, Wanted> = BTreeMap::new();
     look(&first, fleet, &mut seen, &mut asked).await?;
     // Accounts lead to others: those they sign in with, and those a copy of their values must not collide with.
@@ -580,7 +576,7 @@ fn speakers(said: &Said, memory: &Memory, policy: &Policy) -> Vec<Bearer> {
         memory.links.iter().map(|link| ((&link.system, link.account.as_str()), &link.person)).collect();
     let mut people: BTreeMap<PersonId, BTreeSet<PersonId>> = BTreeMap::new();
     for statement in said.statements.iter().filter(|statement| !statement.of_nobody) {
-        let asks = statement.values.keys().any(|name| statement.said(name).is_some()) || !statement.deeds.is_empty();
+        let asks = statement.spoken().next().is_some() || !statement.deeds.is_empty();
         // Whether there should be an account is asked of everybody.
         if asks || !policy.accounts.is_empty() {
             let own = PersonId { system: statement.system.clone(), key: Arc::clone(&statement.key) };
@@ -611,6 +607,8 @@ pub(super) async fn open(
         fleet.servers.insert(system.clone(), Arc::new(server.unwrap_or_default()));
         seen.warnings.extend(warnings.into_iter().map(|warning| format!("{system}: {warning}")));
         let shown = seen.accounts.entry(system.clone()).or_default();
+        let mut all = AccountsById::default();
+        all.extend(std::mem::take(shown));
         let names = seen.own.entry(system.clone()).or_default();
         let mut known: BTreeSet<AccountId> = BTreeSet::new();
         let mut waiting: BTreeSet<PersonId> = BTreeSet::new();
@@ -619,7 +617,7 @@ pub(super) async fn open(
                 Some(Ok(account)) => {
                     let Some(id) = &account.id else { continue };
                     if known.insert(id.clone()) {
-                        shown.push(Arc::new(account.clone()));
+                        all.insert(account);
                     }
                     Opened::Account(id.clone())
                 }
@@ -635,7 +633,7 @@ pub(super) async fn open(
                 names.insert(name.clone(), what.clone());
             }
         }
-        shown.sort_by(|a, b| a.id.cmp(&b.id));
+        *shown = all.into_accounts();
         if let (false, Some((_, keyring))) = (waiting.is_empty(), fleet.keyed(system)) {
             seen.sign_in.push(SignIn { system: system.clone(), at: keyring.home().to_owned(), people: waiting });
         }
@@ -662,22 +660,23 @@ pub(super) fn concerned(said: &Said, policy: &Policy, providers: &dyn Providers)
 }
 
 fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> BTreeMap<SystemName, Wanted> {
-    let mut people: BTreeSet<PersonId> = said
-        .statements
-        .iter()
-        .map(|statement| PersonId { system: statement.system.clone(), key: Arc::clone(&statement.key) })
-        .collect();
-    let spoken: BTreeSet<(SystemName, AccountId)> = said
-        .statements
-        .iter()
-        .map(|statement| (statement.system.clone(), AccountId::from(statement.key.as_ref())))
-        .collect();
-    let anchors = memory.links.iter().filter(|link| spoken.contains(&(link.system.clone(), link.account.clone())));
-    people.extend(anchors.map(|link| link.person.clone()));
+    // Of whom something is said, by the names that records have and by those of the people they are tied to.
+    let mut people: Vec<(&str, &str)> = Vec::new();
+    if !memory.links.is_empty() {
+        people.extend(said.statements.iter().map(|said| (said.system.as_str(), &*said.key)));
+        people.sort_unstable();
+        let is_spoken = |link: &&Link| people.binary_search(&(link.system.as_str(), link.account.as_str())).is_ok();
+        let anchors =
+            memory.links.iter().filter(is_spoken).map(|link| (link.person.system.as_str(), &*link.person.key));
+        let anchors: Vec<(&str, &str)> = anchors.collect();
+        people.extend(anchors);
+        people.sort_unstable();
+    }
 
     let mut wanted: BTreeMap<SystemName, Wanted> =
         concerned(said, policy, fleet).into_iter().map(|system| (system, Wanted::default())).collect();
-    for link in memory.links.iter().filter(|link| people.contains(&link.person)) {
+    let is_spoken = |link: &&Link| people.binary_search(&(link.person.system.as_str(), &link.person.key)).is_ok();
+    for link in memory.links.iter().filter(is_spoken) {
         if let Some(wanted) = wanted.get_mut(&link.system) {
             wanted.ids.insert(link.account.clone());
         }
@@ -693,14 +692,24 @@ fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> B
             want_named(wanted, table, &deed.arguments);
         }
     }
+    let mut shared: BTreeMap<AttributeName, Vec<Texts>> = BTreeMap::new();
     for (system, wanted) in &mut wanted {
         for attribute in looked_up(system, policy, fleet) {
-            for statement in &said.statements {
-                let value = statement.values.get(&attribute).map(|value| fleet.normalize(system, &attribute, value));
-                if let Some(text) = value.as_ref().and_then(Value::as_text) {
-                    wanted.holding.entry(attribute.clone()).or_default().insert(text.to_owned());
-                }
+            let text = |statement: &Arc<Statement>| {
+                let value = fleet.normalize(system, &attribute, &statement.values.get(&attribute)?);
+                value.as_text().map(str::to_owned)
+            };
+            let texts: Texts = said.statements.iter().filter_map(text).collect();
+            if texts.is_empty() {
+                continue;
             }
+            // Most systems store a text as others do.
+            let others: &mut Vec<Texts> = shared.entry(attribute.clone()).or_default();
+            let texts = others.iter().find(|other| **other == texts).cloned().unwrap_or_else(|| {
+                others.push(texts.clone());
+                texts
+            });
+            wanted.holding.insert(attribute, texts);
         }
     }
     wanted
@@ -748,46 +757,55 @@ fn next_look(
         let named = before.map(|wanted| wanted.named.clone()).unwrap_or_default();
         Wanted { members, named, ..Wanted::default() }
     };
-    let pushed: BTreeMap<(&AttributeName, &SystemName), bool> = policy
-        .copies
-        .iter()
-        .flat_map(|(attribute, line)| line.systems.iter().map(move |system| (attribute, system)))
-        .map(|(attribute, system)| ((attribute, system), looked_up(system, policy, fleet).contains(attribute)))
-        .collect();
     let nothing = Wanted::default();
-    let known: BTreeSet<(&SystemName, &AccountId)> = seen
-        .accounts
-        .iter()
-        .flat_map(|(system, accounts)| accounts.iter().filter_map(move |account| Some((system, account.id.as_ref()?))))
-        .collect();
-    for account in seen.accounts.values().flatten() {
-        for identity in &account.identities {
-            if let [provider] = fleet.of_kind(&identity.provider).as_slice() {
-                let is_known = known.contains(&(provider, &identity.id));
-                if !is_known && !asked.get(provider).unwrap_or(&nothing).ids.contains(&identity.id) {
-                    next.entry(provider.clone())
-                        .or_insert_with(|| with_members(provider))
-                        .ids
-                        .insert(identity.id.clone());
+    let mut ids: BTreeMap<SystemName, Vec<&str>> = BTreeMap::new();
+    for (system, accounts) in &seen.accounts {
+        let takers = |line: &CopyLine| -> Vec<SystemName> {
+            line.systems.iter().filter(|taker| *taker != system).cloned().collect()
+        };
+        // Where a copy would go that must not collide there, and what was asked for there already.
+        let ways = policy
+            .copies
+            .iter()
+            .flat_map(|(attribute, line)| takers(line).into_iter().map(move |taker| (attribute, taker)));
+        let ways: Vec<_> = ways
+            .filter(|(attribute, taker)| looked_up(taker, policy, fleet).contains(attribute))
+            .map(|(attribute, taker)| {
+                let before = asked.get(&taker).and_then(|wanted| wanted.holding.get(attribute));
+                (attribute, taker, before)
+            })
+            .collect();
+        for account in accounts {
+            for (kind, id) in account.identities() {
+                let of_kind = fleet.of_kind(kind);
+                let [provider] = of_kind.as_slice() else { continue };
+                let known = ids.entry(provider.clone()).or_insert_with(|| ids_of(seen, provider));
+                let id_there = AccountId::from(id);
+                if known.binary_search(&id).is_err() && !asked.get(provider).unwrap_or(&nothing).ids.contains(&id_there)
+                {
+                    next.entry(provider.clone()).or_insert_with(|| with_members(provider)).ids.insert(id_there);
                 }
             }
-        }
-        for (attribute, line) in &policy.copies {
-            for system in line.systems.iter().filter(|system| **system != account.system) {
-                if pushed.get(&(attribute, system)) != Some(&true) {
-                    continue;
-                }
-                let value = account.attributes.get(attribute).map(|value| fleet.normalize(system, attribute, value));
-                let Some(text) = value.as_ref().and_then(Value::as_text) else { continue };
-                let before = asked.get(system).and_then(|wanted| wanted.holding.get(attribute));
+            for (attribute, taker, before) in &ways {
+                let Some(value) = account.text(attribute).map(Value::text) else { continue };
+                let value = fleet.normalize(taker, attribute, &value);
+                let Some(text) = value.as_text() else { continue };
                 if !before.is_some_and(|texts| texts.contains(text)) {
-                    let wanted = next.entry(system.clone()).or_insert_with(|| with_members(system));
-                    wanted.holding.entry(attribute.clone()).or_default().insert(text.to_owned());
+                    let wanted = next.entry(taker.clone()).or_insert_with(|| with_members(taker));
+                    wanted.holding.entry((*attribute).clone()).or_default().insert(text.to_owned());
                 }
             }
         }
     }
     next
+}
+
+/// The ids of a system's accounts that were seen, in order.
+fn ids_of<'a>(seen: &'a Shown, system: &SystemName) -> Vec<&'a str> {
+    let mut ids: Vec<&str> =
+        seen.accounts.get(system).into_iter().flatten().filter_map(|account| account.id()).collect();
+    ids.sort_unstable();
+    ids
 }
 
 /// Asks all providers side by side.
@@ -812,20 +830,14 @@ pub(super) async fn look(
                 seen.warnings.push(warning);
             }
         }
-        let accounts = seen.accounts.entry(system.clone()).or_default();
-        let mut known: BTreeSet<AccountId> = accounts.iter().filter_map(|account| account.id.clone()).collect();
-        for account in observed.accounts {
-            if account.id.as_ref().is_some_and(|id| known.insert(id.clone())) {
-                accounts.push(Arc::new(account));
-            }
-        }
+        seen.accounts.entry(system.clone()).or_default().add_new(observed.accounts);
         let before = asked.entry(system.clone()).or_default();
         if let Some(wanted) = wanted.get(system) {
             before.members.clone_from(&wanted.members);
             before.named.clone_from(&wanted.named);
             before.ids.extend(wanted.ids.iter().cloned());
             for (attribute, texts) in &wanted.holding {
-                before.holding.entry(attribute.clone()).or_default().extend(texts.iter().cloned());
+                before.holding.entry(attribute.clone()).or_default().add(texts);
             }
         }
     }

@@ -12,7 +12,7 @@ use super::{gather, project};
 use crate::{
     connector::Kind,
     model::{
-        attribute::{AttributeName, Value},
+        attribute::AttributeName,
         id::SystemName,
         record::{Header, Record, RecordOrigin},
     },
@@ -59,7 +59,7 @@ pub fn map(
     let said = said.map_err(|error| error.to_string())?;
     let system = SystemName::from(system);
     for statement in said.statements.iter().filter(|statement| statement.system == system) {
-        let value = |name: &str| statement.values.get(&AttributeName::new(name)).map(Value::to_string);
+        let value = |name: &str| statement.values.get(&AttributeName::new(name)).map(|value| value.to_string());
         each(&statement.key, &value);
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
 use super::{
@@ -17,26 +18,28 @@ use super::{
 use crate::{
     config::schema::Says,
     model::{
+        account::Account,
+        accounts::Packed,
         attribute::AttributeName,
         capability::Unique,
-        id::SystemName,
+        id::{AccountId, PersonId, SystemName},
         person::{Link, Person},
         plan::{Groups, Home, Plan, Seen},
         policy::{Instruction, Ownership, Policy, Question},
+        record::Statement,
         refusal::RefusalKind,
     },
     plan::{
         Hooks, Providers,
         assemble::{Frame, assemble},
-        correlate::{Material, correlate},
+        correlate::{Found, Material, correlate},
         decide::{Decided, decide},
         deeds::{DecidedDeed, deeds},
-        folded,
         guard::{Approval, GuardedPlan, History, Limits, guard, protect},
         order::{Holders, contested},
     },
     rules::{RuleError, RuleSet},
-    state::Memory,
+    state::{Memory, expectation::Expectation},
 };
 
 /// What a plan is made with.
@@ -85,10 +88,18 @@ pub(crate) async fn prepare(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet)
     let shown = gather::observe(&said, desk.memory, policy, fleet).await?;
     let (notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
     let homes = fleet.homes();
-    let plan = settle(desk, said, &shown, fleet, homes, &mut |_| {})?;
+    let plan = settle(desk, said, &shown, fleet, homes, None)?;
     let ties = ties(&plan, policy);
-    let expected = judge(&desk.memory.expectations, shown.accounts.values().flatten().map(AsRef::as_ref), fleet);
+    let expected = judge(&desk.memory.expectations, &awaited(&desk.memory.expectations, &shown), fleet);
     Ok(Prepared { plan, notes, firsts, ties, expected, same: Vec::new() })
+}
+
+/// The accounts of which something is expected.
+fn awaited(open: &[Expectation], shown: &Shown) -> Vec<Account> {
+    let about: BTreeSet<(&SystemName, &str)> = open.iter().map(|one| (&one.system, one.account.as_str())).collect();
+    let is_awaited = |account: &Packed<'_>| account.id().is_some_and(|id| about.contains(&(account.system(), id)));
+    let all = shown.accounts.values().flatten().filter(|_| !about.is_empty());
+    all.filter(is_awaited).map(|account| account.account()).collect()
 }
 
 /// The ties a plan would make, system by system, each with the line that found them.
@@ -121,7 +132,7 @@ pub(super) fn settle(
     shown: &Shown,
     providers: &dyn Providers,
     homes: BTreeMap<SystemName, Home>,
-    each: &mut dyn FnMut(Judged),
+    mut each: Option<&mut dyn FnMut(Judged)>,
 ) -> Result<Plan, RunError> {
     let policy = desk.rules.policy();
     let sources = in_rank(desk.sources);
@@ -135,41 +146,49 @@ pub(super) fn settle(
     };
     let attributes: BTreeSet<AttributeName> =
         policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();
-    let group = desk.limits.groups.as_ref().map(|groups| &groups.attribute);
-    let mut groups = group.map(|attribute| known_groups(attribute, desk.memory));
+    let group = desk.limits.groups.as_ref().map(|groups| groups.attribute.clone());
+    let mut groups = group.as_ref().map(|attribute| known_groups(attribute, desk.memory));
+    let tells = each.is_some();
+    let mut next = 0;
     let mut here: BTreeMap<String, u64> = BTreeMap::new();
     let (mut decided, mut asked_for, mut people) = (Vec::new(), Vec::new(), said.believed);
     let mut seen = said.seen;
     let mut fault = None;
     let mut settled = |one: Result<Settled, RunError>| {
-        let Settled { person, ownership, changes, deeds } = match one {
+        let Settled { id, statements, group, changes, deeds, judged } = match one {
             Ok(settled) => settled,
             Err(error) => {
                 fault = Some(error);
                 return false;
             }
         };
-        people += u64::from(person.statements.iter().any(|said| !said.of_nobody));
+        people += u64::from(statements.iter().any(|said| !said.of_nobody));
         decided.extend(changes);
         asked_for.extend(deeds);
-        if let Some(groups) = &mut groups
-            && let Some(group) = group_of(&person, &groups.attribute)
-        {
+        if let (Some(groups), Some(group)) = (&mut groups, group) {
             *here.entry(group.clone()).or_default() += 1;
-            groups.of.insert(person.id.clone(), group);
+            groups.of.insert(id.clone(), group);
         }
-        for said in &person.statements {
-            let place = |one: &Seen| (&one.system, one.key.as_str()).cmp(&(&said.system, &*said.key));
+        for said in &statements {
+            let place = |one: &Seen| (&one.system, &*one.key).cmp(&(&said.system, &*said.key));
+            // People and what was shown of them mostly come in one order.
+            let is_next =
+                next > 0 && place(&seen[next - 1]).is_lt() && seen.get(next).is_some_and(|it| place(it).is_eq());
+            let start = if is_next { next } else { seen.partition_point(|one| place(one).is_lt()) };
+            next = start;
             // Several inputs of one source may show the same key.
-            let start = seen.partition_point(|one| place(one).is_lt());
             for one in seen[start..].iter_mut().take_while(|one| place(one).is_eq()) {
-                one.person = Some(person.id.clone());
+                one.person = Some(id.clone());
+                next += 1;
             }
         }
-        each(Judged { person, ownership });
+        if let (Some(each), Some(judged)) = (&mut each, judged) {
+            each(*judged);
+        }
         true
     };
-    let links = settle_all(&material, desk.rules, &attributes, providers, &mut settled);
+    let wanted = Wanted { group: group.as_ref(), judged: tells };
+    let links = settle_all(&material, desk.rules, &attributes, providers, wanted, &mut settled);
     if let Some(fault) = fault {
         return Err(fault);
     }
@@ -202,12 +221,24 @@ pub(super) fn settle(
     Ok(seal(assemble(decided, asked_for, &holders, policy, providers, frame)))
 }
 
-/// What was decided for one person, and whatever is asked for beside.
+/// What was decided for one person, and whatever is asked for beside. Her accounts stay where she was looked at: of most
+/// people nothing else is needed.
 struct Settled {
-    person: Person,
-    ownership: Ownership,
+    id: PersonId,
+    statements: Vec<Arc<Statement>>,
+    group: Option<String>,
     changes: Vec<Decided>,
     deeds: Vec<DecidedDeed>,
+    judged: Option<Box<Judged>>,
+}
+
+/// What is wanted to be known of each person.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    /// Her group, by this attribute.
+    group: Option<&'a AttributeName>,
+    /// Herself, and who owns what of her.
+    judged: bool,
 }
 
 /// Puts together who is who and decides for everybody, on all cores where there are many. What comes of each person is
@@ -217,29 +248,34 @@ fn settle_all(
     rules: &RuleSet,
     attributes: &BTreeSet<AttributeName>,
     providers: &dyn Providers,
+    wanted: Wanted<'_>,
     each: &mut dyn FnMut(Result<Settled, RunError>) -> bool,
 ) -> Vec<Link> {
-    let settle = |person: Person, rules: &RuleSet| {
+    let settle = |found: Found<'_>, rules: &RuleSet| {
+        let person = found.person();
         let deeds = deeds(&person, providers);
         let Decisions { person, ownership, changes } = decide_for(person, rules, attributes, providers)?;
-        Ok(Settled { person, ownership, changes, deeds })
+        let group = wanted.group.and_then(|attribute| group_of(&person, attribute));
+        let (id, statements) = (person.id.clone(), person.statements.clone());
+        let judged = wanted.judged.then(|| Box::new(Judged { person, ownership }));
+        Ok(Settled { id, statements, group, changes, deeds, judged })
     };
     let many = material.statements.len() >= ALONE;
     let blueprint = rules.blueprint().filter(|_| many);
-    let work = |shift: Shift<Person, Result<Settled, RunError>>| {
+    let work = |shift: Shift<Found<'_>, Result<Settled, RunError>>| {
         let own = blueprint.as_ref().and_then(|blueprint| blueprint.load().ok());
-        shift.work(own.map(|own| move |person| settle(person, &own)));
+        shift.work(own.map(|own| move |found| settle(found, &own)));
     };
-    let mut alone = |person| settle(person, rules);
+    let mut alone = |found| settle(found, rules);
     let mut goes_on = true;
     std::thread::scope(|scope| {
         let threads = threads().filter(|_| blueprint.is_some());
         let mut crew = threads.map(|threads| Crew::new(scope, threads, &work));
-        let links = correlate(material, rules.policy(), providers, &mut |person| {
+        let links = correlate(material, rules.policy(), providers, &mut |found| {
             goes_on = goes_on
                 && match &mut crew {
-                    Some(crew) => crew.put(person, &mut alone, each),
-                    None => each(alone(person)),
+                    Some(crew) => crew.put(found, &mut alone, each),
+                    None => each(alone(found)),
                 };
         });
         if let Some(crew) = crew.filter(|_| goes_on) {
@@ -252,7 +288,7 @@ fn settle_all(
 /// How many people sources are known to have spoken of in each group.
 fn known_groups(attribute: &AttributeName, memory: &Memory) -> Groups {
     let mut people: BTreeMap<String, u64> = BTreeMap::new();
-    for group in memory.seen.iter().filter_map(|seen| seen.values.get(attribute)?.as_text()) {
+    for group in memory.seen.iter().filter_map(|seen| seen.values.text(attribute)) {
         *people.entry(group.to_owned()).or_default() += 1;
     }
     Groups { attribute: attribute.clone(), of: BTreeMap::new(), people }
@@ -260,7 +296,7 @@ fn known_groups(attribute: &AttributeName, memory: &Memory) -> Groups {
 
 /// The group of a person: what a source says of her, or else an account.
 fn group_of(person: &Person, attribute: &AttributeName) -> Option<String> {
-    let said = person.statements.iter().find_map(|said| said.values.get(attribute)?.as_text());
+    let said = person.statements.iter().find_map(|said| said.values.text(attribute));
     let held = || person.accounts.values().find_map(|account| account.attributes.get(attribute)?.as_text());
     said.or_else(held).map(str::to_owned)
 }
@@ -393,9 +429,9 @@ fn holders_where(
             continue;
         }
         for account in accounts {
-            let Some(id) = &account.id else { continue };
+            let Some(id) = account.id().map(AccountId::from) else { continue };
             for attribute in &unique {
-                if let Some(text) = account.attributes.get(attribute).and_then(folded) {
+                if let Some(text) = account.text(attribute).map(str::to_lowercase) {
                     holders.entry((system.clone(), attribute.clone())).or_default().insert(text, id.clone());
                 }
             }

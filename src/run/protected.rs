@@ -29,7 +29,7 @@ pub(crate) async fn unknown(limits: &Limits, fleet: &Fleet) -> Vec<(SystemName, 
         let Some(member) = fleet.members.get(system).filter(|it| can_ask && it.keyring.is_none()) else { continue };
         let ask = async |wanted: Wanted| {
             let observed = member.observe(&wanted).await;
-            observed.map(|observed| observed.accounts)
+            observed.map(|observed| observed.accounts.into_iter().collect::<Vec<_>>())
         };
         let holding = names.iter().map(|name| (*name).to_owned()).collect();
         let by_name = Wanted { holding: [(username, holding)].into(), ..Wanted::default() };

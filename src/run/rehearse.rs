@@ -263,7 +263,7 @@ impl Rehearsal for Rehearsing<'_> {
             (system.clone(), Home { kind: (*kind).to_owned(), url: "rehearsal".to_owned(), per_person: false })
         });
         let providers = Staged { troupe: self.troupe, servers: &scene.servers };
-        let plan = settle(&desk, said, &scene.shown, &providers, homes.collect(), &mut |_| {}).map_err(unplanned)?;
+        let plan = settle(&desk, said, &scene.shown, &providers, homes.collect(), None).map_err(unplanned)?;
         let objections = self.rules.guard(&plan).map_err(|fault| Unplanned::Rule(Box::new(fault)))?;
         Ok(Rehearsed { plan, objections })
     }
@@ -376,7 +376,8 @@ impl Rehearsing<'_> {
                 }
                 let account = AccountId::from(key.as_ref());
                 memory.links.push(Link { person: person.clone(), system: system.clone(), account });
-                let seen = Seen { system: system.clone(), key: key.to_string(), person: None, values: values.clone() };
+                let seen =
+                    Seen { system: system.clone(), key: Arc::clone(&key), person: None, values: values.clone().into() };
                 said.remembered.push(Arc::new(gather::remembered(&seen)));
             }
         }
@@ -385,7 +386,7 @@ impl Rehearsing<'_> {
             // In a test nobody is seen for the first time: what is said is said, unless the same was shown before.
             let before = before.get(&statement.key);
             let is_quiet =
-                |(name, value): &(&AttributeName, &Value)| before.is_some_and(|it| it.get(*name) == Some(*value));
+                |(name, value): &(&AttributeName, Value)| before.is_some_and(|it| it.get(*name) == Some(value));
             let quiet = !statement.quiet.is_empty();
             let same = statement.values.iter().filter(is_quiet).map(|(name, _)| name.clone()).collect();
             statement.quiet = if quiet { same } else { std::collections::BTreeSet::new() };
@@ -397,7 +398,7 @@ impl Rehearsing<'_> {
         let mut shown = Shown::default();
         for (system, there) in accounts.into_iter().filter(|(system, _)| concerned.contains(system)) {
             let server = servers.get(&system).cloned().unwrap_or_default();
-            let there = there.into_iter().map(|account| Arc::new(Account { server: Arc::clone(&server), ..account }));
+            let there = there.into_iter().map(|account| Account { server: Arc::clone(&server), ..account });
             shown.accounts.insert(system, there.collect());
         }
         Scene { memory, shown, servers }

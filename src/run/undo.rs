@@ -4,7 +4,10 @@
 //! restores, it does not decide anew. What cannot be taken back is told: accounts that were made, operations, and what
 //! changes set off besides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     RunError,
@@ -118,7 +121,7 @@ impl<'a> Did<'a> {
                 now: change.after.clone(),
                 follows: true,
                 owner: change.owner.clone(),
-                asked_by: AskedBy { system: undo_of(self.run), origin: format!("run {}", self.run) },
+                asked_by: AskedBy { system: undo_of(self.run), origin: format!("run {}", self.run).into() },
                 because: vec![because],
                 reason: String::new(),
             })
@@ -151,7 +154,10 @@ impl<'a> Did<'a> {
             now,
             follows: false,
             owner: change.and_then(|change| change.owner.clone()),
-            asked_by: AskedBy { system: undo_of(self.run), origin: format!("run {}, call {}", self.run, call.id) },
+            asked_by: AskedBy {
+                system: undo_of(self.run),
+                origin: format!("run {}, call {}", self.run, call.id).into(),
+            },
             because: vec![self.because(call)],
             reason: format!("as it was before run {}{}", self.run, who.unwrap_or_default()),
         }
@@ -283,7 +289,10 @@ pub(crate) async fn undo(
         .accounts
         .values()
         .flatten()
-        .filter_map(|account| Some(((account.system.clone(), account.id.clone()?), std::sync::Arc::clone(account))))
+        .filter_map(|account| {
+            let place = (account.system().clone(), account.id()?.into());
+            Some((place, Arc::new(account.account())))
+        })
         .collect();
     let mut decided = restore(&left, &accounts, &*fleet);
     for planned in decided.iter_mut().map(|one| &mut one.planned) {
@@ -366,12 +375,12 @@ fn back<'c>(changes: impl Iterator<Item = &'c PlannedChange>, seen: &[Seen], lin
     }
     let tied: BTreeMap<(&SystemName, &str), &PersonId> =
         links.iter().map(|link| ((&link.system, link.account.as_str()), &link.person)).collect();
-    let gone = seen.iter().filter(|one| one.values.get(&active) == Some(&Value::Bool(false)));
+    let gone = seen.iter().filter(|one| one.values.is(&active, false));
     let again = gone.filter_map(|one| {
-        let own = PersonId { system: one.system.clone(), key: one.key.as_str().into() };
-        let person = tied.get(&(&one.system, one.key.as_str())).map_or(own, |person| (*person).clone());
+        let own = PersonId { system: one.system.clone(), key: Arc::clone(&one.key) };
+        let person = tied.get(&(&one.system, &*one.key)).map_or(own, |person| (*person).clone());
         let mut values = one.values.clone();
-        values.remove(&active);
+        values.set(&active, None);
         people.contains(&person).then(|| Seen { person: Some(person), values, ..one.clone() })
     });
     again.collect()

@@ -121,7 +121,7 @@ impl Groups {
         let set = set(looker.system());
         let range: BTreeSet<&String> = wanted.members.get(&set).into_iter().flatten().collect();
         let names: BTreeSet<&str> = wanted.names(GROUP, &set).collect();
-        let nobody = wanted.ids.is_empty() && wanted.holding.values().all(BTreeSet::is_empty);
+        let nobody = wanted.ids.is_empty() && wanted.holding.values().all(|texts| texts.is_empty());
         let mut read = Self::default();
         for name in names {
             let shown = if is_name(name) { looker.there(&format!("/groups/{name}.json"), &[]).await? } else { None };
@@ -142,6 +142,11 @@ impl Groups {
             }
         }
         Ok(read)
+    }
+
+    /// True where accounts have something to show.
+    pub(super) fn are_wanted(&self) -> bool {
+        !self.range.is_empty()
     }
 
     /// Shows what an account is in each group of the range.

@@ -102,8 +102,8 @@ impl Connector for Discourse {
         let groups = Groups::read(&looker, wanted).await?;
         looker.know(groups.facts.clone());
         let mut observed = looker.observe(wanted).await?;
-        for account in &mut observed.accounts {
-            groups.show(wire.system(), account);
+        if groups.are_wanted() {
+            observed.accounts.edit(|account| groups.show(wire.system(), account));
         }
         Ok(observed)
     }

@@ -17,6 +17,7 @@ use crate::{
     connector::{ConnectorError, Standing},
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::{Accounts, AccountsById},
         attribute::{AttributeName, Value},
         id::{AccountId, SystemName},
         refusal::{Refusal, RefusalKind},
@@ -173,10 +174,11 @@ impl<'a> Looker<'a> {
     /// The accounts somebody needs.
     pub(super) async fn observe(self, wanted: &Wanted) -> Result<Observed, ConnectorError> {
         let sought = Sought::of(wanted);
-        let mut found: BTreeMap<AccountId, Account> = BTreeMap::new();
+        let mut found = AccountsById::default();
         let mut add = |account: Account| {
-            let id = account.id.clone().unwrap_or_else(|| "".into());
-            found.entry(id).or_insert(account);
+            if account.id.as_ref().is_some_and(|id| !found.contains(id)) {
+                found.insert(&account);
+            }
         };
         let must_walk = needs_all(wanted);
         let look_ups = look_ups(wanted);
@@ -189,12 +191,12 @@ impl<'a> Looker<'a> {
             }
         }
         // Pages move while they are turned, and few are not looked for in lists.
-        for id in wanted.ids.iter().filter(|id| !found.contains_key(id)).cloned().collect::<Vec<_>>() {
-            found.extend(self.by_id(&id).await?.map(|account| (id, account)));
+        for id in wanted.ids.iter().filter(|id| !found.contains(id)).cloned().collect::<Vec<_>>() {
+            found.extend(self.by_id(&id).await?);
         }
-        let mut accounts = Vec::new();
-        for account in found.into_values() {
-            accounts.push(self.whole(account, &sought).await?);
+        let mut accounts = Accounts::default();
+        for account in found.into_accounts() {
+            accounts.push(&self.whole(account, &sought).await?);
         }
         Ok(Observed { accounts, server: self.server, warnings: Vec::new() })
     }
@@ -207,7 +209,7 @@ impl<'a> Looker<'a> {
         facts.extend(self.wire.own_token().map(|kind| ("token_kind".to_owned(), kind.word().into())));
         self.server = Arc::new(facts);
         let account = self.shown_to_herself(&me)?;
-        Ok(Observed { accounts: vec![account], server: self.server, warnings: Vec::new() })
+        Ok(Observed { accounts: vec![account].into(), server: self.server, warnings: Vec::new() })
     }
 
     /// True where the key is a person's own, and nothing is seen but what she sees of herself.

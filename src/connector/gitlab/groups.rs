@@ -64,7 +64,7 @@ impl Groups {
             names.iter().zip(ids).filter_map(|(name, id)| Some(((*name).to_owned(), id?))).collect();
         // Asked again before something is sent, lists about the people concerned are enough.
         let concerned: Vec<&str> = wanted.ids.iter().map(crate::model::id::AccountId::as_str).collect();
-        let nobody = concerned.is_empty() && wanted.holding.values().all(BTreeSet::is_empty);
+        let nobody = concerned.is_empty() && wanted.holding.values().all(|texts| texts.is_empty());
         let few = wanted.fresh && wanted.holding.is_empty() && concerned.len() <= ASKED_FOR;
         let whole = !few && !nobody;
         let about = if whole { Vec::new() } else { concerned };
@@ -82,6 +82,11 @@ impl Groups {
     /// The numbers of the groups, for the facts of the server.
     pub(super) fn facts(&self) -> Facts {
         self.ids.iter().map(|(name, id)| (fact(GROUP, name), Value::text(&id.to_string()))).collect()
+    }
+
+    /// True where accounts have something to show.
+    pub(super) fn are_wanted(&self) -> bool {
+        !self.range.is_empty()
     }
 
     /// Shows what an account has in each group of the range, and what it has there from around.

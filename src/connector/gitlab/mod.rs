@@ -104,8 +104,8 @@ impl Connector for GitLab {
         let groups = Groups::read(&looker, wanted).await?;
         server.extend(groups.facts());
         let mut observed = looker.observe(wanted, server).await?;
-        for account in &mut observed.accounts {
-            groups.show(wire.system(), account);
+        if groups.are_wanted() {
+            observed.accounts.edit(|account| groups.show(wire.system(), account));
         }
         Ok(observed)
     }

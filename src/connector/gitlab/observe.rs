@@ -15,6 +15,7 @@ use crate::{
     connector::{ConnectorError, Standing},
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::AccountsById,
         attribute::{AttributeName, Value},
         id::{AccountId, SystemName},
         refusal::{Refusal, RefusalKind},
@@ -70,7 +71,7 @@ struct Sought<'a> {
 /// The accounts found so far.
 #[derive(Default)]
 struct Found {
-    accounts: BTreeMap<AccountId, Account>,
+    accounts: AccountsById,
     /// Their usernames and primary addresses, in lower case.
     usernames: BTreeSet<String>,
     addresses: BTreeSet<String>,
@@ -118,7 +119,7 @@ impl<'a> Looker<'a> {
         let server = Arc::new(server);
         let account = reply::account(self.wire.system(), &me, &server);
         let account = account.ok_or_else(|| self.strange("a user without id or state"))?;
-        Ok(Observed { accounts: vec![account], server, warnings: Vec::new() })
+        Ok(Observed { accounts: vec![account].into(), server, warnings: Vec::new() })
     }
 
     /// The accounts somebody needs, on a server of which this is known.
@@ -128,7 +129,7 @@ impl<'a> Looker<'a> {
         let mut found = Found::default();
         let must_walk = needs_all(wanted);
         if !(must_walk || may_pay(wanted)) || !self.walk(&sought, wanted.len(), must_walk, &mut found).await? {
-            let ids = wanted.ids.iter().filter(|id| !found.accounts.contains_key(*id)).cloned().map(Look::Id);
+            let ids = wanted.ids.iter().filter(|id| !found.accounts.contains(id)).cloned().map(Look::Id);
             self.look_up(ids.collect(), &mut found).await?;
             let names = wanted.texts("username").filter(|name| !found.usernames.contains(&name.to_lowercase()));
             self.look_up(names.map(|name| Look::Username(name.to_owned())).collect(), &mut found).await?;
@@ -137,7 +138,7 @@ impl<'a> Looker<'a> {
         // search finds: it is taken all the same.
         let addresses = wanted.texts("email").filter(|address| !found.addresses.contains(&address.to_lowercase()));
         self.look_up(addresses.map(|address| Look::Address(address.to_owned())).collect(), &mut found).await?;
-        Ok(Observed { accounts: found.accounts.into_values().collect(), server: self.server, warnings: Vec::new() })
+        Ok(Observed { accounts: found.accounts.into_accounts(), server: self.server, warnings: Vec::new() })
     }
 
     /// One account by its id; `None` where there is none.
@@ -365,11 +366,11 @@ impl<'a> Sought<'a> {
 impl Found {
     /// Adds an account. One that was found before keeps the secondary addresses it was found by.
     fn add(&mut self, mut account: Account) {
-        let Some(id) = account.id.clone() else { return };
+        let Some(id) = &account.id else { return };
         let lower = |name| account.value(&AttributeName::new(name)).as_text().map(str::to_lowercase);
         self.usernames.extend(lower("username"));
         self.addresses.extend(lower("email"));
-        let held = self.accounts.get(&id).and_then(|before| before.fact("also_holds")).map(str::to_owned);
+        let held = self.accounts.get(id).and_then(|before| before.fact("also_holds")).map(str::to_owned);
         if let Some(held) = held {
             let both = match account.fact("also_holds") {
                 Some(new) if !held.split(' ').any(|known| known == new) => format!("{held} {new}"),
@@ -377,7 +378,7 @@ impl Found {
             };
             account.facts.insert("also_holds".to_owned(), Value::text(&both));
         }
-        self.accounts.insert(id, account);
+        self.accounts.insert(&account);
     }
 }
 
@@ -469,7 +470,7 @@ mod tests {
     }
 
     fn ids(observed: &Observed) -> Vec<&str> {
-        observed.accounts.iter().filter_map(|account| account.id.as_ref()).map(AccountId::as_str).collect()
+        observed.accounts.iter().filter_map(|account| account.id()).collect()
     }
 
     #[tokio::test]
@@ -488,7 +489,7 @@ mod tests {
         assert_eq!(ids(&observed), ["42", "7", "8", "9"]);
         let known = Facts::from([("me".to_owned(), "1".into()), ("version".to_owned(), "17.11.1".into())]);
         assert_eq!(*observed.server, known);
-        assert_eq!(*observed.accounts[0].server, known);
+        assert_eq!(*observed.accounts.get(0).unwrap().account().server, known);
         // Anna was found by her id, so nobody asked for her address.
         assert!(!served.requests().iter().any(|request| request.contains("ANNA")), "{:?}", served.requests());
     }
@@ -506,8 +507,11 @@ mod tests {
         let observed = observe(&served, &asked).await.unwrap();
 
         assert_eq!(ids(&observed), ["7"]);
-        assert_eq!(observed.accounts[0].fact("also_holds"), Some("old@example.test older@example.test"));
-        let email = observed.accounts[0].value(&AttributeName::new("email"));
+        assert_eq!(
+            observed.accounts.get(0).unwrap().account().fact("also_holds"),
+            Some("old@example.test older@example.test")
+        );
+        let email = observed.accounts.get(0).unwrap().account().value(&AttributeName::new("email"));
         assert_eq!(email, Value::text("new@example.test"));
     }
 
@@ -547,8 +551,10 @@ mod tests {
         let newest = "/api/v4/users?per_page=100&order_by=id&sort=desc";
         served.answer(newest, 200, &json!([user(5, "anna", "a@example.test"), user(6, "bea", "b@example.test")]));
         let names = BTreeSet::from(["Bea".to_owned()]);
-        let asked =
-            Wanted { holding: BTreeMap::from([(AttributeName::new("display_name"), names)]), ..Wanted::default() };
+        let asked = Wanted {
+            holding: BTreeMap::from([(AttributeName::new("display_name"), names.into())]),
+            ..Wanted::default()
+        };
         assert_eq!(ids(&observe(&served, &asked).await.unwrap()), ["6"]);
     }
 
@@ -562,8 +568,10 @@ mod tests {
         served.answer_with(first, 200, &[("Link", link)], &json!([user(5, "anna", "a@example.test")]));
         served.answer_with("/api/v4/users", 200, &[("Link", link)], &json!([user(5, "anna", "a@example.test")]));
         let names = BTreeSet::from(["Bea".to_owned()]);
-        let asked =
-            Wanted { holding: BTreeMap::from([(AttributeName::new("display_name"), names)]), ..Wanted::default() };
+        let asked = Wanted {
+            holding: BTreeMap::from([(AttributeName::new("display_name"), names.into())]),
+            ..Wanted::default()
+        };
         let error = observe(&served, &asked).await.unwrap_err();
         assert_eq!(error.to_string(), "gitlab answered the same page of users again instead of the next");
     }

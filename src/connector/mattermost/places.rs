@@ -14,6 +14,7 @@ use crate::{
     connector::ConnectorError,
     model::{
         account::{Account, Facts, Wanted},
+        accounts::Accounts,
         attribute::{AttributeName, Value},
         id::SystemName,
     },
@@ -159,7 +160,7 @@ impl Places {
     pub(super) async fn seat(
         &self,
         wanted: &Wanted,
-        accounts: &mut [Account],
+        accounts: &mut Accounts,
         wire: Reader<'_>,
     ) -> Result<(), ConnectorError> {
         let set = |set: Set| AttributeName::of_system(wire.system(), set.attribute());
@@ -169,18 +170,20 @@ impl Places {
             members(&team_set).map(|name| (name, self.teams.get(name).map(|team| team.id.as_str()))).collect();
         let channels: Vec<(&String, Option<&Channel>)> =
             members(&channel_set).map(|name| (name, self.channels.get(name))).collect();
+        if teams.is_empty() && channels.is_empty() {
+            return Ok(());
+        }
 
         let of_channels = channels.iter().filter_map(|(_, channel)| Some(channel.as_ref()?.team_id.as_str()));
         let team_ids: BTreeSet<&str> = teams.iter().filter_map(|(_, id)| *id).chain(of_channels).collect();
         let channel_ids: BTreeSet<&str> =
             channels.iter().filter_map(|(_, channel)| Some(channel.as_ref()?.id.as_str())).collect();
-        let users: Vec<String> =
-            accounts.iter().filter_map(|account| account.id.as_ref()).map(|id| id.as_str().to_owned()).collect();
+        let users: Vec<String> = accounts.iter().filter_map(|account| account.id()).map(str::to_owned).collect();
         let (in_teams, in_channels) =
             tokio::try_join!(in_teams(&users, &team_ids, wire), in_places("channels", &users, &channel_ids, wire))?;
 
-        for account in accounts {
-            let Some(user) = account.id.as_ref().map(|id| id.as_str().to_owned()) else { continue };
+        let show = |account: &mut Account| {
+            let Some(user) = account.id.as_ref().map(|id| id.as_str().to_owned()) else { return };
             let is_in = |seats: &Seats, place: &str| seats.get(place).is_some_and(|users| users.contains(&user));
             let level = |is_in: bool| if is_in { Value::text(MEMBER) } else { Value::Empty };
             for (name, id) in &teams {
@@ -194,7 +197,8 @@ impl Places {
                     account.facts.insert(seat_fact(team), is_in(&in_teams, &channel.team_id).into());
                 }
             }
-        }
+        };
+        accounts.edit(show);
         Ok(())
     }
 }

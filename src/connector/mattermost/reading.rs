@@ -4,10 +4,7 @@
 //! All ways ways show the same accounts, in the same order, so that a plan does not depend on which was cheaper. What was
 //! asked for and is not shown does not exist: the bulk calls drop what they cannot find.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::future::try_join_all;
 use serde::Deserialize;
@@ -21,7 +18,8 @@ use super::{
 use crate::{
     connector::ConnectorError,
     model::{
-        account::{Account, Facts, Observed, Wanted},
+        account::{Facts, Observed, Wanted},
+        accounts::{Accounts, AccountsById},
         attribute::AttributeName,
         id::AccountId,
         refusal::{Refusal, RefusalKind},
@@ -142,7 +140,7 @@ pub(super) async fn own(wire: Reader<'_>) -> Result<Observed, ConnectorError> {
         server.insert("version".to_owned(), version.as_str().into());
     }
     let server = Arc::new(server);
-    Ok(Observed { accounts: vec![user.account(wire.system(), &server)], server, warnings: Vec::new() })
+    Ok(Observed { accounts: vec![user.account(wire.system(), &server)].into(), server, warnings: Vec::new() })
 }
 
 /// The wanted accounts, by id.
@@ -150,9 +148,9 @@ pub(super) async fn accounts(
     wanted: &Wanted,
     server: &Arc<Facts>,
     wire: Reader<'_>,
-) -> Result<Vec<Account>, ConnectorError> {
+) -> Result<Accounts, ConnectorError> {
     let mut asked = Asked::new(wanted);
-    let mut found = Found { accounts: BTreeMap::new(), server, wire };
+    let mut found = Found { accounts: AccountsById::default(), server, wire };
     if asked.walk {
         walk(&asked, None, &mut found).await?;
         // Pages move while they are turned: whoever is created or renamed pushes others over an edge.
@@ -162,15 +160,15 @@ pub(super) async fn accounts(
         look_up_in_bulk(&asked, &mut found).await?;
         // No two accounts hold one address (4.2), so those of whoever is found are not asked for.
         let email = AttributeName::new("email");
-        for account in found.accounts.values() {
-            asked.addresses.remove(account.value(&email).as_text().unwrap_or_default());
+        for account in found.accounts.iter() {
+            asked.addresses.remove(account.text(&email).unwrap_or_default());
         }
         match asked.way(wire).await? {
             Way::LookUps => look_up_addresses(&asked, &mut found).await?,
             Way::Pages(total) => walk(&asked, total, &mut found).await?,
         }
     }
-    Ok(found.accounts.into_values().collect())
+    Ok(found.accounts.into_accounts())
 }
 
 /// What is wanted, as the server compares it.
@@ -215,13 +213,10 @@ impl Asked {
 
     /// The ids and usernames that were not found.
     fn without(&self, found: &Found<'_>) -> Self {
-        let held: BTreeSet<String> = found
-            .accounts
-            .values()
-            .filter_map(|account| account.attributes.get(&AttributeName::new("username")))
-            .filter_map(|name| name.as_text().map(str::to_owned))
-            .collect();
-        let is_found = |id: &String| found.accounts.contains_key(&AccountId::from(id.as_str()));
+        let username = AttributeName::new("username");
+        let held: BTreeSet<String> =
+            found.accounts.iter().filter_map(|account| account.text(&username)).map(str::to_owned).collect();
+        let is_found = |id: &String| found.accounts.contains(&AccountId::from(id.as_str()));
         Self {
             ids: self.ids.iter().filter(|id| !is_found(id)).cloned().collect(),
             usernames: self.usernames.difference(&held).cloned().collect(),
@@ -245,17 +240,14 @@ fn pages(total: usize) -> usize {
 
 /// What was found, each account once.
 struct Found<'a> {
-    accounts: BTreeMap<AccountId, Account>,
+    accounts: AccountsById,
     server: &'a Arc<Facts>,
     wire: Reader<'a>,
 }
 
 impl Found<'_> {
     fn add(&mut self, user: User) {
-        let account = user.account(self.wire.system(), self.server);
-        if let Some(id) = &account.id {
-            self.accounts.insert(id.clone(), account);
-        }
+        self.accounts.insert(&user.account(self.wire.system(), self.server));
     }
 }
 
@@ -383,6 +375,7 @@ pub(super) fn segment(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::{
+        collections::BTreeMap,
         io::{BufRead, BufReader, Read, Write},
         net::TcpListener,
         sync::Mutex,
@@ -635,7 +628,7 @@ mod tests {
         let world = Arc::new(admin(10));
         let line = serve(&world);
         let observed = connector(TokenKind::Bot).observe(&Wanted::default(), &line.reader()).await.unwrap();
-        assert_eq!(observed.accounts, vec![]);
+        assert!(observed.accounts.is_empty());
         assert_eq!(
             *observed.server,
             Facts::from([

@@ -21,6 +21,7 @@ use crate::{
     connector::{ConnectorError, Standing},
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::AccountsById,
         attribute::{AttributeName, Value},
         id::AccountId,
         refusal::RefusalKind,
@@ -147,7 +148,7 @@ impl<'a> Looker<'a> {
         facts.extend(groups.iter().map(|group| (membership::fact(group), Value::text(group))));
         looker.server = Arc::new(facts);
         let account = looker.read(&me)?.ok_or_else(|| looker.strange("only part of our own account"))?;
-        Ok(Observed { accounts: vec![account], server: looker.server, warnings: Vec::new() })
+        Ok(Observed { accounts: vec![account].into(), server: looker.server, warnings: Vec::new() })
     }
 
     /// Who we are and what we may do.
@@ -181,7 +182,7 @@ impl<'a> Looker<'a> {
         facts.extend(there.map(|(name, _)| (membership::fact(name), Value::text(name))));
         looker.server = Arc::new(facts);
         let sought = Sought::of(wanted);
-        let mut found = BTreeMap::new();
+        let mut found = AccountsById::default();
         let needs_all = sought.needs_all();
         let (mut is_whole, mut place) = (false, Place::default());
         if needs_all || (!wanted.fresh && wanted.len() > FEW) {
@@ -197,7 +198,7 @@ impl<'a> Looker<'a> {
             format!("{}: {hidden} {accounts} asked for by id {are} not shown to our account there", wire.system())
         });
         Ok(Observed {
-            accounts: found.into_values().collect(),
+            accounts: found.into_accounts(),
             server: looker.server,
             warnings: warnings.into_iter().collect(),
         })
@@ -237,7 +238,7 @@ impl<'a> Looker<'a> {
         sought: &Sought<'_>,
         to_its_end: bool,
         place: &mut Place,
-        found: &mut BTreeMap<AccountId, Account>,
+        found: &mut AccountsById,
     ) -> Result<bool, ConnectorError> {
         let most = if to_its_end { usize::MAX } else { sought.len() };
         for _ in 0..most {
@@ -246,24 +247,20 @@ impl<'a> Looker<'a> {
                 return Ok(true);
             }
             self.turn(place, count, &accounts)?;
-            found.extend(accounts.into_iter().filter(|account| sought.names(account)).filter_map(by_id));
+            found.extend(accounts.into_iter().filter(|account| sought.names(account)));
         }
         Ok(false)
     }
 
     /// Asks for each id that is not found yet. Tells how many are hidden.
-    async fn look_up(
-        &self,
-        sought: &Sought<'_>,
-        found: &mut BTreeMap<AccountId, Account>,
-    ) -> Result<usize, ConnectorError> {
-        let missing: Vec<&AccountId> = sought.ids.iter().filter(|id| !found.contains_key(*id)).collect();
+    async fn look_up(&self, sought: &Sought<'_>, found: &mut AccountsById) -> Result<usize, ConnectorError> {
+        let missing: Vec<&AccountId> = sought.ids.iter().filter(|id| !found.contains(id)).collect();
         let asked: Vec<_> = missing.iter().map(|id| self.one(id.as_str())).collect();
         let shown: Vec<Shown> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
         let mut hidden = 0;
         for shown in shown {
             match shown {
-                Shown::Somebody(account) => found.extend(by_id(*account)),
+                Shown::Somebody(account) => found.insert(&account),
                 Shown::Nobody => {}
                 Shown::Hidden => hidden += 1,
             }
@@ -277,14 +274,14 @@ impl<'a> Looker<'a> {
         &self,
         sought: &Sought<'_>,
         is_whole: bool,
-        found: &mut BTreeMap<AccountId, Account>,
+        found: &mut AccountsById,
     ) -> Result<(), ConnectorError> {
         let open: BTreeSet<(&AttributeName, &str)> = sought.open(found).collect();
         let texts: Vec<(&AttributeName, &str)> =
             sought.all().filter(|text| open.contains(text) || (!is_whole && is_passed_over(text.0))).collect();
         let asked: Vec<_> = texts.iter().map(|(name, text)| self.holders(name, text)).collect();
         let holders: Vec<Vec<Account>> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
-        found.extend(holders.into_iter().flatten().filter_map(by_id));
+        found.extend(holders.into_iter().flatten());
         Ok(())
     }
 
@@ -419,9 +416,9 @@ impl<'a> Sought<'a> {
     }
 
     /// Those that nobody of these holds.
-    fn open(&self, found: &BTreeMap<AccountId, Account>) -> impl Iterator<Item = (&'a AttributeName, &str)> {
+    fn open(&self, found: &AccountsById) -> impl Iterator<Item = (&'a AttributeName, &str)> {
         let held = |name: &AttributeName| -> BTreeSet<String> {
-            let texts = found.values().filter_map(|account| account.attributes.get(name)?.as_text());
+            let texts = found.iter().filter_map(|account| account.text(name));
             texts.map(str::to_lowercase).collect()
         };
         let held: BTreeMap<&AttributeName, BTreeSet<String>> =
@@ -447,10 +444,6 @@ impl<'a> Sought<'a> {
 /// True for what a search may not look at, of accounts of some backends. An id is read where the account is.
 fn is_passed_over(name: &AttributeName) -> bool {
     name.as_str() != "username"
-}
-
-fn by_id(account: Account) -> Option<(AccountId, Account)> {
-    Some((account.id.clone()?, account))
 }
 
 /// True where the account holds this text, whatever the letter case.

@@ -95,9 +95,9 @@ impl Connector for Scim {
         let server = self.server.get_or_try_init(|| Looker::tell(*wire, &self.settings)).await?;
         let (observed, versions) = Looker::observe(*wire, &self.settings, server.clone(), wanted).await?;
         let seen = observed.accounts.iter().filter_map(|account| {
-            let id = account.id.clone()?;
+            let id = account.id()?.into();
             let version = versions.get(&id)?.clone();
-            Some((id, (account.clone(), version)))
+            Some((id, (account.account(), version)))
         });
         self.versions().extend(seen);
         Ok(observed)

@@ -16,6 +16,7 @@ use crate::{
     connector::{ConnectorError, Standing},
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::Accounts,
         attribute::{AttributeName, Value},
         id::AccountId,
         refusal::Refusal,
@@ -173,10 +174,10 @@ impl<'a> Looker<'a> {
             found.extend(account.id.clone().map(|id| (id, (account, version))));
         }
         let range = wanted.members.get(&membership::set(looker.wire.system())).cloned().unwrap_or_default();
-        let (mut accounts, mut versions) = (Vec::new(), BTreeMap::new());
+        let (mut accounts, mut versions) = (Accounts::default(), BTreeMap::new());
         for (id, (mut account, version)) in found {
             groups.show(&mut account, &range);
-            accounts.push(account);
+            accounts.push(&account);
             versions.extend(version.filter(|_| wanted.fresh).map(|version| (id, version)));
         }
         Ok((Observed { accounts, server: looker.server, warnings: Vec::new() }, versions))
@@ -198,7 +199,7 @@ impl<'a> Looker<'a> {
         }
         let user = reply.json().ok_or_else(|| looker.strange("something that is no user"))?;
         let account = looker.read(&user)?;
-        Ok(Observed { accounts: vec![account], server: looker.server, warnings: Vec::new() })
+        Ok(Observed { accounts: vec![account].into(), server: looker.server, warnings: Vec::new() })
     }
 
     /// One account by its id, and its version; `None` where the server says that there is none.

@@ -400,7 +400,7 @@ fn must_walk(wanted: &Wanted) -> bool {
 
 /// How many requests asking for each takes.
 fn look_ups(wanted: &Wanted) -> usize {
-    wanted.ids.len().div_ceil(PAGE) + wanted.holding.values().map(BTreeSet::len).sum::<usize>()
+    wanted.ids.len().div_ceil(PAGE) + wanted.holding.values().map(|texts| texts.len()).sum::<usize>()
 }
 
 /// As much of a text as can be searched for: what WordPress keeps as entities or reads as wildcards is left out, and what

@@ -23,7 +23,7 @@ fn wordpress() -> Box<dyn Connector> {
 }
 
 fn wanted(ids: &[&str], usernames: &[&str], emails: &[&str]) -> Wanted {
-    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>();
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>().into();
     Wanted {
         ids: ids.iter().map(|id| (*id).into()).collect(),
         holding: BTreeMap::from([("username".into(), texts(usernames)), ("email".into(), texts(emails))]),
@@ -42,7 +42,7 @@ async fn shown(served: &Served, wanted: &Wanted) -> Vec<String> {
         .unwrap()
         .accounts
         .iter()
-        .map(|account| account.id.as_ref().unwrap().as_str().parse().unwrap())
+        .map(|account| account.id().unwrap().parse().unwrap())
         .collect();
     ids.sort_unstable();
     ids.iter().map(u64::to_string).collect()
@@ -329,7 +329,7 @@ async fn what_cannot_be_searched_for_is_found_by_reading_everybody() {
     users[149]["last_name"] = json!("Müller");
     let served = Served::site(users, |_| None);
     let mut everybody = wanted(&["250", "9000"], &[], &[]);
-    everybody.holding.insert("last_name".into(), BTreeSet::from(["MÜLLER".to_owned()]));
+    everybody.holding.insert("last_name".into(), BTreeSet::from(["MÜLLER".to_owned()]).into());
     assert_eq!(shown(&served, &everybody).await, ["150", "250"]);
     let pages: BTreeSet<String> = served.asked().iter().filter_map(|asked| asked.query.get("page").cloned()).collect();
     assert_eq!(pages, ["1", "2", "3"].map(str::to_owned).into());
@@ -357,7 +357,7 @@ async fn a_list_with_holes_is_no_list_and_a_list_that_moves_is_read_again() {
         is_second.then(|| Told::rows(&crowd(120)[100..119], 120))
     });
     let mut everybody = wanted(&[], &[], &[]);
-    everybody.holding.insert("first_name".into(), BTreeSet::from(["x".to_owned()]));
+    everybody.holding.insert("first_name".into(), BTreeSet::from(["x".to_owned()]).into());
     let error = observed(&served, &everybody).await.unwrap_err();
     assert!(matches!(&error, ConnectorError::Strange { what, .. } if what.contains("do not add up")), "{error}");
     assert_eq!(served.asked().iter().filter(|asked| asked.query.contains_key("page")).count(), 6);
@@ -381,7 +381,7 @@ async fn a_page_shown_twice_is_not_taken_for_two() {
         is_second.then(|| Told::rows(&crowd(100), 200))
     });
     let mut everybody = wanted(&[], &[], &[]);
-    everybody.holding.insert("first_name".into(), BTreeSet::from(["x".to_owned()]));
+    everybody.holding.insert("first_name".into(), BTreeSet::from(["x".to_owned()]).into());
     assert!(matches!(observed(&served, &everybody).await, Err(ConnectorError::Strange { .. })));
 }
 
@@ -433,7 +433,7 @@ async fn a_site_without_rewriting_is_reached_behind_its_index() {
         None => Told::page(404),
     });
     let seen = observed(&served, &wanted(&["5"], &[], &[])).await.unwrap();
-    let account = &seen.accounts[0];
+    let account = &seen.accounts.get(0).unwrap().account();
     assert_eq!(account.server_fact("interface"), Some("index"));
     let change = Change { attribute: "nickname".into(), before: "user5".into(), after: "x".into() };
     assert_eq!(wordpress().foresee(account, &change), Foresight::takes());
@@ -456,7 +456,7 @@ async fn a_site_with_plain_addresses_is_read_and_not_written() {
     });
     let seen = observed(&served, &wanted(&["5"], &["user6"], &[])).await.unwrap();
     assert_eq!(seen.accounts.len(), 2);
-    let account = &seen.accounts[0];
+    let account = &seen.accounts.get(0).unwrap().account();
     assert_eq!(account.server_fact("interface"), Some("plain"));
     let change = Change { attribute: "nickname".into(), before: "user5".into(), after: "x".into() };
     let no = wordpress().calls(account, std::slice::from_ref(&change)).unwrap_err();
@@ -559,9 +559,12 @@ async fn an_account_that_only_reads_is_foretold_that_it_may_not_change() {
     let seen = observed(&served, &wanted(&["5"], &[], &[])).await.unwrap();
     let change = Change { attribute: "nickname".into(), before: "user5".into(), after: "x".into() };
     let reason = "our account there may read accounts and not change them: it needs the right `edit_users`";
-    assert_eq!(wordpress().foresee(&seen.accounts[0], &change), Foresight::refuses(RefusalKind::Forbidden, reason));
+    assert_eq!(
+        wordpress().foresee(&seen.accounts.get(0).unwrap().account(), &change),
+        Foresight::refuses(RefusalKind::Forbidden, reason)
+    );
     // The owner of a network of sites may have no rights of its own and may do everything.
     let served = Served::site(crowd(9), |asked| asked.path.ends_with("/me").then(|| me(&json!([]), &json!([]))));
     let seen = observed(&served, &wanted(&["5"], &[], &[])).await.unwrap();
-    assert_eq!(wordpress().foresee(&seen.accounts[0], &change), Foresight::takes());
+    assert_eq!(wordpress().foresee(&seen.accounts.get(0).unwrap().account(), &change), Foresight::takes());
 }

@@ -559,7 +559,7 @@ mod tests {
     }
 
     fn ids(observed: &Observed) -> Vec<&str> {
-        observed.accounts.iter().map(|account| account.id.as_ref().unwrap().as_str()).collect()
+        observed.accounts.iter().filter_map(|account| account.id()).collect()
     }
 
     fn wanted_ids<const N: usize>(ids: [&str; N]) -> Wanted {
@@ -567,7 +567,7 @@ mod tests {
     }
 
     fn wanted_names(count: usize) -> Wanted {
-        let names: BTreeSet<String> = (0..count).map(|number| format!("name{number}")).collect();
+        let names = (0..count).map(|number| format!("name{number}")).collect();
         Wanted { holding: BTreeMap::from([(AttributeName::new("username"), names)]), ..Wanted::default() }
     }
 
@@ -684,7 +684,7 @@ mod tests {
 
     fn names(observed: &Observed) -> Vec<&str> {
         let name = AttributeName::new("username");
-        observed.accounts.iter().filter_map(|account| account.attributes[&name].as_text()).collect()
+        observed.accounts.iter().filter_map(|account| account.text(&name)).collect()
     }
 
     #[tokio::test]
@@ -703,7 +703,7 @@ mod tests {
 
         // Values go on through the list, whoever else is shown there.
         let texts = BTreeSet::from(["u3.old".to_owned()]);
-        wanted.holding.insert(AttributeName::new("username"), texts);
+        wanted.holding.insert(AttributeName::new("username"), texts.into());
         let server = lagging();
         assert_eq!(names(&see(&server, &wanted).await), ["u1.new", "u2.new", "u3.old"]);
         let mut looks = server.asked().split_off(2);
@@ -800,7 +800,7 @@ mod tests {
         let mut wanted = wanted_names(150);
         wanted
             .holding
-            .insert(AttributeName::new("email"), BTreeSet::from(["a@example.org".to_owned(), "x".repeat(201)]));
+            .insert(AttributeName::new("email"), BTreeSet::from(["a@example.org".to_owned(), "x".repeat(201)]).into());
         wanted.ids = (0..501).map(|id| AccountId::from(format!("u{id}"))).collect();
         let (by_id, by_text) = questions(&wanted);
         let json = |query: &Query<'_>| serde_json::to_value(query).unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Desk, Told, by, is_active, why};
+use super::{Desk, Told, is_active, why};
 use crate::model::{
     account::Account,
     attribute::{AttributeName, Value},
@@ -29,9 +29,15 @@ impl Desk<'_> {
     /// says whether that system's account is active.
     pub(super) fn accounts(&mut self) {
         let Some(statement) = self.person.statements.iter().find(|said| said.fresh && !said.of_nobody) else { return };
-        let asked_by = by(statement);
-        let owner = self.ownership.owners.get(&AttributeName::new("active")).map(|owned| owned.system.clone());
-        for (system, Wish { wanted, origin, looked_at }) in &self.ownership.accounts {
+        let asked_by = self.by(statement);
+        let active = AttributeName::active();
+        let ownership = self.ownership;
+        let owner = ownership.owners.get(active).map(|owned| owned.system.clone());
+        for (system, Wish { wanted, origin, looked_at }) in &ownership.accounts {
+            let is_so = |account: &Arc<Account>| account.attributes.get(active) == Some(&Value::Bool(*wanted));
+            if self.person.accounts.get(system).is_some_and(is_so) {
+                continue;
+            }
             let system_says = owner.clone().unwrap_or_else(|| asked_by.system.clone());
             let line = Owned { system: system_says, origin: origin.clone(), looked_at: looked_at.clone() };
             match self.person.accounts.get(system).cloned() {

@@ -59,9 +59,9 @@ pub(crate) fn decide(
         after: BTreeMap::new(),
         looking_on: Vec::new(),
         switches: Vec::new(),
+        askers: Vec::new(),
     };
-    let spoken: BTreeSet<AttributeName> =
-        person.statements.iter().flat_map(|s| s.values.keys().filter(|name| s.said(name).is_some())).cloned().collect();
+    let spoken: BTreeSet<AttributeName> = person.statements.iter().flat_map(|said| said.spoken()).cloned().collect();
     if let Some(reason) = &person.held {
         for attribute in &spoken {
             desk.hold_unsure(attribute, reason);
@@ -103,6 +103,8 @@ struct Desk<'a> {
     switches: Vec<Switch>,
     /// Changes that a rule sent somewhere else.
     elsewhere: Vec<Elsewhere>,
+    /// Who asks for something: one of each system, as nobody has two statements of one and is not held.
+    askers: Vec<AskedBy>,
 }
 
 /// A change of an account that comes from elsewhere, if it comes.
@@ -123,15 +125,16 @@ struct Asked<'a> {
     value: Value,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
     fn attribute(&mut self, attribute: &AttributeName) {
         let asked: Vec<Asked<'_>> = self
             .person
             .statements
             .iter()
-            .filter_map(|statement| Some(Asked { value: statement.said(attribute)?.clone(), statement }))
+            .filter_map(|statement| Some(Asked { value: statement.said(attribute)?, statement }))
             .collect();
-        let Some(owned) = self.ownership.owner(attribute).cloned() else {
+        let ownership = self.ownership;
+        let Some(owned) = ownership.owner(attribute) else {
             for one in &asked {
                 if self.is_so_everywhere(attribute, &one.value) {
                     continue;
@@ -145,16 +148,16 @@ impl Desk<'_> {
         let speaks = self.person.statements.iter().any(|statement| statement.system == owned.system);
         let is_asked = !speaks || self.person.accounts.contains_key(&owned.system);
         if is_asked && self.providers.capabilities(&owned.system).is_some() {
-            self.owned_by_provider(attribute, &owned, &asked);
+            self.owned_by_provider(attribute, owned, &asked);
         } else {
-            self.owned_by_source(attribute, &owned, &asked);
+            self.owned_by_source(attribute, owned, &asked);
         }
     }
 
     /// The owner is a source: its word is a fact, everybody else is told where to go.
     fn owned_by_source(&mut self, attribute: &AttributeName, owned: &Owned, asked: &[Asked<'_>]) {
         let word = self.person.statements.iter().find(|s| s.system == owned.system);
-        let fact = word.and_then(|s| s.values.get(attribute)).cloned();
+        let fact = word.and_then(|s| s.values.get(attribute));
         for one in asked.iter().filter(|one| one.statement.system != owned.system) {
             if fact.as_ref() != Some(&one.value) {
                 let home = &owned.system;
@@ -166,9 +169,9 @@ impl Desk<'_> {
         if word.said(attribute).is_none() {
             return;
         }
-        let asked_by = by(word);
+        let asked_by = self.by(word);
         for system in self.holders(attribute) {
-            self.push(&system, attribute, &value, owned, &asked_by);
+            self.push(system, attribute, &value, owned, &asked_by);
         }
     }
 
@@ -186,12 +189,13 @@ impl Desk<'_> {
             for one in asked {
                 let value = self.providers.normalize(home, attribute, &one.value);
                 let reason = format!("two systems ask for different values: {}", said.join(", "));
-                self.put(home, attribute, &value, Decision::Hold, Some(owned), by(one.statement), reason, |_| {});
+                let asked_by = self.by(one.statement);
+                self.put(home, attribute, &value, Decision::Hold, Some(owned), asked_by, reason, |_| {});
             }
             return;
         }
         let value = self.providers.normalize(home, attribute, &first.value);
-        let asked_by = by(first.statement);
+        let asked_by = self.by(first.statement);
         if self.is_account_line(home, attribute) {
             return;
         }
@@ -234,27 +238,34 @@ impl Desk<'_> {
             }
         }
         for system in self.holders(attribute) {
-            if system != *home {
-                let from = AskedBy { system: home.clone(), origin: asked_by.origin.clone() };
-                self.push(&system, attribute, &stands, owned, &from);
+            if system != home {
+                let from = AskedBy { system: home.clone(), origin: Arc::clone(&asked_by.origin) };
+                self.push(system, attribute, &stands, owned, &from);
             }
         }
     }
 
-    /// Every provider that may hold a copy: those that `copies` names, the one an attribute belongs to, and those that
-    /// could take it by themselves.
-    fn holders(&self, attribute: &AttributeName) -> Vec<SystemName> {
-        let knows = |system: &SystemName| {
+    /// Every provider where this person may hold a copy: those that `copies` names, the one an attribute belongs to, and
+    /// those that could take it by themselves. Where she has no account, and is not known to be unseen, there is nothing
+    /// to bring it to.
+    fn holders(&self, attribute: &AttributeName) -> Vec<&'a SystemName> {
+        let person = self.person;
+        let knows = |system: &&SystemName| {
             self.providers.capabilities(system).is_some_and(|table| table.of(system, attribute).is_some())
         };
-        self.providers.names().into_iter().filter(knows).collect()
+        let mut systems: Vec<&SystemName> = person.accounts.keys().filter(knows).collect();
+        if !person.unseen.is_empty() {
+            systems.extend(person.unseen.keys().filter(|system| !person.accounts.contains_key(*system)).filter(knows));
+            systems.sort_unstable();
+        }
+        systems
     }
 
     /// True where this person has accounts that know the attribute and all of them hold this value: then nobody asks for
     /// anything. So a value that is only there to find people by needs no owner.
     fn is_so_everywhere(&self, attribute: &AttributeName, value: &Value) -> bool {
         let holders = self.holders(attribute);
-        let mut accounts = holders.iter().filter_map(|system| self.person.accounts.get(system)).peekable();
+        let mut accounts = holders.iter().filter_map(|system| self.person.accounts.get(*system)).peekable();
         let is_so = |account: &Arc<Account>| {
             account.value(attribute) == self.providers.normalize(&account.system, attribute, value)
         };
@@ -285,9 +296,9 @@ impl Desk<'_> {
         if self.is_account_line(system, attribute) {
             return;
         }
-        let pushed = self.is_copied_to(system, attribute);
         let value = self.providers.normalize(system, attribute, value);
         let before = account.value(attribute);
+        let pushed = self.is_copied_to(system, attribute);
         if is_active(attribute) {
             if pushed {
                 let reason = self.a_copy(owned);
@@ -505,14 +516,14 @@ impl Desk<'_> {
 
     fn refuse_request(&mut self, attribute: &AttributeName, one: &Asked<'_>, owned: Option<&Owned>, reason: String) {
         let system = owned.map_or_else(|| one.statement.system.clone(), |owned| owned.system.clone());
-        let asked_by = by(one.statement);
+        let asked_by = self.by(one.statement);
         if let Some(instruction) = self.routed(&system, attribute, &one.value, owned, &asked_by) {
             let told = Told { kind: None, no: String::new() };
             self.obey(instruction, &system, attribute, &one.value, owned, &asked_by, &Foresight::takes(), &told);
             return;
         }
         let belongs_to = owned.map(|owned| owned.system.clone());
-        self.put(&system, attribute, &one.value, Decision::Refuse, owned, by(one.statement), reason, |planned| {
+        self.put(&system, attribute, &one.value, Decision::Refuse, owned, asked_by, reason, |planned| {
             planned.refusal = belongs_to.as_ref().map(|_| RefusalKind::OwnedElsewhere);
             planned.belongs_to = belongs_to;
         });
@@ -520,7 +531,7 @@ impl Desk<'_> {
 
     fn hold_unsure(&mut self, attribute: &AttributeName, reason: &str) {
         for statement in &self.person.statements {
-            let Some(value) = statement.said(attribute).cloned() else { continue };
+            let Some(value) = statement.said(attribute) else { continue };
             self.put(
                 &statement.system,
                 attribute,
@@ -554,6 +565,17 @@ impl Desk<'_> {
     fn account_at(&self, system: &SystemName) -> Arc<Account> {
         let account = self.person.accounts.get(system).cloned();
         account.unwrap_or_else(|| Arc::new(Account::absent(system.clone(), self.providers.server(system))))
+    }
+
+    /// Who asks, by her statement.
+    fn by(&mut self, statement: &Statement) -> AskedBy {
+        let system = &statement.system;
+        if let Some(known) = self.askers.iter().find(|asker| asker.system == *system) {
+            return known.clone();
+        }
+        let asker = by(statement);
+        self.askers.push(asker.clone());
+        asker
     }
 
     /// What a system holds or says now.
@@ -647,11 +669,11 @@ fn instead(verdict: &Verdict) -> String {
 }
 
 fn is_active(attribute: &AttributeName) -> bool {
-    attribute.as_str() == "active"
+    attribute == AttributeName::active()
 }
 
 fn by(statement: &Statement) -> AskedBy {
-    AskedBy { system: statement.system.clone(), origin: statement.origin.to_string() }
+    AskedBy { system: statement.system.clone(), origin: statement.origin.to_string().into() }
 }
 
 /// The line that decided and what it looked at: `rules/ownership.rhai:2:1, where mattermost.auth_service is "gitlab"`.

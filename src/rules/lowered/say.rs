@@ -1,14 +1,12 @@
 //! The last step: what a function returned, as a statement. The rules of what a value may be are `statement`'s.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::model::{
     attribute::{AttributeName, Value},
     id::SystemName,
     record::{Deed, Statement},
+    values::Values,
 };
 
 use super::{
@@ -51,7 +49,7 @@ pub(super) fn statement<'r>(
     }))
 }
 
-fn values(frame: &mut Frame<'_, '_>, first: usize, said: &Said) -> Result<BTreeMap<AttributeName, Value>, NotMe> {
+fn values(frame: &mut Frame<'_, '_>, first: usize, said: &Said) -> Result<Values, NotMe> {
     // Most statements have few, which need no room of their own.
     let (mut few, mut many) = ([const { Value::Empty }; FEW], Vec::new());
     let spoken = if said.attributes.len() <= FEW {
@@ -75,21 +73,16 @@ fn values(frame: &mut Frame<'_, '_>, first: usize, said: &Said) -> Result<BTreeM
         }
     }
     let mut forms = said.forms.borrow_mut();
-    let mut values = if let Some(form) = forms.get(&mask) {
-        form.clone()
+    let names = if let Some(form) = forms.get(&mask) {
+        Arc::clone(form)
     } else {
         let names = said.attributes.iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0);
-        let form: BTreeMap<_, _> = names.map(|(_, (_, name, _))| (name.clone(), Value::Empty)).collect();
+        let form: Arc<[AttributeName]> = names.map(|(_, (_, name, _))| name.clone()).collect();
         if forms.len() < MAX_FORMS {
-            forms.insert(mask, form.clone());
+            forms.insert(mask, Arc::clone(&form));
         }
         form
     };
-    let mut bits = mask;
-    for value in values.values_mut() {
-        let bit = bits.trailing_zeros() as usize;
-        *value = std::mem::take(&mut spoken[bit]);
-        bits &= bits - 1;
-    }
-    Ok(values)
+    let values = spoken.iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0).map(|(_, value)| value);
+    Ok(Values::new(names, values))
 }

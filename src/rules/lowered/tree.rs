@@ -4,12 +4,13 @@ use std::{
     cell::{OnceCell, RefCell},
     collections::BTreeMap,
     rc::Rc,
+    sync::Arc,
 };
 
 use regex::Regex;
 use rhai::{Dynamic, INT};
 
-use crate::model::attribute::{AttributeName, Value};
+use crate::model::attribute::AttributeName;
 
 use super::{
     super::{
@@ -207,7 +208,7 @@ pub(super) struct Said {
     pub(super) attributes: Vec<(usize, AttributeName, Takes)>,
     /// What lists of attributes that were spoken of look like, without their values: a copy of one is made faster than a
     /// new one.
-    pub(super) forms: RefCell<BTreeMap<u64, BTreeMap<AttributeName, Value>>>,
+    pub(super) forms: RefCell<BTreeMap<u64, Arc<[AttributeName]>>>,
 }
 
 /// What an attribute takes.

@@ -118,10 +118,12 @@ async fn an_account_is_created_found_again_changed_and_switched_and_each_twice()
             // What somebody else's system calls her is that, letter by letter.
             let others = if row.name == "external_id" { held.clone() } else { held.to_uppercase() };
             for text in [held.clone(), others] {
-                let wanted =
-                    Wanted { holding: BTreeMap::from([(lookup.clone(), BTreeSet::from([text]))]), ..Wanted::default() };
+                let wanted = Wanted {
+                    holding: BTreeMap::from([(lookup.clone(), BTreeSet::from([text]).into())]),
+                    ..Wanted::default()
+                };
                 let found = bed.observe(&wanted).await.unwrap().accounts;
-                assert!(found.iter().any(|account| account.id == Some(id.clone())), "{} {lookup}", bed.system);
+                assert!(found.iter().any(|account| account.id() == Some(id.as_str())), "{} {lookup}", bed.system);
             }
         }
 
@@ -187,7 +189,7 @@ async fn looking_changes_nothing() {
         let before = bed.dump().await;
         bed.connector.standing(&bed.line.reader()).await.unwrap();
         let texts = |attribute: &str, texts: &[&str]| {
-            (AttributeName::new(attribute), texts.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>())
+            (AttributeName::new(attribute), texts.iter().map(|text| (*text).to_owned()).collect::<Texts>())
         };
         for wanted in [
             Wanted::default(),

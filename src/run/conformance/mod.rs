@@ -21,7 +21,7 @@ use crate::{
     connector::{Connector, ConnectorError, Kind},
     lab::{Bench, Lab},
     model::{
-        account::{Account, Facts, Observed, Wanted},
+        account::{Account, Facts, Observed, Texts, Wanted},
         attribute::{AttributeName, Value},
         capability::{Change, Foresight, Scheme, Verdict},
         id::{AccountId, PersonId, SystemName},

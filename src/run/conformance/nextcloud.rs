@@ -377,7 +377,7 @@ async fn memberships_end_as_was_foreseen_after_the_next_sign_in_too() {
                     let members = BTreeMap::from([("nextcloud.groups".into(), range.into())]);
                     let ids = BTreeSet::from([AccountId::from(format!("p{number}"))]);
                     let wanted = Wanted { ids, members, fresh: true, ..Wanted::default() };
-                    bed.observe(&wanted).await.unwrap().accounts.remove(0)
+                    bed.observe(&wanted).await.unwrap().accounts.get(0).unwrap().account()
                 };
                 let account = look().await;
                 let wish = Wish::new(attribute.as_str(), like, value.clone());
@@ -432,8 +432,8 @@ async fn with_her_own_token_a_person_does_what_was_foreseen() {
                 report.cases += 1;
                 let wish = wishes(number).swap_remove(*at);
                 bed.line = own_line(&bed, &format!("p{number}"));
-                let mut observed = bed.connector.observe_self(&bed.line.reader()).await.unwrap();
-                let account = observed.accounts.remove(0);
+                let observed = bed.connector.observe_self(&bed.line.reader()).await.unwrap();
+                let account = observed.accounts.get(0).unwrap().account();
                 assert_eq!(account.id, Some(format!("p{number}").into()));
                 let change = bed.change(&account, &wish.attribute, &wish.value);
                 let foreseen = word(&change, &bed.foresee(&account, &change));
@@ -444,7 +444,15 @@ async fn with_her_own_token_a_person_does_what_was_foreseen() {
                     met = Met::Undone;
                 }
                 if let Some(shown) = shown.filter(|_| met == Met::Took) {
-                    let seen = bed.connector.observe_self(&bed.line.reader()).await.unwrap().accounts.remove(0);
+                    let seen = bed
+                        .connector
+                        .observe_self(&bed.line.reader())
+                        .await
+                        .unwrap()
+                        .accounts
+                        .get(0)
+                        .unwrap()
+                        .account();
                     assert_eq!(bed.holds(&seen, &change), bed.holds(&shown, &change), "{}", wish.attribute);
                 }
                 if !agrees(&foreseen, met, false) {
@@ -538,7 +546,7 @@ async fn whoever_a_search_passes_over_is_found_all_the_same() {
         twins.into_iter().chain([hidden]).collect::<Vec<Json>>()
     };
     let holding = |email: &str| {
-        let texts = BTreeMap::from([("email".into(), BTreeSet::from([email.to_owned()]))]);
+        let texts = BTreeMap::from([("email".into(), BTreeSet::from([email.to_owned()]).into())]);
         Wanted { holding: texts, ..Wanted::default() }
     };
     let found = async |bed: &Bed, wanted: Wanted| -> Vec<String> {
@@ -584,7 +592,7 @@ async fn a_persons_own_token_is_a_bearer_token_or_a_login_with_its_app_password(
         let person = PersonId { system: "web".into(), key: "1".into() };
         let own = OwnToken::new(person, TokenKind::Personal, Secret::new(text), None);
         let observed = bed.connector.observe_self(&bed.line.reader_as(&own)).await;
-        let id = observed.ok().and_then(|observed| observed.accounts.first()?.id.clone());
+        let id = observed.ok().and_then(|observed| observed.accounts.get(0)?.account().id);
         assert_eq!(id, seen.then(|| "pat".into()), "{text}");
     }
     // Hers was refused, and ours is asked all the same.

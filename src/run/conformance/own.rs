@@ -81,7 +81,7 @@ async fn differences(bed: &Bed, owners: &[Owner]) -> String {
 /// The account that this token opens.
 pub(super) async fn seen(bed: &Bed, token: &OwnToken) -> Account {
     let observed = bed.connector.observe_self(&bed.line.reader_as(token)).await.unwrap();
-    let [account] = <[Account; 1]>::try_from(observed.accounts).unwrap();
+    let [account] = <[Account; 1]>::try_from(observed.accounts.into_iter().collect::<Vec<_>>()).unwrap();
     assert_eq!(account.server_fact("credential"), Some("own"));
     assert_eq!(account.server_fact("token_kind"), Some(token.kind().word()));
     account

@@ -102,7 +102,7 @@ async fn mattermosts_no_is_understood() {
 
     // The server is full.
     bed.settings(&json!({ "user_limit": 1 })).await;
-    let asleep = bed.observe(&holding("username", "asleep")).await.unwrap().accounts.remove(0);
+    let asleep = bed.observe(&holding("username", "asleep")).await.unwrap().accounts.get(0).unwrap().account();
     let asleep = asleep.id.unwrap();
     let full = (Unsupported, Some(400), Some("app.user.update_active.user_limit.exceeded"));
     assert_eq!(told(&no(&bed, asleep.as_str(), "active", true).await), full);
@@ -126,7 +126,7 @@ async fn mattermosts_no_is_understood() {
 
 fn holding(attribute: &str, text: &str) -> Wanted {
     let texts = BTreeSet::from([text.to_owned()]);
-    Wanted { holding: BTreeMap::from([(attribute.into(), texts)]), ..Wanted::default() }
+    Wanted { holding: BTreeMap::from([(attribute.into(), texts.into())]), ..Wanted::default() }
 }
 
 /// What the limiter tells with its answers is waited for, so that nothing is turned away.

@@ -243,7 +243,7 @@ async fn a_scim_account_begins_as_it_was_foreseen() {
     report.settle();
 }
 
-fn texts(attribute: &str, texts: &[&str]) -> (AttributeName, BTreeSet<String>) {
+fn texts<T: FromIterator<String>>(attribute: &str, texts: &[&str]) -> (AttributeName, T) {
     (attribute.into(), texts.iter().map(|text| (*text).to_owned()).collect())
 }
 
@@ -252,7 +252,7 @@ fn holding(attribute: &str, text: &str) -> Wanted {
 }
 
 fn ids(observed: &Observed) -> Vec<&str> {
-    observed.accounts.iter().filter_map(|account| Some(account.id.as_ref()?.as_str())).collect()
+    observed.accounts.iter().filter_map(|account| account.id()).collect()
 }
 
 fn crowd(count: u64) -> Vec<Json> {

@@ -262,7 +262,7 @@ async fn wordpress_does_what_was_foreseen() {
     report.settle();
 }
 
-fn texts(attribute: &str, texts: &[&str]) -> (AttributeName, BTreeSet<String>) {
+fn texts<T: FromIterator<String>>(attribute: &str, texts: &[&str]) -> (AttributeName, T) {
     (attribute.into(), texts.iter().map(|text| (*text).to_owned()).collect())
 }
 
@@ -271,7 +271,7 @@ fn holding(attribute: &str, text: &str) -> Wanted {
 }
 
 fn ids(observed: &Observed) -> Vec<&str> {
-    observed.accounts.iter().filter_map(|account| Some(account.id.as_ref()?.as_str())).collect()
+    observed.accounts.iter().filter_map(|account| account.id()).collect()
 }
 
 fn refused<T: fmt::Debug>(outcome: Result<T, ConnectorError>) -> Refusal {

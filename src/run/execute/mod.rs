@@ -223,15 +223,12 @@ fn shown(
     }
     let before = store.memory()?.seen;
     let before: BTreeMap<(&SystemName, &str), &Seen> =
-        before.iter().map(|one| ((&one.system, one.key.as_str()), one)).collect();
+        before.iter().map(|one| ((&one.system, &*one.key), one)).collect();
     for one in &mut seen {
         // A first sight said nothing, so nothing of it can be left open.
-        let Some(before) = before.get(&(&one.system, one.key.as_str())) else { continue };
+        let Some(before) = before.get(&(&one.system, &*one.key)) else { continue };
         for attribute in one.person.as_ref().and_then(|person| open.get(person)).into_iter().flatten() {
-            match before.values.get(*attribute) {
-                Some(value) => one.values.insert((*attribute).clone(), value.clone()),
-                None => one.values.remove(*attribute),
-            };
+            one.values.set(attribute, before.values.get(attribute));
         }
     }
     Ok(seen)

@@ -201,7 +201,7 @@ pub(super) async fn seen(
 ) -> Result<Vec<Account>, String> {
     let Some(keyring) = member.keyring.as_deref() else {
         let observed = member.observe(wanted).await;
-        return observed.map(|observed| observed.accounts).map_err(|error| error.to_string());
+        return observed.map(|observed| observed.accounts.into_iter().collect()).map_err(|error| error.to_string());
     };
     let people: BTreeSet<&PersonId> = people.into_iter().collect();
     let opened = own::open(system, member, keyring, &bearers(people, []), false).await;

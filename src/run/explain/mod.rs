@@ -137,7 +137,7 @@ impl<'a> Material<'a> {
         let Gathered { mut said, shown, homes, notes: _ } = gathered;
         let unused = std::mem::take(&mut said.unused);
         let mut people = Vec::new();
-        let plan = settle(desk, said, &shown, fleet, homes, &mut |judged| people.push(judged))?;
+        let plan = settle(desk, said, &shown, fleet, homes, Some(&mut |judged| people.push(judged)))?;
         let policy = desk.rules.policy();
         let attributes: BTreeSet<AttributeName> =
             policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();
@@ -151,7 +151,7 @@ impl<'a> Material<'a> {
         for (at, change) in plan.changes.iter().enumerate() {
             spans.entry(change.person.clone()).or_insert(at..at).end = at + 1;
         }
-        let before = desk.memory.seen.iter().map(|seen| (seen.system.clone(), Arc::from(seen.key.as_str()))).collect();
+        let before = desk.memory.seen.iter().map(|seen| (seen.system.clone(), Arc::clone(&seen.key))).collect();
         let mut material = Self {
             desk,
             fleet,
@@ -256,6 +256,7 @@ impl<'a> Material<'a> {
 fn usual(shown: &Shown) -> BTreeMap<SystemName, BTreeMap<String, BTreeMap<Value, u64>>> {
     let mut usual: BTreeMap<SystemName, BTreeMap<String, BTreeMap<Value, u64>>> = BTreeMap::new();
     for account in shown.accounts.values().flatten() {
+        let account = account.account();
         let of_system = usual.entry(account.system.clone()).or_default();
         for (name, value) in &account.facts {
             let values = of_system.entry(name.clone()).or_default();

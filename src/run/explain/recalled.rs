@@ -75,9 +75,9 @@ pub(crate) fn recall(
     let mut records: Vec<RecordTold> = Vec::new();
     for change in &mine {
         let asked = &change.asked_by;
-        if !plan.systems.contains_key(&asked.system) && !records.iter().any(|it| it.origin == asked.origin) {
+        if !plan.systems.contains_key(&asked.system) && !records.iter().any(|it| *it.origin == *asked.origin) {
             let (system, origin) = (asked.system.clone(), asked.origin.clone());
-            records.push(RecordTold { system, origin, fresh: true });
+            records.push(RecordTold { system, origin: origin.to_string(), fresh: true });
         }
     }
     let operations = plan.operations.iter().filter(|it| it.person == *person && only.is_none());
@@ -95,7 +95,7 @@ fn of_attribute(plan: &Plan, change: &PlannedChange, mine: &[&PlannedChange]) ->
     let owner = mine.iter().filter(|it| it.attribute == change.attribute).find_map(|it| it.owner.clone());
     let said = plan.seen.iter().filter(|seen| seen.person.as_ref() == Some(&change.person));
     let mut said = said.filter(|seen| Some(&seen.system) == owner.as_ref());
-    let value: Option<Value> = said.find_map(|seen| seen.values.get(&change.attribute).cloned());
+    let value: Option<Value> = said.find_map(|seen| seen.values.get(&change.attribute));
     let line = |because: &crate::model::origin::Because| {
         let system = owner.clone()?;
         Some(LineTold { system, holds: true, line: because.clone(), looked_at: Vec::new() })

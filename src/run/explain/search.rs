@@ -359,7 +359,7 @@ impl<'m, 'd> Study<'m, 'd> {
     fn of_said(&self, said: &Statement, attribute: &AttributeName, all: &mut Vec<Fact>) {
         let Some(value) = said.values.get(attribute) else { return };
         let says = |value| Fact::Says { source: said.system.clone(), attribute: attribute.clone(), value };
-        all.extend(self.likely(attribute, Some(value)).into_iter().map(|value| says(Some(value))));
+        all.extend(self.likely(attribute, Some(&value)).into_iter().map(|value| says(Some(value))));
         all.push(says(None));
     }
 
@@ -421,9 +421,9 @@ impl<'m, 'd> Study<'m, 'd> {
         let mut values: Vec<Value> = Vec::new();
         values.extend(person.accounts.get(system).map(|account| account.value(attribute)));
         let of_others = person.statements.iter().filter(|other| other.system != said.system);
-        values.extend(of_others.filter_map(|other| other.values.get(attribute).cloned()));
-        values.extend(self.others(attribute, now));
-        let mut seen: BTreeSet<Option<Value>> = BTreeSet::from([now.cloned()]);
+        values.extend(of_others.filter_map(|other| other.values.get(attribute)));
+        values.extend(self.others(attribute, now.as_ref()));
+        let mut seen: BTreeSet<Option<Value>> = BTreeSet::from([now]);
         let says = |value| Fact::Says { source: source.clone(), attribute: attribute.clone(), value };
         for value in values.into_iter().map(Some).chain([None]) {
             if seen.insert(value.clone()) {
@@ -554,7 +554,7 @@ impl<'m, 'd> Study<'m, 'd> {
             .or_else(|| person.statements.iter().find(speaking))
             .or_else(|| person.statements.iter().find(|said| said.fresh));
         let Some(voice) = voice else { return Vec::new() };
-        let other = self.others(attribute, voice.values.get(attribute)).into_iter().next();
+        let other = self.others(attribute, voice.values.get(attribute).as_ref()).into_iter().next();
         let mut voices: Vec<&SystemName> = person.statements.iter().filter(speaking).map(|said| &said.system).collect();
         if !voices.contains(&&voice.system) {
             voices.push(&voice.system);

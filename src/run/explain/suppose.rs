@@ -132,7 +132,7 @@ impl Material<'_> {
         let edit = |ownership: &mut Ownership| {
             for (attribute, system) in &owners {
                 let owned = Owned { system: system.clone(), origin: supposed(), looked_at: Vec::new() };
-                ownership.owners.insert(attribute.clone(), owned);
+                Arc::make_mut(&mut ownership.owners).insert(attribute.clone(), owned);
             }
             for (system, wanted) in &wishes {
                 let wish = ownership.accounts.entry(system.clone());
@@ -180,10 +180,7 @@ impl Material<'_> {
             }
             Fact::Says { source, attribute, value } => {
                 with_statement(&mut world.person, source, |said| {
-                    match value {
-                        Some(value) => said.values.insert(attribute.clone(), value.clone()),
-                        None => said.values.remove(attribute),
-                    };
+                    said.values.set(attribute, value.clone());
                     // Another value than the last time is a change; at first sight everything is a baseline.
                     if self.known_before(said) {
                         said.quiet.remove(attribute);

@@ -328,7 +328,7 @@ impl Material<'_> {
             Fact::Says { source, attribute, value } => {
                 let said = person.statements.iter().find(|said| said.system == *source);
                 let now = said.and_then(|said| said.values.get(attribute));
-                let now = now.map(|now| format!(" (it says {})", shown(now))).unwrap_or_default();
+                let now = now.map(|now| format!(" (it says {})", shown(&now))).unwrap_or_default();
                 match value {
                     Some(value) => format!("{source} said `{attribute}` is {}{now}", shown(value)),
                     None => format!("{source} said nothing of `{attribute}`{now}"),

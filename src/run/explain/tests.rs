@@ -1,9 +1,6 @@
 //! Every cell of the example of the nightly feed, asked why and what it would take.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::date;
 
@@ -133,7 +130,7 @@ fn established(plan: &Plan, fleet: &Fleet) -> Shown {
     }
     let mut shown = Shown::default();
     for ((system, _), account) in accounts {
-        shown.accounts.entry(system).or_default().push(Arc::new(account));
+        shown.accounts.entry(system).or_default().push(&account);
     }
     shown
 }

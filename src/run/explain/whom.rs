@@ -43,14 +43,15 @@ impl Material<'_> {
             let person = &judged.person;
             for said in &person.statements {
                 by_key(&mut hits, &person.id, &said.key, text);
-                by_values(&mut hits, &person.id, &said.values, text, said.system.as_str());
+                by_values(&mut hits, &person.id, &|name| said.values.text(name), text, said.system.as_str());
             }
             for account in person.accounts.values() {
                 let id = account.id.as_ref().map(|id| format!("{}:{id}", account.system));
                 if id.is_some_and(|id| id == text) {
                     hits.entry(person.id.clone()).or_insert_with(|| "the account".to_owned());
                 }
-                by_values(&mut hits, &person.id, &account.attributes, text, account.system.as_str());
+                let held = |name: &AttributeName| account.attributes.get(name).and_then(Value::as_text);
+                by_values(&mut hits, &person.id, &held, text, account.system.as_str());
             }
         }
         let ids: BTreeSet<&PersonId> = self.people.iter().map(|judged| &judged.person.id).collect();
@@ -71,8 +72,8 @@ pub(crate) fn find_in(plan: &Plan, text: &str) -> Found {
             hits.entry(change.person.clone()).or_insert_with(|| "the account".to_owned());
         }
         for value in [&change.before, &change.after] {
-            let values = BTreeMap::from([(change.attribute.clone(), value.clone())]);
-            by_values(&mut hits, &change.person, &values, text, change.system.as_str());
+            let held = |name: &AttributeName| value.as_text().filter(|_| *name == change.attribute);
+            by_values(&mut hits, &change.person, &held, text, change.system.as_str());
         }
     }
     ids.extend(plan.operations.iter().map(|operation| &operation.person));
@@ -86,7 +87,7 @@ pub(crate) fn find_in(plan: &Plan, text: &str) -> Found {
         let Some(person) = &seen.person else { continue };
         ids.insert(person);
         by_key(&mut hits, person, &seen.key, text);
-        by_values(&mut hits, person, &seen.values, text, seen.system.as_str());
+        by_values(&mut hits, person, &|name| seen.values.text(name), text, seen.system.as_str());
     }
     for id in &ids {
         by_key(&mut hits, id, &id.key, text);
@@ -100,9 +101,16 @@ fn by_key(hits: &mut Hits, person: &PersonId, key: &str, text: &str) {
     }
 }
 
-fn by_values(hits: &mut Hits, person: &PersonId, values: &BTreeMap<AttributeName, Value>, text: &str, system: &str) {
+/// `held` tells the text of an attribute.
+fn by_values<'a>(
+    hits: &mut Hits,
+    person: &PersonId,
+    held: &dyn Fn(&AttributeName) -> Option<&'a str>,
+    text: &str,
+    system: &str,
+) {
     for name in ["username", "email"] {
-        let value = values.get(&AttributeName::new(name)).and_then(Value::as_text);
+        let value = held(&AttributeName::new(name));
         if value.is_some_and(|value| value.to_lowercase() == text.to_lowercase()) {
             hits.entry(person.clone()).or_insert_with(|| format!("the {name} at {system}"));
         }

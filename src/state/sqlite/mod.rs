@@ -26,6 +26,7 @@ use crate::model::{
     person::Link,
     plan::{Plan, Seen},
     tally::{Tally, Touch, tallies},
+    values::Packer,
 };
 
 mod expectations;
@@ -248,11 +249,14 @@ impl Store for Sqlite {
         let connection = self.connection();
         let mut seen = Vec::new();
         let mut statement = connection.prepare("select system, key, said from seen order by system, key")?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
-        for row in rows {
-            let (system, key, said) = row?;
-            seen.push(Seen { system: system.into(), key, person: None, values: serde_json::from_str(&said)? });
+        let mut rows = statement.query([])?;
+        let (mut packer, mut last) = (Packer::default(), None::<SystemName>);
+        while let Some(row) = rows.next()? {
+            let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
+            let name = text(0)?;
+            let system = last.take().filter(|last| last.as_str() == name).unwrap_or_else(|| name.into());
+            let values = packer.pack(&serde_json::from_str(text(2)?)?);
+            seen.push(Seen { system: last.insert(system).clone(), key: text(1)?.into(), person: None, values });
         }
         Ok(Memory { seen, ..ties })
     }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::{model::own_token::TokenKind, wire::OwnToken};
 
-fn texts(attribute: &str, texts: &[&str]) -> (AttributeName, BTreeSet<String>) {
+fn texts<T: FromIterator<String>>(attribute: &str, texts: &[&str]) -> (AttributeName, T) {
     (attribute.into(), texts.iter().map(|text| (*text).to_owned()).collect())
 }
 
@@ -13,7 +13,7 @@ fn holding(attribute: &str, text: &str) -> Wanted {
 }
 
 fn ids(observed: &Observed) -> Vec<&str> {
-    observed.accounts.iter().filter_map(|account| Some(account.id.as_ref()?.as_str())).collect()
+    observed.accounts.iter().filter_map(|account| account.id()).collect()
 }
 
 fn refused<T: fmt::Debug>(outcome: Result<T, ConnectorError>) -> Refusal {
@@ -250,7 +250,7 @@ async fn few_are_asked_for_one_by_one_and_of_many_the_list_is_read() {
     let all: BTreeSet<AccountId> = (101..=250).map(|id| AccountId::from(id.to_string())).collect();
     let seen = bed.observe(&Wanted { ids: all.clone(), ..Wanted::default() }).await.unwrap();
     assert_eq!(seen.accounts.len(), 150);
-    assert!(seen.accounts.iter().all(|account| !account.value(&"email".into()).is_empty()));
+    assert!(seen.accounts.iter().all(|account| account.text(&"email".into()).is_some()));
     assert_eq!(asked(&bed).await.len(), 2);
     // Whoever is not in the list is asked for: she is not there.
     let more = Wanted { ids: all.into_iter().chain(["9999".into(), "../1".into()]).collect(), ..Wanted::default() };
@@ -370,7 +370,8 @@ async fn a_project_signs_with_the_secret_it_names() {
     let members = fleet(&project.config, PROVIDERS, Some(&lab.systems)).unwrap().members;
     let member = &members[&SystemName::from("forum")];
     let wanted = Wanted { ids: BTreeSet::from(["7".into()]), ..Wanted::default() };
-    let account = member.connector.observe(&wanted, &member.line.reader()).await.unwrap().accounts.remove(0);
+    let account =
+        member.connector.observe(&wanted, &member.line.reader()).await.unwrap().accounts.get(0).unwrap().account();
     let change = Change { attribute: "display_name".into(), before: "A".into(), after: "Anna".into() };
     assert_eq!(member.connector.foresee(&account, &change), Foresight::takes());
     assert_eq!(member.connector.calls(&account, &[change]).unwrap()[0].path, "/admin/users/sync_sso");

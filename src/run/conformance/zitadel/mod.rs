@@ -576,8 +576,8 @@ async fn looking_changes_nothing() {
         let few = Wanted {
             ids: cases.iter().map(|case| case.id.clone()).take(3).chain(["nobody".into()]).collect(),
             holding: BTreeMap::from([
-                (AttributeName::new("username"), BTreeSet::from(["Holder".to_owned(), "nobody".to_owned()])),
-                (AttributeName::new("email"), BTreeSet::from(["p1@example.com".to_owned()])),
+                (AttributeName::new("username"), BTreeSet::from(["Holder".to_owned(), "nobody".to_owned()]).into()),
+                (AttributeName::new("email"), BTreeSet::from(["p1@example.com".to_owned()]).into()),
             ]),
             ..Wanted::default()
         };

@@ -1,0 +1,154 @@
+//! What is said of one person, packed: values by attribute, which copies share.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize, ser::SerializeMap};
+
+use super::{
+    attribute::{AttributeName, Value},
+    packed::{Lying, Names, Unpack, put_value},
+};
+
+/// Values by attribute, in order of name. A copy costs nothing; a change makes all of it anew.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Values(Arc<Held>);
+
+#[derive(PartialEq, Eq)]
+struct Held {
+    /// In order.
+    names: Arc<[AttributeName]>,
+    /// A value of each.
+    packed: Box<str>,
+}
+
+/// Makes many [`Values`]: what has the same names shares them.
+#[derive(Debug, Default)]
+pub(crate) struct Packer {
+    names: Names<AttributeName>,
+}
+
+impl Packer {
+    pub(crate) fn pack(&mut self, values: &BTreeMap<AttributeName, Value>) -> Values {
+        let number = self.names.number(values);
+        Values::new(self.names.shared(number), values.values())
+    }
+}
+
+impl Values {
+    /// The values of these names, which are in order, one for each.
+    pub(crate) fn new<'v>(names: Arc<[AttributeName]>, values: impl Iterator<Item = &'v Value>) -> Self {
+        let mut packed = String::with_capacity(16 * names.len());
+        values.for_each(|value| put_value(&mut packed, value));
+        Self(Arc::new(Held { names, packed: packed.into() }))
+    }
+
+    fn find(&self, name: &AttributeName) -> Option<Lying<'_>> {
+        Unpack(&self.0.packed).find(&self.0.names, name)
+    }
+
+    /// The value of this name.
+    #[must_use]
+    pub(crate) fn get(&self, name: &AttributeName) -> Option<Value> {
+        self.find(name).map(Into::into)
+    }
+
+    /// The text of this name, where it has one.
+    #[must_use]
+    pub(crate) fn text(&self, name: &AttributeName) -> Option<&str> {
+        self.find(name)?.text()
+    }
+
+    /// True where its value is this one.
+    #[must_use]
+    pub(crate) fn is(&self, name: &AttributeName, value: bool) -> bool {
+        self.find(name) == Some(Lying::Bool(value))
+    }
+
+    #[must_use]
+    pub(crate) fn contains_key(&self, name: &AttributeName) -> bool {
+        self.0.names.contains(name)
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &AttributeName> {
+        self.0.names.iter()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&AttributeName, Value)> {
+        let mut values = Unpack(&self.0.packed);
+        self.0.names.iter().map(move |name| (name, values.value().into()))
+    }
+
+    /// The same with this value, or without any.
+    pub(crate) fn set(&mut self, name: &AttributeName, value: Option<Value>) {
+        let mut all: BTreeMap<AttributeName, Value> = self.iter().map(|(name, value)| (name.clone(), value)).collect();
+        match value {
+            Some(value) => all.insert(name.clone(), value),
+            None => all.remove(name),
+        };
+        *self = all.into();
+    }
+
+    /// The names that are not in both, or have another value in the other.
+    pub(crate) fn differing<'a>(&'a self, other: &'a Self) -> Vec<&'a AttributeName> {
+        if self == other {
+            return Vec::new();
+        }
+        let more = other.keys().filter(|name| !self.contains_key(name));
+        let mut names: Vec<&AttributeName> = self.keys().chain(more).collect();
+        names.retain(|name| self.find(name) != other.find(name));
+        names.sort_unstable();
+        names
+    }
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        BTreeMap::new().into()
+    }
+}
+
+impl From<BTreeMap<AttributeName, Value>> for Values {
+    fn from(values: BTreeMap<AttributeName, Value>) -> Self {
+        Self::new(values.keys().cloned().collect(), values.values())
+    }
+}
+
+impl FromIterator<(AttributeName, Value)> for Values {
+    fn from_iter<I: IntoIterator<Item = (AttributeName, Value)>>(values: I) -> Self {
+        values.into_iter().collect::<BTreeMap<_, _>>().into()
+    }
+}
+
+impl<const N: usize> From<[(AttributeName, Value); N]> for Values {
+    fn from(values: [(AttributeName, Value); N]) -> Self {
+        values.into_iter().collect()
+    }
+}
+
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for Values {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.names.len()))?;
+        let mut values = Unpack(&self.0.packed);
+        for name in self.0.names.iter() {
+            map.serialize_key(name)?;
+            match values.value() {
+                Lying::Empty => map.serialize_value(&())?,
+                Lying::Bool(yes) => map.serialize_value(&yes)?,
+                Lying::Text(text) => map.serialize_value(text)?,
+            }
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(|values: BTreeMap<AttributeName, Value>| values.into())
+    }
+}
