@@ -59,9 +59,9 @@ fn role_of(role: &str, arguments: Vec<std::ffi::OsString>) -> ExitCode {
         "read" => println!("{}", homeward::measure::read(&path(), &listing::KINDS, "hr", "people.csv").unwrap()),
         "map" => {
             let mut sum = 0_u64;
-            homeward::measure::map(&path(), &listing::KINDS, "hr", "people.csv", &mut |key, values| {
-                let text = |name: &str| values(name).unwrap_or_default();
-                sum = sum.wrapping_add(bare::row_sum(key, text));
+            let names = bare::NAMES.map(homeward::model::attribute::AttributeName::new);
+            homeward::measure::map(&path(), &listing::KINDS, "hr", "people.csv", &mut |key, write| {
+                sum = sum.wrapping_add(bare::row_sum(key, |at, line| write(&names[at], line)));
             })
             .unwrap();
             println!("{sum}");
@@ -151,6 +151,14 @@ fn homeward(project: &Project, arguments: &[&str]) -> Ran {
     Ran { time: time.saturating_sub(Duration::from_micros(spent)), peak, asked }
 }
 
+/// Lets the system forget what a file holds, so that it is read from the disk again. How much that is.
+fn out_of_memory(path: &Path) -> u64 {
+    let file = std::fs::File::open(path).unwrap();
+    file.sync_all().unwrap();
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    file.metadata().unwrap().len()
+}
+
 fn python() -> Option<PathBuf> {
     let found = Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     found.is_ok_and(|status| status.success()).then(|| "python3".into())
@@ -203,10 +211,18 @@ fn measure(people: u64) {
     let project = Project::new(people, false);
     let applied = homeward(&project, &["apply", "hr=people.csv", "--yes"]);
     table.run("apply: all of them tied and remembered", &applied);
-    let read = child("file", &project.path("people.csv"));
-    let again = homeward(&project, &["plan", "hr=people.csv"]);
-    table.run("yesterday's list again", &again);
-    table.ratio("yesterday's list again : reading the file, time", again.time, read.time, "at most 1.3");
+    // What comes once a night is on the disk; what was just written is in memory.
+    let list = project.path("people.csv");
+    for (place, wanted) in [("from disk", "at most 1.3"), ("in memory", "")] {
+        let ready = || if place == "from disk" { out_of_memory(&list) } else { bare::file(&list) };
+        ready();
+        let read = child("file", &list);
+        ready();
+        let again = homeward(&project, &["plan", "hr=people.csv"]);
+        table.run(&format!("yesterday's list again, {place}"), &again);
+        let what = format!("yesterday's list again : reading the file, {place}");
+        table.ratio(&what, again.time, read.time, wanted);
+    }
     let parse = child("read", &project.folder);
     table.rate("reading alone, with a digest of its rows", &parse);
     project.list("shuffled.csv", Order::Backwards, 0);

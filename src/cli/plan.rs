@@ -210,8 +210,10 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
             tell(&format!("saved; apply exactly this with: {homeward} apply {}", file.display()));
         }
     }
-    // The plan is the result, and printed already: what stops it is told beside it.
-    match judge(&prepared.plan, &stage.project.rules, &stage.project.limits, &stage.past()?)? {
+    // The plan is the result, and printed already: what stops it is told beside it. What asks for nothing adds to nothing
+    // that runs did before, and counting that takes longer than all the rest.
+    let past = if prepared.same.is_empty() { stage.past()? } else { Past::default() };
+    match judge(&prepared.plan, &stage.project.rules, &stage.project.limits, &past)? {
         Judged::Free(_) => {}
         Judged::Held(tripped) => {
             let trouble = Trouble::tripped(&tripped);

@@ -97,6 +97,11 @@ impl Texts {
         Arc::make_mut(&mut self.0).insert(text);
     }
 
+    /// True where these are the same piece of memory.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Adds all of these.
     pub(crate) fn add(&mut self, others: &Self) {
         if self.is_empty() {

@@ -343,3 +343,115 @@ impl fmt::Debug for Accounts {
         f.debug_list().entries(self.iter()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::attribute::Value;
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Empty),
+            any::<bool>().prop_map(Value::Bool),
+            // Letters of one byte and of several, and texts on both sides of what one number holds.
+            "\\PC{1,20}".prop_map(|text| Value::text(&text)),
+            (16_370_usize..16_400).prop_map(|length| Value::text(&"x".repeat(length))),
+        ]
+    }
+
+    fn account() -> impl Strategy<Value = Account> {
+        let attributes = prop::collection::btree_map("[a-f]", value(), 0..6);
+        let facts = prop::collection::btree_map("[a-c]", value(), 0..3);
+        let identities = prop::collection::vec(("[a-z]{0,3}", "\\PC{0,5}"), 0..3);
+        let id = prop::option::of("\\PC{0,6}");
+        (id, attributes, facts, identities, "[xy]", 0..3_u8).prop_map(
+            |(id, attributes, facts, with, system, server)| {
+                let server = Facts::from([("version".to_owned(), Value::text(&server.to_string()))]);
+                let identity = |(provider, id): (String, String)| Identity { provider, id: id.into() };
+                Account {
+                    id: id.map(Into::into),
+                    attributes: attributes.into_iter().map(|(name, value)| (name.as_str().into(), value)).collect(),
+                    facts,
+                    identities: with.into_iter().map(identity).collect(),
+                    ..Account::absent(system.as_str().into(), Arc::new(server))
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_is_what_comes_out(accounts in prop::collection::vec(account(), 0..40)) {
+            let packed: Accounts = accounts.iter().cloned().collect();
+            prop_assert_eq!(packed.len(), accounts.len());
+            for (one, account) in packed.iter().zip(&accounts) {
+                prop_assert_eq!(one.id(), account.id.as_ref().map(AccountId::as_str));
+                prop_assert_eq!(one.system(), &account.system);
+                let identities: Vec<_> = account.identities.iter().map(|it| (&*it.provider, it.id.as_str())).collect();
+                prop_assert_eq!(one.identities().collect::<Vec<_>>(), identities);
+                for name in ["a", "b", "c", "d", "e", "f"] {
+                    let held = account.attributes.get(&name.into()).and_then(Value::as_text);
+                    prop_assert_eq!(one.text(&name.into()), held);
+                    prop_assert_eq!(one.fact(name), account.fact(name));
+                }
+                prop_assert_eq!(&one.account(), account);
+            }
+            let again: Vec<Account> = packed.into_iter().collect();
+            prop_assert_eq!(again, accounts);
+        }
+
+        #[test]
+        fn of_two_with_one_id_the_last_is_kept_and_all_are_in_order(accounts in prop::collection::vec(account(), 0..40)) {
+            let mut found = AccountsById::default();
+            found.extend(accounts.iter().cloned());
+            let mut wanted: BTreeMap<AccountId, Account> = BTreeMap::new();
+            wanted.extend(accounts.into_iter().filter_map(|account| Some((account.id.clone()?, account))));
+            for (id, account) in &wanted {
+                prop_assert!(found.contains(id));
+                prop_assert_eq!(&found.get(id).unwrap().account(), account);
+            }
+            prop_assert!(wanted.values().cloned().eq(found.into_accounts()));
+        }
+
+        #[test]
+        fn what_is_new_is_added_and_what_is_known_stays(
+            known in prop::collection::vec(account(), 0..20),
+            more in prop::collection::vec(account(), 0..20),
+        ) {
+            let mut all = Accounts::default();
+            let mut wanted: Vec<Account> = Vec::new();
+            for accounts in [known, more] {
+                for account in &accounts {
+                    if account.id.is_some() && wanted.iter().all(|other| other.id != account.id) {
+                        wanted.push(account.clone());
+                    }
+                }
+                all.add_new(accounts.into());
+            }
+            prop_assert_eq!(all, wanted.into());
+        }
+    }
+
+    #[test]
+    fn many_lie_in_more_than_one_piece_and_are_changed_one_by_one() {
+        let text = "x".repeat(1_000);
+        let account = |number: usize| Account {
+            id: Some(number.to_string().into()),
+            attributes: [("nickname".into(), Value::text(&format!("{number} {text}")))].into(),
+            ..Account::absent("chat".into(), Arc::default())
+        };
+        let mut accounts: Accounts = (0..3_000).map(account).collect();
+        assert!(accounts.chunks.len() > 1 && accounts.homes.len() == 1);
+        let nickname = AttributeName::new("nickname");
+        accounts.edit(|account| {
+            if account.id == Some("2999".into()) {
+                account.attributes.insert(nickname.clone(), "last".into());
+            }
+        });
+        assert_eq!(accounts.get(2_999).unwrap().text(&nickname), Some("last"));
+        assert_eq!(accounts.get(2_998).unwrap().account(), account(2_998));
+        assert!(accounts.get(3_000).is_none());
+    }
+}

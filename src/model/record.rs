@@ -90,6 +90,17 @@ struct Pieces {
 }
 
 impl Fields {
+    /// These fields, in two pieces of memory of just the right size.
+    pub(crate) fn of(fields: &[impl AsRef<str>]) -> Self {
+        let mut text = String::with_capacity(fields.iter().map(|field| field.as_ref().len()).sum());
+        let mut ends = Vec::with_capacity(fields.len());
+        for field in fields {
+            text.push_str(field.as_ref());
+            ends.push(text.len());
+        }
+        Self(Arc::new(Pieces { text: text.into(), ends: ends.into() }))
+    }
+
     /// The field at this place, from 0.
     #[must_use]
     pub(crate) fn get(&self, at: usize) -> Option<&str> {
@@ -112,14 +123,7 @@ impl Fields {
 
 impl<T: AsRef<str>> FromIterator<T> for Fields {
     fn from_iter<I: IntoIterator<Item = T>>(fields: I) -> Self {
-        let fields = fields.into_iter();
-        let mut ends = Vec::with_capacity(fields.size_hint().0);
-        let mut text = String::with_capacity(16 * ends.capacity());
-        for field in fields {
-            text.push_str(field.as_ref());
-            ends.push(text.len());
-        }
-        Self(Arc::new(Pieces { text: text.into(), ends: ends.into() }))
+        Self::of(&fields.into_iter().collect::<Vec<_>>())
     }
 }
 

@@ -152,3 +152,50 @@ impl<'de> Deserialize<'de> for Values {
         BTreeMap::deserialize(deserializer).map(|values: BTreeMap<AttributeName, Value>| values.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn some() -> impl Strategy<Value = BTreeMap<AttributeName, Value>> {
+        let value = prop_oneof![
+            Just(Value::Empty),
+            any::<bool>().prop_map(Value::Bool),
+            "\\PC{1,6}".prop_map(|text| Value::text(&text)),
+        ];
+        prop::collection::btree_map("[a-e]".prop_map(|name| AttributeName::new(&name)), value, 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn packed_values_are_what_a_map_of_them_is(one in some(), other in some(), value in prop::option::of("[xy]")) {
+            let packed = Values::from(one.clone());
+            let names: Vec<AttributeName> = ["a", "b", "c", "d", "e"].map(AttributeName::new).into();
+            for name in &names {
+                prop_assert_eq!(packed.get(name), one.get(name).cloned());
+                prop_assert_eq!(packed.text(name), one.get(name).and_then(Value::as_text));
+                prop_assert_eq!(packed.is(name, true), one.get(name) == Some(&Value::Bool(true)));
+                prop_assert_eq!(packed.contains_key(name), one.contains_key(name));
+            }
+            prop_assert!(packed.keys().eq(one.keys()));
+            prop_assert!(packed.iter().map(|(name, value)| (name.clone(), value)).eq(one.clone()));
+            let json = serde_json::to_string(&packed).unwrap();
+            prop_assert_eq!(&json, &serde_json::to_string(&one).unwrap());
+            prop_assert_eq!(&serde_json::from_str::<Values>(&json).unwrap(), &packed);
+            prop_assert_eq!(&Packer::default().pack(&one), &packed);
+
+            let others = Values::from(other.clone());
+            prop_assert_eq!(packed == others, one == other);
+            let differing: Vec<&AttributeName> = names.iter().filter(|name| one.get(name) != other.get(name)).collect();
+            prop_assert_eq!(packed.differing(&others), differing);
+
+            let (mut set, mut map, value) = (packed.clone(), one, value.map(|text| Value::text(&text)));
+            set.set(&names[0], value.clone());
+            map.remove(&names[0]);
+            map.extend(value.map(|value| (names[0].clone(), value)));
+            prop_assert_eq!(set, Values::from(map));
+        }
+    }
+}

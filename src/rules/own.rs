@@ -52,13 +52,19 @@ pub(super) struct Court<'a> {
 /// What is the same for one person as for another, and so is found once.
 #[derive(Debug, Default)]
 pub(super) struct Precedents {
-    /// The owners of these attributes, where no condition decides about any of them.
-    owners: RefCell<Option<(BTreeSet<AttributeName>, Option<Arc<Owners>>)>>,
+    owners: RefCell<Option<Settled>>,
     /// What functions answered, and all that they looked at: whoever shows them the same is answered the same.
     answers: RefCell<Vec<Precedent>>,
 }
 
 type Owners = BTreeMap<AttributeName, Owned>;
+
+/// The owners of some attributes; none where a condition decides about one of them.
+#[derive(Debug)]
+struct Settled {
+    attributes: BTreeSet<AttributeName>,
+    owners: Option<Arc<Owners>>,
+}
 
 #[derive(Debug)]
 struct Precedent {
@@ -83,8 +89,8 @@ impl<'a> Court<'a> {
     /// The owners of these attributes, where they are the same for everybody.
     fn owners(self, attributes: &BTreeSet<AttributeName>) -> Option<Arc<Owners>> {
         let mut known = self.precedents.owners.borrow_mut();
-        if let Some((_, owners)) = known.as_ref().filter(|(others, _)| others == attributes) {
-            return owners.clone();
+        if let Some(known) = known.as_ref().filter(|known| known.attributes == *attributes) {
+            return known.owners.clone();
         }
         let mut owners = Some(Owners::new());
         for attribute in attributes {
@@ -98,7 +104,7 @@ impl<'a> Court<'a> {
             owners.get_or_insert_default().insert(attribute.clone(), owned);
         }
         let owners = owners.map(Arc::new);
-        *known = Some((attributes.clone(), owners.clone()));
+        *known = Some(Settled { attributes: attributes.clone(), owners: owners.clone() });
         owners
     }
 

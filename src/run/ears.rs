@@ -23,8 +23,6 @@ const MAX_EXCEEDED: u64 = 50;
 pub(super) struct Ears {
     pub(super) first_fault: Option<RuleError>,
     pub(super) broken: Option<RuleError>,
-    /// How many records speak of the person of each key.
-    pub(super) keys: BTreeMap<Arc<str>, u64>,
     pub(super) understood: u64,
     pub(super) exceeded: u64,
     pub(super) refused: Vec<Rejected>,
@@ -36,7 +34,10 @@ pub(super) struct Ears {
     pub(super) foreign: bool,
     /// Rows of which nobody can tell whose they are.
     pub(super) anybodys: u64,
+    /// The keys of people in the order of the rows that speak of them.
     pub(super) order: Vec<Arc<str>>,
+    /// The keys of records that speak of nobody.
+    pub(super) nobodys: Vec<Arc<str>>,
     /// Rows that could not be used, by the key they have.
     pub(super) unused: BTreeMap<Arc<str>, Rejected>,
 }
@@ -61,8 +62,8 @@ impl Ears {
             Mapped::Rejected { key, rejected } => self.refuse(key, rejected),
             Mapped::Record { written, said: Ok(Some(statement)), .. } => {
                 self.understood += 1;
-                *self.keys.entry(Arc::clone(&statement.key)).or_default() += u64::from(!statement.of_nobody);
                 if statement.of_nobody {
+                    self.nobodys.push(Arc::clone(&statement.key));
                     self.raw.extend(written);
                 } else {
                     self.foreign |= written.as_ref() != Some(&statement.key);

@@ -243,13 +243,20 @@ pub(super) struct Passage<'a> {
     pub(super) belief: Option<&'a Belief>,
 }
 
+/// Keys in order, each once.
+type Listed = Vec<Arc<str>>;
+
+fn is_in(listed: &Listed, key: &str) -> bool {
+    listed.binary_search_by(|listed| (**listed).cmp(key)).is_ok()
+}
+
 /// What a passage has heard, before it is compared with what was heard before.
 pub(super) struct Hearing {
     pub(super) read: Read,
     statements: Vec<Statement>,
     refused: Vec<Rejected>,
     /// Keys of rows that speak of somebody without a statement that could be used.
-    listed: BTreeSet<Arc<str>>,
+    listed: Listed,
     /// Rows of which nobody can tell whose they are.
     anybodys: u64,
     /// The keys in the order of the rows.
@@ -275,12 +282,15 @@ impl Passage<'_> {
         if let Some(fault) = all.broken.or(first_fault) {
             return Err(RunError::Rule(Box::new(fault)));
         }
-        let Ears { keys, mut refused, mut statements, raw, foreign, mut anybodys, order, unused, .. } = all;
+        let Ears { mut refused, mut statements, raw, foreign, mut anybodys, order, nobodys, unused, .. } = all;
         said.unused.extend(unused.into_iter().map(|(key, rejected)| ((self.system.clone(), key), rejected)));
         let as_written = !foreign;
-        // Most lists have none, and then nobody is looked for.
-        let any = keys.values().any(|times| *times > 1);
-        let is_doubled = |statement: &Statement| any && keys.get(&statement.key).is_some_and(|times| *times > 1);
+        let mut listed = order.clone();
+        listed.sort_unstable();
+        // Most lists have none.
+        let doubled: BTreeSet<Arc<str>> =
+            listed.windows(2).filter(|two| two[0] == two[1]).map(|two| Arc::clone(&two[0])).collect();
+        let is_doubled = |statement: &Statement| !doubled.is_empty() && doubled.contains(&statement.key);
         for statement in statements.iter().filter(|statement| is_doubled(statement)) {
             let rejected = Rejected {
                 system: self.system.clone(),
@@ -295,13 +305,15 @@ impl Passage<'_> {
             refused.push(rejected);
         }
         statements.retain(|statement| !is_doubled(statement));
-        let mut listed: BTreeSet<Arc<str>> = keys.into_keys().collect();
+        listed.extend(nobodys);
         if as_written {
             listed.extend(raw);
         } else {
             // The rule makes a key of its own, so nobody can tell whose those rows are.
             anybodys += raw.len() as u64;
         }
+        listed.sort_unstable();
+        listed.dedup();
         Ok(Hearing { read, statements, refused, listed, anybodys, order })
     }
 
@@ -324,7 +336,7 @@ impl Passage<'_> {
             let mut missing: BTreeMap<&str, &Values> = BTreeMap::new();
             for ((_, key), values) in before {
                 list.before += 1;
-                if !listed.contains(*key) {
+                if !is_in(&listed, key) {
                     missing.insert(*key, *values);
                 }
             }
@@ -500,9 +512,9 @@ impl Passage<'_> {
 
     /// True where this list ends while the last one goes on: none of those behind is listed, whether they were active or
     /// not, and there are fewer new lines than they were.
-    fn ends_early(&self, lines: &[Arc<str>], listed: &BTreeSet<Arc<str>>) -> bool {
+    fn ends_early(&self, lines: &[Arc<str>], listed: &Listed) -> bool {
         let Some(last) = self.memory.accepted.get(self.system) else { return false };
-        let Some(end) = last.tail.iter().rposition(|key| listed.contains(key.as_str())) else { return false };
+        let Some(end) = last.tail.iter().rposition(|key| is_in(listed, key)) else { return false };
         let behind = last.tail.len() - end - 1;
         let new = lines.iter().rev().take_while(|key| key.as_ref() != last.tail[end].as_str()).count();
         behind > 0 && new < behind
@@ -786,13 +798,24 @@ fn next_look(
                     next.entry(provider.clone()).or_insert_with(|| with_members(provider)).ids.insert(id_there);
                 }
             }
+            // Most systems store a text as others do, and are asked about the same texts.
+            let mut known: Option<(&AttributeName, Value, &Texts)> = None;
             for (attribute, taker, before) in &ways {
                 let Some(value) = account.text(attribute).map(Value::text) else { continue };
                 let value = fleet.normalize(taker, attribute, &value);
                 let Some(text) = value.as_text() else { continue };
-                if !before.is_some_and(|texts| texts.contains(text)) {
-                    let wanted = next.entry(taker.clone()).or_insert_with(|| with_members(taker));
-                    wanted.holding.entry((*attribute).clone()).or_default().insert(text.to_owned());
+                let is_known = known.as_ref().is_some_and(|(name, known, texts)| {
+                    *name == *attribute && *known == value && before.is_some_and(|before| before.is(texts))
+                });
+                if is_known {
+                    continue;
+                }
+                match before.filter(|texts| texts.contains(text)) {
+                    Some(texts) => known = Some((attribute, value, texts)),
+                    None => {
+                        let wanted = next.entry(taker.clone()).or_insert_with(|| with_members(taker));
+                        wanted.holding.entry((*attribute).clone()).or_default().insert(text.to_owned());
+                    }
                 }
             }
         }

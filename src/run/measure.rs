@@ -39,8 +39,8 @@ fn opened(folder: &Path, kinds: &[Kind]) -> Result<project::Project, String> {
 }
 
 /// Reads a file of a source and lets the rules of the project in `folder` say what each record means, as `plan` does
-/// before it looks at anybody. Every statement is handed to `each`: its key, and
-/// what it says of an attribute as text, `None` where it does not speak of it.
+/// before it looks at anybody. Every statement is handed to `each`: its key, and something that
+/// writes what it says of an attribute behind a text.
 ///
 /// # Errors
 /// Where the project or the file cannot be used, told as a program tells it to another.
@@ -50,7 +50,7 @@ pub fn map(
     kinds: &[Kind],
     system: &str,
     file: &str,
-    each: &mut dyn FnMut(&str, &dyn Fn(&str) -> Option<String>),
+    each: &mut dyn FnMut(&str, &dyn Fn(&AttributeName, &mut String)),
 ) -> Result<(), String> {
     let project = opened(folder, kinds)?;
     let given = gather::named(folder, &format!("{system}={file}")).map(gather::Given::File);
@@ -59,8 +59,11 @@ pub fn map(
     let said = said.map_err(|error| error.to_string())?;
     let system = SystemName::from(system);
     for statement in said.statements.iter().filter(|statement| statement.system == system) {
-        let value = |name: &str| statement.values.get(&AttributeName::new(name)).map(|value| value.to_string());
-        each(&statement.key, &value);
+        let write = |name: &AttributeName, to: &mut String| match statement.values.text(name) {
+            Some(text) => to.push_str(text),
+            None => to.extend(statement.values.get(name).map(|value| value.to_string())),
+        };
+        each(&statement.key, &write);
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ use super::{FileRefused, Layout, Read, Row, Why};
 use crate::model::{
     id::SystemName,
     plan::KnownBy,
-    record::{Header, Record, RecordOrigin, Rejected},
+    record::{Fields, Header, Record, RecordOrigin, Rejected},
 };
 
 /// Bytes that are looked at to tell what a file is.
@@ -529,7 +529,7 @@ impl Reading<'_> {
 
     fn record(&self, header: &Arc<Header>, raw: &Raw, fields: &[Cow<'_, str>]) -> Row {
         let origin = RecordOrigin { file: Arc::clone(&self.shown_as), line: raw.line };
-        Row::Record(Record { origin, header: Arc::clone(header), fields: fields.iter().collect() })
+        Row::Record(Record { origin, header: Arc::clone(header), fields: Fields::of(fields) })
     }
 
     fn rejected(&self, found: &Found, raw: &Raw, fault: values::Fault) -> Row {
