@@ -426,8 +426,8 @@ impl Passage<'_> {
             sha256: read.sha256,
             records: read.records,
             rejected: refused.len() as u64,
-            // A part of a list of everybody, such as rows that were repaired, is not what the next list is compared with.
             same_as: None,
+            // A part of a list of everybody, such as rows that were repaired, is not what the next list is compared with.
             list: (is_whole || (order.is_some() && self.source.coverage == Coverage::Partial)).then_some(list),
         });
         said.rejected.extend(refused);

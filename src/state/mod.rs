@@ -442,11 +442,11 @@ pub(crate) trait Store: Send + Sync {
     /// The last input of this source that was carried out.
     fn accepted(&self, system: &SystemName) -> Result<Option<Accepted>, StateError>;
 
-    /// Lets go of what is believed of anybody: what was looked at was looked at too long ago, or nobody knows when.
-    fn disbelieve(&self) -> Result<(), StateError>;
-
     /// The same, if nothing is under way, waits or is expected that may concern its people.
     fn at_rest(&self, system: &SystemName) -> Result<Option<Accepted>, StateError>;
+
+    /// Lets go of what is believed of anybody: what was looked at was looked at too long ago, or nobody knows when.
+    fn disbelieve(&self) -> Result<(), StateError>;
 
     /// What has become of a run; `None` where there is no such run.
     fn standing(&self, run: i64) -> Result<Option<Standing>, StateError>;
