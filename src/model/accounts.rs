@@ -1,7 +1,7 @@
 //! Many accounts, packed: what is kept of a whole list of them while a plan is made.
 //!
 //! An [`Account`] is made to be worked with and takes more than a thousand bytes; lists hold a million of them, of which
-//! hardly any is worked with at one time. Here each takes what its texts take and about a byte for each value: names of
+//! hardly any is worked with at one time. Here each takes what its texts take and a byte or two for each value: names of
 //! attributes and facts are kept once for all accounts that have the same.
 
 use std::{
@@ -73,14 +73,13 @@ impl Accounts {
     }
 
     fn home(&mut self, account: &Account) -> usize {
-        let is_it = |(system, server): &(SystemName, Arc<Facts>)| {
-            // Equal where it is the same, without a look.
-            *system == account.system && *server == account.server
-        };
-        self.homes.iter().rposition(is_it).unwrap_or_else(|| {
+        // Equal where it is the same, without a look. Where everybody is seen with her own token, everybody has her own.
+        let is_last =
+            |(system, server): &(SystemName, Arc<Facts>)| *system == account.system && *server == account.server;
+        if !self.homes.last().is_some_and(is_last) {
             self.homes.push((account.system.clone(), Arc::clone(&account.server)));
-            self.homes.len() - 1
-        })
+        }
+        self.homes.len() - 1
     }
 
     /// Where the next one goes.

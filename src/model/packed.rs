@@ -47,26 +47,26 @@ pub(super) fn put_value(to: &mut String, value: &Value) {
     }
 }
 
-/// A value as it lies there.
+/// A value that points into the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lying<'a> {
+pub(super) enum Unpacked<'a> {
     Empty,
     Bool(bool),
     Text(&'a str),
 }
 
-impl<'a> Lying<'a> {
+impl<'a> Unpacked<'a> {
     pub(super) fn text(self) -> Option<&'a str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 }
 
-impl From<Lying<'_>> for Value {
-    fn from(lying: Lying<'_>) -> Self {
-        match lying {
-            Lying::Empty => Self::Empty,
-            Lying::Bool(yes) => Self::Bool(yes),
-            Lying::Text(text) => Self::Text(text.into()),
+impl From<Unpacked<'_>> for Value {
+    fn from(unpacked: Unpacked<'_>) -> Self {
+        match unpacked {
+            Unpacked::Empty => Self::Empty,
+            Unpacked::Bool(yes) => Self::Bool(yes),
+            Unpacked::Text(text) => Self::Text(text.into()),
         }
     }
 }
@@ -102,17 +102,17 @@ impl<'a> Unpack<'a> {
         self.take(length)
     }
 
-    pub(super) fn value(&mut self) -> Lying<'a> {
+    pub(super) fn value(&mut self) -> Unpacked<'a> {
         match self.number() {
-            EMPTY => Lying::Empty,
-            FALSE => Lying::Bool(false),
-            TRUE => Lying::Bool(true),
-            length => Lying::Text(self.take(length - TEXT)),
+            EMPTY => Unpacked::Empty,
+            FALSE => Unpacked::Bool(false),
+            TRUE => Unpacked::Bool(true),
+            length => Unpacked::Text(self.take(length - TEXT)),
         }
     }
 
     /// The value of a name, of those of all these names.
-    pub(super) fn find<T: PartialEq<Q>, Q: ?Sized>(&mut self, names: &[T], name: &Q) -> Option<Lying<'a>> {
+    pub(super) fn find<T: PartialEq<Q>, Q: ?Sized>(&mut self, names: &[T], name: &Q) -> Option<Unpacked<'a>> {
         let at = names.iter().position(|known| *known == *name)?;
         for _ in 0..at {
             self.value();
@@ -153,6 +153,11 @@ impl<T: Clone + Ord> Names<T> {
             all.len() - 1
         });
         self.last
+    }
+
+    /// How many lists there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
     }
 
     pub(super) fn shared(&self, number: usize) -> Arc<[T]> {

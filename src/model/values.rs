@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, ser::SerializeMap};
 
 use super::{
     attribute::{AttributeName, Value},
-    packed::{Lying, Names, Unpack, put_value},
+    packed::{Names, Unpack, Unpacked, put_value},
 };
 
 /// Values by attribute, in order of name. A copy costs nothing; a change makes all of it anew.
@@ -19,7 +19,15 @@ struct Held {
     names: Arc<[AttributeName]>,
     /// A value of each.
     packed: Box<str>,
+    /// Where each of them begins, where there are more than [`FEW`]: a range may have a thousand members.
+    starts: Box<[u32]>,
 }
+
+/// So many values are gone through to find one.
+const FEW: usize = 16;
+
+/// So many lists of names are kept to be shared.
+const MAX_SHARED: usize = 256;
 
 /// Makes many [`Values`]: what has the same names shares them.
 #[derive(Debug, Default)]
@@ -29,6 +37,9 @@ pub(crate) struct Packer {
 
 impl Packer {
     pub(crate) fn pack(&mut self, values: &BTreeMap<AttributeName, Value>) -> Values {
+        if self.names.len() >= MAX_SHARED {
+            return Values::new(values.keys().cloned().collect(), values.values());
+        }
         let number = self.names.number(values);
         Values::new(self.names.shared(number), values.values())
     }
@@ -38,12 +49,25 @@ impl Values {
     /// The values of these names, which are in order, one for each.
     pub(crate) fn new<'v>(names: Arc<[AttributeName]>, values: impl Iterator<Item = &'v Value>) -> Self {
         let mut packed = String::with_capacity(16 * names.len());
-        values.for_each(|value| put_value(&mut packed, value));
-        Self(Arc::new(Held { names, packed: packed.into() }))
+        let mut starts = Vec::new();
+        for value in values {
+            if names.len() > FEW {
+                starts.push(u32::try_from(packed.len()).unwrap_or(u32::MAX));
+            }
+            put_value(&mut packed, value);
+        }
+        Self(Arc::new(Held { names, packed: packed.into(), starts: starts.into() }))
     }
 
-    fn find(&self, name: &AttributeName) -> Option<Lying<'_>> {
-        Unpack(&self.0.packed).find(&self.0.names, name)
+    fn find(&self, name: &AttributeName) -> Option<Unpacked<'_>> {
+        let Held { names, packed, starts } = &*self.0;
+        let at = names.binary_search(name).ok()?;
+        let (start, skipped) = starts.get(at).map_or((0, at), |start| (*start as usize, 0));
+        let mut values = Unpack(packed.get(start..)?);
+        for _ in 0..skipped {
+            values.value();
+        }
+        Some(values.value())
     }
 
     /// The value of this name.
@@ -61,12 +85,12 @@ impl Values {
     /// True where its value is this one.
     #[must_use]
     pub(crate) fn is(&self, name: &AttributeName, value: bool) -> bool {
-        self.find(name) == Some(Lying::Bool(value))
+        self.find(name) == Some(Unpacked::Bool(value))
     }
 
     #[must_use]
     pub(crate) fn contains_key(&self, name: &AttributeName) -> bool {
-        self.0.names.contains(name)
+        self.0.names.binary_search(name).is_ok()
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &AttributeName> {
@@ -80,15 +104,22 @@ impl Values {
 
     /// The same with this value, or without any.
     pub(crate) fn set(&mut self, name: &AttributeName, value: Option<Value>) {
+        self.set_all([(name, value)]);
+    }
+
+    /// The same with each of these values, or without any.
+    pub(crate) fn set_all<'n>(&mut self, values: impl IntoIterator<Item = (&'n AttributeName, Option<Value>)>) {
         let mut all: BTreeMap<AttributeName, Value> = self.iter().map(|(name, value)| (name.clone(), value)).collect();
-        match value {
-            Some(value) => all.insert(name.clone(), value),
-            None => all.remove(name),
-        };
+        for (name, value) in values {
+            match value {
+                Some(value) => all.insert(name.clone(), value),
+                None => all.remove(name),
+            };
+        }
         *self = all.into();
     }
 
-    /// The names that are not in both, or have another value in the other.
+    /// The names that are not in both, or have another value in the other, in order.
     pub(crate) fn differing<'a>(&'a self, other: &'a Self) -> Vec<&'a AttributeName> {
         if self == other {
             return Vec::new();
@@ -138,9 +169,9 @@ impl Serialize for Values {
         for name in self.0.names.iter() {
             map.serialize_key(name)?;
             match values.value() {
-                Lying::Empty => map.serialize_value(&())?,
-                Lying::Bool(yes) => map.serialize_value(&yes)?,
-                Lying::Text(text) => map.serialize_value(text)?,
+                Unpacked::Empty => map.serialize_value(&())?,
+                Unpacked::Bool(yes) => map.serialize_value(&yes)?,
+                Unpacked::Text(text) => map.serialize_value(text)?,
             }
         }
         map.end()
@@ -165,14 +196,19 @@ mod tests {
             any::<bool>().prop_map(Value::Bool),
             "\\PC{1,6}".prop_map(|text| Value::text(&text)),
         ];
-        prop::collection::btree_map("[a-e]".prop_map(|name| AttributeName::new(&name)), value, 0..5)
+        // Few are gone through, of many the places are known.
+        let name = || "[a-e]|n[0-3][0-9]".prop_map(|name| AttributeName::new(&name));
+        let few = prop::collection::btree_map(name(), value.clone(), 0..5);
+        prop_oneof![few, prop::collection::btree_map(name(), value, FEW - 2..2 * FEW)]
     }
 
     proptest! {
         #[test]
         fn packed_values_are_what_a_map_of_them_is(one in some(), other in some(), value in prop::option::of("[xy]")) {
             let packed = Values::from(one.clone());
-            let names: Vec<AttributeName> = ["a", "b", "c", "d", "e"].map(AttributeName::new).into();
+            let numbered = (0..40).map(|number| format!("n{number:02}"));
+            let names: Vec<AttributeName> =
+                ["a", "b", "c", "d", "e"].map(str::to_owned).into_iter().chain(numbered).map(|it| AttributeName::new(&it)).collect();
             for name in &names {
                 prop_assert_eq!(packed.get(name), one.get(name).cloned());
                 prop_assert_eq!(packed.text(name), one.get(name).and_then(Value::as_text));

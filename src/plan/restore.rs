@@ -44,10 +44,10 @@ pub(crate) struct Left {
 }
 
 /// The accounts as they are now.
-pub(crate) type Accounts = BTreeMap<(SystemName, AccountId), Arc<Account>>;
+pub(crate) type AccountsThere = BTreeMap<(SystemName, AccountId), Arc<Account>>;
 
 /// Decides for each attribute that was left whether it is put back.
-pub(crate) fn restore(left: &[Left], accounts: &Accounts, providers: &dyn Providers) -> Vec<Decided> {
+pub(crate) fn restore(left: &[Left], accounts: &AccountsThere, providers: &dyn Providers) -> Vec<Decided> {
     let desk = Desk { accounts, providers };
     let mut decided = Vec::with_capacity(left.len());
     let mut late = Vec::new();
@@ -79,7 +79,7 @@ struct Waiting {
 }
 
 struct Desk<'a> {
-    accounts: &'a Accounts,
+    accounts: &'a AccountsThere,
     providers: &'a dyn Providers,
 }
 

@@ -259,8 +259,7 @@ impl Case<'_> {
 
     /// What each source says of an attribute, and what it counts for.
     pub(crate) fn words(&self, attribute: &AttributeName) -> Vec<Word> {
-        let speaking =
-            self.person.statements.iter().filter_map(|said| Some((said, said.values.get(attribute)?.clone())));
+        let speaking = self.person.statements.iter().filter_map(|said| Some((said, said.values.get(attribute)?)));
         speaking
             .map(|(said, value)| Word {
                 system: said.system.clone(),

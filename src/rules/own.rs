@@ -52,7 +52,7 @@ pub(super) struct Court<'a> {
 /// What is the same for one person as for another, and so is found once.
 #[derive(Debug, Default)]
 pub(super) struct Precedents {
-    owners: RefCell<Option<Settled>>,
+    owners: RefCell<Option<Common>>,
     /// What functions answered, and all that they looked at: whoever shows them the same is answered the same.
     answers: RefCell<Vec<Precedent>>,
 }
@@ -61,7 +61,7 @@ type Owners = BTreeMap<AttributeName, Owned>;
 
 /// The owners of some attributes; none where a condition decides about one of them.
 #[derive(Debug)]
-struct Settled {
+struct Common {
     attributes: BTreeSet<AttributeName>,
     owners: Option<Arc<Owners>>,
 }
@@ -74,8 +74,9 @@ struct Precedent {
     answer: (Option<bool>, Seen),
 }
 
-/// So many answers are remembered: most conditions ask whether somebody is active.
-const MAX_PRECEDENTS: usize = 64;
+/// So many answers of one function are remembered: most conditions ask whether somebody is active. One that asks for what
+/// everybody has of her own finds no precedent, and is not asked about many.
+const MAX_PRECEDENTS: usize = 8;
 
 impl Precedents {
     /// Forgets everything: another day may answer otherwise.
@@ -104,7 +105,9 @@ impl<'a> Court<'a> {
             owners.get_or_insert_default().insert(attribute.clone(), owned);
         }
         let owners = owners.map(Arc::new);
-        *known = Some(Settled { attributes: attributes.clone(), owners: owners.clone() });
+        *known = Some(Common { attributes: attributes.clone(), owners: owners.clone() });
+        // What was decided without some of these attributes may be decided otherwise with them.
+        self.precedents.answers.take();
         owners
     }
 
@@ -123,7 +126,8 @@ impl<'a> Court<'a> {
         let mut all = self.precedents.answers.borrow_mut();
         let values: Option<Vec<(AttributeName, Value)>> =
             seen.iter().map(|(name, value)| Some((self.known.attribute(name)?, value.clone()))).collect();
-        if let Some(values) = values.filter(|_| all.len() < MAX_PRECEDENTS) {
+        let known = all.iter().filter(|one| one.function == *function).count();
+        if let Some(values) = values.filter(|_| known < MAX_PRECEDENTS) {
             all.push(Precedent { function: function.clone(), values, answer: (*answer, seen.clone()) });
         }
     }

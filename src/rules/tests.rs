@@ -460,6 +460,41 @@ fn an_answer_tells_what_its_own_condition_looked_at_and_nothing_else() {
 }
 
 #[test]
+fn what_one_person_was_answered_is_answered_to_whoever_shows_the_same_and_to_nobody_else() {
+    let script = r#"
+        owner(["username", "department", "active"], "hr");
+        account("gitlab", |person| person.department == "IT" && person.active == true);
+        account("mattermost", |person| person.gitlab?.note == "vip" || person.active == true);
+        account("zitadel", |person| person.username.ends_with("7") || today() != "2026-11-20");
+    "#;
+    let all = BTreeSet::from(["username", "department", "active"].map(AttributeName::new));
+    let everybody = |number: usize| {
+        let name = format!("p{number}");
+        let said = [
+            ("username", Some(Value::text(&name))),
+            ("department", [None, Some("IT".into()), Some("Care".into()), Some(Value::Empty)][number % 4].clone()),
+            ("active", [Some(true.into()), Some(false.into()), None][number % 3].clone()),
+        ];
+        let said: Vec<(&str, Value)> = said.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let note = if number.is_multiple_of(5) { "vip" } else { "x" };
+        let gitlab = number.is_multiple_of(2).then(|| account("gitlab", &[("gitlab.note", note.into())], &[]));
+        person(&[("hr", said.as_slice())], gitlab.into_iter().collect())
+    };
+    let rules = load(script);
+    for today in [jiff::civil::date(2026, 11, 20), jiff::civil::date(2026, 11, 21)] {
+        rules.see(today);
+        for person in (0..60).map(everybody) {
+            let alone = load(script);
+            alone.see(today);
+            assert_eq!(rules.own(&person, &all).unwrap(), alone.own(&person, &all).unwrap(), "{today} {person:?}");
+            // Asked about less, nobody is known to own the rest.
+            let less = BTreeSet::from([AttributeName::new("username")]);
+            assert_eq!(rules.own(&person, &less).unwrap(), alone.own(&person, &less).unwrap(), "{today} {person:?}");
+        }
+    }
+}
+
+#[test]
 fn owners_that_depend_on_each_other_in_a_circle_are_named() {
     let rules = load(
         r#"

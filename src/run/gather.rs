@@ -379,7 +379,8 @@ impl Passage<'_> {
                     }
                     Some(before) => {
                         let differing = statement.values.differing(before);
-                        statement.values.keys().filter(|name| !differing.contains(name)).cloned().collect()
+                        let same = |name: &&AttributeName| differing.binary_search(name).is_err();
+                        statement.values.keys().filter(same).cloned().collect()
                     }
                 };
             }
@@ -810,12 +811,11 @@ fn next_look(
                 if is_known {
                     continue;
                 }
-                match before.filter(|texts| texts.contains(text)) {
-                    Some(texts) => known = Some((attribute, value, texts)),
-                    None => {
-                        let wanted = next.entry(taker.clone()).or_insert_with(|| with_members(taker));
-                        wanted.holding.entry((*attribute).clone()).or_default().insert(text.to_owned());
-                    }
+                if let Some(texts) = before.filter(|texts| texts.contains(text)) {
+                    known = Some((attribute, value, texts));
+                } else {
+                    let wanted = next.entry(taker.clone()).or_insert_with(|| with_members(taker));
+                    wanted.holding.entry((*attribute).clone()).or_default().insert(text.to_owned());
                 }
             }
         }

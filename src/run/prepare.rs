@@ -187,8 +187,8 @@ pub(super) fn settle(
         }
         true
     };
-    let wanted = Wanted { group: group.as_ref(), judged: tells };
-    let links = settle_all(&material, desk.rules, &attributes, providers, wanted, &mut settled);
+    let interest = Interest { group: group.as_ref(), judged: tells };
+    let links = settle_all(&material, desk.rules, &attributes, providers, interest, &mut settled);
     if let Some(fault) = fault {
         return Err(fault);
     }
@@ -234,7 +234,7 @@ struct Settled {
 
 /// What is wanted to be known of each person.
 #[derive(Clone, Copy)]
-struct Wanted<'a> {
+struct Interest<'a> {
     /// Her group, by this attribute.
     group: Option<&'a AttributeName>,
     /// Herself, and who owns what of her.
@@ -248,16 +248,16 @@ fn settle_all(
     rules: &RuleSet,
     attributes: &BTreeSet<AttributeName>,
     providers: &dyn Providers,
-    wanted: Wanted<'_>,
+    interest: Interest<'_>,
     each: &mut dyn FnMut(Result<Settled, RunError>) -> bool,
 ) -> Vec<Link> {
     let settle = |found: Found<'_>, rules: &RuleSet| {
         let person = found.person();
         let deeds = deeds(&person, providers);
         let Decisions { person, ownership, changes } = decide_for(person, rules, attributes, providers)?;
-        let group = wanted.group.and_then(|attribute| group_of(&person, attribute));
+        let group = interest.group.and_then(|attribute| group_of(&person, attribute));
         let (id, statements) = (person.id.clone(), person.statements.clone());
-        let judged = wanted.judged.then(|| Box::new(Judged { person, ownership }));
+        let judged = interest.judged.then(|| Box::new(Judged { person, ownership }));
         Ok(Settled { id, statements, group, changes, deeds, judged })
     };
     let many = material.statements.len() >= ALONE;

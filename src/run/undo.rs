@@ -33,7 +33,7 @@ use crate::{
         assemble::{Frame, assemble},
         correlate::Opened,
         guard::protect,
-        restore::{Accounts, Left, restore},
+        restore::{AccountsThere, Left, restore},
     },
     state::{Entry, Outcome, progress::Progress},
 };
@@ -285,7 +285,7 @@ pub(crate) async fn undo(
     };
     let people = first.keys().map(|system| (system.clone(), whose(system))).collect();
     gather::open(&people, fleet, &mut shown).await?;
-    let accounts: Accounts = shown
+    let accounts: AccountsThere = shown
         .accounts
         .values()
         .flatten()

@@ -42,8 +42,7 @@ impl Desk<'_> {
             let line = Owned { system: system_says, origin: origin.clone(), looked_at: looked_at.clone() };
             match self.person.accounts.get(system).cloned() {
                 None if self.person.unseen.contains_key(system) => {
-                    let active = AttributeName::new("active");
-                    self.hold_unseen(system, &active, &Value::Bool(*wanted), &line, &asked_by);
+                    self.hold_unseen(system, active, &Value::Bool(*wanted), &line, &asked_by);
                 }
                 None if *wanted => self.create(system, &line, &asked_by),
                 None => {}
@@ -59,8 +58,8 @@ impl Desk<'_> {
     }
 
     pub(super) fn switches_accounts(&self, system: &SystemName) -> bool {
-        let active = AttributeName::new("active");
-        self.providers.capabilities(system).is_some_and(|table| table.of(system, &active).is_some())
+        let active = AttributeName::active();
+        self.providers.capabilities(system).is_some_and(|table| table.of(system, active).is_some())
     }
 
     /// Switches an existing account on or off, at once or when it is known whether it would last. True where it will be
@@ -73,8 +72,8 @@ impl Desk<'_> {
         asked_by: &AskedBy,
         reason: String,
     ) -> bool {
-        let active = AttributeName::new("active");
-        let change = Change { attribute: active.clone(), before: account.value(&active), after: after.clone() };
+        let active = AttributeName::active();
+        let change = Change { attribute: active.clone(), before: account.value(active), after: after.clone() };
         if change.before == change.after {
             return false;
         }
@@ -91,19 +90,19 @@ impl Desk<'_> {
             });
             false
         } else {
-            self.own_call(&account.system, &active, after, foresight, line, asked_by, reason)
+            self.own_call(&account.system, active, after, foresight, line, asked_by, reason)
         }
     }
 
     /// Settles switches that the next sign-in would undo: where nobody can sign in any more, they last.
     pub(super) fn settle_switches(&mut self) {
-        let active = AttributeName::new("active");
+        let active = AttributeName::active();
         for Switch { system, after, mut foresight, line, asked_by, reason } in std::mem::take(&mut self.switches) {
             let leader = foresight.follows.as_ref().and_then(|follows| self.provider_of(&follows.provider));
-            if leader.is_some_and(|leader| self.will_hold(&leader, &active) == Some(Value::Bool(false))) {
+            if leader.is_some_and(|leader| self.will_hold(&leader, active) == Some(Value::Bool(false))) {
                 foresight = Foresight::takes();
             }
-            self.own_call(&system, &active, &after, foresight, &line, &asked_by, reason);
+            self.own_call(&system, active, &after, foresight, &line, &asked_by, reason);
         }
     }
 
@@ -112,11 +111,11 @@ impl Desk<'_> {
         let Some(table) = self.providers.capabilities(system) else { return };
         let account = Arc::new(Account::absent(system.clone(), self.providers.server(system)));
         if let Support::No(no) = table.create {
-            let active = AttributeName::new("active");
+            let active = AttributeName::active();
             let reason = format!("{system} cannot make accounts: {no}");
             self.put(
                 system,
-                &active,
+                active,
                 &Value::Bool(true),
                 Decision::Refuse,
                 Some(line),

@@ -25,7 +25,7 @@ use crate::model::{
     person::{Person, Unseen},
     plan::{AskedBy, Decision, PlannedChange},
     policy::{Action, Owned, Ownership, Policy},
-    record::Statement,
+    record::{RecordOrigin, Statement},
     refusal::RefusalKind,
 };
 
@@ -103,8 +103,8 @@ struct Desk<'a> {
     switches: Vec<Switch>,
     /// Changes that a rule sent somewhere else.
     elsewhere: Vec<Elsewhere>,
-    /// Who asks for something: one of each system, as nobody has two statements of one and is not held.
-    askers: Vec<AskedBy>,
+    /// Who asks for something, by where it was said.
+    askers: Vec<(RecordOrigin, AskedBy)>,
 }
 
 /// A change of an account that comes from elsewhere, if it comes.
@@ -569,12 +569,14 @@ impl<'a> Desk<'a> {
 
     /// Who asks, by her statement.
     fn by(&mut self, statement: &Statement) -> AskedBy {
-        let system = &statement.system;
-        if let Some(known) = self.askers.iter().find(|asker| asker.system == *system) {
+        let is_it = |(origin, asker): &&(RecordOrigin, AskedBy)| {
+            *origin == statement.origin && asker.system == statement.system
+        };
+        if let Some((_, known)) = self.askers.iter().find(is_it) {
             return known.clone();
         }
         let asker = by(statement);
-        self.askers.push(asker.clone());
+        self.askers.push((statement.origin.clone(), asker.clone()));
         asker
     }
 

@@ -227,8 +227,8 @@ fn shown(
     for one in &mut seen {
         // A first sight said nothing, so nothing of it can be left open.
         let Some(before) = before.get(&(&one.system, &*one.key)) else { continue };
-        for attribute in one.person.as_ref().and_then(|person| open.get(person)).into_iter().flatten() {
-            one.values.set(attribute, before.values.get(attribute));
+        if let Some(open) = one.person.as_ref().and_then(|person| open.get(person)) {
+            one.values.set_all(open.iter().map(|attribute| (*attribute, before.values.get(attribute))));
         }
     }
     Ok(seen)
