@@ -13,7 +13,8 @@ use serde::Serialize;
 use super::{
     RunError,
     fleet::Fleet,
-    gather::{self, Given, Said, Shown},
+    gather::{self, Given, Said},
+    observe::{Shown, observe},
     prepare::{Desk, Judged, settle},
 };
 use crate::model::{
@@ -208,7 +209,7 @@ pub(crate) async fn compare(
     let statements = by_old.statements.iter().chain(&by_new.statements).map(Arc::clone).collect();
     let both = Said { statements, ..Said::default() };
     let policy = both_policies(old.rules.policy(), new.rules.policy());
-    let shown = gather::observe(&both, old.memory, &policy, fleet).await?;
+    let shown = observe(&both, old.memory, &policy, fleet).await?;
     let inputs = by_old.inputs.clone();
     let old_outcome = outcome(old, by_old, &shown, fleet)?;
     let new_outcome = outcome(new, by_new, &shown, fleet)?;

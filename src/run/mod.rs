@@ -30,6 +30,7 @@ pub(crate) mod holds;
 pub(crate) mod kinds;
 mod mapping;
 pub(crate) mod measure;
+pub(crate) mod observe;
 pub(crate) mod own;
 pub(crate) mod prepare;
 pub(crate) mod project;

@@ -12,7 +12,8 @@ use super::{
     crew::{ALONE, Crew, Shift, threads},
     expectations::{Judged as Expected, judge},
     fleet::Fleet,
-    gather::{self, Given, Said, Shown, Source},
+    gather::{self, Given, Said, Source},
+    observe::{Shown, observe},
     seal::seal,
 };
 use crate::{
@@ -85,7 +86,7 @@ pub(crate) async fn prepare(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet)
     if let Some(before) = before {
         said.believe(&before.since, &desk.memory.accepted);
     }
-    let shown = gather::observe(&said, desk.memory, policy, fleet).await?;
+    let shown = observe(&said, desk.memory, policy, fleet).await?;
     let (notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
     let homes = fleet.homes();
     let plan = settle(desk, said, &shown, fleet, homes, None)?;

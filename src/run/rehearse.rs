@@ -25,7 +25,8 @@ use jiff::civil::Date;
 use super::{
     RunError,
     fleet::Fleet,
-    gather::{self, Passage, Said, Shown, Source},
+    gather::{self, Passage, Said, Source},
+    observe::{self, Shown},
     prepare::{Desk, settle},
     project::{OpenError, Project},
 };
@@ -394,7 +395,7 @@ impl Rehearsing<'_> {
         let servers: BTreeMap<SystemName, Arc<Facts>> =
             servers.into_iter().map(|(system, facts)| (system, Arc::new(facts))).collect();
         let providers = Staged { troupe: self.troupe, servers: &servers };
-        let concerned = gather::concerned(said, self.rules.policy(), &providers);
+        let concerned = observe::concerned(said, self.rules.policy(), &providers);
         let mut shown = Shown::default();
         for (system, there) in accounts.into_iter().filter(|(system, _)| concerned.contains(system)) {
             let server = servers.get(&system).cloned().unwrap_or_default();
@@ -463,7 +464,7 @@ impl Rehearsing<'_> {
         for deed in said.statements.iter().flat_map(|said| &said.deeds) {
             let table = self.troupe.connectors.get(&deed.system).map(|(_, connector)| connector.capabilities());
             let mut wanted = crate::model::account::Wanted::default();
-            gather::want_named(&mut wanted, table.and_then(|table| table.operation(&deed.operation)), &deed.arguments);
+            observe::want_named(&mut wanted, table.and_then(|table| table.operation(&deed.operation)), &deed.arguments);
             for (kind, names) in &wanted.named {
                 things.extend(names.iter().map(|name| (deed.system.clone(), format!("{kind}:{name}"))));
             }

@@ -12,7 +12,7 @@ use std::{
 use super::{
     RunError,
     fleet::Fleet,
-    gather::{self, Shown},
+    observe::{self, Shown},
     prepare::{Desk, holders},
     seal::seal,
     tokens::bearers,
@@ -278,13 +278,13 @@ pub(crate) async fn undo(
     let left = did.left(&made);
     let mut shown = Shown::default();
     let first = wanted(&left, fleet);
-    gather::look(&first, fleet, &mut shown, &mut BTreeMap::new()).await?;
+    observe::look(&first, fleet, &mut shown, &mut BTreeMap::new()).await?;
     let whose = |system: &SystemName| {
         let people: BTreeSet<_> = left.iter().filter(|one| one.system == *system).map(|one| &one.person).collect();
         bearers(people, &desk.memory.links)
     };
     let people = first.keys().map(|system| (system.clone(), whose(system))).collect();
-    gather::open(&people, fleet, &mut shown).await?;
+    observe::open(&people, fleet, &mut shown).await?;
     let accounts: AccountsThere = shown
         .accounts
         .values()

@@ -23,7 +23,7 @@ use crate::{
     run::{
         RunError,
         fleet::Fleet,
-        gather, own,
+        observe, own,
         tokens::{bearers, not_hers},
     },
 };
@@ -100,7 +100,7 @@ pub(super) async fn read_again(plan: &Plan, fleet: &Fleet, ties: &[Link]) -> Wor
     for asked in plan.operations.iter().filter(|asked| asked.call.is_some()) {
         let table = fleet.capabilities(&asked.system).and_then(|table| table.operation(&asked.operation));
         let wanted = wanted.entry(&asked.system).or_default();
-        gather::want_named(wanted, table, &asked.arguments);
+        observe::want_named(wanted, table, &asked.arguments);
     }
     let shared = wanted.into_iter().filter(|(system, _)| fleet.keyed(system).is_none());
     let asked = shared.map(async |(system, wanted)| {

@@ -19,7 +19,8 @@ use std::{
 use super::{
     RunError,
     fleet::Fleet,
-    gather::{self, Given, Said, Shown},
+    gather::{self, Given, Said},
+    observe::{Shown, observe},
     prepare::{Desk, Judged, decide_for, holders, settle},
 };
 use crate::{
@@ -95,7 +96,7 @@ pub(crate) struct Gathered {
 /// Reads inputs and providers.
 pub(crate) async fn gather(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -> Result<Gathered, RunError> {
     let mut said = gather::read(given, desk.sources, desk.rules, desk.memory, None)?;
-    let shown = gather::observe(&said, desk.memory, desk.rules.policy(), fleet).await?;
+    let shown = observe(&said, desk.memory, desk.rules.policy(), fleet).await?;
     let notes = std::mem::take(&mut said.notes);
     Ok(Gathered { said, shown, homes: fleet.homes(), notes })
 }

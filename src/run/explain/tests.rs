@@ -18,8 +18,9 @@ use crate::{
     plan::Providers,
     run::{
         fleet::Fleet,
-        gather::{Given, Shown, named},
+        gather::{Given, named},
         kinds::PROVIDERS,
+        observe::Shown,
         prepare::Desk,
         project::{Project, benches, fleet, open},
     },

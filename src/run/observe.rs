@@ -1,0 +1,359 @@
+//! Looking: providers are asked for every account that statements could be about. Nothing is changed anywhere.
+//!
+//! What an account means for whom is not known here: that is correlation's.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use futures::future::join_all;
+
+use super::{
+    RunError,
+    fleet::Fleet,
+    gather::Said,
+    own,
+    tokens::{Bearer, bearers, must_sign_in},
+};
+use crate::{
+    model::{
+        account::{Texts, Wanted},
+        accounts::{Accounts, AccountsById},
+        attribute::{AttributeName, Value},
+        capability::{OperationCapability, Takes, Unique},
+        id::{AccountId, PersonId, SystemName},
+        person::{Link, Unseen},
+        plan::SignIn,
+        policy::{CopyLine, Policy},
+        record::Statement,
+    },
+    plan::{Providers, correlate::Opened},
+    state::Memory,
+};
+
+/// What providers showed.
+#[derive(Default)]
+pub(crate) struct Shown {
+    pub(crate) accounts: BTreeMap<SystemName, Accounts>,
+    /// What people's own tokens opened, by each name of theirs.
+    pub(crate) own: BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
+    /// Who has to sign in before her own token opens anything.
+    pub(crate) sign_in: Vec<SignIn>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Looks at every account these statements could be about, and at whoever holds a name they would need.
+pub(crate) async fn observe(
+    said: &Said,
+    memory: &Memory,
+    policy: &Policy,
+    fleet: &mut Fleet,
+) -> Result<Shown, RunError> {
+    let mut seen = Shown::default();
+    if said.statements.is_empty() {
+        return Ok(seen);
+    }
+    let first = first_look(said, memory, policy, fleet);
+    let keyed: Vec<&SystemName> = first.keys().filter(|system| fleet.keyed(system).is_some()).collect();
+    if !keyed.is_empty() {
+        let people = speakers(said, memory, policy);
+        let wanted = keyed.into_iter().map(|system| (system.clone(), people.clone())).collect();
+        open(&wanted, fleet, &mut seen).await?;
+    }
+    let mut asked: BTreeMap<SystemName, Wanted> = BTreeMap::new();
+    look(&first, fleet, &mut seen, &mut asked).await?;
+    // Accounts lead to others: those they sign in with, and those a copy of their values must not collide with.
+    for _ in 0..3 {
+        let next = next_look(&seen, policy, fleet, &asked);
+        if next.values().all(Wanted::is_empty) {
+            break;
+        }
+        look(&next, fleet, &mut seen, &mut asked).await?;
+    }
+    Ok(seen)
+}
+
+/// Everybody of whom something is wanted, with the names she is known by.
+fn speakers(said: &Said, memory: &Memory, policy: &Policy) -> Vec<Bearer> {
+    let known: BTreeMap<(&SystemName, &str), &PersonId> =
+        memory.links.iter().map(|link| ((&link.system, link.account.as_str()), &link.person)).collect();
+    let mut people: BTreeMap<PersonId, BTreeSet<PersonId>> = BTreeMap::new();
+    for statement in said.statements.iter().filter(|statement| !statement.of_nobody) {
+        let asks = statement.spoken().next().is_some() || !statement.deeds.is_empty();
+        // Whether there should be an account is asked of everybody.
+        if asks || !policy.accounts.is_empty() {
+            let own = PersonId { system: statement.system.clone(), key: Arc::clone(&statement.key) };
+            let person = known.get(&(&statement.system, statement.key.as_ref())).map_or(&own, |person| *person);
+            people.entry(person.clone()).or_default().insert(own);
+        }
+    }
+    let mut all = bearers(people.keys(), &memory.links);
+    for bearer in &mut all {
+        let names = people.remove(&bearer.person).unwrap_or_default();
+        bearer.also.extend(names.into_iter().filter(|name| *name != bearer.person));
+    }
+    all
+}
+
+/// Opens the accounts of these people with their own tokens, where systems are asked so, all of those side by side.
+pub(super) async fn open(
+    wanted: &BTreeMap<SystemName, Vec<Bearer>>,
+    fleet: &mut Fleet,
+    seen: &mut Shown,
+) -> Result<(), RunError> {
+    let looks = wanted.iter().filter_map(|(system, people)| {
+        let (member, keyring) = fleet.keyed(system)?;
+        Some(async move { (system, people, own::open(system, member, keyring, people, true).await) })
+    });
+    for (system, people, opened) in join_all(looks).await {
+        let own::Opened { accounts, server, warnings } = opened?;
+        fleet.servers.insert(system.clone(), Arc::new(server.unwrap_or_default()));
+        seen.warnings.extend(warnings.into_iter().map(|warning| format!("{system}: {warning}")));
+        let shown = seen.accounts.entry(system.clone()).or_default();
+        let mut all = AccountsById::default();
+        all.extend(std::mem::take(shown));
+        let names = seen.own.entry(system.clone()).or_default();
+        let mut known: BTreeSet<AccountId> = BTreeSet::new();
+        let mut waiting: BTreeSet<PersonId> = BTreeSet::new();
+        for bearer in people {
+            let what = match accounts.get(&bearer.person) {
+                Some(Ok(account)) => {
+                    let Some(id) = &account.id else { continue };
+                    if known.insert(id.clone()) {
+                        all.insert(account);
+                    }
+                    Opened::Account(id.clone())
+                }
+                Some(Err(refusal)) => {
+                    if must_sign_in(refusal) {
+                        waiting.insert(bearer.person.clone());
+                    }
+                    Opened::Nothing(Unseen { kind: refusal.kind, reason: refusal.reason.clone() })
+                }
+                None => continue,
+            };
+            for name in std::iter::once(&bearer.person).chain(&bearer.also) {
+                names.insert(name.clone(), what.clone());
+            }
+        }
+        *shown = all.into_accounts();
+        if let (false, Some((_, keyring))) = (waiting.is_empty(), fleet.keyed(system)) {
+            seen.sign_in.push(SignIn { system: system.clone(), at: keyring.home().to_owned(), people: waiting });
+        }
+    }
+    seen.sign_in.sort();
+    Ok(())
+}
+
+/// The providers that matter to these rules: a provider that no rule names is not asked anything.
+pub(super) fn concerned(said: &Said, policy: &Policy, providers: &dyn Providers) -> Vec<SystemName> {
+    let owners = policy.owners.iter().map(|line| &line.system);
+    let copies = policy.copies.values().flat_map(|line| &line.systems);
+    let own = policy.owners.iter().flat_map(|line| &line.attributes).filter_map(AttributeName::system);
+    let deeds = said.statements.iter().flat_map(|said| &said.deeds).map(|deed| &deed.system);
+    let named: BTreeSet<SystemName> = owners
+        .chain(copies)
+        .chain(deeds)
+        .chain(policy.joins.keys())
+        .chain(policy.accounts.keys())
+        .cloned()
+        .chain(own)
+        .collect();
+    providers.names().into_iter().filter(|system| named.contains(system)).collect()
+}
+
+fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> BTreeMap<SystemName, Wanted> {
+    // Of whom something is said, by the names that records have and by those of the people they are tied to.
+    let mut people: Vec<(&str, &str)> = Vec::new();
+    if !memory.links.is_empty() {
+        people.extend(said.statements.iter().map(|said| (said.system.as_str(), &*said.key)));
+        people.sort_unstable();
+        let is_spoken = |link: &&Link| people.binary_search(&(link.system.as_str(), link.account.as_str())).is_ok();
+        let anchors =
+            memory.links.iter().filter(is_spoken).map(|link| (link.person.system.as_str(), &*link.person.key));
+        let anchors: Vec<(&str, &str)> = anchors.collect();
+        people.extend(anchors);
+        people.sort_unstable();
+    }
+
+    let mut wanted: BTreeMap<SystemName, Wanted> =
+        concerned(said, policy, fleet).into_iter().map(|system| (system, Wanted::default())).collect();
+    let is_spoken = |link: &&Link| people.binary_search(&(link.person.system.as_str(), &link.person.key)).is_ok();
+    for link in memory.links.iter().filter(is_spoken) {
+        if let Some(wanted) = wanted.get_mut(&link.system) {
+            wanted.ids.insert(link.account.clone());
+        }
+    }
+    for (set, range) in &policy.ranges {
+        if let Some(wanted) = set.system().and_then(|system| wanted.get_mut(&system)) {
+            wanted.members.insert(set.clone(), range.members.clone());
+        }
+    }
+    for deed in said.statements.iter().flat_map(|said| &said.deeds) {
+        let table = fleet.capabilities(&deed.system).and_then(|table| table.operation(&deed.operation));
+        if let Some(wanted) = wanted.get_mut(&deed.system) {
+            want_named(wanted, table, &deed.arguments);
+        }
+    }
+    let mut shared: BTreeMap<AttributeName, Vec<Texts>> = BTreeMap::new();
+    for (system, wanted) in &mut wanted {
+        for attribute in looked_up(system, policy, fleet) {
+            let text = |statement: &Arc<Statement>| {
+                let value = fleet.normalize(system, &attribute, &statement.values.get(&attribute)?);
+                value.as_text().map(str::to_owned)
+            };
+            let texts: Texts = said.statements.iter().filter_map(text).collect();
+            if texts.is_empty() {
+                continue;
+            }
+            // Most systems store a text as others do.
+            let others: &mut Vec<Texts> = shared.entry(attribute.clone()).or_default();
+            let texts = others.iter().find(|other| **other == texts).cloned().unwrap_or_else(|| {
+                others.push(texts.clone());
+                texts
+            });
+            wanted.holding.insert(attribute, texts);
+        }
+    }
+    wanted
+}
+
+/// The things an operation's arguments name, whose ids are needed.
+pub(super) fn want_named(
+    wanted: &mut Wanted,
+    table: Option<&'static OperationCapability>,
+    arguments: &BTreeMap<String, Value>,
+) {
+    for argument in table.map(|table| table.arguments).unwrap_or_default() {
+        if let (Takes::Named(kind), Some(name)) =
+            (argument.takes, arguments.get(argument.name).and_then(Value::as_text))
+        {
+            wanted.named.entry(kind.to_owned()).or_default().insert(name.to_owned());
+        }
+    }
+}
+
+/// The attributes by which a provider is asked: those people are found by, and those that must not collide.
+fn looked_up(system: &SystemName, policy: &Policy, fleet: &Fleet) -> Vec<AttributeName> {
+    let Some(table) = fleet.capabilities(system) else { return Vec::new() };
+    let joins = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
+    let unique = table.attributes.iter().filter(|row| row.unique != Unique::No).map(|row| table.name(system, row));
+    let mut all: Vec<AttributeName> = joins.iter().cloned().chain(unique).collect();
+    all.retain(|attribute| table.lookups.contains(&attribute.local()));
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn next_look(
+    seen: &Shown,
+    policy: &Policy,
+    fleet: &Fleet,
+    asked: &BTreeMap<SystemName, Wanted>,
+) -> BTreeMap<SystemName, Wanted> {
+    let mut next: BTreeMap<SystemName, Wanted> = BTreeMap::new();
+    // Whoever is seen is seen with her memberships, and what operations name is asked for again: the last answer is what is
+    // known of a server.
+    let with_members = |system: &SystemName| {
+        let before = asked.get(system);
+        let members = before.map(|wanted| wanted.members.clone()).unwrap_or_default();
+        let named = before.map(|wanted| wanted.named.clone()).unwrap_or_default();
+        Wanted { members, named, ..Wanted::default() }
+    };
+    let nothing = Wanted::default();
+    let mut ids: BTreeMap<SystemName, Vec<&str>> = BTreeMap::new();
+    for (system, accounts) in &seen.accounts {
+        let takers = |line: &CopyLine| -> Vec<SystemName> {
+            line.systems.iter().filter(|taker| *taker != system).cloned().collect()
+        };
+        // Where a copy would go that must not collide there, and what was asked for there already.
+        let ways = policy
+            .copies
+            .iter()
+            .flat_map(|(attribute, line)| takers(line).into_iter().map(move |taker| (attribute, taker)));
+        let ways: Vec<_> = ways
+            .filter(|(attribute, taker)| looked_up(taker, policy, fleet).contains(attribute))
+            .map(|(attribute, taker)| {
+                let before = asked.get(&taker).and_then(|wanted| wanted.holding.get(attribute));
+                (attribute, taker, before)
+            })
+            .collect();
+        for account in accounts {
+            for (kind, id) in account.identities() {
+                let of_kind = fleet.of_kind(kind);
+                let [provider] = of_kind.as_slice() else { continue };
+                let known = ids.entry(provider.clone()).or_insert_with(|| ids_of(seen, provider));
+                let id_there = AccountId::from(id);
+                if known.binary_search(&id).is_err() && !asked.get(provider).unwrap_or(&nothing).ids.contains(&id_there)
+                {
+                    next.entry(provider.clone()).or_insert_with(|| with_members(provider)).ids.insert(id_there);
+                }
+            }
+            // Most systems store a text as others do, and are asked about the same texts.
+            let mut known: Option<(&AttributeName, Value, &Texts)> = None;
+            for (attribute, taker, before) in &ways {
+                let Some(value) = account.text(attribute).map(Value::text) else { continue };
+                let value = fleet.normalize(taker, attribute, &value);
+                let Some(text) = value.as_text() else { continue };
+                let is_known = known.as_ref().is_some_and(|(name, known, texts)| {
+                    *name == *attribute && *known == value && before.is_some_and(|before| before.is(texts))
+                });
+                if is_known {
+                    continue;
+                }
+                if let Some(texts) = before.filter(|texts| texts.contains(text)) {
+                    known = Some((attribute, value, texts));
+                } else {
+                    let wanted = next.entry(taker.clone()).or_insert_with(|| with_members(taker));
+                    wanted.holding.entry((*attribute).clone()).or_default().insert(text.to_owned());
+                }
+            }
+        }
+    }
+    next
+}
+
+/// The ids of a system's accounts that were seen, in order.
+fn ids_of<'a>(seen: &'a Shown, system: &SystemName) -> Vec<&'a str> {
+    let mut ids: Vec<&str> =
+        seen.accounts.get(system).into_iter().flatten().filter_map(|account| account.id()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Asks all providers side by side.
+pub(super) async fn look(
+    wanted: &BTreeMap<SystemName, Wanted>,
+    fleet: &mut Fleet,
+    seen: &mut Shown,
+    asked: &mut BTreeMap<SystemName, Wanted>,
+) -> Result<(), RunError> {
+    let questions = wanted.iter().filter_map(|(system, wanted)| {
+        let member = fleet.members.get(system).filter(|member| member.keyring.is_none())?;
+        Some(async move { (system, member.observe(wanted).await) })
+    });
+    let answers = join_all(questions).await;
+    for (system, answer) in answers {
+        let observed =
+            answer.map_err(|source| RunError::Unread { system: system.clone(), source: Box::new(source) })?;
+        fleet.servers.insert(system.clone(), Arc::clone(&observed.server));
+        for warning in observed.warnings {
+            let warning = format!("{system}: {warning}");
+            if !seen.warnings.contains(&warning) {
+                seen.warnings.push(warning);
+            }
+        }
+        seen.accounts.entry(system.clone()).or_default().add_new(observed.accounts);
+        let before = asked.entry(system.clone()).or_default();
+        if let Some(wanted) = wanted.get(system) {
+            before.members.clone_from(&wanted.members);
+            before.named.clone_from(&wanted.named);
+            before.ids.extend(wanted.ids.iter().cloned());
+            for (attribute, texts) in &wanted.holding {
+                before.holding.entry(attribute.clone()).or_default().add(texts);
+            }
+        }
+    }
+    Ok(())
+}
