@@ -14,7 +14,7 @@ use super::{
     Providers, Unrouted,
     assemble::{Frame, assemble},
     correlate::{Material, correlate},
-    decide::decide,
+    decide::{decide, foresee},
     folded,
     order::Holders,
 };
@@ -22,7 +22,7 @@ use crate::model::{
     account::{Account, Facts},
     accounts,
     attribute::{AttributeName, Value},
-    capability::{AttributeCapability, Capabilities, Change, Foresight, Replay, Scheme, Support, Unique},
+    capability::{AttributeCapability, Capabilities, Change, Foresight, Replay, Scheme, Support, Unique, Verdict},
     id::{AccountId, SystemName},
     origin::Origin,
     person::Link,
@@ -368,4 +368,13 @@ fn a_column_shifted_by_one_row_is_ordered_for_a_whole_organisation() {
     chain.push(Somebody { username: PEOPLE, nickname: None, active: true, there: Some(PEOPLE) });
     let plan = plan_of(&case(&chain, false));
     assert_eq!(plan.summary.calls, 0);
+}
+
+#[test]
+fn what_a_token_was_starred_out_of_is_written_nowhere() {
+    let account = Account { id: Some("1".into()), ..Account::absent("git".into(), Arc::default()) };
+    let change = |after: &str| Change { attribute: "nickname".into(), before: "old".into(), after: after.into() };
+    let verdict = |after| foresee(&Plain, &account, &change(after)).verdict;
+    assert!(matches!(verdict("Bearer [a token]"), Verdict::Refuses { kind: RefusalKind::Invalid, .. }));
+    assert_eq!(verdict("a token"), Verdict::Takes);
 }

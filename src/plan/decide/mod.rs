@@ -27,6 +27,7 @@ use crate::model::{
     policy::{Action, Owned, Ownership, Policy},
     record::{RecordOrigin, Statement},
     refusal::RefusalKind,
+    secret::INSTEAD,
 };
 
 /// A change with what the next steps need of it.
@@ -642,6 +643,11 @@ pub(super) fn foresee(providers: &dyn Providers, account: &Account, change: &Cha
         Some((_, Support::No(no))) if change.after.is_empty() && !change.before.is_empty() => {
             Foresight::refuses(RefusalKind::Unsupported, no)
         }
+        // Nobody knows any more what stood there.
+        Some(_) if change.after.as_text().is_some_and(|text| text.contains(INSTEAD)) => Foresight::refuses(
+            RefusalKind::Invalid,
+            format!("a token was starred out of this value: `{INSTEAD}` is written nowhere"),
+        ),
         Some(_) => providers.foresee(account, change),
     }
 }
