@@ -646,7 +646,10 @@ pub(super) fn foresee(providers: &dyn Providers, account: &Account, change: &Cha
         // Nobody knows any more what stood there.
         Some(_) if change.after.as_text().is_some_and(|text| text.contains(INSTEAD)) => Foresight::refuses(
             RefusalKind::Invalid,
-            format!("a token was starred out of this value: `{INSTEAD}` is written nowhere"),
+            format!(
+                "a token was starred out of this value (`{INSTEAD}`), so what it was is not known: set it at {}",
+                account.system
+            ),
         ),
         Some(_) => providers.foresee(account, change),
     }
