@@ -117,11 +117,11 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
 /// Refuses a saved plan that gives an account of one person to another: nobody would see it in what is shown.
 fn moves_no_tie(file: &str, plan: &Plan, stage: &plan::Stage) -> Result<(), Trouble> {
     let ties = stage.memory()?.links;
-    let known: BTreeMap<_, _> = ties.iter().map(|tie| ((&tie.system, &tie.account), &tie.person)).collect();
+    let known: BTreeMap<_, _> = ties.iter().map(|tie| ((tie.system, tie.account), tie.person)).collect();
     let moved = plan
         .links
         .iter()
-        .find(|link| known.get(&(&link.system, &link.account)).is_some_and(|person| **person != link.person));
+        .find(|link| known.get(&(link.system, link.account)).is_some_and(|person| *person != link.person));
     let Some(link) = moved else { return Ok(()) };
     let cause = format!("it ties an account of {} to somebody else than it belongs to", link.system);
     Err(RunError::BadPlan { file: file.to_owned(), cause }.into())

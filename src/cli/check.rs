@@ -313,7 +313,7 @@ async fn tokens_of(
         Some(path) => Sqlite::look_into(&path).and_then(|store| store.memory())?,
         None => Memory::default(),
     };
-    let known = memory.links.iter().filter(|link| link.system == *system).map(|link| link.person.clone());
+    let known = memory.links.iter().filter(|link| *link.system == *system).map(|link| link.person.clone());
     let people: BTreeSet<PersonId> = kept.clone().unwrap_or_else(|| known.collect());
     let tried = own::try_each(system, member, keyring, &bearers(&people, &memory.links)).await?;
     let (all, good) = (people.len() as u64, tried.good as u64);

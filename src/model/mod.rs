@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod attribute;
 pub mod capability;
 pub mod id;
+pub(crate) mod links;
 pub(crate) mod origin;
 pub mod own_token;
 mod packed;

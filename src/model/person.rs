@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     account::Account,
     attribute::{AttributeName, Value},
-    id::{AccountId, PersonId, SystemName},
+    id::{PersonId, SystemName},
     record::Statement,
     refusal::RefusalKind,
 };
@@ -53,16 +53,4 @@ impl Person {
         let asked = self.statements.iter().find_map(|s| s.said(attribute));
         asked.or_else(|| self.accounts.get(owner).and_then(|a| a.attributes.get(attribute)).cloned())
     }
-}
-
-/// Ties a record's key or an account's id to a person, for good. Immutable ids only, so that a rename breaks nothing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Link {
-    /// The person.
-    pub(crate) person: PersonId,
-    /// The system the id belongs to: a provider, or a source that does not anchor this person.
-    pub(crate) system: SystemName,
-    /// The account's id at a provider, the record's key at a source.
-    pub(crate) account: AccountId,
 }

@@ -14,8 +14,8 @@ use super::{
     attribute::{AttributeName, Value},
     capability::Replay,
     id::{AccountId, CallId, PersonId, SystemName},
+    links::Links,
     origin::Because,
-    person::Link,
     record::Rejected,
     refusal::RefusalKind,
     values::Values,
@@ -54,7 +54,7 @@ pub(crate) struct Plan {
     /// Rows that could not be used.
     pub(crate) rejected: Vec<Rejected>,
     /// Ties between people and accounts that applying this plan will remember.
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Links,
     /// What sources showed that applying this plan will remember.
     pub(crate) seen: Vec<Seen>,
     /// The groups that limits are kept to as well, where some are configured.
@@ -116,7 +116,7 @@ impl Plan {
             operations: Vec::new(),
             calls: Vec::new(),
             rejected: Vec::new(),
-            links: Vec::new(),
+            links: Links::default(),
             seen: Vec::new(),
             groups: None,
             sign_in: Vec::new(),

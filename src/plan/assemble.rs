@@ -15,7 +15,7 @@ use crate::model::{
     attribute::{AttributeName, Value},
     capability::{Change, Unique},
     id::{AccountId, CallId, PersonId, SystemName},
-    person::Link,
+    links::Links,
     plan::{
         Call, Decision, FORMAT, Groups, Home, Input, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen,
         SignIn, Summary,
@@ -36,7 +36,7 @@ pub(crate) struct Frame {
     pub(crate) systems: BTreeMap<SystemName, Home>,
     pub(crate) rejected: Vec<Rejected>,
     pub(crate) warnings: Vec<String>,
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Links,
     pub(crate) seen: Vec<Seen>,
     /// How many people the inputs speak of.
     pub(crate) people: u64,

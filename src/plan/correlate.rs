@@ -4,17 +4,25 @@
 //! the rules. Where there is more than one answer nothing is guessed: the person is held, with both answers named by id.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
-    hash::{DefaultHasher, Hash, Hasher},
+    fmt,
+    num::NonZeroU32,
     sync::Arc,
 };
 
-use super::{Providers, fold, folded};
+use super::{
+    Providers,
+    finder::{Finder, digest},
+    fold, folded,
+    spread::{parts, spread},
+};
 use crate::model::{
     accounts::{Accounts, Packed},
     attribute::AttributeName,
     id::{AccountId, PersonId, SystemName},
-    person::{Link, Person, Unseen},
+    links::{Link, Links},
+    person::{Person, Unseen},
     policy::Policy,
     record::Statement,
     refusal::RefusalKind,
@@ -27,7 +35,7 @@ pub(crate) struct Material<'a> {
     /// What sources said before, for keys that say nothing now.
     pub(crate) remembered: Vec<Arc<Statement>>,
     /// Ties from earlier runs.
-    pub(crate) links: &'a [Link],
+    pub(crate) links: &'a Links,
     /// Every account that was observed.
     pub(crate) accounts: &'a BTreeMap<SystemName, Accounts>,
     /// Sources in the order in which they may give a person her name.
@@ -36,11 +44,11 @@ pub(crate) struct Material<'a> {
     pub(crate) own: &'a BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
 }
 
-/// A person who was found, with her accounts as they lie.
+/// A person who was found, with her accounts where they lie.
 pub(crate) struct Found<'a> {
     id: PersonId,
     statements: Vec<Arc<Statement>>,
-    accounts: Vec<Packed<'a>>,
+    accounts: Vec<(&'a Accounts, usize)>,
     held: Option<String>,
     unseen: BTreeMap<SystemName, Unseen>,
 }
@@ -49,7 +57,8 @@ impl Found<'_> {
     /// The person, with her accounts unpacked.
     pub(crate) fn person(self) -> Person {
         let Self { id, statements, accounts, held, unseen } = self;
-        let accounts = accounts.iter().map(|account| (account.system().clone(), Arc::new(account.account())));
+        let accounts = accounts.iter().filter_map(|(accounts, at)| accounts.get(*at));
+        let accounts = accounts.map(|account| (account.system().clone(), Arc::new(account.account())));
         Person { id, statements, accounts: accounts.collect(), held, unseen }
     }
 }
@@ -63,101 +72,138 @@ pub(crate) enum Opened {
     Nothing(Unseen),
 }
 
+/// What a person is called by, wherever that stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Name<'a> {
+    system: &'a SystemName,
+    key: &'a Arc<str>,
+}
+
+impl<'a> Name<'a> {
+    /// Whom a statement is about, where nothing else is known of her.
+    fn own(statement: &'a Statement) -> Self {
+        Self { system: &statement.system, key: &statement.key }
+    }
+
+    fn person(self) -> PersonId {
+        PersonId { system: self.system.clone(), key: Arc::clone(self.key) }
+    }
+}
+
+impl<'a> From<&'a PersonId> for Name<'a> {
+    fn from(person: &'a PersonId) -> Self {
+        Self { system: &person.system, key: &person.key }
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.person().fmt(f)
+    }
+}
+
 /// An observed account, by the numbers of its system and of itself there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Place {
-    system: usize,
-    at: usize,
+    system: u32,
+    at: u32,
 }
 
-/// Finds numbers by what they stand for: digests in order, each with its number. Two things may have one digest, so
-/// whoever asks compares; a million of these take 8 MB.
-#[derive(Default)]
-struct Finder(Vec<(u32, u32)>);
-
-impl Finder {
-    fn new(digests: impl Iterator<Item = (u32, usize)>) -> Self {
-        let mut all: Vec<(u32, u32)> =
-            digests.filter_map(|(digest, at)| Some((digest, u32::try_from(at).ok()?))).collect();
-        all.sort_unstable();
-        Self(all)
+impl Place {
+    fn new(system: usize, at: usize) -> Self {
+        let number = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { system: number(system), at: number(at) }
     }
 
-    /// The numbers that this digest was given, lowest first.
-    fn of(&self, digest: u32) -> impl Iterator<Item = usize> {
-        let start = self.0.partition_point(|(other, _)| *other < digest);
-        self.0[start..].iter().take_while(move |(other, _)| *other == digest).map(|(_, at)| *at as usize)
+    fn system(self) -> usize {
+        self.system as usize
     }
-}
 
-/// The same in every run: the hasher has fixed keys.
-fn digest(parts: [&str; 2]) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    parts.hash(&mut hasher);
-    // The upper half is as good as the lower one.
-    u32::try_from(hasher.finish() >> 32).unwrap_or_default()
+    fn at(self) -> usize {
+        self.at as usize
+    }
 }
 
 /// Every way an account can be found: by what.
 struct Index<'a> {
     systems: Vec<&'a SystemName>,
     accounts: Vec<&'a Accounts>,
-    /// By id, for each system.
-    ids: Vec<Finder>,
-    /// By what people are found by, for each system.
-    values: Vec<Vec<(&'a AttributeName, Finder)>>,
-    /// The accounts that sign in with an account, which comes first.
+    /// What the accounts of each system are found by there.
+    found: Vec<FoundBy<'a>>,
+    /// The accounts that sign in with an account, which comes first; and these by the account they sign in with.
     identities: Vec<(Place, Place)>,
+    signing_in: Finder,
     /// The one system of a kind, where there is one and it was observed. Of two systems of one kind, the kind alone does not
     /// say which is meant.
     kinds: BTreeMap<&'a str, Option<usize>>,
 }
 
+/// What the accounts of one system are found by.
+struct FoundBy<'a> {
+    ids: Finder,
+    values: Vec<(&'a AttributeName, Finder)>,
+    /// The kinds of systems they sign in with.
+    kinds: BTreeSet<&'a str>,
+}
+
+impl<'a> FoundBy<'a> {
+    fn new(system: &SystemName, accounts: &'a Accounts, policy: &'a Policy) -> Self {
+        let there = || accounts.iter().enumerate().filter(|(_, account)| account.id().is_some());
+        let id = |(at, account): (usize, Packed<'_>)| (digest(account.id().unwrap_or_default()), at);
+        let joins = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
+        let of = |attribute: &'a AttributeName| {
+            let held = there().filter_map(|(at, account)| Some((digest(&*fold(account.text(attribute)?)), at)));
+            (attribute, Finder::new(accounts.len(), held))
+        };
+        let mut kinds = BTreeSet::new();
+        for (kind, _) in accounts.iter().flat_map(|account| account.identities()) {
+            if !kinds.contains(kind) {
+                kinds.insert(kind);
+            }
+        }
+        Self { ids: Finder::new(accounts.len(), there().map(id)), values: joins.iter().map(of).collect(), kinds }
+    }
+}
+
 impl<'a> Index<'a> {
     fn new(material: &'a Material<'_>, policy: &'a Policy, providers: &dyn Providers) -> Self {
-        let systems: Vec<&SystemName> = material.accounts.keys().collect();
-        let mut index = Self {
-            accounts: material.accounts.values().collect(),
-            ids: Vec::new(),
-            values: Vec::new(),
-            identities: Vec::new(),
-            kinds: BTreeMap::new(),
-            systems,
-        };
-        for (system, accounts) in index.systems.iter().zip(&index.accounts) {
-            let there = || accounts.iter().enumerate().filter(|(_, account)| account.id().is_some());
-            let id = |(at, account): (usize, Packed<'_>)| (digest(["", account.id().unwrap_or_default()]), at);
-            index.ids.push(Finder::new(there().map(id)));
-            let joins = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
-            let of = |attribute: &'a AttributeName| {
-                let held =
-                    there().filter_map(|(at, account)| Some((digest(["", &fold(account.text(attribute)?)]), at)));
-                (attribute, Finder::new(held))
-            };
-            index.values.push(joins.iter().map(of).collect());
-            for (kind, _) in accounts.iter().flat_map(|account| account.identities()) {
-                index.kinds.entry(kind).or_insert_with(|| {
-                    let of_kind = providers.of_kind(kind);
-                    let [provider] = of_kind.as_slice() else { return None };
-                    index.systems.binary_search(&provider).ok()
-                });
-            }
+        let (systems, accounts): (Vec<&SystemName>, Vec<&Accounts>) = material.accounts.iter().unzip();
+        let all = accounts.iter().map(|accounts| accounts.len()).sum();
+        let numbers: Vec<usize> = (0..systems.len()).collect();
+        let found = spread(&numbers, all, |at| FoundBy::new(systems[*at], accounts[*at], policy));
+        let mut kinds = BTreeMap::new();
+        for kind in found.iter().flat_map(|found| &found.kinds) {
+            kinds.entry(*kind).or_insert_with(|| {
+                let of_kind = providers.of_kind(kind);
+                let [provider] = of_kind.as_slice() else { return None };
+                systems.binary_search(&provider).ok()
+            });
         }
-        let mut identities = Vec::new();
-        for (system, accounts) in index.accounts.iter().enumerate() {
-            for (at, account) in accounts.iter().enumerate().filter(|(_, account)| account.id().is_some()) {
-                let with = account.identities().filter_map(|identity| index.of_identity(identity));
-                identities.extend(with.map(|with| (with, Place { system, at })));
-            }
-        }
+        let mut index = Self { systems, accounts, found, identities: Vec::new(), signing_in: Finder::default(), kinds };
+        let ties = spread(&numbers, all, |system| index.signed_in(*system));
         // Stable: those that sign in with one account stay in the order of systems and accounts.
-        identities.sort_by_key(|(with, _)| *with);
-        index.identities = identities;
+        index.identities = ties.concat();
+        index.identities.sort_by_key(|(with, _)| *with);
+        let with = index.identities.iter().enumerate().map(|(at, (with, _))| (digest(with), at));
+        index.signing_in = Finder::new(index.identities.len(), with);
         index
     }
 
+    /// Which accounts those of a system sign in with.
+    fn signed_in(&self, system: usize) -> Vec<(Place, Place)> {
+        if self.found[system].kinds.is_empty() {
+            return Vec::new();
+        }
+        let there = self.accounts[system].iter().enumerate().filter(|(_, account)| account.id().is_some());
+        let pairs = there.flat_map(|(at, account)| {
+            let with = account.identities().filter_map(|identity| self.of_identity(identity));
+            with.map(move |with| (with, Place::new(system, at)))
+        });
+        pairs.collect()
+    }
+
     fn account(&self, place: Place) -> Packed<'a> {
-        match self.accounts[place.system].get(place.at) {
+        match self.accounts[place.system()].get(place.at()) {
             Some(account) => account,
             None => unreachable!("a place is that of an account"),
         }
@@ -171,7 +217,7 @@ impl<'a> Index<'a> {
     }
 
     fn name(&self, place: Place) -> &'a SystemName {
-        self.systems[place.system]
+        self.systems[place.system()]
     }
 
     fn place(&self, system: &SystemName, id: &str) -> Option<Place> {
@@ -181,7 +227,7 @@ impl<'a> Index<'a> {
     fn place_at(&self, system: usize, id: &str) -> Option<Place> {
         let accounts = self.accounts[system];
         let is_it = |at: &usize| accounts.get(*at).and_then(|account| account.id()) == Some(id);
-        self.ids[system].of(digest(["", id])).find(is_it).map(|at| Place { system, at })
+        self.found[system].ids.of(digest(id)).find(is_it).map(|at| Place::new(system, at))
     }
 
     fn of_identity(&self, (kind, id): (&str, &str)) -> Option<Place> {
@@ -192,103 +238,112 @@ impl<'a> Index<'a> {
     /// The accounts that hold a folded text, in the order they were observed.
     fn holding(&self, system: &SystemName, attribute: &AttributeName, text: &str) -> Vec<Place> {
         let Ok(system) = self.systems.binary_search(&system) else { return Vec::new() };
-        let Some((_, finder)) = self.values[system].iter().find(|(other, _)| *other == attribute) else {
+        let Some((_, finder)) = self.found[system].values.iter().find(|(other, _)| *other == attribute) else {
             return Vec::new();
         };
         let holds = |at: &usize| {
             let held = self.accounts[system].get(*at).and_then(|account| account.text(attribute));
             held.is_some_and(|held| *fold(held) == *text)
         };
-        finder.of(digest(["", text])).filter(holds).map(|at| Place { system, at }).collect()
+        finder.of(digest(text)).filter(holds).map(|at| Place::new(system, at)).collect()
     }
 
     /// The accounts that sign in with this one.
     fn signing_in_with(&self, place: Place) -> impl Iterator<Item = Place> {
-        let start = self.identities.partition_point(|(with, _)| *with < place);
-        self.identities[start..].iter().take_while(move |(with, _)| *with == place).map(|(_, other)| *other)
+        let pairs = self.signing_in.of(digest(place)).map(|at| self.identities[at]);
+        pairs.filter(move |(with, _)| *with == place).map(|(_, other)| other)
     }
 }
 
-/// Who is known by an id: for each observed account, and for what was not observed.
-#[derive(Clone)]
-struct Holders<'a> {
-    observed: Vec<Vec<Option<&'a PersonId>>>,
-    others: BTreeMap<(&'a str, &'a str), &'a PersonId>,
+/// Somebody, by the number of a tie of hers, or behind those of all ties by that of a statement that names her.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Who(NonZeroU32);
+
+impl Who {
+    fn new(number: usize) -> Option<Self> {
+        u32::try_from(number + 1).ok().and_then(NonZeroU32::new).map(Self)
+    }
+
+    fn number(self) -> usize {
+        self.0.get() as usize - 1
+    }
 }
 
-impl<'a> Holders<'a> {
-    fn new(index: &Index<'a>, links: &'a [Link]) -> Self {
-        let observed = index.accounts.iter().map(|accounts| vec![None; accounts.len()]).collect();
-        let mut holders = Self { observed, others: BTreeMap::new() };
-        for link in links {
-            match index.place(&link.system, link.account.as_str()) {
-                Some(place) => holders.observed[place.system][place.at] = Some(&link.person),
+/// Who is known by what, from ties of earlier runs.
+struct Known<'a> {
+    links: &'a Links,
+    /// For each observed account the tie that says whose it is.
+    observed: Vec<Vec<Option<Who>>>,
+    /// The same for what was not observed.
+    others: BTreeMap<(&'a str, &'a str), usize>,
+    /// The ties of each person.
+    ties: Finder,
+}
+
+impl<'a> Known<'a> {
+    fn new(index: &Index<'_>, links: &'a Links) -> Self {
+        let mut observed: Vec<Vec<Option<Who>>> =
+            index.accounts.iter().map(|accounts| vec![None; accounts.len()]).collect();
+        let mut others = BTreeMap::new();
+        for (at, link) in links.iter().enumerate() {
+            match index.place(link.system, link.account) {
+                Some(place) => observed[place.system()][place.at()] = Who::new(at),
                 None => {
-                    holders.others.insert((link.system.as_str(), link.account.as_str()), &link.person);
+                    others.insert((link.system.as_str(), link.account), at);
                 }
             }
         }
-        holders
+        let ties = links.iter().enumerate().map(|(at, link)| (digest_of(link.person.into()), at));
+        Self { links, observed, others, ties: Finder::new(links.len(), ties) }
     }
 
-    fn of(&self, place: Place) -> Option<&'a PersonId> {
-        self.observed[place.system][place.at]
+    fn person(&self, tie: usize) -> Option<Name<'a>> {
+        Some(self.links.get(tie)?.person.into())
     }
 
-    fn of_id(&self, index: &Index<'a>, system: &SystemName, id: &str) -> Option<&'a PersonId> {
+    fn of(&self, place: Place) -> Option<Name<'a>> {
+        self.person(self.observed[place.system()][place.at()]?.number())
+    }
+
+    fn of_id(&self, index: &Index<'_>, system: &SystemName, id: &str) -> Option<Name<'a>> {
         match index.place(system, id) {
             Some(place) => self.of(place),
-            None => self.others.get(&(system.as_str(), id)).copied(),
+            None => self.person(*self.others.get(&(system.as_str(), id))?),
         }
     }
 
-    /// Takes note of a holder where there is none yet.
-    fn take(&mut self, place: Place, person: &'a PersonId) {
-        self.observed[place.system][place.at].get_or_insert(person);
+    /// What somebody is tied to.
+    fn ties<'n>(&self, person: Name<'n>) -> impl Iterator<Item = Link<'a>> + use<'_, 'a, 'n> {
+        let all = self.ties.of(digest_of(person)).filter_map(|at| self.links.get(at));
+        all.filter(move |link| Name::from(link.person) == person)
     }
 }
 
-/// The ties of each person.
-struct Ties<'a> {
-    links: &'a [Link],
-    finder: Finder,
+fn digest_of(person: Name<'_>) -> u32 {
+    digest((person.system.as_str(), &**person.key))
 }
 
-impl<'a> Ties<'a> {
-    fn new(links: &'a [Link]) -> Self {
-        let of = |link: &Link| digest([link.person.system.as_str(), &link.person.key]);
-        Self { links, finder: Finder::new(links.iter().enumerate().map(|(at, link)| (of(link), at))) }
-    }
-
-    fn of(&self, person: &PersonId) -> impl Iterator<Item = &'a Link> {
-        let links = self.links;
-        let all = self.finder.of(digest([person.system.as_str(), &person.key])).map(move |at| &links[at]);
-        all.filter(move |link| link.person == *person)
-    }
-}
-
-/// A person under construction.
-#[derive(Default)]
-struct Draft<'a> {
-    statements: Vec<&'a Arc<Statement>>,
+/// What a statement was found to mean, or all that were said of one person.
+#[derive(Clone, Default)]
+struct Draft {
     /// One of each system, in their order.
     accounts: Vec<Place>,
     held: Option<String>,
     unseen: BTreeMap<SystemName, Unseen>,
 }
 
-impl Draft<'_> {
+impl Draft {
     fn hold(&mut self, reason: String) {
         self.held.get_or_insert(reason);
     }
 
     fn at(&self, system: usize) -> Result<usize, usize> {
-        self.accounts.binary_search_by_key(&system, |place| place.system)
+        self.accounts.binary_search_by_key(&system, |place| place.system())
     }
 
     /// Takes an account in the place of any other of that system.
     fn put(&mut self, place: Place) {
-        match self.at(place.system) {
+        match self.at(place.system()) {
             Ok(at) => self.accounts[at] = place,
             Err(at) => self.accounts.insert(at, place),
         }
@@ -297,13 +352,13 @@ impl Draft<'_> {
     /// What her token opened at a system, by its name and its number, seems to be somebody else's: nothing is taken there,
     /// and the others go on.
     fn not_hers(&mut self, system: &SystemName, number: usize, reason: String) {
-        self.accounts.retain(|other| other.system != number);
+        self.accounts.retain(|other| other.system() != number);
         self.unseen.insert(system.clone(), Unseen { kind: RefusalKind::Forbidden, reason });
     }
 
     /// Takes an account, or holds where another one of that system is there already.
     fn take(&mut self, place: Place, how: &str, index: &Index<'_>) {
-        match self.at(place.system) {
+        match self.at(place.system()) {
             Ok(at) if self.accounts[at] != place => {
                 let (system, there, id) = (index.name(place), index.id(self.accounts[at]), index.id(place));
                 self.hold(format!("{system} has two accounts that could be meant: {there}, and {id} by {how}"));
@@ -314,35 +369,29 @@ impl Draft<'_> {
     }
 }
 
-/// Puts together what belongs together. Everybody that a fresh statement speaks of is handed to `each`, in order of id; what
-/// is returned are the ties that were not known before.
-pub(crate) fn correlate<'a>(
-    material: &'a Material<'_>,
+/// What there is to look at while statements become people. What is found by one statement does not depend on what others
+/// found, so that many are looked at side by side.
+struct Sight<'a> {
+    material: &'a Material<'a>,
     policy: &'a Policy,
-    providers: &dyn Providers,
-    each: &mut dyn FnMut(Found<'a>),
-) -> Vec<Link> {
-    let index = Index::new(material, policy, providers);
-    let known = Holders::new(&index, material.links);
-    let ties = Ties::new(material.links);
-    let ordered = in_order_of_sources(&material.statements, material.sources);
-    let names: Vec<PersonId> = ordered.iter().map(|statement| name(statement)).collect();
+    providers: &'a dyn Providers,
+    index: &'a Index<'a>,
+    known: &'a Known<'a>,
+}
 
-    let mut drafts: BTreeMap<&PersonId, Draft<'_>> = BTreeMap::new();
-    // Who holds an account, from links and from what this run has found so far.
-    let mut holders = known.clone();
+impl<'a> Sight<'a> {
+    /// Who a statement is about by ties: whoever is known to have its key, or else whom it names, where she has any.
+    fn tied<'n>(&self, statement: &'n Statement, held_by: Option<Name<'n>>) -> Option<Name<'n>> {
+        let own = Name::own(statement);
+        held_by.or_else(|| self.known.ties(own).next().map(|_| own))
+    }
 
-    for (statement, own) in ordered.into_iter().zip(&names) {
-        let as_account = index.place(&statement.system, &statement.key);
-        let held_by = match as_account {
-            Some(place) => holders.of(place),
-            None => holders.others.get(&(statement.system.as_str(), statement.key.as_ref())).copied(),
-        };
-        let by_link = held_by.or_else(|| ties.of(own).next().map(|_| own));
-
+    /// What a statement is found to mean, where ties say so whom it is about.
+    fn look(&self, statement: &Statement, tied: Option<Name<'_>>) -> Draft {
+        let Self { material, policy, providers, index, known } = *self;
         let mut found = Draft::default();
-        for link in by_link.into_iter().flat_map(|person| ties.of(person)) {
-            if let Some(place) = index.place(&link.system, link.account.as_str()) {
+        for link in tied.into_iter().flat_map(|person| known.ties(person)) {
+            if let Some(place) = index.place(link.system, link.account) {
                 found.put(place);
             }
         }
@@ -350,62 +399,264 @@ pub(crate) fn correlate<'a>(
         // its address: addresses are handed on from leavers to newcomers.
         let anothers = |place: Place| {
             known.of(place).is_some_and(|person| {
-                let mut keys = ties.of(person).filter(|link| link.system == statement.system);
-                let anchors = person.system == statement.system;
-                (anchors && person.key != statement.key)
-                    || keys.any(|link| link.account.as_str() != statement.key.as_ref())
+                let mut keys = known.ties(person).filter(|link| *link.system == statement.system);
+                let anchors = *person.system == statement.system;
+                (anchors && **person.key != *statement.key) || keys.any(|link| *link.account != *statement.key)
             })
         };
         if !material.own.is_empty() {
-            let hers: Vec<&Link> = by_link.into_iter().flat_map(|person| ties.of(person)).collect();
-            by_own_tokens(&mut found, statement, own, &hers, material, policy, providers, &index);
+            let hers: Vec<Link<'_>> = tied.into_iter().flat_map(|person| known.ties(person)).collect();
+            by_own_tokens(&mut found, statement, &hers, material, policy, providers, index);
         }
         let shut = |system: &SystemName| material.own.contains_key(system);
-        by_joins(&mut found, statement, policy, providers, &index, &shut, &anothers);
+        by_joins(&mut found, statement, policy, providers, index, &shut, &anothers);
         if !index.kinds.is_empty() {
-            by_identities(&mut found, &index);
+            by_identities(&mut found, index);
         }
-
-        let mut claimants: Vec<&PersonId> = by_link.into_iter().collect();
-        claimants.extend(found.accounts.iter().filter_map(|place| holders.of(*place)));
-        claimants.sort_unstable();
-        claimants.dedup();
-        if claimants.len() > 1 {
-            let names: Vec<String> = claimants.iter().map(ToString::to_string).collect();
-            found.hold(format!("its accounts belong to different people: {}", names.join(", ")));
-        }
-        let person = claimants.first().copied().unwrap_or(own);
-        for place in &found.accounts {
-            holders.take(*place, person);
-        }
-        match as_account {
-            Some(place) => holders.take(place, person),
-            None => {
-                holders.others.entry((statement.system.as_str(), statement.key.as_ref())).or_insert(person);
-            }
-        }
-
-        let draft = drafts.entry(person).or_default();
-        if let Some(other) = draft.statements.iter().find(|other| other.system == statement.system) {
-            let (here, there) = (&statement.origin, &other.origin);
-            draft.hold(format!("{there} and {here} both seem to speak of this person"));
-        }
-        draft.statements.push(statement);
-        draft.unseen.extend(found.unseen);
-        for place in found.accounts {
-            draft.take(place, "another way of looking", &index);
-        }
-        if let Some(reason) = found.held {
-            draft.hold(reason);
-        }
+        found
     }
-    drop(holders);
-    finish(drafts, material, &index, &known, each)
+
+    /// What these statements are found to mean, by what is known from earlier runs.
+    fn look_at_all(&self, statements: &[&Arc<Statement>]) -> Drafts {
+        let all = spread(&parts(statements.len()), statements.len(), |part| {
+            let mut drafts = Drafts::default();
+            for statement in &statements[part.clone()] {
+                let held_by = self.known.of_id(self.index, &statement.system, &statement.key);
+                drafts.push(self.look(statement, self.tied(statement, held_by)));
+            }
+            drafts
+        });
+        let mut drafts = Drafts::default();
+        all.into_iter().for_each(|more| drafts.append(more));
+        drafts
+    }
 }
 
-/// Whom a statement is about, where nothing else is known of her.
-fn name(statement: &Statement) -> PersonId {
-    PersonId { system: statement.system.clone(), key: Arc::clone(&statement.key) }
+/// Many drafts, by their number: the accounts of all one behind the other.
+#[derive(Default)]
+struct Drafts {
+    accounts: Vec<Place>,
+    /// Where those of each end.
+    ends: Vec<usize>,
+    /// The drafts that are more than accounts, or were made again.
+    others: BTreeMap<usize, Draft>,
+}
+
+impl Drafts {
+    fn push(&mut self, draft: Draft) {
+        let at = self.ends.len();
+        if draft.held.is_none() && draft.unseen.is_empty() {
+            self.accounts.extend(draft.accounts);
+        } else {
+            self.others.insert(at, draft);
+        }
+        self.ends.push(self.accounts.len());
+    }
+
+    fn append(&mut self, more: Self) {
+        let (before, places) = (self.ends.len(), self.accounts.len());
+        self.accounts.extend(more.accounts);
+        self.ends.extend(more.ends.into_iter().map(|end| places + end));
+        self.others.extend(more.others.into_iter().map(|(at, draft)| (before + at, draft)));
+    }
+
+    fn accounts(&self, at: usize) -> &[Place] {
+        let start = || at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.others.get(&at).map_or_else(|| &self.accounts[start()..self.ends[at]], |draft| &draft.accounts)
+    }
+
+    fn put(&mut self, at: usize, draft: Draft) {
+        self.others.insert(at, draft);
+    }
+
+    fn hold(&mut self, at: usize, reason: String) {
+        let accounts = self.accounts(at).to_vec();
+        self.others.entry(at).or_insert_with(|| Draft { accounts, ..Draft::default() }).hold(reason);
+    }
+}
+
+/// Everybody a fresh statement speaks of.
+struct Everybody<'a> {
+    links: &'a Links,
+    statements: Vec<&'a Arc<Statement>>,
+    drafts: Drafts,
+    /// Whom each statement is about.
+    about: Vec<Who>,
+    /// The numbers of the statements, person by person, in order of id.
+    order: Vec<u32>,
+}
+
+impl<'a> Everybody<'a> {
+    fn new(sight: &Sight<'a>) -> Self {
+        let Sight { material, index, known, .. } = *sight;
+        let statements = in_order_of_sources(&material.statements, material.sources);
+        let drafts = sight.look_at_all(&statements);
+        let about = Vec::with_capacity(statements.len());
+        let mut all = Self { links: known.links, statements, drafts, about, order: Vec::new() };
+        // Who holds an account, from ties and from what this run has found so far.
+        let mut holders = known.observed.clone();
+        // The first of the statements of this name, which follow each other.
+        let mut first = 0;
+        for at in 0..all.statements.len() {
+            let statement = all.statements[at];
+            if Name::own(all.statements[first]) != Name::own(statement) {
+                first = at;
+            }
+            let place = index.place(&statement.system, &statement.key);
+            let (before, now) = match place {
+                Some(place) => (known.observed[place.system()][place.at()], holders[place.system()][place.at()]),
+                None => {
+                    let before = known.others.get(&(statement.system.as_str(), &*statement.key));
+                    let before = before.and_then(|tie| Who::new(*tie));
+                    (before, before.or_else(|| all.about.get(first).copied()))
+                }
+            };
+            let now_by_name = now.map(|who| all.name(who));
+            if now_by_name != before.map(|who| all.name(who)) {
+                let draft = sight.look(statement, sight.tied(statement, now_by_name));
+                all.drafts.put(at, draft);
+            }
+            let Some(own) = Who::new(all.links.len() + at) else { break };
+            let tied = now.or_else(|| known.ties(Name::own(statement)).next().map(|_| own));
+            let held = all.drafts.accounts(at).iter().filter_map(|place| holders[place.system()][place.at()]);
+            let mut claimants: Vec<Who> = tied.into_iter().chain(held).collect();
+            claimants.sort_unstable_by_key(|who| all.name(*who));
+            claimants.dedup_by_key(|who| all.name(*who));
+            if claimants.len() > 1 {
+                let names: Vec<String> = claimants.iter().map(|who| all.name(*who).to_string()).collect();
+                all.drafts.hold(at, format!("its accounts belong to different people: {}", names.join(", ")));
+            }
+            let person = claimants.first().copied().unwrap_or(own);
+            for place in all.drafts.accounts(at).iter().chain(&place) {
+                holders[place.system()][place.at()].get_or_insert(person);
+            }
+            all.about.push(person);
+        }
+        let mut order: Vec<u32> = (0..all.about.len()).filter_map(|at| u32::try_from(at).ok()).collect();
+        // Stable: what is said of one person stays in the order of sources.
+        order.sort_by_key(|at| all.name(all.about[*at as usize]));
+        Self { order, ..all }
+    }
+
+    fn name(&self, who: Who) -> Name<'a> {
+        let number = who.number();
+        match self.links.get(number) {
+            Some(link) => link.person.into(),
+            None => Name::own(self.statements[number - self.links.len()]),
+        }
+    }
+
+    /// Each person, with the numbers of the statements that speak of her.
+    fn people(&self) -> impl Iterator<Item = (Name<'a>, &[u32])> {
+        let name = |at: u32| self.name(self.about[at as usize]);
+        self.order.chunk_by(move |one, other| name(*one) == name(*other)).map(move |said| (name(said[0]), said))
+    }
+
+    fn said<'s>(&'s self, said: &'s [u32]) -> impl Iterator<Item = &'a Arc<Statement>> + use<'a, 's> {
+        said.iter().map(|at| self.statements[*at as usize])
+    }
+
+    /// What these statements, which speak of one person, mean together.
+    fn draft(&self, said: &[u32], index: &Index<'_>) -> Draft {
+        let mut whole = Draft::default();
+        for (count, at) in said.iter().enumerate() {
+            let statement = self.statements[*at as usize];
+            if let Some(other) = self.said(&said[..count]).find(|other| other.system == statement.system) {
+                let (here, there) = (&statement.origin, &other.origin);
+                whole.hold(format!("{there} and {here} both seem to speak of this person"));
+            }
+            for place in self.drafts.accounts(*at as usize) {
+                whole.take(*place, "another way of looking", index);
+            }
+            if let Some(Draft { held, unseen, .. }) = self.drafts.others.get(&(*at as usize)) {
+                whole.unseen.extend(unseen.clone());
+                whole.held = whole.held.or_else(|| held.clone());
+            }
+        }
+        whole
+    }
+
+    /// The accounts of one person.
+    fn accounts(&self, said: &[u32], index: &Index<'_>) -> Cow<'_, [Place]> {
+        match said {
+            [one] => Cow::Borrowed(self.drafts.accounts(*one as usize)),
+            several => Cow::Owned(self.draft(several, index).accounts),
+        }
+    }
+
+    /// Accounts that several people would have, with all of those.
+    fn contested(&self, index: &Index<'_>) -> BTreeMap<Place, Vec<Name<'a>>> {
+        let mut claimed: Vec<Vec<bool>> = index.accounts.iter().map(|accounts| vec![false; accounts.len()]).collect();
+        let mut several: BTreeMap<Place, Vec<Name<'a>>> = BTreeMap::new();
+        for (_, said) in self.people() {
+            for place in &*self.accounts(said, index) {
+                if std::mem::replace(&mut claimed[place.system()][place.at()], true) {
+                    several.entry(*place).or_default();
+                }
+            }
+        }
+        for (person, said) in self.people().filter(|_| !several.is_empty()).collect::<Vec<_>>() {
+            for place in &*self.accounts(said, index) {
+                if let Some(claims) = several.get_mut(place) {
+                    claims.push(person);
+                }
+            }
+        }
+        several
+    }
+}
+
+/// Puts together what belongs together. Everybody that a fresh statement speaks of is handed to `each`, in order of id; what
+/// is returned are the ties that were not known before.
+pub(crate) fn correlate<'a>(
+    material: &'a Material<'_>,
+    policy: &Policy,
+    providers: &dyn Providers,
+    each: &mut dyn FnMut(Found<'a>),
+) -> Links {
+    let index = Index::new(material, policy, providers);
+    let known = Known::new(&index, material.links);
+    let everybody = Everybody::new(&Sight { material, policy, providers, index: &index, known: &known });
+    // An account that two people would have is nobody's until a person decides.
+    let contested = everybody.contested(&index);
+    // What was said in earlier runs, by whom it speaks of.
+    let mut remembered: Vec<(Name<'_>, &Arc<Statement>)> = Vec::with_capacity(material.remembered.len());
+    remembered.extend(material.remembered.iter().map(|statement| {
+        let person = known.of_id(&index, &statement.system, &statement.key);
+        (person.unwrap_or(Name::own(statement)), statement)
+    }));
+    remembered.sort_by_key(|(person, _)| *person);
+
+    let lists: Vec<&Accounts> = material.accounts.values().collect();
+    let mut links = Links::default();
+    for (person, said) in everybody.people() {
+        let mut draft = everybody.draft(said, &index);
+        for place in draft.accounts.iter().filter(|_| !contested.is_empty()) {
+            if let Some(claims) = contested.get(place) {
+                let names: Vec<String> = claims.iter().map(ToString::to_string).collect();
+                let (system, account) = (index.name(*place), index.id(*place));
+                draft.held.get_or_insert(format!("{system} account {account} could be any of {}", names.join(", ")));
+            }
+        }
+        let mut statements: Vec<&Arc<Statement>> = everybody.said(said).collect();
+        let start = remembered.partition_point(|(other, _)| *other < person);
+        for (_, old) in remembered[start..].iter().take_while(|(other, _)| *other == person) {
+            if !statements.iter().any(|fresh| fresh.system == old.system) {
+                statements.push(old);
+            }
+        }
+        statements.sort_by_key(|statement| (&statement.system, &statement.key));
+        let id = person.person();
+        if draft.held.is_none() {
+            tie(&mut links, &id, &draft.accounts, &statements, &index, &known);
+        }
+        // What was found another way is not to be read or changed without her token.
+        let seen = draft.accounts.iter().filter(|place| !draft.unseen.contains_key(index.name(**place)));
+        let accounts = seen.map(|place| (lists[place.system()], place.at())).collect();
+        let statements = statements.into_iter().cloned().collect();
+        each(Found { id, statements, accounts, held: draft.held, unseen: draft.unseen });
+    }
+    links
 }
 
 /// Sources that may name people first, each in its own order.
@@ -421,19 +672,18 @@ fn in_order_of_sources<'a>(statements: &'a [Arc<Statement>], sources: &[SystemNa
 
 /// Takes the account that her own token opens. A tie to another one, or a record that would have found another one, means
 /// that the token may be somebody else's: then nothing is taken at that system.
-#[expect(clippy::too_many_arguments, reason = "each is a different thing and all are looked at")]
 fn by_own_tokens(
-    found: &mut Draft<'_>,
+    found: &mut Draft,
     statement: &Statement,
-    own: &PersonId,
-    ties: &[&Link],
+    ties: &[Link<'_>],
     material: &Material<'_>,
     policy: &Policy,
     providers: &dyn Providers,
     index: &Index<'_>,
 ) {
+    let own = Name::own(statement).person();
     for (system, people) in material.own {
-        let id = match people.get(own) {
+        let id = match people.get(&own) {
             Some(Opened::Account(id)) => id,
             Some(Opened::Nothing(why)) => {
                 found.unseen.insert(system.clone(), why.clone());
@@ -443,14 +693,14 @@ fn by_own_tokens(
         };
         let Some(place) = index.place(system, id.as_str()) else { continue };
         let account = index.account(place);
-        let mut hers = ties.iter().filter(|link| link.system == *system).map(|link| &link.account).peekable();
+        let mut hers = ties.iter().filter(|link| link.system == system).map(|link| link.account).peekable();
         let is_tied = hers.peek().is_some();
-        if let Some(other) = hers.find(|other| *other != id) {
+        if let Some(other) = hers.find(|other| *other != id.as_str()) {
             let reason = format!(
                 "the token kept for her at {system} opens account {id}, and she is tied to account {other}: is it another \
                  person's token?"
             );
-            found.not_hers(system, place.system, reason);
+            found.not_hers(system, place.system(), reason);
             continue;
         }
         // The first time there is no tie yet: what people are found by elsewhere has to agree in something.
@@ -470,7 +720,7 @@ fn by_own_tokens(
                  person's token?",
                 names.join(" and ")
             );
-            found.not_hers(system, place.system, reason);
+            found.not_hers(system, place.system(), reason);
             continue;
         }
         found.put(place);
@@ -478,7 +728,7 @@ fn by_own_tokens(
 }
 
 fn by_joins(
-    found: &mut Draft<'_>,
+    found: &mut Draft,
     statement: &Statement,
     policy: &Policy,
     providers: &dyn Providers,
@@ -519,7 +769,7 @@ fn by_joins(
 }
 
 /// Adds the accounts that an account signs in with, and those that sign in with it, until nothing new turns up.
-fn by_identities(found: &mut Draft<'_>, index: &Index<'_>) {
+fn by_identities(found: &mut Draft, index: &Index<'_>) {
     let mut waiting = found.accounts.clone();
     let mut looked_at = BTreeSet::new();
     while let Some(place) = waiting.pop() {
@@ -535,82 +785,27 @@ fn by_identities(found: &mut Draft<'_>, index: &Index<'_>) {
     }
 }
 
-fn finish<'a>(
-    drafts: BTreeMap<&PersonId, Draft<'_>>,
-    material: &'a Material<'_>,
-    index: &Index<'a>,
-    known: &Holders<'_>,
-    each: &mut dyn FnMut(Found<'a>),
-) -> Vec<Link> {
-    // An account that two people would have is nobody's until a person decides.
-    let mut claimed: Vec<Vec<bool>> = index.accounts.iter().map(|accounts| vec![false; accounts.len()]).collect();
-    let mut several: BTreeMap<Place, Vec<&PersonId>> = BTreeMap::new();
-    for place in drafts.values().flat_map(|draft| &draft.accounts) {
-        if std::mem::replace(&mut claimed[place.system][place.at], true) {
-            several.entry(*place).or_default();
-        }
-    }
-    drop(claimed);
-    let contested = !several.is_empty();
-    for (person, draft) in drafts.iter().filter(|_| contested) {
-        for place in &draft.accounts {
-            if let Some(claims) = several.get_mut(place) {
-                claims.push(*person);
-            }
-        }
-    }
-    let names: Vec<PersonId> = material.remembered.iter().map(|statement| name(statement)).collect();
-    let mut remembered: BTreeMap<&PersonId, Vec<&Arc<Statement>>> = BTreeMap::new();
-    for (statement, own) in material.remembered.iter().zip(&names) {
-        let person = known.of_id(index, &statement.system, &statement.key).unwrap_or(own);
-        remembered.entry(person).or_default().push(statement);
-    }
-
-    let mut links = Vec::new();
-    for (id, mut draft) in drafts {
-        for place in &draft.accounts {
-            if let Some(claims) = several.get(place) {
-                let names: Vec<String> = claims.iter().map(ToString::to_string).collect();
-                let (system, account) = (index.name(*place), index.id(*place));
-                draft.held.get_or_insert(format!("{system} account {account} could be any of {}", names.join(", ")));
-            }
-        }
-        let mut statements = draft.statements;
-        for old in remembered.remove(id).unwrap_or_default() {
-            if !statements.iter().any(|fresh| fresh.system == old.system) {
-                statements.push(old);
-            }
-        }
-        statements.sort_by(|a, b| (&a.system, &a.key).cmp(&(&b.system, &b.key)));
-        if draft.held.is_none() {
-            links.extend(new_links(id, &draft.accounts, &statements, index, known));
-        }
-        // What was found another way is not to be read or changed without her token.
-        let seen = draft.accounts.iter().filter(|place| !draft.unseen.contains_key(index.name(**place)));
-        let accounts = seen.map(|place| index.account(*place)).collect();
-        let statements = statements.into_iter().cloned().collect();
-        each(Found { id: id.clone(), statements, accounts, held: draft.held, unseen: draft.unseen });
-    }
-    links.sort_unstable();
-    links
-}
-
-fn new_links(
+/// Takes note of what somebody was not known by before.
+fn tie(
+    links: &mut Links,
     person: &PersonId,
     accounts: &[Place],
     statements: &[&Arc<Statement>],
     index: &Index<'_>,
-    known: &Holders<'_>,
-) -> Vec<Link> {
-    let link = |system: &SystemName, account| Link { person: person.clone(), system: system.clone(), account };
+    known: &Known<'_>,
+) {
+    let name = Name::from(person);
+    let link = |system, account| Link { person, system, account };
     let of_accounts = accounts
         .iter()
-        .filter(|place| known.of(**place) != Some(person))
-        .map(|place| link(index.name(*place), index.id(*place).into()));
+        .filter(|place| known.of(**place) != Some(name))
+        .map(|place| link(index.name(*place), index.id(*place)));
     let of_records = statements
         .iter()
-        .filter(|statement| statement.system != person.system || statement.key != person.key)
-        .filter(|statement| known.of_id(index, &statement.system, &statement.key) != Some(person))
-        .map(|statement| link(&statement.system, statement.key.as_ref().into()));
-    of_accounts.chain(of_records).collect()
+        .filter(|statement| Name::own(statement) != name)
+        .filter(|statement| known.of_id(index, &statement.system, &statement.key) != Some(name))
+        .map(|statement| link(&statement.system, &*statement.key));
+    let mut new: Vec<Link<'_>> = of_accounts.chain(of_records).collect();
+    new.sort_unstable();
+    links.extend(new);
 }

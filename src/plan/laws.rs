@@ -24,8 +24,8 @@ use crate::model::{
     attribute::{AttributeName, Value},
     capability::{AttributeCapability, Capabilities, Change, Foresight, Replay, Scheme, Support, Unique, Verdict},
     id::{AccountId, SystemName},
+    links::{Link, Links},
     origin::Origin,
-    person::Link,
     plan::{Decision, Operation, Plan, Request},
     policy::{CopyLine, JoinLine, Owned, OwnerLine, Ownership, Policy, Wish},
     record::{RecordOrigin, Statement},
@@ -133,7 +133,7 @@ type Accounts = BTreeMap<(SystemName, AccountId), BTreeMap<AttributeName, Value>
 
 struct Case {
     statements: Vec<Arc<Statement>>,
-    links: Vec<Link>,
+    links: Links,
     accounts: Accounts,
     policy: Policy,
 }
@@ -144,7 +144,7 @@ fn origin(line: usize) -> Origin {
 
 fn case(people: &[Somebody], temporary: bool) -> Case {
     let mut case =
-        Case { statements: Vec::new(), links: Vec::new(), accounts: Accounts::new(), policy: policy(temporary) };
+        Case { statements: Vec::new(), links: Links::default(), accounts: Accounts::new(), policy: policy(temporary) };
     let mut used = BTreeSet::new();
     for (number, one) in people.iter().enumerate() {
         let key: Arc<str> = format!("{number:02}").into();
@@ -172,7 +172,7 @@ fn case(people: &[Somebody], temporary: bool) -> Case {
             for system in ["chat", "git"] {
                 let id = AccountId::from(format!("{system}-{key}"));
                 let person = crate::model::id::PersonId { system: "hr".into(), key: Arc::clone(&key) };
-                case.links.push(Link { person, system: system.into(), account: id.clone() });
+                case.links.push(Link { person: &person, system: &system.into(), account: id.as_str() });
                 let held = [("username".into(), format!("name{name}").as_str().into()), ("active".into(), true.into())];
                 case.accounts.insert((system.into(), id), held.into());
             }
@@ -249,7 +249,7 @@ fn carry_out(case: &mut Case, plan: &Plan) -> Result<(), TestCaseError> {
         let id = call.account.clone().unwrap_or_else(|| AccountId::from(format!("new-{}", call.id)));
         let place = (call.system.clone(), id.clone());
         if call.account.is_none() {
-            case.links.push(Link { person: call.person.clone(), system: call.system.clone(), account: id });
+            case.links.push(Link { person: &call.person, system: &call.system, account: id.as_str() });
             case.accounts.insert(place.clone(), [("active".into(), true.into())].into());
         } else {
             let held = &case.accounts[&place];
@@ -271,7 +271,7 @@ fn carry_out(case: &mut Case, plan: &Plan) -> Result<(), TestCaseError> {
             }
         }
     }
-    case.links.extend(plan.links.clone());
+    case.links.extend(&plan.links);
     Ok(())
 }
 

@@ -21,12 +21,14 @@ pub(crate) mod assemble;
 pub(crate) mod correlate;
 pub(crate) mod decide;
 pub(crate) mod deeds;
+mod finder;
 pub(crate) mod guard;
 #[cfg(test)]
 mod laws;
 pub(crate) mod order;
 pub(crate) mod restore;
 pub(crate) mod rounds;
+pub(crate) mod spread;
 pub(crate) mod why;
 
 /// What the planner may ask about providers. Every answer is a function of its arguments.

@@ -122,13 +122,13 @@ impl PlanView {
     fn get(&self, name: &str) -> Answer<Dynamic> {
         let plan = &self.0;
         match name {
-            "calls" => list("calls", &plan.calls),
-            "changes" => list("changes", &plan.changes),
-            "operations" => list("operations", &plan.operations),
-            "rejected" => list("rejected", &plan.rejected),
-            "warnings" => list("warnings", &plan.warnings),
+            "calls" => list("calls", plan.calls.iter()),
+            "changes" => list("changes", plan.changes.iter()),
+            "operations" => list("operations", plan.operations.iter()),
+            "rejected" => list("rejected", plan.rejected.iter()),
+            "warnings" => list("warnings", plan.warnings.iter()),
             "objections" => Ok(Dynamic::from_array(self.1.iter().map(objection).collect())),
-            "links" => list("links", &plan.links),
+            "links" => list("links", plan.links.iter()),
             "summary" => Ok(shown(&plan.summary)),
             "today" => Ok(plan.today.clone().into()),
             _ => Err(raise(unknown("a plan", name, OF_PLAN))),
@@ -191,18 +191,18 @@ impl PartView {
     }
 }
 
-fn list<T: Serialize>(what: &str, items: &[T]) -> Answer<Dynamic> {
+fn list<T: Serialize>(what: &str, items: impl ExactSizeIterator<Item = T>) -> Answer<Dynamic> {
     if items.len() > MAX_LIST {
         let text = format!("the plan has {} {what}, more than a rule can go through; `count` counts them", items.len());
         return Err(raise(Fault::TooMuch(text)));
     }
     let of = OF_PARTS.iter().position(|(part, ..)| *part == what);
-    let part = |item: &T| match of {
+    let part = |item: T| match of {
         // Plain data with text keys: it can always be written.
-        Some(of) => Dynamic::from(PartView { json: Rc::new(serde_json::to_value(item).unwrap_or_default()), of }),
-        None => shown(item),
+        Some(of) => Dynamic::from(PartView { json: Rc::new(serde_json::to_value(&item).unwrap_or_default()), of }),
+        None => shown(&item),
     };
-    Ok(Dynamic::from_array(items.iter().map(part).collect()))
+    Ok(Dynamic::from_array(items.map(part).collect()))
 }
 
 fn objection(objection: &Objection) -> Dynamic {

@@ -356,10 +356,10 @@ fn unshared<'a>(mine: &'a [Objected], others: &[Objected]) -> Vec<&'a Objected> 
 fn tied(old: &Plan, new: &Plan) -> Vec<Tied> {
     let mut all: BTreeMap<(&SystemName, &PersonId), Pair<BTreeSet<AccountId>>> = BTreeMap::new();
     for link in &old.links {
-        all.entry((&link.system, &link.person)).or_default().old.insert(link.account.clone());
+        all.entry((link.system, link.person)).or_default().old.insert(link.account.into());
     }
     for link in &new.links {
-        all.entry((&link.system, &link.person)).or_default().new.insert(link.account.clone());
+        all.entry((link.system, link.person)).or_default().new.insert(link.account.into());
     }
     let differing = all.into_iter().filter(|(_, ties)| ties.old != ties.new);
     let tied = differing.map(|((system, person), Pair { old, new })| Tied {

@@ -23,7 +23,8 @@ use crate::{
         attribute::{AttributeName, Value},
         capability::{OperationCapability, Takes, Unique},
         id::{AccountId, PersonId, SystemName},
-        person::{Link, Unseen},
+        links::Link,
+        person::Unseen,
         plan::SignIn,
         policy::{CopyLine, Policy},
         record::Statement,
@@ -77,7 +78,7 @@ pub(crate) async fn observe(
 /// Everybody of whom something is wanted, with the names she is known by.
 fn speakers(said: &Said, memory: &Memory, policy: &Policy) -> Vec<Bearer> {
     let known: BTreeMap<(&SystemName, &str), &PersonId> =
-        memory.links.iter().map(|link| ((&link.system, link.account.as_str()), &link.person)).collect();
+        memory.links.iter().map(|link| ((link.system, link.account), link.person)).collect();
     let mut people: BTreeMap<PersonId, BTreeSet<PersonId>> = BTreeMap::new();
     for statement in said.statements.iter().filter(|statement| !statement.of_nobody) {
         let asks = statement.spoken().next().is_some() || !statement.deeds.is_empty();
@@ -169,7 +170,7 @@ fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> B
     if !memory.links.is_empty() {
         people.extend(said.statements.iter().map(|said| (said.system.as_str(), &*said.key)));
         people.sort_unstable();
-        let is_spoken = |link: &&Link| people.binary_search(&(link.system.as_str(), link.account.as_str())).is_ok();
+        let is_spoken = |link: &Link<'_>| people.binary_search(&(link.system.as_str(), link.account)).is_ok();
         let anchors =
             memory.links.iter().filter(is_spoken).map(|link| (link.person.system.as_str(), &*link.person.key));
         let anchors: Vec<(&str, &str)> = anchors.collect();
@@ -179,10 +180,10 @@ fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> B
 
     let mut wanted: BTreeMap<SystemName, Wanted> =
         concerned(said, policy, fleet).into_iter().map(|system| (system, Wanted::default())).collect();
-    let is_spoken = |link: &&Link| people.binary_search(&(link.person.system.as_str(), &link.person.key)).is_ok();
+    let is_spoken = |link: &Link<'_>| people.binary_search(&(link.person.system.as_str(), &link.person.key)).is_ok();
     for link in memory.links.iter().filter(is_spoken) {
-        if let Some(wanted) = wanted.get_mut(&link.system) {
-            wanted.ids.insert(link.account.clone());
+        if let Some(wanted) = wanted.get_mut(link.system) {
+            wanted.ids.insert(link.account.into());
         }
     }
     for (set, range) in &policy.ranges {

@@ -24,7 +24,8 @@ use crate::{
         attribute::AttributeName,
         capability::Unique,
         id::{AccountId, PersonId, SystemName},
-        person::{Link, Person},
+        links::Links,
+        person::Person,
         plan::{Groups, Home, Plan, Seen},
         policy::{Instruction, Ownership, Policy, Question},
         record::Statement,
@@ -106,8 +107,8 @@ fn awaited(open: &[Expectation], shown: &Shown) -> Vec<Account> {
 /// The ties a plan would make, system by system, each with the line that found them.
 fn ties(plan: &Plan, policy: &Policy) -> Vec<String> {
     let mut made: BTreeMap<&SystemName, u64> = BTreeMap::new();
-    for link in plan.links.iter().filter(|link| plan.systems.contains_key(&link.system)) {
-        *made.entry(&link.system).or_default() += 1;
+    for link in plan.links.iter().filter(|link| plan.systems.contains_key(link.system)) {
+        *made.entry(link.system).or_default() += 1;
     }
     let told = made.into_iter().map(|(system, count)| {
         let what = if count == 1 { "account that is there belongs" } else { "accounts that are there belong" };
@@ -251,7 +252,7 @@ fn settle_all(
     providers: &dyn Providers,
     interest: Interest<'_>,
     each: &mut dyn FnMut(Result<Settled, RunError>) -> bool,
-) -> Vec<Link> {
+) -> Links {
     let settle = |found: Found<'_>, rules: &RuleSet| {
         let person = found.person();
         let deeds = deeds(&person, providers);

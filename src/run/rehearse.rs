@@ -38,7 +38,7 @@ use crate::{
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         id::{AccountId, PersonId, SystemName},
-        person::Link,
+        links::Link,
         plan::{Home, Request, Seen},
         record::{Header, Record, RecordOrigin},
         refusal::{Refusal, RefusalKind},
@@ -356,7 +356,7 @@ impl Rehearsing<'_> {
                 ids.insert(system, id.clone());
                 there.push(self.account(system, part, id.clone()));
                 if let (Some(person), true) = (&person, part.linked) {
-                    memory.links.push(Link { person: person.clone(), system: system.clone(), account: id });
+                    memory.links.push(Link { person, system, account: id.as_str() });
                 }
             }
             for (system, part) in &cast.accounts {
@@ -375,8 +375,7 @@ impl Rehearsing<'_> {
                     before.insert(Arc::clone(&key), values);
                     continue;
                 }
-                let account = AccountId::from(key.as_ref());
-                memory.links.push(Link { person: person.clone(), system: system.clone(), account });
+                memory.links.push(Link { person: &person, system, account: &key });
                 let seen =
                     Seen { system: system.clone(), key: Arc::clone(&key), person: None, values: values.clone().into() };
                 said.remembered.push(Arc::new(gather::remembered(&seen)));

@@ -24,8 +24,8 @@ use crate::{
         attribute::{AttributeName, Value},
         capability::Unique,
         id::{AccountId, CallId, PersonId, SystemName},
+        links::Links,
         origin::Because,
-        person::Link,
         plan::{AskedBy, Call, Decision, Input, Operation, Plan, PlannedChange, Seen, Summary},
     },
     plan::{
@@ -337,9 +337,9 @@ fn made<'a>(did: &Did<'a>, desk: &Desk<'_>) -> BTreeMap<&'a CallId, AccountId> {
     let creations = did.done.iter().filter(|call| call.operation == Operation::Create);
     let tied = creations.filter_map(|call| {
         let links = &desk.memory.links;
-        let mut mine = links.iter().filter(|link| link.person == call.person && link.system == call.system);
+        let mut mine = links.iter().filter(|link| *link.person == call.person && *link.system == call.system);
         let (first, second) = (mine.next()?, mine.next());
-        second.is_none().then(|| (&call.id, first.account.clone()))
+        second.is_none().then(|| (&call.id, first.account.into()))
     });
     tied.collect()
 }
@@ -366,7 +366,7 @@ fn wanted(left: &[Left], fleet: &Fleet) -> BTreeMap<SystemName, Wanted> {
 
 /// What is remembered of people who are switched on again: a list that says by their absence that they have gone has not
 /// said it yet, or it would count them as gone already and never say it again.
-fn back<'c>(changes: impl Iterator<Item = &'c PlannedChange>, seen: &[Seen], links: &[Link]) -> Vec<Seen> {
+fn back<'c>(changes: impl Iterator<Item = &'c PlannedChange>, seen: &[Seen], links: &Links) -> Vec<Seen> {
     let active = AttributeName::new("active");
     let on = |change: &&PlannedChange| change.decision == Decision::Apply && change.attribute == active;
     let people: BTreeSet<&PersonId> = changes.filter(on).map(|change| &change.person).collect();
@@ -374,7 +374,7 @@ fn back<'c>(changes: impl Iterator<Item = &'c PlannedChange>, seen: &[Seen], lin
         return Vec::new();
     }
     let tied: BTreeMap<(&SystemName, &str), &PersonId> =
-        links.iter().map(|link| ((&link.system, link.account.as_str()), &link.person)).collect();
+        links.iter().map(|link| ((link.system, link.account), link.person)).collect();
     let gone = seen.iter().filter(|one| one.values.is(&active, false));
     let again = gone.filter_map(|one| {
         let own = PersonId { system: one.system.clone(), key: Arc::clone(&one.key) };

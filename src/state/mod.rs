@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     id::{CallId, SystemName},
-    person::Link,
+    links::Links,
     plan::{KnownBy, Plan, Seen},
     refusal::Refusal,
     tally::Tally,
@@ -116,7 +116,7 @@ pub(crate) enum Sent {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     /// All ties between people and ids.
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Links,
     /// The last thing each source showed of each key.
     pub(crate) seen: Vec<Seen>,
     /// Operations that were sent, by their marks.
@@ -362,7 +362,7 @@ pub(crate) enum Heard {
 /// What a run leaves behind when it is over.
 #[derive(Clone, Debug)]
 pub(crate) struct Settlement<'a> {
-    pub(crate) links: &'a [Link],
+    pub(crate) links: &'a Links,
     pub(crate) seen: &'a [Seen],
     /// Operations that need not be done any more.
     pub(crate) marks: &'a [&'a str],

@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{Entry, Sent, StateError};
-use crate::model::person::Link;
+use crate::model::links::Links;
 
 /// One thing to write down of a run. Each is written whole or not at all.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Note {
     /// in doubt.
     Over(Entry, String, Option<Sent>),
     /// Ties that are known now, such as the id of an account just created.
-    Ties(Vec<Link>),
+    Ties(Links),
 }
 
 /// Tells when what was handed in is durable.

@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
 };
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::json;
 
 use crate::feed::{Feed, list, row, until};
@@ -81,8 +82,8 @@ fn item_45_what_cannot_be_archived_is_told_and_is_not_read_again_and_goes_when_t
     until("it looks again", || looked() != before && trouble().contains("archive"));
     assert_eq!(feed.runs(), ["first.csv done", "a.csv done", "b.csv done"]);
     feed.assert_nothing_twice("while the archive was in trouble");
-    fs::remove_file(&archive).unwrap();
-    fs::rename(&aside, &archive).unwrap();
+    // At one stroke: the service makes a folder of its own where there is none.
+    renameat_with(CWD, &aside, CWD, &archive, RenameFlags::EXCHANGE).unwrap();
     until("both are archived", || feed.files("archive").len() == 3 && feed.names(".work").is_empty());
     until("it is well again", || trouble().is_empty());
     watch.stop();

@@ -9,6 +9,7 @@ use super::Tripped;
 use crate::model::{
     attribute::AttributeName,
     id::{CallId, PersonId, SystemName},
+    links::Links,
     plan::{Call, Decision, Input, Plan, PlannedChange, PlannedOperation, Summary},
 };
 
@@ -112,7 +113,7 @@ fn aside(plan: &Plan, kept_back: &BTreeSet<&CallId>) -> Plan {
         operations: operations.collect(),
         calls: calls.collect(),
         rejected: Vec::new(),
-        links: Vec::new(),
+        links: Links::default(),
         seen: Vec::new(),
         sign_in: Vec::new(),
         ..plan.clone()

@@ -25,7 +25,7 @@ use crate::{
         attribute::{AttributeName, Value},
         capability::{Change, Replay, Verdict},
         id::{AccountId, CallId, PersonId, SystemName},
-        person::Link,
+        links::{Link, Links},
         plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen, SignIn},
         refusal::{Refusal, RefusalKind},
     },
@@ -78,8 +78,8 @@ pub(crate) async fn execute(
     let budget = Budget::new(fleet.allotment);
     let memory = store.ties()?;
     let mut world = read_again(plan, fleet, &memory.links).await;
-    let of_people = |link: Link| ((link.person, link.system), link.account);
-    world.linked = memory.links.into_iter().map(of_people).collect();
+    let of_people = |link: Link<'_>| ((link.person.clone(), link.system.clone()), link.account.into());
+    world.linked = memory.links.iter().map(of_people).collect();
     let asked = asked_for(plan);
     let entries = store.entries(run)?;
     let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
@@ -274,10 +274,10 @@ fn closed(
     run: i64,
     asked: Option<&PlannedOperation>,
     call: &Call,
-    tie: Option<Link>,
+    tie: Option<Links>,
     outcome: &Outcome,
 ) -> (Option<Receipt>, Receipt) {
-    let tied = tie.map(|tie| store.note(run, Note::Ties(vec![tie])));
+    let tied = tie.map(|tie| store.note(run, Note::Ties(tie)));
     let entry = Entry::Settled { call: call.id.clone(), outcome: outcome.clone() };
     let Some(asked) = asked else { return (tied, store.note(run, Note::Entry(entry))) };
     let sent = match outcome {
@@ -433,8 +433,8 @@ fn broken_off(
     doubtful.filter_map(made).collect()
 }
 
-fn tie(call: &Call, account: &AccountId) -> Link {
-    Link { person: call.person.clone(), system: call.system.clone(), account: account.clone() }
+fn tie(call: &Call, account: &AccountId) -> Links {
+    [Link { person: &call.person, system: &call.system, account: account.as_str() }].into_iter().collect()
 }
 
 /// True where an earlier try of this creation made the account already: it is tied to this person, or was made by this

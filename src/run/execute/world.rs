@@ -15,7 +15,7 @@ use crate::{
         account::{Account, Facts, Wanted},
         attribute::{AttributeName, Value},
         id::{AccountId, PersonId, SystemName},
-        person::Link,
+        links::Links,
         plan::{Call, Plan},
         refusal::{Refusal, RefusalKind},
     },
@@ -84,7 +84,7 @@ impl World {
 }
 
 /// Reads again exactly what the calls depend on, all systems side by side.
-pub(super) async fn read_again(plan: &Plan, fleet: &Fleet, ties: &[Link]) -> World {
+pub(super) async fn read_again(plan: &Plan, fleet: &Fleet, ties: &Links) -> World {
     let mut wanted: BTreeMap<&SystemName, Wanted> = BTreeMap::new();
     for call in &plan.calls {
         let wanted = wanted.entry(&call.system).or_default();
@@ -167,7 +167,7 @@ pub(super) async fn read_again(plan: &Plan, fleet: &Fleet, ties: &[Link]) -> Wor
 pub(super) async fn own_again(
     plan: &Plan,
     fleet: &Fleet,
-    ties: &[Link],
+    ties: &Links,
 ) -> Vec<(SystemName, Result<own::Opened, RunError>)> {
     let mut people: BTreeMap<&SystemName, BTreeSet<&PersonId>> = BTreeMap::new();
     for call in &plan.calls {

@@ -6,7 +6,7 @@ use super::telling::{AccountTold, CellTold, LineTold, OfAttribute, RecordTold, T
 use crate::{
     model::{
         attribute::{AttributeName, Value},
-        id::{CallId, PersonId},
+        id::{AccountId, CallId, PersonId},
         plan::{Decision, Plan, PlannedChange},
     },
     plan::why::Why,
@@ -63,12 +63,16 @@ pub(crate) fn recall(
         });
     }
     let mut accounts: Vec<AccountTold> = Vec::new();
-    let of_links = plan.links.iter().filter(|link| link.person == *person).map(|link| (&link.system, &link.account));
+    let of_links = plan
+        .links
+        .iter()
+        .filter(|link| *link.person == *person)
+        .map(|link| (link.system, AccountId::from(link.account)));
     let of_changes = plan.changes.iter().filter(|change| change.person == *person);
-    let of_changes = of_changes.filter_map(|change| Some((&change.system, change.account.as_ref()?)));
+    let of_changes = of_changes.filter_map(|change| Some((&change.system, change.account.clone()?)));
     for (system, account) in of_links.chain(of_changes) {
         if plan.systems.contains_key(system) && !accounts.iter().any(|it| it.system == *system) {
-            accounts.push(AccountTold { system: system.clone(), account: Some(account.clone()) });
+            accounts.push(AccountTold { system: system.clone(), account: Some(account) });
         }
     }
     accounts.sort_by(|a, b| a.system.cmp(&b.system));

@@ -78,7 +78,7 @@ pub(crate) fn find_in(plan: &Plan, text: &str) -> Found {
     }
     ids.extend(plan.operations.iter().map(|operation| &operation.person));
     for link in &plan.links {
-        ids.insert(&link.person);
+        ids.insert(link.person);
         if format!("{}:{}", link.system, link.account) == text {
             hits.entry(link.person.clone()).or_insert_with(|| "the account".to_owned());
         }

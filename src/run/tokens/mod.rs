@@ -24,8 +24,8 @@ use crate::{
     connector::Kind,
     model::{
         id::{PersonId, SystemName},
+        links::Link,
         own_token::{KeptToken, TokenKind},
-        person::Link,
         refusal::{Refusal, RefusalKind},
         secret::Secrets,
     },
@@ -53,13 +53,13 @@ impl Bearer {
 /// Everybody of `people`, with what ties say that each is known by.
 pub(crate) fn bearers<'a>(
     people: impl IntoIterator<Item = &'a PersonId>,
-    ties: impl IntoIterator<Item = &'a Link>,
+    ties: impl IntoIterator<Item = Link<'a>>,
 ) -> Vec<Bearer> {
     let mut bearers: BTreeMap<&PersonId, Bearer> =
         people.into_iter().map(|person| (person, Bearer { person: person.clone(), also: BTreeSet::new() })).collect();
     for link in ties {
-        let name = PersonId { system: link.system.clone(), key: link.account.as_str().into() };
-        if let Some(bearer) = bearers.get_mut(&link.person).filter(|bearer| bearer.person != name) {
+        let name = PersonId { system: link.system.clone(), key: link.account.into() };
+        if let Some(bearer) = bearers.get_mut(link.person).filter(|bearer| bearer.person != name) {
             bearer.also.insert(name);
         }
     }

@@ -22,8 +22,8 @@ use super::{
     scribe::{Note, Receipt, Scribe},
 };
 use crate::model::{
-    id::{AccountId, PersonId, SystemName},
-    person::Link,
+    id::{PersonId, SystemName},
+    links::{Link, Links},
     plan::{Plan, Seen},
     tally::{Tally, Touch, tallies},
     values::Packer,
@@ -263,14 +263,14 @@ impl Store for Sqlite {
 
     fn ties(&self) -> Result<Memory, StateError> {
         let connection = self.connection();
-        let mut links = Vec::new();
+        let mut links = Links::default();
         let mut statement = connection.prepare("select system, account, person from links order by system, account")?;
         let rows = statement
             .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
         for row in rows {
             let (system, account, person) = row?;
             if let Some(person) = PersonId::parse(&person) {
-                links.push(Link { person, system: system.into(), account: AccountId::from(account) });
+                links.push(Link { person: &person, system: &system.into(), account: &account });
             }
         }
         let mut deeds = BTreeMap::new();
@@ -866,13 +866,13 @@ fn summaries(
     Ok(runs)
 }
 
-fn write_links(transaction: &Transaction<'_>, run: i64, links: &[Link]) -> Result<(), rusqlite::Error> {
+fn write_links(transaction: &Transaction<'_>, run: i64, links: &Links) -> Result<(), rusqlite::Error> {
     let mut statement = transaction.prepare_cached(
         "insert into links (system, account, person, run) values (?1, ?2, ?3, ?4) on conflict do update
          set person = excluded.person, run = excluded.run where excluded.run >= links.run",
     )?;
     for link in links {
-        statement.execute(params![link.system.as_str(), link.account.as_str(), link.person.to_string(), run])?;
+        statement.execute(params![link.system.as_str(), link.account, link.person.to_string(), run])?;
     }
     Ok(())
 }

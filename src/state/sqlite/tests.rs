@@ -8,7 +8,8 @@ use crate::state::expectation::FollowUps;
 fn what_is_settled_is_remembered_by_the_next_opening() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep/state.db");
-    let link = Link { person: PersonId::parse("hr/1").unwrap(), system: "gitlab".into(), account: "42".into() };
+    let (person, system) = (PersonId::parse("hr/1").unwrap(), "gitlab".into());
+    let links: Links = [Link { person: &person, system: &system, account: "42" }].into_iter().collect();
     let seen = Seen {
         system: "web".into(),
         key: "7".into(),
@@ -22,7 +23,7 @@ fn what_is_settled_is_remembered_by_the_next_opening() {
         let entry = Entry::Calling { call: "c1".into(), attempt: 1, method: "PUT".into(), path: "/x".into() };
         store.append(run, &entry).unwrap();
         let settlement = Settlement {
-            links: std::slice::from_ref(&link),
+            links: &links,
             seen: std::slice::from_ref(&seen),
             marks: &[],
             standing: Standing::Done,
@@ -32,7 +33,7 @@ fn what_is_settled_is_remembered_by_the_next_opening() {
     }
     let store = Sqlite::open(&path).unwrap();
     let memory = store.memory().unwrap();
-    assert_eq!((memory.links, memory.seen), (vec![link], vec![seen]));
+    assert_eq!((memory.links, memory.seen), (links, vec![seen]));
     assert_eq!(store.runs().unwrap()[0].finished.as_deref(), Some("2026-11-20T00:00:01Z"));
     let (document, entries) = store.run(1).unwrap().unwrap();
     assert_eq!((document, entries.len()), (plan, 3));

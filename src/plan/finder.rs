@@ -1,0 +1,92 @@
+//! Finds numbers by what they stand for.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Digests in order, each with its number, and where those begin that begin alike. Two things may have one digest, so
+/// whoever asks compares; a million of these take 9 MB, and finding one looks at two places of memory.
+#[derive(Default)]
+pub(super) struct Finder {
+    /// The digest in the upper half, the number in the lower one.
+    all: Vec<u64>,
+    /// For each beginning of a digest, how many there are before it; and at last, how many there are.
+    starts: Vec<u32>,
+    /// How many bits of a digest do not count for its beginning.
+    rest: u32,
+}
+
+impl Finder {
+    /// Of as many as this at most.
+    pub(super) fn new(most: usize, digests: impl Iterator<Item = (u32, usize)>) -> Self {
+        let mut all: Vec<u64> = Vec::with_capacity(most);
+        all.extend(digests.filter_map(|(digest, at)| {
+            let at = u32::try_from(at).ok()?;
+            Some(u64::from(digest) << 32 | u64::from(at))
+        }));
+        all.sort_unstable();
+        // Four of one beginning, or a few more.
+        let bits = (all.len() / 4).max(1).ilog2();
+        let rest = 32 - bits;
+        let mut starts = vec![0; (1 << bits) + 1];
+        for one in &all {
+            starts[beginning(digest_of(*one), rest) + 1] += 1;
+        }
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        Self { all, starts, rest }
+    }
+
+    /// The numbers that this digest was given, lowest first.
+    pub(super) fn of(&self, digest: u32) -> impl Iterator<Item = usize> {
+        let beginning = beginning(digest, self.rest);
+        let place = |at: usize| self.starts.get(at).map_or(0, |start| *start as usize);
+        let alike = self.all.get(place(beginning)..place(beginning + 1)).unwrap_or_default();
+        // The lower half is the number.
+        #[expect(clippy::cast_possible_truncation, reason = "the number is the lower half")]
+        let number = |one: &u64| *one as u32 as usize;
+        alike.iter().filter(move |one| digest_of(**one) == digest).map(number)
+    }
+}
+
+fn digest_of(one: u64) -> u32 {
+    u32::try_from(one >> 32).unwrap_or_default()
+}
+
+/// Of a digest without beginning this is 0, and there is one beginning.
+fn beginning(digest: u32, rest: u32) -> usize {
+    digest.checked_shr(rest).unwrap_or_default() as usize
+}
+
+/// The same in every run: the hasher has fixed keys.
+pub(super) fn digest(of: impl Hash) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    digest_of(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_was_given_is_found_and_nothing_else(digests in prop::collection::vec(0..40_u32, 0..120), spread: u32) {
+            // Digests that lie near each other, and all over.
+            let digests: Vec<u32> = digests.iter().map(|digest| digest.wrapping_mul(spread | 1)).collect();
+            let numbered = || digests.iter().enumerate().map(|(at, digest)| (*digest, at));
+            let finder = Finder::new(digests.len(), numbered());
+            for digest in (0..50_u32).map(|digest| digest.wrapping_mul(spread | 1)).chain([0, u32::MAX]) {
+                let wanted: Vec<usize> = numbered().filter(|(other, _)| *other == digest).map(|(_, at)| at).collect();
+                prop_assert_eq!(finder.of(digest).collect::<Vec<_>>(), wanted);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_found_where_nothing_was_given() {
+        assert_eq!(Finder::default().of(7).count(), 0);
+        assert_eq!(Finder::new(0, std::iter::empty()).of(7).count(), 0);
+    }
+}
