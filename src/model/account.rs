@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::Deref,
     sync::Arc,
 };
 
@@ -10,6 +9,7 @@ use super::{
     accounts::Accounts,
     attribute::{AttributeName, Value},
     id::{AccountId, SystemName},
+    texts::Texts,
 };
 
 /// Facts that are no attributes but decide what may be done: `auth_service`, `is_admin`, `state`, a server's version.
@@ -87,51 +87,6 @@ pub struct Observed {
     pub warnings: Vec<String>,
 }
 
-/// Texts in order, each once. Copies share them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Texts(Arc<BTreeSet<String>>);
-
-impl Texts {
-    /// Adds one.
-    pub fn insert(&mut self, text: String) {
-        Arc::make_mut(&mut self.0).insert(text);
-    }
-
-    /// True where these are the same piece of memory.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// Adds all of these.
-    pub(crate) fn add(&mut self, others: &Self) {
-        if self.is_empty() {
-            *self = others.clone();
-        } else {
-            Arc::make_mut(&mut self.0).extend(others.iter().cloned());
-        }
-    }
-}
-
-impl Deref for Texts {
-    type Target = BTreeSet<String>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl FromIterator<String> for Texts {
-    fn from_iter<I: IntoIterator<Item = String>>(texts: I) -> Self {
-        Self(Arc::new(texts.into_iter().collect()))
-    }
-}
-
-impl From<BTreeSet<String>> for Texts {
-    fn from(texts: BTreeSet<String>) -> Self {
-        Self(Arc::new(texts))
-    }
-}
-
 /// Which accounts somebody needs to see. A connector may show more, never fewer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -157,7 +112,7 @@ impl Wanted {
     /// How many look-ups of accounts this amounts to.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ids.len() + self.holding.values().map(|texts| texts.len()).sum::<usize>()
+        self.ids.len() + self.holding.values().map(Texts::len).sum::<usize>()
     }
 
     /// True where nothing is asked for.
@@ -174,6 +129,6 @@ impl Wanted {
 
     /// The texts asked for in one attribute.
     pub fn texts(&self, attribute: &str) -> impl Iterator<Item = &str> {
-        self.holding.get(&AttributeName::new(attribute)).into_iter().flat_map(|texts| texts.iter()).map(String::as_str)
+        self.holding.get(&AttributeName::new(attribute)).into_iter().flat_map(Texts::iter)
     }
 }

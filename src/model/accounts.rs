@@ -20,6 +20,9 @@ use super::{
 /// So many bytes of text lie in one piece.
 const CHUNK: usize = 1 << 20;
 
+/// So many of them are left free at the end of a piece, for an account that is larger than most.
+const ROOM: usize = 1 << 13;
+
 /// Accounts in the order they were added.
 #[derive(Clone, Default)]
 pub struct Accounts {
@@ -84,15 +87,9 @@ impl Accounts {
 
     /// Where the next one goes.
     fn room(&mut self) -> (u32, &mut String) {
-        let is_full = |chunk: &mut String| {
-            let full = chunk.len() >= CHUNK;
-            if full {
-                chunk.shrink_to_fit();
-            }
-            full
-        };
-        if self.chunks.last_mut().is_none_or(is_full) {
-            self.chunks.push(String::new());
+        // What grows step by step leaves holes in memory: so the first piece does, and the others have their size at once.
+        if self.chunks.last().is_none_or(|chunk| chunk.len() + ROOM > CHUNK) {
+            self.chunks.push(if self.chunks.is_empty() { String::new() } else { String::with_capacity(CHUNK) });
         }
         let at = self.chunks.len() - 1;
         (u32::try_from(at).unwrap_or(u32::MAX), &mut self.chunks[at])

@@ -29,6 +29,9 @@ struct Written {
     account: AccountId,
 }
 
+/// So many bytes have most ids of accounts at most.
+const ID: usize = 16;
+
 /// Many ties, in the order they were added.
 #[derive(Clone, Default)]
 pub(crate) struct Links {
@@ -47,6 +50,17 @@ struct Row {
 }
 
 impl Links {
+    /// None yet, with room for so many ties of so many people: what grows step by step leaves holes in memory.
+    #[must_use]
+    pub(crate) fn with_room(ties: usize, people: usize) -> Self {
+        Self {
+            people: Vec::with_capacity(people),
+            rows: Vec::with_capacity(ties),
+            accounts: String::with_capacity(ID * ties),
+            systems: Vec::new(),
+        }
+    }
+
     /// How many there are.
     #[must_use]
     pub(crate) fn len(&self) -> usize {

@@ -54,9 +54,10 @@ pub(crate) struct Plan {
     /// Rows that could not be used.
     pub(crate) rejected: Vec<Rejected>,
     /// Ties between people and accounts that applying this plan will remember.
-    pub(crate) links: Links,
-    /// What sources showed that applying this plan will remember.
-    pub(crate) seen: Vec<Seen>,
+    pub(crate) links: Arc<Links>,
+    /// What sources showed that applying this plan will remember. Copies of the plan share this and the ties: of a first one
+    /// they are all of its size.
+    pub(crate) seen: Arc<Vec<Seen>>,
     /// The groups that limits are kept to as well, where some are configured.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) groups: Option<Groups>,
@@ -116,8 +117,8 @@ impl Plan {
             operations: Vec::new(),
             calls: Vec::new(),
             rejected: Vec::new(),
-            links: Links::default(),
-            seen: Vec::new(),
+            links: Arc::default(),
+            seen: Arc::default(),
             groups: None,
             sign_in: Vec::new(),
         }

@@ -1,15 +1,12 @@
 //! What inputs hold: records as they were read, rows that were refused, and statements that rules made of records.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     attribute::{AttributeName, Value},
+    few::Few,
     id::SystemName,
     origin::Origin,
     values::Values,
@@ -196,11 +193,11 @@ pub(crate) struct Statement {
     /// False for what a source said in an earlier run: it counts as known, and asks for nothing.
     pub(crate) fresh: bool,
     /// Operations it asks for. Each is done once, however often the same is asked.
-    pub(crate) deeds: Vec<Deed>,
+    pub(crate) deeds: Few<Deed>,
     /// True where the record speaks of no person and only asks for operations.
     pub(crate) of_nobody: bool,
-    /// Attributes that are shown and not said: a source that says changes showed the same the last time.
-    pub(crate) quiet: BTreeSet<AttributeName>,
+    /// In order, attributes that are shown and not said: a source that says changes showed the same the last time.
+    pub(crate) quiet: Few<AttributeName>,
 }
 
 impl Statement {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, ser::SerializeMap};
 
 use super::{
     attribute::{AttributeName, Value},
+    few::Few,
     packed::{Names, Unpack, Unpacked, put_value},
 };
 
@@ -20,7 +21,7 @@ struct Held {
     /// A value of each.
     packed: Box<str>,
     /// Where each of them begins, where there are more than [`FEW`]: a range may have a thousand members.
-    starts: Box<[u32]>,
+    starts: Few<u32>,
 }
 
 /// So many values are gone through to find one.

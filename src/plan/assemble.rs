@@ -165,8 +165,8 @@ pub(crate) fn assemble(
         operations,
         calls,
         rejected: frame.rejected,
-        links: frame.links,
-        seen: frame.seen,
+        links: frame.links.into(),
+        seen: frame.seen.into(),
         groups,
         sign_in: frame.sign_in,
     }

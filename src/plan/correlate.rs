@@ -4,22 +4,20 @@
 //! the rules. Where there is more than one answer nothing is guessed: the person is held, with both answers named by id.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fmt,
     num::NonZeroU32,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use super::{
-    Providers,
-    finder::{Finder, digest},
-    fold, folded,
+    Providers, fold, folded,
     spread::{parts, spread},
 };
 use crate::model::{
     accounts::{Accounts, Packed},
     attribute::AttributeName,
+    finder::{Finder, digest},
     id::{AccountId, PersonId, SystemName},
     links::{Link, Links},
     person::{Person, Unseen},
@@ -102,6 +100,11 @@ impl fmt::Display for Name<'_> {
     }
 }
 
+/// A number of which there are millions. As many as do not fit are in no memory.
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 /// An observed account, by the numbers of its system and of itself there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Place {
@@ -111,8 +114,7 @@ struct Place {
 
 impl Place {
     fn new(system: usize, at: usize) -> Self {
-        let number = |at| u32::try_from(at).unwrap_or(u32::MAX);
-        Self { system: number(system), at: number(at) }
+        Self { system: small(system), at: small(at) }
     }
 
     fn system(self) -> usize {
@@ -138,39 +140,64 @@ struct Index<'a> {
     kinds: BTreeMap<&'a str, Option<usize>>,
 }
 
-/// What the accounts of one system are found by.
+/// What the accounts of one system are found by. Each way is made ready when it is taken first: many lists are found by
+/// their first attribute alone.
 struct FoundBy<'a> {
-    ids: Finder,
-    values: Vec<(&'a AttributeName, Finder)>,
+    accounts: &'a Accounts,
+    ids: OnceLock<Finder>,
+    values: Vec<(&'a AttributeName, OnceLock<Finder>)>,
     /// The kinds of systems they sign in with.
     kinds: BTreeSet<&'a str>,
 }
 
 impl<'a> FoundBy<'a> {
     fn new(system: &SystemName, accounts: &'a Accounts, policy: &'a Policy) -> Self {
-        let there = || accounts.iter().enumerate().filter(|(_, account)| account.id().is_some());
-        let id = |(at, account): (usize, Packed<'_>)| (digest(account.id().unwrap_or_default()), at);
         let joins = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
-        let of = |attribute: &'a AttributeName| {
-            let held = there().filter_map(|(at, account)| Some((digest(&*fold(account.text(attribute)?)), at)));
-            (attribute, Finder::new(accounts.len(), held))
-        };
+        let values = joins.iter().map(|attribute| (attribute, OnceLock::new())).collect();
         let mut kinds = BTreeSet::new();
         for (kind, _) in accounts.iter().flat_map(|account| account.identities()) {
             if !kinds.contains(kind) {
                 kinds.insert(kind);
             }
         }
-        Self { ids: Finder::new(accounts.len(), there().map(id)), values: joins.iter().map(of).collect(), kinds }
+        Self { accounts, ids: OnceLock::new(), values, kinds }
+    }
+
+    fn there(&self) -> impl Iterator<Item = (usize, Packed<'a>)> + use<'a> {
+        self.accounts.iter().enumerate().filter(|(_, account)| account.id().is_some())
+    }
+
+    fn ids(&self) -> &Finder {
+        let id = |(at, account): (usize, Packed<'_>)| (digest(account.id().unwrap_or_default()), at);
+        self.ids.get_or_init(|| Finder::new(self.accounts.len(), self.there().map(id)))
+    }
+
+    /// By an attribute, where people are found by it.
+    fn values(&self, attribute: &AttributeName) -> Option<&Finder> {
+        let (_, finder) = self.values.iter().find(|(other, _)| *other == attribute)?;
+        let held = |(at, account): (usize, Packed<'_>)| Some((digest(&*fold(account.text(attribute)?)), at));
+        Some(finder.get_or_init(|| Finder::new(self.accounts.len(), self.there().filter_map(held))))
+    }
+
+    /// Makes ready what will be asked for certainly.
+    fn prepare(&self, are_tied: bool) {
+        if are_tied {
+            self.ids();
+        } else if let Some((first, _)) = self.values.first() {
+            self.values(first);
+        }
     }
 }
 
 impl<'a> Index<'a> {
     fn new(material: &'a Material<'_>, policy: &'a Policy, providers: &dyn Providers) -> Self {
         let (systems, accounts): (Vec<&SystemName>, Vec<&Accounts>) = material.accounts.iter().unzip();
-        let all = accounts.iter().map(|accounts| accounts.len()).sum();
-        let numbers: Vec<usize> = (0..systems.len()).collect();
-        let found = spread(&numbers, all, |at| FoundBy::new(systems[*at], accounts[*at], policy));
+        let all = material.accounts.values().map(Accounts::len).sum();
+        let found = spread((0..systems.len()).collect(), all, |at: usize| {
+            let found = FoundBy::new(systems[at], accounts[at], policy);
+            found.prepare(!material.links.is_empty());
+            found
+        });
         let mut kinds = BTreeMap::new();
         for kind in found.iter().flat_map(|found| &found.kinds) {
             kinds.entry(*kind).or_insert_with(|| {
@@ -180,7 +207,7 @@ impl<'a> Index<'a> {
             });
         }
         let mut index = Self { systems, accounts, found, identities: Vec::new(), signing_in: Finder::default(), kinds };
-        let ties = spread(&numbers, all, |system| index.signed_in(*system));
+        let ties = spread((0..index.systems.len()).collect(), all, |system| index.signed_in(system));
         // Stable: those that sign in with one account stay in the order of systems and accounts.
         index.identities = ties.concat();
         index.identities.sort_by_key(|(with, _)| *with);
@@ -227,7 +254,7 @@ impl<'a> Index<'a> {
     fn place_at(&self, system: usize, id: &str) -> Option<Place> {
         let accounts = self.accounts[system];
         let is_it = |at: &usize| accounts.get(*at).and_then(|account| account.id()) == Some(id);
-        self.found[system].ids.of(digest(id)).find(is_it).map(|at| Place::new(system, at))
+        self.found[system].ids().of(digest(id)).find(is_it).map(|at| Place::new(system, at))
     }
 
     fn of_identity(&self, (kind, id): (&str, &str)) -> Option<Place> {
@@ -238,9 +265,7 @@ impl<'a> Index<'a> {
     /// The accounts that hold a folded text, in the order they were observed.
     fn holding(&self, system: &SystemName, attribute: &AttributeName, text: &str) -> Vec<Place> {
         let Ok(system) = self.systems.binary_search(&system) else { return Vec::new() };
-        let Some((_, finder)) = self.found[system].values.iter().find(|(other, _)| *other == attribute) else {
-            return Vec::new();
-        };
+        let Some(finder) = self.found[system].values(attribute) else { return Vec::new() };
         let holds = |at: &usize| {
             let held = self.accounts[system].get(*at).and_then(|account| account.text(attribute));
             held.is_some_and(|held| *fold(held) == *text)
@@ -282,8 +307,10 @@ struct Known<'a> {
 
 impl<'a> Known<'a> {
     fn new(index: &Index<'_>, links: &'a Links) -> Self {
+        // Where nothing is tied, nothing is kept of anybody.
+        let length = |accounts: &&Accounts| if links.is_empty() { 0 } else { accounts.len() };
         let mut observed: Vec<Vec<Option<Who>>> =
-            index.accounts.iter().map(|accounts| vec![None; accounts.len()]).collect();
+            index.accounts.iter().map(|accounts| vec![None; length(accounts)]).collect();
         let mut others = BTreeMap::new();
         for (at, link) in links.iter().enumerate() {
             match index.place(link.system, link.account) {
@@ -301,8 +328,13 @@ impl<'a> Known<'a> {
         Some(self.links.get(tie)?.person.into())
     }
 
+    /// The tie that says whose an account is.
+    fn tie(&self, place: Place) -> Option<Who> {
+        *self.observed[place.system()].get(place.at())?
+    }
+
     fn of(&self, place: Place) -> Option<Name<'a>> {
-        self.person(self.observed[place.system()][place.at()]?.number())
+        self.person(self.tie(place)?.number())
     }
 
     fn of_id(&self, index: &Index<'_>, system: &SystemName, id: &str) -> Option<Name<'a>> {
@@ -371,15 +403,15 @@ impl Draft {
 
 /// What there is to look at while statements become people. What is found by one statement does not depend on what others
 /// found, so that many are looked at side by side.
-struct Sight<'a> {
+struct Sight<'s, 'a> {
     material: &'a Material<'a>,
-    policy: &'a Policy,
-    providers: &'a dyn Providers,
-    index: &'a Index<'a>,
-    known: &'a Known<'a>,
+    policy: &'s Policy,
+    providers: &'s dyn Providers,
+    index: &'s Index<'a>,
+    known: &'s Known<'a>,
 }
 
-impl<'a> Sight<'a> {
+impl Sight<'_, '_> {
     /// Who a statement is about by ties: whoever is known to have its key, or else whom it names, where she has any.
     fn tied<'n>(&self, statement: &'n Statement, held_by: Option<Name<'n>>) -> Option<Name<'n>> {
         let own = Name::own(statement);
@@ -418,51 +450,49 @@ impl<'a> Sight<'a> {
 
     /// What these statements are found to mean, by what is known from earlier runs.
     fn look_at_all(&self, statements: &[&Arc<Statement>]) -> Drafts {
-        let all = spread(&parts(statements.len()), statements.len(), |part| {
-            let mut drafts = Drafts::default();
-            for statement in &statements[part.clone()] {
+        let (count, systems) = (statements.len(), self.index.systems.len());
+        let mut accounts = vec![None; count * systems];
+        let parts = parts(count);
+        let size = parts.first().map_or(1, |part| part.len() * systems).max(1);
+        let places = accounts.chunks_mut(size).map(Some).chain(std::iter::repeat_with(|| None));
+        let others = spread(parts.into_iter().zip(places).collect(), count, |(part, places)| {
+            let mut others = Vec::new();
+            let mut places = places.into_iter().flat_map(|places| places.chunks_mut(systems));
+            for at in part {
+                let statement = statements[at];
                 let held_by = self.known.of_id(self.index, &statement.system, &statement.key);
-                drafts.push(self.look(statement, self.tied(statement, held_by)));
+                let draft = self.look(statement, self.tied(statement, held_by));
+                let places = places.next();
+                if draft.held.is_some() || !draft.unseen.is_empty() {
+                    others.push((at, draft));
+                } else if let Some(places) = places {
+                    for place in draft.accounts {
+                        places[place.system()] = NonZeroU32::new(place.at.wrapping_add(1));
+                    }
+                }
             }
-            drafts
+            others
         });
-        let mut drafts = Drafts::default();
-        all.into_iter().for_each(|more| drafts.append(more));
-        drafts
+        Drafts { systems, accounts, others: others.into_iter().flatten().collect() }
     }
 }
 
-/// Many drafts, by their number: the accounts of all one behind the other.
-#[derive(Default)]
+/// Many drafts, by their number.
 struct Drafts {
-    accounts: Vec<Place>,
-    /// Where those of each end.
-    ends: Vec<usize>,
+    systems: usize,
+    /// For each draft and each system the number of the account there, from 1.
+    accounts: Vec<Option<NonZeroU32>>,
     /// The drafts that are more than accounts, or were made again.
     others: BTreeMap<usize, Draft>,
 }
 
 impl Drafts {
-    fn push(&mut self, draft: Draft) {
-        let at = self.ends.len();
-        if draft.held.is_none() && draft.unseen.is_empty() {
-            self.accounts.extend(draft.accounts);
-        } else {
-            self.others.insert(at, draft);
-        }
-        self.ends.push(self.accounts.len());
-    }
-
-    fn append(&mut self, more: Self) {
-        let (before, places) = (self.ends.len(), self.accounts.len());
-        self.accounts.extend(more.accounts);
-        self.ends.extend(more.ends.into_iter().map(|end| places + end));
-        self.others.extend(more.others.into_iter().map(|(at, draft)| (before + at, draft)));
-    }
-
-    fn accounts(&self, at: usize) -> &[Place] {
-        let start = || at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.others.get(&at).map_or_else(|| &self.accounts[start()..self.ends[at]], |draft| &draft.accounts)
+    fn accounts(&self, at: usize) -> impl Iterator<Item = Place> + use<'_> {
+        let other = self.others.get(&at);
+        let places = if other.is_none() { &self.accounts[at * self.systems..(at + 1) * self.systems] } else { &[] };
+        let places =
+            places.iter().zip(0..).filter_map(|(at, system)| Some(Place { system, at: at.as_ref()?.get() - 1 }));
+        other.into_iter().flat_map(|draft| draft.accounts.iter().copied()).chain(places)
     }
 
     fn put(&mut self, at: usize, draft: Draft) {
@@ -470,7 +500,7 @@ impl Drafts {
     }
 
     fn hold(&mut self, at: usize, reason: String) {
-        let accounts = self.accounts(at).to_vec();
+        let accounts = self.accounts(at).collect();
         self.others.entry(at).or_insert_with(|| Draft { accounts, ..Draft::default() }).hold(reason);
     }
 }
@@ -487,7 +517,7 @@ struct Everybody<'a> {
 }
 
 impl<'a> Everybody<'a> {
-    fn new(sight: &Sight<'a>) -> Self {
+    fn new(sight: &Sight<'_, 'a>) -> Self {
         let Sight { material, index, known, .. } = *sight;
         let statements = in_order_of_sources(&material.statements, material.sources);
         let drafts = sight.look_at_all(&statements);
@@ -495,6 +525,9 @@ impl<'a> Everybody<'a> {
         let mut all = Self { links: known.links, statements, drafts, about, order: Vec::new() };
         // Who holds an account, from ties and from what this run has found so far.
         let mut holders = known.observed.clone();
+        for (holders, accounts) in holders.iter_mut().zip(&index.accounts) {
+            holders.resize(accounts.len(), None);
+        }
         // The first of the statements of this name, which follow each other.
         let mut first = 0;
         for at in 0..all.statements.len() {
@@ -503,13 +536,12 @@ impl<'a> Everybody<'a> {
                 first = at;
             }
             let place = index.place(&statement.system, &statement.key);
-            let (before, now) = match place {
-                Some(place) => (known.observed[place.system()][place.at()], holders[place.system()][place.at()]),
-                None => {
-                    let before = known.others.get(&(statement.system.as_str(), &*statement.key));
-                    let before = before.and_then(|tie| Who::new(*tie));
-                    (before, before.or_else(|| all.about.get(first).copied()))
-                }
+            let (before, now) = if let Some(place) = place {
+                (known.tie(place), holders[place.system()][place.at()])
+            } else {
+                let before = known.others.get(&(statement.system.as_str(), &*statement.key));
+                let before = before.and_then(|tie| Who::new(*tie));
+                (before, before.or_else(|| all.about.get(first).copied()))
             };
             let now_by_name = now.map(|who| all.name(who));
             if now_by_name != before.map(|who| all.name(who)) {
@@ -518,7 +550,7 @@ impl<'a> Everybody<'a> {
             }
             let Some(own) = Who::new(all.links.len() + at) else { break };
             let tied = now.or_else(|| known.ties(Name::own(statement)).next().map(|_| own));
-            let held = all.drafts.accounts(at).iter().filter_map(|place| holders[place.system()][place.at()]);
+            let held = all.drafts.accounts(at).filter_map(|place| holders[place.system()][place.at()]);
             let mut claimants: Vec<Who> = tied.into_iter().chain(held).collect();
             claimants.sort_unstable_by_key(|who| all.name(*who));
             claimants.dedup_by_key(|who| all.name(*who));
@@ -527,12 +559,12 @@ impl<'a> Everybody<'a> {
                 all.drafts.hold(at, format!("its accounts belong to different people: {}", names.join(", ")));
             }
             let person = claimants.first().copied().unwrap_or(own);
-            for place in all.drafts.accounts(at).iter().chain(&place) {
+            for place in all.drafts.accounts(at).chain(place) {
                 holders[place.system()][place.at()].get_or_insert(person);
             }
             all.about.push(person);
         }
-        let mut order: Vec<u32> = (0..all.about.len()).filter_map(|at| u32::try_from(at).ok()).collect();
+        let mut order: Vec<u32> = (0..all.about.len()).map(small).collect();
         // Stable: what is said of one person stays in the order of sources.
         order.sort_by_key(|at| all.name(all.about[*at as usize]));
         Self { order, ..all }
@@ -566,7 +598,7 @@ impl<'a> Everybody<'a> {
                 whole.hold(format!("{there} and {here} both seem to speak of this person"));
             }
             for place in self.drafts.accounts(*at as usize) {
-                whole.take(*place, "another way of looking", index);
+                whole.take(place, "another way of looking", index);
             }
             if let Some(Draft { held, unseen, .. }) = self.drafts.others.get(&(*at as usize)) {
                 whole.unseen.extend(unseen.clone());
@@ -576,11 +608,13 @@ impl<'a> Everybody<'a> {
         whole
     }
 
-    /// The accounts of one person.
-    fn accounts(&self, said: &[u32], index: &Index<'_>) -> Cow<'_, [Place]> {
-        match said {
-            [one] => Cow::Borrowed(self.drafts.accounts(*one as usize)),
-            several => Cow::Owned(self.draft(several, index).accounts),
+    /// Hands on each account of each person, with whose it is.
+    fn each_account(&self, index: &Index<'_>, each: &mut dyn FnMut(Name<'a>, Place)) {
+        for (person, said) in self.people() {
+            match said {
+                [one] => self.drafts.accounts(*one as usize).for_each(|place| each(person, place)),
+                several => self.draft(several, index).accounts.into_iter().for_each(|place| each(person, place)),
+            }
         }
     }
 
@@ -588,19 +622,17 @@ impl<'a> Everybody<'a> {
     fn contested(&self, index: &Index<'_>) -> BTreeMap<Place, Vec<Name<'a>>> {
         let mut claimed: Vec<Vec<bool>> = index.accounts.iter().map(|accounts| vec![false; accounts.len()]).collect();
         let mut several: BTreeMap<Place, Vec<Name<'a>>> = BTreeMap::new();
-        for (_, said) in self.people() {
-            for place in &*self.accounts(said, index) {
-                if std::mem::replace(&mut claimed[place.system()][place.at()], true) {
-                    several.entry(*place).or_default();
-                }
+        self.each_account(index, &mut |_, place| {
+            if std::mem::replace(&mut claimed[place.system()][place.at()], true) {
+                several.entry(place).or_default();
             }
-        }
-        for (person, said) in self.people().filter(|_| !several.is_empty()).collect::<Vec<_>>() {
-            for place in &*self.accounts(said, index) {
-                if let Some(claims) = several.get_mut(place) {
+        });
+        if !several.is_empty() {
+            self.each_account(index, &mut |person, place| {
+                if let Some(claims) = several.get_mut(&place) {
                     claims.push(person);
                 }
-            }
+            });
         }
         several
     }
@@ -614,9 +646,11 @@ pub(crate) fn correlate<'a>(
     providers: &dyn Providers,
     each: &mut dyn FnMut(Found<'a>),
 ) -> Links {
-    let index = Index::new(material, policy, providers);
+    let mut index = Index::new(material, policy, providers);
     let known = Known::new(&index, material.links);
     let everybody = Everybody::new(&Sight { material, policy, providers, index: &index, known: &known });
+    // Nobody is looked for by a value any more.
+    index.found.iter_mut().for_each(|found| found.values.clear());
     // An account that two people would have is nobody's until a person decides.
     let contested = everybody.contested(&index);
     // What was said in earlier runs, by whom it speaks of.
@@ -628,7 +662,7 @@ pub(crate) fn correlate<'a>(
     remembered.sort_by_key(|(person, _)| *person);
 
     let lists: Vec<&Accounts> = material.accounts.values().collect();
-    let mut links = Links::default();
+    let mut links = Links::with_room(everybody.statements.len() * index.systems.len(), everybody.statements.len());
     for (person, said) in everybody.people() {
         let mut draft = everybody.draft(said, &index);
         for place in draft.accounts.iter().filter(|_| !contested.is_empty()) {

@@ -23,6 +23,7 @@ use crate::model::{
     accounts,
     attribute::{AttributeName, Value},
     capability::{AttributeCapability, Capabilities, Change, Foresight, Replay, Scheme, Support, Unique, Verdict},
+    few::Few,
     id::{AccountId, SystemName},
     links::{Link, Links},
     origin::Origin,
@@ -164,9 +165,9 @@ fn case(people: &[Somebody], temporary: bool) -> Case {
             values: values.into(),
             origin: RecordOrigin { file: "people.csv".into(), line: number as u64 + 2 },
             fresh: true,
-            deeds: Vec::new(),
+            deeds: Few::default(),
             of_nobody: false,
-            quiet: BTreeSet::new(),
+            quiet: Few::default(),
         }));
         if let Some(name) = one.there.filter(|name| used.insert(*name)) {
             for system in ["chat", "git"] {
@@ -271,7 +272,7 @@ fn carry_out(case: &mut Case, plan: &Plan) -> Result<(), TestCaseError> {
             }
         }
     }
-    case.links.extend(&plan.links);
+    case.links.extend(plan.links.iter());
     Ok(())
 }
 

@@ -21,7 +21,6 @@ pub(crate) mod assemble;
 pub(crate) mod correlate;
 pub(crate) mod decide;
 pub(crate) mod deeds;
-mod finder;
 pub(crate) mod guard;
 #[cfg(test)]
 mod laws;

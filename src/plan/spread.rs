@@ -6,13 +6,13 @@ use std::{num::NonZero, ops::Range, thread};
 const MANY: usize = 20_000;
 
 /// Does this with each part, side by side where there is much in them together.
-pub(crate) fn spread<I: Sync, O: Send>(parts: &[I], things: usize, work: impl Fn(&I) -> O + Sync) -> Vec<O> {
+pub(crate) fn spread<I: Send, O: Send>(parts: Vec<I>, things: usize, work: impl Fn(I) -> O + Sync) -> Vec<O> {
     if things < MANY || parts.len() < 2 {
-        return parts.iter().map(work).collect();
+        return parts.into_iter().map(work).collect();
     }
     thread::scope(|scope| {
         let work = &work;
-        let hands: Vec<_> = parts.iter().map(|part| scope.spawn(move || work(part))).collect();
+        let hands: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || work(part))).collect();
         let done = hands.into_iter().map(thread::ScopedJoinHandle::join);
         done.map(|done| done.unwrap_or_else(|fault| std::panic::resume_unwind(fault))).collect()
     })
@@ -34,7 +34,7 @@ mod tests {
         for things in [0, 1, 2, MANY - 1, MANY, MANY + 1, 3 * MANY + 2] {
             let parts = parts(things);
             assert!(parts.iter().cloned().flatten().eq(0..things), "{things}");
-            let squares = spread(&parts, things, |part| part.clone().map(|number| number * number).collect::<Vec<_>>());
+            let squares = spread(parts, things, |part| part.map(|number| number * number).collect::<Vec<_>>());
             assert!(squares.into_iter().flatten().eq((0..things).map(|number| number * number)), "{things}");
         }
     }
@@ -42,6 +42,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "two")]
     fn a_fault_in_one_part_is_a_fault_of_all() {
-        spread(&[1, 2, 3], MANY, |part| assert!(*part != 2, "two"));
+        spread(vec![1, 2, 3], MANY, |part| assert!(part != 2, "two"));
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{
     attribute::{AttributeName, Value},
+    few::Few,
     id::SystemName,
     policy::RangeLine,
     record::{Before, Deed, Record, Statement},
@@ -113,7 +114,7 @@ impl Reader<'_> {
         let marks = || deeds.iter().map(|deed| &deed.mark[..12]).collect::<Vec<_>>().join("-");
         let key: Arc<str> = key.unwrap_or_else(marks).into();
         let (system, origin) = (system.clone(), record.origin.clone());
-        let quiet = std::collections::BTreeSet::new();
+        let (deeds, quiet) = (deeds.into(), Few::default());
         let values = self.packer.borrow_mut().pack(&values);
         Ok(Some(Statement { system, key, values, origin, fresh: true, deeds, of_nobody, quiet }))
     }

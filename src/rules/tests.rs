@@ -9,6 +9,7 @@ use super::*;
 use crate::model::{
     account::Account,
     attribute::Value,
+    few::Few,
     id::{AccountId, PersonId},
     record::{Header, RecordOrigin},
 };
@@ -115,9 +116,9 @@ fn person(statements: &[(&str, &[(&str, Value)])], accounts: Vec<(SystemName, Ar
             values: said.iter().map(|(name, value)| (AttributeName::new(name), value.clone())).collect(),
             origin: RecordOrigin { file: format!("{system}.csv").into(), line: 2 },
             fresh: true,
-            deeds: Vec::new(),
+            deeds: Few::default(),
             of_nobody: false,
-            quiet: BTreeSet::new(),
+            quiet: Few::default(),
         })
     };
     Person {

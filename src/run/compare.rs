@@ -355,10 +355,10 @@ fn unshared<'a>(mine: &'a [Objected], others: &[Objected]) -> Vec<&'a Objected> 
 /// What is tied otherwise. An account that holds all it should asks for no change, and yet may be another one.
 fn tied(old: &Plan, new: &Plan) -> Vec<Tied> {
     let mut all: BTreeMap<(&SystemName, &PersonId), Pair<BTreeSet<AccountId>>> = BTreeMap::new();
-    for link in &old.links {
+    for link in old.links.iter() {
         all.entry((link.system, link.person)).or_default().old.insert(link.account.into());
     }
-    for link in &new.links {
+    for link in new.links.iter() {
         all.entry((link.system, link.person)).or_default().new.insert(link.account.into());
     }
     let differing = all.into_iter().filter(|(_, ties)| ties.old != ties.new);

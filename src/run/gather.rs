@@ -12,6 +12,7 @@ use crate::{
     config::schema::Says,
     model::{
         attribute::{AttributeName, Value},
+        few::Few,
         id::SystemName,
         plan::{Believed, Input, List, Seen},
         record::{Before, RecordOrigin, Rejected, Statement},
@@ -204,9 +205,9 @@ pub(super) fn remembered(seen: &Seen) -> Statement {
         values: seen.values.clone(),
         origin: RecordOrigin { file: "an earlier run".into(), line: 0 },
         fresh: false,
-        deeds: Vec::new(),
+        deeds: Few::default(),
         of_nobody: false,
-        quiet: BTreeSet::new(),
+        quiet: Few::default(),
     }
 }
 
@@ -338,6 +339,7 @@ impl Passage<'_> {
         }
         let mut of_nobody = BTreeSet::new();
         let mut done_before = 0;
+        said.statements.reserve(statements.len());
         for mut statement in statements {
             let before = self.known.get(&(self.system, statement.key.as_ref())).copied();
             if statement.of_nobody && !of_nobody.insert(Arc::clone(&statement.key)) {
@@ -381,7 +383,7 @@ impl Passage<'_> {
             let asked = statement.deeds.len();
             statement.deeds.retain(|deed| self.memory.deeds.get(&deed.mark) != Some(&Sent::Done));
             done_before += asked - statement.deeds.len();
-            for deed in &mut statement.deeds {
+            for deed in statement.deeds.iter_mut() {
                 deed.before = match self.memory.deeds.get(&deed.mark) {
                     Some(_) => Before::InDoubt,
                     None if is_first => Before::Baseline,
@@ -434,7 +436,7 @@ impl Passage<'_> {
             values,
             origin: RecordOrigin { file: format!("{shown} (not listed)").into(), line: 0 },
             fresh: true,
-            deeds: Vec::new(),
+            deeds: Few::default(),
             of_nobody: false,
             quiet,
         }

@@ -4,7 +4,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    ops::Range,
+    sync::{Arc, OnceLock},
 };
 
 use futures::future::join_all;
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     model::{
-        account::{Texts, Wanted},
+        account::Wanted,
         accounts::{Accounts, AccountsById},
         attribute::{AttributeName, Value},
         capability::{OperationCapability, Takes, Unique},
@@ -28,8 +29,13 @@ use crate::{
         plan::SignIn,
         policy::{CopyLine, Policy},
         record::Statement,
+        texts::Texts,
     },
-    plan::{Providers, correlate::Opened},
+    plan::{
+        Providers,
+        correlate::Opened,
+        spread::{parts, spread},
+    },
     state::Memory,
 };
 
@@ -197,27 +203,49 @@ fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> B
             want_named(wanted, table, &deed.arguments);
         }
     }
-    let mut shared: BTreeMap<AttributeName, Vec<Texts>> = BTreeMap::new();
+    // Most systems store a text as others do: then they share them.
+    let mut known: BTreeMap<AttributeName, Vec<(SystemName, Texts)>> = BTreeMap::new();
     for (system, wanted) in &mut wanted {
         for attribute in looked_up(system, policy, fleet) {
-            let text = |statement: &Arc<Statement>| {
-                let value = fleet.normalize(system, &attribute, &statement.values.get(&attribute)?);
-                value.as_text().map(str::to_owned)
-            };
-            let texts: Texts = said.statements.iter().filter_map(text).collect();
-            if texts.is_empty() {
-                continue;
+            let known = known.entry(attribute.clone()).or_default();
+            let same = known.iter().find(|(other, _)| stores_as(system, other, &attribute, said, fleet));
+            let texts = same.map_or_else(|| said_of(system, &attribute, said, fleet), |(_, texts)| texts.clone());
+            known.push((system.clone(), texts.clone()));
+            if !texts.is_empty() {
+                wanted.holding.insert(attribute, texts);
             }
-            // Most systems store a text as others do.
-            let others: &mut Vec<Texts> = shared.entry(attribute.clone()).or_default();
-            let texts = others.iter().find(|other| **other == texts).cloned().unwrap_or_else(|| {
-                others.push(texts.clone());
-                texts
-            });
-            wanted.holding.insert(attribute, texts);
         }
     }
     wanted
+}
+
+/// What is said of an attribute, as a system stores it.
+fn said_of(system: &SystemName, attribute: &AttributeName, said: &Said, fleet: &Fleet) -> Texts {
+    let text = |statement: &Arc<Statement>| match fleet.normalize(system, attribute, &statement.values.get(attribute)?)
+    {
+        Value::Text(text) => Some(text),
+        Value::Empty | Value::Bool(_) => None,
+    };
+    let of = |part: Range<usize>| -> Texts { said.statements[part].iter().filter_map(text).collect() };
+    let people = said.statements.len();
+    let mut all = Texts::default();
+    for some in spread(parts(people), people, of) {
+        all.add(&some);
+    }
+    all
+}
+
+/// True where both systems store all that is said of an attribute in the same way.
+fn stores_as(one: &SystemName, other: &SystemName, attribute: &AttributeName, said: &Said, fleet: &Fleet) -> bool {
+    let is_same = |statement: &Arc<Statement>| {
+        statement
+            .values
+            .get(attribute)
+            .is_none_or(|value| fleet.normalize(one, attribute, &value) == fleet.normalize(other, attribute, &value))
+    };
+    let people = said.statements.len();
+    let all_are = |part: Range<usize>| said.statements[part].iter().all(is_same);
+    spread(parts(people), people, all_are).into_iter().all(|all| all)
 }
 
 /// The things an operation's arguments name, whose ids are needed.
@@ -247,6 +275,13 @@ fn looked_up(system: &SystemName, policy: &Policy, fleet: &Fleet) -> Vec<Attribu
     all
 }
 
+/// What accounts lead to that was not asked for yet.
+#[derive(Default)]
+struct Leads {
+    ids: Vec<(SystemName, AccountId)>,
+    texts: Vec<(SystemName, AttributeName, Arc<str>)>,
+}
+
 fn next_look(
     seen: &Shown,
     policy: &Policy,
@@ -254,65 +289,97 @@ fn next_look(
     asked: &BTreeMap<SystemName, Wanted>,
 ) -> BTreeMap<SystemName, Wanted> {
     let mut next: BTreeMap<SystemName, Wanted> = BTreeMap::new();
+    let ids = seen.accounts.keys().map(|system| (system, OnceLock::new())).collect();
+    let leads = seen.accounts.iter().flat_map(|(system, accounts)| {
+        let from = |part| leads(system, part, &ids, seen, policy, fleet, asked);
+        spread(parts(accounts.len()), accounts.len(), from)
+    });
+    for Leads { ids, texts } in leads {
+        for (system, id) in ids {
+            next.entry(system).or_default().ids.insert(id);
+        }
+        for (system, attribute, text) in texts {
+            next.entry(system).or_default().holding.entry(attribute).or_default().insert(text.as_ref().to_owned());
+        }
+    }
     // Whoever is seen is seen with her memberships, and what operations name is asked for again: the last answer is what is
     // known of a server.
-    let with_members = |system: &SystemName| {
-        let before = asked.get(system);
-        let members = before.map(|wanted| wanted.members.clone()).unwrap_or_default();
-        let named = before.map(|wanted| wanted.named.clone()).unwrap_or_default();
-        Wanted { members, named, ..Wanted::default() }
-    };
-    let nothing = Wanted::default();
-    let mut ids: BTreeMap<SystemName, Vec<&str>> = BTreeMap::new();
-    for (system, accounts) in &seen.accounts {
-        let takers = |line: &CopyLine| -> Vec<SystemName> {
-            line.systems.iter().filter(|taker| *taker != system).cloned().collect()
-        };
-        // Where a copy would go that must not collide there, and what was asked for there already.
-        let ways = policy
-            .copies
-            .iter()
-            .flat_map(|(attribute, line)| takers(line).into_iter().map(move |taker| (attribute, taker)));
-        let ways: Vec<_> = ways
-            .filter(|(attribute, taker)| looked_up(taker, policy, fleet).contains(attribute))
-            .map(|(attribute, taker)| {
-                let before = asked.get(&taker).and_then(|wanted| wanted.holding.get(attribute));
-                (attribute, taker, before)
-            })
-            .collect();
-        for account in accounts {
-            for (kind, id) in account.identities() {
-                let of_kind = fleet.of_kind(kind);
-                let [provider] = of_kind.as_slice() else { continue };
-                let known = ids.entry(provider.clone()).or_insert_with(|| ids_of(seen, provider));
-                let id_there = AccountId::from(id);
-                if known.binary_search(&id).is_err() && !asked.get(provider).unwrap_or(&nothing).ids.contains(&id_there)
-                {
-                    next.entry(provider.clone()).or_insert_with(|| with_members(provider)).ids.insert(id_there);
-                }
-            }
-            // Most systems store a text as others do, and are asked about the same texts.
-            let mut known: Option<(&AttributeName, Value, &Texts)> = None;
-            for (attribute, taker, before) in &ways {
-                let Some(value) = account.text(attribute).map(Value::text) else { continue };
-                let value = fleet.normalize(taker, attribute, &value);
-                let Some(text) = value.as_text() else { continue };
-                let is_known = known.as_ref().is_some_and(|(name, known, texts)| {
-                    *name == *attribute && *known == value && before.is_some_and(|before| before.is(texts))
-                });
-                if is_known {
-                    continue;
-                }
-                if let Some(texts) = before.filter(|texts| texts.contains(text)) {
-                    known = Some((attribute, value, texts));
-                } else {
-                    let wanted = next.entry(taker.clone()).or_insert_with(|| with_members(taker));
-                    wanted.holding.entry((*attribute).clone()).or_default().insert(text.to_owned());
-                }
-            }
+    for (system, wanted) in &mut next {
+        if let Some(before) = asked.get(system) {
+            wanted.members.clone_from(&before.members);
+            wanted.named.clone_from(&before.named);
         }
     }
     next
+}
+
+/// The ids of each system's accounts that were seen, in order, once somebody asks.
+type Ids<'a> = BTreeMap<&'a SystemName, OnceLock<Vec<&'a str>>>;
+
+/// What these accounts of a system lead to.
+fn leads<'a>(
+    system: &SystemName,
+    part: Range<usize>,
+    ids: &Ids<'a>,
+    seen: &'a Shown,
+    policy: &Policy,
+    fleet: &Fleet,
+    asked: &BTreeMap<SystemName, Wanted>,
+) -> Leads {
+    let mut leads = Leads::default();
+    let Some(accounts) = seen.accounts.get(system) else { return leads };
+    let takers = |line: &CopyLine| -> Vec<SystemName> {
+        line.systems.iter().filter(|taker| *taker != system).cloned().collect()
+    };
+    // Where a copy would go that must not collide there, and what was asked for there already.
+    let ways = policy
+        .copies
+        .iter()
+        .flat_map(|(attribute, line)| takers(line).into_iter().map(move |taker| (attribute, taker)));
+    let ways: Vec<_> = ways
+        .filter(|(attribute, taker)| looked_up(taker, policy, fleet).contains(attribute))
+        .map(|(attribute, taker)| {
+            let before = asked.get(&taker).and_then(|wanted| wanted.holding.get(attribute));
+            (attribute, taker, before)
+        })
+        .collect();
+    // The one system of each kind that somebody signs in with.
+    let mut kinds: BTreeMap<&str, Option<SystemName>> = BTreeMap::new();
+    for account in part.filter_map(|at| accounts.get(at)) {
+        for (kind, id) in account.identities() {
+            let provider = kinds.entry(kind).or_insert_with(|| match fleet.of_kind(kind).as_slice() {
+                [one] => Some(one.clone()),
+                _ => None,
+            });
+            let Some(provider) = provider else { continue };
+            let is_seen = ids
+                .get(provider)
+                .is_some_and(|ids| ids.get_or_init(|| ids_of(seen, provider)).binary_search(&id).is_ok());
+            let id = AccountId::from(id);
+            if !is_seen && !asked.get(provider).is_some_and(|wanted| wanted.ids.contains(&id)) {
+                leads.ids.push((provider.clone(), id));
+            }
+        }
+        // Most systems store a text as others do, and are asked about the same texts.
+        let mut known: Option<(&AttributeName, Value, &Texts)> = None;
+        for (attribute, taker, before) in &ways {
+            let Some(value) = account.text(attribute).map(Value::text) else { continue };
+            let value = fleet.normalize(taker, attribute, &value);
+            let is_known = known.as_ref().is_some_and(|(name, known, texts)| {
+                *name == *attribute && *known == value && before.is_some_and(|before| before.is(texts))
+            });
+            let Value::Text(text) = &value else { continue };
+            if is_known {
+                continue;
+            }
+            if let Some(texts) = before.filter(|texts| texts.contains(text)) {
+                known = Some((attribute, value, texts));
+            } else {
+                leads.texts.push((taker.clone(), (*attribute).clone(), Arc::clone(text)));
+            }
+        }
+    }
+    leads
 }
 
 /// The ids of a system's accounts that were seen, in order.

@@ -37,6 +37,7 @@ use crate::{
         account::{Account, Facts, Identity},
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
+        few::Few,
         id::{AccountId, PersonId, SystemName},
         links::Link,
         plan::{Home, Request, Seen},
@@ -389,7 +390,7 @@ impl Rehearsing<'_> {
                 |(name, value): &(&AttributeName, Value)| before.is_some_and(|it| it.get(*name) == Some(value));
             let quiet = !statement.quiet.is_empty();
             let same = statement.values.iter().filter(is_quiet).map(|(name, _)| name.clone()).collect();
-            statement.quiet = if quiet { same } else { std::collections::BTreeSet::new() };
+            statement.quiet = if quiet { same } else { Few::default() };
         }
         let servers: BTreeMap<SystemName, Arc<Facts>> =
             servers.into_iter().map(|(system, facts)| (system, Arc::new(facts))).collect();

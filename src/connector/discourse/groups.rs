@@ -18,6 +18,7 @@ use crate::{
         id::SystemName,
         plan::{Operation, Request},
         refusal::{Refusal, RefusalKind},
+        texts::Texts,
     },
 };
 
@@ -121,7 +122,7 @@ impl Groups {
         let set = set(looker.system());
         let range: BTreeSet<&String> = wanted.members.get(&set).into_iter().flatten().collect();
         let names: BTreeSet<&str> = wanted.names(GROUP, &set).collect();
-        let nobody = wanted.ids.is_empty() && wanted.holding.values().all(|texts| texts.is_empty());
+        let nobody = wanted.ids.is_empty() && wanted.holding.values().all(Texts::is_empty);
         let mut read = Self::default();
         for name in names {
             let shown = if is_name(name) { looker.there(&format!("/groups/{name}.json"), &[]).await? } else { None };

@@ -21,6 +21,7 @@ use crate::{
         attribute::{AttributeName, Value},
         id::{AccountId, SystemName},
         refusal::{Refusal, RefusalKind},
+        texts::Texts,
     },
     wire::{Reader, Reply},
 };
@@ -99,7 +100,7 @@ pub(super) struct Looker<'a> {
 /// What somebody wants to see, in lower case.
 struct Sought<'a> {
     ids: &'a BTreeSet<AccountId>,
-    texts: BTreeMap<&'a AttributeName, BTreeSet<String>>,
+    texts: BTreeMap<&'a AttributeName, Texts>,
     /// What shall be shown of whoever is known by id; `None`: everything.
     about: Option<&'a BTreeSet<AttributeName>>,
 }
@@ -467,8 +468,8 @@ impl<'a> Looker<'a> {
 
 impl<'a> Sought<'a> {
     fn of(wanted: &'a Wanted) -> Self {
-        let lower = |texts: &BTreeSet<String>| texts.iter().map(|text| text.trim().to_lowercase()).collect();
-        let texts = wanted.holding.iter().map(|(name, texts)| (name, lower(texts))).collect();
+        let texts =
+            wanted.holding.iter().map(|(name, texts)| (name, texts.each(|text| text.trim().to_lowercase()))).collect();
         Self { ids: &wanted.ids, texts, about: wanted.about.as_ref() }
     }
 
@@ -487,7 +488,7 @@ impl<'a> Sought<'a> {
 
     fn names(&self, account: &Account) -> bool {
         // What only profiles show cannot be seen in a list: then everybody may be meant.
-        let held = |(name, texts): (&&AttributeName, &BTreeSet<String>)| match account.attributes.get(*name) {
+        let held = |(name, texts): (&&AttributeName, &Texts)| match account.attributes.get(*name) {
             Some(value) => value.as_text().is_some_and(|text| texts.contains(&text.to_lowercase())),
             None => !texts.is_empty() && CAPABILITIES.of(&account.system, name).is_some(),
         };

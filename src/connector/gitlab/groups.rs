@@ -16,6 +16,7 @@ use crate::{
         account::{Account, Facts, Wanted},
         attribute::{AttributeName, Value},
         id::SystemName,
+        texts::Texts,
     },
 };
 
@@ -64,7 +65,7 @@ impl Groups {
             names.iter().zip(ids).filter_map(|(name, id)| Some(((*name).to_owned(), id?))).collect();
         // Asked again before something is sent, lists about the people concerned are enough.
         let concerned: Vec<&str> = wanted.ids.iter().map(crate::model::id::AccountId::as_str).collect();
-        let nobody = concerned.is_empty() && wanted.holding.values().all(|texts| texts.is_empty());
+        let nobody = concerned.is_empty() && wanted.holding.values().all(Texts::is_empty);
         let few = wanted.fresh && wanted.holding.is_empty() && concerned.len() <= ASKED_FOR;
         let whole = !few && !nobody;
         let about = if whole { Vec::new() } else { concerned };

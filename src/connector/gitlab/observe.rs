@@ -19,6 +19,7 @@ use crate::{
         attribute::{AttributeName, Value},
         id::{AccountId, SystemName},
         refusal::{Refusal, RefusalKind},
+        texts::Texts,
     },
     wire::{Reader, Reply},
 };
@@ -65,7 +66,7 @@ enum Look {
 /// What somebody wants to see, in lower case: GitLab compares names and addresses without regard to it.
 struct Sought<'a> {
     ids: &'a BTreeSet<AccountId>,
-    texts: BTreeMap<&'a AttributeName, BTreeSet<String>>,
+    texts: BTreeMap<&'a AttributeName, Texts>,
 }
 
 /// The accounts found so far.
@@ -349,13 +350,12 @@ impl<'a> Looker<'a> {
 
 impl<'a> Sought<'a> {
     fn of(wanted: &'a Wanted) -> Self {
-        let lower = |texts: &BTreeSet<String>| texts.iter().map(|text| text.to_lowercase()).collect();
-        let texts = wanted.holding.iter().map(|(name, texts)| (name, lower(texts))).collect();
+        let texts = wanted.holding.iter().map(|(name, texts)| (name, texts.each(str::to_lowercase))).collect();
         Self { ids: &wanted.ids, texts }
     }
 
     fn names(&self, account: &Account) -> bool {
-        let held = |(name, texts): (&&AttributeName, &BTreeSet<String>)| {
+        let held = |(name, texts): (&&AttributeName, &Texts)| {
             let text = account.attributes.get(*name).and_then(Value::as_text);
             text.is_some_and(|text| texts.contains(&text.to_lowercase()))
         };

@@ -25,6 +25,7 @@ use crate::{
         attribute::{AttributeName, Value},
         id::AccountId,
         refusal::RefusalKind,
+        texts::Texts,
     },
     wire::{Reader, Reply},
 };
@@ -67,7 +68,7 @@ pub(super) struct Looker<'a> {
 /// What somebody wants to see; texts as Nextcloud keeps them, in lower case.
 struct Sought<'a> {
     ids: &'a BTreeSet<AccountId>,
-    texts: BTreeMap<&'a AttributeName, BTreeSet<String>>,
+    texts: BTreeMap<&'a AttributeName, Texts>,
 }
 
 /// How far a list was read.
@@ -396,22 +397,22 @@ impl<'a> Looker<'a> {
 
 impl<'a> Sought<'a> {
     fn of(wanted: &'a Wanted) -> Self {
-        let kept = |name: &AttributeName, text: &String| {
+        let kept = |name: &AttributeName, text: &str| {
             let value = value::normal(name.local(), &Value::text(text));
             value.as_text().unwrap_or_default().to_lowercase()
         };
         let texts = wanted.holding.iter();
-        let texts = texts.map(|(name, texts)| (name, texts.iter().map(|text| kept(name, text)).collect())).collect();
+        let texts = texts.map(|(name, texts)| (name, texts.each(|text| kept(name, text)))).collect();
         Self { ids: &wanted.ids, texts }
     }
 
     fn len(&self) -> usize {
-        self.ids.len() + self.texts.values().map(BTreeSet::len).sum::<usize>()
+        self.ids.len() + self.texts.values().map(Texts::len).sum::<usize>()
     }
 
     /// Every text that is sought.
     fn all(&self) -> impl Iterator<Item = (&'a AttributeName, &str)> {
-        let texts = self.texts.iter().flat_map(|(name, texts)| texts.iter().map(|text| (*name, text.as_str())));
+        let texts = self.texts.iter().flat_map(|(name, texts)| texts.iter().map(|text| (*name, text)));
         texts.filter(|(_, text)| !text.is_empty())
     }
 
@@ -433,7 +434,7 @@ impl<'a> Sought<'a> {
     }
 
     fn names(&self, account: &Account) -> bool {
-        let holds = |(name, texts): (&&AttributeName, &BTreeSet<String>)| {
+        let holds = |(name, texts): (&&AttributeName, &Texts)| {
             let held = account.attributes.get(*name).and_then(Value::as_text);
             held.is_some_and(|held| texts.contains(&held.to_lowercase()))
         };

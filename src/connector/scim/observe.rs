@@ -20,6 +20,7 @@ use crate::{
         attribute::{AttributeName, Value},
         id::AccountId,
         refusal::Refusal,
+        texts::Texts,
     },
     wire::{Reader, Reply},
 };
@@ -248,11 +249,8 @@ impl<'a> Looker<'a> {
 
     /// What is wanted, except who can only be asked for by id.
     async fn wanted(&self, wanted: &Wanted) -> Result<Vec<Versioned>, ConnectorError> {
-        let texts: Vec<(&AttributeName, &str)> = wanted
-            .holding
-            .iter()
-            .flat_map(|(name, texts)| texts.iter().map(move |text| (name, text.as_str())))
-            .collect();
+        let texts: Vec<(&AttributeName, &str)> =
+            wanted.holding.iter().flat_map(|(name, texts)| texts.iter().map(move |text| (name, text))).collect();
         let paths: Option<Vec<(&str, &str)>> =
             texts.iter().map(|(name, text)| Some((filter_path(self, name)?, *text))).collect();
         let filters = paths.filter(|_| self.is("filter") == Some(true)).map(|paths| filters(&paths));
@@ -517,18 +515,17 @@ impl<'a> Looker<'a> {
 /// What somebody wants to see; texts in lower case: more may be shown, never less.
 struct Sought<'a> {
     ids: &'a BTreeSet<AccountId>,
-    texts: BTreeMap<&'a AttributeName, BTreeSet<String>>,
+    texts: BTreeMap<&'a AttributeName, Texts>,
 }
 
 impl<'a> Sought<'a> {
     fn of(wanted: &'a Wanted) -> Self {
-        let lower = |texts: &BTreeSet<String>| texts.iter().map(|text| text.to_lowercase()).collect();
-        let texts = wanted.holding.iter().map(|(name, texts)| (name, lower(texts))).collect();
+        let texts = wanted.holding.iter().map(|(name, texts)| (name, texts.each(str::to_lowercase))).collect();
         Self { ids: &wanted.ids, texts }
     }
 
     fn names(&self, account: &Account) -> bool {
-        let held = |(name, texts): (&&AttributeName, &BTreeSet<String>)| {
+        let held = |(name, texts): (&&AttributeName, &Texts)| {
             let text = account.attributes.get(*name).and_then(Value::as_text);
             text.is_some_and(|text| texts.contains(&text.to_lowercase()))
         };

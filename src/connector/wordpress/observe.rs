@@ -20,6 +20,7 @@ use crate::{
         attribute::{AttributeName, Value},
         id::AccountId,
         refusal::{Refusal, RefusalKind},
+        texts::Texts,
     },
     wire::{Reader, Reply},
 };
@@ -76,7 +77,7 @@ struct Page {
 /// What somebody wants to see; texts in lower case, as WordPress compares them.
 struct Sought<'a> {
     ids: &'a BTreeSet<AccountId>,
-    texts: BTreeMap<&'a AttributeName, BTreeSet<String>>,
+    texts: BTreeMap<&'a AttributeName, Texts>,
 }
 
 impl<'a> Looker<'a> {
@@ -365,13 +366,12 @@ impl<'a> Looker<'a> {
 
 impl<'a> Sought<'a> {
     fn of(wanted: &'a Wanted) -> Self {
-        let lower = |texts: &BTreeSet<String>| texts.iter().map(|text| text.to_lowercase()).collect();
-        let texts = wanted.holding.iter().map(|(name, texts)| (name, lower(texts))).collect();
+        let texts = wanted.holding.iter().map(|(name, texts)| (name, texts.each(str::to_lowercase))).collect();
         Self { ids: &wanted.ids, texts }
     }
 
     fn names(&self, account: &Account) -> bool {
-        let held = |(name, texts): (&&AttributeName, &BTreeSet<String>)| {
+        let held = |(name, texts): (&&AttributeName, &Texts)| {
             let text = account.attributes.get(*name).and_then(Value::as_text);
             text.is_some_and(|text| texts.contains(&text.to_lowercase()))
         };
@@ -400,7 +400,7 @@ fn must_walk(wanted: &Wanted) -> bool {
 
 /// How many requests asking for each takes.
 fn look_ups(wanted: &Wanted) -> usize {
-    wanted.ids.len().div_ceil(PAGE) + wanted.holding.values().map(|texts| texts.len()).sum::<usize>()
+    wanted.ids.len().div_ceil(PAGE) + wanted.holding.values().map(Texts::len).sum::<usize>()
 }
 
 /// As much of a text as can be searched for: what WordPress keeps as entities or reads as wildcards is left out, and what

@@ -3,13 +3,15 @@
 //! What is set aside is what would be done at the systems where a limit trips, and whatever has to come after it. The rest
 //! is a plan of its own, in which that is shown as held: then what sources said of it stays open and is said again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::Tripped;
 use crate::model::{
     attribute::AttributeName,
     id::{CallId, PersonId, SystemName},
-    links::Links,
     plan::{Call, Decision, Input, Plan, PlannedChange, PlannedOperation, Summary},
 };
 
@@ -113,8 +115,8 @@ fn aside(plan: &Plan, kept_back: &BTreeSet<&CallId>) -> Plan {
         operations: operations.collect(),
         calls: calls.collect(),
         rejected: Vec::new(),
-        links: Links::default(),
-        seen: Vec::new(),
+        links: Arc::default(),
+        seen: Arc::default(),
         sign_in: Vec::new(),
         ..plan.clone()
     };

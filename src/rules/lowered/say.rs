@@ -1,11 +1,12 @@
 //! The last step: what a function returned, as a statement. The rules of what a value may be are `statement`'s.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use crate::model::{
     attribute::{AttributeName, Value},
+    few::Few,
     id::SystemName,
-    record::{Deed, Statement},
+    record::Statement,
     values::Values,
 };
 
@@ -43,9 +44,9 @@ pub(super) fn statement<'r>(
         values,
         origin: frame.record().origin.clone(),
         fresh: true,
-        deeds: Vec::<Deed>::new(),
+        deeds: Few::default(),
         of_nobody: false,
-        quiet: BTreeSet::new(),
+        quiet: Few::default(),
     }))
 }
 

@@ -8,7 +8,10 @@ mod proof;
 mod queue;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use tracing::{Instrument, info_span};
@@ -206,7 +209,7 @@ fn shown(
     outcomes: &[Option<Outcome>],
     place: &BTreeMap<&CallId, usize>,
     store: &dyn Store,
-) -> Result<Vec<Seen>, RunError> {
+) -> Result<Arc<Vec<Seen>>, RunError> {
     let is_open = |change: &&PlannedChange| match change.decision {
         Decision::Apply => !is_done(change, outcomes, place),
         Decision::Hold => true,
@@ -217,14 +220,14 @@ fn shown(
     for change in plan.changes.iter().filter(is_open) {
         open.entry(&change.person).or_default().insert(&change.attribute);
     }
-    let mut seen = plan.seen.clone();
+    let mut seen = Arc::clone(&plan.seen);
     if open.is_empty() {
         return Ok(seen);
     }
     let before = store.memory()?.seen;
     let before: BTreeMap<(&SystemName, &str), &Seen> =
         before.iter().map(|one| ((&one.system, &*one.key), one)).collect();
-    for one in &mut seen {
+    for one in Arc::make_mut(&mut seen) {
         // A first sight said nothing, so nothing of it can be left open.
         let Some(before) = before.get(&(&one.system, &*one.key)) else { continue };
         if let Some(open) = one.person.as_ref().and_then(|person| open.get(person)) {

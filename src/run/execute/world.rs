@@ -176,7 +176,7 @@ pub(super) async fn own_again(
     let looks = people.into_iter().filter_map(|(system, people)| {
         let (member, keyring) = fleet.keyed(system)?;
         // Under a name that only this plan ties to her, too.
-        let bearers = bearers(people, ties.iter().chain(&plan.links));
+        let bearers = bearers(people, ties.iter().chain(plan.links.iter()));
         Some(async move { (system.clone(), own::open(system, member, keyring, &bearers, false).await) })
     });
     join_all(looks).await

@@ -183,12 +183,12 @@ impl Material<'_> {
                     said.values.set(attribute, value.clone());
                     // Another value than the last time is a change; at first sight everything is a baseline.
                     if self.known_before(said) {
-                        said.quiet.remove(attribute);
+                        said.quiet.retain(|name| name != attribute);
                     }
                 });
             }
             Fact::Anew { source, attribute } => with_statement(&mut world.person, source, |said| {
-                said.quiet.remove(attribute);
+                said.quiet.retain(|name| name != attribute);
             }),
             Fact::Speaks { source } => with_statement(&mut world.person, source, |said| said.fresh = true),
             Fact::Holds { system, attribute, value } => {

@@ -217,7 +217,7 @@ async fn cells_of_the_small_examples_have_answers_too() {
         let mut stage = Stage::of(example).await;
         let first = gathered(&mut stage, &nothing, before).await;
         let second_desk = stage.desk(&nothing);
-        let seen = Material::new(&second_desk, first, &stage.fleet).unwrap().plan.seen;
+        let seen = Material::new(&second_desk, first, &stage.fleet).unwrap().plan.seen.to_vec();
         let memory = Memory { seen, ..Memory::default() };
         let second = gathered(&mut stage, &memory, now).await;
         let desk = stage.desk(&memory);

@@ -77,13 +77,13 @@ pub(crate) fn find_in(plan: &Plan, text: &str) -> Found {
         }
     }
     ids.extend(plan.operations.iter().map(|operation| &operation.person));
-    for link in &plan.links {
+    for link in plan.links.iter() {
         ids.insert(link.person);
         if format!("{}:{}", link.system, link.account) == text {
             hits.entry(link.person.clone()).or_insert_with(|| "the account".to_owned());
         }
     }
-    for seen in &plan.seen {
+    for seen in plan.seen.iter() {
         let Some(person) = &seen.person else { continue };
         ids.insert(person);
         by_key(&mut hits, person, &seen.key, text);

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// Digests in order, each with its number, and where those begin that begin alike. Two things may have one digest, so
 /// whoever asks compares; a million of these take 9 MB, and finding one looks at two places of memory.
 #[derive(Default)]
-pub(super) struct Finder {
+pub(crate) struct Finder {
     /// The digest in the upper half, the number in the lower one.
     all: Vec<u64>,
     /// For each beginning of a digest, how many there are before it; and at last, how many there are.
@@ -16,7 +16,7 @@ pub(super) struct Finder {
 
 impl Finder {
     /// Of as many as this at most.
-    pub(super) fn new(most: usize, digests: impl Iterator<Item = (u32, usize)>) -> Self {
+    pub(crate) fn new(most: usize, digests: impl Iterator<Item = (u32, usize)>) -> Self {
         let mut all: Vec<u64> = Vec::with_capacity(most);
         all.extend(digests.filter_map(|(digest, at)| {
             let at = u32::try_from(at).ok()?;
@@ -37,7 +37,7 @@ impl Finder {
     }
 
     /// The numbers that this digest was given, lowest first.
-    pub(super) fn of(&self, digest: u32) -> impl Iterator<Item = usize> {
+    pub(crate) fn of(&self, digest: u32) -> impl Iterator<Item = usize> {
         let beginning = beginning(digest, self.rest);
         let place = |at: usize| self.starts.get(at).map_or(0, |start| *start as usize);
         let alike = self.all.get(place(beginning)..place(beginning + 1)).unwrap_or_default();
@@ -58,7 +58,7 @@ fn beginning(digest: u32, rest: u32) -> usize {
 }
 
 /// The same in every run: the hasher has fixed keys.
-pub(super) fn digest(of: impl Hash) -> u32 {
+pub(crate) fn digest(of: impl Hash) -> u32 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
     digest_of(hasher.finish())
