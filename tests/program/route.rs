@@ -113,6 +113,10 @@ impl Town {
                     let mut stream = BufReader::new(stream);
                     let mut head = String::new();
                     while stream.read_line(&mut head).await.unwrap_or(0) > 2 {}
+                    if head.is_empty() {
+                        // Opened while another became free, and not needed.
+                        return;
+                    }
                     let first = head.lines().next().unwrap_or_default().to_owned();
                     told.lock().unwrap().push(first.clone());
                     let wanted = login.map(|login| format!("Basic {}", STANDARD.encode(login)));
