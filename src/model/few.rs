@@ -1,8 +1,11 @@
-//! Lists that hardly anybody has anything in.
+//! Lists of which there are millions, most of them empty.
+//!
+//! What is in them, and whether most really are, is for whoever uses them: a full one takes one piece of memory more than a
+//! plain list does.
 
 use std::ops::{Deref, DerefMut};
 
-/// A list that is mostly empty, and then no more than a pointer: there are millions of them.
+/// A list that is no more than a pointer where it is empty.
 #[derive(Clone, Debug)]
 #[expect(clippy::box_collection, reason = "a list itself takes three times as much")]
 pub(crate) struct Few<T>(Option<Box<Vec<T>>>);

@@ -1,4 +1,6 @@
-//! Finds numbers by what they stand for.
+//! Finds numbers by a digest of what they stand for.
+//!
+//! What that is, is not known here: whoever asks compares, because two things may have one digest.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

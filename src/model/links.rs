@@ -29,8 +29,8 @@ struct Written {
     account: AccountId,
 }
 
-/// So many bytes have most ids of accounts at most.
-const ID: usize = 16;
+/// Most ids of accounts take no more bytes than this.
+const BYTES_OF_AN_ID: usize = 16;
 
 /// Many ties, in the order they were added.
 #[derive(Clone, Default)]
@@ -56,7 +56,7 @@ impl Links {
         Self {
             people: Vec::with_capacity(people),
             rows: Vec::with_capacity(ties),
-            accounts: String::with_capacity(ID * ties),
+            accounts: String::with_capacity(BYTES_OF_AN_ID * ties),
             systems: Vec::new(),
         }
     }
@@ -83,6 +83,7 @@ impl Links {
             self.systems.len() - 1
         });
         self.accounts.push_str(link.account);
+        // As many as this does not number are in no memory.
         let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         self.rows.push(Row { person: number(self.people.len() - 1), system: number(system), end: self.accounts.len() });
     }

@@ -55,8 +55,8 @@ pub(crate) struct Plan {
     pub(crate) rejected: Vec<Rejected>,
     /// Ties between people and accounts that applying this plan will remember.
     pub(crate) links: Arc<Links>,
-    /// What sources showed that applying this plan will remember. Copies of the plan share this and the ties: of a first one
-    /// they are all of its size.
+    /// What sources showed that applying this plan will remember. Copies of the plan share this and the ties, which are most
+    /// of a first one.
     pub(crate) seen: Arc<Vec<Seen>>,
     /// The groups that limits are kept to as well, where some are configured.
     #[serde(skip_serializing_if = "Option::is_none", default)]

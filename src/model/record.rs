@@ -208,7 +208,14 @@ impl Statement {
     }
 
     fn is_silent(&self, attribute: &AttributeName) -> bool {
-        !self.fresh || self.quiet.contains(attribute)
+        !self.fresh || self.shows(attribute)
+    }
+
+    /// True where it shows this attribute as the source did the last time.
+    #[must_use]
+    pub(crate) fn shows(&self, attribute: &AttributeName) -> bool {
+        // A range may have a thousand members.
+        self.quiet.binary_search(attribute).is_ok()
     }
 
     /// The attributes that something is said of.

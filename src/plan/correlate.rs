@@ -5,19 +5,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     num::NonZeroU32,
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use super::{
     Providers, fold, folded,
+    index::{Index, Known, Name, Place, Who, small},
     spread::{parts, spread},
 };
 use crate::model::{
-    accounts::{Accounts, Packed},
+    accounts::Accounts,
     attribute::AttributeName,
-    finder::{Finder, digest},
     id::{AccountId, PersonId, SystemName},
     links::{Link, Links},
     person::{Person, Unseen},
@@ -70,291 +69,6 @@ pub(crate) enum Opened {
     Nothing(Unseen),
 }
 
-/// What a person is called by, wherever that stands.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Name<'a> {
-    system: &'a SystemName,
-    key: &'a Arc<str>,
-}
-
-impl<'a> Name<'a> {
-    /// Whom a statement is about, where nothing else is known of her.
-    fn own(statement: &'a Statement) -> Self {
-        Self { system: &statement.system, key: &statement.key }
-    }
-
-    fn person(self) -> PersonId {
-        PersonId { system: self.system.clone(), key: Arc::clone(self.key) }
-    }
-}
-
-impl<'a> From<&'a PersonId> for Name<'a> {
-    fn from(person: &'a PersonId) -> Self {
-        Self { system: &person.system, key: &person.key }
-    }
-}
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.person().fmt(f)
-    }
-}
-
-/// A number of which there are millions. As many as do not fit are in no memory.
-fn small(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-/// An observed account, by the numbers of its system and of itself there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Place {
-    system: u32,
-    at: u32,
-}
-
-impl Place {
-    fn new(system: usize, at: usize) -> Self {
-        Self { system: small(system), at: small(at) }
-    }
-
-    fn system(self) -> usize {
-        self.system as usize
-    }
-
-    fn at(self) -> usize {
-        self.at as usize
-    }
-}
-
-/// Every way an account can be found: by what.
-struct Index<'a> {
-    systems: Vec<&'a SystemName>,
-    accounts: Vec<&'a Accounts>,
-    /// What the accounts of each system are found by there.
-    found: Vec<FoundBy<'a>>,
-    /// The accounts that sign in with an account, which comes first; and these by the account they sign in with.
-    identities: Vec<(Place, Place)>,
-    signing_in: Finder,
-    /// The one system of a kind, where there is one and it was observed. Of two systems of one kind, the kind alone does not
-    /// say which is meant.
-    kinds: BTreeMap<&'a str, Option<usize>>,
-}
-
-/// What the accounts of one system are found by. Each way is made ready when it is taken first: many lists are found by
-/// their first attribute alone.
-struct FoundBy<'a> {
-    accounts: &'a Accounts,
-    ids: OnceLock<Finder>,
-    values: Vec<(&'a AttributeName, OnceLock<Finder>)>,
-    /// The kinds of systems they sign in with.
-    kinds: BTreeSet<&'a str>,
-}
-
-impl<'a> FoundBy<'a> {
-    fn new(system: &SystemName, accounts: &'a Accounts, policy: &'a Policy) -> Self {
-        let joins = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
-        let values = joins.iter().map(|attribute| (attribute, OnceLock::new())).collect();
-        let mut kinds = BTreeSet::new();
-        for (kind, _) in accounts.iter().flat_map(|account| account.identities()) {
-            if !kinds.contains(kind) {
-                kinds.insert(kind);
-            }
-        }
-        Self { accounts, ids: OnceLock::new(), values, kinds }
-    }
-
-    fn there(&self) -> impl Iterator<Item = (usize, Packed<'a>)> + use<'a> {
-        self.accounts.iter().enumerate().filter(|(_, account)| account.id().is_some())
-    }
-
-    fn ids(&self) -> &Finder {
-        let id = |(at, account): (usize, Packed<'_>)| (digest(account.id().unwrap_or_default()), at);
-        self.ids.get_or_init(|| Finder::new(self.accounts.len(), self.there().map(id)))
-    }
-
-    /// By an attribute, where people are found by it.
-    fn values(&self, attribute: &AttributeName) -> Option<&Finder> {
-        let (_, finder) = self.values.iter().find(|(other, _)| *other == attribute)?;
-        let held = |(at, account): (usize, Packed<'_>)| Some((digest(&*fold(account.text(attribute)?)), at));
-        Some(finder.get_or_init(|| Finder::new(self.accounts.len(), self.there().filter_map(held))))
-    }
-
-    /// Makes ready what will be asked for certainly.
-    fn prepare(&self, are_tied: bool) {
-        if are_tied {
-            self.ids();
-        } else if let Some((first, _)) = self.values.first() {
-            self.values(first);
-        }
-    }
-}
-
-impl<'a> Index<'a> {
-    fn new(material: &'a Material<'_>, policy: &'a Policy, providers: &dyn Providers) -> Self {
-        let (systems, accounts): (Vec<&SystemName>, Vec<&Accounts>) = material.accounts.iter().unzip();
-        let all = material.accounts.values().map(Accounts::len).sum();
-        let found = spread((0..systems.len()).collect(), all, |at: usize| {
-            let found = FoundBy::new(systems[at], accounts[at], policy);
-            found.prepare(!material.links.is_empty());
-            found
-        });
-        let mut kinds = BTreeMap::new();
-        for kind in found.iter().flat_map(|found| &found.kinds) {
-            kinds.entry(*kind).or_insert_with(|| {
-                let of_kind = providers.of_kind(kind);
-                let [provider] = of_kind.as_slice() else { return None };
-                systems.binary_search(&provider).ok()
-            });
-        }
-        let mut index = Self { systems, accounts, found, identities: Vec::new(), signing_in: Finder::default(), kinds };
-        let ties = spread((0..index.systems.len()).collect(), all, |system| index.signed_in(system));
-        // Stable: those that sign in with one account stay in the order of systems and accounts.
-        index.identities = ties.concat();
-        index.identities.sort_by_key(|(with, _)| *with);
-        let with = index.identities.iter().enumerate().map(|(at, (with, _))| (digest(with), at));
-        index.signing_in = Finder::new(index.identities.len(), with);
-        index
-    }
-
-    /// Which accounts those of a system sign in with.
-    fn signed_in(&self, system: usize) -> Vec<(Place, Place)> {
-        if self.found[system].kinds.is_empty() {
-            return Vec::new();
-        }
-        let there = self.accounts[system].iter().enumerate().filter(|(_, account)| account.id().is_some());
-        let pairs = there.flat_map(|(at, account)| {
-            let with = account.identities().filter_map(|identity| self.of_identity(identity));
-            with.map(move |with| (with, Place::new(system, at)))
-        });
-        pairs.collect()
-    }
-
-    fn account(&self, place: Place) -> Packed<'a> {
-        match self.accounts[place.system()].get(place.at()) {
-            Some(account) => account,
-            None => unreachable!("a place is that of an account"),
-        }
-    }
-
-    fn id(&self, place: Place) -> &'a str {
-        match self.account(place).id() {
-            Some(id) => id,
-            None => unreachable!("only accounts that are there have a place"),
-        }
-    }
-
-    fn name(&self, place: Place) -> &'a SystemName {
-        self.systems[place.system()]
-    }
-
-    fn place(&self, system: &SystemName, id: &str) -> Option<Place> {
-        self.place_at(self.systems.binary_search(&system).ok()?, id)
-    }
-
-    fn place_at(&self, system: usize, id: &str) -> Option<Place> {
-        let accounts = self.accounts[system];
-        let is_it = |at: &usize| accounts.get(*at).and_then(|account| account.id()) == Some(id);
-        self.found[system].ids().of(digest(id)).find(is_it).map(|at| Place::new(system, at))
-    }
-
-    fn of_identity(&self, (kind, id): (&str, &str)) -> Option<Place> {
-        let system = self.kinds.get(kind).copied().flatten()?;
-        self.place_at(system, id)
-    }
-
-    /// The accounts that hold a folded text, in the order they were observed.
-    fn holding(&self, system: &SystemName, attribute: &AttributeName, text: &str) -> Vec<Place> {
-        let Ok(system) = self.systems.binary_search(&system) else { return Vec::new() };
-        let Some(finder) = self.found[system].values(attribute) else { return Vec::new() };
-        let holds = |at: &usize| {
-            let held = self.accounts[system].get(*at).and_then(|account| account.text(attribute));
-            held.is_some_and(|held| *fold(held) == *text)
-        };
-        finder.of(digest(text)).filter(holds).map(|at| Place::new(system, at)).collect()
-    }
-
-    /// The accounts that sign in with this one.
-    fn signing_in_with(&self, place: Place) -> impl Iterator<Item = Place> {
-        let pairs = self.signing_in.of(digest(place)).map(|at| self.identities[at]);
-        pairs.filter(move |(with, _)| *with == place).map(|(_, other)| other)
-    }
-}
-
-/// Somebody, by the number of a tie of hers, or behind those of all ties by that of a statement that names her.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Who(NonZeroU32);
-
-impl Who {
-    fn new(number: usize) -> Option<Self> {
-        u32::try_from(number + 1).ok().and_then(NonZeroU32::new).map(Self)
-    }
-
-    fn number(self) -> usize {
-        self.0.get() as usize - 1
-    }
-}
-
-/// Who is known by what, from ties of earlier runs.
-struct Known<'a> {
-    links: &'a Links,
-    /// For each observed account the tie that says whose it is.
-    observed: Vec<Vec<Option<Who>>>,
-    /// The same for what was not observed.
-    others: BTreeMap<(&'a str, &'a str), usize>,
-    /// The ties of each person.
-    ties: Finder,
-}
-
-impl<'a> Known<'a> {
-    fn new(index: &Index<'_>, links: &'a Links) -> Self {
-        // Where nothing is tied, nothing is kept of anybody.
-        let length = |accounts: &&Accounts| if links.is_empty() { 0 } else { accounts.len() };
-        let mut observed: Vec<Vec<Option<Who>>> =
-            index.accounts.iter().map(|accounts| vec![None; length(accounts)]).collect();
-        let mut others = BTreeMap::new();
-        for (at, link) in links.iter().enumerate() {
-            match index.place(link.system, link.account) {
-                Some(place) => observed[place.system()][place.at()] = Who::new(at),
-                None => {
-                    others.insert((link.system.as_str(), link.account), at);
-                }
-            }
-        }
-        let ties = links.iter().enumerate().map(|(at, link)| (digest_of(link.person.into()), at));
-        Self { links, observed, others, ties: Finder::new(links.len(), ties) }
-    }
-
-    fn person(&self, tie: usize) -> Option<Name<'a>> {
-        Some(self.links.get(tie)?.person.into())
-    }
-
-    /// The tie that says whose an account is.
-    fn tie(&self, place: Place) -> Option<Who> {
-        *self.observed[place.system()].get(place.at())?
-    }
-
-    fn of(&self, place: Place) -> Option<Name<'a>> {
-        self.person(self.tie(place)?.number())
-    }
-
-    fn of_id(&self, index: &Index<'_>, system: &SystemName, id: &str) -> Option<Name<'a>> {
-        match index.place(system, id) {
-            Some(place) => self.of(place),
-            None => self.person(*self.others.get(&(system.as_str(), id))?),
-        }
-    }
-
-    /// What somebody is tied to.
-    fn ties<'n>(&self, person: Name<'n>) -> impl Iterator<Item = Link<'a>> + use<'_, 'a, 'n> {
-        let all = self.ties.of(digest_of(person)).filter_map(|at| self.links.get(at));
-        all.filter(move |link| Name::from(link.person) == person)
-    }
-}
-
-fn digest_of(person: Name<'_>) -> u32 {
-    digest((person.system.as_str(), &**person.key))
-}
-
 /// What a statement was found to mean, or all that were said of one person.
 #[derive(Clone, Default)]
 struct Draft {
@@ -365,6 +79,11 @@ struct Draft {
 }
 
 impl Draft {
+    /// True where it is accounts and nothing else.
+    fn is_plain(&self) -> bool {
+        self.held.is_none() && self.unseen.is_empty()
+    }
+
     fn hold(&mut self, reason: String) {
         self.held.get_or_insert(reason);
     }
@@ -442,7 +161,7 @@ impl Sight<'_, '_> {
         }
         let shut = |system: &SystemName| material.own.contains_key(system);
         by_joins(&mut found, statement, policy, providers, index, &shut, &anothers);
-        if !index.kinds.is_empty() {
+        if index.has_identities() {
             by_identities(&mut found, index);
         }
         found
@@ -463,12 +182,9 @@ impl Sight<'_, '_> {
                 let held_by = self.known.of_id(self.index, &statement.system, &statement.key);
                 let draft = self.look(statement, self.tied(statement, held_by));
                 let places = places.next();
-                if draft.held.is_some() || !draft.unseen.is_empty() {
-                    others.push((at, draft));
-                } else if let Some(places) = places {
-                    for place in draft.accounts {
-                        places[place.system()] = NonZeroU32::new(place.at.wrapping_add(1));
-                    }
+                match places {
+                    Some(places) if draft.is_plain() => enter(places, &draft),
+                    _ => others.push((at, draft)),
                 }
             }
             others
@@ -482,8 +198,16 @@ struct Drafts {
     systems: usize,
     /// For each draft and each system the number of the account there, from 1.
     accounts: Vec<Option<NonZeroU32>>,
-    /// The drafts that are more than accounts, or were made again.
+    /// The drafts that are more than accounts.
     others: BTreeMap<usize, Draft>,
+}
+
+/// Writes down the accounts of a draft, system by system.
+fn enter(places: &mut [Option<NonZeroU32>], draft: &Draft) {
+    places.fill(None);
+    for place in &draft.accounts {
+        places[place.system()] = NonZeroU32::new(place.at.wrapping_add(1));
+    }
 }
 
 impl Drafts {
@@ -496,7 +220,12 @@ impl Drafts {
     }
 
     fn put(&mut self, at: usize, draft: Draft) {
-        self.others.insert(at, draft);
+        if draft.is_plain() {
+            self.others.remove(&at);
+            enter(&mut self.accounts[at * self.systems..(at + 1) * self.systems], &draft);
+        } else {
+            self.others.insert(at, draft);
+        }
     }
 
     fn hold(&mut self, at: usize, reason: String) {
@@ -537,7 +266,7 @@ impl<'a> Everybody<'a> {
             }
             let place = index.place(&statement.system, &statement.key);
             let (before, now) = if let Some(place) = place {
-                (known.tie(place), holders[place.system()][place.at()])
+                (known.tie_of(place), holders[place.system()][place.at()])
             } else {
                 let before = known.others.get(&(statement.system.as_str(), &*statement.key));
                 let before = before.and_then(|tie| Who::new(*tie));
@@ -548,7 +277,7 @@ impl<'a> Everybody<'a> {
                 let draft = sight.look(statement, sight.tied(statement, now_by_name));
                 all.drafts.put(at, draft);
             }
-            let Some(own) = Who::new(all.links.len() + at) else { break };
+            let Some(own) = Who::new(all.links.len() + at) else { unreachable!("no memory holds so many") };
             let tied = now.or_else(|| known.ties(Name::own(statement)).next().map(|_| own));
             let held = all.drafts.accounts(at).filter_map(|place| holders[place.system()][place.at()]);
             let mut claimants: Vec<Who> = tied.into_iter().chain(held).collect();
@@ -646,11 +375,11 @@ pub(crate) fn correlate<'a>(
     providers: &dyn Providers,
     each: &mut dyn FnMut(Found<'a>),
 ) -> Links {
-    let mut index = Index::new(material, policy, providers);
+    let mut index = Index::new(material.accounts, !material.links.is_empty(), policy, providers);
     let known = Known::new(&index, material.links);
     let everybody = Everybody::new(&Sight { material, policy, providers, index: &index, known: &known });
     // Nobody is looked for by a value any more.
-    index.found.iter_mut().for_each(|found| found.values.clear());
+    index.forget_values();
     // An account that two people would have is nobody's until a person decides.
     let contested = everybody.contested(&index);
     // What was said in earlier runs, by whom it speaks of.
@@ -662,7 +391,10 @@ pub(crate) fn correlate<'a>(
     remembered.sort_by_key(|(person, _)| *person);
 
     let lists: Vec<&Accounts> = material.accounts.values().collect();
-    let mut links = Links::with_room(everybody.statements.len() * index.systems.len(), everybody.statements.len());
+    // At most so many accounts are nobody's yet; ties of records are few.
+    let accounts: usize = lists.iter().map(|list| list.len()).sum();
+    let room = accounts.saturating_sub(material.links.len());
+    let mut links = Links::with_room(room, room.min(everybody.statements.len()));
     for (person, said) in everybody.people() {
         let mut draft = everybody.draft(said, &index);
         for place in draft.accounts.iter().filter(|_| !contested.is_empty()) {

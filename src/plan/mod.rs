@@ -1,7 +1,7 @@
 //! The pure core: from statements and observed accounts to a plan, and nothing else.
 //!
 //! It knows no clock, disk, network, environment, task, log or script. Values come in, values go out, and the same values
-//! give the same bytes. What a provider would do is asked through [`Providers`], which the conductor implements with the
+//! give the same bytes, however many cores they were made on. What a provider would do is asked through [`Providers`], which the conductor implements with the
 //! connectors; what a rule says arrives as [`crate::model::policy::Policy`] and
 //! [`crate::model::policy::Ownership`].
 
@@ -22,6 +22,7 @@ pub(crate) mod correlate;
 pub(crate) mod decide;
 pub(crate) mod deeds;
 pub(crate) mod guard;
+mod index;
 #[cfg(test)]
 mod laws;
 pub(crate) mod order;

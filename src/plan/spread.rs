@@ -1,26 +1,53 @@
-//! Parts of one piece of work on all cores, where there is enough of it. What comes of them comes in their order.
+//! Parts of one piece of work side by side, where there is enough of it. What comes of them comes in their order.
+//!
+//! Whoever waits for all of it takes parts too, so nothing depends on how many cores or threads there are. What comes in a
+//! stream, and needs an engine of rules for each thread, is for the crew of a run.
 
-use std::{num::NonZero, ops::Range, thread};
+use std::{
+    num::NonZero,
+    ops::Range,
+    sync::{Mutex, PoisonError},
+    thread::{self, Builder},
+};
 
 /// So many things are looked at where they come up, before other threads are worth starting.
 const MANY: usize = 20_000;
 
-/// Does this with each part, side by side where there is much in them together.
+/// Does this with each part, side by side where there are many things in them together.
 pub(crate) fn spread<I: Send, O: Send>(parts: Vec<I>, things: usize, work: impl Fn(I) -> O + Sync) -> Vec<O> {
-    if things < MANY || parts.len() < 2 {
+    let hands = cores().min(parts.len());
+    if things < MANY || hands < 2 {
         return parts.into_iter().map(work).collect();
     }
-    thread::scope(|scope| {
-        let work = &work;
-        let hands: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || work(part))).collect();
-        let done = hands.into_iter().map(thread::ScopedJoinHandle::join);
-        done.map(|done| done.unwrap_or_else(|fault| std::panic::resume_unwind(fault))).collect()
-    })
+    let waiting = Mutex::new(parts.into_iter().enumerate());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let help = || {
+        let mut done = Vec::new();
+        while let Some((at, part)) = next() {
+            done.push((at, work(part)));
+        }
+        done
+    };
+    let mut done = thread::scope(|scope| {
+        // Where no thread can be had, this one does it all.
+        let others: Vec<_> = (1..hands).filter_map(|_| Builder::new().spawn_scoped(scope, help).ok()).collect();
+        let mut done = help();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault)));
+        }
+        done
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, of)| of).collect()
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// The numbers below this one, in parts of one size: one for each core.
 pub(crate) fn parts(things: usize) -> Vec<Range<usize>> {
-    let cores = if things < MANY { 1 } else { thread::available_parallelism().map_or(1, NonZero::get) };
+    let cores = if things < MANY { 1 } else { cores() };
     let size = things.div_ceil(cores).max(1);
     (0..things).step_by(size).map(|start| start..(start + size).min(things)).collect()
 }

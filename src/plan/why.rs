@@ -274,7 +274,7 @@ impl Case<'_> {
         if !said.fresh {
             return Standing::Remembered;
         }
-        if said.quiet.contains(attribute) {
+        if said.shows(attribute) {
             return if (self.known_before)(said) { Standing::AsBefore } else { Standing::Baseline };
         }
         let of_this = |change: &&PlannedChange| {

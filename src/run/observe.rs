@@ -209,8 +209,13 @@ fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> B
         for attribute in looked_up(system, policy, fleet) {
             let known = known.entry(attribute.clone()).or_default();
             let same = known.iter().find(|(other, _)| stores_as(system, other, &attribute, said, fleet));
-            let texts = same.map_or_else(|| said_of(system, &attribute, said, fleet), |(_, texts)| texts.clone());
-            known.push((system.clone(), texts.clone()));
+            let texts = if let Some((_, texts)) = same {
+                texts.clone()
+            } else {
+                let texts = said_of(system, &attribute, said, fleet);
+                known.push((system.clone(), texts.clone()));
+                texts
+            };
             if !texts.is_empty() {
                 wanted.holding.insert(attribute, texts);
             }
@@ -228,11 +233,11 @@ fn said_of(system: &SystemName, attribute: &AttributeName, said: &Said, fleet: &
     };
     let of = |part: Range<usize>| -> Texts { said.statements[part].iter().filter_map(text).collect() };
     let people = said.statements.len();
-    let mut all = Texts::default();
-    for some in spread(parts(people), people, of) {
-        all.add(&some);
+    let mut all = spread(parts(people), people, of);
+    match all.as_mut_slice() {
+        [one] => std::mem::take(one),
+        several => several.iter().flat_map(Texts::iter).collect(),
     }
-    all
 }
 
 /// True where both systems store all that is said of an attribute in the same way.
@@ -279,7 +284,7 @@ fn looked_up(system: &SystemName, policy: &Policy, fleet: &Fleet) -> Vec<Attribu
 #[derive(Default)]
 struct Leads {
     ids: Vec<(SystemName, AccountId)>,
-    texts: Vec<(SystemName, AttributeName, Arc<str>)>,
+    texts: BTreeMap<(SystemName, AttributeName), Vec<Arc<str>>>,
 }
 
 fn next_look(
@@ -298,8 +303,8 @@ fn next_look(
         for (system, id) in ids {
             next.entry(system).or_default().ids.insert(id);
         }
-        for (system, attribute, text) in texts {
-            next.entry(system).or_default().holding.entry(attribute).or_default().insert(text.as_ref().to_owned());
+        for ((system, attribute), texts) in texts {
+            next.entry(system).or_default().holding.entry(attribute).or_default().add(&texts.iter().collect());
         }
     }
     // Whoever is seen is seen with her memberships, and what operations name is asked for again: the last answer is what is
@@ -375,7 +380,8 @@ fn leads<'a>(
             if let Some(texts) = before.filter(|texts| texts.contains(text)) {
                 known = Some((attribute, value, texts));
             } else {
-                leads.texts.push((taker.clone(), (*attribute).clone(), Arc::clone(text)));
+                let texts = leads.texts.entry((taker.clone(), (*attribute).clone())).or_default();
+                texts.push(Arc::clone(text));
             }
         }
     }

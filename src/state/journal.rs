@@ -162,7 +162,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::plan::Plan,
+        model::{links::Links, plan::Plan},
         state::{Occasion, Outcome, Settlement, Standing, Store, expectation::FollowUps, sqlite::Sqlite},
     };
 
@@ -190,7 +190,7 @@ mod tests {
         }
         for run in [runs[0], runs[2]] {
             let settlement = Settlement {
-                links: &crate::model::links::Links::default(),
+                links: &Links::default(),
                 seen: &[],
                 marks: &[],
                 standing: Standing::Done,
@@ -278,7 +278,7 @@ mod tests {
         assert!(store.run(1).unwrap().is_none());
         // With all of it gone, what comes next still builds on what was there.
         let settlement = Settlement {
-            links: &crate::model::links::Links::default(),
+            links: &Links::default(),
             seen: &[],
             marks: &[],
             standing: Standing::Done,
@@ -329,7 +329,7 @@ mod tests {
         };
         for (run, name) in [(runs[1], "new"), (runs[0], "old")] {
             let settlement = Settlement {
-                links: &crate::model::links::Links::default(),
+                links: &Links::default(),
                 seen: &[seen(name)],
                 marks: &[],
                 standing: Standing::Done,

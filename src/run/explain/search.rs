@@ -430,7 +430,7 @@ impl<'m, 'd> Study<'m, 'd> {
                 all.push(says(value));
             }
         }
-        if said.quiet.contains(attribute) {
+        if said.shows(attribute) {
             all.push(Fact::Anew { source: source.clone(), attribute: attribute.clone() });
         }
         if !said.fresh {
@@ -542,7 +542,7 @@ impl<'m, 'd> Study<'m, 'd> {
             if !said.fresh {
                 base.push(Fact::Speaks { source: source.clone() });
             }
-            if said.quiet.contains(attribute) {
+            if said.shows(attribute) {
                 base.push(Fact::Anew { source, attribute: attribute.clone() });
             }
         }

@@ -152,10 +152,13 @@ fn read(row: &Row<'_>) -> Result<Option<Expectation>, StateError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::state::{
-        Occasion, Settlement, Standing, Store,
-        expectation::{Ending, Expectation, FollowUps, Sight},
-        sqlite::Sqlite,
+    use crate::{
+        model::links::Links,
+        state::{
+            Occasion, Settlement, Standing, Store,
+            expectation::{Ending, Expectation, FollowUps, Sight},
+            sqlite::Sqlite,
+        },
     };
 
     fn expectation(value: &str, run: i64) -> Expectation {
@@ -180,13 +183,8 @@ mod tests {
     fn settle(store: &Sqlite, left: &FollowUps) {
         let plan = crate::model::plan::Plan::empty();
         let run = store.begin(&plan, &Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
-        let settlement = Settlement {
-            links: &crate::model::links::Links::default(),
-            seen: &[],
-            marks: &[],
-            standing: Standing::Done,
-            follow_ups: left,
-        };
+        let settlement =
+            Settlement { links: &Links::default(), seen: &[], marks: &[], standing: Standing::Done, follow_ups: left };
         store.settle(run, &settlement, "2026-11-20T00:00:01Z").unwrap();
     }
 
