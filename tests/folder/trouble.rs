@@ -34,7 +34,10 @@ pub(crate) fn unprivileged(feed: &Feed) -> Command {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let program = folder.path().join("homeward");
-        fs::copy(env!("CARGO_BIN_EXE_homeward"), &program).unwrap();
+        // By a process of its own: what is open for writing in this one may be open in another test's child for a moment, and
+        // then it cannot be started.
+        let copied = Command::new("cp").args([Path::new(env!("CARGO_BIN_EXE_homeward")), &program]).status().unwrap();
+        assert!(copied.success());
         (folder, program)
     });
     let mut command = feed.world.program(program);
