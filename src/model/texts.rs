@@ -1,7 +1,7 @@
 //! Many texts, each once: what a million people are looked for by.
 //!
-//! They lie one behind the other in one piece, as a set of a million texts of their own takes three times as much. What they
-//! stand for, and how a provider compares them, is not known here.
+//! They lie one behind the other in one piece, and not each in a piece of memory of its own. What they stand for, and how a
+//! provider compares them, is not known here.
 
 use std::{
     collections::BTreeSet,

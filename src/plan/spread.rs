@@ -10,8 +10,9 @@ use std::{
     thread::{self, Builder},
 };
 
-/// So many things are looked at where they come up, before other threads are worth starting.
-const MANY: usize = 20_000;
+/// So many things are looked at where they come up, before other threads are worth starting. Tests of a few people start them
+/// too, so that what holds for one thread is held for several.
+const MANY: usize = if cfg!(test) { 5 } else { 20_000 };
 
 /// Does this with each part, side by side where there are many things in them together.
 pub(crate) fn spread<I: Send, O: Send>(parts: Vec<I>, things: usize, work: impl Fn(I) -> O + Sync) -> Vec<O> {
