@@ -115,11 +115,12 @@ impl Scene {
         let over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&over);
         let peak = thread::spawn(move || {
+            // It only grows, so the last look counts. The first may still show the memory of the process that made it.
             let mut most = 0;
             while !seen.load(Ordering::SeqCst) {
                 let text = fs::read_to_string(&status).unwrap_or_default();
                 let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-                most = most.max(line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse().unwrap()));
+                most = line.map_or(most, |line| line.trim().trim_end_matches(" kB").parse().unwrap());
                 thread::sleep(Duration::from_millis(1));
             }
             most
