@@ -16,7 +16,7 @@ use homeward::{
     connector::{Connector, ConnectorError, Kind, Standing},
     model::{
         account::{Account, Facts, Observed, Wanted},
-        accounts::Accounts,
+        accounts::{Accounts, Packed},
         attribute::{AttributeName, Value},
         capability::{AttributeCapability as Row, Capabilities, Change, Foresight, Replay, Scheme, Support, Unique},
         plan::{Call, Operation, Request},
@@ -153,6 +153,10 @@ impl Connector for Listing {
 
     fn foresee(&self, _: &Account, _: &Change) -> Foresight {
         Foresight::takes()
+    }
+
+    fn stands_alone(&self, _: &Packed<'_>) -> bool {
+        true
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use crate::{
     model::{
         account::{Account, Observed, Wanted},
+        accounts::Packed,
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         id::SystemName,
@@ -73,6 +74,14 @@ pub trait Connector: Send + Sync {
     /// the time, or on what else stands at the server, is a fact that `observe` put into the account: that a change came
     /// too soon after the last, that an address waits to be confirmed.
     fn foresee(&self, account: &Account, change: &Change) -> Foresight;
+
+    /// True where nothing comes to this account by itself: [`Connector::foresee`] gives no
+    /// [`Follows`](crate::model::capability::Follows) with any change of it. Such an account is not asked about again where
+    /// it holds what it shall, which most accounts of a long list do. False is never wrong, and takes longer.
+    fn stands_alone(&self, account: &Packed<'_>) -> bool {
+        let _ = account;
+        false
+    }
 
     /// What would be sent for these changes of one account: one request for each part that can be refused by itself, as
     /// what a server refuses takes along whatever else is in the request. Pure. Calls of one account go out one after the

@@ -14,7 +14,7 @@ use super::{
     account::{Account, Facts, Identity},
     attribute::AttributeName,
     id::{AccountId, SystemName},
-    packed::{Names, Unpack, put_number, put_text, put_value},
+    packed::{Names, Unpack, Unpacked, put_number, put_text, put_value},
 };
 
 /// So many bytes of text lie in one piece.
@@ -228,7 +228,7 @@ impl<'a> Packed<'a> {
     }
 
     /// The accounts elsewhere that it signs in with: kind of system, and id.
-    pub(crate) fn identities(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+    pub fn identities(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let mut reader = self.rest;
         (0..reader.number()).map(move |_| (reader.text(), reader.text()))
     }
@@ -251,8 +251,16 @@ impl<'a> Packed<'a> {
         reader.find(names, attribute)?.text()
     }
 
+    /// What it holds, in order of attribute.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a AttributeName, Unpacked<'a>)> + use<'a> {
+        let mut reader = self.attributes();
+        let names = self.accounts.attributes.get(reader.number());
+        names.iter().map(move |name| (name, reader.value()))
+    }
+
     /// The text of a fact.
-    pub(crate) fn fact(&self, name: &str) -> Option<&'a str> {
+    #[must_use]
+    pub fn fact(&self, name: &str) -> Option<&'a str> {
         let mut reader = self.attributes();
         for _ in self.accounts.attributes.get(reader.number()) {
             reader.value();
@@ -387,6 +395,10 @@ mod tests {
                 prop_assert_eq!(one.system(), &account.system);
                 let identities: Vec<_> = account.identities.iter().map(|it| (&*it.provider, it.id.as_str())).collect();
                 prop_assert_eq!(one.identities().collect::<Vec<_>>(), identities);
+                let values: Vec<_> = one.iter().map(|(name, value)| (name.clone(), Value::from(value))).collect();
+                prop_assert!(account.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).eq(values));
+                prop_assert!(one.iter().zip(account.attributes.values()).all(|((_, held), value)| held.is(value)));
+                prop_assert!(one.iter().all(|(_, held)| !held.is(&Value::text("in no account, being so long a text"))));
                 for name in ["a", "b", "c", "d", "e", "f"] {
                     let held = account.attributes.get(&name.into()).and_then(Value::as_text);
                     prop_assert_eq!(one.text(&name.into()), held);

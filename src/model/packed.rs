@@ -49,13 +49,23 @@ pub(super) fn put_value(to: &mut String, value: &Value) {
 
 /// A value that points into the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unpacked<'a> {
+pub(crate) enum Unpacked<'a> {
     Empty,
     Bool(bool),
     Text(&'a str),
 }
 
 impl<'a> Unpacked<'a> {
+    /// True where it is this value.
+    pub(crate) fn is(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Empty, Value::Empty) => true,
+            (Self::Bool(one), Value::Bool(other)) => one == *other,
+            (Self::Text(one), Value::Text(other)) => *one == **other,
+            _ => false,
+        }
+    }
+
     pub(super) fn text(self) -> Option<&'a str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }

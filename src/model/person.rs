@@ -47,10 +47,19 @@ impl Person {
     /// a fresh statement asks of it, else what it holds.
     #[must_use]
     pub(crate) fn decided(&self, owner: &SystemName, attribute: &AttributeName) -> Option<Value> {
-        if let Some(own) = self.statements.iter().find(|s| s.system == *owner) {
-            return own.values.get(attribute);
-        }
-        let asked = self.statements.iter().find_map(|s| s.said(attribute));
-        asked.or_else(|| self.accounts.get(owner).and_then(|a| a.attributes.get(attribute)).cloned())
+        decided(&self.statements, owner, attribute, || self.accounts.get(owner)?.attributes.get(attribute).cloned())
     }
+}
+
+/// The value that counts, of somebody of whom this is stated and who has this account at the owner.
+pub(crate) fn decided(
+    statements: &[Arc<Statement>],
+    owner: &SystemName,
+    attribute: &AttributeName,
+    held: impl FnOnce() -> Option<Value>,
+) -> Option<Value> {
+    if let Some(own) = statements.iter().find(|said| said.system == *owner) {
+        return own.values.get(attribute);
+    }
+    statements.iter().find_map(|said| said.said(attribute)).or_else(held)
 }

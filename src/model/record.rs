@@ -207,6 +207,12 @@ impl Statement {
         if self.is_silent(attribute) { None } else { self.values.get(attribute) }
     }
 
+    /// True where it asks for a value of this attribute to be true now.
+    #[must_use]
+    pub(crate) fn says(&self, attribute: &AttributeName) -> bool {
+        !self.is_silent(attribute) && self.values.contains_key(attribute)
+    }
+
     fn is_silent(&self, attribute: &AttributeName) -> bool {
         !self.fresh || self.shows(attribute)
     }

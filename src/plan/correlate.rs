@@ -15,11 +15,11 @@ use super::{
     spread::{parts, spread},
 };
 use crate::model::{
-    accounts::Accounts,
-    attribute::AttributeName,
+    accounts::{Accounts, Packed},
+    attribute::{AttributeName, Value},
     id::{AccountId, PersonId, SystemName},
     links::{Link, Links},
-    person::{Person, Unseen},
+    person::{Person, Unseen, decided},
     policy::Policy,
     record::Statement,
     refusal::RefusalKind,
@@ -50,7 +50,41 @@ pub(crate) struct Found<'a> {
     unseen: BTreeMap<SystemName, Unseen>,
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
+    #[cfg(test)]
+    pub(super) fn new(statements: Vec<Arc<Statement>>, accounts: Vec<(&'a Accounts, usize)>) -> Self {
+        let id = PersonId { system: "hr".into(), key: "1".into() };
+        Self { id, statements, accounts, held: None, unseen: BTreeMap::new() }
+    }
+
+    /// Hers and what is known of her beside: no reason to hold her, and nothing that was not seen.
+    pub(super) fn is_plain(&self) -> bool {
+        self.held.is_none() && self.unseen.is_empty()
+    }
+
+    /// What is stated of her.
+    pub(crate) fn statements(&self) -> &[Arc<Statement>] {
+        &self.statements
+    }
+
+    /// Her accounts, one of each system.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = Packed<'a>> {
+        self.accounts.iter().filter_map(|(accounts, at)| accounts.get(*at))
+    }
+
+    /// As [`Person::decided`].
+    pub(crate) fn decided(&self, owner: &SystemName, attribute: &AttributeName) -> Option<Value> {
+        decided(&self.statements, owner, attribute, || {
+            let account = self.accounts().find(|account| account.system() == owner)?;
+            account.iter().find(|(name, _)| *name == attribute).map(|(_, value)| value.into())
+        })
+    }
+
+    /// Who she is, and what is stated of her.
+    pub(crate) fn without_accounts(self) -> (PersonId, Vec<Arc<Statement>>) {
+        (self.id, self.statements)
+    }
+
     /// The person, with her accounts unpacked.
     pub(crate) fn person(self) -> Person {
         let Self { id, statements, accounts, held, unseen } = self;

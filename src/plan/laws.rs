@@ -87,6 +87,9 @@ impl Providers for Plain {
     fn foresee(&self, _: &Account, _: &Change) -> Foresight {
         Foresight::takes()
     }
+    fn stands_alone(&self, _: &accounts::Packed<'_>) -> bool {
+        true
+    }
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {
         let (switches, others): (Vec<&Change>, Vec<&Change>) =
             changes.iter().partition(|change| change.attribute.as_str() == "active" && account.id.is_some());

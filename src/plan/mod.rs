@@ -9,6 +9,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use crate::model::{
     account::{Account, Facts},
+    accounts::Packed,
     attribute::{AttributeName, Value},
     capability::{Capabilities, Change, Foresight},
     id::SystemName,
@@ -45,6 +46,8 @@ pub(crate) trait Providers: Sync {
     fn normalize(&self, system: &SystemName, attribute: &AttributeName, value: &Value) -> Value;
     /// What the provider would do with a change.
     fn foresee(&self, account: &Account, change: &Change) -> Foresight;
+    /// True where nothing comes to this account by itself, whatever is changed.
+    fn stands_alone(&self, account: &Packed<'_>) -> bool;
     /// What would be sent for these changes of one account.
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal>;
 

@@ -53,7 +53,7 @@ use rhai::Dynamic;
 use sha2::{Digest, Sha256};
 
 use crate::model::{
-    attribute::AttributeName,
+    attribute::{AttributeName, Value},
     id::SystemName,
     person::Person,
     plan::Plan,
@@ -407,8 +407,22 @@ impl RuleSet {
     ///
     /// # Errors
     /// Where a condition fails, or where owners depend on each other in a circle.
-    pub(crate) fn own(&self, person: &Person, attributes: &BTreeSet<AttributeName>) -> Result<Ownership, RuleError> {
+    pub(crate) fn own(
+        &self,
+        person: &Person,
+        attributes: &BTreeSet<AttributeName>,
+    ) -> Result<Arc<Ownership>, RuleError> {
         self.court(self.hits.as_deref()).judge(person, attributes)
+    }
+
+    /// The same without asking anything, where that is known from people of whom the same is so; `decided` tells which
+    /// value counts, if a system owns an attribute.
+    pub(crate) fn precedent(
+        &self,
+        attributes: &BTreeSet<AttributeName>,
+        decided: impl Fn(&SystemName, &AttributeName) -> Option<Value>,
+    ) -> Option<Arc<Ownership>> {
+        self.court(self.hits.as_deref()).precedent(attributes, decided)
     }
 
     /// The `owner` lines that are asked about an attribute of a person, first to last, each with its answer and what it

@@ -53,8 +53,8 @@ pub(super) struct Court<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Precedents {
     owners: RefCell<Option<Common>>,
-    /// What functions answered, and all that they looked at: whoever shows them the same is answered the same.
-    answers: RefCell<Vec<Precedent>>,
+    /// What was found for people, and all that was looked at for it: of whom the same is so, the same is found.
+    rulings: RefCell<Vec<Ruling>>,
 }
 
 type Owners = BTreeMap<AttributeName, Owned>;
@@ -67,22 +67,21 @@ struct Common {
 }
 
 #[derive(Debug)]
-struct Precedent {
-    function: Function,
+struct Ruling {
     /// Decided values, and nothing else was looked at.
     values: Vec<(AttributeName, Value)>,
-    answer: (Option<bool>, Seen),
+    ownership: Arc<Ownership>,
 }
 
-/// So many answers of one function are remembered: most conditions ask whether somebody is active. One that asks for what
-/// everybody has of her own finds no precedent, and is not asked about many.
-const MAX_PRECEDENTS: usize = 8;
+/// So many rulings are remembered: most conditions ask whether somebody is active. Where they ask for what everybody has of
+/// her own no precedent is found, and not many are gone through.
+const MAX_RULINGS: usize = 16;
 
 impl Precedents {
     /// Forgets everything: another day may answer otherwise.
     pub(super) fn forget(&self) {
         self.owners.take();
-        self.answers.take();
+        self.rulings.take();
     }
 }
 
@@ -107,28 +106,41 @@ impl<'a> Court<'a> {
         let owners = owners.map(Arc::new);
         *known = Some(Common { attributes: attributes.clone(), owners: owners.clone() });
         // What was decided without some of these attributes may be decided otherwise with them.
-        self.precedents.answers.take();
+        self.precedents.rulings.take();
         owners
     }
 
-    /// What a function answered when it was shown the same.
-    fn precedent(self, function: &Function, person: &Person, owners: &Owners) -> Option<(Option<bool>, Seen)> {
+    /// What was found for somebody of whom the same is so; `decided` tells what counts, if a system owns an attribute.
+    pub(super) fn precedent(
+        self,
+        attributes: &BTreeSet<AttributeName>,
+        decided: impl Fn(&SystemName, &AttributeName) -> Option<Value>,
+    ) -> Option<Arc<Ownership>> {
+        // Whoever counts answers has to be told of each.
+        if self.hits.is_some() {
+            return None;
+        }
+        let owners = self.owners(attributes)?;
         let is_so = |(attribute, value): &(AttributeName, Value)| {
-            let decided = owners.get(attribute).and_then(|owned| person.decided(&owned.system, attribute));
+            let decided = owners.get(attribute).and_then(|owned| decided(&owned.system, attribute));
             decided.unwrap_or_default() == *value
         };
-        let all = self.precedents.answers.borrow();
-        let found = all.iter().find(|one| one.function == *function && one.values.iter().all(is_so));
-        found.map(|one| one.answer.clone())
+        let rulings = self.precedents.rulings.borrow();
+        rulings.iter().find(|ruling| ruling.values.iter().all(is_so)).map(|ruling| Arc::clone(&ruling.ownership))
     }
 
-    fn remember(self, function: &Function, (answer, seen): &(Option<bool>, Seen)) {
-        let mut all = self.precedents.answers.borrow_mut();
-        let values: Option<Vec<(AttributeName, Value)>> =
-            seen.iter().map(|(name, value)| Some((self.known.attribute(name)?, value.clone()))).collect();
-        let known = all.iter().filter(|one| one.function == *function).count();
-        if let Some(values) = values.filter(|_| known < MAX_PRECEDENTS) {
-            all.push(Precedent { function: function.clone(), values, answer: (*answer, seen.clone()) });
+    fn remember(self, seen: Seen, ownership: &Arc<Ownership>) {
+        let mut rulings = self.precedents.rulings.borrow_mut();
+        // What counts of an attribute is told by its owner, who is among these or there is none.
+        let is_told = |name: &AttributeName| {
+            let has_lines =
+                self.index.contains_key(name) || name.set().is_some_and(|set| self.index.contains_key(&set));
+            ownership.owners.contains_key(name) || !has_lines
+        };
+        let named = |(name, value): (String, Value)| Some((self.known.attribute(&name).filter(is_told)?, value));
+        let values: Option<Vec<(AttributeName, Value)>> = seen.into_iter().map(named).collect();
+        if let Some(values) = values.filter(|_| rulings.len() < MAX_RULINGS) {
+            rulings.push(Ruling { values, ownership: Arc::clone(ownership) });
         }
     }
 
@@ -137,7 +149,10 @@ impl<'a> Court<'a> {
         self,
         person: &'a Person,
         attributes: &BTreeSet<AttributeName>,
-    ) -> Result<Ownership, RuleError> {
+    ) -> Result<Arc<Ownership>, RuleError> {
+        if let Some(known) = self.precedent(attributes, |system, attribute| person.decided(system, attribute)) {
+            return Ok(known);
+        }
         let mut hearing = Hearing {
             court: self,
             person,
@@ -147,6 +162,7 @@ impl<'a> Court<'a> {
             told: Vec::new(),
             path: Vec::new(),
             plain: self.owners(attributes),
+            decided: Some(Vec::new()),
         };
         if hearing.plain.is_none() {
             for attribute in attributes {
@@ -165,8 +181,13 @@ impl<'a> Court<'a> {
         }
         let asked = |(attribute, owner): (AttributeName, Option<_>)| owner.map(|owner| (attribute, owner));
         let found = hearing.owners.into_iter().filter_map(asked).filter(|(it, _)| attributes.contains(it));
+        let is_plain = hearing.plain.is_some();
         let owners = hearing.plain.unwrap_or_else(|| Arc::new(found.collect()));
-        Ok(Ownership { owners, accounts })
+        let ownership = Arc::new(Ownership { owners, accounts });
+        if let Some(seen) = hearing.decided.filter(|_| is_plain) {
+            self.remember(seen, &ownership);
+        }
+        Ok(ownership)
     }
 }
 
@@ -187,7 +208,8 @@ impl Court<'_> {
     /// The lines that are asked about an attribute until one holds, each with its answer: the last decides, if any does.
     pub(super) fn inquire(self, person: &Person, attribute: &AttributeName) -> Result<Vec<Inquired>, RuleError> {
         let (owners, answers, told, path) = (BTreeMap::new(), BTreeMap::new(), Vec::new(), Vec::new());
-        let mut hearing = Hearing { court: self, person, view: None, owners, answers, told, path, plain: None };
+        let mut hearing =
+            Hearing { court: self, person, view: None, owners, answers, told, path, plain: None, decided: None };
         hearing.find_owner(attribute)?;
         let mut asked = Vec::new();
         for &at in self.index.get(attribute).map(Vec::as_slice).unwrap_or_default() {
@@ -221,6 +243,8 @@ struct Hearing<'a> {
     path: Vec<AttributeName>,
     /// The owners, where they are the same for everybody.
     plain: Option<Arc<Owners>>,
+    /// All that was looked at so far, where that were decided values only.
+    decided: Option<Seen>,
 }
 
 impl<'a> Hearing<'a> {
@@ -262,14 +286,6 @@ impl<'a> Hearing<'a> {
             }
             return Ok(answer.clone());
         }
-        let precedent = self.plain.as_ref().and_then(|owners| self.court.precedent(function, self.person, owners));
-        if let Some(answer) = precedent {
-            if let Some(hits) = self.court.hits {
-                hits.answered(&place.origin, answer.0);
-            }
-            self.told.push((function, answer.clone()));
-            return Ok(answer);
-        }
         loop {
             let view = self.view.get_or_insert_with(|| PersonView::new(self.person, self.court.known)).clone();
             // An earlier attempt, of this condition or of one that waits for it, has left what it saw.
@@ -284,8 +300,9 @@ impl<'a> Hearing<'a> {
                         hits.answered(&place.origin, answer);
                     }
                     let answer = (answer, view.looked_at());
-                    if self.plain.is_some() && view.only_decided() {
-                        self.court.remember(function, &answer);
+                    self.decided = self.decided.take().filter(|_| view.only_decided());
+                    if let Some(decided) = &mut self.decided {
+                        decided.extend(answer.1.iter().cloned());
                     }
                     self.told.push((function, answer.clone()));
                     return Ok(answer);

@@ -244,6 +244,10 @@ impl Providers for Fleet {
         }
     }
 
+    fn stands_alone(&self, account: &Packed<'_>) -> bool {
+        self.members.get(account.system()).is_some_and(|member| member.connector.stands_alone(account))
+    }
+
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {
         match self.members.get(&account.system) {
             Some(member) => member.connector.calls(account, changes),

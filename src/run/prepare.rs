@@ -35,7 +35,7 @@ use crate::{
         Hooks, Providers,
         assemble::{Frame, assemble},
         correlate::{Found, Material, correlate},
-        decide::{Decided, decide},
+        decide::{Decided, Rest, decide},
         deeds::{DecidedDeed, deeds},
         guard::{Approval, GuardedPlan, History, Limits, guard, protect},
         order::{Holders, contested},
@@ -124,7 +124,7 @@ fn ties(plan: &Plan, policy: &Policy) -> Vec<String> {
 /// A person with what the rules say of her.
 pub(crate) struct Judged {
     pub(crate) person: Person,
-    pub(crate) ownership: Ownership,
+    pub(crate) ownership: Arc<Ownership>,
 }
 
 /// Everything after reading: pure but for the rules, which can touch nothing. `each` is shown everybody who was judged.
@@ -253,27 +253,39 @@ fn settle_all(
     interest: Interest<'_>,
     each: &mut dyn FnMut(Result<Settled, RunError>) -> bool,
 ) -> Links {
-    let settle = |found: Found<'_>, rules: &RuleSet| {
+    let settle = |found: Found<'_>, rules: &RuleSet, rest: &mut Rest<'_>| {
+        let group = interest.group.and_then(|attribute| group_of(&found, attribute));
+        // Most people need nothing, which is told without their accounts being unpacked.
+        let mut is_at_rest = || {
+            let ownership = rules.precedent(attributes, |system, attribute| found.decided(system, attribute));
+            ownership.is_some_and(|ownership| rest.is_at_rest(&found, &ownership))
+        };
+        if !interest.judged && is_at_rest() {
+            let (id, statements) = found.without_accounts();
+            return Ok(Settled { id, statements, group, changes: Vec::new(), deeds: Vec::new(), judged: None });
+        }
         let person = found.person();
         let deeds = deeds(&person, providers);
         let Decisions { person, ownership, changes } = decide_for(person, rules, attributes, providers)?;
-        let group = interest.group.and_then(|attribute| group_of(&person, attribute));
         let (id, statements) = (person.id.clone(), person.statements.clone());
         let judged = interest.judged.then(|| Box::new(Judged { person, ownership }));
         Ok(Settled { id, statements, group, changes, deeds, judged })
     };
+    let policy = rules.policy();
     let many = material.statements.len() >= ALONE;
     let blueprint = rules.blueprint().filter(|_| many);
     let work = |shift: Shift<Found<'_>, Result<Settled, RunError>>| {
         let own = blueprint.as_ref().and_then(|blueprint| blueprint.load().ok());
-        shift.work(own.map(|own| move |found| settle(found, &own)));
+        let mut rest = Rest::new(policy, providers);
+        shift.work(own.map(|own| move |found| settle(found, &own, &mut rest)));
     };
-    let mut alone = |found| settle(found, rules);
+    let mut rest = Rest::new(policy, providers);
+    let mut alone = |found| settle(found, rules, &mut rest);
     let mut goes_on = true;
     std::thread::scope(|scope| {
         let threads = threads().filter(|_| blueprint.is_some());
         let mut crew = threads.map(|threads| Crew::new(scope, threads, &work));
-        let links = correlate(material, rules.policy(), providers, &mut |found| {
+        let links = correlate(material, policy, providers, &mut |found| {
             goes_on = goes_on
                 && match &mut crew {
                     Some(crew) => crew.put(found, &mut alone, each),
@@ -297,16 +309,15 @@ fn known_groups(attribute: &AttributeName, memory: &Memory) -> Groups {
 }
 
 /// The group of a person: what a source says of her, or else an account.
-fn group_of(person: &Person, attribute: &AttributeName) -> Option<String> {
-    let said = person.statements.iter().find_map(|said| said.values.text(attribute));
-    let held = || person.accounts.values().find_map(|account| account.attributes.get(attribute)?.as_text());
-    said.or_else(held).map(str::to_owned)
+fn group_of(found: &Found<'_>, attribute: &AttributeName) -> Option<String> {
+    let said = found.statements().iter().find_map(|said| said.values.text(attribute));
+    said.map(str::to_owned).or_else(|| found.accounts().find_map(|account| account.text(attribute).map(str::to_owned)))
 }
 
 /// What was decided for one person.
 pub(super) struct Decisions {
     pub(super) person: Person,
-    pub(super) ownership: Ownership,
+    pub(super) ownership: Arc<Ownership>,
     pub(super) changes: Vec<Decided>,
 }
 
@@ -317,7 +328,7 @@ pub(super) fn decide_for(
     attributes: &BTreeSet<AttributeName>,
     providers: &dyn Providers,
 ) -> Result<Decisions, RunError> {
-    let as_declared = Otherwise { policy: rules.policy(), edit: &|_| {}, unrouted: false };
+    let as_declared = Otherwise { policy: rules.policy(), edit: None, unrouted: false };
     decide_otherwise(person, rules, attributes, providers, &as_declared)
 }
 
@@ -325,7 +336,7 @@ pub(super) fn decide_for(
 pub(super) struct Otherwise<'a> {
     pub(super) policy: &'a Policy,
     /// What the conditions should have answered.
-    pub(super) edit: &'a dyn Fn(&mut Ownership),
+    pub(super) edit: Option<&'a dyn Fn(&mut Ownership)>,
     /// As if there were no `route` and `refused` lines.
     pub(super) unrouted: bool,
 }
@@ -342,7 +353,9 @@ pub(super) fn decide_otherwise(
     let asked = Asked { rules, fault: RefCell::default(), silent: otherwise.unrouted };
     let fault = match rules.own(&person, attributes) {
         Ok(mut ownership) => {
-            (otherwise.edit)(&mut ownership);
+            if let Some(edit) = otherwise.edit {
+                edit(Arc::make_mut(&mut ownership));
+            }
             let changes = decide(&person, &ownership, policy, providers, &asked);
             match asked.fault.take() {
                 None => return Ok(Decisions { person, ownership, changes }),
@@ -358,7 +371,7 @@ pub(super) fn decide_otherwise(
     // One person's facts are too much for a rule: she is held, the others go on.
     let place = fault.origin().map(|origin| format!(" ({origin})")).unwrap_or_default();
     let person = Person { held: Some(format!("a rule failed{place}: {fault}")), ..person };
-    let ownership = Ownership::default();
+    let ownership = Arc::default();
     let changes = decide(&person, &ownership, policy, providers, &asked);
     Ok(Decisions { person, ownership, changes })
 }

@@ -35,6 +35,7 @@ use crate::{
     connector::{Connector, Kind},
     model::{
         account::{Account, Facts, Identity},
+        accounts::Packed,
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         few::Few,
@@ -559,6 +560,10 @@ impl Providers for Staged<'_> {
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
         let no = || Foresight::refuses(RefusalKind::Unsupported, format!("{} is no provider", account.system));
         self.connector(&account.system).map_or_else(no, |connector| connector.foresee(account, change))
+    }
+
+    fn stands_alone(&self, account: &Packed<'_>) -> bool {
+        self.connector(account.system()).is_some_and(|connector| connector.stands_alone(account))
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {

@@ -22,6 +22,7 @@ use tokio::sync::OnceCell;
 use crate::{
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::Packed,
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         plan::{Call, Request},
@@ -126,6 +127,10 @@ impl Connector for Discourse {
 
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
         foresee::foresee(account, change, &self.settings)
+    }
+
+    fn stands_alone(&self, _: &Packed<'_>) -> bool {
+        self.settings.signs_in_through.is_none()
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {

@@ -7,6 +7,7 @@
 
 use crate::model::{
     account::Account,
+    accounts::Packed,
     attribute::Value,
     capability::{AttributeCapability, Change, Follows, Foresight, Reads, Support},
     refusal::RefusalKind,
@@ -141,6 +142,12 @@ pub(super) fn foresee(account: &Account, change: &Change, settings: &Settings) -
 
 /// Why an account cannot be created switched off.
 pub(super) const BEGINS_ACTIVE: &str = "GitLab creates accounts active; it can be switched off afterwards";
+
+/// True where GitLab takes nothing of this account from its login provider (3.4).
+pub(super) fn stands_alone(account: &Packed<'_>, settings: &Settings) -> bool {
+    settings.synced_attributes.is_empty()
+        || account.identities().all(|(provider, _)| provider != settings.synced_from.as_str())
+}
 
 /// True where GitLab itself takes this attribute of this account from its login provider (3.4).
 fn is_synced(account: &Account, row: &AttributeCapability, settings: &Settings) -> bool {

@@ -23,6 +23,7 @@ use tokio::sync::OnceCell;
 use crate::{
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::Packed,
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         plan::{Call, Operation, Request},
@@ -131,6 +132,10 @@ impl Connector for GitLab {
 
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
         foresee::foresee(account, change, &self.settings)
+    }
+
+    fn stands_alone(&self, account: &Packed<'_>) -> bool {
+        foresee::stands_alone(account, &self.settings)
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {

@@ -11,6 +11,7 @@
 use super::{is_own, members, places::Set, settings::TokenKind, value};
 use crate::model::{
     account::Account,
+    accounts::Packed,
     attribute::Value,
     capability::{Change, Follows, Foresight, Reads, Verdict},
     refusal::RefusalKind,
@@ -230,6 +231,11 @@ fn follows(account: &Account, attribute: &str, after: &Value) -> Option<Follows>
         _ => Reads::Same,
     };
     Some(Follows { provider: service.to_owned(), when: format!("at the next sign-in through {name}"), becomes, reads })
+}
+
+/// True where no sign-in brings anything (`mattermost.md` 6).
+pub(super) fn stands_alone(account: &Packed<'_>) -> bool {
+    account.fact("auth_service").and_then(sign_in).is_none()
 }
 
 fn sign_in(service: &str) -> Option<&'static str> {

@@ -32,6 +32,7 @@ use crate::{
     connector::{Connector, ConnectorError, Kind, Standing, unavailable},
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::Packed,
         attribute::{AttributeName, Value},
         capability::{
             AttributeCapability, Capabilities, Change, Foresight, Replay, Scheme, SetCapability, Support, Unique,
@@ -184,6 +185,10 @@ impl Connector for Mattermost {
 
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
         foresee::foresee(self.token_kind(account), account, change)
+    }
+
+    fn stands_alone(&self, account: &Packed<'_>) -> bool {
+        foresee::stands_alone(account)
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {

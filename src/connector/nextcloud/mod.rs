@@ -18,6 +18,7 @@ use tokio::sync::OnceCell;
 use crate::{
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::Packed,
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         plan::{Call, Request},
@@ -116,6 +117,10 @@ impl Connector for Nextcloud {
 
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
         foresee::foresee(&self.settings, account, change)
+    }
+
+    fn stands_alone(&self, _: &Packed<'_>) -> bool {
+        self.settings.login_provider.is_none()
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {

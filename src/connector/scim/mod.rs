@@ -22,6 +22,7 @@ use tokio::sync::OnceCell;
 use crate::{
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::Packed,
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         id::AccountId,
@@ -117,6 +118,10 @@ impl Connector for Scim {
 
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
         foresee::foresee(account, change)
+    }
+
+    fn stands_alone(&self, _: &Packed<'_>) -> bool {
+        true
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {

@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 use crate::{
     model::{
         account::{Account, Observed, Wanted},
+        accounts::Packed,
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight},
         plan::{Call, Request},
@@ -100,6 +101,10 @@ impl Connector for WordPress {
 
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
         foresee::foresee(account, change)
+    }
+
+    fn stands_alone(&self, _: &Packed<'_>) -> bool {
+        true
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use crate::{
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::Packed,
         attribute::{AttributeName, Value},
         capability::{
             AttributeCapability, Capabilities, Change, Foresight, Replay, Scheme,
@@ -188,6 +189,10 @@ impl Connector for Zitadel {
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
         let interface = Interface::of(account, self.settings.api);
         forecast::foresee(interface, account, change.attribute.as_str(), &change.after)
+    }
+
+    fn stands_alone(&self, _: &Packed<'_>) -> bool {
+        true
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {

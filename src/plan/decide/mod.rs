@@ -10,7 +10,9 @@ use std::{
 
 mod account;
 mod elsewhere;
+mod rest;
 
+pub(crate) use self::rest::Rest;
 use self::{
     account::Switch,
     elsewhere::{Elsewhere, Told},
@@ -274,8 +276,7 @@ impl<'a> Desk<'a> {
     }
 
     fn is_copied_to(&self, system: &SystemName, attribute: &AttributeName) -> bool {
-        let named = self.policy.copy(attribute).is_some_and(|line| line.systems.contains(system));
-        named || attribute.system().as_ref() == Some(system)
+        is_copied_to(self.policy, system, attribute)
     }
 
     /// Brings a decided value to another account: by a call, by itself, or not.
@@ -677,6 +678,12 @@ fn instead(verdict: &Verdict) -> String {
         Verdict::Refuses { kind, reason } => format!(" (a call of its own would be refused, {kind}: {reason})"),
         Verdict::Doomed { reason } => format!(" (a call of its own would be doomed: {reason})"),
     }
+}
+
+/// True where rules bring the attribute to this system, or it is one of its own.
+fn is_copied_to(policy: &Policy, system: &SystemName, attribute: &AttributeName) -> bool {
+    let named = policy.copy(attribute).is_some_and(|line| line.systems.contains(system));
+    named || attribute.system().as_ref() == Some(system)
 }
 
 fn is_active(attribute: &AttributeName) -> bool {

@@ -22,6 +22,7 @@ use crate::{
     lab::{Bench, Lab},
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::Accounts,
         attribute::{AttributeName, Value},
         capability::{Change, Foresight, Scheme, Verdict},
         id::{AccountId, PersonId, SystemName},
@@ -143,7 +144,11 @@ impl Bed {
     }
 
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
-        self.connector.foresee(account, change)
+        let foresight = self.connector.foresee(account, change);
+        let packed = Accounts::from(vec![account.clone()]);
+        let stands_alone = packed.iter().all(|account| self.connector.stands_alone(&account));
+        assert!(!stands_alone || foresight.follows.is_none(), "{change:?} of {account:?}: {foresight:?}");
+        foresight
     }
 
     /// Sends these changes of one account as a plan would, and tells what the last answer shows.

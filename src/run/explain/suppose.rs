@@ -13,6 +13,7 @@ use super::{Cell, Fact, Material};
 use crate::{
     model::{
         account::{Account, Facts},
+        accounts::Packed,
         attribute::{AttributeName, Value},
         capability::{Capabilities, Change, Foresight, Unique},
         id::{AccountId, PersonId, SystemName},
@@ -85,6 +86,10 @@ impl Providers for Supposed<'_> {
         self.fleet.foresee(account, change)
     }
 
+    fn stands_alone(&self, account: &Packed<'_>) -> bool {
+        self.fleet.stands_alone(account)
+    }
+
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {
         self.fleet.calls(account, changes)
     }
@@ -140,7 +145,7 @@ impl Material<'_> {
                     *wanted;
             }
         };
-        let otherwise = Otherwise { policy: &policy, edit: &edit, unrouted };
+        let otherwise = Otherwise { policy: &policy, edit: Some(&edit), unrouted };
         let id = person.id.clone();
         let decided = decide_otherwise(person, self.desk.rules, &self.attributes, &providers, &otherwise)?;
         let mut mine = decided.changes;

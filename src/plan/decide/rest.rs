@@ -1,0 +1,408 @@
+//! At a glance: people of whom nothing is to be decided, told without their accounts being unpacked.
+//!
+//! Most people of a long list are as they shall be. Whoever is found to be at rest here is one of whom [`super::decide`] says
+//! nothing; of all others this file does not know what becomes of them, and it says nothing at all where looking would take
+//! longer than deciding.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{super::correlate::Found, Providers, is_active};
+use crate::model::{
+    accounts::Packed,
+    attribute::{AttributeName, Value},
+    id::SystemName,
+    policy::{Ownership, Policy},
+    record::Statement,
+};
+
+/// Tells who is at rest; keeps what is the same of one person as of another.
+pub(crate) struct Rest<'a> {
+    policy: &'a Policy,
+    providers: &'a dyn Providers,
+    places: BTreeMap<SystemName, BTreeMap<AttributeName, Place>>,
+}
+
+/// How a system takes part in an attribute.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Its table has it.
+    is_known: bool,
+    is_copied: bool,
+}
+
+/// A value that everybody who knows the attribute shall hold.
+struct Stands<'a> {
+    attribute: &'a AttributeName,
+    value: Value,
+    /// Who holds it already, being its owner.
+    home: Option<&'a SystemName>,
+}
+
+impl<'a> Rest<'a> {
+    pub(crate) fn new(policy: &'a Policy, providers: &'a dyn Providers) -> Self {
+        Self { policy, providers, places: BTreeMap::new() }
+    }
+
+    /// True where nothing is to be decided of this person, whose attributes belong to these owners. False says nothing.
+    pub(crate) fn is_at_rest(&mut self, found: &Found<'_>, ownership: &Ownership) -> bool {
+        let statements = found.statements();
+        if !found.is_plain() || statements.iter().any(|said| said.fresh && !said.deeds.is_empty()) {
+            return false;
+        }
+        let accounts: Vec<Packed<'_>> = found.accounts().collect();
+        // What comes by itself is for whoever foresees it.
+        accounts.iter().all(|account| self.providers.stands_alone(account))
+            && self.are_as_wished(statements, &accounts, ownership)
+            && self
+                .standing(statements, &accounts, ownership)
+                .is_some_and(|standing| accounts.iter().all(|account| self.holds(account, &standing, ownership)))
+    }
+
+    /// True where all accounts that are wanted are there, and the others are not.
+    fn are_as_wished(&self, statements: &[Arc<Statement>], accounts: &[Packed<'_>], ownership: &Ownership) -> bool {
+        if !statements.iter().any(|said| said.fresh && !said.of_nobody) {
+            return true;
+        }
+        let active = AttributeName::active();
+        ownership.accounts.iter().all(|(system, wish)| match at(accounts, system) {
+            None => !wish.wanted,
+            Some(account) => {
+                let held = account.iter().find(|(name, _)| *name == active);
+                let is_switched =
+                    || self.providers.capabilities(system).is_some_and(|table| table.of(system, active).is_some());
+                held.is_some_and(|(_, held)| held.is(&Value::Bool(wish.wanted))) || (wish.wanted && !is_switched())
+            }
+        })
+    }
+
+    /// What stands of each attribute that is spoken of, in order; `None` where somebody asks for what is not so.
+    fn standing<'s>(
+        &mut self,
+        statements: &'s [Arc<Statement>],
+        accounts: &[Packed<'_>],
+        ownership: &'s Ownership,
+    ) -> Option<Vec<Stands<'s>>> {
+        let mut spoken: Vec<&AttributeName> = statements.iter().flat_map(|said| said.spoken()).collect();
+        if statements.len() > 1 {
+            spoken.sort_unstable();
+            spoken.dedup();
+        }
+        let mut standing = Vec::with_capacity(spoken.len());
+        for attribute in spoken {
+            let asked = || statements.iter().filter_map(|said| Some((said, said.said(attribute)?)));
+            let Some(owned) = ownership.owner(attribute) else {
+                // What nobody owns may be asked for where it is so.
+                if asked().all(|(_, value)| self.is_so_everywhere(accounts, attribute, &value)) {
+                    continue;
+                }
+                return None;
+            };
+            let home = &owned.system;
+            let word = statements.iter().find(|said| said.system == *home);
+            let account = at(accounts, home);
+            if (word.is_none() || account.is_some()) && self.providers.capabilities(home).is_some() {
+                if is_account_line(ownership, home, attribute) {
+                    // One value is asked for, or there is something to tell.
+                    let mut wishes = asked().map(|(_, value)| self.providers.normalize(home, attribute, &value));
+                    let first = wishes.next();
+                    if wishes.any(|other| Some(other) != first) {
+                        return None;
+                    }
+                    continue;
+                }
+                let account = account?;
+                let held = |value: &Value| is(&account, attribute, &self.providers.normalize(home, attribute, value));
+                if !asked().all(|(_, value)| held(&value)) {
+                    return None;
+                }
+                let (_, value) = asked().next()?;
+                let value = self.providers.normalize(home, attribute, &value);
+                standing.push(Stands { attribute, value, home: Some(home) });
+            } else {
+                let fact = word.and_then(|word| word.values.get(attribute));
+                if asked().any(|(said, value)| said.system != *home && fact.as_ref() != Some(&value)) {
+                    return None;
+                }
+                if let Some((word, value)) = word.zip(fact)
+                    && word.says(attribute)
+                {
+                    standing.push(Stands { attribute, value, home: None });
+                }
+            }
+        }
+        Some(standing)
+    }
+
+    /// True where accounts know the attribute, and all of them hold the value.
+    fn is_so_everywhere(&mut self, accounts: &[Packed<'_>], attribute: &AttributeName, value: &Value) -> bool {
+        let mut holders = 0;
+        accounts.iter().all(|account| {
+            let system = account.system();
+            if !self.place(system, attribute).is_known {
+                return true;
+            }
+            holders += 1;
+            is(account, attribute, &self.providers.normalize(system, attribute, value))
+        }) && holders > 0
+    }
+
+    /// True where an account holds what stands, as far as it is brought there.
+    fn holds(&mut self, account: &Packed<'_>, standing: &[Stands<'_>], ownership: &Ownership) -> bool {
+        let system = account.system();
+        let mut held = account.iter().peekable();
+        standing.iter().filter(|stands| stands.home != Some(system)).all(|Stands { attribute, value, .. }| {
+            let Place { is_known, is_copied } = self.place(system, attribute);
+            if !is_known || !is_copied || is_account_line(ownership, system, attribute) {
+                return true;
+            }
+            // Both are in order.
+            while held.next_if(|(name, _)| name < attribute).is_some() {}
+            let value = self.providers.normalize(system, attribute, value);
+            match held.peek() {
+                Some((name, held)) if name == attribute => held.is(&value),
+                _ => value.is_empty(),
+            }
+        })
+    }
+
+    fn place(&mut self, system: &SystemName, attribute: &AttributeName) -> Place {
+        if let Some(known) = self.places.get(system).and_then(|places| places.get(attribute)) {
+            return *known;
+        }
+        let table = self.providers.capabilities(system);
+        let is_known = table.is_some_and(|table| table.of(system, attribute).is_some());
+        let place = Place { is_known, is_copied: super::is_copied_to(self.policy, system, attribute) };
+        self.places.entry(system.clone()).or_default().insert(attribute.clone(), place);
+        place
+    }
+}
+
+fn at<'p>(accounts: &[Packed<'p>], system: &SystemName) -> Option<Packed<'p>> {
+    accounts.iter().find(|account| account.system() == system).copied()
+}
+
+/// True where an account holds this value of an attribute.
+fn is(account: &Packed<'_>, attribute: &AttributeName, value: &Value) -> bool {
+    let held = account.iter().find(|(name, _)| *name == attribute);
+    held.map_or(value.is_empty(), |(_, held)| held.is(value))
+}
+
+fn is_account_line(ownership: &Ownership, system: &SystemName, attribute: &AttributeName) -> bool {
+    is_active(attribute) && ownership.accounts.contains_key(system)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::{
+        prelude::*,
+        strategy::ValueTree,
+        test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+    };
+
+    use super::{
+        super::{
+            super::{Unrouted, deeds::deeds},
+            decide,
+        },
+        *,
+    };
+    use crate::model::{
+        account::{Account, Facts},
+        accounts::Accounts,
+        capability::{
+            AttributeCapability as Row, Capabilities, Change, Follows, Foresight, Reads, Replay, Scheme, Support,
+        },
+        few::Few,
+        origin::Origin,
+        plan::Request,
+        policy::{CopyLine, Owned, Wish},
+        record::{Before, Deed, RecordOrigin},
+        refusal::{Refusal, RefusalKind},
+    };
+
+    const fn table(kind: &'static str, attributes: &'static [Row]) -> Capabilities {
+        Capabilities {
+            kind,
+            create: Support::Yes,
+            create_replay: Replay::LookFirst,
+            attributes,
+            operations: &[],
+            lookups: &[],
+            facts: &["through"],
+            concurrency: 1,
+            scheme: Scheme::Bearer,
+            key_scope: None,
+        }
+    }
+
+    const CHAT: Capabilities = table(
+        "chat",
+        &[
+            Row::plain("username", "u"),
+            Row { write: Support::No("it cannot"), ..Row::plain("email", "e") },
+            Row::plain("active", "a"),
+            Row { neutral: false, ..Row::plain("note", "n") },
+        ],
+    );
+    const GIT: Capabilities = table("git", &[Row::plain("username", "u"), Row::plain("email", "e")]);
+
+    /// Two providers: one keeps usernames in lower case, and takes what comes from the other where somebody signs in to it
+    /// that way.
+    struct Two;
+
+    impl Providers for Two {
+        fn names(&self) -> Vec<SystemName> {
+            vec!["chat".into(), "git".into()]
+        }
+        fn kind(&self, system: &SystemName) -> Option<&str> {
+            Some(self.capabilities(system).map_or("csv", |table| table.kind))
+        }
+        fn capabilities(&self, system: &SystemName) -> Option<&'static Capabilities> {
+            [("chat", &CHAT), ("git", &GIT)]
+                .into_iter()
+                .find(|(name, _)| *name == system.as_str())
+                .map(|(_, table)| table)
+        }
+        fn server(&self, _: &SystemName) -> Arc<Facts> {
+            Arc::default()
+        }
+        fn normalize(&self, system: &SystemName, attribute: &AttributeName, value: &Value) -> Value {
+            match value.as_text().filter(|_| system.as_str() == "chat" && attribute.as_str() == "username") {
+                Some(text) => Value::text(&text.to_lowercase()),
+                None => value.clone(),
+            }
+        }
+        fn foresee(&self, account: &Account, change: &Change) -> Foresight {
+            if account.fact("through").is_none() {
+                return Foresight::takes();
+            }
+            let becomes =
+                if change.after == "b".into() { Err("not this".to_owned()) } else { Ok(change.after.clone()) };
+            let (provider, when) = ("git".to_owned(), "later".to_owned());
+            Foresight::doomed("undone").following(Follows { provider, when, becomes, reads: Reads::Same })
+        }
+        fn stands_alone(&self, account: &Packed<'_>) -> bool {
+            account.fact("through").is_none()
+        }
+        fn calls(&self, _: &Account, _: &[Change]) -> Result<Vec<Request>, Refusal> {
+            Ok(Vec::new())
+        }
+        fn operation(&self, _: &Account, _: &str, _: &BTreeMap<String, Value>) -> Result<Request, Refusal> {
+            Err(Refusal::new(RefusalKind::Unsupported, "there is none"))
+        }
+    }
+
+    const ATTRIBUTES: [&str; 5] = ["active", "chat.note", "email", "phone", "username"];
+
+    fn origin() -> Origin {
+        Origin { file: "r".into(), line: 1, column: 1, text: "".into() }
+    }
+
+    fn values() -> impl Strategy<Value = BTreeMap<AttributeName, Value>> {
+        let text = || prop_oneof![6 => Just(Value::text("a")), 1 => Just("A".into()), 1 => Just("b".into()), 1 => Just(Value::Empty)];
+        let active = prop_oneof![6 => Just(true), 1 => Just(false)].prop_map(Value::Bool);
+        let all = (active, text(), text(), text(), text()).prop_map(<[Value; 5]>::from);
+        (all, prop::collection::vec(any::<bool>(), 5)).prop_map(|(all, spoken)| {
+            let named = ATTRIBUTES.into_iter().map(AttributeName::new).zip(all).zip(spoken);
+            named.filter(|(_, is_spoken)| *is_spoken).map(|(one, _)| one).collect()
+        })
+    }
+
+    fn statement(system: &'static str) -> impl Strategy<Value = Option<Arc<Statement>>> {
+        let rare = || prop::bool::weighted(0.1);
+        let quiet = prop::collection::btree_set(prop::sample::select(&ATTRIBUTES[..]), 0..2);
+        let said = (values(), prop::bool::weighted(0.8), rare(), rare(), quiet).prop_map(
+            move |(values, fresh, of_nobody, asks, quiet)| {
+                let deed = Deed {
+                    system: "chat".into(),
+                    operation: "greet".to_owned(),
+                    arguments: BTreeMap::new(),
+                    origin: origin(),
+                    before: Before::Never,
+                    mark: String::new(),
+                };
+                Arc::new(Statement {
+                    system: system.into(),
+                    key: "1".into(),
+                    values: values.into(),
+                    origin: RecordOrigin { file: "f".into(), line: 2 },
+                    fresh,
+                    deeds: asks.then_some(deed).into_iter().collect(),
+                    of_nobody,
+                    quiet: quiet.into_iter().map(AttributeName::new).collect::<Few<_>>(),
+                })
+            },
+        );
+        prop::option::weighted(if system == "hr" { 0.9 } else { 0.3 }, said)
+    }
+
+    fn account(system: &'static str) -> impl Strategy<Value = Option<Account>> {
+        let held = (values(), prop::bool::weighted(0.2)).prop_map(move |(attributes, is_through)| Account {
+            id: Some("1".into()),
+            attributes,
+            facts: is_through.then(|| ("through".to_owned(), "git".into())).into_iter().collect(),
+            ..Account::absent(system.into(), Arc::default())
+        });
+        prop::option::weighted(0.8, held)
+    }
+
+    fn ownership() -> impl Strategy<Value = Ownership> {
+        let owner = prop::option::weighted(0.9, prop::sample::select(vec!["hr", "hr", "crm", "chat", "git"]));
+        let wish = || prop::option::of(prop::bool::weighted(0.8));
+        (prop::collection::vec(owner, 5), wish(), wish()).prop_map(|(owners, chat, git)| {
+            let owned = |system: &str| Owned { system: system.into(), origin: origin(), looked_at: Vec::new() };
+            let owners = ATTRIBUTES.into_iter().zip(owners);
+            let owners = owners.filter_map(|(name, system)| Some((name.into(), owned(system?)))).collect();
+            let wishes = [("chat", chat), ("git", git)].into_iter();
+            let wish = |wanted| Wish { wanted, origin: origin(), looked_at: Vec::new() };
+            let accounts = wishes.filter_map(|(system, wanted)| Some((system.into(), wish(wanted?)))).collect();
+            Ownership { owners: Arc::new(owners), accounts }
+        })
+    }
+
+    fn policy() -> impl Strategy<Value = Policy> {
+        let systems = prop::sample::subsequence(vec!["chat", "git"], 0..=2);
+        prop::collection::vec(prop::option::weighted(0.8, systems), 5).prop_map(|copies| {
+            let line = |systems: Vec<&str>| CopyLine {
+                systems: systems.into_iter().map(Into::into).collect(),
+                origin: origin(),
+            };
+            let named = ATTRIBUTES.into_iter().zip(copies);
+            let copies = named.filter_map(|(name, systems)| Some((name.into(), line(systems?)))).collect();
+            Policy { copies, ..Policy::default() }
+        })
+    }
+
+    #[test]
+    fn whoever_is_at_rest_is_one_of_whom_nothing_is_decided() {
+        let people = (statement("hr"), statement("crm"), statement("chat"), account("chat"), account("git"));
+        let worlds = (people, ownership(), policy());
+        let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+        let (mut at_rest, mut nothing) = (0, 0);
+        for _ in 0..8_000 {
+            let ((hr, crm, own, chat, git), ownership, policy) = worlds.new_tree(&mut runner).unwrap().current();
+            let statements: Vec<Arc<Statement>> = [hr, crm, own].into_iter().flatten().collect();
+            let lists: Vec<Accounts> = [chat, git].into_iter().flatten().map(|one| vec![one].into()).collect();
+            let found = || Found::new(statements.clone(), lists.iter().map(|list| (list, 0)).collect());
+            let mut rest = Rest::new(&policy, &Two);
+            let told = rest.is_at_rest(&found(), &ownership);
+            assert_eq!(rest.is_at_rest(&found(), &ownership), told);
+            let person = found().person();
+            for (system, attribute) in
+                ATTRIBUTES.iter().flat_map(|name| ["hr", "chat", "git"].map(|system| (system, name)))
+            {
+                let (system, attribute) = (system.into(), (*attribute).into());
+                assert_eq!(found().decided(&system, &attribute), person.decided(&system, &attribute));
+            }
+            let decided = decide(&person, &ownership, &policy, &Two, &Unrouted);
+            let is_nothing = decided.is_empty() && deeds(&person, &Two).is_empty();
+            assert!(is_nothing || !told, "{statements:?} {lists:?} {ownership:?} {policy:?} {decided:?}");
+            at_rest += usize::from(told);
+            nothing += usize::from(is_nothing);
+        }
+        // What is never told at a glance would be right too, and help nobody.
+        assert!(nothing > 1_000 && at_rest * 2 > nothing, "{at_rest} of {nothing}");
+    }
+}
