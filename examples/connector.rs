@@ -23,6 +23,7 @@ use homeward::lab::axum::response::{IntoResponse, Response};
 use homeward::lab::axum::{Json, Router, http::StatusCode, routing};
 use homeward::lab::{Invented, Simulation, Simulator};
 use homeward::model::account::{Account, Facts, Observed, Wanted};
+use homeward::model::accounts::Packed;
 use homeward::model::attribute::{AttributeName, Value};
 use homeward::model::capability::{AttributeCapability as Row, Capabilities, Change, Foresight};
 use homeward::model::capability::{Replay, Scheme, Support, Unique};
@@ -97,6 +98,11 @@ impl Connector for PhoneBook {
     fn foresee(&self, account: &Account, _: &Change) -> Foresight {
         let why = "the switchboard keeps this entry; ask there";
         if account.is("locked") { Foresight::refuses(RefusalKind::Forbidden, why) } else { Foresight::takes() }
+    }
+
+    /// Nobody signs in to a phone book, so nothing comes from there.
+    fn stands_alone(&self, _: &Packed<'_>) -> bool {
+        true
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {

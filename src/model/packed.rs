@@ -66,7 +66,7 @@ impl<'a> Unpacked<'a> {
         }
     }
 
-    pub(super) fn text(self) -> Option<&'a str> {
+    pub(crate) fn text(self) -> Option<&'a str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 }

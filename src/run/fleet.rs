@@ -1,6 +1,6 @@
 //! The configured providers, opened: each with its connector and its line, and what was learned of its server.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
 use super::tokens::Keyring;
 use crate::{
@@ -15,7 +15,10 @@ use crate::{
         refusal::{Refusal, RefusalKind},
         secret::{INSTEAD, Secrets},
     },
-    plan::Providers,
+    plan::{
+        Providers,
+        spread::{parts, spread},
+    },
     wire::{Allotment, Line, OwnToken, Writer},
 };
 
@@ -83,15 +86,16 @@ impl Member {
             }
             other => other,
         })?;
-        for attribute in ["username", "email"].map(AttributeName::new) {
-            let is_garbled =
-                |account: &Packed<'_>| account.text(&attribute).is_some_and(|text| text.contains(char::is_control));
-            if let Some(account) = observed.accounts.iter().find(is_garbled) {
-                let what = format!(
-                    "a `{attribute}` with control characters, which no system has: something on the way changes what it sends"
-                );
-                return Err(ConnectorError::Strange { system: account.system().clone(), what });
-            }
+        let accounts = &observed.accounts;
+        let garbled = |part: Range<usize>| {
+            part.filter_map(|at| accounts.get(at)).find_map(|account| Some((account.system(), garbled(&account)?)))
+        };
+        let garbled = spread(parts(accounts.len()), accounts.len(), garbled).into_iter().flatten().next();
+        if let Some((system, attribute)) = garbled {
+            let what = format!(
+                "a `{attribute}` with control characters, which no system has: something on the way changes what it sends"
+            );
+            return Err(ConnectorError::Strange { system: system.clone(), what });
         }
         let server = Arc::clone(&observed.server);
         self.without_secret_facts(&mut observed.server);
@@ -104,7 +108,7 @@ impl Member {
             }
         }
         let is_odd = |text: &str| text.contains(INSTEAD) || self.secrets.hidden(text).is_some();
-        if observed.accounts.texts().any(is_odd) {
+        if spread(observed.accounts.texts().collect(), observed.accounts.len(), is_odd).contains(&true) {
             let mut odd = None;
             observed.accounts.edit(|account| {
                 if !self.hides_secrets(account) {
@@ -158,6 +162,17 @@ impl Member {
         }
         refusal
     }
+}
+
+/// Which of what somebody signs in with holds a control character.
+fn garbled<'a>(account: &Packed<'a>) -> Option<&'a AttributeName> {
+    let of_sign_in = account.iter().filter(|(name, _)| matches!(name.as_str(), "username" | "email"));
+    of_sign_in.map(|(name, value)| (name, value.text())).find_map(|(name, text)| {
+        let is_plain = |byte: u8| byte.is_ascii() && !byte.is_ascii_control();
+        // Most are told byte by byte.
+        let is_odd = |text: &str| !text.bytes().all(is_plain) && text.contains(char::is_control);
+        text.is_some_and(is_odd).then_some(name)
+    })
 }
 
 /// All configured systems.

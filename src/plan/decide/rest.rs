@@ -4,7 +4,7 @@
 //! nothing; of all others this file does not know what becomes of them, and it says nothing at all where looking would take
 //! longer than deciding.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{super::correlate::Found, Providers, is_active};
 use crate::model::{
@@ -19,8 +19,11 @@ use crate::model::{
 pub(crate) struct Rest<'a> {
     policy: &'a Policy,
     providers: &'a dyn Providers,
-    places: BTreeMap<SystemName, BTreeMap<AttributeName, Place>>,
+    places: Vec<(SystemName, Places)>,
 }
+
+/// What is known of attributes at a system, in order of attribute.
+type Places = Vec<(AttributeName, Place)>;
 
 /// How a system takes part in an attribute.
 #[derive(Clone, Copy)]
@@ -40,7 +43,7 @@ struct Stands<'a> {
 
 impl<'a> Rest<'a> {
     pub(crate) fn new(policy: &'a Policy, providers: &'a dyn Providers) -> Self {
-        Self { policy, providers, places: BTreeMap::new() }
+        Self { policy, providers, places: Vec::new() }
     }
 
     /// True where nothing is to be decided of this person, whose attributes belong to these owners. False says nothing.
@@ -77,16 +80,19 @@ impl<'a> Rest<'a> {
 
     /// What stands of each attribute that is spoken of, in order; `None` where somebody asks for what is not so.
     fn standing<'s>(
-        &mut self,
+        &self,
         statements: &'s [Arc<Statement>],
         accounts: &[Packed<'_>],
         ownership: &'s Ownership,
     ) -> Option<Vec<Stands<'s>>> {
-        let mut spoken: Vec<&AttributeName> = statements.iter().flat_map(|said| said.spoken()).collect();
-        if statements.len() > 1 {
-            spoken.sort_unstable();
-            spoken.dedup();
+        if let [said] = statements
+            && let Some(standing) = self.as_stated(said, ownership)
+        {
+            return Some(standing);
         }
+        let mut spoken: Vec<&AttributeName> = statements.iter().flat_map(|said| said.spoken()).collect();
+        spoken.sort_unstable();
+        spoken.dedup();
         let mut standing = Vec::with_capacity(spoken.len());
         for attribute in spoken {
             let asked = || statements.iter().filter_map(|said| Some((said, said.said(attribute)?)));
@@ -133,12 +139,28 @@ impl<'a> Rest<'a> {
         Some(standing)
     }
 
+    /// The same of somebody of whom one source tells, which owns all that it says; `None` where that is not so.
+    fn as_stated<'s>(&self, said: &'s Statement, ownership: &'s Ownership) -> Option<Vec<Stands<'s>>> {
+        let is_provider = || self.providers.capabilities(&said.system).is_some();
+        if !said.fresh || !said.quiet.is_empty() || is_provider() {
+            return None;
+        }
+        // Both are in order.
+        let mut owners = ownership.owners.iter().peekable();
+        let stands = |(attribute, value): (&'s AttributeName, Value)| {
+            while owners.next_if(|(name, _)| *name < attribute).is_some() {}
+            let is_own = owners.peek().is_some_and(|(name, owned)| *name == attribute && owned.system == said.system);
+            is_own.then_some(Stands { attribute, value, home: None })
+        };
+        said.values.iter().map(stands).collect()
+    }
+
     /// True where accounts know the attribute, and all of them hold the value.
-    fn is_so_everywhere(&mut self, accounts: &[Packed<'_>], attribute: &AttributeName, value: &Value) -> bool {
+    fn is_so_everywhere(&self, accounts: &[Packed<'_>], attribute: &AttributeName, value: &Value) -> bool {
         let mut holders = 0;
         accounts.iter().all(|account| {
             let system = account.system();
-            if !self.place(system, attribute).is_known {
+            if !Place::of(attribute, system, self.policy, self.providers).is_known {
                 return true;
             }
             holders += 1;
@@ -149,15 +171,23 @@ impl<'a> Rest<'a> {
     /// True where an account holds what stands, as far as it is brought there.
     fn holds(&mut self, account: &Packed<'_>, standing: &[Stands<'_>], ownership: &Ownership) -> bool {
         let system = account.system();
-        let mut held = account.iter().peekable();
+        let (policy, providers) = (self.policy, self.providers);
+        let places = self.places_at(system);
+        let (mut held, mut next) = (account.iter().peekable(), 0);
+        // All three are in order.
         standing.iter().filter(|stands| stands.home != Some(system)).all(|Stands { attribute, value, .. }| {
-            let Place { is_known, is_copied } = self.place(system, attribute);
+            while places.get(next).is_some_and(|(name, _)| name < attribute) {
+                next += 1;
+            }
+            if places.get(next).is_none_or(|(name, _)| name != *attribute) {
+                places.insert(next, ((*attribute).clone(), Place::of(attribute, system, policy, providers)));
+            }
+            let Place { is_known, is_copied } = places[next].1;
             if !is_known || !is_copied || is_account_line(ownership, system, attribute) {
                 return true;
             }
-            // Both are in order.
             while held.next_if(|(name, _)| name < attribute).is_some() {}
-            let value = self.providers.normalize(system, attribute, value);
+            let value = providers.normalize(system, attribute, value);
             match held.peek() {
                 Some((name, held)) if name == attribute => held.is(&value),
                 _ => value.is_empty(),
@@ -165,15 +195,20 @@ impl<'a> Rest<'a> {
         })
     }
 
-    fn place(&mut self, system: &SystemName, attribute: &AttributeName) -> Place {
-        if let Some(known) = self.places.get(system).and_then(|places| places.get(attribute)) {
-            return *known;
-        }
-        let table = self.providers.capabilities(system);
+    fn places_at(&mut self, system: &SystemName) -> &mut Places {
+        let at = self.places.iter().position(|(name, _)| name == system).unwrap_or_else(|| {
+            self.places.push((system.clone(), Places::new()));
+            self.places.len() - 1
+        });
+        &mut self.places[at].1
+    }
+}
+
+impl Place {
+    fn of(attribute: &AttributeName, system: &SystemName, policy: &Policy, providers: &dyn Providers) -> Self {
+        let table = providers.capabilities(system);
         let is_known = table.is_some_and(|table| table.of(system, attribute).is_some());
-        let place = Place { is_known, is_copied: super::is_copied_to(self.policy, system, attribute) };
-        self.places.entry(system.clone()).or_default().insert(attribute.clone(), place);
-        place
+        Self { is_known, is_copied: super::is_copied_to(policy, system, attribute) }
     }
 }
 
@@ -193,7 +228,7 @@ fn is_account_line(ownership: &Ownership, system: &SystemName, attribute: &Attri
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{collections::BTreeMap, sync::Arc};
 
     use proptest::{
         prelude::*,
@@ -352,9 +387,9 @@ mod tests {
         let owner = prop::option::weighted(0.9, prop::sample::select(vec!["hr", "hr", "crm", "chat", "git"]));
         let wish = || prop::option::of(prop::bool::weighted(0.8));
         (prop::collection::vec(owner, 5), wish(), wish()).prop_map(|(owners, chat, git)| {
-            let owned = |system: &str| Owned { system: system.into(), origin: origin(), looked_at: Vec::new() };
+            let line = |system: &str| Owned { system: system.into(), origin: origin(), looked_at: Vec::new() };
             let owners = ATTRIBUTES.into_iter().zip(owners);
-            let owners = owners.filter_map(|(name, system)| Some((name.into(), owned(system?)))).collect();
+            let owners = owners.filter_map(|(name, system)| Some((name.into(), line(system?)))).collect();
             let wishes = [("chat", chat), ("git", git)].into_iter();
             let wish = |wanted| Wish { wanted, origin: origin(), looked_at: Vec::new() };
             let accounts = wishes.filter_map(|(system, wanted)| Some((system.into(), wish(wanted?)))).collect();
