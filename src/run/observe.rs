@@ -365,23 +365,30 @@ fn leads<'a>(
                 leads.ids.push((provider.clone(), id));
             }
         }
-        // Most systems store a text as others do, and are asked about the same texts.
-        let mut known: Option<(&AttributeName, Value, &Texts)> = None;
-        for (attribute, taker, before) in &ways {
-            let Some(value) = account.text(attribute).map(Value::text) else { continue };
-            let value = fleet.normalize(taker, attribute, &value);
-            let is_known = known.as_ref().is_some_and(|(name, known, texts)| {
-                *name == *attribute && *known == value && before.is_some_and(|before| before.is(texts))
-            });
-            let Value::Text(text) = &value else { continue };
-            if is_known {
-                continue;
-            }
-            if let Some(texts) = before.filter(|texts| texts.contains(text)) {
-                known = Some((attribute, value, texts));
-            } else {
-                let texts = leads.texts.entry((taker.clone(), (*attribute).clone())).or_default();
-                texts.push(Arc::clone(text));
+        // Both are in order of attribute.
+        let mut held = account.iter().peekable();
+        for ways in ways.chunk_by(|(one, ..), (other, ..)| one == other) {
+            let Some((attribute, ..)) = ways.first() else { continue };
+            while held.next_if(|(name, _)| name < attribute).is_some() {}
+            let text = held.peek().filter(|(name, _)| name == attribute).and_then(|(_, held)| held.text());
+            let Some(value) = text.map(Value::text) else { continue };
+            // Most systems store a text as others do, and are asked about the same texts.
+            let mut known: Option<(Value, &Texts)> = None;
+            for (_, taker, before) in ways {
+                let value = fleet.normalize(taker, attribute, &value);
+                let is_known = known
+                    .as_ref()
+                    .is_some_and(|(known, texts)| *known == value && before.is_some_and(|before| before.is(texts)));
+                let Value::Text(text) = &value else { continue };
+                if is_known {
+                    continue;
+                }
+                if let Some(texts) = before.filter(|texts| texts.contains(text)) {
+                    known = Some((value, texts));
+                } else {
+                    let texts = leads.texts.entry((taker.clone(), (*attribute).clone())).or_default();
+                    texts.push(Arc::clone(text));
+                }
             }
         }
     }
