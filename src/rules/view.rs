@@ -23,7 +23,7 @@ use crate::model::{
 
 use super::{
     fault::Fault,
-    known::{Known, has},
+    known::{Known, KnownSystem, has},
     sandbox::raise,
     words::near,
 };
@@ -98,7 +98,8 @@ impl PersonView {
 
     /// What a system shows of this person.
     pub(super) fn at(&self, system: SystemName) -> Option<AccountView> {
-        AccountView::new(&self.0, system)
+        let view = AccountView::new(&self.0, system)?;
+        Some(AccountView { is_of_any: true, ..view })
     }
 
     /// From now on the attribute has this value.
@@ -151,6 +152,8 @@ pub(super) struct AccountView {
     system: SystemName,
     known: Rc<Known>,
     shown: Shown,
+    /// True where a rule is asked about any system: what only another one knows is not there.
+    is_of_any: bool,
 }
 
 #[derive(Clone)]
@@ -168,7 +171,7 @@ impl AccountView {
             None if known.systems.get(&system)?.is_provider => return None,
             None => Shown::Statement(Arc::clone(observed.person.statements.iter().find(|it| it.system == system)?)),
         };
-        Some(Self { observed: Rc::clone(observed), system, known, shown })
+        Some(Self { observed: Rc::clone(observed), system, known, shown, is_of_any: false })
     }
 
     fn get(&self, name: &str) -> Answer<Dynamic> {
@@ -181,6 +184,12 @@ impl AccountView {
         };
         if let Some(value) = &value {
             self.observed.note(format!("{}.{name}", self.system), value);
+        }
+        let has_name = |system: &KnownSystem| {
+            has(&system.attributes, name) || has(&system.facts, name) || system.sets.contains_key(name)
+        };
+        if value.is_none() && self.is_of_any && self.known.systems.values().any(has_name) {
+            return Ok(Dynamic::UNIT);
         }
         value.ok_or_else(|| {
             let system = self.known.systems.get(&self.system);

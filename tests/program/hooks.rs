@@ -247,6 +247,23 @@ fn a_route_that_cannot_read_one_change_holds_that_person_and_no_other() {
 }
 
 #[test]
+fn a_route_may_ask_of_any_account_what_only_some_systems_know() {
+    let plain = begun("");
+    let expected = plain.homeward(&["--lab", "plan", "--format", "json", "website=after.csv"]).stdout;
+    let changes = |told: &str| serde_json::from_str::<serde_json::Value>(told).unwrap()["changes"].clone();
+    // Who is an administrator is known of GitLab, and what somebody signs in with of Mattermost.
+    for name in ["is_admin", "auth_service", "note"] {
+        let world = begun(&format!("route(|change| if change.account?.{name} == \"x\" {{ hold(\"look first\") }});\n"));
+        let ran = world.homeward(&["--lab", "plan", "--format", "json", "website=after.csv"]);
+        assert_eq!(ran.status, 0, "{name}: {}", ran.stderr);
+        assert_eq!(changes(&ran.stdout), changes(&expected), "{name}");
+    }
+    let world = begun("route(|change| if change.account?.is_admn == true { hold(\"look first\") });\n");
+    let ran = world.homeward(&["--lab", "plan", "website=after.csv"]);
+    assert!(ran.status != 0 && ran.stderr.contains("is_admin"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_route_that_is_wrong_stops_the_run_with_its_place() {
     for (rule, said) in [
         (
