@@ -248,9 +248,15 @@ impl<'a> Packed<'a> {
     /// The text of an attribute.
     #[must_use]
     pub fn text(&self, attribute: &AttributeName) -> Option<&'a str> {
+        self.value(attribute)?.text()
+    }
+
+    /// What it holds of an attribute.
+    #[must_use]
+    pub(crate) fn value(&self, attribute: &AttributeName) -> Option<Unpacked<'a>> {
         let mut reader = self.attributes();
         let names = self.accounts.attributes.get(reader.number());
-        reader.find(names, attribute)?.text()
+        reader.find(names, attribute)
     }
 
     /// What it holds, in order of attribute.

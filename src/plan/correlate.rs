@@ -52,12 +52,17 @@ pub(crate) struct Found<'a> {
 
 impl<'a> Found<'a> {
     #[cfg(test)]
-    pub(super) fn new(statements: Vec<Arc<Statement>>, accounts: Vec<(&'a Accounts, usize)>) -> Self {
+    pub(super) fn new(
+        statements: Vec<Arc<Statement>>,
+        accounts: Vec<(&'a Accounts, usize)>,
+        held: Option<String>,
+        unseen: BTreeMap<SystemName, Unseen>,
+    ) -> Self {
         let id = PersonId { system: "hr".into(), key: "1".into() };
-        Self { id, statements, accounts, held: None, unseen: BTreeMap::new() }
+        Self { id, statements, accounts, held, unseen }
     }
 
-    /// Hers and what is known of her beside: no reason to hold her, and nothing that was not seen.
+    /// True where she is not held, and all her accounts could be seen.
     pub(super) fn is_plain(&self) -> bool {
         self.held.is_none() && self.unseen.is_empty()
     }
@@ -76,7 +81,7 @@ impl<'a> Found<'a> {
     pub(crate) fn decided(&self, owner: &SystemName, attribute: &AttributeName) -> Option<Value> {
         decided(&self.statements, owner, attribute, || {
             let account = self.accounts().find(|account| account.system() == owner)?;
-            account.iter().find(|(name, _)| *name == attribute).map(|(_, value)| value.into())
+            account.value(attribute).map(Into::into)
         })
     }
 

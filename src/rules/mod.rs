@@ -152,8 +152,9 @@ impl RuleSet {
 
     /// From now on rules see this day as today.
     pub(crate) fn see(&self, today: jiff::civil::Date) {
-        self.clock.set(today);
-        self.precedents.forget();
+        if self.clock.replace(today) != today {
+            self.precedents.forget();
+        }
     }
 
     /// Loads all `*.rhai` files directly in `folder`, in the order of their names, and runs their top level. Messages

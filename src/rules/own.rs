@@ -74,7 +74,8 @@ struct Ruling {
 }
 
 /// So many rulings are remembered: most conditions ask whether somebody is active. Where they ask for what everybody has of
-/// her own no precedent is found, and not many are gone through.
+/// her own no precedent is found, and not many are gone through; where one of them looks at an account, or decides about an
+/// owner, there is none, and everybody is judged.
 const MAX_RULINGS: usize = 16;
 
 impl Precedents {
@@ -131,6 +132,9 @@ impl<'a> Court<'a> {
 
     fn remember(self, seen: Seen, ownership: &Arc<Ownership>) {
         let mut rulings = self.precedents.rulings.borrow_mut();
+        if rulings.len() >= MAX_RULINGS {
+            return;
+        }
         // What counts of an attribute is told by its owner, who is among these or there is none.
         let is_told = |name: &AttributeName| {
             let has_lines =
@@ -139,7 +143,7 @@ impl<'a> Court<'a> {
         };
         let named = |(name, value): (String, Value)| Some((self.known.attribute(&name).filter(is_told)?, value));
         let values: Option<Vec<(AttributeName, Value)>> = seen.into_iter().map(named).collect();
-        if let Some(values) = values.filter(|_| rulings.len() < MAX_RULINGS) {
+        if let Some(values) = values {
             rulings.push(Ruling { values, ownership: Arc::clone(ownership) });
         }
     }
@@ -153,6 +157,7 @@ impl<'a> Court<'a> {
         if let Some(known) = self.precedent(attributes, |system, attribute| person.decided(system, attribute)) {
             return Ok(known);
         }
+        let plain = self.owners(attributes);
         let mut hearing = Hearing {
             court: self,
             person,
@@ -161,8 +166,8 @@ impl<'a> Court<'a> {
             answers: BTreeMap::new(),
             told: Vec::new(),
             path: Vec::new(),
-            plain: self.owners(attributes),
-            decided: Some(Vec::new()),
+            decided: plain.is_some().then(Vec::new),
+            plain,
         };
         if hearing.plain.is_none() {
             for attribute in attributes {
@@ -181,10 +186,9 @@ impl<'a> Court<'a> {
         }
         let asked = |(attribute, owner): (AttributeName, Option<_>)| owner.map(|owner| (attribute, owner));
         let found = hearing.owners.into_iter().filter_map(asked).filter(|(it, _)| attributes.contains(it));
-        let is_plain = hearing.plain.is_some();
         let owners = hearing.plain.unwrap_or_else(|| Arc::new(found.collect()));
         let ownership = Arc::new(Ownership { owners, accounts });
-        if let Some(seen) = hearing.decided.filter(|_| is_plain) {
+        if let Some(seen) = hearing.decided {
             self.remember(seen, &ownership);
         }
         Ok(ownership)
@@ -243,7 +247,7 @@ struct Hearing<'a> {
     path: Vec<AttributeName>,
     /// The owners, where they are the same for everybody.
     plain: Option<Arc<Owners>>,
-    /// All that was looked at so far, where that were decided values only.
+    /// All that was looked at so far, where that were decided values only and no condition decides about an owner.
     decided: Option<Seen>,
 }
 
@@ -302,7 +306,8 @@ impl<'a> Hearing<'a> {
                     let answer = (answer, view.looked_at());
                     self.decided = self.decided.take().filter(|_| view.only_decided());
                     if let Some(decided) = &mut self.decided {
-                        decided.extend(answer.1.iter().cloned());
+                        let new: Seen = answer.1.iter().filter(|one| !decided.contains(one)).cloned().collect();
+                        decided.extend(new);
                     }
                     self.told.push((function, answer.clone()));
                     return Ok(answer);

@@ -192,9 +192,9 @@ impl AccountView {
             return Ok(Dynamic::UNIT);
         }
         value.ok_or_else(|| {
-            let system = self.known.systems.get(&self.system);
+            let systems = self.known.systems.iter().filter(|(system, _)| self.is_of_any || **system == self.system);
             let mut all: Vec<&str> = vec!["id"];
-            all.extend(system.iter().flat_map(|it| it.attributes.iter().chain(&it.facts)).map(String::as_str));
+            all.extend(systems.flat_map(|(_, it)| it.attributes.iter().chain(&it.facts)).map(String::as_str));
             let near = near(name, all);
             raise(Fault::UnknownOfAccount { system: self.system.clone(), name: name.to_owned(), near })
         })

@@ -87,11 +87,11 @@ impl Member {
             other => other,
         })?;
         let accounts = &observed.accounts;
-        let garbled = |part: Range<usize>| {
+        let first_of = |part: Range<usize>| {
             part.filter_map(|at| accounts.get(at)).find_map(|account| Some((account.system(), garbled(&account)?)))
         };
-        let garbled = spread(parts(accounts.len()), accounts.len(), garbled).into_iter().flatten().next();
-        if let Some((system, attribute)) = garbled {
+        let first = spread(parts(accounts.len()), accounts.len(), first_of).into_iter().flatten().next();
+        if let Some((system, attribute)) = first {
             let what = format!(
                 "a `{attribute}` with control characters, which no system has: something on the way changes what it sends"
             );

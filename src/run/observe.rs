@@ -367,14 +367,14 @@ fn leads<'a>(
         }
         // Both are in order of attribute.
         let mut held = account.iter().peekable();
-        for ways in ways.chunk_by(|(one, ..), (other, ..)| one == other) {
-            let Some((attribute, ..)) = ways.first() else { continue };
+        for takers in ways.chunk_by(|(one, ..), (other, ..)| one == other) {
+            let Some((attribute, ..)) = takers.first() else { continue };
             while held.next_if(|(name, _)| name < attribute).is_some() {}
             let text = held.peek().filter(|(name, _)| name == attribute).and_then(|(_, held)| held.text());
             let Some(value) = text.map(Value::text) else { continue };
             // Most systems store a text as others do, and are asked about the same texts.
             let mut known: Option<(Value, &Texts)> = None;
-            for (_, taker, before) in ways {
+            for (_, taker, before) in takers {
                 let value = fleet.normalize(taker, attribute, &value);
                 let is_known = known
                     .as_ref()

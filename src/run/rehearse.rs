@@ -251,7 +251,7 @@ struct Rehearsing<'a> {
 impl Rehearsal for Rehearsing<'_> {
     fn plan(&self, scenario: &Scenario) -> Result<Rehearsed, Unplanned> {
         let today = scenario.today.unwrap_or(self.troupe.today);
-        self.rules.set_today(today);
+        self.rules.see(today);
         let mut said = self.hear(scenario)?;
         let scene = self.scene(scenario, &mut said);
         let desk = Desk {

@@ -233,7 +233,7 @@ fn follows(account: &Account, attribute: &str, after: &Value) -> Option<Follows>
     Some(Follows { provider: service.to_owned(), when: format!("at the next sign-in through {name}"), becomes, reads })
 }
 
-/// True where no sign-in brings anything (`mattermost.md` 6).
+/// True where no sign-in is foretold to bring anything (`mattermost.md` 6).
 pub(super) fn stands_alone(account: &Packed<'_>) -> bool {
     account.fact("auth_service").and_then(sign_in).is_none()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Desk, Told, is_active, why};
+use super::{Desk, Told, is_account_line, knows, why};
 use crate::model::{
     account::Account,
     attribute::{AttributeName, Value},
@@ -58,8 +58,7 @@ impl Desk<'_> {
     }
 
     pub(super) fn switches_accounts(&self, system: &SystemName) -> bool {
-        let active = AttributeName::active();
-        self.providers.capabilities(system).is_some_and(|table| table.of(system, active).is_some())
+        knows(self.providers, system, AttributeName::active())
     }
 
     /// Switches an existing account on or off, at once or when it is known whether it would last. True where it will be
@@ -203,7 +202,7 @@ impl Desk<'_> {
 
     /// Whether an `account` line decides this attribute there.
     pub(super) fn is_account_line(&self, system: &SystemName, attribute: &AttributeName) -> bool {
-        is_active(attribute) && self.ownership.accounts.contains_key(system)
+        is_account_line(self.ownership, system, attribute)
     }
 
     pub(super) fn wants_account(&self, system: &SystemName) -> bool {

@@ -11,11 +11,13 @@ use std::{
 mod account;
 mod elsewhere;
 mod rest;
+mod words;
 
 pub(crate) use self::rest::Rest;
 use self::{
     account::Switch,
     elsewhere::{Elsewhere, Told},
+    words::{belongs, instead, why},
 };
 use super::{Hooks, Providers};
 use crate::model::{
@@ -253,9 +255,7 @@ impl<'a> Desk<'a> {
     /// to bring it to.
     fn holders(&self, attribute: &AttributeName) -> Vec<&'a SystemName> {
         let person = self.person;
-        let knows = |system: &&SystemName| {
-            self.providers.capabilities(system).is_some_and(|table| table.of(system, attribute).is_some())
-        };
+        let knows = |system: &&SystemName| knows(self.providers, system, attribute);
         let mut systems: Vec<&SystemName> = person.accounts.keys().filter(knows).collect();
         if !person.unseen.is_empty() {
             systems.extend(person.unseen.keys().filter(|system| !person.accounts.contains_key(*system)).filter(knows));
@@ -671,19 +671,20 @@ pub(super) fn side_effect(
     (!row.side_effect.is_empty()).then(|| row.side_effect.to_owned())
 }
 
-/// What a call of our own would have met, where it would not have been taken.
-fn instead(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Takes => String::new(),
-        Verdict::Refuses { kind, reason } => format!(" (a call of its own would be refused, {kind}: {reason})"),
-        Verdict::Doomed { reason } => format!(" (a call of its own would be doomed: {reason})"),
-    }
-}
-
 /// True where rules bring the attribute to this system, or it is one of its own.
 fn is_copied_to(policy: &Policy, system: &SystemName, attribute: &AttributeName) -> bool {
     let named = policy.copy(attribute).is_some_and(|line| line.systems.contains(system));
     named || attribute.system().as_ref() == Some(system)
+}
+
+/// True where a provider's table has the attribute.
+fn knows(providers: &dyn Providers, system: &SystemName, attribute: &AttributeName) -> bool {
+    providers.capabilities(system).is_some_and(|table| table.of(system, attribute).is_some())
+}
+
+/// True where an `account` line decides this attribute there.
+fn is_account_line(ownership: &Ownership, system: &SystemName, attribute: &AttributeName) -> bool {
+    is_active(attribute) && ownership.accounts.contains_key(system)
 }
 
 fn is_active(attribute: &AttributeName) -> bool {
@@ -692,25 +693,4 @@ fn is_active(attribute: &AttributeName) -> bool {
 
 fn by(statement: &Statement) -> AskedBy {
     AskedBy { system: statement.system.clone(), origin: statement.origin.to_string().into() }
-}
-
-/// The line that decided and what it looked at: `rules/ownership.rhai:2:1, where mattermost.auth_service is "gitlab"`.
-fn why(owned: &Owned) -> String {
-    let looked_at: Vec<String> = owned
-        .looked_at
-        .iter()
-        .map(|(what, value)| match value {
-            Value::Text(text) => format!("{what} is \"{text}\""),
-            Value::Bool(yes) => format!("{what} is {yes}"),
-            Value::Empty => format!("{what} is empty"),
-        })
-        .collect();
-    if looked_at.is_empty() { owned.origin.to_string() } else { format!("{}: {}", owned.origin, looked_at.join(", ")) }
-}
-
-fn belongs(no: String, system: Option<&SystemName>) -> String {
-    match system {
-        Some(system) => format!("{no}; it belongs to {system}"),
-        None => no,
-    }
 }

@@ -186,11 +186,6 @@ impl RuleSet {
         }
     }
 
-    /// Sets the day that rules see.
-    pub(crate) fn set_today(&self, today: jiff::civil::Date) {
-        self.clock.set(today);
-    }
-
     /// The golden plans as tests left them: with `update`, what should be written.
     pub(crate) fn goldens_to_write(&self) -> BTreeMap<String, Arc<str>> {
         self.stage.goldens_to_write()

@@ -56,7 +56,7 @@ async fn differences(bed: &Bed, owners: &[Owner]) -> String {
                 (*text).to_owned()
             };
             let change = bed.change(&account, attribute, &Value::text(&text));
-            let foreseen = match bed.connector.foresee(&account, &change).verdict {
+            let foreseen = match bed.foresee(&account, &change).verdict {
                 Verdict::Takes => Met::Took,
                 Verdict::Refuses { kind, .. } => Met::Refused(kind),
                 Verdict::Doomed { .. } => Met::Ineffective,
