@@ -148,7 +148,7 @@ pub(crate) struct Input {
     pub(crate) file: String,
     /// Digest of its bytes, in hex.
     pub(crate) sha256: String,
-    /// Records that were read.
+    /// Records that were read and can be used.
     pub(crate) records: u64,
     /// Records that could not be used.
     pub(crate) rejected: u64,

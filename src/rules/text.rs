@@ -389,10 +389,14 @@ pub(super) fn replaced(text: &str, old: &str, new: &str) -> String {
     if old.is_empty() { text.to_owned() } else { text.replace(old, new) }
 }
 
+/// Nobody's dates are older.
+const FIRST_YEAR: i16 = 1000;
+
 pub(super) fn date(text: &str, format: &str) -> Answer<String> {
-    match Date::strptime(format, text.trim()) {
-        Ok(date) => Ok(date.to_string()),
-        Err(_) => Err(raise(bad_date(format))),
+    // A year of two digits, as a spreadsheet writes it, is no year of the first century.
+    match Date::strptime(format, text.trim()).ok().filter(|date| date.year() >= FIRST_YEAR) {
+        Some(date) => Ok(date.to_string()),
+        None => Err(raise(bad_date(format))),
     }
 }
 
@@ -520,6 +524,7 @@ mod tests {
             r#"date("2026-02-30", "%Y-%m-%d")"#,
             r#"date("03/04/2026", "%d.%m.%Y")"#,
             r#"date("03.04.2026 x", "%d.%m.%Y")"#,
+            r#"date("01.01.30", "%d.%m.%Y")"#,
             r#"date("", "%d.%m.%Y")"#,
             r#"date_or_empty("31.02.2026", "%d.%m.%Y")"#,
             r#"days_until("tomorrow")"#,

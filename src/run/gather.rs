@@ -245,6 +245,8 @@ pub(super) struct Hearing {
     anybodys: u64,
     /// The keys in the order of the rows.
     order: Vec<Arc<str>>,
+    /// How many rows there are, those that cannot be used among them.
+    rows: u64,
 }
 
 impl Passage<'_> {
@@ -266,7 +268,11 @@ impl Passage<'_> {
         if let Some(fault) = all.broken.or(first_fault) {
             return Err(RunError::Rule(Box::new(fault)));
         }
-        let Ears { mut refused, mut statements, raw, foreign, mut anybodys, order, nobodys, unused, .. } = all;
+        let Ears {
+            mut refused, mut statements, raw, foreign, mut anybodys, order, nobodys, unused, understood, ..
+        } = all;
+        // Each row was understood or refused; some that were understood are refused yet.
+        let rows = understood + refused.len() as u64;
         said.unused.extend(unused.into_iter().map(|(key, rejected)| ((self.system.clone(), key), rejected)));
         let as_written = !foreign;
         let mut listed = order.clone();
@@ -298,13 +304,13 @@ impl Passage<'_> {
         }
         listed.sort_unstable();
         listed.dedup();
-        Ok(Hearing { read, statements, refused, listed, anybodys, order })
+        Ok(Hearing { read, statements, refused, listed, anybodys, order, rows })
     }
 
     /// Compares with what was heard before, and takes note of everything. With `is_whole`, who was heard of before and is
     /// not listed is said to be inactive.
     pub(super) fn close(&self, said: &mut Said, shown: &str, heard: Hearing, is_whole: bool, order: Option<&str>) {
-        let Hearing { read, mut statements, mut refused, listed, anybodys, order: lines } = heard;
+        let Hearing { read, mut statements, mut refused, listed, anybodys, order: lines, rows } = heard;
         let active = AttributeName::new("active");
         let mut list = List {
             final_line_end: read.final_line_end,
@@ -410,7 +416,7 @@ impl Passage<'_> {
             system: self.system.clone(),
             file: shown.to_owned(),
             sha256: read.sha256,
-            records: read.records,
+            records: rows.saturating_sub(refused.len() as u64),
             rejected: refused.len() as u64,
             same_as: None,
             // A part of a list of everybody, such as rows that were repaired, is not what the next list is compared with.

@@ -87,6 +87,11 @@ fn once_deals_with_what_is_there_and_ends() {
     drop_file(&world, "hr", "more.csv", &people(1, "more"));
     assert_eq!(world.homeward(&["--lab", "watch", "--once"]).status, 4);
     stands(&world, "more.csv", "waiting");
+    // It is so as long as it waits.
+    for arguments in [&["--lab", "watch", "--once"][..], &["--lab", "watch", "--once", "--apply"]] {
+        assert_eq!(world.homeward(arguments).status, 4, "{arguments:?}");
+    }
+    stands(&world, "more.csv", "waiting");
 }
 
 #[test]

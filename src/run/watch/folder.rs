@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
 use super::{
-    Fares, Service,
+    Fares, Met, Service,
     feed::{Next, waker},
     passage::{Came, How, Question, Seat, pass, pass_if},
 };
@@ -193,6 +193,10 @@ impl FolderFeed {
         // What is approved is carried out now; its file is put away after it.
         // Where something is in the way, whoever asked for one passage hears of it instead of waiting for its end.
         let idle = !more || self.trouble.is_some() || blocked && !self.is_approved(service)?;
+        if idle && service.orders.once && self.is_blocked(service)? && !self.is_approved(service)? {
+            // It may have been so before this passage began.
+            service.met(Met::Held);
+        }
         let wait = self.next_look(&look, blocked);
         self.tell(service, &look, blocked);
         Ok(Next { wait, idle })
