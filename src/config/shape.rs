@@ -84,8 +84,9 @@ impl Shape<'_> {
             match (properties.get(key), schema.get("additionalProperties")) {
                 (Some(property), _) => faults.extend(self.faults(value, property, &way_there)),
                 (None, Some(Value::Bool(false))) => {
-                    let known: Vec<String> =
-                        properties.keys().filter(|known| !table.contains_key(*known)).cloned().collect();
+                    // A table is written in several places, other keys in one.
+                    let may_stand = |known: &&String| table.get(*known).is_none_or(Value::is_object);
+                    let known: Vec<String> = properties.keys().filter(may_stand).cloned().collect();
                     let suggestion = nearest(key, known.iter().map(String::as_str));
                     misspelt.extend(suggestion.clone());
                     let within = Within(way.clone());

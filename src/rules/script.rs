@@ -511,7 +511,8 @@ impl Script {
 
     fn no_function(&self, signature: &str) -> Fault {
         let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
-        let got = arguments.trim_end_matches(')').split(", ").filter(|it| !it.is_empty()).map(type_name);
+        let got =
+            arguments.strip_suffix(')').unwrap_or(arguments).split(", ").filter(|it| !it.is_empty()).map(type_name);
         let got = got.collect::<Vec<_>>().join(" and ");
         let got = if got.is_empty() { "no arguments".to_owned() } else { got };
         let takes = words::signature(name);

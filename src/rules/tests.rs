@@ -659,6 +659,7 @@ fn what_does_not_parse_and_what_is_not_known_is_shown_with_its_place() {
              `owner` takes (attribute, system) or (attribute, system, |person| condition)",
         ),
         ("let x = 5; x.lower();", "rules/people.rhai:1:14 [lower] `lower` cannot take a number; `lower` takes (text)"),
+        ("let x = (); x.len();", "rules/people.rhai:1:15 [len] `len` cannot take nothing (`()`); `len` takes (text)"),
         (
             "let x = 5 - \"a\";",
             "rules/people.rhai:1:11 [-] `-` cannot take a number and text; look at the types: a column of a record is always text",
