@@ -84,8 +84,10 @@ impl Shape<'_> {
             match (properties.get(key), schema.get("additionalProperties")) {
                 (Some(property), _) => faults.extend(self.faults(value, property, &way_there)),
                 (None, Some(Value::Bool(false))) => {
-                    // A table is written in several places, other keys in one.
-                    let may_stand = |known: &&String| table.get(*known).is_none_or(Value::is_object);
+                    // A table of tables is written in several places, everything else in one.
+                    let is_of_tables =
+                        |value: &Value| value.as_object().is_some_and(|tables| tables.values().all(Value::is_object));
+                    let may_stand = |known: &&String| table.get(*known).is_none_or(is_of_tables);
                     let known: Vec<String> = properties.keys().filter(may_stand).cloned().collect();
                     let suggestion = nearest(key, known.iter().map(String::as_str));
                     misspelt.extend(suggestion.clone());

@@ -271,7 +271,7 @@ impl Case<'_> {
     }
 
     fn standing(&self, attribute: &AttributeName, said: &Statement, value: &Value) -> Standing {
-        if !said.fresh {
+        if !said.fresh || (said.shows(attribute) && is_absent(said)) {
             return Standing::Remembered;
         }
         if said.shows(attribute) {
@@ -304,7 +304,7 @@ impl Case<'_> {
         if speaking().any(|said| said.said(attribute).is_some()) {
             return None;
         }
-        let quiet = speaking().find(|said| said.fresh);
+        let quiet = speaking().find(|said| said.fresh && !is_absent(said));
         let quiet = quiet.map(|said| Why::Quiet { source: said.system.clone(), first: !(self.known_before)(said) });
         let remembered = || speaking().next().map(|said| Why::Remembered { source: said.system.clone() });
         Some(quiet.or_else(remembered).unwrap_or(Why::NobodySays))
@@ -355,4 +355,10 @@ impl Case<'_> {
         };
         Why::NotInNew { system, why }
     }
+}
+
+/// True where somebody is said to be gone because no line of a list of everybody speaks of her: all else is as it was said
+/// before.
+fn is_absent(said: &Statement) -> bool {
+    said.origin.line == 0
 }

@@ -411,7 +411,10 @@ pub(super) fn days_until(text: &str, today: Date) -> Option<INT> {
 
 /// Whether the format or the text is at fault: a format that cannot even be written with is none.
 fn bad_date(format: &str) -> Fault {
-    let usable = jiff::fmt::strtime::format(format, Date::constant(2000, 1, 1)).is_ok();
+    // A form is one if what is written in it can be read again.
+    let day = Date::constant(2026, 11, 20);
+    let written = jiff::fmt::strtime::format(format, day.at(13, 14, 15, 0)).ok();
+    let usable = written.and_then(|text| Date::strptime(format, text).ok()) == Some(day);
     let format = format.chars().take(100).collect();
     if usable { Fault::NotADate { format } } else { Fault::BadFormat { format } }
 }
@@ -531,7 +534,14 @@ mod tests {
         ] {
             assert!(matches!(fault(script), Fault::NotADate { .. }), "{script}");
         }
-        assert!(matches!(fault(r#"date("03.04.2026", "%d.%Q")"#), Fault::BadFormat { .. }));
+        for form in ["%d.%Q", "DD.MM.YYYY", "%d.%m", "%d.%m.%", ""] {
+            let fault = fault(&format!(r#"date("03.04.2026", "{form}")"#));
+            assert!(matches!(fault, Fault::BadFormat { .. }), "{form}: {fault:?}");
+        }
+        for form in ["%d.%m.%y", "%-d.%-m.%Y", "%d %B %Y", "%Y-%m-%d %H:%M"] {
+            let fault = fault(&format!(r#"date("never", "{form}")"#));
+            assert!(matches!(fault, Fault::NotADate { .. }), "{form}: {fault:?}");
+        }
     }
 
     #[test]

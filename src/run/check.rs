@@ -79,6 +79,7 @@ pub(crate) fn check(file: &Path, kinds: &[Kind], today: Date) -> Result<Checked,
             found: Vec::new(),
         };
         inspection.owners();
+        inspection.cycles();
         inspection.copies();
         inspection.sources();
         inspection.accounts();
@@ -112,6 +113,26 @@ impl Checked {
         let file = &*place.origin.file;
         if file == self.config { PathBuf::from(file) } else { self.root.join(file) }
     }
+}
+
+/// True where what is asked on this way leads back to its beginning; then the way is all of it.
+fn leads_back<'a>(
+    asks: &'a BTreeMap<&'a AttributeName, BTreeSet<AttributeName>>,
+    way: &mut Vec<&'a AttributeName>,
+    been: &mut BTreeSet<&'a AttributeName>,
+) -> bool {
+    for next in way.last().and_then(|last| asks.get(last)).into_iter().flatten() {
+        let is_back = way[0] == next;
+        if !is_back && !been.insert(next) {
+            continue;
+        }
+        way.push(next);
+        if is_back || leads_back(asks, way, been) {
+            return true;
+        }
+        way.pop();
+    }
+    false
 }
 
 /// A place in a text of which the bytes are known.
@@ -286,6 +307,37 @@ impl Inspection<'_> {
                         second.map(|place| (place, "decides it".to_owned()));
                 }
             }
+        }
+    }
+
+    /// Owners that depend on themselves: no plan finds them.
+    fn cycles(&mut self) {
+        let eyes = self.project.rules.eyes();
+        let mut firsts: BTreeMap<&AttributeName, usize> = BTreeMap::new();
+        for (at, line) in self.policy.owners.iter().enumerate() {
+            for attribute in &line.attributes {
+                firsts.entry(attribute).or_insert(at);
+            }
+        }
+        // The first line of an attribute is asked of everybody; whether a later one is depends on what the others say.
+        let decided = |at: usize| {
+            let looks = eyes.of_owner(at)?.looks.into_iter().filter(|look| look.system.is_none());
+            Some(looks.filter_map(|look| look.attribute).collect::<BTreeSet<AttributeName>>())
+        };
+        let asks = firsts.iter().filter_map(|(attribute, at)| Some((*attribute, decided(*at)?)));
+        let asks: BTreeMap<&AttributeName, BTreeSet<AttributeName>> = asks.collect();
+        let mut told: BTreeSet<&AttributeName> = BTreeSet::new();
+        for attribute in asks.keys() {
+            let mut way = vec![*attribute];
+            if told.contains(attribute) || !leads_back(&asks, &mut way, &mut BTreeSet::new()) {
+                continue;
+            }
+            told.extend(&way);
+            let names: Vec<String> = way.iter().map(|name| format!("`{name}`")).collect();
+            let origin = &self.policy.owners[firsts[attribute]].origin;
+            let message = format!("the owner of {} depends on itself", names.join(" → "));
+            let hint = "look at an account instead of the decided value, as in `person.gitlab?.username`";
+            self.tell("owner_cycle", Some(origin), message).hint = Some(hint.to_owned());
         }
     }
 

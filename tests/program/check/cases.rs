@@ -81,6 +81,28 @@ pub(crate) const CASES: &[Case] = &[
         ..CASE
     },
     Case {
+        name: "owners that depend on themselves",
+        files: &[(
+            "rules/case.rhai",
+            r#"copies(["position", "nickname", "first_name", "last_name"], "mattermost");
+owner("position", "mattermost", |person| person.nickname == "x");
+owner("nickname", "hr", |person| person.mattermost?.auth_service != "gitlab" && person.position == "y");
+owner("first_name", "mattermost", |person| person.first_name == "x");
+owner("last_name", "mattermost", |person| person.username == "x");
+owner("last_name", "hr", |person| person.last_name == "x");
+"#,
+        )],
+        found: &[
+            "rules/case.rhai:1:1 copy_to_owner",
+            "rules/case.rhai:1:1 copy_to_owner",
+            "rules/case.rhai:3:1 owner_cycle",
+            "rules/case.rhai:3:1 owner_says_nothing",
+            "rules/case.rhai:4:1 owner_cycle",
+            "rules/case.rhai:6:1 owner_says_nothing",
+        ],
+        ..CASE
+    },
+    Case {
         name: "unknown properties of a change, a refusal and a plan",
         files: &[(
             "rules/case.rhai",

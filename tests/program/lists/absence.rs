@@ -70,6 +70,9 @@ fn item_40_gone_on_day_two_and_back_on_day_three_is_the_same_account_switched_on
     let world = company(30, "");
     let user = world.user("gitlab", "username", "user7");
     world.write("day2.csv", list(&rows((1..=30).filter(|number| *number != 7))).as_bytes());
+    // HR says state, and whoever is not listed is not spoken of.
+    let why = world.homeward(&["--lab", "--quiet", "explain", "hr/000007", "email", "hr=day2.csv"]).stdout;
+    assert!(why.contains("does not speak of this person now") && !why.contains("tells changes"), "{why}");
     let gone = world.on("2026-11-21", 0, &["apply", "--yes", "hr=day2.csv"]);
     assert_eq!(gone["outcomes"].as_array().unwrap().len(), 1);
     assert_eq!(world.blocked(), ["user7"]);
