@@ -350,7 +350,8 @@ fn a_fault_of_the_record_rejects_it_and_a_fault_of_the_rule_does_not() {
         (error.rejects_record(), error.code())
     };
     assert_eq!(rejects("#{ key: \"\" }"), (true, "no_key"));
-    assert_eq!(rejects("#{ key: row.id, phone: date(row.id, \"%Y\") }"), (true, "not_a_date"));
+    assert_eq!(rejects("#{ key: row.id, phone: date(row.id, \"%d.%m.%Y\") }"), (true, "not_a_date"));
+    assert_eq!(rejects("#{ key: row.id, phone: date(row.id, \"%Y\") }"), (false, "bad_format"));
     assert_eq!(rejects("throw \"not of ours\""), (true, "thrown"));
     assert_eq!(rejects("#{ key: row.long }"), (true, "too_much"));
     assert_eq!(rejects("#{ key: row.id, email: row.half, phone: row.half }"), (true, "too_much"));
