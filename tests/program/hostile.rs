@@ -369,7 +369,7 @@ fn what_runs_away_while_it_is_loaded_is_stopped_and_named() {
     a long pattern: people.rhai:1:5 `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
     a pattern of groups in groups: people.rhai:1:26 a text is longer than 16384 bytes
     a long search in a loop: rules/people.rhai: the rule is stopped
-    a date of a long form: people.rhai:1:50 not a date of the form `%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y
+    a date of a long form: people.rhai:1:50 `%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%
     a throw of a large value: people.rhai:1:1 the rule says: a list
     a throw of a long text: people.rhai:1:1 the rule says: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
     a number too large: people.rhai:1:21 multiplication overflow: 1350851717672992089 * 9
@@ -459,7 +459,7 @@ fn what_runs_away_on_a_record_is_stopped_and_named() {
     a long pattern: people.rhai:1:26 `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
     a pattern of groups in groups: people.rhai:1:1 a text is longer than 16384 bytes (on people.csv:2)
     a long search in a loop: rules/people.rhai: the rule is stopped
-    a date of a long form: people.rhai:1:71 not a date of the form `%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y
+    a date of a long form: people.rhai:1:71 `%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%Y%
     a throw of a large value: people.rhai:1:22 the rule says: a list (on people.csv:2)
     a throw of a long text: people.rhai:1:22 the rule says: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
     a number too large: people.rhai:1:42 multiplication overflow: 1350851717672992089 * 9 (on people.csv:2)
