@@ -333,11 +333,8 @@ impl Inspection<'_> {
                 continue;
             }
             told.extend(&way);
-            let names: Vec<String> = way.iter().map(|name| format!("`{name}`")).collect();
-            let origin = &self.policy.owners[firsts[attribute]].origin;
-            let message = format!("the owner of {} depends on itself", names.join(" → "));
-            let hint = "look at an account instead of the decided value, as in `person.gitlab?.username`";
-            self.tell("owner_cycle", Some(origin), message).hint = Some(hint.to_owned());
+            let place = self.project.rules.place_of(&self.policy.owners[firsts[attribute]].origin);
+            self.found.push(Finding::owner_cycle(way.into_iter().cloned().collect(), place));
         }
     }
 

@@ -38,7 +38,7 @@ use crate::model::{attribute::AttributeName, id::SystemName, origin::Origin};
 use self::{body::Examiner, code::Severity};
 use super::{
     RuleSet,
-    fault::{Place, RuleError},
+    fault::{Fault, Place, RuleError},
 };
 
 /// Something that was found.
@@ -60,6 +60,11 @@ pub(crate) struct Finding {
 impl Finding {
     pub(crate) fn new(code: &'static str, message: impl Into<String>, place: Option<Place>) -> Self {
         Self { code, message: message.into(), place, related: None, hint: None, silenced: None }
+    }
+
+    /// Owners on this way depend on each other, and the last is the first again: what a plan would fail with.
+    pub(crate) fn owner_cycle(attributes: Vec<AttributeName>, place: Option<Place>) -> Self {
+        Self::from(&RuleError::new(Fault::OwnerCycle { attributes }, place))
     }
 
     pub(crate) fn severity(&self) -> Severity {
