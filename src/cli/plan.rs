@@ -228,7 +228,7 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
         }
     }
     let pending = !prepared.plan.calls.is_empty() && wanted.detailed_exitcode;
-    // The process ends here. A plan of a million people takes longer to be let go of piece by piece than to be read.
+    // The process ends here, and the plan with it: of a million people it need not be let go of piece by piece.
     std::mem::forget(prepared);
     Ok(if pending { Exit::Pending } else { Exit::Done })
 }
