@@ -1,7 +1,8 @@
 //! Providers that need no network: what each holds is made up from the number of its people, the same every time.
 //!
 //! It stands in for a provider's whole list, as a connector hands it on. Where it is set so, one in a hundred has another
-//! post there than the list of people says.
+//! post there than the list of people says, and everybody signs in to the second through the first, which then says by
+//! what name and address.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,10 @@ use homeward::{
         account::{Account, Facts, Observed, Wanted},
         accounts::{Accounts, Packed},
         attribute::{AttributeName, Value},
-        capability::{AttributeCapability as Row, Capabilities, Change, Foresight, Replay, Scheme, Support, Unique},
+        capability::{
+            AttributeCapability as Row, Capabilities, Change, Follows, Foresight, Reads, Replay, Scheme, Support,
+            Unique,
+        },
         plan::{Call, Operation, Request},
         refusal::Refusal,
     },
@@ -59,7 +63,7 @@ const fn table(kind: &'static str) -> Capabilities {
         attributes: ROWS,
         operations: &[],
         lookups: &["email", "username"],
-        facts: &["is_admin", "is_bot"],
+        facts: &["auth_service", "is_admin", "is_bot"],
         concurrency: 4,
         scheme: Scheme::Bearer,
         key_scope: None,
@@ -81,6 +85,8 @@ struct Settings {
     people: u64,
     /// Whether one in a hundred is not what the list of people says.
     differs: bool,
+    /// Whether people sign in through the first system.
+    through: bool,
 }
 
 struct Listing {
@@ -112,11 +118,12 @@ impl Listing {
                 Value::text(&post),
                 Value::Bool(person.is_active()),
             ];
-            let facts = [("is_admin", number == 0), ("is_bot", false)];
+            let facts = [("is_admin", number == 0), ("is_bot", false)].map(|(name, yes)| (name, Value::Bool(yes)));
+            let service = self.settings.through.then(|| ("auth_service", Value::text(SYSTEMS[0].0)));
             Account {
                 id: Some((number + 1).to_string().as_str().into()),
                 attributes: names.iter().cloned().zip(held).collect(),
-                facts: facts.into_iter().map(|(name, yes)| (name.to_owned(), Value::Bool(yes))).collect(),
+                facts: facts.into_iter().chain(service).map(|(name, known)| (name.to_owned(), known)).collect(),
                 ..Account::absent(wire.system().clone(), Arc::clone(&server))
             }
         };
@@ -151,12 +158,20 @@ impl Connector for Listing {
         }
     }
 
-    fn foresee(&self, _: &Account, _: &Change) -> Foresight {
-        Foresight::takes()
+    fn foresee(&self, account: &Account, change: &Change) -> Foresight {
+        if account.fact("auth_service").is_none() || !matches!(change.attribute.as_str(), "username" | "email") {
+            return Foresight::takes();
+        }
+        Foresight::doomed("the next sign-in takes it back").following(Follows {
+            provider: SYSTEMS[0].1.to_owned(),
+            when: "at the next sign-in".to_owned(),
+            becomes: Ok(change.after.clone()),
+            reads: Reads::Same,
+        })
     }
 
-    fn stands_alone(&self, _: &Packed<'_>) -> bool {
-        true
+    fn stands_alone(&self, account: &Packed<'_>) -> bool {
+        account.fact("auth_service").is_none()
     }
 
     fn calls(&self, account: &Account, changes: &[Change]) -> Result<Vec<Request>, Refusal> {

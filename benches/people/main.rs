@@ -21,7 +21,7 @@ use std::{
 };
 
 use self::{
-    people::{Order, Project},
+    people::{Held, Order, Project},
     table::Table,
 };
 
@@ -165,7 +165,7 @@ fn python() -> Option<PathBuf> {
 }
 
 fn measure(people: u64) {
-    let project = Project::new(people, true);
+    let project = Project::new(people, Held::Differing);
     let file = project.path("people.csv");
     let table = Table::new(people, cores());
 
@@ -202,13 +202,19 @@ fn measure(people: u64) {
     let first = homeward(&project, &["plan", "hr=people.csv", "--out", "plan.json"]);
     table.run("first plan, 1 % differs in each of three systems", &first);
     table.ratio("first plan : map stage, time", first.time, map.time, "at most 3");
-    let tenth = Project::new(people / 10, true);
+    let tenth = Project::new(people / 10, Held::Differing);
     let small = homeward(&tenth, &["plan", "hr=people.csv", "--out", "plan.json"]);
     table.ratio("first plan : that of a tenth of the people, time", first.time, small.time, "at most 11");
 
-    // Yesterday: everything is taken over, and is so everywhere.
     drop((project, tenth));
-    let project = Project::new(people, false);
+    let project = Project::new(people, Held::Through);
+    let through = homeward(&project, &["plan", "hr=people.csv", "--out", "plan.json"]);
+    table.run("the same, with people who sign in through another system", &through);
+    table.ratio("with sign-in through another : without, time", through.time, first.time, "");
+
+    // Yesterday: everything is taken over, and is so everywhere.
+    drop(project);
+    let project = Project::new(people, Held::Same);
     let applied = homeward(&project, &["apply", "hr=people.csv", "--yes"]);
     table.run("apply: all of them tied and remembered", &applied);
     // What comes once a night is on the disk; what was just written is in memory.

@@ -198,6 +198,17 @@ pub(crate) enum Order {
     Backwards,
 }
 
+/// What providers hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// What the list says.
+    Same,
+    /// One in a hundred has another post at each.
+    Differing,
+    /// The same, and everybody signs in to Mattermost through GitLab, which owns the names and addresses of whoever does.
+    Through,
+}
+
 /// A project in a folder of its own, which ends with the value.
 pub(crate) struct Project {
     _kept: tempfile::TempDir,
@@ -206,20 +217,22 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// Where `differs`, one in a hundred has another post at each provider than the list says.
-    pub(crate) fn new(people: u64, differs: bool) -> Self {
+    pub(crate) fn new(people: u64, held: Held) -> Self {
         let kept = tempfile::tempdir().unwrap();
         let project = Self { folder: kept.path().to_owned(), _kept: kept, people };
         // What is so everywhere may be believed to be so for a while.
-        let recheck = if differs { "" } else { "recheck = \"7d\"\n" };
+        let recheck = if held == Held::Same { "recheck = \"7d\"\n" } else { "" };
         let mut settings = format!(
             "[systems.hr]\nkind = \"csv\"\nkey = \"employee_id\"\ncoverage = \"full\"\nsays = \"state\"\n{recheck}",
         );
+        let differs = held != Held::Same;
         for (system, kind) in crate::listing::SYSTEMS {
+            let through = held == Held::Through && system == "mattermost";
             let _ = write!(
                 settings,
                 "\n[systems.{system}]\nkind = \"{kind}\"\nurl = \"https://{system}.example.org\"\n\
-                 token = {{ env = \"TOKEN\" }}\npeople = {people}\ndiffers = {differs}\n"
+                 token = {{ env = \"TOKEN\" }}\npeople = {people}\ndiffers = {differs}\n\
+                 through = {through}\n"
             );
         }
         project.write("homeward.toml", &settings);
@@ -227,8 +240,11 @@ impl Project {
         let attributes =
             r#"["username", "email", "first_name", "last_name", "display_name", "department", "position", "active"]"#;
         let copied = r#"["username", "email", "first_name", "last_name", "display_name", "department", "position"]"#;
+        let through =
+            r#"owner(["username", "email"], "gitlab", |person| person.mattermost?.auth_service == "gitlab");"#;
+        let through = if held == Held::Through { through } else { "" };
         let rules = format!(
-            "owner({attributes}, \"hr\");\n\
+            "{through}owner({attributes}, \"hr\");\n\
              for attribute in {copied} {{ copies(attribute, [\"gitlab\", \"mattermost\", \"zitadel\"]); }}\n\
              for system in [\"gitlab\", \"mattermost\", \"zitadel\"] {{\n    join(system, [\"email\", \"username\"]);\n    \
              account(system, |person| person.active);\n}}\n\nsource(\"hr\", {});\n",

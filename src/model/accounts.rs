@@ -269,12 +269,18 @@ impl<'a> Packed<'a> {
     /// The text of a fact.
     #[must_use]
     pub fn fact(&self, name: &str) -> Option<&'a str> {
+        self.fact_value(name)?.text()
+    }
+
+    /// What is known of it under this name.
+    #[must_use]
+    pub(crate) fn fact_value(&self, name: &str) -> Option<Unpacked<'a>> {
         let mut reader = self.attributes();
         for _ in self.accounts.attributes.get(reader.number()) {
             reader.value();
         }
         let names = self.accounts.facts.get(reader.number());
-        reader.find(names, name)?.text()
+        reader.find(names, name)
     }
 
     /// The account itself.

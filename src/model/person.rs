@@ -34,7 +34,33 @@ pub(crate) struct Unseen {
     pub(crate) reason: String,
 }
 
+/// One thing that conditions may look at of a person: whatever they decide is a function of such.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// The value that counts of an attribute, which this system owns.
+    Decided(SystemName, AttributeName),
+    /// Whether she has an account there: true, or empty.
+    Account(SystemName),
+    /// What her account there holds.
+    Held(SystemName, AttributeName),
+    /// What else is known of her account there.
+    Fact(SystemName, String),
+}
+
 impl Person {
+    /// What is seen at a look; empty where there is nothing.
+    #[must_use]
+    pub(crate) fn look(&self, look: &Look) -> Value {
+        let account = |system| self.accounts.get(system).filter(|account| account.id.is_some());
+        let seen = match look {
+            Look::Decided(owner, attribute) => self.decided(owner, attribute),
+            Look::Account(system) => account(system).map(|_| Value::Bool(true)),
+            Look::Held(system, attribute) => account(system).and_then(|it| it.attributes.get(attribute).cloned()),
+            Look::Fact(system, name) => account(system).and_then(|it| it.facts.get(name).cloned()),
+        };
+        seen.unwrap_or_default()
+    }
+
     /// What `system` says or holds of an attribute: its statement's value where it is a source that speaks of it, else
     /// its account's.
     #[must_use]

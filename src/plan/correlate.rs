@@ -19,7 +19,7 @@ use crate::model::{
     attribute::{AttributeName, Value},
     id::{AccountId, PersonId, SystemName},
     links::{Link, Links},
-    person::{Person, Unseen, decided},
+    person::{Look, Person, Unseen, decided},
     policy::Policy,
     record::Statement,
     refusal::RefusalKind,
@@ -77,12 +77,19 @@ impl<'a> Found<'a> {
         self.accounts.iter().filter_map(|(accounts, at)| accounts.get(*at))
     }
 
-    /// As [`Person::decided`].
-    pub(crate) fn decided(&self, owner: &SystemName, attribute: &AttributeName) -> Option<Value> {
-        decided(&self.statements, owner, attribute, || {
-            let account = self.accounts().find(|account| account.system() == owner)?;
-            account.value(attribute).map(Into::into)
-        })
+    /// As [`Person::look`].
+    pub(crate) fn look(&self, look: &Look) -> Value {
+        let account = |system| self.accounts().find(|account| account.system() == system);
+        let shown = |system| account(system).filter(|account| account.id().is_some());
+        let seen = match look {
+            Look::Decided(owner, attribute) => {
+                decided(&self.statements, owner, attribute, || account(owner)?.value(attribute).map(Into::into))
+            }
+            Look::Account(system) => shown(system).map(|_| Value::Bool(true)),
+            Look::Held(system, attribute) => shown(system).and_then(|it| it.value(attribute)).map(Into::into),
+            Look::Fact(system, name) => shown(system).and_then(|it| it.fact_value(name)).map(Into::into),
+        };
+        seen.unwrap_or_default()
     }
 
     /// Who she is, and what is stated of her.

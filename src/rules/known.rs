@@ -42,6 +42,17 @@ pub(crate) struct KnownSystem {
     pub(crate) operations: Vec<OperationCapability>,
 }
 
+impl KnownSystem {
+    /// The attribute of this local name, at the system of this name, where it is one.
+    pub(super) fn attribute(&self, system: &SystemName, name: &str) -> Option<AttributeName> {
+        if has(&self.own_attributes, name) {
+            Some(AttributeName::of_system(system, name))
+        } else {
+            has(&self.attributes, name).then(|| AttributeName::new(name))
+        }
+    }
+}
+
 impl Known {
     /// The attribute of this name, where there is one.
     pub(crate) fn attribute(&self, name: &str) -> Option<AttributeName> {

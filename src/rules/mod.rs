@@ -55,7 +55,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{
     attribute::{AttributeName, Value},
     id::SystemName,
-    person::Person,
+    person::{Look, Person},
     plan::Plan,
     policy::{Action, Instruction, Objection, Ownership, Policy, Question},
     record::{Record, Statement},
@@ -416,14 +416,14 @@ impl RuleSet {
         self.court(self.hits.as_deref()).judge(person, attributes)
     }
 
-    /// The same without asking anything, where that is known from people of whom the same is so; `decided` tells which
-    /// value counts, if a system owns an attribute.
+    /// The same without asking anything, where that is known from people of whom the same is so; `look` tells what is
+    /// seen of this one.
     pub(crate) fn precedent(
         &self,
         attributes: &BTreeSet<AttributeName>,
-        decided: impl Fn(&SystemName, &AttributeName) -> Option<Value>,
+        look: impl Fn(&Look) -> Value,
     ) -> Option<Arc<Ownership>> {
-        self.court(self.hits.as_deref()).precedent(attributes, decided)
+        self.court(self.hits.as_deref()).precedent(attributes, look)
     }
 
     /// The `owner` lines that are asked about an attribute of a person, first to last, each with its answer and what it

@@ -5,7 +5,7 @@
 //! about changes; this file finds owners and wishes for accounts.
 
 use std::{
-    cell::RefCell,
+    cell::{RefCell, RefMut},
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
     sync::Arc,
@@ -17,7 +17,7 @@ use crate::model::{
     attribute::{AttributeName, Value},
     id::SystemName,
     origin::Origin,
-    person::Person,
+    person::{Look, Person},
     policy::{Owned, Ownership, Wish},
 };
 
@@ -27,7 +27,7 @@ use super::{
     known::Known,
     script::Script,
     statement::read_condition,
-    view::PersonView,
+    view::{Looked, PersonView},
     vocabulary::{Declared, Function, Owner},
 };
 
@@ -51,101 +51,74 @@ pub(super) struct Court<'a> {
 
 /// What is the same for one person as for another, and so is found once.
 #[derive(Debug, Default)]
-pub(super) struct Precedents {
-    owners: RefCell<Option<Common>>,
-    /// What was found for people, and all that was looked at for it: of whom the same is so, the same is found.
-    rulings: RefCell<Vec<Ruling>>,
+pub(super) struct Precedents(RefCell<Common>);
+
+/// What was found of some attributes: with others it may be otherwise.
+#[derive(Debug, Default)]
+struct Common {
+    attributes: BTreeSet<AttributeName>,
+    /// Their owners; none where a condition decides about one of them.
+    owners: Option<Arc<Owners>>,
+    /// What was found for people.
+    rulings: Vec<Ruling>,
 }
 
 type Owners = BTreeMap<AttributeName, Owned>;
 
-/// The owners of some attributes; none where a condition decides about one of them.
-#[derive(Debug)]
-struct Common {
-    attributes: BTreeSet<AttributeName>,
-    owners: Option<Arc<Owners>>,
-}
-
 #[derive(Debug)]
 struct Ruling {
-    /// Decided values, and nothing else was looked at.
-    values: Vec<(AttributeName, Value)>,
+    /// Everything that was looked at, and what was seen. Where all of it is so again, every condition goes the same way: each
+    /// sees what it saw, up to the next look, and the owner of a decided value is what the looks before it made it.
+    looks: Vec<(Look, Value)>,
     ownership: Arc<Ownership>,
 }
 
-/// So many rulings are remembered: most conditions ask whether somebody is active. Where they ask for what everybody has of
-/// her own no precedent is found, and not many are gone through; where one of them looks at an account, or decides about an
-/// owner, there is none, and everybody is judged.
+/// So many rulings are remembered: most conditions ask whether somebody is active, or through what she signs in. Where they
+/// ask for what everybody has of her own no precedent is found, and not many are gone through.
 const MAX_RULINGS: usize = 16;
 
 impl Precedents {
     /// Forgets everything: another day may answer otherwise.
     pub(super) fn forget(&self) {
-        self.owners.take();
-        self.rulings.take();
+        self.0.take();
     }
 }
 
 impl<'a> Court<'a> {
-    /// The owners of these attributes, where they are the same for everybody.
-    fn owners(self, attributes: &BTreeSet<AttributeName>) -> Option<Arc<Owners>> {
-        let mut known = self.precedents.owners.borrow_mut();
-        if let Some(known) = known.as_ref().filter(|known| known.attributes == *attributes) {
-            return known.owners.clone();
+    /// What is the same for everybody, or was found for somebody, of these attributes.
+    fn common(self, attributes: &BTreeSet<AttributeName>) -> RefMut<'a, Common> {
+        let mut common = self.precedents.0.borrow_mut();
+        if common.attributes != *attributes {
+            *common = Common { attributes: attributes.clone(), owners: self.plain(attributes), rulings: Vec::new() };
         }
-        let mut owners = Some(Owners::new());
-        for attribute in attributes {
-            let Some(&first) = self.index.get(attribute).and_then(|lines| lines.first()) else { continue };
-            let Owner { line, condition, .. } = &self.declared.owners[first];
-            if condition.is_some() {
-                owners = None;
-                break;
-            }
-            let owned = Owned { system: line.system.clone(), origin: line.origin.clone(), looked_at: Vec::new() };
-            owners.get_or_insert_default().insert(attribute.clone(), owned);
-        }
-        let owners = owners.map(Arc::new);
-        *known = Some(Common { attributes: attributes.clone(), owners: owners.clone() });
-        // What was decided without some of these attributes may be decided otherwise with them.
-        self.precedents.rulings.take();
-        owners
+        common
     }
 
-    /// What was found for somebody of whom the same is so; `decided` tells what counts, if a system owns an attribute.
+    /// The owners of these attributes, where no condition decides about one of them.
+    fn plain(self, attributes: &BTreeSet<AttributeName>) -> Option<Arc<Owners>> {
+        let mut owners = Owners::new();
+        for attribute in attributes {
+            let Some(&first) = self.index.get(attribute).and_then(|lines| lines.first()) else { continue };
+            let Owner { line, condition: None, .. } = &self.declared.owners[first] else { return None };
+            let owned = Owned { system: line.system.clone(), origin: line.origin.clone(), looked_at: Vec::new() };
+            owners.insert(attribute.clone(), owned);
+        }
+        Some(Arc::new(owners))
+    }
+
+    /// What was found for somebody of whom the same is so; `look` tells what is seen of this one.
     pub(super) fn precedent(
         self,
         attributes: &BTreeSet<AttributeName>,
-        decided: impl Fn(&SystemName, &AttributeName) -> Option<Value>,
+        look: impl Fn(&Look) -> Value,
     ) -> Option<Arc<Ownership>> {
         // Whoever counts answers has to be told of each.
         if self.hits.is_some() {
             return None;
         }
-        let owners = self.owners(attributes)?;
-        let is_so = |(attribute, value): &(AttributeName, Value)| {
-            let decided = owners.get(attribute).and_then(|owned| decided(&owned.system, attribute));
-            decided.unwrap_or_default() == *value
-        };
-        let rulings = self.precedents.rulings.borrow();
-        rulings.iter().find(|ruling| ruling.values.iter().all(is_so)).map(|ruling| Arc::clone(&ruling.ownership))
-    }
-
-    fn remember(self, seen: Seen, ownership: &Arc<Ownership>) {
-        let mut rulings = self.precedents.rulings.borrow_mut();
-        if rulings.len() >= MAX_RULINGS {
-            return;
-        }
-        // What counts of an attribute is told by its owner, who is among these or there is none.
-        let is_told = |name: &AttributeName| {
-            let has_lines =
-                self.index.contains_key(name) || name.set().is_some_and(|set| self.index.contains_key(&set));
-            ownership.owners.contains_key(name) || !has_lines
-        };
-        let named = |(name, value): (String, Value)| Some((self.known.attribute(&name).filter(is_told)?, value));
-        let values: Option<Vec<(AttributeName, Value)>> = seen.into_iter().map(named).collect();
-        if let Some(values) = values {
-            rulings.push(Ruling { values, ownership: Arc::clone(ownership) });
-        }
+        let is_so = |(at, seen): &(Look, Value)| look(at) == *seen;
+        let common = self.common(attributes);
+        common.rulings.iter().find(|ruling| ruling.looks.iter().all(is_so)).map(|it| Arc::clone(&it.ownership))
     }
 
     /// The owner of each attribute, and for each system with an `account` line whether an account is wanted.
@@ -154,10 +127,10 @@ impl<'a> Court<'a> {
         person: &'a Person,
         attributes: &BTreeSet<AttributeName>,
     ) -> Result<Arc<Ownership>, RuleError> {
-        if let Some(known) = self.precedent(attributes, |system, attribute| person.decided(system, attribute)) {
+        if let Some(known) = self.precedent(attributes, |look| person.look(look)) {
             return Ok(known);
         }
-        let plain = self.owners(attributes);
+        let plain = self.common(attributes).owners.clone();
         let mut hearing = Hearing {
             court: self,
             person,
@@ -166,7 +139,7 @@ impl<'a> Court<'a> {
             answers: BTreeMap::new(),
             told: Vec::new(),
             path: Vec::new(),
-            decided: plain.is_some().then(Vec::new),
+            looks: Some(Vec::new()),
             plain,
         };
         if hearing.plain.is_none() {
@@ -188,8 +161,10 @@ impl<'a> Court<'a> {
         let found = hearing.owners.into_iter().filter_map(asked).filter(|(it, _)| attributes.contains(it));
         let owners = hearing.plain.unwrap_or_else(|| Arc::new(found.collect()));
         let ownership = Arc::new(Ownership { owners, accounts });
-        if let Some(seen) = hearing.decided {
-            self.remember(seen, &ownership);
+        let mut common = self.common(attributes);
+        if let Some(looks) = hearing.looks.filter(|_| common.rulings.len() < MAX_RULINGS) {
+            let looks = looks.into_iter().map(|look| (person.look(&look), look)).map(|(seen, look)| (look, seen));
+            common.rulings.push(Ruling { looks: looks.collect(), ownership: Arc::clone(&ownership) });
         }
         Ok(ownership)
     }
@@ -213,7 +188,7 @@ impl Court<'_> {
     pub(super) fn inquire(self, person: &Person, attribute: &AttributeName) -> Result<Vec<Inquired>, RuleError> {
         let (owners, answers, told, path) = (BTreeMap::new(), BTreeMap::new(), Vec::new(), Vec::new());
         let mut hearing =
-            Hearing { court: self, person, view: None, owners, answers, told, path, plain: None, decided: None };
+            Hearing { court: self, person, view: None, owners, answers, told, path, plain: None, looks: None };
         hearing.find_owner(attribute)?;
         let mut asked = Vec::new();
         for &at in self.index.get(attribute).map(Vec::as_slice).unwrap_or_default() {
@@ -247,8 +222,8 @@ struct Hearing<'a> {
     path: Vec<AttributeName>,
     /// The owners, where they are the same for everybody.
     plain: Option<Arc<Owners>>,
-    /// All that was looked at so far, where that were decided values only and no condition decides about an owner.
-    decided: Option<Seen>,
+    /// All that was looked at so far, where all of it can be looked at again of somebody else.
+    looks: Option<Vec<Look>>,
 }
 
 impl<'a> Hearing<'a> {
@@ -294,7 +269,7 @@ impl<'a> Hearing<'a> {
             let view = self.view.get_or_insert_with(|| PersonView::new(self.person, self.court.known)).clone();
             // An earlier attempt, of this condition or of one that waits for it, has left what it saw.
             view.looked_at();
-            view.only_decided();
+            view.looks();
             let answer = self.court.scripts[function.script].call(&function.name, vec![Dynamic::from(view.clone())]);
             let error = match answer {
                 Ok(answer) => {
@@ -304,11 +279,7 @@ impl<'a> Hearing<'a> {
                         hits.answered(&place.origin, answer);
                     }
                     let answer = (answer, view.looked_at());
-                    self.decided = self.decided.take().filter(|_| view.only_decided());
-                    if let Some(decided) = &mut self.decided {
-                        let new: Seen = answer.1.iter().filter(|one| !decided.contains(one)).cloned().collect();
-                        decided.extend(new);
-                    }
+                    self.looked(view.looks());
                     self.told.push((function, answer.clone()));
                     return Ok(answer);
                 }
@@ -325,6 +296,25 @@ impl<'a> Hearing<'a> {
             let owner = self.owners.get(&attribute).and_then(Option::as_ref);
             let value = owner.and_then(|owned| self.person.decided(&owned.system, &attribute));
             view.decide(attribute, value.as_ref());
+        }
+    }
+
+    /// Notes what a condition looked at that has answered.
+    fn looked(&mut self, looks: Option<Vec<Looked>>) {
+        let Some((all, new)) = self.looks.as_mut().zip(looks) else {
+            self.looks = None;
+            return;
+        };
+        for look in new {
+            let look = match look {
+                Looked::At(look) => Some(look),
+                // What nobody owns is empty for everybody.
+                Looked::Decided(attribute) => {
+                    let owned = self.owners.get(&attribute).and_then(Option::as_ref);
+                    owned.map(|owned| Look::Decided(owned.system.clone(), attribute))
+                }
+            };
+            all.extend(look.filter(|look| !all.contains(look)));
         }
     }
 

@@ -470,7 +470,16 @@ fn what_one_person_was_answered_is_answered_to_whoever_shows_the_same_and_to_nob
         account("zitadel", |person| today() != "2026-11-20" && person.active == true);
     "#;
     let of_names = r#"account("mattermost", |person| person.username.ends_with("7"));"#;
-    let all = BTreeSet::from(["username", "department", "active"].map(AttributeName::new));
+    let of_ids = "account(\"mattermost\", |person| person.gitlab?.id == \"7\");\n";
+    let of_sources = "account(\"mattermost\", |person| person.hr?.department == \"IT\");\n";
+    // Who owns the email decides which one counts, and that decides about an account.
+    let of_owners = r#"
+        owner("email", "mattermost", |person| person.mattermost?.auth_service == ());
+        owner("email", "gitlab", |person| person.gitlab != () && person.active == true);
+        owner("email", "hr");
+        account("mattermost", |person| person.email == "vip@b");
+    "#;
+    let all = BTreeSet::from(["username", "department", "active", "email"].map(AttributeName::new));
     let everybody = |number: usize| {
         let name = format!("p{number}");
         let said = [
@@ -480,13 +489,20 @@ fn what_one_person_was_answered_is_answered_to_whoever_shows_the_same_and_to_nob
         ];
         let said: Vec<(&str, Value)> = said.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let note = if number.is_multiple_of(5) { "vip" } else { "x" };
-        let gitlab = number.is_multiple_of(2).then(|| account("gitlab", &[("gitlab.note", note.into())], &[]));
-        person(&[("hr", said.as_slice())], gitlab.into_iter().collect())
+        let email = Value::text(&format!("{note}@b"));
+        let held: &[(&str, Value)] = &[("gitlab.note", note.into()), ("email", email)];
+        let gitlab = number.is_multiple_of(2).then(|| account("gitlab", held, &[]));
+        let service: &[(&str, Value)] = &[("auth_service", "gitlab".into())];
+        let service = if number.is_multiple_of(7) { service } else { &[] };
+        let mattermost = (!number.is_multiple_of(3)).then(|| account("mattermost", &held[1..], service));
+        person(&[("hr", said.as_slice())], gitlab.into_iter().chain(mattermost).collect())
     };
     let less = BTreeSet::from([AttributeName::new("username")]);
     let days = [jiff::civil::date(2026, 11, 20), jiff::civil::date(2026, 11, 21), jiff::civil::date(2026, 11, 20)];
-    // Where a condition looks at an account, or at what nobody else has, there is no precedent.
-    for (more, is_remembered) in [("", true), (of_names, false), (of_accounts, false)] {
+    // Where a condition looks at what nobody else has, or at what a source said, there is no precedent.
+    let remembered = [("", true), (of_accounts, true), (of_owners, true)];
+    for (more, is_remembered) in remembered.into_iter().chain([(of_names, false), (of_ids, false), (of_sources, false)])
+    {
         let script = &format!("{plain}{more}");
         // Asked about less, nobody is known to own the rest.
         for (asked, is_all) in [(&all, true), (&less, false)] {
@@ -498,7 +514,7 @@ fn what_one_person_was_answered_is_answered_to_whoever_shows_the_same_and_to_nob
                     let alone = load(script);
                     alone.see(today);
                     let ruling = alone.own(&person, asked).unwrap();
-                    let precedent = rules.precedent(asked, |system, attribute| person.decided(system, attribute));
+                    let precedent = rules.precedent(asked, |look| person.look(look));
                     assert!(precedent.as_ref().is_none_or(|known| *known == ruling), "{today} {person:?}");
                     known += usize::from(precedent.is_some());
                     assert_eq!(rules.own(&person, asked).unwrap(), ruling, "{today} {person:?}");

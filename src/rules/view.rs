@@ -3,12 +3,7 @@
 //! Each is a copy that scripts may look at; nothing live crosses the border. A name that does not exist is an error
 //! with a suggestion, a value that is not known is `()`.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
 
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString};
 
@@ -16,7 +11,7 @@ use crate::model::{
     account::Account,
     attribute::{AttributeName, Value},
     id::SystemName,
-    person::Person,
+    person::{Look, Person},
     policy::Ownership,
     record::{Header, Record, Statement},
 };
@@ -62,11 +57,30 @@ struct Observed {
     decided: RefCell<BTreeMap<AttributeName, Dynamic>>,
     /// What a condition looked at, in the order it did, each once.
     looked_at: RefCell<Vec<(String, Value)>>,
-    /// True where it looked at decided values and at nothing else.
-    only_decided: Cell<bool>,
+    /// The same, as far as it can be looked at again of somebody else; `None` where some of it cannot.
+    looks: RefCell<Option<Vec<Looked>>>,
+}
+
+/// What a condition looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Looked {
+    /// The value that counts, whosever it is.
+    Decided(AttributeName),
+    /// Something at one system.
+    At(Look),
 }
 
 impl Observed {
+    /// Notes a look; `None` is one that nobody can repeat.
+    fn looked(&self, look: Option<Looked>) {
+        let mut looks = self.looks.borrow_mut();
+        match (&mut *looks, look) {
+            (Some(looks), Some(look)) if !looks.contains(&look) => looks.push(look),
+            (looks, None) => *looks = None,
+            _ => {}
+        }
+    }
+
     fn note(&self, what: String, shown: &Dynamic) {
         let value = match (shown.as_bool(), shown.clone().into_immutable_string()) {
             (Ok(truth), _) => Value::Bool(truth),
@@ -92,8 +106,9 @@ impl PersonView {
 
     fn with(person: &Person, known: &Rc<Known>, ownership: Option<Ownership>) -> Self {
         let (person, known) = (person.clone(), Rc::clone(known));
-        let (decided, looked_at, only_decided) = (RefCell::default(), RefCell::default(), Cell::new(true));
-        Self(Rc::new(Observed { person, known, ownership, decided, looked_at, only_decided }))
+        let (decided, looked_at) = (RefCell::default(), RefCell::default());
+        let looks = RefCell::new(Some(Vec::new()));
+        Self(Rc::new(Observed { person, known, ownership, decided, looked_at, looks }))
     }
 
     /// What a system shows of this person.
@@ -112,9 +127,9 @@ impl PersonView {
         self.0.looked_at.take()
     }
 
-    /// True where decided values were all that was looked at since the last time this was asked.
-    pub(super) fn only_decided(&self) -> bool {
-        self.0.only_decided.replace(true)
+    /// The same as it can be looked at again, since the last time this was asked; `None` where some of it cannot.
+    pub(super) fn looks(&self) -> Option<Vec<Looked>> {
+        self.0.looks.replace(Some(Vec::new()))
     }
 
     fn get(&self, name: &str) -> Answer<Dynamic> {
@@ -125,13 +140,15 @@ impl PersonView {
                 let value = owned.and_then(|owned| self.0.person.decided(&owned.system, &attribute));
                 decided = Some(value.as_ref().map_or(Dynamic::UNIT, dynamic));
             }
-            let decided = decided.ok_or_else(|| raise(Fault::Needs(attribute)))?;
+            let decided = decided.ok_or_else(|| raise(Fault::Needs(attribute.clone())))?;
             self.0.note(name.to_owned(), &decided);
+            self.0.looked(Some(Looked::Decided(attribute)));
             return Ok(decided);
         }
-        self.0.only_decided.set(false);
         let system = SystemName::from(name);
-        if self.0.known.systems.contains_key(&system) {
+        if let Some(known) = self.0.known.systems.get(&system) {
+            let look = known.is_provider.then(|| Looked::At(Look::Account(system.clone())));
+            self.0.looked(look);
             let view = AccountView::new(&self.0, system);
             if view.is_none() {
                 self.0.note(name.to_owned(), &Dynamic::UNIT);
@@ -184,6 +201,7 @@ impl AccountView {
         };
         if let Some(value) = &value {
             self.observed.note(format!("{}.{name}", self.system), value);
+            self.observed.looked(self.look(name).map(Looked::At));
         }
         let has_name = |system: &KnownSystem| {
             has(&system.attributes, name) || has(&system.facts, name) || system.sets.contains_key(name)
@@ -200,6 +218,19 @@ impl AccountView {
         })
     }
 
+    /// What is looked at by this name, where that can be done again.
+    fn look(&self, name: &str) -> Option<Look> {
+        let Shown::Account(_) = self.shown else { return None };
+        let (system, known) = (self.system.clone(), self.known.systems.get(&self.system)?);
+        if name == "id" || known.sets.contains_key(name) {
+            None
+        } else if let Some(attribute) = known.attribute(&system, name) {
+            Some(Look::Held(system, attribute))
+        } else {
+            Some(Look::Fact(system, name.to_owned()))
+        }
+    }
+
     /// `None` where there cannot be such a thing.
     fn of_account(&self, account: &Account, name: &str) -> Option<Dynamic> {
         if name == "id" {
@@ -213,10 +244,8 @@ impl AccountView {
             let members = members.filter_map(|(it, value)| Some((it.member()?.into(), dynamic(value))));
             return Some(Dynamic::from_map(members.collect()));
         }
-        let value = if has(&system.own_attributes, name) {
-            account.attributes.get(&AttributeName::of_system(&self.system, name))
-        } else if has(&system.attributes, name) {
-            account.attributes.get(&AttributeName::new(name))
+        let value = if let Some(attribute) = system.attribute(&self.system, name) {
+            account.attributes.get(&attribute)
         } else if has(&system.facts, name) {
             account.facts.get(name)
         } else {

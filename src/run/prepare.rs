@@ -257,7 +257,7 @@ fn settle_all(
         let group = interest.group.and_then(|attribute| group_of(&found, attribute));
         // Most people need nothing, which is told without their accounts being unpacked.
         let mut is_at_rest = || {
-            let ownership = rules.precedent(attributes, |system, attribute| found.decided(system, attribute));
+            let ownership = rules.precedent(attributes, |look| found.look(look));
             ownership.is_some_and(|ownership| rest.is_at_rest(&found, &ownership))
         };
         if !interest.judged && is_at_rest() {

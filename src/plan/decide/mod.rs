@@ -23,7 +23,7 @@ use super::{Hooks, Providers};
 use crate::model::{
     account::Account,
     attribute::{AttributeName, Value},
-    capability::{Change, Follows, Foresight, Reads, Support, Verdict},
+    capability::{Change, Follows, Foresight, Support, Verdict},
     id::SystemName,
     origin::Because,
     person::{Person, Unseen},
@@ -429,23 +429,14 @@ impl<'a> Desk<'a> {
             let Some(owned) = self.ownership.owner(&attribute).cloned() else { continue };
             let Some(account) = self.person.accounts.get(&system).cloned() else { continue };
             let leader = self.provider_of(&follows.provider);
-            let read = follows.reads.other().map_or_else(|| attribute.clone(), AttributeName::new);
-            let led =
-                leader.as_ref().and_then(|leader| self.will_hold(leader, &read)).map(|held| follows.reads.of(&held));
-            let (comes, becomes) = match (led, follows.reads) {
-                // The same attribute comes as the connector says, if it is the value in question.
-                (Some(led), Reads::Same) => {
-                    (self.providers.normalize(&system, &attribute, &led) == value, follows.becomes)
-                }
-                // A part of another one comes as it is, whatever was asked for.
-                (Some(led), _) => (led != account.value(&attribute), Ok(led)),
-                (None, _) => (false, follows.becomes),
-            };
-            if comes {
+            let will_hold = |attribute: &AttributeName| self.will_hold(leader.as_ref()?, attribute);
+            let before = account.value(&attribute);
+            let change = Change { attribute: attribute.clone(), before: before.clone(), after: value.clone() };
+            if let Some(becomes) = comes(self.providers, &system, &change, &follows, will_hold) {
                 let belongs_to = leader.clone();
                 let leader = leader.map_or_else(|| follows.provider.clone(), |leader| leader.to_string());
                 match becomes {
-                    Ok(becomes) if becomes == account.value(&attribute) => {}
+                    Ok(becomes) if becomes == before => {}
                     Ok(becomes) => {
                         let reason =
                             format!("{system} takes it from {leader} {}{}", follows.when, instead(&foresight.verdict));
@@ -479,7 +470,7 @@ impl<'a> Desk<'a> {
                         );
                     }
                 }
-            } else if pushed && account.value(&attribute) != value {
+            } else if pushed && before != value {
                 let reason = self.a_copy(&owned);
                 self.own_call(&system, &attribute, &value, foresight, &owned, &asked_by, reason);
             }
@@ -499,13 +490,8 @@ impl<'a> Desk<'a> {
         planned.or_else(|| self.person.accounts.get(system).map(|account| account.value(attribute)))
     }
 
-    /// The one configured system of a kind at which this person could be.
     fn provider_of(&self, kind: &str) -> Option<SystemName> {
-        let all = self.providers.of_kind(kind);
-        match all.as_slice() {
-            [one] => Some(one.clone()),
-            several => several.iter().find(|system| self.person.accounts.contains_key(*system)).cloned(),
-        }
+        provider_of(self.providers, kind, |system| self.person.accounts.contains_key(system))
     }
 
     fn foresee(&self, account: &Account, change: &Change) -> Foresight {
@@ -653,6 +639,39 @@ pub(super) fn foresee(providers: &dyn Providers, account: &Account, change: &Cha
             ),
         ),
         Some(_) => providers.foresee(account, change),
+    }
+}
+
+/// What comes to an account in place of a change, where something does; a reason where it does not take that. `holds` tells
+/// what the account it follows will hold, where there is one.
+fn comes(
+    providers: &dyn Providers,
+    system: &SystemName,
+    change: &Change,
+    follows: &Follows,
+    holds: impl Fn(&AttributeName) -> Option<Value>,
+) -> Option<Result<Value, String>> {
+    let Change { attribute, before, after } = change;
+    match follows.reads.other() {
+        // The same attribute comes as the connector says, if it is the value in question.
+        None => {
+            let led = follows.reads.of(&holds(attribute)?);
+            (providers.normalize(system, attribute, &led) == *after).then(|| follows.becomes.clone())
+        }
+        // A part of another one comes as it is, whatever was asked for.
+        Some(other) => {
+            let led = follows.reads.of(&holds(&AttributeName::new(other))?);
+            (led != *before).then_some(Ok(led))
+        }
+    }
+}
+
+/// The one configured system of a kind at which a person could be, who has accounts where it is said.
+fn provider_of(providers: &dyn Providers, kind: &str, has_account: impl Fn(&SystemName) -> bool) -> Option<SystemName> {
+    let all = providers.of_kind(kind);
+    match all.as_slice() {
+        [one] => Some(one.clone()),
+        several => several.iter().find(|system| has_account(system)).cloned(),
     }
 }
 
