@@ -289,14 +289,11 @@ impl<'a> Looker<'a> {
 
     /// Everybody who is sought, by reading everybody.
     async fn walk_all(&self, sought: &Sought<'_>, first: Option<Reply>) -> Result<Vec<Versioned>, ConnectorError> {
-        let mut kept = Vec::new();
-        for user in self.list(first, self.users(), &[]).await? {
+        let keep = |user: Json| {
             let user = self.read_versioned(&user)?;
-            if sought.names(&user.0) {
-                kept.push(user);
-            }
-        }
-        Ok(kept)
+            Ok(sought.names(&user.0).then_some(user))
+        };
+        self.list(first, self.users(), &[], keep).await
     }
 
     /// How lists are read here.
@@ -334,18 +331,20 @@ impl<'a> Looker<'a> {
         if total.is_none_or(|total| total == list.len()) && list.iter().all(|user| ids.insert(id(user))) {
             return Ok(Filtered::Found(list));
         }
-        self.list(None, place, &[("filter", filter)]).await.map(Filtered::Found)
+        self.list(None, place, &[("filter", filter)], whole).await.map(Filtered::Found)
     }
 
-    /// Reads a list until it adds up; its first page may have been read already.
-    async fn list(
+    /// Reads a list until it adds up; its first page may have been read already. Of each resource only what `keep` makes of
+    /// it is held, if anything: as JSON a long list takes more memory than all else.
+    async fn list<T>(
         &self,
         mut first: Option<Reply>,
         place: &str,
         query: &[(&str, &str)],
-    ) -> Result<Vec<Json>, ConnectorError> {
+        keep: impl Fn(Json) -> Result<Option<T>, ConnectorError>,
+    ) -> Result<Vec<T>, ConnectorError> {
         for _ in 0..WALKS {
-            if let Some(list) = self.walk(first.take(), place, query, self.paging()).await? {
+            if let Some(list) = self.walk(first.take(), place, query, self.paging(), &keep).await? {
                 return Ok(list);
             }
         }
@@ -356,14 +355,15 @@ impl<'a> Looker<'a> {
     }
 
     /// Reads a list once; `None` where it does not add up.
-    async fn walk(
+    async fn walk<T>(
         &self,
         mut first: Option<Reply>,
         place: &str,
         query: &[(&str, &str)],
         paging: Paging,
-    ) -> Result<Option<Vec<Json>>, ConnectorError> {
-        let mut all = Vec::new();
+        keep: &impl Fn(Json) -> Result<Option<T>, ConnectorError>,
+    ) -> Result<Option<Vec<T>>, ConnectorError> {
+        let mut kept = Vec::new();
         let mut ids = BTreeSet::new();
         let mut cursors = BTreeSet::new();
         let mut told = None;
@@ -393,7 +393,7 @@ impl<'a> Looker<'a> {
                 if !ids.insert(id(&user).to_owned()) {
                     return Ok(None);
                 }
-                all.push(user);
+                kept.extend(keep(user)?);
             }
             let next = match paging {
                 Paging::Index => {
@@ -403,12 +403,12 @@ impl<'a> Looker<'a> {
             };
             let Some(next) = next else {
                 let adds_up = match (paging, told) {
-                    (_, Some(total)) => all.len() == total,
+                    (_, Some(total)) => shown == total,
                     (Paging::Cursor, None) => true,
                     // A list that says nothing of its length is whole where it is one page that is not full.
                     (Paging::Index, None) => count < PAGE_SIZE,
                 };
-                return Ok(adds_up.then_some(all));
+                return Ok(adds_up.then_some(kept));
             };
             if paging == Paging::Cursor && !cursors.insert(next.clone()) {
                 return Err(self.strange("the same page again instead of the next"));
@@ -479,7 +479,7 @@ impl<'a> Looker<'a> {
             }
         }
         if all.is_none() {
-            *all = Some(self.list(None, place, &[]).await?);
+            *all = Some(self.list(None, place, &[], whole).await?);
         }
         Ok(all.iter().flatten().filter(|group| is_it(group)).cloned().collect())
     }
@@ -563,6 +563,12 @@ fn number(list: &Json, name: &str) -> Option<usize> {
         Json::String(text) => text.parse().ok(),
         number => usize::try_from(number.as_u64()?).ok(),
     }
+}
+
+/// Keeps a resource as it is.
+#[expect(clippy::unnecessary_wraps, reason = "what else may be kept of a resource can fail to be read")]
+fn whole(resource: Json) -> Result<Option<Json>, ConnectorError> {
+    Ok(Some(resource))
 }
 
 /// The id of a resource; empty where it has none.

@@ -17,6 +17,7 @@ use crate::{
     connector::{ConnectorError, Standing},
     model::{
         account::{Account, Facts, Observed, Wanted},
+        accounts::{Accounts, AccountsById},
         attribute::{AttributeName, Value},
         id::AccountId,
         refusal::{Refusal, RefusalKind},
@@ -193,14 +194,14 @@ impl<'a> Looker<'a> {
                 looker.look_up(wanted, &sought).await?
             }
         };
-        let by_id = |account: Account| Some((account.id.clone()?, account));
-        let mut found: BTreeMap<AccountId, Account> = accounts.into_iter().filter_map(by_id).collect();
+        let mut found = AccountsById::default();
+        found.extend(accounts);
         // Who is in no list is gone only where WordPress says so when asked for nobody else.
-        let missing: Vec<_> = wanted.ids.iter().filter(|id| !found.contains_key(*id)).collect();
+        let missing: Vec<_> = wanted.ids.iter().filter(|id| !found.contains(id)).collect();
         let asked: Vec<_> = missing.iter().map(|id| looker.account(id)).collect();
         let seen: Vec<Option<Account>> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
-        found.extend(seen.into_iter().flatten().filter_map(by_id));
-        Ok(Observed { accounts: found.into_values().collect(), server: looker.server, warnings: Vec::new() })
+        found.extend(seen.into_iter().flatten());
+        Ok(Observed { accounts: found.into_accounts(), server: looker.server, warnings: Vec::new() })
     }
 
     /// One account by its id; `None` where WordPress says that there is none.
@@ -230,11 +231,11 @@ impl<'a> Looker<'a> {
     }
 
     /// Looks for each that is wanted, in as few requests as that takes.
-    async fn look_up(&self, wanted: &Wanted, sought: &Sought<'_>) -> Result<Vec<Account>, ConnectorError> {
+    async fn look_up(&self, wanted: &Wanted, sought: &Sought<'_>) -> Result<Accounts, ConnectorError> {
         let ids: Vec<&str> = wanted.ids.iter().filter(|id| route(id).is_some()).map(AccountId::as_str).collect();
         let batches: Vec<[(&str, String); 1]> = ids.chunks(PAGE).map(|ids| [("include", ids.join(","))]).collect();
         let mut found = self.lists(&batches, |_| true).await?;
-        let is_found = |name: &AttributeName, text: &str| found.iter().any(|account| holds(account, name, text));
+        let is_found = |name: &AttributeName, text: &str| found.iter().any(|account| holds(account.text(name), text));
         let searches: Vec<[(&str, String); 2]> = wanted
             .holding
             .iter()
@@ -252,9 +253,9 @@ impl<'a> Looker<'a> {
         &self,
         filters: &[[(&str, String); N]],
         is_sought: impl Fn(&Account) -> bool,
-    ) -> Result<Vec<Account>, ConnectorError> {
+    ) -> Result<Accounts, ConnectorError> {
         let asked: Vec<_> = filters.iter().map(|filter| self.list(filter, &is_sought)).collect();
-        let found: Vec<Vec<Account>> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
+        let found: Vec<Accounts> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -263,7 +264,7 @@ impl<'a> Looker<'a> {
         &self,
         filter: &[(&str, String)],
         is_sought: impl Fn(&Account) -> bool,
-    ) -> Result<Vec<Account>, ConnectorError> {
+    ) -> Result<Accounts, ConnectorError> {
         self.list_from(None, filter, is_sought).await
     }
 
@@ -273,7 +274,7 @@ impl<'a> Looker<'a> {
         mut first: Option<Page>,
         filter: &[(&str, String)],
         is_sought: impl Fn(&Account) -> bool,
-    ) -> Result<Vec<Account>, ConnectorError> {
+    ) -> Result<Accounts, ConnectorError> {
         for _ in 0..WALKS {
             if let Some(accounts) = self.walk(first.take(), filter, &is_sought).await? {
                 return Ok(accounts);
@@ -291,7 +292,7 @@ impl<'a> Looker<'a> {
         first: Option<Page>,
         filter: &[(&str, String)],
         is_sought: impl Fn(&Account) -> bool,
-    ) -> Result<Option<Vec<Account>>, ConnectorError> {
+    ) -> Result<Option<Accounts>, ConnectorError> {
         let first = match first {
             Some(first) => first,
             None => self.page(filter, 1).await?,
@@ -299,7 +300,7 @@ impl<'a> Looker<'a> {
         let total = first.total;
         let asked: Vec<_> = (2..=total.div_ceil(PAGE)).map(|number| self.page(filter, number)).collect();
         let mut pages = stream::iter([Ok(first)]).chain(stream::iter(asked).buffered(SIDE_BY_SIDE));
-        let (mut seen, mut kept) = (BTreeSet::new(), Vec::new());
+        let (mut seen, mut kept) = (BTreeSet::new(), Accounts::default());
         while let Some(page) = pages.next().await {
             let page = page?;
             if page.total != total {
@@ -308,7 +309,7 @@ impl<'a> Looker<'a> {
             for account in page.accounts {
                 let is_new = seen.insert(account.id.clone());
                 if is_new && is_sought(&account) {
-                    kept.push(account);
+                    kept.push(&account);
                 }
             }
         }
@@ -380,8 +381,7 @@ impl<'a> Sought<'a> {
 }
 
 /// True where the account holds this text, whatever the letter case.
-fn holds(account: &Account, attribute: &AttributeName, text: &str) -> bool {
-    let held = account.attributes.get(attribute).and_then(Value::as_text);
+fn holds(held: Option<&str>, text: &str) -> bool {
     held.is_some_and(|held| held.to_lowercase() == text.to_lowercase())
 }
 
