@@ -193,6 +193,9 @@ pub(super) fn files(
 
 /// Makes the plan and shows it.
 pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Result<Exit, Trouble> {
+    if let Some(file) = &wanted.out {
+        is_place(&given.root.join(file))?;
+    }
     let mut stage = stage(given, &wanted.inputs).await?;
     let ask = if wanted.recheck { Ask::Everybody } else { Ask::ToShow };
     let prepared = stage.prepare(given, ask).await?;
@@ -302,8 +305,21 @@ pub(super) fn save(path: &Path, plan: &Plan) -> Result<(), Trouble> {
         writeln!(file)?;
         file.flush()
     };
-    write().map_err(|error| {
-        let message = format!("{} cannot be written: {error}", path.display());
-        Trouble::new(Exit::Usage, message, Some("choose another place with --out".to_owned()))
-    })
+    write().map_err(|error| no_place(path, &error))
+}
+
+/// Refuses a place where no file can be, before anybody is asked for what shall stand there.
+pub(super) fn is_place(path: &Path) -> Result<(), Trouble> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = std::fs::metadata(folder).map_err(|error| no_place(path, &error))?;
+    match (folder.is_dir(), path.is_dir()) {
+        (true, false) => Ok(()),
+        (true, true) => Err(no_place(path, &std::io::ErrorKind::IsADirectory.into())),
+        (false, _) => Err(no_place(path, &std::io::ErrorKind::NotADirectory.into())),
+    }
+}
+
+fn no_place(path: &Path, error: &std::io::Error) -> Trouble {
+    let message = format!("{} cannot be written: {error}", path.display());
+    Trouble::new(Exit::Usage, message, Some("choose another place with --out".to_owned()))
 }

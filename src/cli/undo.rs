@@ -21,6 +21,9 @@ use crate::{
 
 /// Plans the inverse of a run. Saves it where that is asked for; else, or with `--yes`, carries it out.
 pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Result<Exit, Trouble> {
+    if let Some(file) = &wanted.out {
+        plan::is_place(&given.root.join(file))?;
+    }
     let mut stage = plan::stage(given, &[]).await?;
     let (done, entries) = over(&stage, wanted.run, given.again())?;
     fits(&format!("run {}", wanted.run), &done, &stage.fleet.homes())?;

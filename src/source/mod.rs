@@ -112,6 +112,8 @@ pub(crate) enum Why {
     },
     #[error("the file is marked as {found}, but `encoding` says {configured}")]
     OtherEncoding { found: &'static str, configured: &'static str },
+    #[error("the file is UTF-8, but `encoding` says {configured}: letters beyond ASCII would be taken for others")]
+    IsUtf8 { configured: &'static str },
     #[error("no header was found in the first {searched} lines: no line holds the column `{key}`")]
     NoHeader { key: String, searched: u64 },
     #[error("the header in line {line} has no column {}", quoted(missing))]
@@ -173,6 +175,7 @@ impl FileRefused {
                 format!("likely {}: set it for this system, or export as UTF-8", names.join(" or "))
             }
             Why::OtherEncoding { .. } => "remove `encoding` from this system, or export without the mark".to_owned(),
+            Why::IsUtf8 { .. } => "remove `encoding` from this system: UTF-8 is what is expected".to_owned(),
             Why::NoHeader { key, .. } => format!(
                 "check `key`; where the column has another name in this file, say so: \
                  columns = {{ {key} = [\"its name\"] }}; `delimiter` may be set too"

@@ -1563,6 +1563,18 @@ fn an_encoding_that_is_not_configured() {
     "#);
 }
 
+#[test]
+fn an_encoding_that_is_configured_for_a_file_in_utf8() {
+    let world = config(&CONFIG.replace("key = \"id\"", "key = \"id\"\nencoding = \"windows-1252\""));
+    world.write("people.csv", "id,email\n7,müller@example.com\n".as_bytes());
+    insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv"]), @r#"
+    -- stderr
+      × people.csv: the file is UTF-8, but `encoding` says windows-1252: letters beyond ASCII would be taken for others
+      help: remove `encoding` from this system: UTF-8 is what is expected
+    -- exit 4
+    "#);
+}
+
 // The command line.
 #[test]
 fn an_input_without_its_system() {
@@ -1718,7 +1730,6 @@ fn a_plan_that_cannot_be_saved() {
     let world = project();
     insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv", "--out", "nowhere/plan.json"]), @r#"
     -- stderr
-    read 1 system in 4 requests
       × nowhere/plan.json cannot be written: No such file or directory
       help: choose another place with --out
     -- exit 2

@@ -120,6 +120,31 @@ pub(super) struct Decoded<R> {
     decoder: Option<Decoder>,
     bytes: Vec<u8>,
     ended: bool,
+    /// Of an encoding in which all bytes mean something: whether they are UTF-8 as well. `None` as soon as they are not.
+    as_utf8: Option<AsUtf8>,
+}
+
+/// Bytes that were UTF-8 so far.
+#[derive(Debug, Default)]
+struct AsUtf8 {
+    /// The beginning of a letter, which the next piece may end.
+    begun: Vec<u8>,
+    beyond_ascii: bool,
+}
+
+impl AsUtf8 {
+    /// The same with one more piece, where that is UTF-8 too.
+    fn with(mut self, bytes: &[u8]) -> Option<Self> {
+        self.begun.extend_from_slice(bytes);
+        let valid = match std::str::from_utf8(&self.begun) {
+            Ok(text) => text.len(),
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => return None,
+        };
+        self.beyond_ascii |= !self.begun[..valid].is_ascii();
+        self.begun.drain(..valid);
+        Some(self)
+    }
 }
 
 impl<R: Read> Decoded<R> {
@@ -127,7 +152,14 @@ impl<R: Read> Decoded<R> {
     pub(super) fn new(mut raw: R, encoded: Encoded) -> io::Result<Self> {
         raw.read_exact(&mut [0; 4][..encoded.mark.min(4)])?;
         let decoder = (encoded.encoding != UTF_8).then(|| encoded.encoding.new_decoder_without_bom_handling());
-        Ok(Self { raw, decoder, bytes: vec![0; CHUNK], ended: false })
+        let as_utf8 = encoded.encoding.is_single_byte().then(AsUtf8::default);
+        Ok(Self { raw, decoder, bytes: vec![0; CHUNK], ended: false, as_utf8 })
+    }
+
+    /// True where what was read so far was taken for an encoding of one byte a letter, and is UTF-8: texts in such encodings
+    /// hardly ever are.
+    pub(super) fn is_utf8_after_all(&self) -> bool {
+        self.as_utf8.as_ref().is_some_and(|it| it.beyond_ascii && it.begun.is_empty())
     }
 
     /// Puts the next piece into `text`. False, and an empty `text`, at the end.
@@ -140,6 +172,7 @@ impl<R: Read> Decoded<R> {
                 Err(cause) => return Err(cause),
             };
             self.ended = read == 0;
+            self.as_utf8 = self.as_utf8.take().and_then(|it| it.with(&self.bytes[..read]));
             match &mut self.decoder {
                 None => text.extend_from_slice(&self.bytes[..read]),
                 Some(decoder) => decode(decoder, &self.bytes[..read], self.ended, text),
@@ -198,6 +231,24 @@ mod tests {
             refused(b"\xEF\xBB\xBFid", Some(encoding_rs::WINDOWS_1252)),
             "the file is marked as UTF-8, but `encoding` says windows-1252"
         );
+    }
+
+    #[test]
+    fn utf8_is_known_for_what_it_is_under_another_name() {
+        let is_utf8 = |bytes: &[u8], said| {
+            let mut reader = Decoded::new(bytes, decide(bytes, said).unwrap()).unwrap();
+            let mut piece = Vec::new();
+            while reader.next(&mut piece).unwrap() {}
+            reader.is_utf8_after_all()
+        };
+        let said = Some(encoding_rs::WINDOWS_1252);
+        // A letter that stands across two pieces, and one that is cut off at the end.
+        let far = |rest: &[u8]| [&b"a".repeat(CHUNK - 1), rest].concat();
+        assert!(is_utf8("Jürgen".as_bytes(), said) && is_utf8(&far("ü".as_bytes()), said));
+        assert!(!is_utf8(b"J\xFCrgen", said) && !is_utf8(&far(b"\xC3"), said) && !is_utf8(b"\xC3\xBC \xFC", said));
+        assert!(!is_utf8(b"Juergen", said) && !is_utf8("Jürgen".as_bytes(), None));
+        // In two bytes a letter, short texts can be both.
+        assert!(!is_utf8("联通".as_bytes(), Some(encoding_rs::GBK)));
     }
 
     #[test]

@@ -345,6 +345,9 @@ impl Reading<'_> {
         }
         let final_line_end = records.at_line_end();
         let line_ends = records.line_ends();
+        if records.is_utf8_after_all() {
+            return Err(Why::IsUtf8 { configured: encoded.encoding.name() });
+        }
         drop(records);
         if let Some(last) = last {
             Self::look_for_cut(&last, found, final_line_end, line_ends)?;

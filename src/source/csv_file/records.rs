@@ -179,6 +179,11 @@ impl<R: Read> Records<R> {
         matches!(self.last_byte, Some(b'\n' | b'\r'))
     }
 
+    /// As [`Decoded::is_utf8_after_all`].
+    pub(super) fn is_utf8_after_all(&self) -> bool {
+        self.input.is_utf8_after_all()
+    }
+
     /// How records end, as far as they were read.
     pub(super) fn line_ends(&self) -> LineEnds {
         self.ends
