@@ -199,6 +199,14 @@ impl AccountsById {
     }
 }
 
+impl From<Accounts> for AccountsById {
+    fn from(all: Accounts) -> Self {
+        let places = all.iter().enumerate().filter_map(|(at, account)| Some((account.id()?.into(), at)));
+        let places = places.collect();
+        Self { all, places }
+    }
+}
+
 impl Extend<Account> for AccountsById {
     fn extend<I: IntoIterator<Item = Account>>(&mut self, accounts: I) {
         accounts.into_iter().for_each(|account| self.insert(&account));
@@ -417,6 +425,7 @@ mod tests {
                     let held = account.attributes.get(&name.into()).and_then(Value::as_text);
                     prop_assert_eq!(one.text(&name.into()), held);
                     prop_assert_eq!(one.fact(name), account.fact(name));
+                    prop_assert_eq!(one.fact_value(name).map(Value::from), account.facts.get(name).cloned());
                 }
                 prop_assert_eq!(&one.account(), account);
             }

@@ -34,7 +34,7 @@ pub(crate) struct Unseen {
     pub(crate) reason: String,
 }
 
-/// One thing that conditions may look at of a person: whatever they decide is a function of such.
+/// One thing that was looked at of a person, and can be looked at again of somebody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// The value that counts of an attribute, which this system owns.

@@ -42,17 +42,6 @@ pub(crate) struct KnownSystem {
     pub(crate) operations: Vec<OperationCapability>,
 }
 
-impl KnownSystem {
-    /// The attribute of this local name, at the system of this name, where it is one.
-    pub(super) fn attribute(&self, system: &SystemName, name: &str) -> Option<AttributeName> {
-        if has(&self.own_attributes, name) {
-            Some(AttributeName::of_system(system, name))
-        } else {
-            has(&self.attributes, name).then(|| AttributeName::new(name))
-        }
-    }
-}
-
 impl Known {
     /// The attribute of this name, where there is one.
     pub(crate) fn attribute(&self, name: &str) -> Option<AttributeName> {
@@ -97,6 +86,15 @@ impl Known {
 }
 
 impl KnownSystem {
+    /// The attribute of this local name, at the system of this name, where it is one.
+    pub(super) fn attribute(&self, system: &SystemName, name: &str) -> Option<AttributeName> {
+        if has(&self.own_attributes, name) {
+            Some(AttributeName::of_system(system, name))
+        } else {
+            has(&self.attributes, name).then(|| AttributeName::new(name))
+        }
+    }
+
     /// Whether accounts there hold this attribute of `system`, which is this one.
     pub(super) fn holds(&self, system: &SystemName, attribute: &AttributeName) -> bool {
         attribute.system().is_none_or(|owner| owner == *system) && has(&self.attributes, attribute.local())

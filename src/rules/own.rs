@@ -6,7 +6,7 @@
 
 use std::{
     cell::{RefCell, RefMut},
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
     sync::Arc,
 };
@@ -27,7 +27,7 @@ use super::{
     known::Known,
     script::Script,
     statement::read_condition,
-    view::{Looked, PersonView},
+    view::PersonView,
     vocabulary::{Declared, Function, Owner},
 };
 
@@ -59,8 +59,8 @@ struct Common {
     attributes: BTreeSet<AttributeName>,
     /// Their owners; none where a condition decides about one of them.
     owners: Option<Arc<Owners>>,
-    /// What was found for people.
-    rulings: Vec<Ruling>,
+    /// What was found for people, the last that was of use first.
+    rulings: VecDeque<Ruling>,
 }
 
 type Owners = BTreeMap<AttributeName, Owned>;
@@ -74,7 +74,7 @@ struct Ruling {
 }
 
 /// So many rulings are remembered: most conditions ask whether somebody is active, or through what she signs in. Where they
-/// ask for what everybody has of her own no precedent is found, and not many are gone through.
+/// ask for what everybody has of her own no precedent is found, and not many are gone through; what is of no use makes way.
 const MAX_RULINGS: usize = 16;
 
 impl Precedents {
@@ -89,7 +89,8 @@ impl<'a> Court<'a> {
     fn common(self, attributes: &BTreeSet<AttributeName>) -> RefMut<'a, Common> {
         let mut common = self.precedents.0.borrow_mut();
         if common.attributes != *attributes {
-            *common = Common { attributes: attributes.clone(), owners: self.plain(attributes), rulings: Vec::new() };
+            *common =
+                Common { attributes: attributes.clone(), owners: self.plain(attributes), rulings: VecDeque::new() };
         }
         common
     }
@@ -117,8 +118,10 @@ impl<'a> Court<'a> {
             return None;
         }
         let is_so = |(at, seen): &(Look, Value)| look(at) == *seen;
-        let common = self.common(attributes);
-        common.rulings.iter().find(|ruling| ruling.looks.iter().all(is_so)).map(|it| Arc::clone(&it.ownership))
+        let rulings = &mut self.common(attributes).rulings;
+        let at = rulings.iter().position(|ruling| ruling.looks.iter().all(is_so))?;
+        rulings.make_contiguous()[..=at].rotate_right(1);
+        rulings.front().map(|ruling| Arc::clone(&ruling.ownership))
     }
 
     /// The owner of each attribute, and for each system with an `account` line whether an account is wanted.
@@ -161,10 +164,14 @@ impl<'a> Court<'a> {
         let found = hearing.owners.into_iter().filter_map(asked).filter(|(it, _)| attributes.contains(it));
         let owners = hearing.plain.unwrap_or_else(|| Arc::new(found.collect()));
         let ownership = Arc::new(Ownership { owners, accounts });
-        let mut common = self.common(attributes);
-        if let Some(looks) = hearing.looks.filter(|_| common.rulings.len() < MAX_RULINGS) {
-            let looks = looks.into_iter().map(|look| (person.look(&look), look)).map(|(seen, look)| (look, seen));
-            common.rulings.push(Ruling { looks: looks.collect(), ownership: Arc::clone(&ownership) });
+        if let Some(looks) = hearing.looks {
+            let seen = looks.into_iter().map(|look| {
+                let seen = person.look(&look);
+                (look, seen)
+            });
+            let rulings = &mut self.common(attributes).rulings;
+            rulings.truncate(MAX_RULINGS - 1);
+            rulings.push_front(Ruling { looks: seen.collect(), ownership: Arc::clone(&ownership) });
         }
         Ok(ownership)
     }
@@ -279,7 +286,10 @@ impl<'a> Hearing<'a> {
                         hits.answered(&place.origin, answer);
                     }
                     let answer = (answer, view.looked_at());
-                    self.looked(view.looks());
+                    self.looks = self.looks.take().zip(view.looks()).map(|(mut all, new)| {
+                        all.extend(new);
+                        all
+                    });
                     self.told.push((function, answer.clone()));
                     return Ok(answer);
                 }
@@ -293,28 +303,8 @@ impl<'a> Hearing<'a> {
                 return Err(self.error(error.with_fault(Fault::OwnerCycle { attributes }), function, place));
             }
             self.find_owner(&attribute)?;
-            let owner = self.owners.get(&attribute).and_then(Option::as_ref);
-            let value = owner.and_then(|owned| self.person.decided(&owned.system, &attribute));
-            view.decide(attribute, value.as_ref());
-        }
-    }
-
-    /// Notes what a condition looked at that has answered.
-    fn looked(&mut self, looks: Option<Vec<Looked>>) {
-        let Some((all, new)) = self.looks.as_mut().zip(looks) else {
-            self.looks = None;
-            return;
-        };
-        for look in new {
-            let look = match look {
-                Looked::At(look) => Some(look),
-                // What nobody owns is empty for everybody.
-                Looked::Decided(attribute) => {
-                    let owned = self.owners.get(&attribute).and_then(Option::as_ref);
-                    owned.map(|owned| Look::Decided(owned.system.clone(), attribute))
-                }
-            };
-            all.extend(look.filter(|look| !all.contains(look)));
+            let owner = self.owners.get(&attribute).and_then(Option::as_ref).map(|owned| &owned.system);
+            view.decide(attribute, owner);
         }
     }
 

@@ -54,25 +54,23 @@ struct Observed {
     known: Rc<Known>,
     /// Who owns what, where that is settled already.
     ownership: Option<Ownership>,
-    decided: RefCell<BTreeMap<AttributeName, Dynamic>>,
+    /// Values that count, each with its owner.
+    decided: RefCell<BTreeMap<AttributeName, (Option<SystemName>, Dynamic)>>,
     /// What a condition looked at, in the order it did, each once.
     looked_at: RefCell<Vec<(String, Value)>>,
-    /// The same, as far as it can be looked at again of somebody else; `None` where some of it cannot.
-    looks: RefCell<Option<Vec<Looked>>>,
-}
-
-/// What a condition looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Looked {
-    /// The value that counts, whosever it is.
-    Decided(AttributeName),
-    /// Something at one system.
-    At(Look),
+    /// The same, to look at again of somebody else; `None` where some of it cannot be.
+    looks: RefCell<Option<Vec<Look>>>,
 }
 
 impl Observed {
-    /// Notes a look; `None` is one that nobody can repeat.
-    fn looked(&self, look: Option<Looked>) {
+    /// The owner of an attribute, and what counts of it.
+    fn decided(&self, attribute: &AttributeName, owner: Option<&SystemName>) -> (Option<SystemName>, Dynamic) {
+        let value = owner.and_then(|owner| self.person.decided(owner, attribute));
+        (owner.cloned(), value.as_ref().map_or(Dynamic::UNIT, dynamic))
+    }
+
+    /// Notes a look; `None` is one that cannot be repeated of somebody else.
+    fn note_look(&self, look: Option<Look>) {
         let mut looks = self.looks.borrow_mut();
         match (&mut *looks, look) {
             (Some(looks), Some(look)) if !looks.contains(&look) => looks.push(look),
@@ -117,9 +115,10 @@ impl PersonView {
         Some(AccountView { is_of_any: true, ..view })
     }
 
-    /// From now on the attribute has this value.
-    pub(super) fn decide(&self, attribute: AttributeName, value: Option<&Value>) {
-        self.0.decided.borrow_mut().insert(attribute, value.map_or(Dynamic::UNIT, dynamic));
+    /// From now on this system owns the attribute, if any does, and it has what counts then.
+    pub(super) fn decide(&self, attribute: AttributeName, owner: Option<&SystemName>) {
+        let decided = self.0.decided(&attribute, owner);
+        self.0.decided.borrow_mut().insert(attribute, decided);
     }
 
     /// What was looked at since the last time this was asked.
@@ -127,8 +126,8 @@ impl PersonView {
         self.0.looked_at.take()
     }
 
-    /// The same as it can be looked at again, since the last time this was asked; `None` where some of it cannot.
-    pub(super) fn looks(&self) -> Option<Vec<Looked>> {
+    /// The same, to look at again of somebody else; `None` where some of it cannot be.
+    pub(super) fn looks(&self) -> Option<Vec<Look>> {
         self.0.looks.replace(Some(Vec::new()))
     }
 
@@ -136,19 +135,20 @@ impl PersonView {
         if let Some(attribute) = self.0.known.attribute(name) {
             let mut decided = self.0.decided.borrow().get(&attribute).cloned();
             if let (None, Some(ownership)) = (&decided, &self.0.ownership) {
-                let owned = ownership.owner(&attribute);
-                let value = owned.and_then(|owned| self.0.person.decided(&owned.system, &attribute));
-                decided = Some(value.as_ref().map_or(Dynamic::UNIT, dynamic));
+                let owner = ownership.owner(&attribute).map(|owned| &owned.system);
+                decided = Some(self.0.decided(&attribute, owner));
             }
-            let decided = decided.ok_or_else(|| raise(Fault::Needs(attribute.clone())))?;
-            self.0.note(name.to_owned(), &decided);
-            self.0.looked(Some(Looked::Decided(attribute)));
-            return Ok(decided);
+            let (owner, value) = decided.ok_or_else(|| raise(Fault::Needs(attribute.clone())))?;
+            self.0.note(name.to_owned(), &value);
+            // What nobody owns is empty for everybody of whom nobody owns it.
+            if let Some(owner) = owner {
+                self.0.note_look(Some(Look::Decided(owner, attribute)));
+            }
+            return Ok(value);
         }
         let system = SystemName::from(name);
         if let Some(known) = self.0.known.systems.get(&system) {
-            let look = known.is_provider.then(|| Looked::At(Look::Account(system.clone())));
-            self.0.looked(look);
+            self.0.note_look(known.is_provider.then(|| Look::Account(system.clone())));
             let view = AccountView::new(&self.0, system);
             if view.is_none() {
                 self.0.note(name.to_owned(), &Dynamic::UNIT);
@@ -192,16 +192,18 @@ impl AccountView {
     }
 
     fn get(&self, name: &str) -> Answer<Dynamic> {
-        let value = match &self.shown {
-            Shown::Account(account) => self.of_account(account, name),
-            Shown::Statement(said) => match name {
+        let look = self.look(name);
+        let value = match (&self.shown, &look) {
+            (_, Some(look)) => Some(dynamic(&self.observed.person.look(look))),
+            (Shown::Account(account), None) => self.of_account(account, name),
+            (Shown::Statement(said), None) => match name {
                 "id" | "key" => Some(Dynamic::from(said.key.to_string())),
                 _ => self.known.attribute(name).map(|it| said.values.get(&it).as_ref().map_or(Dynamic::UNIT, dynamic)),
             },
         };
         if let Some(value) = &value {
             self.observed.note(format!("{}.{name}", self.system), value);
-            self.observed.looked(self.look(name).map(Looked::At));
+            self.observed.note_look(look);
         }
         let has_name = |system: &KnownSystem| {
             has(&system.attributes, name) || has(&system.facts, name) || system.sets.contains_key(name)
@@ -218,40 +220,30 @@ impl AccountView {
         })
     }
 
-    /// What is looked at by this name, where that can be done again.
+    /// What is looked at by this name, where that can be looked at again of somebody else.
     fn look(&self, name: &str) -> Option<Look> {
         let Shown::Account(_) = self.shown else { return None };
-        let (system, known) = (self.system.clone(), self.known.systems.get(&self.system)?);
+        let (system, known) = (&self.system, self.known.systems.get(&self.system)?);
         if name == "id" || known.sets.contains_key(name) {
-            None
-        } else if let Some(attribute) = known.attribute(&system, name) {
-            Some(Look::Held(system, attribute))
-        } else {
-            Some(Look::Fact(system, name.to_owned()))
+            return None;
         }
+        let held = known.attribute(system, name).map(|attribute| Look::Held(system.clone(), attribute));
+        held.or_else(|| has(&known.facts, name).then(|| Look::Fact(system.clone(), name.to_owned())))
     }
 
-    /// `None` where there cannot be such a thing.
+    /// The rest of what an account shows: its id, and who or what is in its sets. `None` where there cannot be such a thing.
     fn of_account(&self, account: &Account, name: &str) -> Option<Dynamic> {
         if name == "id" {
             return Some(account.id.as_ref().map_or(Dynamic::UNIT, |id| Dynamic::from(id.to_string())));
         }
-        let system = self.known.systems.get(&self.system)?;
-        if system.sets.contains_key(name) {
+        let system = self.known.systems.get(&self.system).filter(|system| system.sets.contains_key(name));
+        system.map(|_| {
             let set = AttributeName::of_system(&self.system, name);
             let members =
                 account.attributes.iter().filter(|(it, value)| it.set().as_ref() == Some(&set) && !value.is_empty());
             let members = members.filter_map(|(it, value)| Some((it.member()?.into(), dynamic(value))));
-            return Some(Dynamic::from_map(members.collect()));
-        }
-        let value = if let Some(attribute) = system.attribute(&self.system, name) {
-            account.attributes.get(&attribute)
-        } else if has(&system.facts, name) {
-            account.facts.get(name)
-        } else {
-            return None;
-        };
-        Some(value.map_or(Dynamic::UNIT, dynamic))
+            Dynamic::from_map(members.collect())
+        })
     }
 }
 

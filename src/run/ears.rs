@@ -14,9 +14,9 @@ use crate::{
     rules::RuleError,
 };
 
-/// On how many records of a file a rule may be stopped by a limit, until the rule counts as wrong and not the records; a
+/// On how many records of a file, or people, a rule may be stopped by a limit, until the rule counts as wrong and not they; a
 /// fifth of it where no record could be read.
-const MAX_EXCEEDED: u64 = 50;
+pub(super) const MAX_EXCEEDED: u64 = 50;
 
 /// What was heard of rows so far.
 #[derive(Default)]

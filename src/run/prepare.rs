@@ -10,6 +10,7 @@ use super::{
     RunError,
     belief::{Belief, Same, said_before},
     crew::{ALONE, Crew, Shift, threads},
+    ears::MAX_EXCEEDED,
     expectations::{Judged as Expected, judge},
     fleet::Fleet,
     gather::{self, Given, Said, Source},
@@ -156,14 +157,22 @@ pub(super) fn settle(
     let (mut decided, mut asked_for, mut people) = (Vec::new(), Vec::new(), said.believed);
     let mut seen = said.seen;
     let mut fault = None;
+    let mut exceeded = 0;
     let mut settled = |one: Result<Settled, RunError>| {
-        let Settled { id, statements, group, changes, deeds, judged } = match one {
+        let Settled { id, statements, group, changes, deeds, judged, exceeded: stopped } = match one {
             Ok(settled) => settled,
             Err(error) => {
                 fault = Some(error);
                 return false;
             }
         };
+        if let Some(stopped) = stopped {
+            exceeded += 1;
+            if exceeded == MAX_EXCEEDED {
+                fault = Some(RunError::Rule(stopped));
+                return false;
+            }
+        }
         people += u64::from(statements.iter().any(|said| !said.of_nobody));
         decided.extend(changes);
         asked_for.extend(deeds);
@@ -232,6 +241,8 @@ struct Settled {
     changes: Vec<Decided>,
     deeds: Vec<DecidedDeed>,
     judged: Option<Box<Judged>>,
+    /// As [`Decisions::exceeded`].
+    exceeded: Option<Box<RuleError>>,
 }
 
 /// What is wanted to be known of each person.
@@ -255,21 +266,22 @@ fn settle_all(
 ) -> Links {
     let settle = |found: Found<'_>, rules: &RuleSet, rest: &mut Rest<'_>| {
         let group = interest.group.and_then(|attribute| group_of(&found, attribute));
-        // Most people need nothing, which is told without their accounts being unpacked.
+        // Most people need nothing, which is told at a glance.
         let mut is_at_rest = || {
             let ownership = rules.precedent(attributes, |look| found.look(look));
             ownership.is_some_and(|ownership| rest.is_at_rest(&found, &ownership))
         };
         if !interest.judged && is_at_rest() {
             let (id, statements) = found.without_accounts();
-            return Ok(Settled { id, statements, group, changes: Vec::new(), deeds: Vec::new(), judged: None });
+            let (changes, deeds) = (Vec::new(), Vec::new());
+            return Ok(Settled { id, statements, group, changes, deeds, judged: None, exceeded: None });
         }
         let person = found.person();
         let deeds = deeds(&person, providers);
-        let Decisions { person, ownership, changes } = decide_for(person, rules, attributes, providers)?;
+        let Decisions { person, ownership, changes, exceeded } = decide_for(person, rules, attributes, providers)?;
         let (id, statements) = (person.id.clone(), person.statements.clone());
         let judged = interest.judged.then(|| Box::new(Judged { person, ownership }));
-        Ok(Settled { id, statements, group, changes, deeds, judged })
+        Ok(Settled { id, statements, group, changes, deeds, judged, exceeded })
     };
     let policy = rules.policy();
     let many = material.statements.len() >= ALONE;
@@ -319,6 +331,8 @@ pub(super) struct Decisions {
     pub(super) person: Person,
     pub(super) ownership: Arc<Ownership>,
     pub(super) changes: Vec<Decided>,
+    /// She is held because a rule was stopped by a limit: where many are, the rule is wrong.
+    pub(super) exceeded: Option<Box<RuleError>>,
 }
 
 /// Asks the rules about one person and decides.
@@ -358,7 +372,7 @@ pub(super) fn decide_otherwise(
             }
             let changes = decide(&person, &ownership, policy, providers, &asked);
             match asked.fault.take() {
-                None => return Ok(Decisions { person, ownership, changes }),
+                None => return Ok(Decisions { person, ownership, changes, exceeded: None }),
                 Some(fault) => fault,
             }
         }
@@ -373,7 +387,8 @@ pub(super) fn decide_otherwise(
     let person = Person { held: Some(format!("a rule failed{place}: {fault}")), ..person };
     let ownership = Arc::default();
     let changes = decide(&person, &ownership, policy, providers, &asked);
-    Ok(Decisions { person, ownership, changes })
+    let exceeded = fault.exceeds_limit().then(|| Box::new(fault));
+    Ok(Decisions { person, ownership, changes, exceeded })
 }
 
 /// The rules, asked about single changes. The first fault is kept, and ends the work on a person.

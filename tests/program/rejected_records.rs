@@ -138,6 +138,25 @@ fn a_rule_that_exceeds_a_limit_on_every_record_is_wrong_and_is_not_tried_on_all(
 }
 
 #[test]
+fn a_condition_that_exceeds_a_limit_for_many_people_is_wrong_and_is_not_asked_about_all() {
+    let world = growing(&rows(10_000, ["", ""]));
+    let endless = "account(\"gitlab\", |person| { loop { } });\n";
+    let rules = world.read("rules/people.rhai");
+    world.write("rules/people.rhai", format!("{rules}{endless}").as_bytes());
+    let ran = world.homeward(&["--lab", "plan", "hr=people.csv"]);
+    insta::assert_snapshot!(ran.stderr, @r#"
+     × the rule does not come to an end (on people.csv:1043)
+       ╭─[rules/people.rhai:12:1]
+    11 │ });
+    12 │ account("gitlab", |person| { loop { } });
+       · ───────
+       ╰────
+     help: a rule has to be short work: look for a loop that does not end
+    "#);
+    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
+}
+
+#[test]
 fn a_rule_that_exceeds_a_limit_on_many_records_is_wrong_though_it_can_read_some() {
     let rows = rows(10_000, ["", "endless"]);
     let ran = growing(&rows).homeward(&["--lab", "plan", "hr=people.csv"]);

@@ -16,7 +16,7 @@ use crate::{
     connector::{ConnectorError, Standing},
     model::{
         account::{Account, Facts, Observed, Wanted},
-        accounts::Accounts,
+        accounts::AccountsById,
         attribute::{AttributeName, Value},
         id::AccountId,
         refusal::Refusal,
@@ -83,6 +83,25 @@ impl Paging {
 
 /// An account, and the version it has.
 type Versioned = (Account, Option<String>);
+
+/// Accounts that were found, and the versions of those for which that matters.
+struct Found {
+    accounts: AccountsById,
+    versions: BTreeMap<AccountId, String>,
+    /// Whether versions are kept.
+    fresh: bool,
+}
+
+impl Found {
+    fn new(wanted: &Wanted) -> Self {
+        Self { accounts: AccountsById::default(), versions: BTreeMap::new(), fresh: wanted.fresh }
+    }
+
+    fn keep(&mut self, (account, version): Versioned) {
+        self.accounts.insert(&account);
+        self.versions.extend(account.id.zip(version).filter(|_| self.fresh));
+    }
+}
 
 /// Whether a filter was understood.
 enum Filtered {
@@ -163,23 +182,17 @@ impl<'a> Looker<'a> {
         let groups = looker.groups(wanted).await?;
         groups.tell(&mut facts);
         looker.server = Arc::new(facts);
-        let mut found: BTreeMap<AccountId, Versioned> = BTreeMap::new();
-        for (account, version) in looker.wanted(wanted).await? {
-            found.extend(account.id.clone().map(|id| (id, (account, version))));
-        }
+        let mut found = looker.wanted(wanted).await?;
         // Who is in no list is gone only where the server says so when asked for nobody else.
-        let missing: Vec<_> = wanted.ids.iter().filter(|id| !found.contains_key(*id)).collect();
+        let missing: Vec<_> = wanted.ids.iter().filter(|id| !found.accounts.contains(id)).collect();
         let asked: Vec<_> = missing.iter().map(|id| looker.versioned(id)).collect();
         let seen: Vec<Option<Versioned>> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
-        for (account, version) in seen.into_iter().flatten() {
-            found.extend(account.id.clone().map(|id| (id, (account, version))));
-        }
+        seen.into_iter().flatten().for_each(|user| found.keep(user));
         let range = wanted.members.get(&membership::set(looker.wire.system())).cloned().unwrap_or_default();
-        let (mut accounts, mut versions) = (Accounts::default(), BTreeMap::new());
-        for (id, (mut account, version)) in found {
-            groups.show(&mut account, &range);
-            accounts.push(&account);
-            versions.extend(version.filter(|_| wanted.fresh).map(|version| (id, version)));
+        let Found { accounts, versions, .. } = found;
+        let mut accounts = accounts.into_accounts();
+        if !range.is_empty() {
+            accounts.edit(|account| groups.show(account, &range));
         }
         Ok((Observed { accounts, server: looker.server, warnings: Vec::new() }, versions))
     }
@@ -248,15 +261,14 @@ impl<'a> Looker<'a> {
     }
 
     /// What is wanted, except who can only be asked for by id.
-    async fn wanted(&self, wanted: &Wanted) -> Result<Vec<Versioned>, ConnectorError> {
+    async fn wanted(&self, wanted: &Wanted) -> Result<Found, ConnectorError> {
         let texts: Vec<(&AttributeName, &str)> =
             wanted.holding.iter().flat_map(|(name, texts)| texts.iter().map(move |text| (name, text))).collect();
         let paths: Option<Vec<(&str, &str)>> =
             texts.iter().map(|(name, text)| Some((filter_path(self, name)?, *text))).collect();
         let filters = paths.filter(|_| self.is("filter") == Some(true)).map(|paths| filters(&paths));
-        let sought = Sought::of(wanted);
         if texts.is_empty() && wanted.ids.len() <= FEW {
-            return Ok(Vec::new());
+            return Ok(Found::new(wanted));
         }
         // Without a filter that asks for all of them at once, the first page of everybody tells how many more there are.
         let mut first = None;
@@ -270,7 +282,7 @@ impl<'a> Looker<'a> {
                 let total = page.json().and_then(|list| number(&list, "totalResults"));
                 let left = total.map_or(usize::MAX, |total| total.div_ceil(PAGE_SIZE).saturating_sub(1));
                 if left <= look_ups {
-                    return self.walk_all(&sought, Some(page)).await;
+                    return self.walk_all(wanted, Some(page)).await;
                 }
                 first = Some(page);
             }
@@ -279,21 +291,29 @@ impl<'a> Looker<'a> {
                 match self.filtered(filter).await? {
                     Some(users) => found.extend(users),
                     // A filter that was not understood tells nothing about who is there.
-                    None => return self.walk_all(&sought, first).await,
+                    None => return self.walk_all(wanted, first).await,
                 }
             }
-            return found.iter().map(|user| self.read_versioned(user)).collect();
+            let mut kept = Found::new(wanted);
+            for user in &found {
+                kept.keep(self.read_versioned(user)?);
+            }
+            return Ok(kept);
         }
-        self.walk_all(&sought, None).await
+        self.walk_all(wanted, None).await
     }
 
     /// Everybody who is sought, by reading everybody.
-    async fn walk_all(&self, sought: &Sought<'_>, first: Option<Reply>) -> Result<Vec<Versioned>, ConnectorError> {
-        let keep = |user: Json| {
+    async fn walk_all(&self, wanted: &Wanted, first: Option<Reply>) -> Result<Found, ConnectorError> {
+        let sought = Sought::of(wanted);
+        let keep = |found: &mut Found, user: Json| {
             let user = self.read_versioned(&user)?;
-            Ok(sought.names(&user.0).then_some(user))
+            if sought.names(&user.0) {
+                found.keep(user);
+            }
+            Ok(())
         };
-        self.list(first, self.users(), &[], keep).await
+        self.list(first, self.users(), &[], || Found::new(wanted), keep).await
     }
 
     /// How lists are read here.
@@ -331,20 +351,21 @@ impl<'a> Looker<'a> {
         if total.is_none_or(|total| total == list.len()) && list.iter().all(|user| ids.insert(id(user))) {
             return Ok(Filtered::Found(list));
         }
-        self.list(None, place, &[("filter", filter)], whole).await.map(Filtered::Found)
+        self.list(None, place, &[("filter", filter)], Vec::new, whole).await.map(Filtered::Found)
     }
 
-    /// Reads a list until it adds up; its first page may have been read already. Of each resource only what `keep` makes of
-    /// it is held, if anything: as JSON a long list takes more memory than all else.
+    /// Reads a list until it adds up; its first page may have been read already. Only what `keep` keeps of each resource
+    /// is held: as JSON a long list takes more memory than all else.
     async fn list<T>(
         &self,
         mut first: Option<Reply>,
         place: &str,
         query: &[(&str, &str)],
-        keep: impl Fn(Json) -> Result<Option<T>, ConnectorError>,
-    ) -> Result<Vec<T>, ConnectorError> {
+        nothing: impl Fn() -> T,
+        keep: impl Fn(&mut T, Json) -> Result<(), ConnectorError>,
+    ) -> Result<T, ConnectorError> {
         for _ in 0..WALKS {
-            if let Some(list) = self.walk(first.take(), place, query, self.paging(), &keep).await? {
+            if let Some(list) = self.walk(first.take(), place, query, self.paging(), nothing(), &keep).await? {
                 return Ok(list);
             }
         }
@@ -361,9 +382,11 @@ impl<'a> Looker<'a> {
         place: &str,
         query: &[(&str, &str)],
         paging: Paging,
-        keep: &impl Fn(Json) -> Result<Option<T>, ConnectorError>,
-    ) -> Result<Option<Vec<T>>, ConnectorError> {
-        let mut kept = Vec::new();
+        mut kept: T,
+        keep: &impl Fn(&mut T, Json) -> Result<(), ConnectorError>,
+    ) -> Result<Option<T>, ConnectorError> {
+        // What cannot be read counts where the list does.
+        let mut fault = None;
         let mut ids = BTreeSet::new();
         let mut cursors = BTreeSet::new();
         let mut told = None;
@@ -393,7 +416,9 @@ impl<'a> Looker<'a> {
                 if !ids.insert(id(&user).to_owned()) {
                     return Ok(None);
                 }
-                kept.extend(keep(user)?);
+                if let Err(error) = keep(&mut kept, user) {
+                    fault.get_or_insert(error);
+                }
             }
             let next = match paging {
                 Paging::Index => {
@@ -408,7 +433,10 @@ impl<'a> Looker<'a> {
                     // A list that says nothing of its length is whole where it is one page that is not full.
                     (Paging::Index, None) => count < PAGE_SIZE,
                 };
-                return Ok(adds_up.then_some(kept));
+                return match fault.filter(|_| adds_up) {
+                    Some(fault) => Err(fault),
+                    None => Ok(adds_up.then_some(kept)),
+                };
             };
             if paging == Paging::Cursor && !cursors.insert(next.clone()) {
                 return Err(self.strange("the same page again instead of the next"));
@@ -479,7 +507,7 @@ impl<'a> Looker<'a> {
             }
         }
         if all.is_none() {
-            *all = Some(self.list(None, place, &[], whole).await?);
+            *all = Some(self.list(None, place, &[], Vec::new, whole).await?);
         }
         Ok(all.iter().flatten().filter(|group| is_it(group)).cloned().collect())
     }
@@ -567,8 +595,9 @@ fn number(list: &Json, name: &str) -> Option<usize> {
 
 /// Keeps a resource as it is.
 #[expect(clippy::unnecessary_wraps, reason = "what else may be kept of a resource can fail to be read")]
-fn whole(resource: Json) -> Result<Option<Json>, ConnectorError> {
-    Ok(Some(resource))
+fn whole(all: &mut Vec<Json>, resource: Json) -> Result<(), ConnectorError> {
+    all.push(resource);
+    Ok(())
 }
 
 /// The id of a resource; empty where it has none.

@@ -194,8 +194,7 @@ impl<'a> Looker<'a> {
                 looker.look_up(wanted, &sought).await?
             }
         };
-        let mut found = AccountsById::default();
-        found.extend(accounts);
+        let mut found = AccountsById::from(accounts);
         // Who is in no list is gone only where WordPress says so when asked for nobody else.
         let missing: Vec<_> = wanted.ids.iter().filter(|id| !found.contains(id)).collect();
         let asked: Vec<_> = missing.iter().map(|id| looker.account(id)).collect();
@@ -380,7 +379,7 @@ impl<'a> Sought<'a> {
     }
 }
 
-/// True where the account holds this text, whatever the letter case.
+/// True where what is held is this text, whatever the letter case.
 fn holds(held: Option<&str>, text: &str) -> bool {
     held.is_some_and(|held| held.to_lowercase() == text.to_lowercase())
 }

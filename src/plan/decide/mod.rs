@@ -655,7 +655,7 @@ fn comes(
     match follows.reads.other() {
         // The same attribute comes as the connector says, if it is the value in question.
         None => {
-            let led = follows.reads.of(&holds(attribute)?);
+            let led = holds(attribute)?;
             (providers.normalize(system, attribute, &led) == *after).then(|| follows.becomes.clone())
         }
         // A part of another one comes as it is, whatever was asked for.

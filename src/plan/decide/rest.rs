@@ -1,10 +1,11 @@
-//! At a glance: people of whom nothing is to be decided, told without their accounts being unpacked.
+//! At a glance: people of whom nothing is to be decided, told without their accounts being unpacked, but for those to which
+//! something comes by itself.
 //!
 //! Most people of a long list are as they shall be. Whoever is found to be at rest here is one of whom [`super::decide`] says
 //! nothing; of all others this file does not know what becomes of them, and it says nothing at all where looking would take
 //! longer than deciding.
 
-use std::sync::Arc;
+use std::{cell::LazyCell, sync::Arc};
 
 use super::{
     super::correlate::Found, Providers, comes, foresee, is_account_line, is_active, is_copied_to, knows, provider_of,
@@ -179,8 +180,8 @@ impl<'a> Rest<'a> {
     ) -> bool {
         let system = account.system();
         let (policy, providers) = (self.policy, self.providers);
-        // Only what stands alone is told by what lies there.
-        let unpacked = (!providers.stands_alone(account)).then(|| account.account());
+        // What comes by itself is foreseen of the account itself.
+        let unpacked = (!providers.stands_alone(account)).then(|| LazyCell::new(|| account.account()));
         let parts = self.parts_at(system);
         let (mut held, mut next) = (account.iter().peekable(), 0);
         // All three are in order.
@@ -200,7 +201,7 @@ impl<'a> Rest<'a> {
             let value = providers.normalize(system, attribute, value);
             let held = held.peek().filter(|(name, _)| name == attribute).map(|(_, held)| *held);
             let is_so = |value: &Value| held.map_or(value.is_empty(), |held| held.is(value));
-            match unpacked.and_then(|account| comes_to(account, accounts, attribute, &value, providers)) {
+            match unpacked.and_then(|account| comes_to(&**account, accounts, attribute, &value, providers)) {
                 Some(becomes) => becomes.is_ok_and(|becomes| is_so(&becomes)),
                 None => !is_copied || is_so(&value),
             }
@@ -233,8 +234,8 @@ fn comes_to(
     let (before, after) = (account.value(attribute), value.clone());
     let change = Change { attribute: attribute.clone(), before, after };
     let follows = foresee(providers, account, &change).follows?;
-    let leader = provider_of(providers, &follows.provider, |system| account_at(accounts, system).is_some())?;
-    let leader = account_at(accounts, &leader)?;
+    let has_account = |system: &SystemName| account_at(accounts, system).is_some();
+    let leader = account_at(accounts, &provider_of(providers, &follows.provider, has_account)?)?;
     let holds = |attribute: &AttributeName| Some(leader.value(attribute).map(Into::into).unwrap_or_default());
     comes(providers, &account.system, &change, &follows, holds)
 }
@@ -348,8 +349,8 @@ mod tests {
                 other if *other == "A".into() => Ok("a".into()),
                 other => Ok(other.clone()),
             };
-            let is_part = change.attribute.as_str() == "email";
-            let reads = if is_part { Reads::BeforeSpace("username") } else { Reads::Same };
+            let is_part = account.fact("through") == Some("a part") && change.attribute.as_str() == "username";
+            let reads = if is_part { Reads::BeforeSpace("email") } else { Reads::Same };
             let (provider, when) = ("git".to_owned(), "later".to_owned());
             Foresight::doomed("undone").following(Follows { provider, when, becomes, reads })
         }
@@ -377,7 +378,7 @@ mod tests {
     }
 
     fn values() -> impl Strategy<Value = BTreeMap<AttributeName, Value>> {
-        let text = || prop_oneof![6 => Just(Value::text("a")), 1 => Just("A".into()), 1 => Just("b".into()), 1 => Just(Value::Empty)];
+        let text = || prop_oneof![6 => Just(Value::text("a")), 1 => Just("A".into()), 1 => Just("b".into()), 1 => Just("a b".into()), 1 => Just(Value::Empty)];
         let active = prop_oneof![6 => Just(true), 1 => Just(false)].prop_map(Value::Bool);
         let all = (active, text(), text(), text(), text(), text()).prop_map(<[Value; 6]>::from);
         (all, prop::collection::vec(any::<bool>(), 6)).prop_map(|(all, spoken)| {
@@ -415,10 +416,11 @@ mod tests {
     }
 
     fn account(system: &'static str) -> impl Strategy<Value = Option<Account>> {
-        let held = (values(), prop::bool::weighted(0.2)).prop_map(move |(attributes, is_through)| Account {
+        let through = prop::option::weighted(0.2, prop::sample::select(vec!["all", "a part"]));
+        let held = (values(), through).prop_map(move |(attributes, through)| Account {
             id: Some("1".into()),
             attributes,
-            facts: is_through.then(|| ("through".to_owned(), "git".into())).into_iter().collect(),
+            facts: through.map(|how| ("through".to_owned(), how.into())).into_iter().collect(),
             ..Account::absent(system.into(), Arc::default())
         });
         prop::option::weighted(0.8, held)
@@ -458,7 +460,8 @@ mod tests {
             (statement("hr"), statement("crm"), statement("chat"), account("chat"), account("git"), rare(), rare());
         let worlds = (prop::collection::vec(person, 3), ownership(), policy());
         let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-        let (mut at_rest, mut nothing) = (0, 0);
+        // Of those too to which something comes by itself.
+        let (mut at_rest, mut nothing, mut led_at_rest, mut led) = (0, 0, 0, 0);
         for _ in 0..4_000 {
             let (people, ownership, policy) = worlds.new_tree(&mut runner).unwrap().current();
             let mut rest = Rest::new(&policy, &Two);
@@ -491,9 +494,13 @@ mod tests {
                 assert!(is_nothing || !told, "{statements:?} {lists:?} {ownership:?} {policy:?} {decided:?}");
                 at_rest += usize::from(told);
                 nothing += usize::from(is_nothing);
+                let is_led = found().accounts().any(|account| !Two.stands_alone(&account));
+                led_at_rest += usize::from(told && is_led);
+                led += usize::from(is_nothing && is_led);
             }
         }
         // What is never told at a glance would be right too, and help nobody.
         assert!(nothing > 1_000 && at_rest * 2 > nothing, "{at_rest} of {nothing}");
+        assert!(led > 200 && led_at_rest * 2 > led, "{led_at_rest} of {led}");
     }
 }
