@@ -205,7 +205,8 @@ pub(crate) enum Held {
     Same,
     /// One in a hundred has another post at each.
     Differing,
-    /// The same, and everybody signs in to Mattermost through GitLab, which owns the names and addresses of whoever does.
+    /// As where it differs, and everybody signs in to Mattermost through GitLab, which owns the names and addresses of
+    /// whoever does.
     Through,
 }
 

@@ -472,7 +472,7 @@ fn what_one_person_was_answered_is_answered_to_whoever_shows_the_same_and_to_nob
     "#;
     let of_names = r#"account("mattermost", |person| person.username.ends_with("7"));"#;
     let of_ids = "account(\"mattermost\", |person| person.gitlab?.id == \"7\");\n";
-    let of_sets = "account(\"mattermost\", |person| person.mattermost?.teams?.staff != ());\n";
+    let of_sets = r#"account("mattermost", |person| person.mattermost != () && "staff" in person.mattermost.teams);"#;
     let of_sources = "account(\"mattermost\", |person| person.hr?.department == \"IT\");\n";
     // Who owns the email decides which one counts, and that decides about an account.
     let of_owners = r#"
