@@ -63,7 +63,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     if !prepared.same.is_empty() {
         let run = prepared.same.iter().map(|same| same.run).max().unwrap_or_default();
         if given.json() {
-            let report = Report { run, outcomes: Vec::new(), sign_in: Vec::new() };
+            let report = Report { run, outcomes: Vec::new(), found_done: 0, sign_in: Vec::new() };
             print(&serde_json::to_string_pretty(&as_json(&prepared.plan, &report)).unwrap_or_default());
         } else {
             print(&format!("Nothing to do: all is as run {run} left it."));
@@ -86,7 +86,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         tell(&plan::apart(guarded.plan(), aside));
     }
     let calls = guarded.plan().calls.len() as u64;
-    if calls > 0 && !wanted.yes && !agreed(given, "Carry out", calls)? {
+    if calls > 0 && !wanted.yes && !agreed(given, "Carry out", calls, "plan")? {
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
@@ -361,15 +361,16 @@ fn text_of(file: &Path) -> std::io::Result<String> {
     if read as u64 > LONGEST { Err(std::io::Error::other("it is too large for a plan")) } else { Ok(text) }
 }
 
-/// Asks on the terminal. Without one there is nobody to ask.
-pub(super) fn agreed(given: &Invocation<'_>, act: &str, calls: u64) -> Result<bool, Trouble> {
-    sure(given, &format!("{act} {}?", render::count(calls, "call")))
+/// Asks on the terminal whether so many calls shall be made, of which `reading` tells more. Without a terminal there is
+/// nobody to ask.
+pub(super) fn agreed(given: &Invocation<'_>, act: &str, calls: u64, reading: &str) -> Result<bool, Trouble> {
+    let hint = format!("read the plan first with `{} {reading}`, then give --yes", given.again());
+    sure(given, &format!("{act} {}?", render::count(calls, "call")), &hint)
 }
 
-/// Asks anything that is answered with yes or no.
-pub(super) fn sure(given: &Invocation<'_>, question: &str) -> Result<bool, Trouble> {
+/// Asks anything that is answered with yes or no; `hint` is for whoever cannot be asked.
+pub(super) fn sure(given: &Invocation<'_>, question: &str, hint: &str) -> Result<bool, Trouble> {
     if !std::io::stdin().is_terminal() || given.json() {
-        let hint = "read the plan first with `homeward plan`, then give --yes";
         return Err(Trouble::new(
             Exit::Usage,
             "nothing is changed without asking, and nobody is there to answer",
@@ -421,10 +422,15 @@ pub(super) fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {
     } else {
         format!(" {} refused or held, as the plan says.", render::count(left, "change"))
     };
+    let found_done = match report.found_done {
+        0 => String::new(),
+        all if all == done => " All of it was so already: nothing was sent.".to_owned(),
+        some => format!(" {} of them were so already.", render::thousands(some)),
+    };
     let moved = report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Moved(_) | Outcome::Skipped(_)));
     let next = if moved { " Plan again to see what is there now." } else { "" };
     let calls = render::count(all, "call");
-    format!("{text}{word}: {} of {calls}{run}.{left}{next}\n{sign_in}", render::thousands(done))
+    format!("{text}{word}: {} of {calls}{run}.{found_done}{left}{next}\n{sign_in}", render::thousands(done))
 }
 
 pub(super) fn as_json(plan: &Plan, report: &Report) -> serde_json::Value {
@@ -434,8 +440,7 @@ pub(super) fn as_json(plan: &Plan, report: &Report) -> serde_json::Value {
         .zip(&plan.calls)
         .map(|((id, outcome), call)| json!({ "call": id, "system": call.system, "person": call.person, "outcome": outcome }))
         .collect();
-    let mut document =
-        json!({ "format": "homeward.report/1", "run": report.run, "plan": plan.id, "outcomes": outcomes });
+    let mut document = json!({ "format": "homeward.report/1", "run": report.run, "plan": plan.id, "found_done": report.found_done, "outcomes": outcomes });
     let sign_in = together(&plan.sign_in, &report.sign_in);
     if !sign_in.is_empty() {
         document["sign_in"] = json!(sign_in);

@@ -391,7 +391,6 @@ pub(super) struct Undo {
 }
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Lab {
     /// Invent this many people in every simulator.
     #[arg(long, value_name = "N", default_value_t = 0)]

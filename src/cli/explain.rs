@@ -167,7 +167,7 @@ fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, 
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
     let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
     let found = stored(&path, run)?;
-    let Some((plan, entries)) = found else { return Err(runs::unknown(run)) };
+    let Some((plan, entries)) = found else { return Err(runs::unknown(run, given.again())) };
     let outcome = |id: &CallId| {
         let settled = entries.iter().rev().find_map(|entry| match entry {
             Entry::Settled { call, outcome } if call == id => Some(outcome),

@@ -290,6 +290,11 @@ pub(super) async fn serve(given: &Invocation<'_>, wanted: &arguments::Lab) -> Re
     let config = config::load(&given.config(), &kinds::for_config(&given.kinds))?;
     let folder = config.root.join(".homeward");
     if let Some(act) = &wanted.act {
+        if wanted.detach || wanted.people > 0 {
+            let hint = "they are for a lab that begins: homeward lab --people 100 --detach".to_owned();
+            let message = "--people and --detach say nothing to a lab that runs";
+            return Err(Trouble::new(Exit::Usage, message, Some(hint)));
+        }
         return act_on(&folder.join("lab.json"), act, given.json()).await;
     }
     if let Some(notice) = notice(&folder.join("lab.json"))

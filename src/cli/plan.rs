@@ -160,6 +160,10 @@ pub(super) fn files(
     let mut files = Vec::new();
     for input in inputs {
         let Some(file) = named(&given.root, input) else {
+            if let Some(source) = input.strip_suffix('=').filter(|source| !source.is_empty()) {
+                let hint = Some(format!("as in {source}=people.csv"));
+                return Err(Trouble::new(Exit::Usage, format!("`{input}` names no file"), hint));
+            }
             let message = format!("`{input}` does not say whose records it holds");
             let known: Vec<String> = project.sources.keys().map(|source| format!("{source}={input}")).collect();
             let hint = if known.is_empty() {

@@ -27,13 +27,15 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
     let stage = plan::stage(given, &[]).await?;
     let Some(file) = stage.state().filter(|file| file.exists()) else {
         return match wanted.run {
-            Some(run) => Err(super::runs::unknown(run)),
+            Some(run) => Err(super::runs::unknown(run, given.again())),
             None => Ok(nothing(given)),
         };
     };
     let store = stage.store()?;
     if let Some(run) = wanted.run {
-        let Some(summary) = store.summary(run).map_err(RunError::from)? else { return Err(super::runs::unknown(run)) };
+        let Some(summary) = store.summary(run).map_err(RunError::from)? else {
+            return Err(super::runs::unknown(run, given.again()));
+        };
         let is_told = say(given, &store, &file, &summary, wanted)?;
         if is_told && !UNFINISHED.contains(&summary.standing) {
             return Ok(Exit::Done);
@@ -165,7 +167,9 @@ async fn finish(
     summary: &RunSummary,
 ) -> Result<(Exit, serde_json::Value), Trouble> {
     let run = summary.id;
-    let Some((plan, _)) = store.run(run).map_err(RunError::from)? else { return Err(super::runs::unknown(run)) };
+    let Some((plan, _)) = store.run(run).map_err(RunError::from)? else {
+        return Err(super::runs::unknown(run, given.again()));
+    };
     fits(&format!("run {run}"), &plan, &stage.fleet.homes())?;
     let left = resume::left(store, run)?;
     if given.talks() {

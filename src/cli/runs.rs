@@ -24,7 +24,7 @@ pub(super) fn runs(given: &Invocation<'_>, wanted: &arguments::Runs) -> Result<E
         return Ok(Exit::Done);
     }
     if let Some(run) = wanted.run.filter(|_| !path.exists()) {
-        return Err(unknown(run));
+        return Err(unknown(run, given.again()));
     }
     let store = Sqlite::open(&path).map_err(RunError::from)?;
     if wanted.verify {
@@ -85,7 +85,13 @@ fn verified(given: &Invocation<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
 /// Removes what is older.
 fn pruned(given: &Invocation<'_>, store: &Sqlite, age: std::time::Duration, yes: bool) -> Result<Exit, Trouble> {
     let before = jiff::Timestamp::now().checked_sub(age).unwrap_or(jiff::Timestamp::MIN);
-    if !yes && !sure(given, &format!("Remove plans and journals of runs that were over before {before}?"))? {
+    if !yes
+        && !sure(
+            given,
+            &format!("Remove plans and journals of runs that were over before {before}?"),
+            "give --yes if that is meant",
+        )?
+    {
         tell("nothing was removed");
         return Ok(Exit::Done);
     }
@@ -101,8 +107,9 @@ fn pruned(given: &Invocation<'_>, store: &Sqlite, age: std::time::Duration, yes:
     Ok(Exit::Done)
 }
 
-pub(super) fn unknown(run: i64) -> Trouble {
-    Trouble::new(Exit::Usage, format!("there is no run {run}"), Some("list them with: homeward runs".to_owned()))
+/// That there is no such run; `again` is how the program was called.
+pub(super) fn unknown(run: i64, again: &str) -> Trouble {
+    Trouble::new(Exit::Usage, format!("there is no run {run}"), Some(format!("list them with: {again} runs")))
 }
 
 fn list(given: &Invocation<'_>, store: &Sqlite, all: bool) -> Result<Exit, Trouble> {
@@ -152,7 +159,9 @@ pub(super) fn second(time: &str) -> String {
 
 fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble> {
     let Some((plan, entries)) = store.run(run).map_err(RunError::from)? else {
-        let Some(summary) = store.summary(run).map_err(RunError::from)? else { return Err(unknown(run)) };
+        let Some(summary) = store.summary(run).map_err(RunError::from)? else {
+            return Err(unknown(run, given.again()));
+        };
         if given.json() {
             print(&serde_json::to_string_pretty(&json!({ "run": summary })).unwrap_or_default());
         } else {

@@ -23,9 +23,9 @@ use crate::{
 pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) -> Result<Exit, Trouble> {
     let stage = plan::stage(given, &[]).await?;
     let store = stage.store()?;
-    let summary = settleable(&store, wanted.run, &stage.project.terms)?;
+    let summary = settleable(&store, wanted.run, &stage.project.terms, given.again())?;
     let Some((plan, _)) = store.run(wanted.run).map_err(RunError::from)? else {
-        return Err(super::runs::unknown(wanted.run));
+        return Err(super::runs::unknown(wanted.run, given.again()));
     };
     fits(&format!("run {}", wanted.run), &plan, &stage.fleet.homes())?;
     if plan.rules != stage.project.rules.digest() && !wanted.anyway {
@@ -41,7 +41,8 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
             tell(&format!("{}: {}", summary.standing.word(), render::harmless(told)));
         }
     }
-    if !wanted.yes && !agreed(given, "Approve and carry out", plan.calls.len() as u64)? {
+    if !wanted.yes && !agreed(given, "Approve and carry out", plan.calls.len() as u64, &format!("runs {}", wanted.run))?
+    {
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
@@ -65,10 +66,10 @@ pub(super) fn reject(given: &Invocation<'_>, wanted: &arguments::Reject) -> Resu
     let terms = Terms::of(&config.limits);
     let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
     if !path.exists() {
-        return Err(super::runs::unknown(wanted.run));
+        return Err(super::runs::unknown(wanted.run, given.again()));
     }
     let store = Sqlite::open(&path).map_err(RunError::from)?;
-    let summary = settleable(&store, wanted.run, &terms)?;
+    let summary = settleable(&store, wanted.run, &terms, given.again())?;
     // What was approved may be on its way already.
     if store.say(&word(&summary, wanted.by.as_ref(), Word::Rejected), 1).map_err(RunError::from)? != Heard::Settled {
         let hint = "what was approved is carried out; it can be changed back by another plan".to_owned();
@@ -107,7 +108,7 @@ fn said(
             Err(Trouble::new(Exit::Usage, message, Some(hint)))
         }
         Heard::TooLate => {
-            let now = settleable(store, run, terms)?;
+            let now = settleable(store, run, terms, given.again())?;
             // Somebody else was quicker: what she approved is what was to be approved.
             if now.standing == Standing::Approved && now.plan == word.plan {
                 return Ok(true);
@@ -130,9 +131,11 @@ fn word(summary: &RunSummary, by: Option<&String>, word: Word) -> Said {
 }
 
 /// A run that waits for somebody.
-fn settleable(store: &Sqlite, run: i64, terms: &Terms) -> Result<RunSummary, Trouble> {
+fn settleable(store: &Sqlite, run: i64, terms: &Terms, again: &str) -> Result<RunSummary, Trouble> {
     expire(store, terms, jiff::Timestamp::now()).map_err(RunError::from)?;
-    let Some(summary) = store.summary(run).map_err(RunError::from)? else { return Err(super::runs::unknown(run)) };
+    let Some(summary) = store.summary(run).map_err(RunError::from)? else {
+        return Err(super::runs::unknown(run, again));
+    };
     if summary.standing.is_held() || summary.standing == Standing::Approved {
         return Ok(summary);
     }

@@ -74,7 +74,8 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         Err(tripped) => return hold(given, &stage, &plan, &about, &tripped),
     };
     let calls = plan.calls.len() as u64;
-    if calls > 0 && !wanted.yes && !agreed(given, "Carry out", calls)? {
+    if calls > 0 && !wanted.yes && !agreed(given, "Carry out", calls, &format!("undo --out plan.json {}", wanted.run))?
+    {
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
@@ -84,9 +85,9 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
 
 /// A run that is over, with its journal: what is still going on, or never began, cannot be undone.
 fn over(stage: &plan::Stage, run: i64, homeward: &str) -> Result<(Plan, Vec<Entry>), Trouble> {
-    let Some(file) = stage.state().filter(|file| file.exists()) else { return Err(runs::unknown(run)) };
+    let Some(file) = stage.state().filter(|file| file.exists()) else { return Err(runs::unknown(run, homeward)) };
     let store = Sqlite::look_into(&file).map_err(RunError::from)?;
-    let Some(standing) = store.standing(run).map_err(RunError::from)? else { return Err(runs::unknown(run)) };
+    let Some(standing) = store.standing(run).map_err(RunError::from)? else { return Err(runs::unknown(run, homeward)) };
     let no = |message: String, hint: String| Err(Trouble::new(Exit::Usage, message, Some(hint)));
     match standing {
         Standing::Done | Standing::Partly | Standing::Redone => {}

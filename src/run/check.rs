@@ -443,6 +443,12 @@ impl Inspection<'_> {
             let Some(table) = self.table(system) else { continue };
             if let Support::No(why) = table.create {
                 self.tell("cannot_create", Some(origin), format!("no account can be made at {system}: {why}"));
+            } else if !self.policy.joins.contains_key(system) && !self.is_of_people(system) {
+                let message = format!(
+                    "no `join` line says how accounts of {system} are found: for whoever has one already, another is made"
+                );
+                self.tell("account_unsought", Some(origin), message).hint =
+                    Some(format!("as in `join(\"{system}\", [\"email\", \"username\"]);`"));
             }
             let switch = table.attributes.iter().find(|row| row.neutral && row.name == "active").map(|row| row.write);
             let why = match switch {
@@ -487,6 +493,12 @@ impl Inspection<'_> {
                 self.tell("unused_member", Some(&line.origin), message);
             }
         }
+    }
+
+    /// True where people are seen with their own tokens.
+    fn is_of_people(&self, system: &SystemName) -> bool {
+        let provider = self.project.config.systems.get(system).and_then(|system| system.provider.as_ref());
+        provider.is_some_and(|provider| matches!(provider.credential, CredentialSource::PerPerson(_)))
     }
 
     /// People's own tokens: whether their kind takes them, whether they can be kept, and what is out of their reach.

@@ -232,9 +232,12 @@ account(\"mattermost\");\n";
         world.forget(&["mattermost"]);
         // It is as planned already: that is done, and nothing is sent for it.
         let again = world.json(0, &["apply", "--yes", "plan.json"]);
-        assert_eq!(outcomes(&again), ["done", "done"]);
+        assert_eq!((outcomes(&again), &again["found_done"]), (vec![json!("done"), json!("done")], &json!(2)));
         assert_eq!(world.writes("mattermost"), Vec::<Value>::new());
         assert_eq!(world.state("mattermost"), state);
+        let told = world.homeward(&["--lab", "apply", "--yes", "plan.json"]).stdout;
+        let last = told.lines().last().unwrap();
+        assert_eq!(last, "Done: 2 of 2 calls (run 3). All of it was so already: nothing was sent.");
     }
 
     #[test]

@@ -265,7 +265,7 @@ fn findings_are_sarif() {
               "message": {
                 "text": "nothing uses the constant `SPARE`"
               },
-              "ruleIndex": 72,
+              "ruleIndex": 73,
               "locations": [
                 {
                   "physicalLocation": {
@@ -321,7 +321,7 @@ fn findings_are_sarif() {
               "message": {
                 "text": "this line never decides `email`: an earlier line, one without condition, does"
               },
-              "ruleIndex": 71,
+              "ruleIndex": 72,
               "locations": [
                 {
                   "physicalLocation": {

@@ -1668,7 +1668,7 @@ fn apply_asks_and_nobody_is_there() {
     -- stderr
     read 1 system in 4 requests
       × nothing is changed without asking, and nobody is there to answer
-      help: read the plan first with `homeward plan`, then give --yes
+      help: read the plan first with `homeward --lab plan`, then give --yes
     -- exit 2
     "#);
 }

@@ -173,7 +173,7 @@ fn a_past_run_tells_what_became_of_each_call() {
     insta::assert_snapshot!(shown(&world, &["--lab", "explain", "--run", "9", "7"]), @r#"
     -- stderr
       × there is no run 9
-      help: list them with: homeward runs
+      help: list them with: homeward --lab runs
     -- exit 2
     "#);
 }

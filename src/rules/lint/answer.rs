@@ -108,7 +108,11 @@ fn condition(examiner: &Examiner<'_>, word: &str, function: &Function, line: &Pl
                 let either = answer.thing.parts().iter().any(super::thing::Thing::is_truth);
                 let is = if either { "may be" } else { "is" };
                 let message = format!("the condition of `{word}` must be true or false, but this {is} {called}");
-                let compare = if either { "compare it: `== true`" } else { "compare it: `== \"…\"`" };
+                let compare = if either {
+                    "compare it: `== \"…\"`, or `== true` where it is a yes or no"
+                } else {
+                    "compare it: `== \"…\"`"
+                };
                 let hint = Some(compare.to_owned());
                 tell(examiner, "wrong_type", answer.at.as_ref(), line, message, hint);
             }

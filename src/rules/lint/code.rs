@@ -107,6 +107,11 @@ const ERRORS: &[(&str, &str)] = &[
 
 const WARNINGS: &[(&str, &str)] = &[
     ("absence_unheard", "A source lists everybody, and nobody owns `active`: absence says nothing to anybody."),
+    (
+        "account_unsought",
+        "An `account` line for a provider without a `join` line. Whoever has an account there already, and none elsewhere \
+         that it signs in through, is not found: another one is asked for, which the provider refuses or makes.",
+    ),
     ("always_false", "A condition that never holds, as far as constants show: what depends on it never happens."),
     ("always_true", "A condition that always holds, as far as constants show: it can be left out."),
     ("cannot_create", "An `account` line for a provider that cannot make accounts: whoever has none stays without."),

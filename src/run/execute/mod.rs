@@ -59,6 +59,8 @@ pub(crate) struct Report {
     pub(crate) run: i64,
     /// In plan order.
     pub(crate) outcomes: Vec<(CallId, Outcome)>,
+    /// How many of those that are done were found done: nothing was sent for them.
+    pub(crate) found_done: u64,
     /// Who has to sign in before the calls for her can be made, as it turned out on the way.
     pub(crate) sign_in: Vec<SignIn>,
 }
@@ -96,6 +98,7 @@ pub(crate) async fn execute(
     // Calls whose only proof is their answer.
     let mut answered = Vec::new();
     let mut fault = None;
+    let mut found_done = 0;
     loop {
         while fault.is_none()
             && watcher.goes_on()
@@ -107,6 +110,7 @@ pub(crate) async fn execute(
                 // An earlier try of this run did it. What became of it since is not this run's to say.
                 watcher.settled(call, &Outcome::Done);
                 outcomes[at] = Some(Outcome::Done);
+                found_done += 1;
                 queue.over(at);
                 continue;
             }
@@ -124,6 +128,7 @@ pub(crate) async fn execute(
                 let tied = tied.map(|account| tie(call, account));
                 let (tied, closed) = closed(store, run, None, call, tied, &outcome);
                 closing.push(durable(at, tied, closed));
+                found_done += u64::from(outcome == Outcome::Done);
                 outcomes[at] = Some(outcome);
                 queue.over(at);
                 continue;
@@ -198,7 +203,7 @@ pub(crate) async fn execute(
     let outcomes: Vec<(CallId, Outcome)> = outcomes.collect();
     let home = |system: &SystemName| fleet.keyed(system).map(|(_, keyring)| keyring.home().to_owned());
     let sign_in = of_outcomes(plan, outcomes.iter().map(|(id, outcome)| (id, outcome)), &home);
-    Ok(Report { run, outcomes, sign_in })
+    Ok(Report { run, outcomes, found_done, sign_in })
 }
 
 /// What is remembered of what sources showed. What was asked for and is not done yet is left as it was remembered before:

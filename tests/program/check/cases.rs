@@ -524,6 +524,13 @@ join("gitlab", ["username"]);
         ..CASE
     },
     Case {
+        name: "an account that nobody looks for before it is made",
+        config: "[systems.chat]\nkind = \"mattermost\"\nurl = \"https://c.example.com\"\ntoken = { env = \"T\" }\n",
+        files: &[("rules/case.rhai", "account(\"chat\", |person| person.active == true);\n")],
+        found: &["rules/case.rhai:1:1 account_unsought"],
+        ..CASE
+    },
+    Case {
         name: "people's own tokens that are out of place",
         config: "[systems.chat]\nkind = \"mattermost\"\nurl = \"https://c.example.com\"\n\
                  token = { per_person = { file = \"t\", refresh = { url = \"https://c.example.com/t\", client_id = \"a\" } } }\n\

@@ -149,7 +149,7 @@ fn a_run_that_is_not_there_or_not_over_is_not_undone() {
     let world = company(2, &[]);
     let ran = world.homeward(&["--lab", "undo", "7"]);
     assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
-    assert_eq!(ran.stderr, "  × there is no run 7\n  help: list them with: homeward runs\n");
+    assert_eq!(ran.stderr, "  × there is no run 7\n  help: list them with: homeward --lab runs\n");
     assert_eq!(world.json(2, &["undo", "7"])["errors"][0]["message"], "there is no run 7");
     // Nobody is there to answer.
     let mut said = rows(2);
