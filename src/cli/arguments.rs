@@ -135,7 +135,7 @@ pub(super) enum Command {
     },
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
-    /// Print completions for a shell.
+    /// Print completions for a shell, to be read when it starts: `source <(homeward completions bash)`.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,

@@ -14,7 +14,7 @@ use super::{
     Exit, Invocation,
     arguments::{self, LabAct},
     diagnostic::{Trouble, did_you_mean, without_list},
-    print, render,
+    print, render, tell,
 };
 use crate::{
     config::{self, Config},
@@ -182,6 +182,9 @@ fn detach(given: &Invocation<'_>, wanted: &arguments::Lab, file: &Path) -> Resul
         table.add_row([system, &address.kind, &address.url]);
     }
     print(&render::drawn(&table));
+    if given.talks() {
+        tell("use it with --lab, and end it with: homeward lab stop");
+    }
     Ok(Exit::Done)
 }
 

@@ -265,7 +265,7 @@ fn findings_are_sarif() {
               "message": {
                 "text": "nothing uses the constant `SPARE`"
               },
-              "ruleIndex": 73,
+              "ruleIndex": 74,
               "locations": [
                 {
                   "physicalLocation": {
@@ -321,7 +321,7 @@ fn findings_are_sarif() {
               "message": {
                 "text": "this line never decides `email`: an earlier line, one without condition, does"
               },
-              "ruleIndex": 72,
+              "ruleIndex": 73,
               "locations": [
                 {
                   "physicalLocation": {

@@ -201,7 +201,7 @@ impl<'a> Rest<'a> {
             let value = providers.normalize(system, attribute, value);
             let held = held.peek().filter(|(name, _)| name == attribute).map(|(_, held)| *held);
             let is_so = |value: &Value| held.map_or(value.is_empty(), |held| held.is(value));
-            match unpacked.and_then(|account| comes_to(&**account, accounts, attribute, &value, providers)) {
+            match unpacked.and_then(|account| comes_to(account, accounts, attribute, &value, providers)) {
                 Some(becomes) => becomes.is_ok_and(|becomes| is_so(&becomes)),
                 None => !is_copied || is_so(&value),
             }

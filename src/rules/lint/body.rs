@@ -19,7 +19,7 @@ use super::{
     super::{known::Known, library, reference, script::Script},
     Finding, Samples,
     effect::{begins, ends, is_ours, last_word, moved, useless},
-    shape::{Link, links, shape, start},
+    shape::{Link, held_against_nothing, links, path, shape, start},
     thing::{Entry, Spot, Thing, Words},
     view,
 };
@@ -125,6 +125,8 @@ pub(super) struct Reading<'u> {
     /// Variables that change on the way: nothing is known of them.
     moving: BTreeSet<String>,
     answers: Vec<Answer>,
+    /// What the function looks into only where it is there.
+    tested: BTreeSet<String>,
     /// The attribute a change is known to be about here.
     pub(super) about: Option<AttributeName>,
     /// True for the declarations, which run when rules are loaded: what is wrong with their words is told then.
@@ -181,8 +183,10 @@ impl<'a> Examiner<'a> {
         }
         let vars = body.params.iter().cloned().zip(key.2.iter().cloned()).collect();
         let unit_ref = &self.units[unit];
+        let tested = held_against_nothing(&body.statements);
+        let answers = Vec::new();
         let mut reading =
-            Reading { unit: unit_ref, at: unit, vars, moving, answers: Vec::new(), about: None, is_loading: false };
+            Reading { unit: unit_ref, at: unit, vars, moving, answers, tested, about: None, is_loading: false };
         self.block(&mut reading, &body.statements, Use::Answer);
         let answers = reading.answers;
         self.read.borrow_mut().insert(key, Some(answers.clone()));
@@ -196,8 +200,9 @@ impl<'a> Examiner<'a> {
         for statement in unit.script.ast().statements() {
             moved(statement, &mut moving);
         }
-        let vars = BTreeMap::new();
-        let mut reading = Reading { unit, at, vars, moving, answers: Vec::new(), about: None, is_loading: true };
+        let (vars, tested) = (BTreeMap::new(), BTreeSet::new());
+        let mut reading =
+            Reading { unit, at, vars, moving, answers: Vec::new(), tested, about: None, is_loading: true };
         self.block(&mut reading, unit.script.ast().statements(), Use::Dropped);
     }
 
@@ -616,8 +621,13 @@ impl<'a> Examiner<'a> {
         let (root, chain) = links(expr);
         let mut thing = self.expr(on, root);
         let mut skipped = false;
-        for (link, questioned) in chain {
-            skipped |= questioned && thing.parts().contains(&Thing::Nothing);
+        for (at, (link, questioned)) in chain.iter().copied().enumerate() {
+            let may_be_nothing = thing.parts().contains(&Thing::Nothing);
+            skipped |= questioned && may_be_nothing;
+            let is_account = |part: &Thing| matches!(part, Thing::Account(_) | Thing::SomeAccount);
+            if may_be_nothing && !questioned && thing.parts().iter().any(is_account) {
+                self.looked_into(on, root, &chain[..at], &link);
+            }
             thing = match link {
                 Link::Property(name, position) => self.property(on, &thing, name, position),
                 Link::Index(Expr::StringConstant(name, position)) => self.property(on, &thing, name, *position),
@@ -633,6 +643,18 @@ impl<'a> Examiner<'a> {
             };
         }
         if skipped { thing.or_nothing() } else { thing }
+    }
+
+    /// Tells of an account that is looked into without a question whether it is there.
+    fn looked_into(&self, on: &Reading<'_>, root: &Expr, chain: &[(Link<'_>, bool)], link: &Link<'_>) {
+        let Some(path) = path(root, chain).filter(|path| !on.tested.contains(path)) else { return };
+        let (dot, position) = match link {
+            Link::Property(name, position) => (format!("?.{name}"), *position),
+            Link::Method(call, position) => (format!("?.{}(…)", call.name), *position),
+            Link::Index(index) => ("?[…]".to_owned(), start(index)),
+        };
+        let message = format!("`{path}` is `()` for whoever has no account there, and the rule fails for her");
+        self.report(on.unit, "may_be_missing", position, message, Some(format!("write `{path}{dot}`")));
     }
 
     fn property(&self, on: &Reading<'_>, thing: &Thing, name: &str, position: Position) -> Thing {

@@ -125,6 +125,11 @@ const WARNINGS: &[(&str, &str)] = &[
     ("dead_code", "Statements behind a `return` that is always reached: they never run."),
     ("goes_nowhere", "A source owns an attribute and no `copies` line brings it anywhere: its word has no effect."),
     ("join_never_said", "A provider's accounts are looked for by an attribute that no source ever says."),
+    (
+        "may_be_missing",
+        "An account is looked into that not everybody has. For whoever has none the rule fails, and a rule that fails stops \
+         the plan: ask with `?.`, or compare the account with `()` first.",
+    ),
     ("never_answers", "A function that can only answer `()`: the line does nothing."),
     ("no_effect", "A statement whose value nobody uses. Our functions return new values and change nothing in place."),
     ("no_meaning", "Nothing says what a record of this source means: write a `source` line."),

@@ -1,6 +1,8 @@
 //! Expressions as they are written: where one begins, what a chain of dots is made of, and whether two say the same.
 
-use rhai::{ASTFlags, Expr, FnCallExpr, Position, Stmt};
+use std::collections::BTreeSet;
+
+use rhai::{ASTFlags, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 /// One link of a chain such as `person.gitlab?.username.lower()`.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +47,40 @@ pub(super) fn links(expr: &Expr) -> (&Expr, Vec<(Link<'_>, bool)>) {
         }
     }
     (root, chain)
+}
+
+/// A variable, and properties of it, as in `person.gitlab`: what it is written as. `None` for anything else.
+pub(super) fn path(root: &Expr, chain: &[(Link<'_>, bool)]) -> Option<String> {
+    let Expr::Variable(variable, _, _) = root else { return None };
+    let names = chain.iter().map(|(link, _)| match link {
+        Link::Property(name, _) => Some(*name),
+        _ => None,
+    });
+    let names: Option<Vec<&str>> = std::iter::once(Some(variable.1.as_str())).chain(names).collect();
+    Some(names?.join("."))
+}
+
+/// The paths that a body holds against `()`, in whatever way.
+pub(super) fn held_against_nothing(statements: &[Stmt]) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    let mut put = |expr: &Expr| {
+        let (root, chain) = links(expr);
+        paths.extend(path(root, &chain));
+    };
+    for statement in statements {
+        statement.walk(&mut Vec::new(), &mut |nodes| {
+            match nodes.last() {
+                Some(ASTNode::Expr(Expr::FnCall(call, _))) if matches!(call.name.as_str(), "==" | "!=" | "type_of") => {
+                    call.args.iter().for_each(&mut put);
+                }
+                Some(ASTNode::Expr(Expr::Coalesce(parts, _))) => parts.iter().for_each(&mut put),
+                Some(ASTNode::Stmt(Stmt::Switch(switch, _))) => put(&switch.0),
+                _ => {}
+            }
+            true
+        });
+    }
+    paths
 }
 
 /// Where an expression begins.

@@ -59,6 +59,29 @@ const SITE: &str = "[systems.site]\nkind = \"csv\"\nkey = \"id\"\nsays = \"chang
 
 pub(crate) const CASES: &[Case] = &[
     Case {
+        name: "accounts that not everybody has",
+        files: &[(
+            "rules/case.rhai",
+            r#"fn service(person) { person.mattermost.auth_service }
+route(|change| {
+    if change.account.is_admin == true { return hold("an administrator") }
+    if change.person.mattermost["auth_service"] == "ldap" { return hold("from the directory") }
+    if change.person.gitlab != () && change.person.gitlab.is_admin == true { return hold("an administrator") }
+    let chat = change.person.mattermost;
+    if chat == () { return }
+    if chat.auth_service == "saml" { return hold("from the directory") }
+    if service(change.person) == "gitlab" { hold("its owner first") }
+});
+"#,
+        )],
+        found: &[
+            "rules/case.rhai:1:40 may_be_missing",
+            "rules/case.rhai:3:23 may_be_missing",
+            "rules/case.rhai:4:33 may_be_missing",
+        ],
+        ..CASE
+    },
+    Case {
         name: "unknown properties of a person and of accounts",
         files: &[(
             "rules/case.rhai",
