@@ -172,7 +172,12 @@ impl FileRefused {
             }
             Why::Undecodable { likely, .. } => {
                 let names: Vec<String> = likely.iter().map(|name| format!("`encoding = \"{name}\"`")).collect();
-                format!("likely {}: set it for this system, or export as UTF-8", names.join(" or "))
+                let is_wide = likely.iter().any(|name| name.starts_with("utf"));
+                let central = if is_wide { "" } else { " (`windows-1250` in central Europe)" };
+                format!(
+                    "likely {}{central}: set it for this system and look at the names in the plan, or export as UTF-8",
+                    names.join(" or ")
+                )
             }
             Why::OtherEncoding { .. } => "remove `encoding` from this system, or export without the mark".to_owned(),
             Why::IsUtf8 { .. } => "remove `encoding` from this system: UTF-8 is what is expected".to_owned(),

@@ -1558,7 +1558,8 @@ fn an_encoding_that_is_not_configured() {
     insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv"]), @r#"
     -- stderr
       × people.csv: line 2 is not UTF-8, and no encoding is configured
-      help: likely `encoding = "windows-1252"` or `encoding = "iso-8859-15"`: set it for this system, or export as UTF-8
+      help: likely `encoding = "windows-1252"` or `encoding = "iso-8859-15"` (`windows-1250` in central Europe): set it
+            for this system and look at the names in the plan, or export as UTF-8
     -- exit 4
     "#);
 }

@@ -101,7 +101,8 @@ fn item_18_four_encodings_say_the_same_and_none_is_guessed() {
     assert_eq!(why, "line 2 is not UTF-8, and no encoding is configured");
     assert_eq!(
         hint,
-        "likely `encoding = \"windows-1252\"` or `encoding = \"iso-8859-15\"`: set it for this system, or export as UTF-8"
+        "likely `encoding = \"windows-1252\"` or `encoding = \"iso-8859-15\"` (`windows-1250` in central Europe): set it for this \
+         system and look at the names in the plan, or export as UTF-8"
     );
 }
 
