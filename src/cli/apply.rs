@@ -172,7 +172,7 @@ fn how_to_settle(given: &Invocation<'_>, run: i64) -> String {
 
 /// What a feed holds is settled before anything later of the same source is carried out. What was held when somebody gave
 /// inputs by hand gives way to what is given now.
-fn past_no_hold(stage: &plan::Stage, plan: &Plan) -> Result<(), Trouble> {
+fn past_no_hold(stage: &plan::Stage, plan: &Plan, again: &str) -> Result<(), Trouble> {
     if stage.state().is_none_or(|state| !state.exists()) {
         return Ok(());
     }
@@ -187,10 +187,8 @@ fn past_no_hold(stage: &plan::Stage, plan: &Plan) -> Result<(), Trouble> {
         let Some(input) = plan.inputs.iter().find(|input| same(input)) else { continue };
         if run.feed.is_some() {
             let message = format!("run {} of {} waits to be settled, and comes first", run.id, input.system);
-            let hint = format!(
-                "look at it with `homeward runs {0}`, then `homeward approve {0}` or `homeward reject {0}`",
-                run.id
-            );
+            let hint =
+                format!("look at it with `{1} runs {0}`, then `{1} approve {0}` or `{1} reject {0}`", run.id, again);
             return Err(Trouble::new(Exit::Refused, message, Some(hint)));
         }
         let from = [Standing::Held, Standing::Waiting];
@@ -213,7 +211,7 @@ pub(super) fn hold(
     if !is_kept {
         return Err(trouble);
     }
-    past_no_hold(stage, plan)?;
+    past_no_hold(stage, plan, given.again())?;
     let now = jiff::Timestamp::now().to_string();
     let run = stage.store()?.keep(Some(plan), about, Standing::Held, &told, &now).map_err(RunError::from)?;
     if given.json() {
@@ -286,7 +284,7 @@ pub(super) async fn send(
     let now = || jiff::Timestamp::now().to_string();
     let run = match begun {
         Begun::Now(fresh) => {
-            past_no_hold(stage, plan)?;
+            past_no_hold(stage, plan, given.again())?;
             begin(stage, &store, plan, fresh)?
         }
         Begun::Before { run, from } => {
@@ -425,6 +423,7 @@ pub(super) fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {
     let found_done = match report.found_done {
         0 => String::new(),
         all if all == done => " All of it was so already: nothing was sent.".to_owned(),
+        1 => " 1 of them was so already.".to_owned(),
         some => format!(" {} of them were so already.", render::thousands(some)),
     };
     let moved = report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Moved(_) | Outcome::Skipped(_)));
@@ -440,7 +439,10 @@ pub(super) fn as_json(plan: &Plan, report: &Report) -> serde_json::Value {
         .zip(&plan.calls)
         .map(|((id, outcome), call)| json!({ "call": id, "system": call.system, "person": call.person, "outcome": outcome }))
         .collect();
-    let mut document = json!({ "format": "homeward.report/1", "run": report.run, "plan": plan.id, "found_done": report.found_done, "outcomes": outcomes });
+    let mut document = json!({
+        "format": "homeward.report/1", "run": report.run, "plan": plan.id, "found_done": report.found_done,
+        "outcomes": outcomes
+    });
     let sign_in = together(&plan.sign_in, &report.sign_in);
     if !sign_in.is_empty() {
         document["sign_in"] = json!(sign_in);

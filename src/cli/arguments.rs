@@ -393,8 +393,8 @@ pub(super) struct Undo {
 #[derive(Debug, Args)]
 pub(super) struct Lab {
     /// Invent this many people in every simulator.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(super) people: u64,
+    #[arg(long, value_name = "N")]
+    pub(super) people: Option<u64>,
     /// Go on in the background; `homeward lab stop` ends it.
     #[arg(long)]
     pub(super) detach: bool,

@@ -159,7 +159,7 @@ fn detach(given: &Invocation<'_>, wanted: &arguments::Lab, file: &Path) -> Resul
         .args(folder)
         .arg("-c")
         .arg(&given.global.config)
-        .args(["lab", "--people", &wanted.people.to_string()])
+        .args(["lab", "--people", &wanted.people.unwrap_or_default().to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(said)
@@ -293,7 +293,7 @@ pub(super) async fn serve(given: &Invocation<'_>, wanted: &arguments::Lab) -> Re
     let config = config::load(&given.config(), &kinds::for_config(&given.kinds))?;
     let folder = config.root.join(".homeward");
     if let Some(act) = &wanted.act {
-        if wanted.detach || wanted.people > 0 {
+        if wanted.detach || wanted.people.is_some() {
             let hint = "they are for a lab that begins: homeward lab --people 100 --detach".to_owned();
             let message = "--people and --detach say nothing to a lab that runs";
             return Err(Trouble::new(Exit::Usage, message, Some(hint)));
@@ -309,8 +309,9 @@ pub(super) async fn serve(given: &Invocation<'_>, wanted: &arguments::Lab) -> Re
     if wanted.detach {
         return detach(given, wanted, &folder.join("lab.json"));
     }
-    let lab =
-        lab::start(&benches(&config, &given.kinds)?, wanted.people, given.simulations).await.map_err(lab_trouble)?;
+    let lab = lab::start(&benches(&config, &given.kinds)?, wanted.people.unwrap_or_default(), given.simulations)
+        .await
+        .map_err(lab_trouble)?;
     let file = folder.join("lab.json");
     let unusable = |error: std::io::Error| {
         let hint = "the lab writes down where it is: check the rights of this folder".to_owned();

@@ -198,7 +198,7 @@ pub(super) fn files(
 /// Makes the plan and shows it.
 pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Result<Exit, Trouble> {
     if let Some(file) = &wanted.out {
-        is_place(&given.root.join(file))?;
+        place_for(&given.root.join(file))?;
     }
     let mut stage = stage(given, &wanted.inputs).await?;
     let ask = if wanted.recheck { Ask::Everybody } else { Ask::ToShow };
@@ -313,10 +313,11 @@ pub(super) fn save(path: &Path, plan: &Plan) -> Result<(), Trouble> {
 }
 
 /// Refuses a place where no file can be, before anybody is asked for what shall stand there.
-pub(super) fn is_place(path: &Path) -> Result<(), Trouble> {
+pub(super) fn place_for(path: &Path) -> Result<(), Trouble> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = std::fs::metadata(folder).map_err(|error| no_place(path, &error))?;
-    match (folder.is_dir(), path.is_dir()) {
+    let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    match (folder.is_dir(), is_folder) {
         (true, false) => Ok(()),
         (true, true) => Err(no_place(path, &std::io::ErrorKind::IsADirectory.into())),
         (false, _) => Err(no_place(path, &std::io::ErrorKind::NotADirectory.into())),

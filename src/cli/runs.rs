@@ -119,7 +119,7 @@ fn list(given: &Invocation<'_>, store: &Sqlite, all: bool) -> Result<Exit, Troub
     if !all && runs.len() > NEWEST as usize {
         runs.truncate(NEWEST as usize);
         if !given.global.quiet {
-            tell(&format!("the newest {NEWEST}; all of them: homeward runs --all"));
+            tell(&format!("the newest {NEWEST}; all of them: {} runs --all", given.again()));
         }
     }
     if given.json() {

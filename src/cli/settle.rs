@@ -113,7 +113,7 @@ fn said(
             if now.standing == Standing::Approved && now.plan == word.plan {
                 return Ok(true);
             }
-            let hint = format!("look at what it would do now: homeward runs {run}");
+            let hint = format!("look at what it would do now: {} runs {run}", given.again());
             Err(Trouble::new(
                 Exit::Usage,
                 format!("run {run} has another plan than the one that was shown"),

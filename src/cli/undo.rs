@@ -22,7 +22,7 @@ use crate::{
 /// Plans the inverse of a run. Saves it where that is asked for; else, or with `--yes`, carries it out.
 pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Result<Exit, Trouble> {
     if let Some(file) = &wanted.out {
-        plan::is_place(&given.root.join(file))?;
+        plan::place_for(&given.root.join(file))?;
     }
     let mut stage = plan::stage(given, &[]).await?;
     let (done, entries) = over(&stage, wanted.run, given.again())?;

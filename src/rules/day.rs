@@ -5,7 +5,10 @@
 
 use rhai::{ASTNode, Expr, Stmt};
 
-use super::{RuleSet, script::Script};
+use super::{
+    RuleSet,
+    script::{Script, is_unnamed},
+};
 
 /// The words that give different answers on different days.
 const WORDS: [&str; 2] = ["today", "days_until"];
@@ -26,7 +29,7 @@ impl RuleSet {
         let in_scripts: usize = self.scripts.iter().map(|script| said(&script.source.text)).sum();
         let functions = self.declared.sources.values().map(|line| &line.function);
         // One that has a name may be called from elsewhere; one that has none is only where it stands.
-        let unnamed = functions.filter(|function| function.name.starts_with("anon$"));
+        let unnamed = functions.filter(|function| is_unnamed(&function.name));
         let of_sources: usize = unnamed.map(|function| said_in(&self.scripts[function.script], &function.name)).sum();
         let of_records = in_modules + in_scripts > 0;
         SeesDay { of_records, of_people: in_modules > 0 || in_scripts > of_sources }

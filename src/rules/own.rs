@@ -6,7 +6,7 @@
 
 use std::{
     cell::{RefCell, RefMut},
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
     sync::Arc,
 };
@@ -60,7 +60,7 @@ struct Common {
     /// Their owners; none where a condition decides about one of them.
     owners: Option<Arc<Owners>>,
     /// What was found for people, the last that was of use first.
-    rulings: VecDeque<Ruling>,
+    rulings: Vec<Ruling>,
 }
 
 type Owners = BTreeMap<AttributeName, Owned>;
@@ -89,8 +89,7 @@ impl<'a> Court<'a> {
     fn common(self, attributes: &BTreeSet<AttributeName>) -> RefMut<'a, Common> {
         let mut common = self.precedents.0.borrow_mut();
         if common.attributes != *attributes {
-            *common =
-                Common { attributes: attributes.clone(), owners: self.plain(attributes), rulings: VecDeque::new() };
+            *common = Common { attributes: attributes.clone(), owners: self.plain(attributes), rulings: Vec::new() };
         }
         common
     }
@@ -120,8 +119,8 @@ impl<'a> Court<'a> {
         let is_so = |(at, seen): &(Look, Value)| look(at) == *seen;
         let rulings = &mut self.common(attributes).rulings;
         let at = rulings.iter().position(|ruling| ruling.looks.iter().all(is_so))?;
-        rulings.make_contiguous()[..=at].rotate_right(1);
-        rulings.front().map(|ruling| Arc::clone(&ruling.ownership))
+        rulings[..=at].rotate_right(1);
+        rulings.first().map(|ruling| Arc::clone(&ruling.ownership))
     }
 
     /// The owner of each attribute, and for each system with an `account` line whether an account is wanted.
@@ -171,7 +170,7 @@ impl<'a> Court<'a> {
             });
             let rulings = &mut self.common(attributes).rulings;
             rulings.truncate(MAX_RULINGS - 1);
-            rulings.push_front(Ruling { looks: seen.collect(), ownership: Arc::clone(&ownership) });
+            rulings.insert(0, Ruling { looks: seen.collect(), ownership: Arc::clone(&ownership) });
         }
         Ok(ownership)
     }
@@ -287,7 +286,11 @@ impl<'a> Hearing<'a> {
                     }
                     let answer = (answer, view.looked_at());
                     self.looks = self.looks.take().zip(view.looks()).map(|(mut all, new)| {
-                        all.extend(new);
+                        for look in new {
+                            if !all.contains(&look) {
+                                all.push(look);
+                            }
+                        }
                         all
                     });
                     self.told.push((function, answer.clone()));

@@ -532,7 +532,7 @@ impl Script {
         if takes.is_some() || own || !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
             return Fault::WrongArguments { name: name.to_owned(), takes, got };
         }
-        let own = self.ast.iter_functions().map(|function| function.name).filter(|own| !own.starts_with("anon$"));
+        let own = self.ast.iter_functions().map(|function| function.name).filter(|own| !is_unnamed(own));
         let mut all: Vec<&str> = words::names().collect();
         all.extend(own);
         let near = words::near(name, all);
@@ -660,6 +660,11 @@ fn lower_first(text: &str) -> String {
         }
         _ => text.to_owned(),
     }
+}
+
+/// True for the name that the language gives a function which is written where it is handed over.
+pub(super) fn is_unnamed(name: &str) -> bool {
+    name.starts_with("anon$")
 }
 
 #[cfg(test)]

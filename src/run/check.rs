@@ -445,7 +445,8 @@ impl Inspection<'_> {
                 self.tell("cannot_create", Some(origin), format!("no account can be made at {system}: {why}"));
             } else if !self.policy.joins.contains_key(system) && !self.is_of_people(system) {
                 let message = format!(
-                    "no `join` line says how accounts of {system} are found: for whoever has one already, another is made"
+                    "no `join` line says how accounts of {system} are found: for whoever has one that leads nowhere else, \
+                     another is asked for"
                 );
                 self.tell("account_unsought", Some(origin), message).hint =
                     Some(format!("as in `join(\"{system}\", [\"email\", \"username\"]);`"));

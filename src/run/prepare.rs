@@ -159,17 +159,17 @@ pub(super) fn settle(
     let mut fault = None;
     let mut exceeded = 0;
     let mut settled = |one: Result<Settled, RunError>| {
-        let Settled { id, statements, group, changes, deeds, judged, exceeded: stopped } = match one {
+        let Settled { id, statements, group, changes, deeds, judged, stopped_by } = match one {
             Ok(settled) => settled,
             Err(error) => {
                 fault = Some(error);
                 return false;
             }
         };
-        if let Some(stopped) = stopped {
+        if let Some(stopped_by) = stopped_by {
             exceeded += 1;
             if exceeded == MAX_EXCEEDED {
-                fault = Some(RunError::Rule(stopped));
+                fault = Some(RunError::Rule(stopped_by));
                 return false;
             }
         }
@@ -241,8 +241,8 @@ struct Settled {
     changes: Vec<Decided>,
     deeds: Vec<DecidedDeed>,
     judged: Option<Box<Judged>>,
-    /// As [`Decisions::exceeded`].
-    exceeded: Option<Box<RuleError>>,
+    /// As [`Decisions::stopped_by`].
+    stopped_by: Option<Box<RuleError>>,
 }
 
 /// What is wanted to be known of each person.
@@ -274,14 +274,14 @@ fn settle_all(
         if !interest.judged && is_at_rest() {
             let (id, statements) = found.without_accounts();
             let (changes, deeds) = (Vec::new(), Vec::new());
-            return Ok(Settled { id, statements, group, changes, deeds, judged: None, exceeded: None });
+            return Ok(Settled { id, statements, group, changes, deeds, judged: None, stopped_by: None });
         }
         let person = found.person();
         let deeds = deeds(&person, providers);
-        let Decisions { person, ownership, changes, exceeded } = decide_for(person, rules, attributes, providers)?;
+        let Decisions { person, ownership, changes, stopped_by } = decide_for(person, rules, attributes, providers)?;
         let (id, statements) = (person.id.clone(), person.statements.clone());
         let judged = interest.judged.then(|| Box::new(Judged { person, ownership }));
-        Ok(Settled { id, statements, group, changes, deeds, judged, exceeded })
+        Ok(Settled { id, statements, group, changes, deeds, judged, stopped_by })
     };
     let policy = rules.policy();
     let many = material.statements.len() >= ALONE;
@@ -331,8 +331,8 @@ pub(super) struct Decisions {
     pub(super) person: Person,
     pub(super) ownership: Arc<Ownership>,
     pub(super) changes: Vec<Decided>,
-    /// She is held because a rule was stopped by a limit: where many are, the rule is wrong.
-    pub(super) exceeded: Option<Box<RuleError>>,
+    /// The limit that stopped a rule, so that she is held: where many are, the rule is wrong.
+    pub(super) stopped_by: Option<Box<RuleError>>,
 }
 
 /// Asks the rules about one person and decides.
@@ -372,7 +372,7 @@ pub(super) fn decide_otherwise(
             }
             let changes = decide(&person, &ownership, policy, providers, &asked);
             match asked.fault.take() {
-                None => return Ok(Decisions { person, ownership, changes, exceeded: None }),
+                None => return Ok(Decisions { person, ownership, changes, stopped_by: None }),
                 Some(fault) => fault,
             }
         }
@@ -387,8 +387,8 @@ pub(super) fn decide_otherwise(
     let person = Person { held: Some(format!("a rule failed{place}: {fault}")), ..person };
     let ownership = Arc::default();
     let changes = decide(&person, &ownership, policy, providers, &asked);
-    let exceeded = fault.exceeds_limit().then(|| Box::new(fault));
-    Ok(Decisions { person, ownership, changes, exceeded })
+    let stopped_by = fault.exceeds_limit().then(|| Box::new(fault));
+    Ok(Decisions { person, ownership, changes, stopped_by })
 }
 
 /// The rules, asked about single changes. The first fault is kept, and ends the work on a person.

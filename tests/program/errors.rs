@@ -1576,7 +1576,34 @@ fn an_encoding_that_is_configured_for_a_file_in_utf8() {
     "#);
 }
 
+#[test]
+fn an_encoding_that_is_configured_for_a_file_with_a_key_in_utf8() {
+    let config = CONFIG.replace("key = \"id\"", "key = \"Prüfnummer\"\nencoding = \"windows-1252\"");
+    let world = World::new().file("homeward.toml", &config).file("rules/people.rhai", RULES);
+    world.write("people.csv", "Prüfnummer,email\n7,mueller@example.com\n".as_bytes());
+    let ran = world.homeward(&["--lab", "plan", "hr=people.csv"]);
+    assert!(ran.stderr.contains("the file is UTF-8, but `encoding` says windows-1252"), "{}", ran.stderr);
+    assert_eq!(ran.status, 4);
+}
+
 // The command line.
+#[test]
+fn an_input_without_its_file() {
+    let world = project();
+    let ran = world.homeward(&["--lab", "plan", "hr="]);
+    assert_eq!((ran.status, ran.stderr.as_str()), (2, "  × `hr=` names no file\n  help: as in hr=people.csv\n"));
+}
+
+#[test]
+fn a_lab_that_runs_takes_no_more_people() {
+    let world = project();
+    let ran = world.homeward(&["lab", "--people", "0", "stop"]);
+    let told = "  × --people and --detach say nothing to a lab that runs\n  help: they are for a lab that begins: homeward lab \
+                --people 100 --detach\n";
+    assert_eq!((ran.status, ran.stderr.as_str()), (2, told));
+    assert_eq!(world.homeward(&["-c", "homeward.toml", "lab", "-C", ".", "stop"]).status, 2);
+}
+
 #[test]
 fn an_input_without_its_system() {
     let world = project();
@@ -1724,6 +1751,22 @@ fn a_saved_plan_that_was_edited() {
       help: make it again with: homeward plan … --out plan.json
     -- exit 2
     ");
+}
+
+#[test]
+fn places_where_no_plan_can_be_saved() {
+    let world = project();
+    let told = |place: &str, words: &[&str]| {
+        let ran = world.homeward(&[words, &["--out", place]].concat());
+        (ran.status, ran.stderr.lines().next().unwrap_or_default().to_owned())
+    };
+    for (place, why) in
+        [("people.csv/plan.json", "not a directory"), ("rules", "is a directory"), ("gone/", "is a directory")]
+    {
+        for words in [&["--lab", "plan", "hr=people.csv"][..], &["--lab", "undo", "1"]] {
+            assert_eq!(told(place, words), (2, format!("  × {place} cannot be written: {why}")));
+        }
+    }
 }
 
 #[test]

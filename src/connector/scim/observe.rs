@@ -99,7 +99,11 @@ impl Found {
 
     fn keep(&mut self, (account, version): Versioned) {
         self.accounts.insert(&account);
-        self.versions.extend(account.id.zip(version).filter(|_| self.fresh));
+        let Some(id) = account.id.filter(|_| self.fresh) else { return };
+        match version {
+            Some(version) => self.versions.insert(id, version),
+            None => self.versions.remove(&id),
+        };
     }
 }
 

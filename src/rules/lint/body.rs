@@ -16,10 +16,14 @@ use rhai::{ASTFlags, Expr, FnCallExpr, FnPtr, Position, Stmt};
 use crate::model::attribute::AttributeName;
 
 use super::{
-    super::{known::Known, library, reference, script::Script},
+    super::{
+        known::Known,
+        library, reference,
+        script::{Script, is_unnamed},
+    },
     Finding, Samples,
     effect::{begins, ends, is_ours, last_word, moved, useless},
-    shape::{Link, held_against_nothing, links, path, shape, start},
+    shape::{Link, asked_after, links, path, shape, start},
     thing::{Entry, Spot, Thing, Words},
     view,
 };
@@ -125,8 +129,8 @@ pub(super) struct Reading<'u> {
     /// Variables that change on the way: nothing is known of them.
     moving: BTreeSet<String>,
     answers: Vec<Answer>,
-    /// What the function looks into only where it is there.
-    tested: BTreeSet<String>,
+    /// The properties of which the function asks whether they are there; `None` where another function may have asked.
+    asked_after: Option<BTreeSet<String>>,
     /// The attribute a change is known to be about here.
     pub(super) about: Option<AttributeName>,
     /// True for the declarations, which run when rules are loaded: what is wrong with their words is told then.
@@ -183,10 +187,10 @@ impl<'a> Examiner<'a> {
         }
         let vars = body.params.iter().cloned().zip(key.2.iter().cloned()).collect();
         let unit_ref = &self.units[unit];
-        let tested = held_against_nothing(&body.statements);
+        let asked_after = is_unnamed(name).then(|| asked_after(&body.statements));
         let answers = Vec::new();
         let mut reading =
-            Reading { unit: unit_ref, at: unit, vars, moving, answers, tested, about: None, is_loading: false };
+            Reading { unit: unit_ref, at: unit, vars, moving, answers, asked_after, about: None, is_loading: false };
         self.block(&mut reading, &body.statements, Use::Answer);
         let answers = reading.answers;
         self.read.borrow_mut().insert(key, Some(answers.clone()));
@@ -200,9 +204,8 @@ impl<'a> Examiner<'a> {
         for statement in unit.script.ast().statements() {
             moved(statement, &mut moving);
         }
-        let (vars, tested) = (BTreeMap::new(), BTreeSet::new());
-        let mut reading =
-            Reading { unit, at, vars, moving, answers: Vec::new(), tested, about: None, is_loading: true };
+        let (vars, answers) = (BTreeMap::new(), Vec::new());
+        let mut reading = Reading { unit, at, vars, moving, answers, asked_after: None, about: None, is_loading: true };
         self.block(&mut reading, unit.script.ast().statements(), Use::Dropped);
     }
 
@@ -625,8 +628,8 @@ impl<'a> Examiner<'a> {
             let may_be_nothing = thing.parts().contains(&Thing::Nothing);
             skipped |= questioned && may_be_nothing;
             let is_account = |part: &Thing| matches!(part, Thing::Account(_) | Thing::SomeAccount);
-            if may_be_nothing && !questioned && thing.parts().iter().any(is_account) {
-                self.looked_into(on, root, &chain[..at], &link);
+            if let Some(account) = thing.parts().iter().find(|part| may_be_nothing && !questioned && is_account(part)) {
+                self.looked_into(on, account, root, &chain[..at], &link);
             }
             thing = match link {
                 Link::Property(name, position) => self.property(on, &thing, name, position),
@@ -646,14 +649,19 @@ impl<'a> Examiner<'a> {
     }
 
     /// Tells of an account that is looked into without a question whether it is there.
-    fn looked_into(&self, on: &Reading<'_>, root: &Expr, chain: &[(Link<'_>, bool)], link: &Link<'_>) {
-        let Some(path) = path(root, chain).filter(|path| !on.tested.contains(path)) else { return };
+    fn looked_into(&self, on: &Reading<'_>, account: &Thing, root: &Expr, chain: &[(Link<'_>, bool)], link: &Link<'_>) {
+        let (Some(path), Some(asked_after)) = (path(root, chain), &on.asked_after) else { return };
+        if path.rsplit('.').next().is_some_and(|name| asked_after.contains(name)) {
+            return;
+        }
         let (dot, position) = match link {
             Link::Property(name, position) => (format!("?.{name}"), *position),
             Link::Method(call, position) => (format!("?.{}(…)", call.name), *position),
             Link::Index(index) => ("?[…]".to_owned(), start(index)),
         };
-        let message = format!("`{path}` is `()` for whoever has no account there, and the rule fails for her");
+        let is_record = |system| self.known.systems.get(system).is_some_and(|system| !system.is_provider);
+        let what = if matches!(account, Thing::Account(system) if is_record(system)) { "record" } else { "account" };
+        let message = format!("`{path}` is `()` for whoever has no {what} there, and the rule fails for her");
         self.report(on.unit, "may_be_missing", position, message, Some(format!("write `{path}{dot}`")));
     }
 

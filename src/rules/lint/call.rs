@@ -7,6 +7,7 @@ use crate::model::{capability::Takes, id::SystemName};
 use super::{
     super::{
         known::KnownSystem,
+        script::is_unnamed,
         words::{self, near},
     },
     Finding,
@@ -32,7 +33,7 @@ impl<'a> Examiner<'a> {
             return;
         }
         let mut all: Vec<&str> =
-            there.bodies.keys().map(|(own, _)| own.as_str()).filter(|own| !own.starts_with("anon$")).collect();
+            there.bodies.keys().map(|(own, _)| own.as_str()).filter(|own| !is_unnamed(own)).collect();
         if !is_module {
             all.extend(words::names().map(|word| -> &str { word }));
         }

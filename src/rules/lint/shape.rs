@@ -49,38 +49,46 @@ pub(super) fn links(expr: &Expr) -> (&Expr, Vec<(Link<'_>, bool)>) {
     (root, chain)
 }
 
-/// A variable, and properties of it, as in `person.gitlab`: what it is written as. `None` for anything else.
+/// A variable and properties of it, as in `person.gitlab`: what it is written as. `None` for anything else, and for a
+/// variable alone.
 pub(super) fn path(root: &Expr, chain: &[(Link<'_>, bool)]) -> Option<String> {
     let Expr::Variable(variable, _, _) = root else { return None };
-    let names = chain.iter().map(|(link, _)| match link {
-        Link::Property(name, _) => Some(*name),
-        _ => None,
-    });
-    let names: Option<Vec<&str>> = std::iter::once(Some(variable.1.as_str())).chain(names).collect();
-    Some(names?.join("."))
+    let names: Vec<&str> = chain.iter().map(|(link, _)| property(link)).collect::<Option<_>>()?;
+    (!names.is_empty()).then(|| format!("{}.{}", variable.1, names.join(".")))
 }
 
-/// The paths that a body holds against `()`, in whatever way.
-pub(super) fn held_against_nothing(statements: &[Stmt]) -> BTreeSet<String> {
-    let mut paths = BTreeSet::new();
-    let mut put = |expr: &Expr| {
-        let (root, chain) = links(expr);
-        paths.extend(path(root, &chain));
+fn property<'e>(link: &Link<'e>) -> Option<&'e str> {
+    if let Link::Property(name, _) = link { Some(name) } else { None }
+}
+
+/// The names of properties of which a body asks somewhere whether they are there, whosever they are: by `?`, or by holding
+/// them against something.
+pub(super) fn asked_after(statements: &[Stmt]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut last = |expr: &Expr| {
+        let (_, chain) = links(expr);
+        names.extend(chain.last().and_then(|(link, _)| property(link)).map(str::to_owned));
     };
+    let mut questioned = BTreeSet::new();
     for statement in statements {
         statement.walk(&mut Vec::new(), &mut |nodes| {
             match nodes.last() {
-                Some(ASTNode::Expr(Expr::FnCall(call, _))) if matches!(call.name.as_str(), "==" | "!=" | "type_of") => {
-                    call.args.iter().for_each(&mut put);
+                Some(ASTNode::Expr(Expr::FnCall(call, _))) => call.args.iter().for_each(&mut last),
+                Some(ASTNode::Expr(Expr::Coalesce(parts, _))) => parts.iter().for_each(&mut last),
+                Some(ASTNode::Stmt(Stmt::Switch(switch, _))) => last(&switch.0),
+                Some(ASTNode::Stmt(Stmt::Var(var, ..))) => last(&var.1),
+                Some(ASTNode::Expr(expr)) => {
+                    let (_, chain) = links(expr);
+                    let before = chain.windows(2).filter(|two| two[1].1);
+                    questioned.extend(before.filter_map(|two| property(&two[0].0)).map(str::to_owned));
                 }
-                Some(ASTNode::Expr(Expr::Coalesce(parts, _))) => parts.iter().for_each(&mut put),
-                Some(ASTNode::Stmt(Stmt::Switch(switch, _))) => put(&switch.0),
                 _ => {}
             }
             true
         });
     }
-    paths
+    names.extend(questioned);
+    names
 }
 
 /// Where an expression begins.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{ASTFlags, ASTNode, Expr, FnPtr, Position, Stmt};
 
 use super::{
+    super::script::is_unnamed,
     Finding,
     body::{Examiner, Unit},
 };
@@ -75,7 +76,7 @@ pub(super) fn look(examiner: &Examiner<'_>, others: &[std::sync::Arc<str>]) {
             continue;
         }
         let told = |name: &str| used.contains(&(at, name.to_owned())) || elsewhere(name);
-        for (name, _) in unit.bodies.keys().filter(|(name, _)| !name.starts_with("anon$") && !told(name)) {
+        for (name, _) in unit.bodies.keys().filter(|(name, _)| !is_unnamed(name) && !told(name)) {
             if let Some(place) = unit.script.source.place_of_function(name) {
                 let message = format!("nothing calls the function `{name}`");
                 examiner.put(Finding::new("unused_function", message, Some(place)));

@@ -59,7 +59,7 @@ pub(crate) struct Report {
     pub(crate) run: i64,
     /// In plan order.
     pub(crate) outcomes: Vec<(CallId, Outcome)>,
-    /// How many of those that are done were found done: nothing was sent for them.
+    /// How many of those that are done were found done: no try of this run has sent anything for them.
     pub(crate) found_done: u64,
     /// Who has to sign in before the calls for her can be made, as it turned out on the way.
     pub(crate) sign_in: Vec<SignIn>,
@@ -110,7 +110,6 @@ pub(crate) async fn execute(
                 // An earlier try of this run did it. What became of it since is not this run's to say.
                 watcher.settled(call, &Outcome::Done);
                 outcomes[at] = Some(Outcome::Done);
-                found_done += 1;
                 queue.over(at);
                 continue;
             }
@@ -128,7 +127,7 @@ pub(crate) async fn execute(
                 let tied = tied.map(|account| tie(call, account));
                 let (tied, closed) = closed(store, run, None, call, tied, &outcome);
                 closing.push(durable(at, tied, closed));
-                found_done += u64::from(outcome == Outcome::Done);
+                found_done += u64::from(outcome == Outcome::Done && so_far.is_none());
                 outcomes[at] = Some(outcome);
                 queue.over(at);
                 continue;

@@ -113,6 +113,11 @@ fn wide_without_mark(head: &[u8]) -> Option<&'static [&'static str]> {
     }
 }
 
+/// As [`Decoded::is_utf8_after_all`], of the beginning of a file.
+pub(super) fn begins_as_utf8(head: &[u8], encoded: Encoded) -> bool {
+    encoded.encoding.is_single_byte() && AsUtf8::default().with(head).is_some_and(|it| it.beyond_ascii)
+}
+
 /// A file as UTF-8, a piece at a time.
 pub(super) struct Decoded<R> {
     raw: R,

@@ -265,7 +265,13 @@ impl Reading<'_> {
             return Err(Why::Empty);
         }
         let encoded = encoding::decide(&head, self.settings.encoding)?;
-        let found = header::find(input, encoded, self.settings)?;
+        let found = header::find(input, encoded, self.settings).map_err(|why| match why {
+            // A name with letters beyond ASCII is not found in what they were taken for.
+            Why::NoHeader { .. } | Why::MissingColumns { .. } if encoding::begins_as_utf8(&head, encoded) => {
+                Why::IsUtf8 { configured: encoded.encoding.name() }
+            }
+            why => why,
+        })?;
         Ok((encoded, found))
     }
 

@@ -65,20 +65,45 @@ pub(crate) const CASES: &[Case] = &[
             r#"fn service(person) { person.mattermost.auth_service }
 route(|change| {
     if change.account.is_admin == true { return hold("an administrator") }
-    if change.person.mattermost["auth_service"] == "ldap" { return hold("from the directory") }
     if change.person.gitlab != () && change.person.gitlab.is_admin == true { return hold("an administrator") }
     let chat = change.person.mattermost;
     if chat == () { return }
     if chat.auth_service == "saml" { return hold("from the directory") }
     if service(change.person) == "gitlab" { hold("its owner first") }
 });
+
+route(|change| if change.person.mattermost["auth_service"] == "ldap" { hold("from the directory") });
+
+route(|change| if change.person.hr.department == "x" { hold("ask them") });
 "#,
         )],
         found: &[
-            "rules/case.rhai:1:40 may_be_missing",
             "rules/case.rhai:3:23 may_be_missing",
-            "rules/case.rhai:4:33 may_be_missing",
+            "rules/case.rhai:11:44 may_be_missing",
+            "rules/case.rhai:13:36 may_be_missing",
         ],
+        ..CASE
+    },
+    Case {
+        name: "accounts that are looked into where they are there",
+        files: &[(
+            "rules/case.rhai",
+            r#"fn is_admin(person) { person.gitlab.is_admin == true }
+route(|change| {
+    let person = change.person;
+    if person.gitlab != () && is_admin(person) { return hold("an administrator") }
+    if person.gitlab.username == "root" { return hold("an administrator") }
+});
+route(|change| if change.account?.is_admin == true && change.account.username != "root" { hold("an administrator") });
+route(|change| {
+    let chat = change.person.mattermost;
+    if chat == () { return }
+    if chat.auth_service == "ldap" && change.person.mattermost.username == "x" { return hold("from the directory") }
+});
+route(|change| switch change.person.mattermost { () => (), _ => if change.person.mattermost.username == "y" { hold("y") } });
+"#,
+        )],
+        found: &[],
         ..CASE
     },
     Case {
