@@ -112,7 +112,7 @@ fn many_runs_are_listed_from_the_newest_on() {
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     let ran = world.homeward(&["--lab", "--format", "json", "runs"]);
     let newest: Vec<serde_json::Value> = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(ran.stderr, "the newest 50; all of them: homeward runs --all\n");
+    assert_eq!(ran.stderr, "the newest 50; all of them: homeward --lab runs --all\n");
     let all = runs(&world);
     assert_eq!((newest.len(), all.len()), (50, 57));
     assert_eq!(newest, all[..50]);
