@@ -73,8 +73,14 @@ impl PersonId {
     /// Reads what [`fmt::Display`] writes. `None` where there is no `/`.
     #[must_use]
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (system, key) = text.split_once('/')?;
+        let (system, key) = Self::split(text)?;
         Some(Self { system: system.into(), key: key.into() })
+    }
+
+    /// The source and its key, of what [`Self::parse`] reads.
+    #[must_use]
+    pub(crate) fn split(text: &str) -> Option<(&str, &str)> {
+        text.split_once('/')
     }
 }
 

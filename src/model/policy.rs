@@ -49,6 +49,11 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// The attributes of which `owner` lines speak.
+    pub(crate) fn owned(&self) -> BTreeSet<AttributeName> {
+        self.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect()
+    }
+
     /// The `copies` line of an attribute; a member of a set has that of its set.
     pub(crate) fn copy(&self, attribute: &AttributeName) -> Option<&CopyLine> {
         self.copies.get(attribute).or_else(|| self.copies.get(&attribute.set()?))

@@ -411,7 +411,7 @@ impl RuleSet {
     pub(crate) fn own(
         &self,
         person: &Person,
-        attributes: &BTreeSet<AttributeName>,
+        attributes: &Arc<BTreeSet<AttributeName>>,
     ) -> Result<Arc<Ownership>, RuleError> {
         self.court(self.hits.as_deref()).judge(person, attributes)
     }
@@ -420,7 +420,7 @@ impl RuleSet {
     /// seen of this one.
     pub(crate) fn precedent(
         &self,
-        attributes: &BTreeSet<AttributeName>,
+        attributes: &Arc<BTreeSet<AttributeName>>,
         look: impl Fn(&Look) -> Value,
     ) -> Option<Arc<Ownership>> {
         self.court(self.hits.as_deref()).precedent(attributes, look)

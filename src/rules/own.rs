@@ -56,7 +56,8 @@ pub(super) struct Precedents(RefCell<Common>);
 /// What was found of some attributes: with others it may be otherwise.
 #[derive(Debug, Default)]
 struct Common {
-    attributes: BTreeSet<AttributeName>,
+    /// Shared with whoever asks: equal where they are the same, without a look.
+    attributes: Arc<BTreeSet<AttributeName>>,
     /// Their owners; none where a condition decides about one of them.
     owners: Option<Arc<Owners>>,
     /// What was found for people, the last that was of use first.
@@ -86,10 +87,11 @@ impl Precedents {
 
 impl<'a> Court<'a> {
     /// What is the same for everybody, or was found for somebody, of these attributes.
-    fn common(self, attributes: &BTreeSet<AttributeName>) -> RefMut<'a, Common> {
+    fn common(self, attributes: &Arc<BTreeSet<AttributeName>>) -> RefMut<'a, Common> {
         let mut common = self.precedents.0.borrow_mut();
         if common.attributes != *attributes {
-            *common = Common { attributes: attributes.clone(), owners: self.plain(attributes), rulings: Vec::new() };
+            *common =
+                Common { attributes: Arc::clone(attributes), owners: self.plain(attributes), rulings: Vec::new() };
         }
         common
     }
@@ -109,7 +111,7 @@ impl<'a> Court<'a> {
     /// What was found for somebody of whom the same is so; `look` tells what is seen of this one.
     pub(super) fn precedent(
         self,
-        attributes: &BTreeSet<AttributeName>,
+        attributes: &Arc<BTreeSet<AttributeName>>,
         look: impl Fn(&Look) -> Value,
     ) -> Option<Arc<Ownership>> {
         // Whoever counts answers has to be told of each.
@@ -127,7 +129,7 @@ impl<'a> Court<'a> {
     pub(super) fn judge(
         self,
         person: &'a Person,
-        attributes: &BTreeSet<AttributeName>,
+        attributes: &Arc<BTreeSet<AttributeName>>,
     ) -> Result<Arc<Ownership>, RuleError> {
         if let Some(known) = self.precedent(attributes, |look| person.look(look)) {
             return Ok(known);
@@ -145,7 +147,7 @@ impl<'a> Court<'a> {
             plain,
         };
         if hearing.plain.is_none() {
-            for attribute in attributes {
+            for attribute in attributes.iter() {
                 hearing.find_owner(attribute)?;
             }
         }

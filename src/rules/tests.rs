@@ -132,8 +132,8 @@ fn person(statements: &[(&str, &[(&str, Value)])], accounts: Vec<(SystemName, Ar
 }
 
 fn own(rules: &RuleSet, person: &Person, attributes: &[&str]) -> Result<Vec<String>, String> {
-    let attributes = attributes.iter().map(|name| AttributeName::new(name)).collect();
-    let owned = rules.own(person, &attributes).map_err(|error| tell(&error))?;
+    let attributes: BTreeSet<AttributeName> = attributes.iter().map(|name| AttributeName::new(name)).collect();
+    let owned = rules.own(person, &Arc::new(attributes)).map_err(|error| tell(&error))?;
     let owners = owned.owners.iter().map(|(it, owned)| format!("{it}: {} {}", owned.system, owned.origin.line));
     let accounts = owned.accounts.iter().map(|(it, wish)| format!("{it}? {} {}", wish.wanted, wish.origin.line));
     Ok(owners.chain(accounts).collect())
@@ -386,7 +386,7 @@ fn an_account_line_says_nothing_of_whom_nothing_is_known() {
 #[test]
 fn lines_without_a_condition_run_no_script() {
     let rules = load("owner(\"email\", \"zitadel\"); account(\"gitlab\");");
-    let court = rules.own(&person(&[], vec![]), &BTreeSet::from([AttributeName::new("email")])).unwrap();
+    let court = rules.own(&person(&[], vec![]), &Arc::new(BTreeSet::from([AttributeName::new("email")]))).unwrap();
     assert_eq!(court.accounts.len(), 1);
     assert!(court.accounts[&"gitlab".into()].wanted);
     assert!(rules.declared.functions.is_empty());
@@ -447,7 +447,7 @@ fn an_answer_tells_what_its_own_condition_looked_at_and_nothing_else() {
     );
     let said: &[(&str, Value)] = &[("email", "a@b".into())];
     let anna = person(&[("hr", said)], vec![account("gitlab", &[("gitlab.note", "vip".into())], &[])]);
-    let wanted = BTreeSet::from([AttributeName::new("username"), AttributeName::new("email")]);
+    let wanted = Arc::new(BTreeSet::from([AttributeName::new("username"), AttributeName::new("email")]));
     let owned = rules.own(&anna, &wanted).unwrap();
     let note = |what: &str, value: Value| (what.to_owned(), value);
     let seen = |name: &str| owned.owners[&AttributeName::new(name)].looked_at.clone();
@@ -458,7 +458,7 @@ fn an_answer_tells_what_its_own_condition_looked_at_and_nothing_else() {
     assert_eq!(wish("mattermost"), Some(vec![note("email", "a@b".into())]));
     assert_eq!(wish("zitadel"), Some(Vec::new()));
     // The same where the other owner is looked for in between.
-    let alone = rules.own(&anna, &BTreeSet::from([AttributeName::new("username")])).unwrap();
+    let alone = rules.own(&anna, &Arc::new(BTreeSet::from([AttributeName::new("username")]))).unwrap();
     assert_eq!(alone.owners.values().next().map(|it| it.looked_at.len()), Some(2));
 }
 
@@ -481,7 +481,7 @@ fn what_one_person_was_answered_is_answered_to_whoever_shows_the_same_and_to_nob
         owner("email", "hr");
         account("mattermost", |person| person.email == "vip@b");
     "#;
-    let all = BTreeSet::from(["username", "department", "active", "email"].map(AttributeName::new));
+    let all = Arc::new(BTreeSet::from(["username", "department", "active", "email"].map(AttributeName::new)));
     let everybody = |number: usize| {
         let name = format!("p{number}");
         let said = [
@@ -501,7 +501,7 @@ fn what_one_person_was_answered_is_answered_to_whoever_shows_the_same_and_to_nob
         let mattermost = (!number.is_multiple_of(3)).then(|| account("mattermost", held, service));
         person(&[("hr", said.as_slice())], gitlab.into_iter().chain(mattermost).collect())
     };
-    let less = BTreeSet::from([AttributeName::new("username")]);
+    let less = Arc::new(BTreeSet::from([AttributeName::new("username")]));
     let days = [jiff::civil::date(2026, 11, 20), jiff::civil::date(2026, 11, 21), jiff::civil::date(2026, 11, 20)];
     // Where a condition looks at what nobody else has, or at what a source said, there is no precedent.
     let remembered = [("", true), (of_accounts, true), (of_owners, true)];
@@ -536,7 +536,7 @@ fn what_was_answered_to_one_person_only_makes_way_for_what_many_are_answered() {
         account("gitlab", |person| person.active == true || person.username.ends_with("7"));
     "#,
     );
-    let asked = BTreeSet::from([AttributeName::new("username"), AttributeName::new("active")]);
+    let asked = Arc::new(BTreeSet::from([AttributeName::new("username"), AttributeName::new("active")]));
     let known = |numbers: std::ops::Range<u32>, active: bool| {
         let known = numbers.filter(|number| {
             let said: &[(&str, Value)] = &[("username", Value::text(&format!("p{number}"))), ("active", active.into())];

@@ -147,8 +147,7 @@ pub(super) fn settle(
         sources: &sources,
         own: &shown.own,
     };
-    let attributes: BTreeSet<AttributeName> =
-        policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();
+    let attributes = Arc::new(policy.owned());
     let group = desk.limits.groups.as_ref().map(|groups| groups.attribute.clone());
     let mut groups = group.as_ref().map(|attribute| known_groups(attribute, desk.memory));
     let tells = each.is_some();
@@ -259,7 +258,7 @@ struct Interest<'a> {
 fn settle_all(
     material: &Material<'_>,
     rules: &RuleSet,
-    attributes: &BTreeSet<AttributeName>,
+    attributes: &Arc<BTreeSet<AttributeName>>,
     providers: &dyn Providers,
     interest: Interest<'_>,
     each: &mut dyn FnMut(Result<Settled, RunError>) -> bool,
@@ -339,7 +338,7 @@ pub(super) struct Decisions {
 pub(super) fn decide_for(
     person: Person,
     rules: &RuleSet,
-    attributes: &BTreeSet<AttributeName>,
+    attributes: &Arc<BTreeSet<AttributeName>>,
     providers: &dyn Providers,
 ) -> Result<Decisions, RunError> {
     let as_declared = Otherwise { policy: rules.policy(), edit: None, unrouted: false };
@@ -359,7 +358,7 @@ pub(super) struct Otherwise<'a> {
 pub(super) fn decide_otherwise(
     person: Person,
     rules: &RuleSet,
-    attributes: &BTreeSet<AttributeName>,
+    attributes: &Arc<BTreeSet<AttributeName>>,
     providers: &dyn Providers,
     otherwise: &Otherwise<'_>,
 ) -> Result<Decisions, RunError> {

@@ -111,7 +111,7 @@ pub(crate) struct Material<'a> {
     /// What was decided for each of the people before they met each other.
     decided: Vec<Vec<Decided>>,
     /// Attributes that have an owner line.
-    attributes: BTreeSet<AttributeName>,
+    attributes: Arc<BTreeSet<AttributeName>>,
     holders: Holders,
     /// Who wants which unique value.
     wants: BTreeMap<Cell, BTreeMap<String, Vec<usize>>>,
@@ -140,8 +140,7 @@ impl<'a> Material<'a> {
         let mut people = Vec::new();
         let plan = settle(desk, said, &shown, fleet, homes, Some(&mut |judged| people.push(judged)))?;
         let policy = desk.rules.policy();
-        let attributes: BTreeSet<AttributeName> =
-            policy.owners.iter().flat_map(|line| line.attributes.iter().cloned()).collect();
+        let attributes = Arc::new(policy.owned());
         let mut decided = Vec::with_capacity(people.len());
         for judged in &people {
             let mut own = decide_for(judged.person.clone(), desk.rules, &attributes, fleet)?.changes;
@@ -204,7 +203,7 @@ impl<'a> Material<'a> {
     pub(crate) fn cells(&self, at: usize) -> Vec<Cell> {
         let person = &self.people[at].person;
         let policy = self.desk.rules.policy();
-        let mut attributes: BTreeSet<AttributeName> = self.attributes.clone();
+        let mut attributes = BTreeSet::clone(&self.attributes);
         attributes.extend(person.statements.iter().flat_map(|said| said.values.keys().cloned()));
         attributes.extend(self.changes(at).iter().map(|change| change.attribute.clone()));
         attributes.extend((!policy.accounts.is_empty()).then(|| AttributeName::new("active")));

@@ -253,10 +253,8 @@ impl Store for Sqlite {
         let (mut packer, mut last) = (Packer::default(), None::<SystemName>);
         while let Some(row) = rows.next()? {
             let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
-            let name = text(0)?;
-            let system = last.take().filter(|last| last.as_str() == name).unwrap_or_else(|| name.into());
             let values = packer.pack(&serde_json::from_str(text(2)?)?);
-            seen.push(Seen { system: last.insert(system).clone(), key: text(1)?.into(), person: None, values });
+            seen.push(Seen { system: shared(&mut last, text(0)?).clone(), key: text(1)?.into(), person: None, values });
         }
         Ok(Memory { seen, ..ties })
     }
@@ -265,12 +263,13 @@ impl Store for Sqlite {
         let connection = self.connection();
         let mut links = Links::default();
         let mut statement = connection.prepare("select system, account, person from links order by system, account")?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
-        for row in rows {
-            let (system, account, person) = row?;
-            if let Some(person) = PersonId::parse(&person) {
-                links.push(Link { person: &person, system: &system.into(), account: &account });
+        let mut rows = statement.query([])?;
+        let (mut last, mut last_source) = (None, None);
+        while let Some(row) = rows.next()? {
+            let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
+            if let Some((source, key)) = PersonId::split(text(2)?) {
+                let person = PersonId { system: shared(&mut last_source, source).clone(), key: key.into() };
+                links.push(Link { person: &person, system: shared(&mut last, text(0)?), account: text(1)? });
             }
         }
         let mut deeds = BTreeMap::new();
@@ -864,6 +863,12 @@ fn summaries(
         });
     }
     Ok(runs)
+}
+
+/// The name of a system, which is mostly that of the row before: millions of rows share it.
+fn shared<'l>(last: &'l mut Option<SystemName>, name: &str) -> &'l SystemName {
+    let known = last.take().filter(|last| last.as_str() == name).unwrap_or_else(|| name.into());
+    last.insert(known)
 }
 
 fn write_links(transaction: &Transaction<'_>, run: i64, links: &Links) -> Result<(), rusqlite::Error> {
