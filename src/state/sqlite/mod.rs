@@ -264,12 +264,12 @@ impl Store for Sqlite {
         let mut links = Links::default();
         let mut statement = connection.prepare("select system, account, person from links order by system, account")?;
         let mut rows = statement.query([])?;
-        let (mut last, mut last_source) = (None, None);
+        let (mut of_system, mut of_source) = (None, None);
         while let Some(row) = rows.next()? {
             let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
             if let Some((source, key)) = PersonId::split(text(2)?) {
-                let person = PersonId { system: shared(&mut last_source, source).clone(), key: key.into() };
-                links.push(Link { person: &person, system: shared(&mut last, text(0)?), account: text(1)? });
+                let person = PersonId { system: shared(&mut of_source, source).clone(), key: key.into() };
+                links.push(Link { person: &person, system: shared(&mut of_system, text(0)?), account: text(1)? });
             }
         }
         let mut deeds = BTreeMap::new();
