@@ -1601,7 +1601,12 @@ fn a_lab_that_runs_takes_no_more_people() {
     let told = "  × --people and --detach say nothing to a lab that runs\n  help: they are for a lab that begins: homeward lab \
                 --people 100 --detach\n";
     assert_eq!((ran.status, ran.stderr.as_str()), (2, told));
-    assert_eq!(world.homeward(&["-c", "homeward.toml", "lab", "-C", ".", "stop"]).status, 2);
+    // Where the project is may be said before and after the word.
+    for words in [&["lab", "-c", "homeward.toml", "stop"][..], &["lab", "-C", ".", "stop"], &["-C", ".", "lab", "stop"]]
+    {
+        let told = world.homeward(words).stderr;
+        assert!(told.contains("start one with: homeward lab --detach"), "{words:?} {told}");
+    }
 }
 
 #[test]

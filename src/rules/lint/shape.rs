@@ -61,8 +61,8 @@ fn property<'e>(link: &Link<'e>) -> Option<&'e str> {
     if let Link::Property(name, _) = link { Some(name) } else { None }
 }
 
-/// The names of properties of which a body asks somewhere whether they are there, whosever they are: by `?`, or by holding
-/// them against something.
+/// The names of properties of which a body may ask whether they are there, whosever they are: by `?`, by holding them against
+/// something, or by handing them to a variable or a function that may.
 pub(super) fn asked_after(statements: &[Stmt]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut last = |expr: &Expr| {
