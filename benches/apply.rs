@@ -46,6 +46,10 @@ const BULK: usize = 1000;
 /// What a child process is told to be, as its first argument.
 const ROLE: &str = "--as";
 
+/// What the program brings along, for both that are measured.
+#[global_allocator]
+static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == ROLE) {

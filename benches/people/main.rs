@@ -25,6 +25,10 @@ use self::{
     table::Table,
 };
 
+/// What the program brings along, for what is measured of it and for what it is measured against.
+#[global_allocator]
+static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How many people there are, unless `PEOPLE` says otherwise.
 const PEOPLE: u64 = 1_000_000;
 
