@@ -52,8 +52,8 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
             moves_no_tie(file, &plan, &stage)?;
             Prepared::of(plan)
         }
-        None if wanted.recheck => stage.prepare(given, plan::Ask::Everybody).await?,
-        None => stage.prepare(given, plan::Ask::ToApply).await?,
+        None if wanted.recheck => stage.prepare(given, plan::Ask::Everybody, None).await?,
+        None => stage.prepare(given, plan::Ask::ToApply, None).await?,
     };
     plan::notes(given, &prepared);
     if !given.json() {

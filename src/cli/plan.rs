@@ -2,6 +2,9 @@
 
 use std::{
     collections::BTreeSet,
+    fs::OpenOptions,
+    io::{self, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -12,12 +15,14 @@ use crate::{
     run::{
         RunError,
         belief::{Belief, unchanged},
+        document,
         estimate::estimate,
         fleet::Fleet,
         gather::{Given, Named, ask, named},
         holds::{Judged, Past, judge, past},
-        prepare::{Desk, Prepared, prepare},
+        prepare::{Desk, Prepared, draft},
         project::{Project, fleet},
+        seal::{seal, seal_into},
     },
     source::csv_file::settings::Coverage,
     state::{Memory, Store, sqlite::Sqlite},
@@ -105,8 +110,22 @@ impl Stage {
         Ok(inputs)
     }
 
-    /// Makes the plan for the inputs.
-    pub(super) async fn prepare(&mut self, given: &Invocation<'_>, ask: Ask) -> Result<Prepared, Trouble> {
+    /// Makes the plan for the inputs, and saves it where it is to be saved.
+    pub(super) async fn prepare(
+        &mut self,
+        given: &Invocation<'_>,
+        ask: Ask,
+        out: Option<&Path>,
+    ) -> Result<Prepared, Trouble> {
+        let drafted = self.draft(given, ask).await?;
+        let plan = match out {
+            Some(path) => save(path, drafted.plan)?,
+            None => seal(drafted.plan),
+        };
+        Ok(Prepared { plan, ..drafted })
+    }
+
+    async fn draft(&mut self, given: &Invocation<'_>, ask: Ask) -> Result<Prepared, Trouble> {
         let today = given.today().to_string();
         let mut belief = Belief::new(&self.project, &self.fleet, &today, jiff::Timestamp::now());
         belief.looks = ask == Ask::Everybody;
@@ -123,14 +142,14 @@ impl Stage {
             belief: Some(belief),
         };
         let inputs = self.inputs(&memory).await?;
-        let prepared = prepare(&desk, &inputs, &mut self.fleet).await?;
+        let drafted = draft(&desk, &inputs, &mut self.fleet).await?;
         let (systems, requests) = self.fleet.asked();
         // No part of the plan: the same accounts may take more requests another time.
         if requests > 0 && !given.global.quiet {
             let (systems, requests) = (render::count(systems, "system"), render::count(requests, "request"));
             tell(&format!("read {systems} in {requests}"));
         }
-        Ok(prepared)
+        Ok(drafted)
     }
 
     /// The plan for inputs that are what they were, where that is known without looking at anybody.
@@ -197,18 +216,16 @@ pub(super) fn files(
 
 /// Makes the plan and shows it.
 pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Result<Exit, Trouble> {
-    if let Some(file) = &wanted.out {
-        place_for(&given.root.join(file))?;
+    let out = wanted.out.as_ref().map(|file| given.root.join(file));
+    if let Some(path) = &out {
+        place_for(path)?;
     }
     let mut stage = stage(given, &wanted.inputs).await?;
     let ask = if wanted.recheck { Ask::Everybody } else { Ask::ToShow };
-    let prepared = stage.prepare(given, ask).await?;
+    let prepared = stage.prepare(given, ask, out.as_deref()).await?;
     notes(given, &prepared);
-    if let Some(file) = &wanted.out {
-        save(&given.root.join(file), &prepared.plan)?;
-    }
     if given.json() {
-        print(&document(&prepared.plan));
+        print(&document::text(&prepared.plan));
     } else {
         print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
         stage.tell_duration(&prepared.plan);
@@ -294,20 +311,21 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
     }
 }
 
-/// The plan document, as `--format json` and `--out` write it.
-pub(super) fn document(plan: &Plan) -> String {
-    serde_json::to_string_pretty(plan).unwrap_or_default()
-}
-
-pub(super) fn save(path: &Path, plan: &Plan) -> Result<(), Trouble> {
-    // A plan holds values of people: nobody but its owner reads the file.
-    let write = || -> std::io::Result<()> {
-        use std::{io::Write, os::unix::fs::OpenOptionsExt};
-        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        let mut file = std::io::BufWriter::with_capacity(64 << 10, file);
-        serde_json::to_writer_pretty(&mut file, plan)?;
-        writeln!(file)?;
-        file.flush()
+/// Gives a plan its id and saves it.
+pub(super) fn save(path: &Path, plan: Plan) -> Result<Plan, Trouble> {
+    let write = || -> io::Result<Plan> {
+        // A plan holds values of people: nobody but its owner reads the file.
+        let mut open = OpenOptions::new();
+        let file = open.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        if file.metadata()?.is_file() {
+            return seal_into(plan, file);
+        }
+        // In a pipe nothing can be put into its place afterwards.
+        let plan = seal(plan);
+        let mut pipe = BufWriter::new(file);
+        document::write(&plan, &mut pipe)?;
+        pipe.flush()?;
+        Ok(plan)
     };
     write().map_err(|error| no_place(path, &error))
 }

@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use super::{
-    Exit, Invocation, apply::sure, arguments, diagnostic::Trouble, outlook, plan::document, print, render, tell, width,
-};
+use super::{Exit, Invocation, apply::sure, arguments, diagnostic::Trouble, outlook, print, render, tell, width};
 use crate::{
     config::quantity,
     run::{RunError, resume, verify},
@@ -173,7 +171,7 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
     let expected = store.expected_of(run).map_err(RunError::from)?;
     if given.json() {
         let left = outlook::documents(&expected, given.judges_by());
-        let plan: serde_json::Value = serde_json::from_str(&document(&plan)).unwrap_or_default();
+        let plan: serde_json::Value = serde_json::to_value(&plan).unwrap_or_default();
         let mut document = json!({ "plan": plan, "journal": entries, "expectations": left });
         let said = store.said(run).map_err(RunError::from)?;
         if !said.is_empty() {

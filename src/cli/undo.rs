@@ -10,7 +10,7 @@ use super::{
 use crate::{
     model::plan::{Decision, Plan},
     run::{
-        RunError,
+        RunError, document,
         holds::{Asides, Judged, judge},
         prepare::{Desk, Prepared},
         seal::fits,
@@ -39,15 +39,15 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
     let plan = undo::undo(wanted.run, &done, &entries, &desk, &mut stage.fleet).await?;
     let prepared = Prepared::of(plan);
     plan::notes(given, &prepared);
-    let plan = prepared.plan;
-    if let Some(file) = &wanted.out {
-        plan::save(&given.root.join(file), &plan)?;
-    }
+    let plan = match &wanted.out {
+        Some(file) => plan::save(&given.root.join(file), prepared.plan)?,
+        None => prepared.plan,
+    };
     let only_saved = wanted.out.is_some() && !wanted.yes;
     if !given.json() {
         print(render::plan(&plan, wanted.all, width(&std::io::stdout())).trim_end());
     } else if only_saved {
-        print(&plan::document(&plan));
+        print(&document::text(&plan));
     }
     if given.talks() && plan.changes.iter().all(|change| change.decision == Decision::Unchanged) {
         tell(&format!("nothing to undo: all that run {} changed is as it was before", wanted.run));

@@ -30,7 +30,7 @@ pub(crate) const FORMAT: &str = "homeward.plan/1";
 pub(crate) struct Plan {
     /// [`FORMAT`].
     pub(crate) format: String,
-    /// `sha256:` and the digest of this document with an empty id.
+    /// `sha256:` and the digest of this document with zeros in the place of the digits.
     pub(crate) id: String,
     /// `sha256:` and the digest of all scripts.
     pub(crate) rules: String,

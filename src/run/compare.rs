@@ -16,6 +16,7 @@ use super::{
     gather::{self, Given, Said},
     observe::{Shown, observe},
     prepare::{Desk, Judged, settle},
+    seal::seal,
 };
 use crate::model::{
     attribute::{AttributeName, Value},
@@ -228,7 +229,7 @@ fn outcome(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<
             accounts.insert((person.id.clone(), system.to_string()), line(says.to_owned(), &wish.origin));
         }
     };
-    let plan = settle(desk, said, shown, fleet, fleet.homes(), Some(&mut each))?;
+    let plan = seal(settle(desk, said, shown, fleet, fleet.homes(), Some(&mut each))?);
     let objections = desk.rules.guard(&plan).map_err(|fault| RunError::Rule(Box::new(fault)))?;
     let objections = objections.into_iter().map(Objected::from).collect();
     Ok(Outcome { plan, objections, owners, accounts })

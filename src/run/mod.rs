@@ -18,6 +18,7 @@ pub(crate) mod certify;
 pub(crate) mod check;
 pub(crate) mod compare;
 mod crew;
+pub(crate) mod document;
 mod ears;
 pub(crate) mod estimate;
 pub(crate) mod examine;

@@ -82,6 +82,12 @@ impl Prepared {
 
 /// Reads inputs and providers and decides everything. Writes nothing, anywhere.
 pub(crate) async fn prepare(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -> Result<Prepared, RunError> {
+    let drafted = draft(desk, given, fleet).await?;
+    Ok(Prepared { plan: seal(drafted.plan), ..drafted })
+}
+
+/// The same with a plan that has no id yet, for whoever gives it one while writing it.
+pub(crate) async fn draft(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -> Result<Prepared, RunError> {
     let policy = desk.rules.policy();
     let mut said = gather::read(given, desk.sources, desk.rules, desk.memory, desk.belief.as_ref())?;
     let before = desk.belief.as_ref().and_then(|belief| said_before(&said, belief, desk.sources, desk.memory, fleet));
@@ -128,7 +134,7 @@ pub(crate) struct Judged {
     pub(crate) ownership: Arc<Ownership>,
 }
 
-/// Everything after reading: pure but for the rules, which can touch nothing. `each` is shown everybody who was judged.
+/// Everything after reading: pure but for the rules, which can touch nothing. The plan has no id yet. `each` is shown everybody who was judged.
 pub(super) fn settle(
     desk: &Desk<'_>,
     said: Said,
@@ -228,7 +234,7 @@ pub(super) fn settle(
     let holders = holders_where(shown, providers, &|system, attribute| {
         contested.iter().any(|(other, name)| other == system && name == attribute)
     });
-    Ok(seal(assemble(decided, asked_for, &holders, policy, providers, frame)))
+    Ok(assemble(decided, asked_for, &holders, policy, providers, frame))
 }
 
 /// What was decided for one person, and whatever is asked for beside. Her accounts stay where she was looked at: of most

@@ -29,6 +29,7 @@ use super::{
     observe::{self, Shown},
     prepare::{Desk, settle},
     project::{OpenError, Project},
+    seal::seal,
 };
 use crate::{
     config::Config,
@@ -266,7 +267,7 @@ impl Rehearsal for Rehearsing<'_> {
             (system.clone(), Home { kind: (*kind).to_owned(), url: "rehearsal".to_owned(), per_person: false })
         });
         let providers = Staged { troupe: self.troupe, servers: &scene.servers };
-        let plan = settle(&desk, said, &scene.shown, &providers, homes.collect(), None).map_err(unplanned)?;
+        let plan = seal(settle(&desk, said, &scene.shown, &providers, homes.collect(), None).map_err(unplanned)?);
         let objections = self.rules.guard(&plan).map_err(|fault| Unplanned::Rule(Box::new(fault)))?;
         Ok(Rehearsed { plan, objections })
     }

@@ -1,23 +1,53 @@
 //! The id of a plan: a digest of everything in it.
+//!
+//! It is the SHA-256 of the plan's document with [`BLANK`] in its place, so whoever has the document can compute it.
 
 use std::{
     collections::BTreeMap,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Seek, SeekFrom, Write},
+    sync::mpsc::{SyncSender, sync_channel},
+    thread,
 };
 
 use sha2::{Digest, Sha256};
 
-use super::{RunError, vet::vet};
+use super::{RunError, document, vet::vet};
 use crate::model::{
     id::SystemName,
     plan::{FORMAT, Home, Plan},
 };
 
+/// What stands in the place of an id that is not known yet, and is as long.
+const BLANK: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Bytes of a document that are handed on at once.
+const PIECE: usize = 256 << 10;
+
+/// So many pieces may wait to be written.
+const WAITING: usize = 4;
+
 /// Gives a plan its id. The same plan gets the same id.
 pub(crate) fn seal(mut plan: Plan) -> Plan {
-    plan.id.clear();
+    BLANK.clone_into(&mut plan.id);
     plan.id = digest_of_blank(&plan);
     plan
+}
+
+/// Gives a plan its id, and writes its document, from the first byte of `file` on, at the same time: of a million people that
+/// takes half as long as one after the other.
+///
+/// # Errors
+/// Where `file` cannot be written; what stands in it then is no document.
+pub(crate) fn seal_into(mut plan: Plan, file: impl Write + Seek + Send) -> io::Result<Plan> {
+    BLANK.clone_into(&mut plan.id);
+    let (id, Digesting { mut to, blank_at, .. }) = digest_of(&plan, file)?;
+    // It is the second thing in a document, so it was in what was written first, before anything that people said.
+    let Some(blank_at) = blank_at else { return Err(io::ErrorKind::InvalidData.into()) };
+    to.seek(SeekFrom::Start(blank_at))?;
+    to.write_all(id.as_bytes())?;
+    to.flush()?;
+    plan.id = id;
+    Ok(plan)
 }
 
 /// True where the id of a plan is the digest of what is in it.
@@ -26,29 +56,81 @@ pub(super) fn is_sealed(plan: &Plan) -> bool {
 }
 
 fn digest(plan: &Plan) -> String {
-    digest_of_blank(&Plan { id: String::new(), ..plan.clone() })
+    digest_of_blank(&Plan { id: BLANK.to_owned(), ..plan.clone() })
 }
 
-/// The digest of a plan that has no id yet. Its JSON is never held: of a million people it is larger than all else.
+/// The digest of a plan that has no id yet. Its document is never held: of a million people it is larger than all else.
 fn digest_of_blank(plan: &Plan) -> String {
-    let mut writer = BufWriter::with_capacity(64 << 10, Hashing(Sha256::new()));
     // A plan is plain data with text keys; writing it as JSON cannot fail, and neither can hashing.
-    let written = serde_json::to_writer(&mut writer, plan).is_ok() && writer.flush().is_ok();
-    let digest = if written { writer.get_ref().0.clone().finalize() } else { Sha256::digest([]) };
-    format!("sha256:{}", hex(&digest))
+    digest_of(plan, io::sink()).map_or_else(|_| String::new(), |(id, _)| id)
 }
 
-/// Takes bytes for their digest only.
-struct Hashing(Sha256);
+/// Writes the document of a plan; the id it has by what was written.
+fn digest_of<W: Write + Send>(plan: &Plan, to: W) -> io::Result<(String, Digesting<W>)> {
+    let mut digesting = Digesting { digest: Sha256::new(), blank_at: None, to };
+    match write_beside(plan, &mut digesting) {
+        Some(written) => written?,
+        None => write(plan, &mut digesting)?,
+    }
+    let digest = std::mem::take(&mut digesting.digest).finalize();
+    Ok((format!("sha256:{}", hex(&digest)), digesting))
+}
 
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
+/// Writes the document of a plan to `to` on a thread of its own: making it takes about as long as what is done with it. `None`
+/// where there can be no such thread.
+fn write_beside(plan: &Plan, to: &mut (impl Write + Send)) -> Option<io::Result<()>> {
+    thread::scope(|scope| {
+        let (give, taken) = sync_channel::<Vec<u8>>(WAITING);
+        let taking = move || taken.into_iter().try_for_each(|bytes| to.write_all(&bytes));
+        let taking = thread::Builder::new().spawn_scoped(scope, taking).ok()?;
+        let given = write(plan, Giving(give));
+        let taken = taking.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes has panicked")));
+        // Where it could not be taken, that is why it could not be given.
+        Some(taken.and(given))
+    })
+}
+
+fn write(plan: &Plan, to: impl Write) -> io::Result<()> {
+    let mut writer = BufWriter::with_capacity(PIECE, to);
+    document::write(plan, &mut writer)?;
+    writer.flush()
+}
+
+/// Gives bytes to another thread.
+struct Giving(SyncSender<Vec<u8>>);
+
+impl Write for Giving {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Hands bytes on and makes their digest.
+struct Digesting<W> {
+    digest: Sha256,
+    /// Where the place for an id begins, once it was written.
+    blank_at: Option<u64>,
+    to: W,
+}
+
+impl<W: Write> Write for Digesting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.blank_at.is_none() {
+            let at = bytes.windows(BLANK.len()).position(|some| some == BLANK.as_bytes());
+            self.blank_at = at.map(|at| at as u64);
+        }
+        self.to.write_all(bytes)?;
+        self.digest.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 
@@ -103,4 +185,58 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::model::tally::removing;
+
+    /// A disk on which so many bytes have room.
+    struct Small(usize);
+
+    impl Write for Small {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Small {
+        fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+            Ok(0)
+        }
+    }
+
+    #[test]
+    fn a_plan_is_written_as_it_is_with_the_id_that_it_gets_elsewhere_too() {
+        // The last one takes several pieces.
+        for calls in [0, 1, 5_000] {
+            let plan = removing(0..calls);
+            let mut file = Cursor::new(Vec::new());
+            let sealed = seal_into(plan.clone(), &mut file).unwrap();
+            let text = String::from_utf8(file.into_inner()).unwrap();
+            assert_eq!(sealed, seal(plan));
+            assert_eq!(text, format!("{}\n", document::text(&sealed)));
+            assert_eq!(text.len() > 2 * PIECE, calls == 5_000);
+            assert!(is_sealed(&sealed));
+            assert!(!is_sealed(&Plan { today: "2026-11-21".to_owned(), ..sealed.clone() }));
+            let blank = text.replacen(&sealed.id, BLANK, 1);
+            assert_eq!(sealed.id, format!("sha256:{}", hex(&Sha256::digest(blank))));
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_full_is_what_is_told() {
+        for room in [0, 2 * PIECE] {
+            let error = seal_into(removing(0..5_000), Small(room)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{room}");
+        }
+    }
 }

@@ -386,7 +386,7 @@ fn what_happened_can_be_read_afterwards() {
     world.homeward(&["--lab", "--today", "2026-11-20", "apply", "--yes", "hr=people.csv"]);
     insta::assert_snapshot!(shown(&world, &["--lab", "runs"]), @r#"
     run  started               stands  input          calls  done  plan          note
-    1    [TIME..............]  done    hr=people.csv  5      5     84244ee04dad
+    1    [TIME..............]  done    hr=people.csv  5      5     736d104d4875
     -- stderr
     -- exit 0
     "#);

@@ -5,10 +5,27 @@ use sha2::{Digest, Sha256};
 
 use crate::company::Company;
 
+/// The bytes of a document: the parts spread out, every entry of a list on a line, with a space behind each comma and colon.
+fn laid_out(value: &Value, depth: usize) -> String {
+    let (open, close, entries) = match value {
+        Value::Array(items) => ('[', ']', items.iter().map(|item| laid_out(item, depth + 1)).collect()),
+        Value::Object(entries) => {
+            let entry = |(key, value): (&String, &Value)| format!("{}: {}", json!(key), laid_out(value, depth + 1));
+            ('{', '}', entries.iter().map(entry).collect::<Vec<_>>())
+        }
+        plain => return plain.to_string(),
+    };
+    if entries.is_empty() || depth >= 2 {
+        return format!("{open}{}{close}", entries.join(", "));
+    }
+    let line = format!("\n{}", "  ".repeat(depth));
+    format!("{open}{line}  {}{line}{close}", entries.join(&format!(",{line}  ")))
+}
+
 /// The document with the id that belongs to what it holds now.
 fn sealed(mut plan: Value) -> Value {
-    plan["id"] = "".into();
-    let digest = Sha256::digest(serde_json::to_vec(&plan).unwrap());
+    plan["id"] = format!("sha256:{}", "0".repeat(64)).into();
+    let digest = Sha256::digest(laid_out(&plan, 0) + "\n");
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     plan["id"] = format!("sha256:{hex}").into();
     plan
@@ -30,6 +47,7 @@ fn a_saved_plan_that_is_whole_but_not_ours_sends_nothing() {
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     let honest: Value = serde_json::from_str(&world.read("honest.json")).unwrap();
     assert_eq!(sealed(honest.clone()), honest, "this is how a plan is sealed");
+    assert_eq!(laid_out(&honest, 0) + "\n", world.read("honest.json"), "and this is how it is laid out");
     let before = company.states();
     let path = |path: &'static str| -> Box<dyn Fn(&mut Value)> {
         Box::new(move |plan| call(plan, "gitlab", "update")["path"] = path.into())
