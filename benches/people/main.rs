@@ -142,7 +142,7 @@ fn homeward(project: &Project, arguments: &[&str]) -> Ran {
     let report = project.path("report");
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([ROLE, "homeward", "-C"]).arg(&project.folder).args(["-q", "--today", people::TODAY]);
-    command.args(arguments).env("TOKEN", "secret").env("PEOPLE_REPORT", &report);
+    command.args(arguments).env("TOKEN", people::TOKEN).env("PEOPLE_REPORT", &report);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
     let begun = Instant::now();
     let status = command.status().unwrap();

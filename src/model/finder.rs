@@ -2,7 +2,9 @@
 //!
 //! What that is, is not known here: whoever asks compares, because two things may have one digest.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
+
+use foldhash::quality::FixedState;
 
 /// Digests in order, each with its number, and where those begin that begin alike. Two things may have one digest, so
 /// whoever asks compares; a million of these take 9 MB, and finding one looks at two places of memory.
@@ -61,9 +63,7 @@ fn beginning(digest: u32, rest: u32) -> usize {
 
 /// The same in every run: the hasher has fixed keys.
 pub(crate) fn digest(of: impl Hash) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    digest_of(hasher.finish())
+    digest_of(FixedState::default().hash_one(of))
 }
 
 #[cfg(test)]

@@ -56,8 +56,8 @@ pub(crate) struct Secrets(Arc<RwLock<Known>>);
 
 #[derive(Default)]
 struct Known {
-    /// The bytes that one begins with: most places of most texts are none.
-    first: BTreeSet<u8>,
+    /// A bit for each byte that one begins with, in either case: most places of most texts hold none of them.
+    first: [u64; 4],
     by_mark: BTreeMap<u64, Vec<Secret>>,
     /// The marks of whole secrets: many begin alike, as all do that one server signs.
     whole: BTreeSet<u64>,
@@ -69,7 +69,7 @@ impl Secrets {
         let password = secret.expose().split_once(':').map(|(_, password)| password);
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for text in password.into_iter().chain([secret.expose()]).filter(|text| text.len() >= SHORTEST) {
-            known.first.insert(text.as_bytes()[0].to_ascii_lowercase());
+            known.begins_with(text.as_bytes()[0]);
             if known.whole.insert(mark(text.as_bytes())) {
                 known.by_mark.entry(mark(&text.as_bytes()[..SHORTEST])).or_default().push(Secret::new(text));
             }
@@ -84,7 +84,9 @@ impl Secrets {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let bytes = text.as_bytes();
         let (mut kept, mut from, mut at) = (String::new(), 0, 0);
-        while let Some(window) = bytes.get(at..at + SHORTEST) {
+        while let Some(next) = bytes[at..].iter().position(|byte| known.is_first(*byte)) {
+            at += next;
+            let Some(window) = bytes.get(at..at + SHORTEST) else { break };
             match known.at(window, &bytes[at..]) {
                 Some(length) => {
                     kept.push_str(&text[from..at]);
@@ -100,11 +102,18 @@ impl Secrets {
 }
 
 impl Known {
+    fn begins_with(&mut self, byte: u8) {
+        for byte in [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] {
+            self.first[usize::from(byte / 64)] |= 1 << (byte % 64);
+        }
+    }
+
+    fn is_first(&self, byte: u8) -> bool {
+        self.first[usize::from(byte / 64)] & (1 << (byte % 64)) != 0
+    }
+
     /// How long the secret is that these bytes begin with; `window` is the beginning of them.
     fn at(&self, window: &[u8], bytes: &[u8]) -> Option<usize> {
-        if !self.first.contains(&window[0].to_ascii_lowercase()) {
-            return None;
-        }
         let alike = self.by_mark.get(&mark(window))?.iter().map(|secret| secret.expose().as_bytes());
         let here = alike.filter(|secret| bytes.get(..secret.len()).is_some_and(|it| it.eq_ignore_ascii_case(secret)));
         here.map(<[u8]>::len).max()
