@@ -5,7 +5,7 @@
 //! what name and address.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -99,7 +99,7 @@ fn open<const PLACE: usize>(settings: serde_json::Value) -> Result<Box<dyn Conne
 }
 
 impl Listing {
-    fn accounts(&self, wire: &Reader<'_>) -> Accounts {
+    fn accounts(&self, wanted: &Wanted, wire: &Reader<'_>) -> Accounts {
         let names = TABLES[self.place].attributes.iter().map(|row| AttributeName::new(row.name));
         let names: Vec<AttributeName> = names.collect();
         let server = Arc::new(Facts::new());
@@ -127,7 +127,24 @@ impl Listing {
                 ..Account::absent(wire.system().clone(), Arc::clone(&server))
             }
         };
-        (0..self.settings.people).map(one).collect()
+        self.numbers(wanted).into_iter().map(one).collect()
+    }
+
+    /// Whom somebody is shown who looks for these: a few by what they are looked for, as in requests for many at once, and
+    /// many by the whole list.
+    fn numbers(&self, wanted: &Wanted) -> Vec<u64> {
+        let texts = || wanted.holding.values().flat_map(|texts| texts.iter());
+        if wanted.ids.len() + texts().count() > usize::try_from(self.settings.people).unwrap() / 10 {
+            return (0..self.settings.people).collect();
+        }
+        let by_id = wanted.ids.iter().filter_map(|id| id.as_str().parse::<u64>().ok()?.checked_sub(1));
+        let by_text = texts().filter_map(|text| {
+            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+            let person = Person { number: digits.parse().ok()?, moved: 0 };
+            (person.username() == text || person.email() == text).then_some(person.number)
+        });
+        let shown: BTreeSet<u64> = by_id.chain(by_text).filter(|number| *number < self.settings.people).collect();
+        shown.into_iter().collect()
     }
 }
 
@@ -144,7 +161,7 @@ impl Connector for Listing {
     async fn observe(&self, wanted: &Wanted, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {
         let begun = Instant::now();
         ASKED.fetch_add(1, Ordering::Relaxed);
-        let accounts = if wanted.is_empty() { Accounts::default() } else { self.accounts(wire) };
+        let accounts = if wanted.is_empty() { Accounts::default() } else { self.accounts(wanted, wire) };
         let spent = u64::try_from(begun.elapsed().as_micros()).unwrap_or_default();
         SPENT.fetch_add(spent, Ordering::Relaxed);
         Ok(Observed { accounts, ..Observed::default() })

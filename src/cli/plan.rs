@@ -288,14 +288,20 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
             let since = prepared.same.iter().find(|same| same.file == input.file).map(|same| same.since.as_str());
             let believed = input.list.as_ref().and_then(|list| list.believed.as_ref()?.since.as_deref());
             let since = since.or(believed).unwrap_or_default();
-            // To the second: nobody reads more.
-            let since = since.split('.').next().unwrap_or(since);
+            let since = to_the_second(since);
             tell(&format!(
                 "note: {} says what it said when run {run} took it over, and nothing was left open: nobody is asked. All were \
                  looked at on {since}; --recheck looks again",
                 render::harmless(&input.file)
             ));
         }
+    }
+    if let Some((people, since)) = prepared.believed.as_ref().filter(|_| given.talks()) {
+        let (people, since) = (render::count(*people, "person"), to_the_second(since));
+        tell(&format!(
+            "note: nobody looks at {people} of whom nothing new is said and nothing was left open. All were looked at on \
+             {since}; --recheck looks again"
+        ));
     }
     // A first run adopts what is there; later each newcomer ties something, which is no news.
     if given.talks() && prepared.plan.inputs.iter().any(|input| input.list.as_ref().is_some_and(|it| it.before == 0)) {
@@ -309,6 +315,11 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
             tell(&format!("warning: {}", render::harmless(warning)));
         }
     }
+}
+
+/// A time as people read it.
+fn to_the_second(time: &str) -> &str {
+    time.split('.').next().unwrap_or(time)
 }
 
 /// Gives a plan its id and saves it.

@@ -1,13 +1,14 @@
-//! Lists that say what the last one said: they end before anybody is asked, the same bytes before anything is loaded.
+//! Lists that say what the last one said: they end before anybody is asked, the same bytes before anything is loaded. Of a
+//! list with something new in it, only those are looked at of whom it says something new.
 //!
-//! A list says `recheck = "7d"` where its people's accounts may be believed to be as it left them for so long. That is so of
-//! a whole list only, and of one after which nothing was left open: of single people it cannot be known without looking at
-//! those they could be taken for. What decisions follow from beside records are rules and settings, so any change of those
+//! A list says `recheck = "7d"` where its people's accounts may be believed to be as it left them for so long. That is so
+//! after a whole list of which nothing was left open: then everybody has the accounts that are tied to her, and whoever is
+//! new and could be taken for her is seen to be somebody else by those ties. What decisions follow from beside records are rules and settings, so any change of those
 //! ends it, and so does a run that waits, broke off, was taken back, or sent something for another input. What others
 //! change at a provider meanwhile is noticed when the time is over: that is the price, and why it is asked for and not the
 //! usual way. What a row means is not known here.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
@@ -77,8 +78,8 @@ fn may_believe(fleet: &Fleet) -> bool {
     fleet.members.values().all(|member| member.keyring.is_none())
 }
 
-/// When everybody was looked at of whom these inputs speak, where they say what they said when one run took them over:
-/// other bytes and rows perhaps, and read on another day, but the same of the same people.
+/// When everybody was looked at of whom these inputs speak, where one run took over what they said then and left nothing
+/// open: whoever is said to be the same now need not be looked at.
 pub(super) fn said_before(
     said: &Said,
     belief: &Belief,
@@ -86,15 +87,15 @@ pub(super) fn said_before(
     memory: &Memory,
     fleet: &Fleet,
 ) -> Option<Settled> {
-    let is_news = !said.seen.is_empty() || !said.rejected.is_empty() || !said.firsts.is_empty();
-    let asks = |statement: &Statement| statement.of_nobody || !statement.deeds.is_empty();
-    if !may_believe(fleet) || is_news || said.statements.iter().any(|statement| asks(statement)) {
+    let asks = |statement: &Arc<Statement>| statement.of_nobody || !statement.deeds.is_empty();
+    let is_news = !said.seen.is_empty() || said.statements.iter().any(asks);
+    // A row that cannot be used may be anybody's. Two lists may speak of one person by keys of which nobody knows it yet.
+    if !may_believe(fleet) || !said.rejected.is_empty() || (is_news && said.inputs.len() > 1) {
         return None;
     }
     let mut settled: Option<(i64, &Settled)> = None;
     for input in &said.inputs {
-        let is_whole = input.list.as_ref().is_some_and(|list| list.missing.is_empty());
-        let accepted = memory.accepted.get(&input.system).filter(|_| is_whole)?;
+        let accepted = memory.accepted.get(&input.system).filter(|_| input.list.is_some())?;
         let found = belief.of(sources.get(&input.system)?, accepted)?;
         // Lists that were taken over one by one were never held against each other.
         if settled.is_some_and(|(run, _)| run != accepted.run) {

@@ -13,7 +13,7 @@ use crate::{
     model::{
         attribute::{AttributeName, Value},
         few::Few,
-        id::SystemName,
+        id::{PersonId, SystemName},
         plan::{Believed, Input, List, Seen},
         record::{Before, RecordOrigin, Rejected, Statement},
         values::Values,
@@ -135,12 +135,32 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// Asks for nothing: everybody was looked at then, and all is said as it was.
-    pub(super) fn believe(&mut self, since: &str, accepted: &BTreeMap<SystemName, Accepted>) {
-        self.believed = self.statements.len() as u64;
-        self.statements.clear();
+    /// Asks for nothing of whoever is said to be what she was: everybody was looked at then.
+    pub(super) fn believe(&mut self, since: &str, memory: &Memory) {
+        // A source may know one person by several keys.
+        let of_sources =
+            memory.links.iter().filter(|link| self.inputs.iter().any(|input| input.system == *link.system));
+        let tied: BTreeMap<(&SystemName, &str), &PersonId> =
+            of_sources.map(|link| ((link.system, link.account), link.person)).collect();
+        let person = |system: &SystemName, key: &str| match tied.get(&(system, key)) {
+            Some(person) => (person.system.clone(), Arc::clone(&person.key)),
+            None => (system.clone(), key.into()),
+        };
+        let asks = |statement: &&Arc<Statement>| statement.of_nobody || !statement.deeds.is_empty();
+        let asking = self.statements.iter().filter(asks).map(|statement| (&statement.system, &*statement.key));
+        let news = self.seen.iter().map(|seen| (&seen.system, &*seen.key)).chain(asking);
+        let news: BTreeSet<(SystemName, Arc<str>)> = news.map(|(system, key)| person(system, key)).collect();
+        let before = self.statements.len();
+        if news.is_empty() {
+            self.statements.clear();
+        } else {
+            self.statements.retain(|statement| news.contains(&person(&statement.system, &statement.key)));
+        }
+        self.believed = (before - self.statements.len()) as u64;
         for input in &mut self.inputs {
-            input.same_as = accepted.get(&input.system).map(|accepted| accepted.run);
+            if self.statements.is_empty() {
+                input.same_as = memory.accepted.get(&input.system).map(|accepted| accepted.run);
+            }
             if let Some(believed) = input.list.as_mut().and_then(|list| list.believed.as_mut()) {
                 believed.since = Some(since.to_owned());
             }

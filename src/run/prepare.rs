@@ -70,13 +70,15 @@ pub(crate) struct Prepared {
     pub(crate) expected: Vec<Expected>,
     /// Inputs that are what they were when they were carried out: then nobody was asked and there is nothing to do.
     pub(crate) same: Vec<Same>,
+    /// Where a list says something new of some: how many it says nothing new of, who were not looked at, and when they were.
+    pub(crate) believed: Option<(u64, String)>,
 }
 
 impl Prepared {
     /// A plan with nothing to tell beside it.
     pub(crate) fn of(plan: Plan) -> Self {
         let (notes, firsts, ties) = (Vec::new(), BTreeMap::new(), Vec::new());
-        Self { plan, notes, firsts, ties, expected: Vec::new(), same: Vec::new() }
+        Self { plan, notes, firsts, ties, expected: Vec::new(), same: Vec::new(), believed: None }
     }
 }
 
@@ -91,16 +93,17 @@ pub(crate) async fn draft(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -
     let policy = desk.rules.policy();
     let mut said = gather::read(given, desk.sources, desk.rules, desk.memory, desk.belief.as_ref())?;
     let before = desk.belief.as_ref().and_then(|belief| said_before(&said, belief, desk.sources, desk.memory, fleet));
-    if let Some(before) = before {
-        said.believe(&before.since, &desk.memory.accepted);
+    if let Some(before) = &before {
+        said.believe(&before.since, desk.memory);
     }
+    let believed = before.filter(|_| !said.statements.is_empty()).map(|before| (said.believed, before.since));
     let shown = observe(&said, desk.memory, policy, fleet).await?;
     let (notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
     let homes = fleet.homes();
     let plan = settle(desk, said, &shown, fleet, homes, None)?;
     let ties = ties(&plan, policy);
     let expected = judge(&desk.memory.expectations, &awaited(&desk.memory.expectations, &shown), fleet);
-    Ok(Prepared { plan, notes, firsts, ties, expected, same: Vec::new() })
+    Ok(Prepared { plan, notes, firsts, ties, expected, same: Vec::new(), believed })
 }
 
 /// The accounts of which something is expected.

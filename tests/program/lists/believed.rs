@@ -1,5 +1,7 @@
 //! `recheck`: a list that says what the last one said asks nobody, until anything speaks against it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -91,18 +93,93 @@ fn the_same_people_ask_nobody_however_the_list_is_written() {
     world.on(TODAY, 6, &["plan", "hr=cut.csv"]);
 }
 
+/// What a plan decides, beside the inputs it is made of and its id.
+fn decided(plan: &Value) -> Value {
+    json!(
+        ["summary", "changes", "operations", "calls", "links", "seen", "rejected", "warnings"].map(|part| &plan[part])
+    )
+}
+
 #[test]
-fn anybody_who_is_new_or_gone_or_changed_has_everybody_looked_at() {
-    let world = believer(20, "");
-    let mut renamed_one = rows(1..=20);
+fn of_a_list_with_something_new_only_those_are_looked_at_of_whom_it_says_so() {
+    let world = believer(400, "");
+    let mut renamed_one = rows(1..=400);
     renamed_one[6] = renamed(7, "user7b");
-    let gone = rows((1..=20).filter(|number| *number != 7));
-    for (rows, calls_made) in [(rows(1..=21), 1), (gone, 1), (renamed_one, 1)] {
+    let gone = rows((1..=400).filter(|number| *number != 7));
+    for rows in [rows(1..=401), gone, renamed_one] {
         world.write("next.csv", list(&rows).as_bytes());
         let (plan, asked) = planned(&world, "hr=next.csv", &[]);
-        assert_eq!((calls(&plan).len(), &plan["inputs"][0]["same_as"]), (calls_made, &Value::Null), "{plan}");
-        assert_ne!(asked, 0);
+        assert_eq!((calls(&plan).len(), &plan["inputs"][0]["same_as"]), (1, &Value::Null), "{plan}");
+        let (whole, all_asked) = planned(&world, "hr=next.csv", &["--recheck"]);
+        assert_eq!(decided(&plan), decided(&whole));
+        assert!(0 < asked && asked < all_asked, "{asked} of {all_asked}");
+        assert_ne!(plan["inputs"][0]["list"]["believed"]["since"], Value::Null);
+        let told = world.told(0, &["plan", "hr=next.csv"]);
+        let note = told.lines().find(|line| line.starts_with("note: nobody looks at ")).unwrap_or_default();
+        let people = if rows.len() == 401 { 400 } else { 399 };
+        let begins = format!(
+            "note: nobody looks at {people} people of whom nothing new is said and nothing was left open. All were looked \
+             at on 20"
+        );
+        assert!(note.starts_with(&begins) && note.ends_with("; --recheck looks again"), "{told}");
+        assert_eq!(world.told(0, &["plan", "hr=next.csv", "--recheck"]).matches("nobody looks").count(), 0);
     }
+}
+
+#[test]
+fn whoever_comes_under_a_name_that_somebody_has_is_told_from_her_without_her_being_looked_at() {
+    let world = believer(20, "");
+    // The newcomer has the address of one who is not looked at, and the renamed one her username.
+    let mut next = rows(1..=20);
+    next.push(Row { email: "p3@example.com".to_owned(), ..Row::of(21) });
+    next[6] = renamed(7, "user4");
+    // Two change names with each other.
+    (next[9].username, next[10].username) = ("user11".to_owned(), "user10".to_owned());
+    world.write("next.csv", list(&next).as_bytes());
+    let (plan, _) = planned(&world, "hr=next.csv", &[]);
+    let (whole, _) = planned(&world, "hr=next.csv", &["--recheck"]);
+    assert_eq!(decided(&plan), decided(&whole));
+    let about: BTreeSet<&str> =
+        plan["changes"].as_array().unwrap().iter().filter_map(|it| it["person"].as_str()).collect();
+    assert!(["hr/000007", "hr/000010", "hr/000011", "hr/000021"].iter().all(|person| about.contains(person)), "{plan}");
+}
+
+#[test]
+fn everybody_is_looked_at_when_the_time_is_over_however_many_lists_came_since() {
+    let world = believer(20, "");
+    let since = |plan: &Value| plan["inputs"][0]["list"]["believed"]["since"].clone();
+    let mut next = rows(1..=20);
+    let mut first = Value::Null;
+    for number in [3, 5, 8] {
+        next[number] = renamed(number + 1, &format!("user{number}b"));
+        world.write("next.csv", list(&next).as_bytes());
+        let (plan, _) = planned(&world, "hr=next.csv", &[]);
+        if first.is_null() {
+            first = since(&plan);
+        }
+        assert_eq!((calls(&plan).len(), since(&plan), first.is_null()), (1, first.clone(), false));
+        world.on(TODAY, 0, &["apply", "--yes", "hr=next.csv"]);
+    }
+    let (plan, asked) = planned(&world, "hr=next.csv", &[]);
+    assert_eq!((&plan["inputs"][0]["same_as"], asked), (&json!(4), 0));
+    // What others did to somebody of whom nothing was said is seen then, and with whatever is said of her.
+    let user = world.user("gitlab", "username", "user17");
+    let id = user["id"].as_str().unwrap();
+    let answer = world.ask("gitlab", "PUT", &format!("/api/v4/users/{id}"), &[], &json!({ "name": "Somebody Else" }));
+    assert_eq!(answer.status, 200);
+    next[0] = renamed(1, "user1b");
+    world.write("next.csv", list(&next).as_bytes());
+    assert_eq!(calls(&planned(&world, "hr=next.csv", &[]).0).len(), 1);
+    assert_eq!(calls(&planned(&world, "hr=next.csv", &["--recheck"]).0).len(), 2);
+    next[16].email = "p17b@example.com".to_owned();
+    world.write("next.csv", list(&next).as_bytes());
+    assert_eq!(
+        decided(&planned(&world, "hr=next.csv", &[]).0),
+        decided(&planned(&world, "hr=next.csv", &["--recheck"]).0)
+    );
+    world.write("homeward.toml", config("coverage = \"full\"\nrecheck = \"1ms\"", "").as_bytes());
+    let (plan, _) = planned(&world, "hr=next.csv", &[]);
+    assert_eq!(since(&plan), Value::Null);
 }
 
 #[test]
@@ -225,4 +302,76 @@ fn nothing_is_believed_any_more_once_anything_speaks_against_it() {
         world.on("2026-11-21", 0, &["plan", "hr=day1.csv"]);
         assert_eq!(!world.asked("gitlab").is_empty(), asks, "{rules}");
     }
+}
+
+/// Something that happens to a list overnight: to one of its people, and maybe by what another is known by.
+fn overnight(rows: &mut Vec<Row>, dice: &mut impl FnMut(usize) -> usize, newcomer: &mut usize) {
+    let (one, other) = (dice(rows.len()), dice(rows.len()));
+    match dice(8) {
+        0 => drop(rows.remove(one)),
+        1 => {
+            *newcomer += 1;
+            rows.push(Row::of(*newcomer));
+        }
+        // With the address, or the username, of somebody who is there.
+        2 => {
+            *newcomer += 1;
+            rows.push(Row { email: rows[one].email.clone(), ..Row::of(*newcomer) });
+        }
+        3 => rows[one].username = rows[other].username.clone(),
+        4 => {
+            let username = std::mem::take(&mut rows[one].username);
+            rows[one].username = std::mem::replace(&mut rows[other].username, username);
+        }
+        5 => rows[one].email = format!("new{}", rows[one].email),
+        // Who left and is back, under her number.
+        6 => {
+            let number = dice(*newcomer) + 1;
+            if rows.iter().all(|row| row.id != Row::of(number).id) {
+                rows.push(Row::of(number));
+            }
+        }
+        _ => rows[one].last = format!("{}-Other", rows[one].last),
+    }
+}
+
+#[test]
+fn whatever_changes_overnight_is_decided_as_if_everybody_was_looked_at() {
+    let (mut believed, mut nights) = (0, 0);
+    for seed in 1_u64..=4 {
+        let mut state = seed;
+        let mut dice = |sides: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % sides
+        };
+        let world = believer(24, "removals = { share = \"100%\" }\nchanges = \"100%\"");
+        let (mut people, mut newcomer) = (rows(1..=24), 24);
+        for night in 0..8 {
+            let before = people.clone();
+            for _ in 0..=dice(3) {
+                overnight(&mut people, &mut dice, &mut newcomer);
+            }
+            world.write("next.csv", list(&people).as_bytes());
+            let plan_of = |more: &[&str]| {
+                let ran = world.homeward(
+                    &[&["--lab", "--today", TODAY, "--format", "json", "plan", "hr=next.csv"], more].concat(),
+                );
+                (serde_json::from_str::<Value>(&ran.stdout).unwrap(), ran.status)
+            };
+            let ((plan, status), (whole, whole_status)) = (plan_of(&[]), plan_of(&["--recheck"]));
+            let what = format!("seed {seed}, night {night}: {before:?} then {people:?}");
+            assert_eq!(status, whole_status, "{what}");
+            assert_eq!(decided(&plan), decided(&whole), "{what}");
+            believed += usize::from(!plan["inputs"][0]["list"]["believed"]["since"].is_null());
+            nights += 1;
+            // What left something open would have everybody looked at for good.
+            let is_open = ["held", "refused", "follows", "rejected"].iter().any(|count| plan["summary"][count] != 0);
+            if is_open || status != 0 || people.len() < 12 {
+                people = before;
+                continue;
+            }
+            world.on(TODAY, 0, &["apply", "--yes", "hr=next.csv"]);
+        }
+    }
+    assert!(3 * believed > nights, "{believed} of {nights} nights were believed");
 }
