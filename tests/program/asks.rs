@@ -87,11 +87,11 @@ fn least(kind: &str, people: usize) -> [usize; 2] {
     }
 }
 
-/// What each kind was asked for a plan, and for its applying.
-fn counted(people: usize) -> BTreeMap<&'static str, [usize; 2]> {
-    let mut config =
-        "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\ncoverage = \"partial\"\n\n[limits]\nchanges = \"100%\"\n"
-            .to_owned();
+/// A lab of all kinds with so many people, with these keys of their list.
+fn lab(people: usize, source: &str) -> World {
+    let mut config = format!(
+        "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\n{source}\n\n[limits]\nchanges = \"100%\"\n"
+    );
     let mut world = World::new().file("rules/people.rhai", RULES);
     for (kind, settings, seed) in kinds() {
         write!(
@@ -101,17 +101,29 @@ fn counted(people: usize) -> BTreeMap<&'static str, [usize; 2]> {
         .unwrap();
         world = world.file(&format!("lab/{kind}.json"), &seed.to_string());
     }
+    let mut world = world.file("homeward.toml", &config);
+    world.start_lab(&["--people", &people.to_string()]);
+    world
+}
+
+/// The list of so many people, of whom one in so many differs; without, nobody does.
+fn list(people: usize, one_in: Option<usize>) -> String {
     let mut list = "id,username,email,differs,phone\n".to_owned();
     for number in 1..=people {
-        // The one in a hundred stands anywhere, and not at the edge of every page.
-        let (differs, phone) = match number % 100 {
-            7 => (format!("Other {number}"), format!("+4930{:07}", 1_000_000 + number)),
+        // She stands anywhere, and not at the edge of every page.
+        let (differs, phone) = match one_in {
+            Some(many) if number % many == 7 => (format!("Other {number}"), format!("+4930{:07}", 1_000_000 + number)),
             _ => (String::new(), String::new()),
         };
         writeln!(list, "{number},person{number:06},person{number:06}@example.com,{differs},{phone}").unwrap();
     }
-    let mut world = world.file("homeward.toml", &config).file("people.csv", &list);
-    world.start_lab(&["--people", &people.to_string()]);
+    list
+}
+
+/// What each kind was asked for a plan, and for its applying.
+fn counted(people: usize) -> BTreeMap<&'static str, [usize; 2]> {
+    let world = lab(people, "coverage = \"partial\"");
+    world.write("people.csv", list(people, Some(100)).as_bytes());
     let mut asked: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     for (step, arguments) in
         [&["plan", "--out", "plan.json", "hr=people.csv"][..], &["apply", "--yes", "plan.json"]].into_iter().enumerate()
@@ -189,4 +201,25 @@ fn every_row_of_the_table_has_the_least_and_is_near_it() {
         assert_eq!([least_plan, least_apply], least(&kind, people), "{line}");
         assert!(is_near(least_plan, plan) && is_near(least_apply, apply), "{line}");
     }
+}
+
+#[test]
+fn of_a_list_that_is_believed_few_changes_take_few_requests() {
+    let world = lab(1_000, "coverage = \"full\"\nrecheck = \"7d\"");
+    let all: Vec<&str> = kinds().map(|(kind, ..)| kind).into();
+    let run = |arguments: &[&str]| {
+        world.forget(&all);
+        let ran = world.homeward(&[&["--lab", "--quiet"], arguments].concat());
+        assert_eq!(ran.status, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        all.iter().map(|kind| world.asked(kind).len()).collect::<Vec<_>>()
+    };
+    world.write("people.csv", list(1_000, None).as_bytes());
+    run(&["apply", "--yes", "hr=people.csv"]);
+    world.write("people.csv", list(1_000, Some(500)).as_bytes());
+    let (some, everybody) = (run(&["plan", "hr=people.csv"]), run(&["plan", "hr=people.csv", "--recheck"]));
+    let told = all.iter().zip(some.iter().zip(&everybody)).map(|(kind, (some, all))| format!("{kind} {some} ({all})"));
+    let told = told.collect::<Vec<_>>().join(", ");
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(TABLE)).unwrap();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(&told), "{TABLE} should hold: {told}");
 }
