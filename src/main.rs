@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// People are many small pieces of memory, made on one thread and let go of on another. With what the system brings along a
-/// plan takes a fifth longer.
+/// People are many small pieces of memory, made on one thread and let go of on another, which what the system brings along is
+/// slow at.
 #[global_allocator]
 static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

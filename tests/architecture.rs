@@ -31,6 +31,7 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("rusqlite", &["state"]),
     ("csv", &["source"]),
     ("encoding_rs", &["source"]),
+    ("foldhash", &["model"]),
     ("html_escape", &["source"]),
     ("hmac", &["source", "connector", "lab"]),
     ("axum", &["lab", "run"]),

@@ -25,6 +25,7 @@ use homeward::{
         },
         plan::{Call, Operation, Request},
         refusal::Refusal,
+        texts::Texts,
     },
     wire::{Reader, Writer},
 };
@@ -133,7 +134,7 @@ impl Listing {
     /// Whom somebody is shown who looks for these: a few by what they are looked for, as in requests for many at once, and
     /// many by the whole list.
     fn numbers(&self, wanted: &Wanted) -> Vec<u64> {
-        let texts = || wanted.holding.values().flat_map(|texts| texts.iter());
+        let texts = || wanted.holding.values().flat_map(Texts::iter);
         if wanted.ids.len() + texts().count() > usize::try_from(self.settings.people).unwrap() / 10 {
             return (0..self.settings.people).collect();
         }

@@ -185,7 +185,7 @@ pub(super) struct Plan {
     /// Show every change of a long plan.
     #[arg(long)]
     pub(super) all: bool,
-    /// Look at everybody's accounts, even where `recheck` lets the same list pass.
+    /// Look at everybody's accounts, also at those whom `recheck` lets pass.
     #[arg(long)]
     pub(super) recheck: bool,
 }
@@ -260,7 +260,7 @@ pub(super) struct Apply {
     /// Show every change of a long plan.
     #[arg(long)]
     pub(super) all: bool,
-    /// Look at everybody's accounts, even where `recheck` lets the same list pass.
+    /// Look at everybody's accounts, also at those whom `recheck` lets pass.
     #[arg(long)]
     pub(super) recheck: bool,
     /// With --lab: let the simulators fail on the way, at places that follow from this number.

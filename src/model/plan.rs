@@ -194,7 +194,7 @@ pub(crate) struct List {
     /// Its place among the lists of its source, where its name says one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) order: Option<String>,
-    /// What is to be remembered of it, so that the same list need not be looked at again for a while.
+    /// What is to be remembered of it, so that those of whom the next list says the same need not be looked at for a while.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) believed: Option<Believed>,
 }
@@ -209,7 +209,7 @@ pub(crate) struct KnownBy {
     pub(crate) rows: String,
 }
 
-/// What has to be so for a list that comes again to ask for nothing.
+/// What has to be so for people of whom the next list says the same not to be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Believed {
@@ -218,7 +218,7 @@ pub(crate) struct Believed {
     pub(crate) list: KnownBy,
     /// The newest run of which anything was remembered of this source when the plan was made; 0 where there was none.
     pub(crate) after: i64,
-    /// When everybody was looked at, ISO 8601, where this plan did not look.
+    /// When everybody was looked at, ISO 8601, where this plan did not look at everybody.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) since: Option<String>,
 }

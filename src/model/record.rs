@@ -201,6 +201,12 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
+    /// True where it asks for operations, or for nothing else.
+    #[must_use]
+    pub(crate) fn asks_for_deeds(&self) -> bool {
+        self.of_nobody || !self.deeds.is_empty()
+    }
+
     /// The value this statement asks to be true now; `None` where it only shows it, or does not speak of it.
     #[must_use]
     pub(crate) fn said(&self, attribute: &AttributeName) -> Option<Value> {

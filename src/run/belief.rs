@@ -2,13 +2,14 @@
 //! list with something new in it, only those are looked at of whom it says something new.
 //!
 //! A list says `recheck = "7d"` where its people's accounts may be believed to be as it left them for so long. That is so
-//! after a whole list of which nothing was left open: then everybody has the accounts that are tied to her, and whoever is
-//! new and could be taken for her is seen to be somebody else by those ties. What decisions follow from beside records are rules and settings, so any change of those
-//! ends it, and so does a run that waits, broke off, was taken back, or sent something for another input. What others
-//! change at a provider meanwhile is noticed when the time is over: that is the price, and why it is asked for and not the
-//! usual way. What a row means is not known here.
+//! after a whole list of which nothing was left open: then everybody has the accounts that are tied to her. Who can be taken
+//! for whom is not known before they are looked at, so where anybody of whom something new is said would be tied to
+//! something that she is not tied to yet, or is held, the others are looked at after all ([`is_certain`]). What decisions
+//! follow from beside records are rules and settings, so any change of those ends it, and so does a run that waits, broke
+//! off, was taken back, or sent something for another input. What others change at a provider meanwhile is noticed when the
+//! time is over: that is the price, and why it is asked for and not the usual way. What a row means is not known here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
@@ -25,7 +26,6 @@ use crate::{
         id::SystemName,
         plan::{Input, Plan},
         policy::Policy,
-        record::Statement,
     },
     plan::assemble::{Frame, assemble},
     rules::SeesDay,
@@ -86,11 +86,12 @@ pub(super) fn said_before(
     sources: &BTreeMap<SystemName, Source>,
     memory: &Memory,
     fleet: &Fleet,
+    counts_groups: bool,
 ) -> Option<Settled> {
-    let asks = |statement: &Arc<Statement>| statement.of_nobody || !statement.deeds.is_empty();
-    let is_news = !said.seen.is_empty() || said.statements.iter().any(asks);
-    // A row that cannot be used may be anybody's. Two lists may speak of one person by keys of which nobody knows it yet.
-    if !may_believe(fleet) || !said.rejected.is_empty() || (is_news && said.inputs.len() > 1) {
+    // A row that cannot be used may be anybody's. Two lists may speak of one person by keys of which nobody knows it yet, and
+    // in groups those count too of whom nothing new is said.
+    let is_too_much = || said.has_news() && (said.inputs.len() > 1 || counts_groups);
+    if !may_believe(fleet) || !said.rejected.is_empty() || is_too_much() {
         return None;
     }
     let mut settled: Option<(i64, &Settled)> = None;
@@ -104,6 +105,13 @@ pub(super) fn said_before(
         settled = Some((accepted.run, found));
     }
     settled.map(|(_, settled)| settled.clone())
+}
+
+/// Whether a plan for some of the people of a list is what it would be for all of them. Whoever has the accounts that were
+/// tied to her before, and no others, cannot be taken for anybody else; and nobody who is plainly herself is held.
+pub(super) fn is_certain(plan: &Plan) -> bool {
+    let is_believed = |input: &Input| input.list.as_ref().is_none_or(|list| list.believed.is_some());
+    plan.links.is_empty() && plan.inputs.iter().all(is_believed)
 }
 
 /// An input that is what it was.

@@ -1,8 +1,8 @@
 //! The plan document: JSON that is read by lines.
 //!
-//! The parts of a plan are spread out, and every entry of a list is one line: whoever searches a plan finds whole entries, and
-//! two plans differ by as many lines as they differ by entries. A list of a million people is half as long so as with a line
-//! for each value. What a plan says, and what its id is, is not known here.
+//! The parts of a plan are spread out, and every entry of a part is one line: whoever searches a plan finds whole entries, and
+//! two plans differ by as many lines as they differ by entries. Of a million people the document is three quarters as long
+//! as with a line for each value. What a plan says, and what its id is, is not known here.
 
 use std::io::{self, Write};
 

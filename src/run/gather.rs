@@ -114,7 +114,7 @@ pub(crate) async fn ask(
 }
 
 /// What was read from inputs.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Said {
     pub(crate) statements: Vec<Arc<Statement>>,
     /// What sources said in earlier runs of keys that they do not speak of now.
@@ -126,7 +126,7 @@ pub(crate) struct Said {
     /// What to remember: only what differs from what is remembered.
     pub(crate) seen: Vec<Seen>,
     pub(crate) notes: Vec<String>,
-    /// How many people need not be looked at, for their lists say what they said.
+    /// How many statements were left out, for nothing new is said of those people.
     pub(crate) believed: u64,
     /// How many people a source that says changes showed for the first time.
     pub(crate) firsts: BTreeMap<SystemName, u64>,
@@ -135,28 +135,32 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// Asks for nothing of whoever is said to be what she was: everybody was looked at then.
+    /// True where something is said of somebody that was not said before, or anything is asked for.
+    pub(super) fn has_news(&self) -> bool {
+        !self.seen.is_empty() || self.statements.iter().any(|statement| statement.asks_for_deeds())
+    }
+
+    /// Asks for nothing of those of whom nothing new is said: everybody was looked at then.
     pub(super) fn believe(&mut self, since: &str, memory: &Memory) {
         // A source may know one person by several keys.
         let of_sources =
             memory.links.iter().filter(|link| self.inputs.iter().any(|input| input.system == *link.system));
         let tied: BTreeMap<(&SystemName, &str), &PersonId> =
             of_sources.map(|link| ((link.system, link.account), link.person)).collect();
-        let person = |system: &SystemName, key: &str| match tied.get(&(system, key)) {
-            Some(person) => (person.system.clone(), Arc::clone(&person.key)),
-            None => (system.clone(), key.into()),
+        let person = |system: &SystemName, key: &Arc<str>| {
+            let own = || PersonId { system: system.clone(), key: Arc::clone(key) };
+            tied.get(&(system, &**key)).map_or_else(own, |person| (*person).clone())
         };
-        let asks = |statement: &&Arc<Statement>| statement.of_nobody || !statement.deeds.is_empty();
-        let asking = self.statements.iter().filter(asks).map(|statement| (&statement.system, &*statement.key));
-        let news = self.seen.iter().map(|seen| (&seen.system, &*seen.key)).chain(asking);
-        let news: BTreeSet<(SystemName, Arc<str>)> = news.map(|(system, key)| person(system, key)).collect();
+        let asking = self.statements.iter().filter(|statement| statement.asks_for_deeds());
+        let asking = asking.map(|statement| person(&statement.system, &statement.key));
+        let news = self.seen.iter().map(|seen| person(&seen.system, &seen.key));
+        let news: BTreeSet<PersonId> = news.chain(asking).collect();
         let before = self.statements.len();
-        if news.is_empty() {
-            self.statements.clear();
-        } else {
-            self.statements.retain(|statement| news.contains(&person(&statement.system, &statement.key)));
-        }
+        self.statements.retain(|statement| news.contains(&person(&statement.system, &statement.key)));
         self.believed = (before - self.statements.len()) as u64;
+        if self.believed == 0 {
+            return;
+        }
         for input in &mut self.inputs {
             if self.statements.is_empty() {
                 input.same_as = memory.accepted.get(&input.system).map(|accepted| accepted.run);

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     RunError,
-    belief::{Belief, Same, said_before},
+    belief::{Belief, Same, is_certain, said_before},
     crew::{ALONE, Crew, Shift, threads},
     ears::MAX_EXCEEDED,
     expectations::{Judged as Expected, judge},
@@ -92,18 +92,45 @@ pub(crate) async fn prepare(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet)
 pub(crate) async fn draft(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -> Result<Prepared, RunError> {
     let policy = desk.rules.policy();
     let mut said = gather::read(given, desk.sources, desk.rules, desk.memory, desk.belief.as_ref())?;
-    let before = desk.belief.as_ref().and_then(|belief| said_before(&said, belief, desk.sources, desk.memory, fleet));
-    if let Some(before) = &before {
-        said.believe(&before.since, desk.memory);
+    let (mut notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
+    let counts_groups = desk.limits.groups.is_some();
+    let before = desk
+        .belief
+        .as_ref()
+        .and_then(|belief| said_before(&said, belief, desk.sources, desk.memory, fleet, counts_groups));
+    let mut made = None;
+    if let Some(before) = before {
+        let mut few = said.clone();
+        few.believe(&before.since, desk.memory);
+        let (people, is_part) = (few.believed, !few.statements.is_empty());
+        if people > 0 {
+            let (plan, shown) = decide_on(desk, few, fleet).await?;
+            if is_certain(&plan) {
+                made = Some((plan, shown, is_part.then_some((people, before.since))));
+            } else {
+                notes.push(
+                    "somebody of whom something new is said may be somebody else: everybody is looked at".to_owned(),
+                );
+            }
+        }
     }
-    let believed = before.filter(|_| !said.statements.is_empty()).map(|before| (said.believed, before.since));
-    let shown = observe(&said, desk.memory, policy, fleet).await?;
-    let (notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
-    let homes = fleet.homes();
-    let plan = settle(desk, said, &shown, fleet, homes, None)?;
+    let (plan, shown, believed) = if let Some(made) = made {
+        made
+    } else {
+        let (plan, shown) = decide_on(desk, said, fleet).await?;
+        (plan, shown, None)
+    };
     let ties = ties(&plan, policy);
     let expected = judge(&desk.memory.expectations, &awaited(&desk.memory.expectations, &shown), fleet);
     Ok(Prepared { plan, notes, firsts, ties, expected, same: Vec::new(), believed })
+}
+
+/// Looks at whomever these statements could be about, and decides.
+async fn decide_on(desk: &Desk<'_>, said: Said, fleet: &mut Fleet) -> Result<(Plan, Shown), RunError> {
+    let shown = observe(&said, desk.memory, desk.rules.policy(), fleet).await?;
+    let homes = fleet.homes();
+    let plan = settle(desk, said, &shown, fleet, homes, None)?;
+    Ok((plan, shown))
 }
 
 /// The accounts of which something is expected.
@@ -164,10 +191,10 @@ pub(super) fn settle(
     let mut here: BTreeMap<String, u64> = BTreeMap::new();
     let (mut decided, mut asked_for, mut people) = (Vec::new(), Vec::new(), said.believed);
     let mut seen = said.seen;
-    let mut fault = None;
+    let (mut fault, mut are_plain) = (None, true);
     let mut exceeded = 0;
     let mut settled = |one: Result<Settled, RunError>| {
-        let Settled { id, statements, group, changes, deeds, judged, stopped_by } = match one {
+        let Settled { id, statements, group, changes, deeds, judged, stopped_by, is_plain } = match one {
             Ok(settled) => settled,
             Err(error) => {
                 fault = Some(error);
@@ -182,6 +209,7 @@ pub(super) fn settle(
             }
         }
         people += u64::from(statements.iter().any(|said| !said.of_nobody));
+        are_plain &= is_plain;
         decided.extend(changes);
         asked_for.extend(deeds);
         if let (Some(groups), Some(group)) = (&mut groups, group) {
@@ -211,6 +239,11 @@ pub(super) fn settle(
     if let Some(fault) = fault {
         return Err(fault);
     }
+    let mut inputs = said.inputs;
+    if !are_plain {
+        // Whoever is held has something left open, even where nothing is asked for of her.
+        inputs.iter_mut().filter_map(|input| input.list.as_mut()).for_each(|list| list.believed = None);
+    }
     if let Some(groups) = &mut groups {
         for (group, count) in here {
             let known = groups.people.entry(group).or_default();
@@ -223,7 +256,7 @@ pub(super) fn settle(
     let frame = Frame {
         rules: desk.rules.digest().to_owned(),
         today: desk.today.clone(),
-        inputs: said.inputs,
+        inputs,
         systems: homes,
         rejected: said.rejected,
         warnings: shown.warnings.clone(),
@@ -251,6 +284,8 @@ struct Settled {
     judged: Option<Box<Judged>>,
     /// As [`Decisions::stopped_by`].
     stopped_by: Option<Box<RuleError>>,
+    /// True where she is not held, and all her accounts could be seen.
+    is_plain: bool,
 }
 
 /// What is wanted to be known of each person.
@@ -282,14 +317,24 @@ fn settle_all(
         if !interest.judged && is_at_rest() {
             let (id, statements) = found.without_accounts();
             let (changes, deeds) = (Vec::new(), Vec::new());
-            return Ok(Settled { id, statements, group, changes, deeds, judged: None, stopped_by: None });
+            return Ok(Settled {
+                id,
+                statements,
+                group,
+                changes,
+                deeds,
+                judged: None,
+                stopped_by: None,
+                is_plain: true,
+            });
         }
         let person = found.person();
         let deeds = deeds(&person, providers);
         let Decisions { person, ownership, changes, stopped_by } = decide_for(person, rules, attributes, providers)?;
         let (id, statements) = (person.id.clone(), person.statements.clone());
+        let is_plain = person.held.is_none() && person.unseen.is_empty();
         let judged = interest.judged.then(|| Box::new(Judged { person, ownership }));
-        Ok(Settled { id, statements, group, changes, deeds, judged, stopped_by })
+        Ok(Settled { id, statements, group, changes, deeds, judged, stopped_by, is_plain })
     };
     let policy = rules.policy();
     let many = material.statements.len() >= ALONE;

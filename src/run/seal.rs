@@ -37,12 +37,11 @@ pub(crate) fn seal(mut plan: Plan) -> Plan {
 /// takes half as long as one after the other.
 ///
 /// # Errors
-/// Where `file` cannot be written; what stands in it then is no document.
+/// Where `file` cannot be written; what stands in it then is no document, or one with [`BLANK`] for an id.
 pub(crate) fn seal_into(mut plan: Plan, file: impl Write + Seek + Send) -> io::Result<Plan> {
     BLANK.clone_into(&mut plan.id);
     let (id, Digesting { mut to, blank_at, .. }) = digest_of(&plan, file)?;
-    // It is the second thing in a document, so it was in what was written first, before anything that people said.
-    let Some(blank_at) = blank_at else { return Err(io::ErrorKind::InvalidData.into()) };
+    let Some(blank_at) = blank_at else { unreachable!("the id is the second thing in a document") };
     to.seek(SeekFrom::Start(blank_at))?;
     to.write_all(id.as_bytes())?;
     to.flush()?;
@@ -52,28 +51,40 @@ pub(crate) fn seal_into(mut plan: Plan, file: impl Write + Seek + Send) -> io::R
 
 /// True where the id of a plan is the digest of what is in it.
 pub(super) fn is_sealed(plan: &Plan) -> bool {
-    plan.id == digest(plan)
-}
-
-fn digest(plan: &Plan) -> String {
-    digest_of_blank(&Plan { id: BLANK.to_owned(), ..plan.clone() })
+    let mut blank = Plan { id: BLANK.to_owned(), ..plan.clone() };
+    plan.id == digest_of_blank(&blank) || {
+        blank.id.clear();
+        plan.id == former_digest_of(&blank)
+    }
 }
 
 /// The digest of a plan that has no id yet. Its document is never held: of a million people it is larger than all else.
 fn digest_of_blank(plan: &Plan) -> String {
-    // A plan is plain data with text keys; writing it as JSON cannot fail, and neither can hashing.
-    digest_of(plan, io::sink()).map_or_else(|_| String::new(), |(id, _)| id)
+    match digest_of(plan, io::sink()) {
+        Ok((id, _)) => id,
+        Err(fault) => unreachable!("a plan is plain data with text keys, and nothing refuses its bytes: {fault}"),
+    }
+}
+
+/// The id that plans had before their documents were laid out by lines, the digest of their JSON with no id and no space:
+/// stores and folders may hold some that are still to be applied, resumed or undone.
+fn former_digest_of(plan: &Plan) -> String {
+    let mut writer = BufWriter::with_capacity(PIECE, Digesting::new(io::sink()));
+    let written = serde_json::to_writer(&mut writer, plan).map_err(io::Error::from).and_then(|()| writer.flush());
+    match written {
+        Ok(()) => writer.get_ref().id(),
+        Err(fault) => unreachable!("a plan is plain data with text keys, and nothing refuses its bytes: {fault}"),
+    }
 }
 
 /// Writes the document of a plan; the id it has by what was written.
 fn digest_of<W: Write + Send>(plan: &Plan, to: W) -> io::Result<(String, Digesting<W>)> {
-    let mut digesting = Digesting { digest: Sha256::new(), blank_at: None, to };
+    let mut digesting = Digesting::new(to);
     match write_beside(plan, &mut digesting) {
         Some(written) => written?,
         None => write(plan, &mut digesting)?,
     }
-    let digest = std::mem::take(&mut digesting.digest).finalize();
-    Ok((format!("sha256:{}", hex(&digest)), digesting))
+    Ok((digesting.id(), digesting))
 }
 
 /// Writes the document of a plan to `to` on a thread of its own: making it takes about as long as what is done with it. `None`
@@ -113,14 +124,26 @@ impl Write for Giving {
 /// Hands bytes on and makes their digest.
 struct Digesting<W> {
     digest: Sha256,
-    /// Where the place for an id begins, once it was written.
+    /// Nothing was written yet.
+    is_first: bool,
+    /// Where the place for an id begins, in what was written first: afterwards people may have said anything.
     blank_at: Option<u64>,
     to: W,
 }
 
+impl<W> Digesting<W> {
+    fn new(to: W) -> Self {
+        Self { digest: Sha256::new(), is_first: true, blank_at: None, to }
+    }
+
+    fn id(&self) -> String {
+        format!("sha256:{}", hex(&self.digest.clone().finalize()))
+    }
+}
+
 impl<W: Write> Write for Digesting<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.blank_at.is_none() {
+        if std::mem::take(&mut self.is_first) {
             let at = bytes.windows(BLANK.len()).position(|some| some == BLANK.as_bytes());
             self.blank_at = at.map(|at| at as u64);
         }
@@ -172,7 +195,10 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Plan, RunError> {
         None => return Err(bad("it has no `format`".to_owned())),
     }
     let plan: Plan = serde_json::from_value(any).map_err(|error| bad(error.to_string()))?;
-    if plan.id != digest(&plan) {
+    if plan.id == BLANK {
+        return Err(bad("it was not written to its end: make it again".to_owned()));
+    }
+    if !is_sealed(&plan) {
         return Err(bad("it was changed after it was saved (its id does not match)".to_owned()));
     }
     Ok(plan)
@@ -234,9 +260,30 @@ mod tests {
 
     #[test]
     fn a_disk_that_is_full_is_what_is_told() {
-        for room in [0, 2 * PIECE] {
-            let error = seal_into(removing(0..5_000), Small(room)).unwrap_err();
+        let plan = removing(0..5_000);
+        let size = document::text(&seal(plan.clone())).len() + 1;
+        // At once, after some of it, and where all but the id has room.
+        for room in [0, 2 * PIECE, size, size + BLANK.len() - 1] {
+            let error = seal_into(plan.clone(), Small(room)).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{room}");
         }
+        assert!(seal_into(plan, Small(size + BLANK.len())).is_ok());
+    }
+
+    #[test]
+    fn a_document_that_lacks_its_id_says_that_it_was_not_written_to_its_end() {
+        let text = document::text(&Plan { id: BLANK.to_owned(), ..removing(0..2) });
+        let told = read("plan.json", &text).unwrap_err().to_string();
+        assert!(told.contains("it was not written to its end"), "{told}");
+    }
+
+    #[test]
+    fn a_plan_that_got_its_id_as_plans_did_before_is_still_what_it_was() {
+        let plan = Plan { id: String::new(), ..removing(0..3) };
+        let id = format!("sha256:{}", hex(&Sha256::digest(serde_json::to_vec(&plan).unwrap())));
+        let former = Plan { id, ..plan };
+        assert!(is_sealed(&former));
+        assert_eq!(read("plan.json", &serde_json::to_string_pretty(&former).unwrap()).unwrap(), former);
+        assert!(!is_sealed(&Plan { today: "2026-11-21".to_owned(), ..former }));
     }
 }

@@ -150,7 +150,7 @@ pub(crate) struct Accepted {
     pub(crate) tail: Vec<String>,
     /// Its place among the inputs of its source, where its name said one.
     pub(crate) order: Option<String>,
-    /// Under which conditions the same list asks for nothing; `None`: under none.
+    /// Under which conditions those of whom the next list says the same are not looked at; `None`: under none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) believed: Option<Settled>,
     /// The last run after which it asked for something again: one that sent calls for other inputs, or took some back.
@@ -172,7 +172,7 @@ pub(crate) struct Settled {
     pub(crate) basis: String,
     /// [`crate::model::plan::Believed::list`].
     pub(crate) list: KnownBy,
-    /// When its people had been looked at, ISO 8601: when the run that did was begun.
+    /// When all its people had been looked at, ISO 8601: when the run that did was begun, this one or an earlier one.
     pub(crate) since: String,
 }
 

@@ -496,7 +496,7 @@ fn help_says_what_a_plan_needs() {
           --out <FILE>         Save the plan, to read, to hand on, and to apply exactly
           --detailed-exitcode  Exit with 3 where changes are pending
           --all                Show every change of a long plan
-          --recheck            Look at everybody's accounts, even where `recheck` lets the same list pass
+          --recheck            Look at everybody's accounts, also at those whom `recheck` lets pass
       -h, --help               Print help
       -V, --version            Print version
 

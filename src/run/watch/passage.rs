@@ -135,6 +135,9 @@ pub(super) async fn pass_if(
             for note in &prepared.notes {
                 info!(input = about.input, "{note}");
             }
+            if let Some((people, since)) = &prepared.believed {
+                info!(input = about.input, people, since, "nobody looks at those of whom nothing new is said");
+            }
             (prepared.plan, prepared.ties)
         }
         Err(RunError::Refused(refused)) => {

@@ -47,7 +47,8 @@ struct Written {
     /// What every key must look like, as a regular expression for the whole of it, such as `[0-9]{6}`.
     id_pattern: Option<String>,
     /// How long people of whom a list says what the last one said are taken to be in order without a look at their
-    /// accounts, such as `1d`; where it is not given, everybody is looked at each time. Only with `coverage = "full"`.
+    /// accounts, such as `1d`: until then only the others are looked at. Where it is not given, everybody is looked at each
+    /// time. Only with `coverage = "full"`.
     #[schemars(example = &"1d")]
     recheck: Option<String>,
     /// Above which size something is no honest file.
