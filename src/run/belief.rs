@@ -2,7 +2,8 @@
 //! list with something new in it, only those are looked at of whom it says something new.
 //!
 //! A list says `recheck = "7d"` where its people's accounts may be believed to be as it left them for so long. That is so
-//! after a whole list of which nothing was left open: then everybody has the accounts that are tied to her. Who can be taken
+//! after a whole list of which nothing was left open: then everybody has the accounts that are tied to her. Whoever had
+//! something changed is looked at once more, for rules may make something of what her accounts are now. Who can be taken
 //! for whom is not known before they are looked at, so where anybody of whom something new is said would be tied to
 //! something that she is not tied to yet, or is held, the others are looked at after all ([`is_certain`]). What decisions
 //! follow from beside records are rules and settings, so any change of those ends it, and so does a run that waits, broke
@@ -151,7 +152,8 @@ pub(crate) fn unchanged(
             return Ok(None);
         }
         let Some(accepted) = store.at_rest(&file.system)? else { return Ok(None) };
-        let Some(settled) = belief.of(source, &accepted) else { return Ok(None) };
+        let settled = belief.of(source, &accepted).filter(|settled| settled.touched.is_empty());
+        let Some(settled) = settled else { return Ok(None) };
         if belief.sees.of_records && accepted.today != belief.today {
             return Ok(None);
         }

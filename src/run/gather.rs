@@ -24,7 +24,7 @@ use crate::{
         csv_file::{self, Told, settings::Coverage},
         wordpress::{self, refused::ListRefused},
     },
-    state::{Accepted, Memory, Sent},
+    state::{Accepted, Memory, Sent, Settled},
 };
 
 /// Something that records come from.
@@ -140,8 +140,8 @@ impl Said {
         !self.seen.is_empty() || self.statements.iter().any(|statement| statement.asks_for_deeds())
     }
 
-    /// Asks for nothing of those of whom nothing new is said: everybody was looked at then.
-    pub(super) fn believe(&mut self, since: &str, memory: &Memory) {
+    /// Asks for nothing of those of whom nothing new is said, and to whom nothing was done since: everybody was looked at then.
+    pub(super) fn believe(&mut self, settled: &Settled, memory: &Memory) {
         // A source may know one person by several keys.
         let of_sources =
             memory.links.iter().filter(|link| self.inputs.iter().any(|input| input.system == *link.system));
@@ -154,7 +154,7 @@ impl Said {
         let asking = self.statements.iter().filter(|statement| statement.asks_for_deeds());
         let asking = asking.map(|statement| person(&statement.system, &statement.key));
         let news = self.seen.iter().map(|seen| person(&seen.system, &seen.key));
-        let news: BTreeSet<PersonId> = news.chain(asking).collect();
+        let news: BTreeSet<PersonId> = news.chain(asking).chain(settled.touched.iter().cloned()).collect();
         let before = self.statements.len();
         self.statements.retain(|statement| news.contains(&person(&statement.system, &statement.key)));
         self.believed = (before - self.statements.len()) as u64;
@@ -166,7 +166,7 @@ impl Said {
                 input.same_as = memory.accepted.get(&input.system).map(|accepted| accepted.run);
             }
             if let Some(believed) = input.list.as_mut().and_then(|list| list.believed.as_mut()) {
-                believed.since = Some(since.to_owned());
+                believed.since = Some(settled.since.clone());
             }
         }
     }

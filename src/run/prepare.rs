@@ -101,7 +101,7 @@ pub(crate) async fn draft(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -
     let mut made = None;
     if let Some(before) = before {
         let mut few = said.clone();
-        few.believe(&before.since, desk.memory);
+        few.believe(&before, desk.memory);
         let (people, is_part) = (few.believed, !few.statements.is_empty());
         if people > 0 {
             let (plan, shown) = decide_on(desk, few, fleet).await?;

@@ -3,12 +3,15 @@
 //! It knows no provider, no rule and no network. The journal's rule: an intent is durable before the request leaves,
 //! the answer is durable before the next step.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    id::{CallId, SystemName},
+    id::{CallId, PersonId, SystemName},
     links::Links,
     plan::{KnownBy, Plan, Seen},
     refusal::Refusal,
@@ -174,6 +177,9 @@ pub(crate) struct Settled {
     pub(crate) list: KnownBy,
     /// When all its people had been looked at, ISO 8601: when the run that did was begun, this one or an earlier one.
     pub(crate) since: String,
+    /// Those of whom it changed something: what rules make of their accounts as they are now, nobody has seen yet.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub(crate) touched: BTreeSet<PersonId>,
 }
 
 /// What has become of a run.

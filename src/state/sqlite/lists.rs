@@ -1,12 +1,18 @@
 //! The last list of each source that was carried out, and what may be believed of it. What a list holds is not known here.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::super::{Accepted, Settled, Settlement, Standing, StateError};
 use crate::model::{
-    id::SystemName,
+    id::{PersonId, SystemName},
     plan::{Believed, Plan},
 };
+
+/// Of so many people a run may have changed something for a list to be believed: they are looked at once more, and where there
+/// are more, so may everybody be.
+const MOST_TOUCHED: usize = 10_000;
 
 /// Takes note of the lists of a run that is over.
 pub(super) fn keep(
@@ -21,6 +27,8 @@ pub(super) fn keep(
     let plan: Plan = serde_json::from_str(&document)?;
     let is_settled =
         settlement.standing == Standing::Done && plan.leaves_nothing() && settlement.follow_ups.made.is_empty();
+    let touched: BTreeSet<PersonId> = plan.calls.iter().map(|call| call.person.clone()).collect();
+    let is_settled = is_settled && touched.len() <= MOST_TOUCHED;
     let sends = !plan.calls.is_empty();
     let own: Vec<SystemName> =
         plan.inputs.iter().filter(|input| input.list.is_some()).map(|input| input.system.clone()).collect();
@@ -33,6 +41,7 @@ pub(super) fn keep(
             basis: believed.basis,
             list: believed.list,
             since: believed.since.unwrap_or_else(|| started.clone()),
+            touched: touched.clone(),
         });
         let accepted = Accepted {
             run,

@@ -1,6 +1,6 @@
 //! `recheck`: of whom a list says what the last one said is not looked at, until anything speaks against it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::{Value, json};
 
@@ -160,8 +160,12 @@ fn everybody_is_looked_at_when_the_time_is_over_however_many_lists_came_since() 
         assert_eq!((calls(&plan).len(), since(&plan), first.is_null()), (1, first.clone(), false));
         world.on(TODAY, 0, &["apply", "--yes", "hr=next.csv"]);
     }
+    // Whoever was renamed is looked at once more, and then nobody.
     let (plan, asked) = planned(&world, "hr=next.csv", &[]);
-    assert_eq!((&plan["inputs"][0]["same_as"], asked), (&json!(4), 0));
+    assert_eq!((&plan["inputs"][0]["same_as"], since(&plan), asked == 0), (&Value::Null, first.clone(), false));
+    world.on(TODAY, 0, &["apply", "--yes", "hr=next.csv"]);
+    let (plan, asked) = planned(&world, "hr=next.csv", &[]);
+    assert_eq!((&plan["inputs"][0]["same_as"], asked), (&json!(5), 0));
     // What others did to somebody of whom nothing was said is seen then, and with whatever is said of her.
     let user = world.user("gitlab", "username", "user17");
     let id = user["id"].as_str().unwrap();
@@ -355,6 +359,54 @@ fn nothing_is_believed_any_more_once_anything_speaks_against_it() {
         world.forget(&["gitlab"]);
         world.on("2026-11-21", 0, &["plan", "hr=day1.csv"]);
         assert_eq!(!world.asked("gitlab").is_empty(), asks, "{rules}");
+    }
+}
+
+/// Two people, then three, at systems that know nobody; the rules say the rest.
+fn newcomers(systems: &[&str], rules: &str, seeds: &[(&str, Value)]) -> World {
+    let mut config =
+        "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\ncoverage = \"full\"\nrecheck = \"7d\"\n"
+            .to_owned();
+    for kind in systems {
+        write!(config, "\n[systems.{kind}]\nkind = \"{kind}\"\nurl = \"https://{kind}.example.com\"\ntoken = {{ env = \"TOKEN\" }}\n").unwrap();
+    }
+    let mut world = World::new().file("homeward.toml", &config).file("rules/people.rhai", rules);
+    for (kind, seed) in seeds {
+        world = world.file(&format!("lab/{kind}.json"), &seed.to_string());
+    }
+    let two = "id,username,email\n1,ann,ann@example.com\n2,ben,ben@example.com\n";
+    let mut world = world.file("day1.csv", two).file("next.csv", &format!("{two}3,cleo,cleo@example.com\n"));
+    world.start_lab(&[]);
+    world
+}
+
+#[test]
+fn what_rules_make_of_what_a_run_did_is_seen_with_the_next_list() {
+    let by_account = "owner([\"username\", \"email\", \"display_name\"], \"hr\");\n\
+                      source(\"hr\", |row| #{ key: row.id, username: row.username, email: row.email, display_name: row.username });\n\
+                      copies([\"username\", \"email\"], [\"gitlab\", \"mattermost\"]);\ncopies(\"display_name\", \"gitlab\");\n\
+                      join(\"gitlab\", \"email\");\njoin(\"mattermost\", \"email\");\n\
+                      account(\"gitlab\");\naccount(\"mattermost\", |person| person.gitlab != ());\n";
+    let by_set = "owner([\"username\", \"email\", \"mattermost.teams\"], \"hr\");\n\
+                  copies([\"username\", \"email\"], \"mattermost\");\nrange(\"mattermost.teams\", [\"alpha\"]);\n\
+                  source(\"hr\", |row| #{ key: row.id, username: row.username, email: row.email, \"mattermost.teams\": [\"alpha\"] });\n\
+                  join(\"mattermost\", \"email\");\naccount(\"mattermost\");\n";
+    let teams = json!({ "teams": [{ "name": "alpha" }] });
+    for world in [
+        newcomers(&["gitlab", "mattermost"], by_account, &[]),
+        newcomers(&["mattermost"], by_set, &[("mattermost", teams)]),
+    ] {
+        world.on(TODAY, 0, &["apply", "--yes", "hr=day1.csv"]);
+        for (name, calls_made) in [("hr=day1.csv", 2), ("hr=next.csv", 3)] {
+            let (plan, whole) = (world.on(TODAY, 0, &["plan", name]), world.on(TODAY, 0, &["plan", name, "--recheck"]));
+            assert_eq!((decided(&plan), calls(&plan).len()), (decided(&whole), calls_made), "{name}");
+        }
+        // Until there is nothing left to do.
+        for calls_made in [3, 1, 0] {
+            let report = world.on(TODAY, 0, &["apply", "--yes", "hr=next.csv"]);
+            assert_eq!(report["outcomes"].as_array().map(Vec::len), Some(calls_made), "{report}");
+        }
+        assert_ne!(world.on(TODAY, 0, &["plan", "hr=next.csv"])["inputs"][0]["same_as"], Value::Null);
     }
 }
 
