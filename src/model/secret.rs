@@ -148,14 +148,29 @@ mod tests {
     fn a_secret_is_found_wherever_it_stands_and_however_it_is_capitalised() {
         let secrets = Secrets::default();
         assert_eq!(secrets.hidden("c4nary-token-one"), None);
-        for secret in ["c4nary-Token", "c4nary-token-two", "login:c4nary-password", "short"] {
+        let strange = ["7-c4nary-token", "Ünder-c4nary-token", "Zebra-c4nary-token"];
+        for secret in ["c4nary-Token", "c4nary-token-two", "login:c4nary-password", "short"].into_iter().chain(strange)
+        {
             secrets.learn(&Secret::new(secret));
         }
         let hidden = |text: &str| secrets.hidden(text);
         assert_eq!(hidden("C4NARY-TOKEN").as_deref(), Some("[a token]"));
         assert_eq!(hidden("ü <c4nary-tokenc4nary-token-TWO>!").as_deref(), Some("ü <[a token][a token]>!"));
         assert_eq!(hidden("my c4nary-password").as_deref(), Some("my [a token]"));
-        for innocent in ["", "short", "c4nary-toke", "c4nary-tokem, a longer text with nothing in it, ü"] {
+        assert_eq!(
+            hidden("a 7-C4nary-Token, Ünder-c4nary-token, zEBRA-c4nary-token").as_deref(),
+            Some("a [a token], [a token], [a token]")
+        );
+        for innocent in [
+            "",
+            "short",
+            "a text that ends in c",
+            "c",
+            "twelve lettec",
+            "777777777777 7-c4nary-toke",
+            "c4nary-toke",
+            "c4nary-tokem, a longer text with nothing in it, ü",
+        ] {
             assert_eq!(hidden(innocent), None);
         }
     }
