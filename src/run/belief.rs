@@ -3,7 +3,8 @@
 //!
 //! A list says `recheck = "7d"` where its people's accounts may be believed to be as it left them for so long. That is so
 //! after a whole list of which nothing was left open: then everybody has the accounts that are tied to her. Whoever had
-//! something changed is looked at once more, for rules may make something of what her accounts are now. Who can be taken
+//! something changed is looked at once more, for rules may make something of what her accounts are now; and so is, each
+//! time, of whom a rule drops something, which plans tell. Who can be taken
 //! for whom is not known before they are looked at, so where anybody of whom something new is said would be tied to
 //! something that she is not tied to yet, or is held, the others are looked at after all ([`is_certain`]). What decisions
 //! follow from beside records are rules and settings, so any change of those ends it, and so does a run that waits, broke

@@ -177,7 +177,8 @@ pub(crate) struct Settled {
     pub(crate) list: KnownBy,
     /// When all its people had been looked at, ISO 8601: when the run that did was begun, this one or an earlier one.
     pub(crate) since: String,
-    /// Those of whom it changed something: what rules make of their accounts as they are now, nobody has seen yet.
+    /// Who is looked at again in any case. Of whom it changed something: what rules make of their accounts as they are now,
+    /// nobody has seen yet. And of whom a rule dropped something: that is told in each plan, and counts for `guard` lines.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub(crate) touched: BTreeSet<PersonId>,
 }

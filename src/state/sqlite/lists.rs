@@ -7,11 +7,11 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::super::{Accepted, Settled, Settlement, Standing, StateError};
 use crate::model::{
     id::{PersonId, SystemName},
-    plan::{Believed, Plan},
+    plan::{Believed, Decision, Plan},
 };
 
-/// Of so many people a run may have changed something for a list to be believed: they are looked at once more, and where there
-/// are more, so may everybody be.
+/// So many people may have to be looked at again for a list to be believed; where there are more, everybody may be looked at
+/// as well.
 const MOST_TOUCHED: usize = 10_000;
 
 /// Takes note of the lists of a run that is over.
@@ -27,7 +27,8 @@ pub(super) fn keep(
     let plan: Plan = serde_json::from_str(&document)?;
     let is_settled =
         settlement.standing == Standing::Done && plan.leaves_nothing() && settlement.follow_ups.made.is_empty();
-    let touched: BTreeSet<PersonId> = plan.calls.iter().map(|call| call.person.clone()).collect();
+    let dropped = plan.changes.iter().filter(|change| change.decision == Decision::Drop).map(|change| &change.person);
+    let touched: BTreeSet<PersonId> = plan.calls.iter().map(|call| &call.person).chain(dropped).cloned().collect();
     let is_settled = is_settled && touched.len() <= MOST_TOUCHED;
     let sends = !plan.calls.is_empty();
     let own: Vec<SystemName> =

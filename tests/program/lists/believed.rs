@@ -410,6 +410,28 @@ fn what_rules_make_of_what_a_run_did_is_seen_with_the_next_list() {
     }
 }
 
+#[test]
+fn what_a_rule_drops_counts_for_guards_each_night() {
+    let dropping = RULES.to_owned()
+        + "route(|change| if change.from == \"First3 Last3\" { drop(\"stays\") });\n\
+           guard(|plan| if plan.changes.len() > 1 { hold(\"many\") });\n";
+    let world = stranger(20, BELIEVED, "");
+    world.write("rules/people.rhai", dropping.as_bytes());
+    let mut next = rows(1..=20);
+    next[2].last = "Other".to_owned();
+    world.write("next.csv", list(&next).as_bytes());
+    world.on(TODAY, 0, &["apply", "--yes", "hr=next.csv"]);
+    // Nothing new is said of her, and she is told of all the same; nobody else is looked at.
+    let (plan, whole) = (planned(&world, "hr=next.csv", &[]).0, planned(&world, "hr=next.csv", &["--recheck"]).0);
+    assert_eq!((&plan["summary"]["dropped"], decided(&plan)), (&json!(1), decided(&whole)));
+    assert_ne!(plan["inputs"][0]["list"]["believed"]["since"], Value::Null);
+    next[4] = renamed(5, "user5b");
+    world.write("next.csv", list(&next).as_bytes());
+    for more in [&[][..], &["--recheck"]] {
+        world.on(TODAY, 6, &[&["plan", "hr=next.csv"], more].concat());
+    }
+}
+
 /// Something that happens to a list overnight: to one of its people, and maybe by what another is known by.
 fn overnight(rows: &mut Vec<Row>, dice: &mut impl FnMut(usize) -> usize, newcomer: &mut usize) {
     let (one, other) = (dice(rows.len()), dice(rows.len()));
