@@ -35,6 +35,9 @@ use crate::{
     state::{Accepted, Memory, Settled, Store},
 };
 
+/// In which way it is noted what may be believed: what was noted in another way is not.
+const WAY: &str = "with those who were touched";
+
 /// What decisions follow from, beside records and accounts.
 #[derive(Clone, Debug)]
 pub(crate) struct Belief {
@@ -54,7 +57,7 @@ impl Belief {
         let mut digest = Sha256::new();
         // Where a system is may be said outside of the file.
         let homes = serde_json::to_string(&fleet.homes()).unwrap_or_default();
-        for part in [env!("CARGO_PKG_VERSION"), project.rules.digest(), &project.config.text, &homes] {
+        for part in [env!("CARGO_PKG_VERSION"), WAY, project.rules.digest(), &project.config.text, &homes] {
             digest.update(part.len().to_le_bytes());
             digest.update(part);
         }
