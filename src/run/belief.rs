@@ -95,8 +95,8 @@ pub(super) fn said_before(
 ) -> Option<Settled> {
     // A row that cannot be used may be anybody's. Two lists may speak of one person by keys of which nobody knows it yet, and
     // in groups those count too of whom nothing new is said.
-    let is_too_much = || said.has_news() && (said.inputs.len() > 1 || counts_groups);
-    if !may_believe(fleet) || !said.rejected.is_empty() || is_too_much() {
+    let are_all_needed = said.inputs.len() > 1 || counts_groups;
+    if !may_believe(fleet) || !said.rejected.is_empty() || (are_all_needed && said.has_news()) {
         return None;
     }
     let mut settled: Option<(i64, &Settled)> = None;
@@ -109,7 +109,8 @@ pub(super) fn said_before(
         }
         settled = Some((accepted.run, found));
     }
-    settled.map(|(_, settled)| settled.clone())
+    let (_, settled) = settled.filter(|(_, settled)| !are_all_needed || settled.touched.is_empty())?;
+    Some(settled.clone())
 }
 
 /// Whether a plan for some of the people of a list is what it would be for all of them. Whoever has the accounts that were

@@ -164,7 +164,8 @@ pub(crate) struct Judged {
     pub(crate) ownership: Arc<Ownership>,
 }
 
-/// Everything after reading: pure but for the rules, which can touch nothing. The plan has no id yet. `each` is shown everybody who was judged.
+/// Everything after reading: pure but for the rules, which can touch nothing. The plan has no id yet. `each` is shown
+/// everybody who was judged.
 pub(super) fn settle(
     desk: &Desk<'_>,
     said: Said,
