@@ -18,7 +18,7 @@ use crate::{
         document,
         estimate::estimate,
         fleet::Fleet,
-        gather::{Given, Named, ask, named},
+        gather::{Given, Hearing, Named, ask, hear, named},
         holds::{Judged, Past, judge, past},
         prepare::{Desk, Prepared, draft},
         project::{Project, fleet},
@@ -87,10 +87,7 @@ impl Stage {
 
     /// What earlier runs remembered; reads only, and makes no file where there is none.
     pub(super) fn memory(&self) -> Result<Memory, Trouble> {
-        match self.state().filter(|path| path.exists()) {
-            Some(path) => Ok(Sqlite::look_into(&path).and_then(|store| store.memory()).map_err(RunError::from)?),
-            None => Ok(Memory::default()),
-        }
+        Ok(remembered(self.state())?)
     }
 
     /// What runs did that limits count; reads only, and makes no file where there is none.
@@ -132,7 +129,7 @@ impl Stage {
         if let Some(prepared) = self.unchanged(&belief, ask)? {
             return Ok(prepared);
         }
-        let memory = self.memory()?;
+        let (memory, heard) = self.hear()?;
         let desk = Desk {
             rules: &self.project.rules,
             sources: &self.project.sources,
@@ -141,8 +138,11 @@ impl Stage {
             today,
             belief: Some(belief),
         };
-        let inputs = self.inputs(&memory).await?;
-        let drafted = draft(&desk, &inputs, &mut self.fleet).await?;
+        let heard = match heard {
+            Some(heard) => heard,
+            None => desk.hear(&self.inputs(&memory).await?).map_err(Trouble::from)?,
+        };
+        let drafted = draft(&desk, heard, &mut self.fleet).await?;
         let (systems, requests) = self.fleet.asked();
         // No part of the plan: the same accounts may take more requests another time.
         if requests > 0 && !given.global.quiet {
@@ -150,6 +150,24 @@ impl Stage {
             tell(&format!("read {systems} in {requests}"));
         }
         Ok(drafted)
+    }
+
+    /// What earlier runs remembered, and what files say, which is read meanwhile. `None` where a website is asked as well: what
+    /// is asked there depends on what is remembered.
+    fn hear(&self) -> Result<(Memory, Option<Vec<Hearing>>), Trouble> {
+        if !self.asked.is_empty() {
+            return Ok((self.memory()?, None));
+        }
+        let Project { sources, rules, .. } = &self.project;
+        let given: Vec<Given> = self.files.iter().cloned().map(Given::File).collect();
+        std::thread::scope(|scope| {
+            let state = self.state();
+            let memory = scope.spawn(|| remembered(state));
+            // Engines stay on this thread.
+            let heard = hear(&given, sources, rules);
+            let memory = memory.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            Ok((memory, Some(heard?)))
+        })
     }
 
     /// The plan for inputs that are what they were, where that is known without looking at anybody.
@@ -167,6 +185,14 @@ impl Stage {
         if let Some(line) = estimate(plan, &self.fleet).and_then(|estimate| duration::estimate(&estimate)) {
             print(&line);
         }
+    }
+}
+
+/// What is remembered in this file of a store.
+fn remembered(state: Option<PathBuf>) -> Result<Memory, RunError> {
+    match state.filter(|path| path.exists()) {
+        Some(path) => Ok(Sqlite::look_into(&path).and_then(|store| store.memory())?),
+        None => Ok(Memory::default()),
     }
 }
 

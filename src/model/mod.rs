@@ -10,6 +10,7 @@ pub mod capability;
 pub(crate) mod few;
 pub(crate) mod finder;
 pub mod id;
+pub(crate) mod keys;
 pub(crate) mod links;
 pub(crate) mod origin;
 pub mod own_token;

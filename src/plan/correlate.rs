@@ -314,8 +314,7 @@ impl<'a> Everybody<'a> {
             let (before, now) = if let Some(place) = place {
                 (known.tie_of(place), holders[place.system()][place.at()])
             } else {
-                let before = known.others.get(&(statement.system.as_str(), &*statement.key));
-                let before = before.and_then(|tie| Who::new(*tie));
+                let before = known.tie_to(&statement.system, &statement.key).and_then(Who::new);
                 (before, before.or_else(|| all.about.get(first).copied()))
             };
             let now_by_name = now.map(|who| all.name(who));

@@ -264,8 +264,8 @@ pub(super) struct Known<'a> {
     pub(super) links: &'a Links,
     /// For each observed account the tie that says whose it is.
     pub(super) observed: Vec<Vec<Option<Who>>>,
-    /// The same for what was not observed.
-    pub(super) others: BTreeMap<(&'a str, &'a str), usize>,
+    /// Finds the ties to what was not observed.
+    others: Finder,
     /// The ties of each person.
     ties: Finder,
 }
@@ -276,17 +276,22 @@ impl<'a> Known<'a> {
         let length = |accounts: &&Accounts| if links.is_empty() { 0 } else { accounts.len() };
         let mut observed: Vec<Vec<Option<Who>>> =
             index.accounts.iter().map(|accounts| vec![None; length(accounts)]).collect();
-        let mut others = BTreeMap::new();
-        for (at, link) in links.iter().enumerate() {
-            match index.place(link.system, link.account) {
-                Some(place) => observed[place.system()][place.at()] = Who::new(at),
-                None => {
-                    others.insert((link.system.as_str(), link.account), at);
-                }
+        let not_observed = links.iter().enumerate().filter_map(|(at, link)| {
+            let place = index.place(link.system, link.account);
+            if let Some(place) = place {
+                observed[place.system()][place.at()] = Who::new(at);
             }
-        }
+            place.is_none().then(|| (digest((link.system.as_str(), link.account)), at))
+        });
+        let others = Finder::new(links.len(), not_observed);
         let ties = links.iter().enumerate().map(|(at, link)| (digest_of(link.person.into()), at));
         Self { links, observed, others, ties: Finder::new(links.len(), ties) }
+    }
+
+    /// The tie that says whose it is what was not observed.
+    pub(super) fn tie_to(&self, system: &SystemName, id: &str) -> Option<usize> {
+        let is_it = |at: &usize| self.links.get(*at).is_some_and(|it| it.system == system && it.account == id);
+        self.others.of(digest((system.as_str(), id))).filter(is_it).last()
     }
 
     pub(super) fn person(&self, tie: usize) -> Option<Name<'a>> {
@@ -305,7 +310,7 @@ impl<'a> Known<'a> {
     pub(super) fn of_id(&self, index: &Index<'_>, system: &SystemName, id: &str) -> Option<Name<'a>> {
         match index.place(system, id) {
             Some(place) => self.of(place),
-            None => self.person(*self.others.get(&(system.as_str(), id))?),
+            None => self.person(self.tie_to(system, id)?),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::{
         attribute::{AttributeName, Value},
         few::Few,
         id::{PersonId, SystemName},
+        keys::Keys,
         plan::{Believed, Input, List, Seen},
         record::{Before, RecordOrigin, Rejected, Statement},
         values::Values,
@@ -181,44 +182,66 @@ pub(crate) fn read(
     memory: &Memory,
     belief: Option<&Belief>,
 ) -> Result<Said, RunError> {
-    let mut said = Said::default();
-    let known: Known<'_> = memory.seen.iter().map(|seen| ((&seen.system, &*seen.key), &seen.values)).collect();
+    Ok(compared(hear(given, sources, rules)?, sources, memory, belief))
+}
+
+/// Reads what is given and lets the rules say what each record means. What was heard before is not needed for that.
+pub(crate) fn hear(
+    given: &[Given],
+    sources: &BTreeMap<SystemName, Source>,
+    rules: &RuleSet,
+) -> Result<Vec<Hearing>, RunError> {
+    let mut all = Vec::with_capacity(given.len());
     for one in given {
         let system = one.system();
         let Some(source) = sources.get(system) else { continue };
         if !rules.has_source(system) {
             return Err(RunError::NoMeaning { system: system.clone(), key: source.key.clone() });
         }
-        let passage = Passage { system, source, rules, memory, known: &known, strict: true, belief };
-        match one {
+        let passage = Passage { system, key: &source.key, rules, strict: true };
+        all.push(match one {
             Given::File(file) => {
                 let Some(settings) = &source.csv else { continue };
                 let open = file.dropped.as_deref();
-                let read = |sink: &mut dyn FnMut(Told)| {
+                let heard = passage.hear(&file.shown, |sink| {
                     csv_file::read_at_once(&file.path, open, &file.shown, system, settings, sink)
-                };
-                let heard = passage.hear(&mut said, &file.shown, read)?;
+                })?;
                 let is_whole = source.coverage == Coverage::Full && !heard.read.repaired;
-                passage.close(&mut said, &file.shown, heard, is_whole, file.order.as_deref());
+                Hearing { is_whole, order: file.order.clone(), ..heard }
             }
             Given::Heard(told) => {
-                let read = |sink: &mut dyn FnMut(Told)| {
+                let heard = passage.hear(&told.shown, |sink| {
                     told.rows.iter().cloned().map(Told::Row).for_each(sink);
                     Ok(told.read.clone())
-                };
-                let heard = passage.hear(&mut said, &told.shown, read)?;
-                let is_whole = source.coverage == Coverage::Full && told.is_whole;
-                passage.close(&mut said, &told.shown, heard, is_whole, None);
+                })?;
+                Hearing { is_whole: source.coverage == Coverage::Full && told.is_whole, ..heard }
             }
+        });
+    }
+    Ok(all)
+}
+
+/// Compares what was heard with what was heard before, and takes note of everything.
+pub(crate) fn compared(
+    heard: Vec<Hearing>,
+    sources: &BTreeMap<SystemName, Source>,
+    memory: &Memory,
+    belief: Option<&Belief>,
+) -> Said {
+    let mut said = Said::default();
+    let known = Known::new(&memory.seen);
+    for one in heard {
+        if let Some(source) = sources.get(&one.system) {
+            let system = one.system.clone();
+            Recall { system: &system, source, memory, known: &known, belief }.compare(&mut said, one);
         }
     }
     if !memory.seen.is_empty() {
-        let spoken: BTreeSet<(&str, &str)> =
-            said.statements.iter().map(|statement| (statement.system.as_str(), statement.key.as_ref())).collect();
-        let silent = memory.seen.iter().filter(|seen| !spoken.contains(&(seen.system.as_str(), &*seen.key)));
+        let spoken: Keys<'_> = said.statements.iter().map(|statement| (&statement.system, &*statement.key)).collect();
+        let silent = memory.seen.iter().filter(|seen| !spoken.has(&seen.system, &seen.key));
         said.remembered.extend(silent.map(|seen| Arc::new(remembered(seen))));
     }
-    Ok(said)
+    said
 }
 
 /// What a source showed in an earlier run: it counts as known and asks for nothing.
@@ -236,17 +259,38 @@ pub(super) fn remembered(seen: &Seen) -> Statement {
 }
 
 /// What sources showed in earlier runs, by source and key.
-pub(super) type Known<'a> = BTreeMap<(&'a SystemName, &'a str), &'a Values>;
+#[derive(Default)]
+pub(super) struct Known<'a> {
+    seen: &'a [Seen],
+    keys: Keys<'a>,
+}
+
+impl<'a> Known<'a> {
+    fn new(seen: &'a [Seen]) -> Self {
+        Self { seen, keys: seen.iter().map(|seen| (&seen.system, &*seen.key)).collect() }
+    }
+
+    fn get(&self, system: &SystemName, key: &str) -> Option<&'a Values> {
+        Some(&self.seen[self.keys.place(system, key)?].values)
+    }
+}
 
 /// One passage through the records of one source.
 pub(super) struct Passage<'a> {
     pub(super) system: &'a SystemName,
-    pub(super) source: &'a Source,
+    /// The column that names the person.
+    pub(super) key: &'a str,
     pub(super) rules: &'a RuleSet,
-    pub(super) memory: &'a Memory,
-    pub(super) known: &'a Known<'a>,
     /// True where a rule that understands no record at all is wrong itself.
     pub(super) strict: bool,
+}
+
+/// What is known of one source from before.
+pub(super) struct Recall<'a> {
+    pub(super) system: &'a SystemName,
+    pub(super) source: &'a Source,
+    pub(super) memory: &'a Memory,
+    pub(super) known: &'a Known<'a>,
     /// What decisions follow from, where that is to be remembered.
     pub(super) belief: Option<&'a Belief>,
 }
@@ -259,8 +303,15 @@ fn is_in(listed: &Listed, key: &str) -> bool {
 }
 
 /// What a passage has heard, before it is compared with what was heard before.
-pub(super) struct Hearing {
-    pub(super) read: Read,
+pub(crate) struct Hearing {
+    system: SystemName,
+    /// What the input is called in reports.
+    shown: String,
+    /// True where it tells of everybody: who was heard of before and is not listed is said to be inactive.
+    is_whole: bool,
+    /// Its place among the files of its source, where its name says one.
+    order: Option<String>,
+    read: Read,
     statements: Vec<Statement>,
     refused: Vec<Rejected>,
     /// Keys of rows that speak of somebody without a statement that could be used.
@@ -268,21 +319,22 @@ pub(super) struct Hearing {
     /// Rows of which nobody can tell whose they are.
     anybodys: u64,
     /// The keys in the order of the rows.
-    order: Vec<Arc<str>>,
+    lines: Vec<Arc<str>>,
+    /// Rows that could not be used and whose key is known.
+    unused: BTreeMap<Arc<str>, Rejected>,
     /// How many rows there are, those that cannot be used among them.
     rows: u64,
 }
 
 impl Passage<'_> {
-    /// What the records say, and which of them cannot be used.
+    /// What the records say, and which of them cannot be used. They are not taken for all there are.
     pub(super) fn hear(
         &self,
-        said: &mut Said,
         shown: &str,
         read: impl FnOnce(&mut dyn FnMut(Told)) -> Result<Read, FileRefused>,
     ) -> Result<Hearing, RunError> {
         let mut all = Ears::default();
-        let read = map_all(self.rules, self.system, &self.source.key, read, &mut |heard| {
+        let read = map_all(self.rules, self.system, self.key, read, &mut |heard| {
             all.take(self.system, shown, heard);
             // Where the rule itself is wrong, nothing it would say of further records is worth hearing.
             all.broken.is_none()
@@ -293,13 +345,21 @@ impl Passage<'_> {
             return Err(RunError::Rule(Box::new(fault)));
         }
         let Ears {
-            mut refused, mut statements, raw, foreign, mut anybodys, order, nobodys, unused, understood, ..
+            mut refused,
+            mut statements,
+            raw,
+            foreign,
+            mut anybodys,
+            order: lines,
+            nobodys,
+            mut unused,
+            understood,
+            ..
         } = all;
         // Each row was understood or refused; some that were understood are refused yet.
         let rows = understood + refused.len() as u64;
-        said.unused.extend(unused.into_iter().map(|(key, rejected)| ((self.system.clone(), key), rejected)));
         let as_written = !foreign;
-        let mut listed = order.clone();
+        let mut listed = lines.clone();
         listed.sort_unstable();
         // Most lists have none.
         let doubled: BTreeSet<Arc<str>> =
@@ -315,7 +375,7 @@ impl Passage<'_> {
                 reason: "another record of this file has the same key by the `source` rule; none of them is used"
                     .to_owned(),
             };
-            said.unused.insert((self.system.clone(), Arc::clone(&statement.key)), rejected.clone());
+            unused.insert(Arc::clone(&statement.key), rejected.clone());
             refused.push(rejected);
         }
         statements.retain(|statement| !is_doubled(statement));
@@ -328,30 +388,48 @@ impl Passage<'_> {
         }
         listed.sort_unstable();
         listed.dedup();
-        Ok(Hearing { read, statements, refused, listed, anybodys, order, rows })
+        let (system, shown) = (self.system.clone(), shown.to_owned());
+        let (is_whole, order) = (false, None);
+        Ok(Hearing { system, shown, is_whole, order, read, statements, refused, listed, anybodys, lines, unused, rows })
     }
+}
 
-    /// Compares with what was heard before, and takes note of everything. With `is_whole`, who was heard of before and is
-    /// not listed is said to be inactive.
-    pub(super) fn close(&self, said: &mut Said, shown: &str, heard: Hearing, is_whole: bool, order: Option<&str>) {
-        let Hearing { read, mut statements, mut refused, listed, anybodys, order: lines, rows } = heard;
+impl Recall<'_> {
+    /// Compares with what was heard before, and takes note of everything.
+    pub(super) fn compare(&self, said: &mut Said, heard: Hearing) {
+        let Hearing {
+            shown,
+            is_whole,
+            order,
+            read,
+            mut statements,
+            mut refused,
+            listed,
+            anybodys,
+            lines,
+            unused,
+            rows,
+            ..
+        } = heard;
+        let shown = shown.as_str();
+        said.unused.extend(unused.into_iter().map(|(key, rejected)| ((self.system.clone(), key), rejected)));
         let active = AttributeName::new("active");
         let mut list = List {
             final_line_end: read.final_line_end,
             columns: read.columns.clone(),
-            order: order.map(str::to_owned),
+            order: order.clone(),
             ..List::default()
         };
         list.is_cut_off =
             !read.final_line_end && self.memory.accepted.get(self.system).is_some_and(|last| last.final_line_end);
         if is_whole {
             let is_gone = |values: &Values| values.is(&active, false);
-            let before = self.known.iter().filter(|((system, _), values)| *system == self.system && !is_gone(values));
+            let before = self.known.seen.iter().filter(|seen| seen.system == *self.system && !is_gone(&seen.values));
             let mut missing: BTreeMap<&str, &Values> = BTreeMap::new();
-            for ((_, key), values) in before {
+            for seen in before {
                 list.before += 1;
-                if !is_in(&listed, key) {
-                    missing.insert(*key, *values);
+                if !is_in(&listed, &seen.key) {
+                    missing.insert(&*seen.key, &seen.values);
                 }
             }
             if anybodys > 0 && !missing.is_empty() {
@@ -371,7 +449,7 @@ impl Passage<'_> {
         let mut done_before = 0;
         said.statements.reserve(statements.len());
         for mut statement in statements {
-            let before = self.known.get(&(self.system, statement.key.as_ref())).copied();
+            let before = self.known.get(self.system, &statement.key);
             if statement.of_nobody && !of_nobody.insert(Arc::clone(&statement.key)) {
                 continue;
             }
@@ -502,7 +580,7 @@ impl Passage<'_> {
             written_alike(key, &statement.key) || looks(values) == looks(&statement.values)
         };
         statements.retain(|statement| {
-            let is_new = !self.known.contains_key(&(self.system, statement.key.as_ref()));
+            let is_new = self.known.get(self.system, &statement.key).is_none();
             let same = |name| {
                 let text = statement.values.text(name)?.to_lowercase();
                 let key = gone.get(&(name, text))?;

@@ -24,6 +24,7 @@ use crate::{
         attribute::{AttributeName, Value},
         capability::{OperationCapability, Takes, Unique},
         id::{AccountId, PersonId, SystemName},
+        keys::Keys,
         links::Link,
         person::Unseen,
         plan::SignIn,
@@ -171,25 +172,19 @@ pub(super) fn concerned(said: &Said, policy: &Policy, providers: &dyn Providers)
 }
 
 fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> BTreeMap<SystemName, Wanted> {
-    // Of whom something is said, by the names that records have and by those of the people they are tied to.
-    let mut people: Vec<(&str, &str)> = Vec::new();
-    if !memory.links.is_empty() {
-        people.extend(said.statements.iter().map(|said| (said.system.as_str(), &*said.key)));
-        people.sort_unstable();
-        let is_spoken = |link: &Link<'_>| people.binary_search(&(link.system.as_str(), link.account)).is_ok();
-        let anchors =
-            memory.links.iter().filter(is_spoken).map(|link| (link.person.system.as_str(), &*link.person.key));
-        let anchors: Vec<(&str, &str)> = anchors.collect();
-        people.extend(anchors);
-        people.sort_unstable();
-    }
-
     let mut wanted: BTreeMap<SystemName, Wanted> =
         concerned(said, policy, fleet).into_iter().map(|system| (system, Wanted::default())).collect();
-    let is_spoken = |link: &Link<'_>| people.binary_search(&(link.person.system.as_str(), &link.person.key)).is_ok();
-    for link in memory.links.iter().filter(is_spoken) {
-        if let Some(wanted) = wanted.get_mut(link.system) {
-            wanted.ids.insert(link.account.into());
+    if !memory.links.is_empty() {
+        // Of whom something is said, by the names that records have and by those of the people they are tied to.
+        let people: Keys<'_> = said.statements.iter().map(|said| (&said.system, &*said.key)).collect();
+        let is_spoken = |link: &Link<'_>| people.has(link.system, link.account);
+        let anchors = memory.links.iter().filter(is_spoken).map(|link| (&link.person.system, &*link.person.key));
+        let anchors = anchors.collect();
+        let people = people.and(anchors);
+        for link in memory.links.iter().filter(|link| people.has(&link.person.system, &link.person.key)) {
+            if let Some(wanted) = wanted.get_mut(link.system) {
+                wanted.ids.insert(link.account.into());
+            }
         }
     }
     for (set, range) in &policy.ranges {

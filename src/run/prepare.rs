@@ -13,7 +13,7 @@ use super::{
     ears::MAX_EXCEEDED,
     expectations::{Judged as Expected, judge},
     fleet::Fleet,
-    gather::{self, Given, Said, Source},
+    gather::{self, Given, Hearing, Said, Source},
     observe::{Shown, observe},
     seal::seal,
 };
@@ -57,6 +57,13 @@ pub(crate) struct Desk<'a> {
     pub(crate) belief: Option<Belief>,
 }
 
+impl Desk<'_> {
+    /// What inputs say.
+    pub(crate) fn hear(&self, given: &[Given]) -> Result<Vec<Hearing>, RunError> {
+        gather::hear(given, self.sources, self.rules)
+    }
+}
+
 /// A plan, and what to tell beside it.
 pub(crate) struct Prepared {
     pub(crate) plan: Plan,
@@ -84,14 +91,14 @@ impl Prepared {
 
 /// Reads inputs and providers and decides everything. Writes nothing, anywhere.
 pub(crate) async fn prepare(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -> Result<Prepared, RunError> {
-    let drafted = draft(desk, given, fleet).await?;
+    let drafted = draft(desk, desk.hear(given)?, fleet).await?;
     Ok(Prepared { plan: seal(drafted.plan), ..drafted })
 }
 
 /// The same with a plan that has no id yet, for whoever gives it one while writing it.
-pub(crate) async fn draft(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet) -> Result<Prepared, RunError> {
+pub(crate) async fn draft(desk: &Desk<'_>, heard: Vec<Hearing>, fleet: &mut Fleet) -> Result<Prepared, RunError> {
     let policy = desk.rules.policy();
-    let mut said = gather::read(given, desk.sources, desk.rules, desk.memory, desk.belief.as_ref())?;
+    let mut said = gather::compared(heard, desk.sources, desk.memory, desk.belief.as_ref());
     let (mut notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
     let counts_groups = desk.limits.groups.is_some();
     let before = desk

@@ -302,3 +302,17 @@ fn killed_before_it_was_settled_a_run_expects_what_follows_once_it_is_resumed() 
     assert_eq!(ended(&world, 2), [json!(["anna.b", "met", null])]);
     assert_eq!(world.user("mattermost", "email", "ben@example.com")["username"], "ben.b");
 }
+
+#[test]
+fn what_follows_something_that_a_limit_set_aside_is_expected_once_that_is_approved() {
+    let world = project("[limits]\nattributes = { username = { share = \"0%\", at_least = 0 } }\n");
+    called(&world, 6, "anna.b");
+    assert_eq!(world.json(4, &["status"])["expectations"], json!([]));
+    let runs = world.json(0, &["runs", "--all"]);
+    let aside = runs.as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap()["id"].to_string();
+    let told = world.homeward(&["--lab", "approve", &aside, "--yes"]);
+    assert_eq!(told.status, 0, "{}{}", told.stdout, told.stderr);
+    let open = expectations(&world);
+    let shown: Vec<Value> = open.iter().map(|one| json!([one["attribute"], one["from"], one["value"]])).collect();
+    assert_eq!(shown, [json!(["username", "gitlab", "anna.b"])]);
+}

@@ -58,20 +58,17 @@ fn rest(plan: &Plan, told: &BTreeMap<&SystemName, String>, kept_back: &BTreeSet<
         None => "it comes after something that a limit holds".to_owned(),
     };
     let mut rest = Plan { id: String::new(), ..plan.clone() };
-    let mut open: BTreeSet<(&PersonId, &AttributeName)> = BTreeSet::new();
-    for (change, before) in rest.changes.iter_mut().zip(&plan.changes).filter(|(change, _)| is_back(&change.call)) {
+    let open = Open::of(plan, kept_back);
+    for change in rest.changes.iter_mut().filter(|change| is_back(&change.call)) {
         change.decision = Decision::Hold;
         change.call = None;
         change.side_effect = None;
         change.reason = reason(&change.system);
-        open.insert((&before.person, &before.attribute));
     }
-    for change in rest.changes.iter_mut().filter(|change| change.decision == Decision::Follow) {
-        if open.iter().any(|(person, attribute)| **person == change.person && follows(&change.attribute, attribute)) {
-            change.decision = Decision::Hold;
-            change.when = None;
-            "what it would follow is held by a limit".clone_into(&mut change.reason);
-        }
+    for change in rest.changes.iter_mut().filter(|change| open.leads_to(change)) {
+        change.decision = Decision::Hold;
+        change.when = None;
+        "what it would follow is held by a limit".clone_into(&mut change.reason);
     }
     for asked in rest.operations.iter_mut().filter(|asked| is_back(&asked.call)) {
         asked.decision = Decision::Hold;
@@ -81,6 +78,26 @@ fn rest(plan: &Plan, told: &BTreeMap<&SystemName, String>, kept_back: &BTreeSet<
     }
     rest.calls.retain(|call| !kept_back.contains(&call.id));
     summed(rest)
+}
+
+/// What changes are kept back of whom.
+struct Open<'a>(BTreeMap<&'a PersonId, BTreeSet<&'a AttributeName>>);
+
+impl<'a> Open<'a> {
+    fn of(plan: &'a Plan, kept_back: &BTreeSet<&CallId>) -> Self {
+        let kept = plan.changes.iter().filter(|it| it.call.as_ref().is_some_and(|call| kept_back.contains(call)));
+        let mut open: BTreeMap<&PersonId, BTreeSet<&AttributeName>> = BTreeMap::new();
+        for change in kept {
+            open.entry(&change.person).or_default().insert(&change.attribute);
+        }
+        Self(open)
+    }
+
+    /// True for what comes by itself after one of them.
+    fn leads_to(&self, change: &PlannedChange) -> bool {
+        change.decision == Decision::Follow
+            && self.0.get(&change.person).is_some_and(|of_her| of_her.iter().any(|it| follows(&change.attribute, it)))
+    }
 }
 
 /// True where an attribute that comes by itself may come from this one: itself, or one name of a person from another.
@@ -100,9 +117,11 @@ fn aside(plan: &Plan, kept_back: &BTreeSet<&CallId>) -> Plan {
         after: call.after.iter().filter_map(|needed| ids.get(needed).cloned()).collect(),
         ..call.clone()
     });
+    let open = Open::of(plan, kept_back);
     let changes = plan.changes.iter().filter_map(|change| {
-        let call = Some(renamed(&change.call)?);
-        Some(PlannedChange { call, ..change.clone() })
+        let call = renamed(&change.call);
+        // What comes by itself comes when this is done, and not before.
+        (call.is_some() || open.leads_to(change)).then(|| PlannedChange { call, ..change.clone() })
     });
     let operations = plan.operations.iter().filter_map(|asked| {
         let call = Some(renamed(&asked.call)?);

@@ -219,16 +219,34 @@ struct Seen {
 
 impl Reading<'_> {
     fn compare(&self, mut input: File, before: &KnownBy) -> Result<Likeness, Why> {
+        // The same rows in another order take as many bytes.
+        if !segments::is_as_long(&input, &before.bytes)? {
+            return Ok(Likeness::Other);
+        }
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         if segments::of_file(&input, threads)? == before.bytes {
             return Ok(Likeness::Bytes);
         }
         let (encoded, found) = self.begin(&mut input)?;
-        let survey = self.survey(&mut input, encoded, &found, None)?;
-        match survey.known_by {
-            Some(now) if now.rows == before.rows => Ok(Likeness::Rows { sha256: survey.sha256 }),
-            _ => Ok(Likeness::Other),
+        let (rows, sha256) = self.rows(&mut input, encoded, &found)?;
+        Ok(if rows == before.rows { Likeness::Rows { sha256 } } else { Likeness::Other })
+    }
+
+    /// Digests of the rows in any order, as [`Self::survey`] makes them, and of the bytes in hex. Rows that are those of a
+    /// file that could be used need not be judged again.
+    fn rows<R: Bytes + Seek>(&self, input: &mut R, encoded: Encoded, found: &Found) -> Result<(String, String), Why> {
+        let mut input = Hashed::from_start(input)?;
+        let mut records = self.records(&mut input, encoded, found)?;
+        let mut raw = Raw::default();
+        let mut multiset = Multiset::of(found);
+        while records.next(&mut raw)? {
+            if !Self::is_above(found, &raw) {
+                multiset.add(raw.fields());
+            }
         }
+        let final_line_end = records.at_line_end();
+        drop(records);
+        Ok((rows_told(multiset, final_line_end), input.digest()))
     }
 
     fn read<R: Bytes + Seek>(&self, mut input: R, sink: &mut dyn FnMut(Row)) -> Result<Read, Why> {
@@ -294,10 +312,7 @@ impl Reading<'_> {
         let mut counts: Vec<(u64, String)> = Vec::new();
         let mut last: Option<Last> = None;
         let mut undecodable: Option<Why> = None;
-        let mut multiset = self.settings.recheck.map(|_| Multiset::default());
-        if let Some(multiset) = &mut multiset {
-            multiset.add(found.header.names().iter().map(|name| name.as_bytes()));
-        }
+        let mut multiset = self.settings.recheck.map(|_| Multiset::of(found));
         while records.next(&mut raw)? {
             if let Some(why) = undecodable {
                 return Err(why);
@@ -366,8 +381,7 @@ impl Reading<'_> {
         }
         self.compare_counts(found, rows, counts)?;
         let bytes = input.segments.take().map(Segments::told);
-        // A last line without an end may be a list that was cut off.
-        let rows = multiset.map(|rows| format!("{}{}", rows.told(), if final_line_end { "" } else { " cut?" }));
+        let rows = multiset.map(|rows| rows_told(rows, final_line_end));
         let known_by = bytes.zip(rows).map(|(bytes, rows)| KnownBy { bytes, rows });
         let sha256 = input.digest();
         let repeated = repeated(keys);
@@ -657,6 +671,11 @@ fn are_of_one_person(one: &[String], other: &[Cow<'_, str>], key: usize) -> bool
         same += usize::from(!one.is_empty() && one == other);
     }
     2 * same > all
+}
+
+/// What rows in any order are known by. A last line without an end may be a list that was cut off.
+fn rows_told(rows: Multiset, final_line_end: bool) -> String {
+    format!("{}{}", rows.told(), if final_line_end { "" } else { " cut?" })
 }
 
 /// Those that occur more than once.

@@ -5,6 +5,8 @@
 
 use sha2::{Digest, Sha256};
 
+use super::header::Found;
+
 /// The sum of the digests of some rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Multiset {
@@ -14,6 +16,13 @@ pub(super) struct Multiset {
 }
 
 impl Multiset {
+    /// With the header as its first row: under other names the same fields are other rows.
+    pub(super) fn of(found: &Found) -> Self {
+        let mut rows = Self::default();
+        rows.add(found.header.names().iter().map(|name| name.as_bytes()));
+        rows
+    }
+
     /// Takes a row, by its fields.
     pub(super) fn add<'f>(&mut self, fields: impl Iterator<Item = &'f [u8]>) {
         let mut hasher = Sha256::new();

@@ -53,6 +53,15 @@ fn told(size: u64, all: &blake3::Hasher) -> String {
     format!("{size}:{}", all.finalize().to_hex())
 }
 
+/// False where a file cannot be the one of this digest, told by its length alone.
+///
+/// # Errors
+/// Where it cannot be looked at.
+pub(super) fn is_as_long(file: &File, told: &str) -> io::Result<bool> {
+    let size = file.metadata()?.len();
+    Ok(told.split_once(':').is_some_and(|(length, _)| length.parse() == Ok(size)))
+}
+
 /// The digest of a whole file, made on so many threads.
 ///
 /// # Errors
