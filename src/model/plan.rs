@@ -216,7 +216,7 @@ pub(crate) struct Believed {
     /// Digest of everything that decisions follow from beside records and accounts: rules, settings, the program.
     pub(crate) basis: String,
     pub(crate) list: KnownBy,
-    /// The newest run of which anything was remembered of this source when the plan was made; 0 where there was none.
+    /// The place of the journal's last entry when the plan was made; 0 where there was none.
     pub(crate) after: i64,
     /// When everybody was looked at, ISO 8601, where this plan did not look at everybody.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -7,8 +7,8 @@
 //! time, of whom a rule drops something, which plans tell. Who can be taken
 //! for whom is not known before they are looked at, so where anybody of whom something new is said would be tied to
 //! something that she is not tied to yet, or is held, the others are looked at after all ([`is_certain`]). What decisions
-//! follow from beside records are rules and settings, so any change of those ends it, and so does a run that waits, broke
-//! off, was taken back, or sent something for another input. What others change at a provider meanwhile is noticed when the
+//! follow from beside records are rules and settings, so any change of those ends it, and so does another run that waits,
+//! sent anything or learned anything, as the journal tells. What others change at a provider meanwhile is noticed when the
 //! time is over: that is the price, and why it is asked for and not the usual way. What a row means is not known here.
 
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// In which way it is noted what may be believed: what was noted in another way is not.
-const WAY: &str = "with those who were touched";
+const WAY: &str = "with what others did since";
 
 /// What decisions follow from, beside records and accounts.
 #[derive(Clone, Debug)]
@@ -181,7 +181,7 @@ pub(crate) fn unchanged(
             list: None,
             same_as: Some(accepted.run),
         });
-        people += accepted.records;
+        people = settled.people;
         let (file, since) = (file.shown.clone(), settled.since.clone());
         told.push(Same { file, run: accepted.run, reordered, since });
     }

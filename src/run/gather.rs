@@ -25,7 +25,7 @@ use crate::{
         csv_file::{self, Told, settings::Coverage},
         wordpress::{self, refused::ListRefused},
     },
-    state::{Accepted, Memory, Sent, Settled},
+    state::{Memory, Sent, Settled},
 };
 
 /// Something that records come from.
@@ -127,7 +127,7 @@ pub(crate) struct Said {
     /// What to remember: only what differs from what is remembered.
     pub(crate) seen: Vec<Seen>,
     pub(crate) notes: Vec<String>,
-    /// How many statements were left out, for nothing new is said of those people.
+    /// How many people were left out, for nothing new is said of them.
     pub(crate) believed: u64,
     /// How many people a source that says changes showed for the first time.
     pub(crate) firsts: BTreeMap<SystemName, u64>,
@@ -156,9 +156,18 @@ impl Said {
         let asking = asking.map(|statement| person(&statement.system, &statement.key));
         let news = self.seen.iter().map(|seen| person(&seen.system, &seen.key));
         let news: BTreeSet<PersonId> = news.chain(asking).chain(settled.touched.iter().cloned()).collect();
-        let before = self.statements.len();
-        self.statements.retain(|statement| news.contains(&person(&statement.system, &statement.key)));
-        self.believed = (before - self.statements.len()) as u64;
+        // Several lists may speak of one person; in one they are told apart by their keys.
+        let are_several = self.inputs.len() > 1;
+        let (mut left_out, mut told) = (0, BTreeSet::new());
+        self.statements.retain(|statement| {
+            let whose = person(&statement.system, &statement.key);
+            let is_news = news.contains(&whose);
+            if !is_news && !statement.of_nobody && (!are_several || told.insert(whose)) {
+                left_out += 1;
+            }
+            is_news
+        });
+        self.believed = left_out;
         if self.believed == 0 {
             return;
         }
@@ -509,7 +518,7 @@ impl Recall<'_> {
             said.statements.push(Arc::new(statement));
         }
         if let (Some(belief), Some(known_by)) = (self.belief.filter(|_| is_whole), read.known_by) {
-            let after = self.memory.accepted.get(self.system).map_or(0, Accepted::newest);
+            let after = self.memory.place;
             list.believed = Some(Believed { basis: belief.basis.clone(), list: known_by, after, since: None });
         }
         refused.sort();

@@ -61,6 +61,11 @@ pub(super) fn write_text(connection: &Connection, run: i64, text: &str) -> Resul
     Ok(())
 }
 
+/// The place of the last entry; 0 where there is none.
+pub(super) fn last(connection: &Connection) -> Result<i64, StateError> {
+    Ok(end(connection)?.0.saturating_sub(1))
+}
+
 /// The place of the next entry, and the hash it builds on.
 fn end(connection: &Connection) -> Result<(i64, String), rusqlite::Error> {
     let mut statement = connection.prepare_cached("select place, hash from journal order by place desc limit 1")?;

@@ -43,6 +43,9 @@ pub(crate) enum Entry {
         standing: Standing,
         #[serde(default, skip_serializing_if = "String::is_empty")]
         told: String,
+        /// True where something is remembered from now on that was not known before.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        news: bool,
     },
     /// A request is about to leave. Durable before it does.
     Calling { call: CallId, attempt: u32, method: String, path: String },
@@ -128,6 +131,8 @@ pub(crate) struct Memory {
     pub(crate) accepted: BTreeMap<SystemName, Accepted>,
     /// What is still to come by itself after earlier runs.
     pub(crate) expectations: Vec<Expectation>,
+    /// The place of the journal's last entry before all this was read; 0 where there was none.
+    pub(crate) place: i64,
 }
 
 /// The last input of a source that was carried out.
@@ -156,16 +161,6 @@ pub(crate) struct Accepted {
     /// Under which conditions those of whom the next list says the same are not looked at; `None`: under none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) believed: Option<Settled>,
-    /// The last run after which it asked for something again: one that sent calls for other inputs, or took some back.
-    #[serde(default)]
-    pub(crate) ended: i64,
-}
-
-impl Accepted {
-    /// The newest run of which anything is remembered here.
-    pub(crate) fn newest(&self) -> i64 {
-        self.run.max(self.ended)
-    }
 }
 
 /// A list of which everything was carried out and nothing is open.
@@ -181,6 +176,13 @@ pub(crate) struct Settled {
     /// nobody has seen yet. And of whom a rule dropped something: that is told in each plan, and counts for `guard` lines.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub(crate) touched: BTreeSet<PersonId>,
+    /// How many people the run that took it over was about.
+    #[serde(default)]
+    pub(crate) people: u64,
+    /// The last entry of the journal when it was taken over: what others sent or learned behind it, this list may want
+    /// otherwise.
+    #[serde(default)]
+    pub(crate) place: i64,
 }
 
 /// What has become of a run.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::super::{Accepted, Settled, Settlement, Standing, StateError};
+use super::super::{Accepted, Settled, Settlement, Standing, StateError, journal};
 use crate::model::{
     id::{PersonId, SystemName},
-    plan::{Believed, Decision, Plan},
+    plan::{Decision, Plan},
 };
 
 /// So many people may have to be looked at again for a list to be believed; where there are more, everybody may be looked at
@@ -30,20 +30,21 @@ pub(super) fn keep(
     let dropped = plan.changes.iter().filter(|change| change.decision == Decision::Drop).map(|change| &change.person);
     let touched: BTreeSet<PersonId> = plan.calls.iter().map(|call| &call.person).chain(dropped).cloned().collect();
     let is_settled = is_settled && touched.len() <= MOST_TOUCHED;
-    let sends = !plan.calls.is_empty();
-    let own: Vec<SystemName> =
-        plan.inputs.iter().filter(|input| input.list.is_some()).map(|input| input.system.clone()).collect();
+    let place = journal::last(transaction)?;
     for input in plan.inputs {
         let Some(list) = input.list else { continue };
-        let before = accepted_of(transaction, &input.system)?;
-        // Between the making of the plan and now, something else may have come of it.
-        let is_after = |believed: &Believed| believed.after == before.as_ref().map_or(0, Accepted::newest);
-        let settled = list.believed.filter(|believed| is_settled && is_after(believed)).map(|believed| Settled {
-            basis: believed.basis,
-            list: believed.list,
-            since: believed.since.unwrap_or_else(|| started.clone()),
-            touched: touched.clone(),
-        });
+        // Between the making of the plan and now, others may have done something that it does not know of.
+        let settled = match list.believed.filter(|_| is_settled) {
+            Some(believed) if !has_moved(transaction, believed.after, run)? => Some(Settled {
+                basis: believed.basis,
+                list: believed.list,
+                since: believed.since.unwrap_or_else(|| started.clone()),
+                touched: touched.clone(),
+                people: plan.summary.people,
+                place,
+            }),
+            _ => None,
+        };
         let accepted = Accepted {
             run,
             at: now.to_owned(),
@@ -56,7 +57,6 @@ pub(super) fn keep(
             tail: list.tail,
             order: list.order,
             believed: settled,
-            ended: before.map_or(0, |before| before.ended),
         };
         transaction.execute(
             "insert into accepted (system, list) values (?1, ?2) on conflict do update set list = excluded.list
@@ -64,16 +64,24 @@ pub(super) fn keep(
             params![input.system.as_str(), serde_json::to_string(&accepted)?],
         )?;
     }
-    if sends {
-        // What it changed, others' lists may want otherwise.
-        let own = serde_json::to_string(&own)?;
-        transaction.execute(
-            "update accepted set list = json_set(json_remove(list, '$.believed'), '$.ended', ?1)
-             where system not in (select value from json_each(?2)) or json_extract(list, '$.run') > ?1",
-            params![run, own],
-        )?;
-    }
     Ok(())
+}
+
+/// True where another run than this one sent something behind this place of the journal, or learned something that was not
+/// known: what lists want may be something else since.
+fn has_moved(connection: &Connection, place: i64, run: i64) -> Result<bool, StateError> {
+    let sql = "select 1 from journal where place > ?1 and run <> ?2
+               and (json_extract(entry, '$.entry') = 'calling' or json_extract(entry, '$.news'))
+               union all select 1 from cuts where place > ?1 + 1 limit 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.query_row(params![place, run], |_| Ok(())).optional()?.is_some())
+}
+
+/// True where what was believed of this list when it was taken over may no longer be so, by what runs did since or are about
+/// to do.
+pub(super) fn is_over(connection: &Connection, list: &Accepted) -> Result<bool, StateError> {
+    let Some(settled) = &list.believed else { return Ok(false) };
+    Ok(is_busy(connection, list.run)? || has_moved(connection, settled.place, list.run)?)
 }
 
 /// The last list of a source that was carried out.
@@ -84,7 +92,7 @@ pub(super) fn accepted_of(connection: &Connection, system: &SystemName) -> Resul
 }
 
 /// True where a run waits for somebody, or one that was begun later than this one is under way or broke off.
-pub(super) fn is_busy(connection: &Connection, run: i64) -> Result<bool, rusqlite::Error> {
+fn is_busy(connection: &Connection, run: i64) -> Result<bool, rusqlite::Error> {
     let sql = "select 1 from runs where standing in ('waiting', 'held', 'aside', 'approved')
                or standing = 'open' and id > ?1";
     Ok(connection.query_row(sql, [run], |_| Ok(())).optional()?.is_some())

@@ -35,7 +35,7 @@ mod notes;
 mod tokens;
 
 use self::{
-    lists::{accepted_of, is_busy},
+    lists::{accepted_of, is_over},
     notes::{write_note, write_over},
 };
 
@@ -261,6 +261,10 @@ impl Store for Sqlite {
 
     fn ties(&self) -> Result<Memory, StateError> {
         let connection = self.connection();
+        // What is written while the rest is read is behind this. A store that was only looked into may be older than the table.
+        let there = "select 1 from sqlite_master where type = 'table' and name = 'cuts'";
+        let is_there = connection.query_row(there, [], |_| Ok(())).optional()?.is_some();
+        let place = if is_there { journal::last(&connection)? } else { 0 };
         let mut links = Links::default();
         let mut statement = connection.prepare("select system, account, person from links order by system, account")?;
         let mut rows = statement.query([])?;
@@ -295,11 +299,11 @@ impl Store for Sqlite {
         }
         let expectations = expectations::open(&connection)?;
         for list in accepted.values_mut() {
-            if !expectations.is_empty() || is_busy(&connection, list.run)? {
+            if !expectations.is_empty() || is_over(&connection, list)? {
                 list.believed = None;
             }
         }
-        Ok(Memory { links, seen: Vec::new(), deeds, accepted, expectations })
+        Ok(Memory { links, seen: Vec::new(), deeds, accepted, expectations, place })
     }
 
     fn begin_judged(&self, beginning: &Beginning<'_>, now: &str) -> Result<Option<i64>, StateError> {
@@ -403,7 +407,7 @@ impl Store for Sqlite {
             "update runs set standing = ?2, told = ?3, finished = ?4 where id = ?1",
             params![run, to.word(), told, at],
         )?;
-        journal::write(&transaction, *run, &Entry::Stands { standing: to, told })?;
+        journal::write(&transaction, *run, &Entry::Stands { standing: to, told, news: false })?;
         // What a limit held and somebody let pass does not count against what comes after; what no limit held does.
         if to == Standing::Approved && standing == Standing::Waiting {
             count(&transaction, *run, &serde_json::from_str(&document)?, at)?;
@@ -441,7 +445,8 @@ impl Store for Sqlite {
                 params![run, from.word(), to.word(), told, (to != Standing::Open).then_some(now)],
             )?;
             if changed > 0 {
-                journal::write(&transaction, run, &Entry::Stands { standing: to, told: told.to_owned() })?;
+                let entry = Entry::Stands { standing: to, told: told.to_owned(), news: false };
+                journal::write(&transaction, run, &entry)?;
                 break;
             }
         }
@@ -461,7 +466,7 @@ impl Store for Sqlite {
     fn at_rest(&self, system: &SystemName) -> Result<Option<Accepted>, StateError> {
         let connection = self.connection();
         let Some(accepted) = accepted_of(&connection, system)? else { return Ok(None) };
-        let is_idle = !is_busy(&connection, accepted.run)? && expectations::open(&connection)?.is_empty();
+        let is_idle = !is_over(&connection, &accepted)? && expectations::open(&connection)?.is_empty();
         Ok(is_idle.then_some(accepted))
     }
 
@@ -619,7 +624,9 @@ impl Store for Sqlite {
             "update runs set finished = ?2, standing = ?3 where id = ?1",
             params![run, now, standing.word()],
         )?;
-        journal::write(&transaction, run, &Entry::Stands { standing: *standing, told: String::new() })?;
+        let knows_more = !links.is_empty() || !seen.is_empty() || !marks.is_empty() || !follow_ups.made.is_empty();
+        let entry = Entry::Stands { standing: *standing, told: String::new(), news: knows_more };
+        journal::write(&transaction, run, &entry)?;
         transaction.commit()?;
         Ok(())
     }
@@ -792,7 +799,8 @@ fn insert_run(
         journal::write(connection, run, &Entry::Began { plan: plan.id.clone() })?;
     }
     if standing != Standing::Open {
-        journal::write(connection, run, &Entry::Stands { standing, told: told.unwrap_or_default().to_owned() })?;
+        let entry = Entry::Stands { standing, told: told.unwrap_or_default().to_owned(), news: false };
+        journal::write(connection, run, &entry)?;
     }
     Ok(run)
 }

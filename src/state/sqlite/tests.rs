@@ -1,7 +1,11 @@
 //! The store, tried with files of its own.
 
 use super::*;
-use crate::model::tally::removing;
+use crate::model::{
+    plan::{Believed, Input, List},
+    tally::removing,
+    values::Values,
+};
 use crate::state::expectation::FollowUps;
 
 #[test]
@@ -120,4 +124,61 @@ fn a_store_of_a_newer_version_is_left_alone() {
     let path = folder.path().join("state.db");
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(Sqlite::open(&path), Err(StateError::Newer { found: 99, known: FORMAT })));
+}
+
+/// A run that takes a list over, made when the journal ended here, is begun, and others do something meanwhile; then it is
+/// done. Whether the list is believed after that, and after what others do then.
+fn is_believed(meanwhile: impl Fn(&Sqlite, i64), then: impl Fn(&Sqlite, i64)) -> (bool, bool) {
+    let store = Sqlite::in_memory().unwrap();
+    let other = store.begin(&Plan::empty(), &Occasion::default(), "2026-11-20T10:00:00Z").unwrap();
+    let believed = Believed { after: store.memory().unwrap().place, ..Believed::default() };
+    let list = List { believed: Some(believed), ..List::default() };
+    let input = Input {
+        system: "hr".into(),
+        file: "people.csv".to_owned(),
+        sha256: String::new(),
+        records: 0,
+        rejected: 0,
+        list: Some(list),
+        same_as: None,
+    };
+    let plan = Plan { inputs: vec![input], ..Plan::empty() };
+    meanwhile(&store, other);
+    let run = store.begin(&plan, &Occasion::default(), "2026-11-20T11:00:00Z").unwrap();
+    store.append(run, &calling()).unwrap();
+    store.settle(run, &nothing_new(), "2026-11-20T11:00:01Z").unwrap();
+    let is_so = || store.memory().unwrap().accepted[&"hr".into()].believed.is_some();
+    let before = is_so();
+    then(&store, other);
+    let at_rest = store.at_rest(&"hr".into()).unwrap();
+    assert_eq!(at_rest.is_some_and(|it| it.believed.is_some()), is_so());
+    (before, is_so())
+}
+
+fn calling() -> Entry {
+    Entry::Calling { call: "c1".into(), attempt: 1, method: "PUT".into(), path: "/x".into() }
+}
+
+fn nothing_new() -> Settlement<'static> {
+    static TIES: std::sync::LazyLock<Links> = std::sync::LazyLock::new(Links::default);
+    static LATER: std::sync::LazyLock<FollowUps> = std::sync::LazyLock::new(FollowUps::default);
+    Settlement { links: &TIES, seen: &[], marks: &[], standing: Standing::Done, follow_ups: &LATER }
+}
+
+#[test]
+fn a_list_is_believed_until_another_run_sends_or_learns_something_whichever_began_first() {
+    let idle = |_: &Sqlite, _: i64| {};
+    let sends = |store: &Sqlite, run: i64| store.append(run, &calling()).unwrap();
+    let ends = |store: &Sqlite, run: i64| store.settle(run, &nothing_new(), "2026-11-20T12:00:00Z").unwrap();
+    let learns = |store: &Sqlite, run: i64| {
+        let seen = [Seen { system: "desk".into(), key: "7".into(), person: None, values: Values::default() }];
+        store.settle(run, &Settlement { seen: &seen, ..nothing_new() }, "2026-11-20T12:00:00Z").unwrap();
+    };
+    assert_eq!(is_believed(idle, idle), (true, true));
+    assert_eq!(is_believed(ends, idle), (true, true));
+    assert_eq!(is_believed(idle, ends), (true, true));
+    assert_eq!(is_believed(sends, idle), (false, false), "the first list of its source");
+    assert_eq!(is_believed(learns, idle), (false, false));
+    assert_eq!(is_believed(idle, sends), (true, false));
+    assert_eq!(is_believed(idle, learns), (true, false));
 }

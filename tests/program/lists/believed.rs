@@ -301,8 +301,11 @@ fn what_was_sent_for_another_input_or_was_taken_back_since_a_plan_was_made_ends_
     world.write("rules/people.rhai", rules.as_bytes());
     world.on(TODAY, 0, &["apply", "--yes", "hr=day1.csv"]);
     world.write("desk.csv", b"id,email,note\n7,p7@example.com,one\n");
+    // A first sight asks for nothing, but rules may rest on what it shows; the same once more is nothing new.
     world.on(TODAY, 0, &["apply", "--yes", "desk=desk.csv"]);
-    // A first sight asks for nothing, and ends nothing.
+    assert_ne!(planned(&world, "hr=day1.csv", &[]).1, 0);
+    world.on(TODAY, 0, &["apply", "--yes", "hr=day1.csv"]);
+    world.on(TODAY, 0, &["apply", "--yes", "desk=desk.csv"]);
     assert_eq!(planned(&world, "hr=day1.csv", &[]).1, 0);
     world.write("desk.csv", b"id,email,note\n7,p7@example.com,two\n");
     let report = world.on(TODAY, 0, &["apply", "--yes", "desk=desk.csv"]);
@@ -322,6 +325,77 @@ fn what_was_sent_for_another_input_or_was_taken_back_since_a_plan_was_made_ends_
     world.on(TODAY, 0, &["apply", "--yes", "plan.json"]);
     let (plan, asked) = planned(&world, "hr=third.csv", &[]);
     assert_eq!((calls(&plan).len(), asked == 0), (1, false), "{plan}");
+}
+
+#[test]
+fn what_another_source_says_and_a_rule_holds_is_held_in_the_next_list_too() {
+    let world = stranger(20, BELIEVED, "");
+    let more = config(BELIEVED, "").replace(
+        "[systems.gitlab]",
+        "[systems.desk]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\n\n[systems.gitlab]",
+    );
+    world.write("homeward.toml", more.as_bytes());
+    let rules = RULES.replace("person.active);", "person.active && person.department != \"Gone\");");
+    assert_ne!(rules, RULES);
+    let rules = format!(
+        "{rules}\nowner(\"department\", \"desk\");\n\
+         source(\"desk\", |row| #{{ key: row.id, email: row.email, department: row.note }});\n\
+         route(|change| if change.attribute == \"active\" {{ hold(\"ask first\") }});\n"
+    );
+    world.write("rules/people.rhai", rules.as_bytes());
+    world.on(TODAY, 0, &["apply", "--yes", "hr=day1.csv"]);
+    world.write("desk.csv", b"id,email,note\n7,p7@example.com,Gone\n");
+    world.on(TODAY, 4, &["apply", "--yes", "desk=desk.csv"]);
+    let mut next = rows(1..=20);
+    next[2] = renamed(3, "user3b");
+    world.write("next.csv", list(&next).as_bytes());
+    let (plan, _) = planned(&world, "hr=next.csv", &[]);
+    let (whole, _) = planned(&world, "hr=next.csv", &["--recheck"]);
+    assert_eq!(decided(&plan), decided(&whole));
+    assert_eq!((calls(&plan).len(), &plan["summary"]["held"]), (1, &json!(1)), "{plan}");
+}
+
+#[test]
+fn rows_about_nobody_are_no_people_however_the_list_is_looked_at() {
+    let settings = "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\ncoverage = \"full\"\nrecheck = \"12h\"\n\
+                    [systems.mattermost]\nkind = \"mattermost\"\nurl = \"https://chat.example.com\"\n\
+                    token = { env = \"MATTERMOST_TOKEN\" }\n";
+    let rules = r#"
+        owner("username", "hr");
+        copies("username", "mattermost");
+        source("hr", |row| if row.kind == "news" {
+            perform("mattermost", "post_message", #{ channel: "alpha/town-square", text: `News ${row.id}` })
+        } else {
+            #{ key: row.id, username: row.username, email: row.email }
+        });
+        join("mattermost", "email");
+        guard(|plan| if plan.summary.people > 2 { hold("too many people") });
+    "#;
+    let users = ["ann", "ben"].map(|name| json!({ "username": name, "email": format!("{name}@example.com") }));
+    let teams = json!([{ "name": "alpha", "channels": [{ "name": "town-square" }] }]);
+    let mut world = World::new()
+        .file("homeward.toml", settings)
+        .file("rules/people.rhai", rules)
+        .file("lab/mattermost.json", &json!({ "users": users, "teams": teams }).to_string())
+        .file(
+            "day1.csv",
+            "id,username,email,kind\n1,ann,ann@example.com,p\n2,ben,ben@example.com,p\n10,,,news\n11,,,news\n",
+        )
+        .file(
+            "back.csv",
+            "id,username,email,kind\n11,,,news\n10,,,news\n1,ann,ann@example.com,p\n2,ben,ben@example.com,p\n",
+        );
+    world.start_lab(&[]);
+    // Once to post the news, and once more with nothing to do.
+    for _ in 0..2 {
+        world.on(TODAY, 0, &["apply", "--yes", "hr=day1.csv"]);
+    }
+    for name in ["hr=day1.csv", "hr=back.csv"] {
+        let believed = world.on(TODAY, 0, &["plan", name]);
+        assert_eq!(believed["inputs"][0]["same_as"], json!(2), "{believed:#}");
+        let whole = world.on(TODAY, 0, &["plan", name, "--recheck"]);
+        assert_eq!((&believed["summary"]["people"], decided(&believed)), (&json!(2), decided(&whole)));
+    }
 }
 
 #[test]
