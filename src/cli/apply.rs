@@ -28,7 +28,7 @@ use crate::{
         seal::unseal,
         sign_in::together,
     },
-    state::{Aside, Beginning, Occasion, Outcome, Standing, Store, lock::Locks},
+    state::{Aside, Beginning, Memory, Occasion, Outcome, Standing, Store, lock::Locks},
 };
 
 /// Makes or reads the plan, asks, and does exactly that.
@@ -49,7 +49,9 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
             if plan.rules != stage.project.rules.digest() && !given.global.quiet {
                 tell("warning: the rules have changed since this plan was made; it is carried out as it was shown");
             }
-            moves_no_tie(file, &plan, &stage)?;
+            let memory = stage.memory()?;
+            follows_the_last(file, &plan, &memory)?;
+            moves_no_tie(file, &plan, &memory)?;
             Prepared::of(plan)
         }
         None if wanted.recheck => stage.prepare(given, plan::Ask::Everybody, None).await?,
@@ -114,10 +116,22 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     came
 }
 
+/// Refuses a saved plan of a list of which another one was taken over since: it says what was so before that one.
+fn follows_the_last(file: &str, plan: &Plan, memory: &Memory) -> Result<(), Trouble> {
+    for input in &plan.inputs {
+        let Some(follows) = input.list.as_ref().and_then(|list| list.follows) else { continue };
+        if let Some(last) = memory.accepted.get(&input.system).filter(|last| last.run != follows) {
+            let (system, shown, run) = (&input.system, render::harmless(&last.file), last.run);
+            let cause = format!("run {run} has taken over {shown} since it was made, a newer list of {system}");
+            return Err(RunError::BadPlan { file: file.to_owned(), cause }.into());
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a saved plan that gives an account of one person to another: nobody would see it in what is shown.
-fn moves_no_tie(file: &str, plan: &Plan, stage: &plan::Stage) -> Result<(), Trouble> {
-    let ties = stage.memory()?.links;
-    let known: BTreeMap<_, _> = ties.iter().map(|tie| ((tie.system, tie.account), tie.person)).collect();
+fn moves_no_tie(file: &str, plan: &Plan, memory: &Memory) -> Result<(), Trouble> {
+    let known: BTreeMap<_, _> = memory.links.iter().map(|tie| ((tie.system, tie.account), tie.person)).collect();
     let moved = plan
         .links
         .iter()

@@ -60,7 +60,7 @@ pub(super) struct Global {
     #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
     pub(super) color: Color,
     /// Let the rules see this date as today.
-    #[arg(long, value_name = "DATE", global = true)]
+    #[arg(long, value_name = "DATE", global = true, value_parser = date)]
     pub(super) today: Option<jiff::civil::Date>,
 }
 
@@ -223,7 +223,7 @@ pub(super) struct Explain {
     #[arg(long, value_name = "FILE", conflicts_with = "run")]
     pub(super) plan: Option<PathBuf>,
     /// Explain what was decided in an earlier run.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = run)]
     pub(super) run: Option<i64>,
     /// Explain everybody, for machines: with --format json.
     #[arg(long = "all", hide = true, conflicts_with_all = ["plan", "run"])]
@@ -287,7 +287,7 @@ pub(super) struct Watch {
 #[derive(Debug, Args)]
 pub(super) struct Reject {
     /// The number of the run.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = run)]
     pub(super) run: i64,
     /// Taken and without effect: it changes nothing anywhere, and so does not ask.
     #[arg(long, short, hide = true)]
@@ -323,7 +323,7 @@ pub(super) struct TokenOf {
 #[derive(Debug, Args)]
 pub(super) struct Settle {
     /// The number of the run.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = run)]
     pub(super) run: i64,
     /// Do not ask.
     #[arg(long, short)]
@@ -339,7 +339,7 @@ pub(super) struct Settle {
 #[derive(Debug, Args)]
 pub(super) struct Runs {
     /// The number of one run.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = run)]
     pub(super) run: Option<i64>,
     /// List all runs, not only the newest 50.
     #[arg(long, conflicts_with = "run")]
@@ -361,7 +361,7 @@ pub(super) struct Runs {
 #[derive(Debug, Args)]
 pub(super) struct Resume {
     /// The number of the run; all that broke off or left calls that may pass now, if not given.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = run)]
     pub(super) run: Option<i64>,
     /// A call in doubt that had its effect, as somebody saw at the provider.
     #[arg(long, value_name = "CALL", requires = "run")]
@@ -377,7 +377,7 @@ pub(super) struct Resume {
 #[derive(Debug, Args)]
 pub(super) struct Undo {
     /// The number of the run.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = run)]
     pub(super) run: i64,
     /// Save the plan, to read, to hand on, and to apply exactly; carry it out only with --yes.
     #[arg(long, value_name = "FILE")]
@@ -435,4 +435,14 @@ pub(super) enum LabAct {
     },
     /// End the lab.
     Stop,
+}
+
+/// A date as rules see it.
+fn date(text: &str) -> Result<jiff::civil::Date, String> {
+    text.parse().map_err(|_| "a date is written YYYY-MM-DD, as 2026-12-31".to_owned())
+}
+
+/// The number of a run.
+fn run(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| "a run is called by its number, as `homeward runs` shows it".to_owned())
 }

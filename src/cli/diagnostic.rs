@@ -503,7 +503,9 @@ fn unread_hint(system: &SystemName, error: &ConnectorError) -> String {
         ConnectorError::Wire(WireError::Unroutable { .. }) => {
             format!("check `ca`, `client_certificate` and `proxy` in [systems.{system}]")
         }
-        ConnectorError::Wire(WireError::NoToken { .. }) => format!("check `key` or `token` in [systems.{system}]"),
+        ConnectorError::Wire(WireError::NoToken { .. }) => {
+            format!("check what [systems.{system}] signs in with: its `token`, or its `key`")
+        }
         ConnectorError::Wire(_) => "try again; nothing was changed".to_owned(),
         ConnectorError::Refused { refusal, .. }
             if matches!(refusal.kind, RefusalKind::Unavailable | RefusalKind::RateLimited) =>

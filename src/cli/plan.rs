@@ -4,7 +4,6 @@ use std::{
     collections::BTreeSet,
     fs::OpenOptions,
     io::{self, BufWriter, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -247,6 +246,9 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
         place_for(path)?;
     }
     let mut stage = stage(given, &wanted.inputs).await?;
+    if let Some(out) = &out {
+        is_no_input(out, &stage.files)?;
+    }
     let ask = if wanted.recheck { Ask::Everybody } else { Ask::ToShow };
     let prepared = stage.prepare(given, ask, out.as_deref()).await?;
     notes(given, &prepared);
@@ -351,17 +353,21 @@ fn to_the_second(time: &str) -> &str {
 /// Gives a plan its id and saves it.
 pub(super) fn save(path: &Path, plan: Plan) -> Result<Plan, Trouble> {
     let write = || -> io::Result<Plan> {
-        // A plan holds values of people: nobody but its owner reads the file.
-        let mut open = OpenOptions::new();
-        let file = open.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        if file.metadata()?.is_file() {
-            return seal_into(plan, file);
+        // A link stays one.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if path.metadata().is_ok_and(|known| !known.is_file()) {
+            // In a pipe nothing can be put into its place afterwards.
+            let plan = seal(plan);
+            let mut pipe = BufWriter::new(OpenOptions::new().write(true).open(&path)?);
+            document::write(&plan, &mut pipe)?;
+            pipe.flush()?;
+            return Ok(plan);
         }
-        // In a pipe nothing can be put into its place afterwards.
-        let plan = seal(plan);
-        let mut pipe = BufWriter::new(file);
-        document::write(&plan, &mut pipe)?;
-        pipe.flush()?;
+        // A plan holds values of people: nobody but its owner reads the file. And it is there whole, or as it was before.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = tempfile::Builder::new().prefix(".plan-").suffix(".part").tempfile_in(folder)?;
+        let plan = seal_into(plan, file.as_file())?;
+        file.persist(&path).map_err(|error| error.error)?;
         Ok(plan)
     };
     write().map_err(|error| no_place(path, &error))
@@ -377,6 +383,15 @@ pub(super) fn place_for(path: &Path) -> Result<(), Trouble> {
         (true, true) => Err(no_place(path, &std::io::ErrorKind::IsADirectory.into())),
         (false, _) => Err(no_place(path, &std::io::ErrorKind::NotADirectory.into())),
     }
+}
+
+/// Refuses to write over what is to be read.
+fn is_no_input(out: &Path, files: &[Named]) -> Result<(), Trouble> {
+    let Ok(out) = out.canonicalize() else { return Ok(()) };
+    let is_it = |file: &&Named| file.path.canonicalize().is_ok_and(|path| path == out);
+    let Some(file) = files.iter().find(is_it) else { return Ok(()) };
+    let message = format!("--out would write over {}, which the plan is made of", render::harmless(&file.shown));
+    Err(Trouble::new(Exit::Usage, message, Some("choose another place with --out".to_owned())))
 }
 
 fn no_place(path: &Path, error: &std::io::Error) -> Trouble {

@@ -31,7 +31,7 @@ impl SecretSource {
                 let variable = variable.clone();
                 match text {
                     Ok(text) if text.trim().is_empty() => Err(Fault::VariableEmpty { variable }),
-                    Ok(text) => Ok(text),
+                    Ok(text) => Ok(without_line_end(&text).to_owned()),
                     Err(std::env::VarError::NotPresent) => Err(Fault::VariableUnset { variable }),
                     Err(std::env::VarError::NotUnicode(_)) => Err(Fault::VariableNotText { variable }),
                 }
@@ -39,7 +39,7 @@ impl SecretSource {
             Self::File(file) => {
                 let text = std::fs::read_to_string(file)
                     .map_err(|cause| Fault::SecretUnreadable { file: file.clone(), cause })?;
-                let text = text.strip_suffix('\n').map_or(&*text, |text| text.strip_suffix('\r').unwrap_or(text));
+                let text = without_line_end(&text);
                 if text.trim().is_empty() {
                     Err(Fault::SecretEmpty { file: file.clone() })
                 } else {
@@ -48,6 +48,11 @@ impl SecretSource {
             }
         }
     }
+}
+
+/// No secret ends with one; most ways to store a text add it.
+fn without_line_end(text: &str) -> &str {
+    text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text))
 }
 
 #[cfg(test)]
@@ -86,6 +91,12 @@ mod tests {
             told(&SecretSource::File(file.clone())).0,
             format!("{} holds no secret: it is empty", file.display())
         );
+    }
+
+    #[test]
+    fn only_the_last_line_end_is_no_part_of_a_secret() {
+        let all = ["one\n", "one\r\n", "one", "o\nne\n\n", "one\r"].map(without_line_end);
+        assert_eq!(all, ["one", "one", "one", "o\nne\n", "one\r"]);
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub trait Simulator: Send + Sync {
         Err("nobody signs in to this simulator".to_owned())
     }
 
-    /// What another system reads of this user when she signs in there through this one.
+    /// What another system reads of this user when she signs in there through this one; by her id, or by her username.
     fn identity(&self, id: &str) -> Option<SignedIn> {
         let _ = id;
         None

@@ -427,6 +427,7 @@ impl Recall<'_> {
             final_line_end: read.final_line_end,
             columns: read.columns.clone(),
             order: order.clone(),
+            follows: Some(self.memory.accepted.get(self.system).map_or(0, |last| last.run)),
             ..List::default()
         };
         list.is_cut_off =

@@ -57,7 +57,12 @@ pub(super) fn pair(username: &str, password: &Secret) -> Secret {
 pub(super) fn sensitive(text: &str, system: &SystemName) -> Result<HeaderValue, WireError> {
     let mut value = HeaderValue::from_str(text).map_err(|_| WireError::NoToken {
         system: system.clone(),
-        cause: "it holds characters that no header can carry".to_owned(),
+        cause: if text.contains(['\n', '\r']) {
+            "it holds a line break"
+        } else {
+            "no header can carry all its characters"
+        }
+        .to_owned(),
         passing: false,
     })?;
     value.set_sensitive(true);

@@ -57,7 +57,7 @@ pub enum WireError {
         host: String,
     },
     /// The key could not be turned into a token.
-    #[error("{system} gave no token for the key: {cause}")]
+    #[error("there is no token for {system}: {cause}")]
     NoToken {
         /// Which system.
         system: SystemName,

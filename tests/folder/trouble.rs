@@ -231,3 +231,24 @@ fn a_full_archive_is_reported_for_as_long_as_it_is_and_nothing_is_used_twice() {
     assert_eq!(feed.runs(), ["one.csv done"]);
     assert_eq!(feed.world.writes("gitlab").len(), 1);
 }
+
+#[test]
+fn one_passage_ends_with_files_that_wait_for_what_may_never_come() {
+    let once = |feed: &Feed| {
+        let ran = feed.world.homeward(&["--lab", "watch", "--once", "--apply"]);
+        assert_eq!(feed.left().len(), 1, "{}", ran.stderr);
+        (ran.status, ran.stderr.contains(" is not taken: "))
+    };
+    // Nobody sends a name with a date in it afterwards.
+    let feed = Feed::new(&format!("{QUICK}order = \"date\"\n"));
+    feed.put("people-new.csv", list(&[1], "One"));
+    assert_eq!(once(&feed), (4, true));
+    // What is still being sent is there the next time.
+    let feed = Feed::new(&format!("{QUICK}trigger = \".done\"\n"));
+    feed.put("one.csv", list(&[1], "One"));
+    assert_eq!(once(&feed), (0, false));
+    feed.put("one.csv.done", "");
+    let ran = feed.world.homeward(&["--lab", "watch", "--once", "--apply"]);
+    assert_eq!((ran.status, feed.left().len()), (0, 0), "{}", ran.stderr);
+    feed.was_used_once("one.csv", list(&[1], "One").as_bytes(), &[1], "One");
+}

@@ -1980,3 +1980,49 @@ fn a_seed_that_is_no_json() {
     -- exit 2
     ");
 }
+
+#[test]
+fn a_plan_is_saved_whole_and_never_over_what_it_is_made_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = project();
+    let list = world.read("people.csv");
+    std::os::unix::fs::symlink("people.csv", world.path("link.json")).unwrap();
+    for place in ["people.csv", "./rules/../people.csv", "link.json"] {
+        let ran = world.homeward(&["--lab", "plan", "hr=people.csv", "--out", place]);
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+        assert!(
+            ran.stderr.starts_with("  × --out would write over people.csv, which the plan is made of"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(world.read("people.csv"), list);
+    }
+    // What was there, and who might read it, is gone with it.
+    world.write("plan.json", " ".repeat(1 << 20).as_bytes());
+    std::fs::set_permissions(world.path("plan.json"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(world.homeward(&["--lab", "plan", "hr=people.csv", "--out", "plan.json"]).status, 0);
+    let mode = std::fs::metadata(world.path("plan.json")).unwrap().permissions().mode();
+    assert_eq!((mode & 0o777, world.read("plan.json").starts_with('{')), (0o600, true));
+    let names = std::fs::read_dir(world.path(".")).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with(".part")).collect();
+    assert_eq!(left, Vec::<std::ffi::OsString>::new());
+}
+
+#[test]
+fn words_that_are_no_run_and_no_date() {
+    let world = project();
+    insta::assert_snapshot!(told(&world, &["undo", "yesterday"]), @r"
+    -- stderr
+    error: invalid value 'yesterday' for '<RUN>': a run is called by its number, as `homeward runs` shows it
+
+    For more information, try '--help'.
+    -- exit 2
+    ");
+    insta::assert_snapshot!(told(&world, &["plan", "hr=people.csv", "--today", "02.12.2026"]), @r"
+    -- stderr
+    error: invalid value '02.12.2026' for '--today <DATE>': a date is written YYYY-MM-DD, as 2026-12-31
+
+    For more information, try '--help'.
+    -- exit 2
+    ");
+}

@@ -315,4 +315,7 @@ fn what_follows_something_that_a_limit_set_aside_is_expected_once_that_is_approv
     let open = expectations(&world);
     let shown: Vec<Value> = open.iter().map(|one| json!([one["attribute"], one["from"], one["value"]])).collect();
     assert_eq!(shown, [json!(["username", "gitlab", "anna.b"])]);
+    // She signs in by the name that GitLab knows her by now.
+    world.lab("mattermost", "POST", "login/anna.b", &Value::Null);
+    assert_eq!(world.user("mattermost", "email", "anna@example.com")["username"], "anna.b");
 }

@@ -27,7 +27,7 @@ use asked::{Answer, Asked};
 use door::Caller;
 use seed::TokenKind;
 use user::{State, User};
-use world::World;
+use world::{Holder, World};
 
 mod addresses;
 mod asked;
@@ -190,7 +190,12 @@ impl Simulator for Gitlab {
 
     fn identity(&self, id: &str) -> Option<SignedIn> {
         let world = self.world();
-        let user = world.user(id.parse().ok()?)?;
+        // Whoever signs in types her name, which no system but this one may know yet.
+        let named = || match world.name_holder(id)? {
+            Holder::User(id) => world.user(id),
+            Holder::Group(_) => None,
+        };
+        let user = id.parse().ok().and_then(|id| world.user(id)).or_else(named)?;
         Some(SignedIn {
             id: user.id.to_string(),
             username: user.username.clone(),

@@ -219,7 +219,7 @@ pub(crate) enum Tripped {
         "`{attribute}` of {count} of {people} people differs from the last list of {source_name}; `limits.differing` allows {allowed}"
     )]
     Differing { source_name: SystemName, attribute: AttributeName, count: u64, people: u64, allowed: u64 },
-    #[error("{file} ends where the last list of {source_name} held {count} people more: it may be cut off")]
+    #[error("{file} ends where the last list of {source_name} went on with {count} more: it may be cut off")]
     EndsEarly { source_name: SystemName, file: String, count: u64 },
     #[error("a rule holds this plan: {} ({})", .0.reason, .0.origin)]
     Rule(Objection),

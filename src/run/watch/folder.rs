@@ -4,7 +4,7 @@
 //! process may die anywhere: what was done is archived by the next one, what was not is done.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fs::File,
     io::{self, Read},
     os::unix::fs::MetadataExt,
@@ -33,7 +33,7 @@ use crate::{
     source::{
         csv_file::{self, reject_file, settings::Coverage},
         drop_folder::{
-            Claim, Folder, FolderError, Look, Ready,
+            Claim, Folder, FolderError, Look, Ready, Waiting,
             names::OrderKey,
             settings::{Order, Settings},
         },
@@ -189,12 +189,17 @@ impl FolderFeed {
         if self.in_hand.is_empty() {
             self.turn = None;
         }
-        let more = !look.ready.is_empty() || !look.waiting.is_empty() || !self.in_hand.is_empty();
+        // Whoever asked for one passage does not wait for what may never come.
+        let is_awaited = |waiting: &Waiting| !service.orders.once || waiting.why.passes();
+        let more = !look.ready.is_empty() || look.waiting.iter().any(is_awaited) || !self.in_hand.is_empty();
         // What is approved is carried out now; its file is put away after it.
         // Where something is in the way, whoever asked for one passage hears of it instead of waiting for its end.
         let idle = !more || self.trouble.is_some() || blocked && !self.is_approved(service)?;
         if idle && service.orders.once && self.is_blocked(service)? && !self.is_approved(service)? {
             // It may have been so before this passage began.
+            service.met(Met::Held);
+        }
+        if idle && service.orders.once && look.waiting.iter().any(|waiting| waiting.why.needs_somebody()) {
             service.met(Met::Held);
         }
         let wait = self.next_look(&look, blocked);
@@ -653,7 +658,7 @@ impl FolderFeed {
     /// The rows of a file that were not used, for its sender to repair.
     fn rejects(&self, service: &Service, seat: &Seat, claim: &Claim, run: &RunSummary) -> Option<Vec<u8>> {
         let (plan, _) = service.store.run(run.id).ok()??;
-        let rejected: std::collections::BTreeMap<u64, _> =
+        let rejected: BTreeMap<u64, _> =
             plan.rejected.iter().filter(|one| one.system == self.name).map(|one| (one.line, one)).collect();
         if rejected.is_empty() {
             return None;
@@ -829,7 +834,11 @@ impl FolderFeed {
         let mode = if self.events.is_some() { "events and listing" } else { "listing" };
         let mut warnings = look.warnings.clone();
         warnings.extend(self.stale.clone());
-        warnings.extend(look.stuck.iter().map(|stuck| format!("{} is not taken: {}", stuck.name, stuck.why)));
+        let left = look.waiting.iter().filter(|waiting| waiting.why.needs_somebody());
+        let left: BTreeMap<_, _> = left.map(|waiting| (&waiting.name, &waiting.why)).collect();
+        let stuck = look.stuck.iter().map(|stuck| (&stuck.name, &stuck.why));
+        let not_taken: BTreeMap<_, _> = left.into_iter().chain(stuck).collect();
+        warnings.extend(not_taken.into_iter().map(|(name, why)| format!("{name} is not taken: {why}")));
         if look.overdue.is_some() {
             let every = self.folder.settings().expect_every.map(shown).unwrap_or_default();
             warnings.push(format!("no file came for more than {every}"));

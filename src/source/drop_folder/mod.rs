@@ -158,6 +158,18 @@ pub(crate) enum WaitsFor {
     Older { name: FileName },
 }
 
+impl WaitsFor {
+    /// True where it is over soon, without anything else happening.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self, Self::Quiet { .. })
+    }
+
+    /// True where nothing that is still to arrive will end it: somebody has to do something about the file.
+    pub(crate) fn needs_somebody(&self) -> bool {
+        matches!(self, Self::Rights { .. } | Self::Date | Self::Number)
+    }
+}
+
 /// Something in the folder that is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ignored {

@@ -226,3 +226,23 @@ fn item_39_the_lists_of_two_sources_in_one_plan_are_told_apart() {
     let text = world.homeward(&["--lab", "--today", TODAY, "plan", "hr=next.csv", "guests=guests.csv"]).stdout;
     assert!(text.contains("\nhr: 0 new, 2 missing of 40\nguests: 0 new, 20 missing of 30\nPlan: "), "{text}");
 }
+
+#[test]
+fn a_saved_plan_of_a_list_that_is_the_last_no_longer_is_not_carried_out() {
+    let world = company(20, "");
+    let named = |number: usize, name: &str| Row { username: name.to_owned(), ..Row::of(number) };
+    let mut older = rows(1..=20);
+    older[6] = named(7, "user7b");
+    world.write("older.csv", list(&older).as_bytes());
+    world.on(TODAY, 0, &["plan", "hr=older.csv", "--out", "older.json"]);
+    let mut newer = rows(1..=20);
+    newer[2] = named(3, "user3b");
+    world.write("newer.csv", list(&newer).as_bytes());
+    world.on(TODAY, 0, &["plan", "hr=newer.csv", "--out", "newer.json"]);
+    world.on(TODAY, 0, &["apply", "--yes", "newer.json"]);
+    let before = world.users("gitlab");
+    let told = world.told(2, &["apply", "--yes", "older.json"]);
+    let cause = "run 2 has taken over newer.csv since it was made, a newer list of hr";
+    assert!(told.replace("\n  │", "").contains(cause), "{told}");
+    assert_eq!(world.users("gitlab"), before);
+}
