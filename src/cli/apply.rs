@@ -424,16 +424,17 @@ pub(super) fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {
     let sign_in = sign_in::text(&report.sign_in, false, None);
     let run =
         if kept { format!(" (run {})", report.run) } else { " at simulators that end with this command".to_owned() };
-    if all == 0 {
-        return format!("{text}Nothing to do{run}.");
-    }
-    let word = if done == all { "Done".green().to_string() } else { "Partly done".yellow().to_string() };
     let left = plan.summary.refused + plan.summary.held;
     let left = if left == 0 {
         String::new()
     } else {
         format!(" {} refused or held, as the plan says.", render::count(left, "change"))
     };
+    if all == 0 {
+        let what = if left.is_empty() { "Nothing to do" } else { "Nothing to send" };
+        return format!("{text}{what}{run}.{left}");
+    }
+    let word = if done == all { "Done".green().to_string() } else { "Partly done".yellow().to_string() };
     let found_done = match report.found_done {
         0 => String::new(),
         all if all == done => " All of it was so already: nothing was sent.".to_owned(),

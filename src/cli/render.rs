@@ -11,6 +11,7 @@ use crate::{
     model::{
         id::PersonId,
         plan::{Call, Decision, Input, Operation, Plan, PlannedChange, PlannedOperation},
+        record::not_listed_in,
         refusal::RefusalKind,
     },
     state::Outcome,
@@ -162,16 +163,18 @@ pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
     text
 }
 
-/// What is held for one and the same reason of one person at one system, because her account could not be seen there, as
-/// one line.
+/// What is held for one and the same reason of one person at one system, where no value tells more than that, as one line.
 fn gathered(lines: Vec<Line>) -> Vec<Line> {
     let mut kept: Vec<Line> = Vec::with_capacity(lines.len());
     for line in lines {
         let alike = |other: &&mut Line| {
-            other.is_unseen && other.person == line.person && other.system == line.system && other.reason == line.reason
+            other.is_told_together()
+                && other.person == line.person
+                && other.system == line.system
+                && other.reason == line.reason
         };
         match kept.iter_mut().rev().take_while(|other| other.person == line.person).find(alike) {
-            Some(first) if line.is_unseen => {
+            Some(first) if line.is_told_together() => {
                 let before = std::mem::replace(&mut first.values, Values::Given(String::new()));
                 let names = match before {
                     Values::Given(names) => format!("{names}, {}", line.name),
@@ -179,6 +182,7 @@ fn gathered(lines: Vec<Line>) -> Vec<Line> {
                 };
                 first.name = count(names.split(", ").count() as u64, "attribute");
                 first.values = Values::Given(names);
+                first.is_gathered = true;
             }
             _ => kept.push(line),
         }
@@ -222,6 +226,20 @@ struct Line {
     side_effect: String,
     /// True where it is held because her account could not be seen.
     is_unseen: bool,
+    /// True where it stands for several attributes, which are named in place of their values.
+    is_gathered: bool,
+}
+
+impl Line {
+    /// True where its values tell nothing: her account could not be seen, or nobody knows who she is and nothing would move.
+    fn is_told_together(&self) -> bool {
+        self.is_unseen
+            || self.decision == Decision::Hold
+                && match &self.values {
+                    Values::Moves { before, after } => before == after,
+                    Values::Given(_) => self.is_gathered,
+                }
+    }
 }
 
 /// What is to become of what, or what an operation is given.
@@ -239,10 +257,14 @@ impl From<&PlannedChange> for Line {
             system: change.system.to_string(),
             values: Values::Moves { before: held_now(change), after: change.after.to_string() },
             call: change.call.as_ref().map(ToString::to_string).unwrap_or_default(),
-            reason: change.reason.clone(),
+            reason: match not_listed_in(&change.asked_by.origin) {
+                Some(file) => format!("not listed in {file}: {}", change.reason),
+                None => change.reason.clone(),
+            },
             refusal: change.refusal,
             side_effect: change.side_effect.clone().unwrap_or_default(),
             is_unseen: is_unseen(change),
+            is_gathered: false,
         }
     }
 }
@@ -261,6 +283,7 @@ impl From<&PlannedOperation> for Line {
             refusal: asked.refusal,
             side_effect: asked.side_effect.clone().unwrap_or_default(),
             is_unseen: false,
+            is_gathered: false,
         }
     }
 }

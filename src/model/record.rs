@@ -12,6 +12,9 @@ use super::{
     values::Values,
 };
 
+/// What stands behind the name of a file that says something of somebody by not listing her.
+const BY_ABSENCE: &str = " (not listed)";
+
 /// Where in an input a record stands; shown as `people.csv:7`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RecordOrigin {
@@ -29,6 +32,18 @@ impl fmt::Display for RecordOrigin {
             line => write!(f, "{}:{line}", self.file),
         }
     }
+}
+
+impl RecordOrigin {
+    /// Where it is said of somebody that she is not listed.
+    pub(crate) fn by_absence(file: &str) -> Self {
+        Self { file: format!("{file}{BY_ABSENCE}").into(), line: 0 }
+    }
+}
+
+/// The file that does not list somebody, where it is shown so that this is why something is said of her.
+pub(crate) fn not_listed_in(shown: &str) -> Option<&str> {
+    shown.strip_suffix(BY_ABSENCE)
 }
 
 /// The columns of one input, shared by all its records.

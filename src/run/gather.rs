@@ -552,7 +552,7 @@ impl Recall<'_> {
             system: self.system.clone(),
             key: key.into(),
             values,
-            origin: RecordOrigin { file: format!("{shown} (not listed)").into(), line: 0 },
+            origin: RecordOrigin::by_absence(shown),
             fresh: true,
             deeds: Few::default(),
             of_nobody: false,

@@ -935,6 +935,11 @@ join(\"zitadel\", \"email\");\n";
         let one = held.next().unwrap();
         assert_eq!(one["decision"], "hold");
         assert_eq!(one["reason"], format!("zitadel has 2 accounts with this email: {}", ids.join(", ")));
+        // It is about her, and about none of her attributes.
+        let shown = world.homeward(&["--lab", "plan", "hr=hr.csv"]).stdout;
+        let told: Vec<&str> = shown.lines().filter(|line| line.trim_start().starts_with("hold ")).collect();
+        let told: Vec<String> = told.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert!(told.len() == 1 && told[0].contains("2 attributes hr email, nickname"), "{shown}");
         world.json(4, &["apply", "--yes", "hr=hr.csv"]);
         assert_eq!(world.writes("zitadel").len(), 1);
         assert_eq!(world.user("zitadel", "username", "bob")["nickname"], "Bobby");
@@ -948,7 +953,9 @@ join(\"zitadel\", \"email\");\n";
         let plan = world.json(0, &["plan", "hr=hr.csv"]);
         let decisions: Vec<&Value> = plan["changes"].as_array().unwrap().iter().map(|one| &one["decision"]).collect();
         assert!(!decisions.is_empty() && decisions.iter().all(|it| *it == "hold"), "{:#}", plan["changes"]);
-        world.json(4, &["apply", "--yes", "hr=hr.csv"]);
+        let ran = world.homeward(&["--lab", "apply", "--yes", "hr=hr.csv"]);
+        let end = format!("Nothing to send (run 1). {} changes refused or held, as the plan says.\n", decisions.len());
+        assert!(ran.status == 4 && ran.stdout.ends_with(&end), "{}", ran.stdout);
         assert_eq!(world.writes("zitadel"), Vec::<Value>::new());
     }
 }

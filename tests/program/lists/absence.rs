@@ -73,6 +73,9 @@ fn item_40_gone_on_day_two_and_back_on_day_three_is_the_same_account_switched_on
     // HR says state, and whoever is not listed is not spoken of.
     let why = world.homeward(&["--lab", "--quiet", "explain", "hr/000007", "email", "hr=day2.csv"]).stdout;
     assert!(why.contains("does not speak of this person now") && !why.contains("tells changes"), "{why}");
+    let shown = world.homeward(&["--lab", "--quiet", "plan", "hr=day2.csv"]).stdout;
+    let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("not listed in day2.csv: no account is wanted"), "{shown}");
     let gone = world.on("2026-11-21", 0, &["apply", "--yes", "hr=day2.csv"]);
     assert_eq!(gone["outcomes"].as_array().unwrap().len(), 1);
     assert_eq!(world.blocked(), ["user7"]);
