@@ -48,7 +48,7 @@ impl Patterns {
             return Ok(regex.clone());
         }
         meter.in_time()?;
-        let (regex, size) = compile(pattern)?;
+        let (regex, size) = compile(pattern).map_err(raise)?;
         meter.compiled(size, MAX_PATTERNS)?;
         let mut kept = self.kept.borrow_mut();
         if self.size.get() + size > MAX_PATTERNS {
@@ -62,31 +62,29 @@ impl Patterns {
 }
 
 /// A regular expression, and how many bytes it may have needed.
-pub(super) fn compile(pattern: &str) -> Answer<(Regex, usize)> {
-    let shown = || pattern.chars().take(100).collect();
+pub(super) fn compile(pattern: &str) -> Result<(Regex, usize), Fault> {
     if pattern.len() > MAX_PATTERN_TEXT {
         let cause = format!("longer than {MAX_PATTERN_TEXT} bytes");
-        return Err(raise(Fault::BadPattern { pattern: shown(), cause }));
+        return Err(Fault::BadPattern { pattern: beginning(pattern), cause });
     }
     let mut too_large = None;
     for size in PATTERN_SIZES {
         match RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(size).build() {
             Ok(regex) => return Ok((regex, size)),
             Err(error @ regex::Error::CompiledTooBig(_)) => too_large = Some(error),
-            Err(error) => return Err(bad_pattern(shown(), &error)),
+            Err(error) => return Err(bad_pattern(pattern, &error)),
         }
     }
     Err(too_large
-        .map_or_else(|| raise(Fault::TooMuch("the pattern is too large".to_owned())), |it| bad_pattern(shown(), &it)))
+        .map_or_else(|| Fault::TooMuch("the pattern is too large".to_owned()), |it| bad_pattern(pattern, &it)))
 }
 
-#[expect(clippy::unnecessary_box_returns, reason = "the language hands its errors on in boxes")]
-fn bad_pattern(pattern: String, error: &regex::Error) -> Box<EvalAltResult> {
+fn bad_pattern(pattern: &str, error: &regex::Error) -> Fault {
     let cause = match error {
         regex::Error::CompiledTooBig(_) => "it would become too large".to_owned(),
         error => error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
-    raise(Fault::BadPattern { pattern, cause })
+    Fault::BadPattern { pattern: beginning(pattern), cause }
 }
 
 /// Teaches an engine the words.
@@ -411,12 +409,21 @@ pub(super) fn days_until(text: &str, today: Date) -> Option<INT> {
 
 /// Whether the format or the text is at fault: a format that cannot even be written with is none.
 fn bad_date(format: &str) -> Fault {
+    bad_format(format).unwrap_or_else(|| Fault::NotADate { format: beginning(format) })
+}
+
+/// What is wrong with a form of dates, whatever is read with it.
+pub(super) fn bad_format(format: &str) -> Option<Fault> {
     // A form is one if what is written in it can be read again.
     let day = Date::constant(2026, 11, 20);
     let written = jiff::fmt::strtime::format(format, day.at(13, 14, 15, 0)).ok();
     let usable = written.and_then(|text| Date::strptime(format, text).ok()) == Some(day);
-    let format = format.chars().take(100).collect();
-    if usable { Fault::NotADate { format } } else { Fault::BadFormat { format } }
+    (!usable).then(|| Fault::BadFormat { format: beginning(format) })
+}
+
+/// As much of what a rule wrote as an error shows.
+fn beginning(text: &str) -> String {
+    text.chars().take(100).collect()
 }
 
 /// Exactly `2026-11-20`.

@@ -605,6 +605,7 @@ impl<'a> Examiner<'a> {
             let answers = self.answers(on.at, &call.name, roughly).unwrap_or_default();
             return Thing::one_of(answers.into_iter().map(|it| it.thing));
         }
+        self.written(on, &call.name, arguments.get(1).zip(things.get(1)));
         match call.name.as_str() {
             _ if on.is_loading => {}
             "to" => self.to(on, arguments),
@@ -713,6 +714,9 @@ impl<'a> Examiner<'a> {
             |part: &Thing| matches!(part, Thing::Anything | Thing::SomeMap | Thing::Map(..) | Thing::Part(..));
         if view::gives(&call.name).is_none() && !thing.parts().iter().any(may_hold) {
             self.exists(on, on.unit, &call.name, things.len(), position);
+        }
+        if call.namespace.is_empty() && !on.unit.bodies.contains_key(&(call.name.to_string(), things.len())) {
+            self.written(on, &call.name, arguments.first().zip(things.first()));
         }
         if call.name == "count" && *thing == Thing::Plan {
             self.count(on, arguments, &things);

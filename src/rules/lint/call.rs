@@ -7,7 +7,9 @@ use crate::model::{capability::Takes, id::SystemName};
 use super::{
     super::{
         known::KnownSystem,
+        fault::RuleError,
         script::is_unnamed,
+        text,
         words::{self, near},
     },
     Finding,
@@ -120,6 +122,20 @@ impl<'a> Examiner<'a> {
                 let message = format!("this case is never taken: {why}");
                 self.put(Finding { hint: near.map(|it| mean(&it)), ..Finding::new("cannot_be", message, Some(place)) });
             }
+        }
+    }
+
+    /// What is written out for a word that takes no text whatever: how a date is written, what is to be matched. Where it is
+    /// wrong, every row that gets there is rejected.
+    pub(super) fn written(&self, on: &Reading<'_>, word: &str, argument: Option<(&Expr, &Thing)>) {
+        let Some((at, Thing::Said(text))) = argument else { return };
+        let fault = match word {
+            "date" | "date_or_empty" => text::bad_format(text),
+            "matches" | "capture" => text::compile(text).err(),
+            _ => None,
+        };
+        if let (Some(fault), Some(place)) = (fault, on.unit.script.source.place(start(at))) {
+            self.put(Finding::from(&RuleError::new(fault, Some(place))));
         }
     }
 

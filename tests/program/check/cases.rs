@@ -249,6 +249,30 @@ guard(|plan| if plan.changes.some(|one| one.decision == "applied") { hold("j") }
         ..CASE
     },
     Case {
+        name: "forms and patterns that nothing can be read with",
+        files: &[(
+            "rules/case.rhai",
+            r#"const FORM = "DD.MM.YYYY";
+route(|change| {
+    if change.from.matches("(unclosed") { return hold("a") }
+    if matches(change.from, "x{9,1}") { return hold("b") }
+    if change.from.capture("[z-a]") != () { return hold("c") }
+    if change.to.matches("^[a-z]+$") { return hold("d") }
+    if date(change.from, FORM) < today() { return hold("e") }
+    if change.from.date("%d.%Q") < change.to.date_or_empty("%d.%m.%Y") { return hold("f") }
+});
+"#,
+        )],
+        found: &[
+            "rules/case.rhai:3:28 bad_pattern",
+            "rules/case.rhai:4:29 bad_pattern",
+            "rules/case.rhai:5:28 bad_pattern",
+            "rules/case.rhai:7:26 bad_format",
+            "rules/case.rhai:8:25 bad_format",
+        ],
+        ..CASE
+    },
+    Case {
         name: "conditions that are always the same",
         files: &[(
             "rules/case.rhai",
