@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     model::{
-        id::CallId,
+        id::{CallId, SystemName},
         plan::{Call, Plan},
     },
     plan::guard::{GuardedPlan, Tripped},
@@ -28,7 +28,7 @@ use crate::{
         seal::unseal,
         sign_in::together,
     },
-    state::{Aside, Beginning, Memory, Occasion, Outcome, Standing, Store, lock::Locks},
+    state::{Accepted, Aside, Beginning, Memory, Occasion, Outcome, Standing, Store, lock::Locks},
 };
 
 /// Makes or reads the plan, asks, and does exactly that.
@@ -50,7 +50,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
                 tell("warning: the rules have changed since this plan was made; it is carried out as it was shown");
             }
             let memory = stage.memory()?;
-            follows_the_last(file, &plan, &memory)?;
+            not_overtaken(&plan, given.again(), |system| Ok(memory.accepted.get(system).cloned()))?;
             moves_no_tie(file, &plan, &memory)?;
             Prepared::of(plan)
         }
@@ -116,15 +116,23 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     came
 }
 
-/// Refuses a saved plan of a list of which another one was taken over since: it says what was so before that one.
-fn follows_the_last(file: &str, plan: &Plan, memory: &Memory) -> Result<(), Trouble> {
+/// Refuses a plan of a list where another one was taken over since it was made: it says what was so before that one.
+fn not_overtaken(
+    plan: &Plan,
+    again: &str,
+    accepted: impl Fn(&SystemName) -> Result<Option<Accepted>, RunError>,
+) -> Result<(), Trouble> {
     for input in &plan.inputs {
-        let Some(follows) = input.list.as_ref().and_then(|list| list.follows) else { continue };
-        if let Some(last) = memory.accepted.get(&input.system).filter(|last| last.run != follows) {
-            let (system, shown, run) = (&input.system, render::harmless(&last.file), last.run);
-            let cause = format!("run {run} has taken over {shown} since it was made, a newer list of {system}");
-            return Err(RunError::BadPlan { file: file.to_owned(), cause }.into());
+        let Some(list) = &input.list else { continue };
+        let Some(newest) = accepted(&input.system)? else { continue };
+        // What is left of its own list may be sent again.
+        if list.compared_with.as_ref() == Some(&newest.sha256) || newest.sha256 == input.sha256 {
+            continue;
         }
+        let (system, shown, run) = (&input.system, render::harmless(&newest.file), newest.run);
+        let message = format!("this plan was overtaken by run {run}: {shown} says what holds now of {system}");
+        let hint = format!("make it again with `{again} plan … --out plan.json`");
+        return Err(Trouble::new(Exit::Usage, message, Some(hint)));
     }
     Ok(())
 }
@@ -299,6 +307,8 @@ pub(super) async fn send(
     let run = match begun {
         Begun::Now(fresh) => {
             past_no_hold(stage, plan, given.again())?;
+            // Whoever was asked may have answered late.
+            not_overtaken(plan, given.again(), |system| Ok(store.accepted(system)?))?;
             begin(stage, &store, plan, fresh)?
         }
         Begun::Before { run, from } => {

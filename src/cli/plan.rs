@@ -244,11 +244,9 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
     let out = wanted.out.as_ref().map(|file| given.root.join(file));
     if let Some(path) = &out {
         place_for(path)?;
+        is_no_input(path, given, &wanted.inputs)?;
     }
     let mut stage = stage(given, &wanted.inputs).await?;
-    if let Some(out) = &out {
-        is_no_input(out, &stage.files)?;
-    }
     let ask = if wanted.recheck { Ask::Everybody } else { Ask::ToShow };
     let prepared = stage.prepare(given, ask, out.as_deref()).await?;
     notes(given, &prepared);
@@ -353,8 +351,9 @@ fn to_the_second(time: &str) -> &str {
 /// Gives a plan its id and saves it.
 pub(super) fn save(path: &Path, plan: Plan) -> Result<Plan, Trouble> {
     let write = || -> io::Result<Plan> {
-        // A link stays one.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        // A link stays one, also where what it leads to is still to be made.
+        let target = || Some(path.parent()?.join(path.read_link().ok()?));
+        let path = path.canonicalize().ok().or_else(target).unwrap_or_else(|| path.to_owned());
         if path.metadata().is_ok_and(|known| !known.is_file()) {
             // In a pipe nothing can be put into its place afterwards.
             let plan = seal(plan);
@@ -363,7 +362,8 @@ pub(super) fn save(path: &Path, plan: Plan) -> Result<Plan, Trouble> {
             pipe.flush()?;
             return Ok(plan);
         }
-        // A plan holds values of people: nobody but its owner reads the file. And it is there whole, or as it was before.
+        // A plan holds values of people: nobody but its owner reads the file. And however this ends, there is a whole one, or
+        // what was there before.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = tempfile::Builder::new().prefix(".plan-").suffix(".part").tempfile_in(folder)?;
         let plan = seal_into(plan, file.as_file())?;
@@ -386,10 +386,10 @@ pub(super) fn place_for(path: &Path) -> Result<(), Trouble> {
 }
 
 /// Refuses to write over what is to be read.
-fn is_no_input(out: &Path, files: &[Named]) -> Result<(), Trouble> {
+fn is_no_input(out: &Path, given: &Invocation<'_>, inputs: &[String]) -> Result<(), Trouble> {
     let Ok(out) = out.canonicalize() else { return Ok(()) };
-    let is_it = |file: &&Named| file.path.canonicalize().is_ok_and(|path| path == out);
-    let Some(file) = files.iter().find(is_it) else { return Ok(()) };
+    let is_it = |file: &Named| file.path.canonicalize().is_ok_and(|path| path == out);
+    let Some(file) = inputs.iter().filter_map(|input| named(&given.root, input)).find(is_it) else { return Ok(()) };
     let message = format!("--out would write over {}, which the plan is made of", render::harmless(&file.shown));
     Err(Trouble::new(Exit::Usage, message, Some("choose another place with --out".to_owned())))
 }

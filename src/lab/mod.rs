@@ -106,10 +106,15 @@ pub trait Simulator: Send + Sync {
         Err("nobody signs in to this simulator".to_owned())
     }
 
-    /// What another system reads of this user when she signs in there through this one; by her id, or by her username.
+    /// What another system reads of this user when she signs in there through this one.
     fn identity(&self, id: &str) -> Option<SignedIn> {
         let _ = id;
         None
+    }
+
+    /// The same, of whoever types this username here, or has this id; no other system may know her yet.
+    fn identity_of(&self, user: &str) -> Option<SignedIn> {
+        self.identity(user)
     }
 
     /// Adds invented people beside those of the seed, who keep their places whatever numbers the others have.

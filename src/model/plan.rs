@@ -194,9 +194,9 @@ pub(crate) struct List {
     /// Its place among the lists of its source, where its name says one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) order: Option<String>,
-    /// The run that had taken the last one over when the plan was made; 0: there was none. `None` in plans of older programs.
+    /// The SHA-256 of the last accepted list, with which it was compared; `None` where there was none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) follows: Option<i64>,
+    pub(crate) compared_with: Option<String>,
     /// What is to be remembered of it, so that those of whom the next list says the same need not be looked at for a while.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) believed: Option<Believed>,

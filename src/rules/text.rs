@@ -75,8 +75,7 @@ pub(super) fn compile(pattern: &str) -> Result<(Regex, usize), Fault> {
             Err(error) => return Err(bad_pattern(pattern, &error)),
         }
     }
-    Err(too_large
-        .map_or_else(|| Fault::TooMuch("the pattern is too large".to_owned()), |it| bad_pattern(pattern, &it)))
+    Err(too_large.map_or_else(|| Fault::TooMuch("the pattern is too large".to_owned()), |it| bad_pattern(pattern, &it)))
 }
 
 fn bad_pattern(pattern: &str, error: &regex::Error) -> Fault {

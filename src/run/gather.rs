@@ -427,7 +427,7 @@ impl Recall<'_> {
             final_line_end: read.final_line_end,
             columns: read.columns.clone(),
             order: order.clone(),
-            follows: Some(self.memory.accepted.get(self.system).map_or(0, |last| last.run)),
+            compared_with: self.memory.accepted.get(self.system).map(|last| last.sha256.clone()),
             ..List::default()
         };
         list.is_cut_off =

@@ -451,7 +451,8 @@ pub(crate) trait Store: Send + Sync {
     /// The last input of this source that was carried out.
     fn accepted(&self, system: &SystemName) -> Result<Option<Accepted>, StateError>;
 
-    /// The same, if nothing is under way, waits or is expected that may concern its people.
+    /// The same, if nothing is expected to come by itself, and what is believed of it, where anything is, has not been
+    /// overtaken by a run since.
     fn at_rest(&self, system: &SystemName) -> Result<Option<Accepted>, StateError>;
 
     /// Lets go of what is believed of anybody: what was looked at was looked at too long ago, or nobody knows when.

@@ -58,9 +58,9 @@ pub(super) fn sensitive(text: &str, system: &SystemName) -> Result<HeaderValue, 
     let mut value = HeaderValue::from_str(text).map_err(|_| WireError::NoToken {
         system: system.clone(),
         cause: if text.contains(['\n', '\r']) {
-            "it holds a line break"
+            "what was given as one holds a line break"
         } else {
-            "no header can carry all its characters"
+            "what was given as one holds characters that no header can carry"
         }
         .to_owned(),
         passing: false,

@@ -56,7 +56,7 @@ pub enum WireError {
         /// Host and port.
         host: String,
     },
-    /// The key could not be turned into a token.
+    /// There is no token that a request can carry: the key could not be turned into one, or it is none.
     #[error("there is no token for {system}: {cause}")]
     NoToken {
         /// Which system.

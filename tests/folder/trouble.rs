@@ -243,10 +243,25 @@ fn one_passage_ends_with_files_that_wait_for_what_may_never_come() {
     let feed = Feed::new(&format!("{QUICK}order = \"date\"\n"));
     feed.put("people-new.csv", list(&[1], "One"));
     assert_eq!(once(&feed), (4, true));
-    // What is still being sent is there the next time.
+    // What is not what its sender says it is may be mended, or not.
+    let feed = Feed::new(&format!("{QUICK}checksum = true\n"));
+    feed.put("one.csv", list(&[1], "One"));
+    feed.put("one.csv.sha256", "0".repeat(64));
+    let ran = feed.world.homeward(&["--lab", "watch", "--once", "--apply"]);
+    assert_eq!((ran.status, feed.left().len()), (4, 2), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("one.csv is not taken: its checksum in `one.csv.sha256` is another one"),
+        "{}",
+        ran.stderr
+    );
+    // What is still being sent is there the next time, and nobody has to wonder why it was not taken.
     let feed = Feed::new(&format!("{QUICK}trigger = \".done\"\n"));
     feed.put("one.csv", list(&[1], "One"));
-    assert_eq!(once(&feed), (0, false));
+    assert_eq!(once(&feed), (0, true));
+    feed.put("PEOPLE.XLS", "1;2");
+    let ran = feed.world.homeward(&["--lab", "watch", "--once", "--apply"]);
+    assert!(ran.stderr.contains("PEOPLE.XLS is not read: its name does not match"), "{}", ran.stderr);
+    fs::remove_file(feed.path("PEOPLE.XLS")).unwrap();
     feed.put("one.csv.done", "");
     let ran = feed.world.homeward(&["--lab", "watch", "--once", "--apply"]);
     assert_eq!((ran.status, feed.left().len()), (0, 0), "{}", ran.stderr);

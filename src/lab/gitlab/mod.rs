@@ -190,12 +190,7 @@ impl Simulator for Gitlab {
 
     fn identity(&self, id: &str) -> Option<SignedIn> {
         let world = self.world();
-        // Whoever signs in types her name, which no system but this one may know yet.
-        let named = || match world.name_holder(id)? {
-            Holder::User(id) => world.user(id),
-            Holder::Group(_) => None,
-        };
-        let user = id.parse().ok().and_then(|id| world.user(id)).or_else(named)?;
+        let user = world.user(id.parse().ok()?)?;
         Some(SignedIn {
             id: user.id.to_string(),
             username: user.username.clone(),
@@ -203,6 +198,14 @@ impl Simulator for Gitlab {
             name: user.name.clone(),
             allowed: user.state == State::Active,
         })
+    }
+
+    fn identity_of(&self, user: &str) -> Option<SignedIn> {
+        let holder = self.world().name_holder(user);
+        match holder {
+            Some(Holder::User(id)) => self.identity(&id.to_string()),
+            Some(Holder::Group(_)) | None => self.identity(user),
+        }
     }
 
     fn populate(&self, people: &[Invented]) {

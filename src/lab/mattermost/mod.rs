@@ -117,10 +117,13 @@ impl Simulator for Mattermost {
         }
         // The lock is free while the other simulator is asked: it may be asking us.
         let provider = peers.0.get(service);
-        let id = known.as_ref().and_then(|known| known.auth_data.as_deref()).unwrap_or(user);
-        let who = provider.and_then(|provider| provider.identity(id));
-        let who = who.ok_or_else(|| match known {
-            Some(_) => format!("{service} knows nobody with the id `{id}`"),
+        let id = known.as_ref().and_then(|known| known.auth_data.as_deref());
+        let who = provider.and_then(|provider| match id {
+            Some(id) => provider.identity(id),
+            None => provider.identity_of(user),
+        });
+        let who = who.ok_or_else(|| match id {
+            Some(id) => format!("{service} knows nobody with the id `{id}`"),
             None => format!("neither this server nor {service} knows `{user}`"),
         })?;
         signin::by_provider(&mut self.server(), service, &who)

@@ -219,8 +219,8 @@ pub(crate) enum Tripped {
         "`{attribute}` of {count} of {people} people differs from the last list of {source_name}; `limits.differing` allows {allowed}"
     )]
     Differing { source_name: SystemName, attribute: AttributeName, count: u64, people: u64, allowed: u64 },
-    #[error("{file} ends where the last list of {source_name} went on with {count} more: it may be cut off")]
-    EndsEarly { source_name: SystemName, file: String, count: u64 },
+    #[error("{file} ends where the last list of {source_name} went on: it may be cut off")]
+    EndsEarly { source_name: SystemName, file: String },
     #[error("a rule holds this plan: {} ({})", .0.reason, .0.origin)]
     Rule(Objection),
 }
@@ -335,8 +335,7 @@ pub(crate) fn of_input(input: &Input, limits: &Limits) -> Vec<Tripped> {
         }
     }
     if list.ends_early {
-        let (source_name, file, count) = (source_name.clone(), input.file.clone(), list.missing.len() as u64);
-        tripped.push(Tripped::EndsEarly { source_name, file, count });
+        tripped.push(Tripped::EndsEarly { source_name: source_name.clone(), file: input.file.clone() });
     }
     if list.is_cut_off {
         tripped.push(Tripped::CutOff { source_name, file: input.file.clone() });

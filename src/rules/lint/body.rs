@@ -134,7 +134,7 @@ pub(super) struct Reading<'u> {
     /// The attribute a change is known to be about here.
     pub(super) about: Option<AttributeName>,
     /// True for the declarations, which run when rules are loaded: what is wrong with their words is told then.
-    is_loading: bool,
+    pub(super) is_loading: bool,
 }
 
 /// What becomes of a statement's value.

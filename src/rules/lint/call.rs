@@ -6,8 +6,8 @@ use crate::model::{capability::Takes, id::SystemName};
 
 use super::{
     super::{
-        known::KnownSystem,
         fault::RuleError,
+        known::KnownSystem,
         script::is_unnamed,
         text,
         words::{self, near},
@@ -128,7 +128,8 @@ impl<'a> Examiner<'a> {
     /// What is written out for a word that takes no text whatever: how a date is written, what is to be matched. Where it is
     /// wrong, every row that gets there is rejected.
     pub(super) fn written(&self, on: &Reading<'_>, word: &str, argument: Option<(&Expr, &Thing)>) {
-        let Some((at, Thing::Said(text))) = argument else { return };
+        // What is loaded was run.
+        let Some((at, Thing::Said(text))) = argument.filter(|_| !on.is_loading) else { return };
         let fault = match word {
             "date" | "date_or_empty" => text::bad_format(text),
             "matches" | "capture" => text::compile(text).err(),

@@ -199,11 +199,12 @@ impl FolderFeed {
             // It may have been so before this passage began.
             service.met(Met::Held);
         }
-        if idle && service.orders.once && look.waiting.iter().any(|waiting| waiting.why.needs_somebody()) {
+        let ends = idle && service.orders.once;
+        if ends && look.waiting.iter().any(|waiting| waiting.why.looks_wrong()) {
             service.met(Met::Held);
         }
         let wait = self.next_look(&look, blocked);
-        self.tell(service, &look, blocked);
+        self.tell(service, &look, blocked, ends);
         Ok(Next { wait, idle })
     }
 
@@ -830,11 +831,12 @@ impl FolderFeed {
             .ok();
     }
 
-    fn tell(&mut self, service: &Service, look: &Look, blocked: bool) {
+    /// `ends`: nobody looks again, so whatever stays is told now and not once it has been there for long.
+    fn tell(&mut self, service: &Service, look: &Look, blocked: bool, ends: bool) {
         let mode = if self.events.is_some() { "events and listing" } else { "listing" };
         let mut warnings = look.warnings.clone();
         warnings.extend(self.stale.clone());
-        let left = look.waiting.iter().filter(|waiting| waiting.why.needs_somebody());
+        let left = look.waiting.iter().filter(|waiting| ends || waiting.why.needs_somebody());
         let left: BTreeMap<_, _> = left.map(|waiting| (&waiting.name, &waiting.why)).collect();
         let stuck = look.stuck.iter().map(|stuck| (&stuck.name, &stuck.why));
         let not_taken: BTreeMap<_, _> = left.into_iter().chain(stuck).collect();
@@ -847,12 +849,15 @@ impl FolderFeed {
         for warning in now.difference(&self.warned) {
             warn!(feed = %self.name, "{warning}");
         }
+        for ignored in look.ignored.iter().filter(|ignored| ends && !ignored.why.is_usual()) {
+            info!(feed = %self.name, "{} is not read: {}", ignored.name, ignored.why);
+        }
         self.warned = now;
         let in_hand = self.in_hand.iter().map(|held| format!("{}: in hand", held.claim.name()));
         let behind = look.ready.iter().filter(|_| blocked);
         let behind = behind.map(|ready| format!("{}: complete, behind what is not settled", ready.name));
         let waiting = look.waiting.iter().map(|waiting| format!("{}: {}", waiting.name, waiting.why));
-        let ignored = look.ignored.iter().filter(|ignored| ignored.since >= IGNORED_AFTER);
+        let ignored = look.ignored.iter().filter(|ignored| ends || ignored.since >= IGNORED_AFTER);
         let ignored = ignored.map(|ignored| format!("{}: {}", ignored.name, ignored.why));
         let fares = Fares {
             kind: "folder".to_owned(),

@@ -346,9 +346,8 @@ impl Memory {
                     candidate.waits_for = Some(WaitsFor::Older { name: name.clone() });
                 }
                 (Some(why), None) => {
-                    let is_arriving = !matches!(why, WaitsFor::Rights { .. } | WaitsFor::Date | WaitsFor::Number);
                     let is_stuck = seen.is_some_and(|seen| now.duration_since(seen.waits_since) > settings.stuck_after);
-                    if is_arriving && !is_stuck {
+                    if !why.needs_somebody() && !is_stuck {
                         arriving = Some(candidate.name.clone());
                     }
                 }

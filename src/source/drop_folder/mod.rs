@@ -168,6 +168,11 @@ impl WaitsFor {
     pub(crate) fn needs_somebody(&self) -> bool {
         matches!(self, Self::Rights { .. } | Self::Date | Self::Number)
     }
+
+    /// True where the file is not what it should be as it is now, though it may still be written on.
+    pub(crate) fn looks_wrong(&self) -> bool {
+        self.needs_somebody() || matches!(self, Self::RightChecksum { .. } | Self::Size { .. })
+    }
 }
 
 /// Something in the folder that is not read.
@@ -198,6 +203,13 @@ pub(crate) enum NotRead {
     Rejects,
     #[error("its name does not match `{pattern}`")]
     OtherName { pattern: String },
+}
+
+impl NotRead {
+    /// True for what may well lie in a folder, and is nobody's mistake.
+    pub(crate) fn is_usual(&self) -> bool {
+        matches!(self, Self::Folder | Self::Unfinished | Self::Rejects)
+    }
 }
 
 /// A file that has been waiting for too long.

@@ -31,6 +31,8 @@ pub(super) fn keep(
     let touched: BTreeSet<PersonId> = plan.calls.iter().map(|call| &call.person).chain(dropped).cloned().collect();
     let is_settled = is_settled && touched.len() <= MOST_TOUCHED;
     let place = journal::last(transaction)?;
+    // Whoever is not listed was spoken of for the last time.
+    let gone = plan.inputs.iter().filter_map(|input| Some(input.list.as_ref()?.missing.len() as u64)).sum();
     for input in plan.inputs {
         let Some(list) = input.list else { continue };
         // Between the making of the plan and now, others may have done something that it does not know of.
@@ -40,7 +42,7 @@ pub(super) fn keep(
                 list: believed.list,
                 since: believed.since.unwrap_or_else(|| started.clone()),
                 touched: touched.clone(),
-                people: plan.summary.people,
+                people: plan.summary.people.saturating_sub(gone),
                 place,
             }),
             _ => None,
@@ -68,10 +70,12 @@ pub(super) fn keep(
 }
 
 /// True where another run than this one sent something behind this place of the journal, or learned something that was not
-/// known: what lists want may be something else since.
+/// known: what lists want may be something else since. So it may be where an entry is damaged, which is for
+/// [`super::Sqlite::verify`] to tell.
 fn has_moved(connection: &Connection, place: i64, run: i64) -> Result<bool, StateError> {
     let sql = "select 1 from journal where place > ?1 and run <> ?2
-               and (json_extract(entry, '$.entry') = 'calling' or json_extract(entry, '$.news'))
+               and case when json_valid(entry)
+                   then json_extract(entry, '$.entry') = 'calling' or json_extract(entry, '$.news') else true end
                union all select 1 from cuts where place > ?1 + 1 limit 1";
     let mut statement = connection.prepare_cached(sql)?;
     Ok(statement.query_row(params![place, run], |_| Ok(())).optional()?.is_some())

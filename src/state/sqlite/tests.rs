@@ -181,4 +181,17 @@ fn a_list_is_believed_until_another_run_sends_or_learns_something_whichever_bega
     assert_eq!(is_believed(learns, idle), (false, false));
     assert_eq!(is_believed(idle, sends), (true, false));
     assert_eq!(is_believed(idle, learns), (true, false));
+    let damages = |store: &Sqlite, _: i64| {
+        store
+            .connection()
+            .execute("update journal set entry = '{' where place = (select max(place) from journal)", [])
+            .unwrap();
+    };
+    assert_eq!(
+        is_believed(idle, |store: &Sqlite, run: i64| {
+            ends(store, run);
+            damages(store, run)
+        }),
+        (true, false)
+    );
 }

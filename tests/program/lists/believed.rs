@@ -399,6 +399,33 @@ fn rows_about_nobody_are_no_people_however_the_list_is_looked_at() {
 }
 
 #[test]
+fn whoever_left_without_an_account_is_nobody_of_the_list_that_comes_again() {
+    let world = stranger(20, BELIEVED, "");
+    let rules = RULES.replace("person.active)", "person.active && person.username != \"user21\")");
+    world.write("rules/people.rhai", rules.as_bytes());
+    let all: Vec<Row> = std::iter::once(Row::of(21)).chain(rows(1..=20)).collect();
+    world.write("all.csv", list(&all).as_bytes());
+    world.on(TODAY, 0, &["apply", "--yes", "hr=all.csv"]);
+    world.on(TODAY, 0, &["apply", "--yes", "hr=day1.csv"]);
+    let (again, asked) = planned(&world, "hr=day1.csv", &[]);
+    assert_eq!((asked, &again["inputs"][0]["same_as"]), (0, &json!(2)), "{again:#}");
+    let (whole, _) = planned(&world, "hr=day1.csv", &["--recheck"]);
+    assert_eq!((&again["summary"], &again["summary"]["people"]), (&whole["summary"], &json!(20)));
+}
+
+#[test]
+fn a_list_that_counts_other_rows_than_it_has_is_refused_whatever_the_last_one_said() {
+    let world = stranger(20, &format!("{BELIEVED}\ncount_line = \"Records: ([0-9]+)\""), "");
+    let counted = |told: usize| format!("Records: {told}\n{}", list(&rows(1..=20)));
+    world.write("right.csv", counted(20).as_bytes());
+    world.write("wrong.csv", counted(21).as_bytes());
+    world.on(TODAY, 0, &["apply", "--yes", "hr=right.csv"]);
+    assert_eq!(planned(&world, "hr=right.csv", &[]).1, 0);
+    let told = world.told(4, &["plan", "hr=wrong.csv"]);
+    assert!(told.contains("line 1 says that there are 21 rows, and there are 20"), "{told}");
+}
+
+#[test]
 fn nothing_is_believed_any_more_once_anything_speaks_against_it() {
     let by_day = RULES.replace("person.active);", "person.active && today() < \"2099-01-01\");");
     let other = RULES.replace("+ \" \" +", "+ \"  \" +");
