@@ -385,7 +385,7 @@ fn answered(cell: &CellTold, widest: usize, width: Option<usize>) -> Vec<String>
 fn to_come(cell: &CellTold, width: Option<usize>) -> Vec<String> {
     let Some(one) = &cell.expected else { return Vec::new() };
     let seen = one.became.as_ref().map(|value| format!("; last seen with {value}")).unwrap_or_default();
-    let by = runs::second(&one.deadline);
+    let by = render::second(&one.deadline);
     let text = format!("expected after run {}: {} {}, by {by}{seen}", one.run, one.value, one.when);
     block(&render::harmless(&text), 6, width)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Invocation, render, runs::second, tell};
+use super::{Invocation, render, tell};
 use crate::{
     run::expectations::{Held, Judged, is_overdue, moment},
     state::expectation::{Ending, Expectation},
@@ -66,7 +66,7 @@ pub(super) fn table(all: &[Expectation], now: jiff::Timestamp) -> String {
             render::harmless(&format!("{} {} {}", one.system, one.account, one.attribute)),
             render::harmless(&format!("{} → {}", one.before, one.value)),
             render::harmless(&one.when),
-            second(&one.deadline),
+            render::second(&one.deadline),
             render::harmless(&stands(one, now)),
         ]);
     }
@@ -84,7 +84,7 @@ fn stands(one: &Expectation, now: jiff::Timestamp) -> String {
     match &one.ended {
         None => instead().unwrap_or_else(|| if is_overdue(one, now) { "overdue" } else { "open" }.to_owned()),
         Some(ended) => match ended.how {
-            Ending::Met => format!("came by {}", second(&ended.at)),
+            Ending::Met => format!("came by {}", render::second(&ended.at)),
             Ending::Instead => instead().unwrap_or_else(|| "became something else".to_owned()),
             Ending::Replaced => "a later run expects something else".to_owned(),
             Ending::Withdrawn => "a later run changed it again".to_owned(),

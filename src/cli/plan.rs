@@ -314,7 +314,7 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
             let since = prepared.same.iter().find(|same| same.file == input.file).map(|same| same.since.as_str());
             let believed = input.list.as_ref().and_then(|list| list.believed.as_ref()?.since.as_deref());
             let since = since.or(believed).unwrap_or_default();
-            let since = to_the_second(since);
+            let since = render::second(since);
             tell(&format!(
                 "note: {} says what it said when run {run} took it over, and nothing was left open: nobody is asked. All were \
                  looked at on {since}; --recheck looks again",
@@ -323,7 +323,7 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
         }
     }
     if let Some((people, since)) = prepared.believed.as_ref().filter(|_| given.talks()) {
-        let (people, since) = (render::count(*people, "person"), to_the_second(since));
+        let (people, since) = (render::count(*people, "person"), render::second(since));
         tell(&format!(
             "note: nobody looks at {people} of whom nothing new is said and nothing was left open. All were looked at on \
              {since}; --recheck looks again"
@@ -341,11 +341,6 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
             tell(&format!("warning: {}", render::harmless(warning)));
         }
     }
-}
-
-/// A time as people read it.
-fn to_the_second(time: &str) -> &str {
-    time.split('.').next().unwrap_or(time)
 }
 
 /// Gives a plan its id and saves it.

@@ -554,6 +554,11 @@ pub(super) fn drawn(table: &Table) -> String {
     table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
+/// A time without the part of a second.
+pub(super) fn second(time: &str) -> String {
+    time.split_once('.').map_or_else(|| time.to_owned(), |(whole, _)| format!("{whole}Z"))
+}
+
 /// A table without lines, as other well-mannered tools print them.
 pub(super) fn aligned(header: &[&str]) -> Table {
     let mut table = Table::new();

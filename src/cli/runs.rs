@@ -137,7 +137,7 @@ fn list(given: &Invocation<'_>, store: &Sqlite, all: bool) -> Result<Exit, Troub
         };
         table.add_row([
             run.id.to_string(),
-            second(&run.started),
+            render::second(&run.started),
             run.standing.word().to_owned(),
             render::harmless(&input),
             run.calls.to_string(),
@@ -148,11 +148,6 @@ fn list(given: &Invocation<'_>, store: &Sqlite, all: bool) -> Result<Exit, Troub
     }
     print(&render::drawn(&table));
     Ok(Exit::Done)
-}
-
-/// A time without the part of a second.
-pub(super) fn second(time: &str) -> String {
-    time.split_once('.').map_or_else(|| time.to_owned(), |(whole, _)| format!("{whole}Z"))
 }
 
 fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble> {
@@ -186,7 +181,7 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
         print(&render::harmless(&format!(
             "Run {run} is {word}: {from}{}, {}.",
             summary.input,
-            second(&summary.started)
+            render::second(&summary.started)
         )));
         if let Some(told) = &summary.told {
             print(&render::harmless(told));
@@ -196,7 +191,7 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
                 print(&render::harmless(&format!(
                     "approved by {} at {}, which is not enough",
                     one.who,
-                    second(&one.at)
+                    render::second(&one.at)
                 )));
             }
         }

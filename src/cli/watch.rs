@@ -11,7 +11,7 @@ use crate::{
         self, RunError, resume,
         watch::{Fares, Met, Orders, WatchError},
     },
-    state::{RunSummary, Store, lock, sqlite::Sqlite},
+    state::{Accepted, RunSummary, Standing, Store, lock, sqlite::Sqlite},
 };
 
 impl From<WatchError> for Trouble {
@@ -125,14 +125,22 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         let mut table = render::aligned(&["feed", "looked", "mode", "last accepted", "people", "stands"]);
         for (name, fares) in &feeds {
             let list = accepted.get(&SystemName::from(name.as_str()));
-            let newest = list.map_or_else(|| "none".to_owned(), |list| format!("{} ({})", list.file, list.at));
+            let newest = |list: &Accepted| format!("{} ({})", list.file, render::second(&list.at));
+            let newest = list.map_or_else(|| "none".to_owned(), newest);
+            let waits = unsettled.iter().find(|run| {
+                run.standing.is_held()
+                    && run.standing != Standing::Aside
+                    && run.feed.as_ref().is_some_and(|feed| feed.as_str() == name)
+            });
+            let waits = waits.map(|run| format!("waits for run {} to be settled", run.id));
+            let stands = fares.trouble.as_ref().or(waits.as_ref()).or(fares.refused.as_ref());
             table.add_row([
                 name.clone(),
-                fares.looked.clone(),
+                render::second(&fares.looked),
                 fares.mode.clone(),
                 render::harmless(&newest),
                 list.map_or_else(String::new, |list| list.records.to_string()),
-                render::harmless(fares.trouble.as_deref().or(fares.refused.as_deref()).unwrap_or("well")),
+                render::harmless(stands.map_or("well", String::as_str)),
             ]);
         }
         text.push_str(&render::drawn(&table));

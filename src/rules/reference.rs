@@ -146,12 +146,19 @@ pub(crate) fn brought() -> BTreeMap<String, BTreeSet<String>> {
         if ours.contains(name) || name.contains('$') {
             continue;
         }
-        let takes = rest.rsplit_once(')').map_or(rest, |(takes, _)| takes);
-        let takes: Vec<String> = takes.split(", ").map(plain).collect();
+        let takes = rest.split_once(") ->").map_or(rest.trim_end(), |(takes, _)| takes);
+        let takes: Vec<String> = takes.strip_suffix(')').unwrap_or(takes).split(", ").map(plain).collect();
+        // Rules have one kind of number and one of decimal.
+        if takes.iter().any(|kind| OF_THE_HOST.contains(&kind.as_str())) {
+            continue;
+        }
         all.entry(name.to_owned()).or_default().insert(format!("({})", takes.join(", ")));
     }
     all
 }
+
+/// Kinds of numbers that functions of the language take and no rule can get hold of.
+const OF_THE_HOST: [&str; 11] = ["i8", "i16", "i32", "i128", "u8", "u16", "u32", "u64", "u128", "f32", "Blob"];
 
 /// A parameter in the language's own words: the type alone, without the host's paths.
 fn plain(parameter: &str) -> String {
@@ -162,7 +169,7 @@ fn plain(parameter: &str) -> String {
         "ImmutableString" | "str" | "String" | "string" => "text",
         "Array" | "array" => "list",
         "Map" | "map" => "map",
-        "FnPtr" => "function",
+        "FnPtr" | "Fn" => "function",
         "Dynamic" | "?" | "_" => "value",
         "char" => "character",
         "bool" => "truth",
@@ -247,5 +254,9 @@ mod tests {
         for barred in ["eval", "sleep", "exit", "print", "timestamp", "call", "curry", "parse_json"] {
             assert!(!brought.contains_key(barred), "{barred}");
         }
+        let kinds: BTreeSet<&str> =
+            brought.values().flatten().flat_map(|takes| takes.trim_matches(['(', ')']).split(", ")).collect();
+        let ours = ["", "decimal", "function", "list", "map", "number", "range", "range=", "text", "truth", "value"];
+        assert_eq!(kinds, BTreeSet::from(ours));
     }
 }
