@@ -190,7 +190,7 @@ fn a_list_is_believed_until_another_run_sends_or_learns_something_whichever_bega
     assert_eq!(
         is_believed(idle, |store: &Sqlite, run: i64| {
             ends(store, run);
-            damages(store, run)
+            damages(store, run);
         }),
         (true, false)
     );
