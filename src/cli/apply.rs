@@ -131,7 +131,7 @@ fn not_overtaken(
         }
         let (system, shown, run) = (&input.system, render::harmless(&newest.file), newest.run);
         let message = format!("this plan was overtaken by run {run}: {shown} says what holds now of {system}");
-        let hint = format!("make it again with `{again} plan … --out plan.json`");
+        let hint = format!("plan again; one to keep is made with `{again} plan … --out plan.json`");
         return Err(Trouble::new(Exit::Usage, message, Some(hint)));
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs::OpenOptions,
-    io::{self, BufWriter, Write},
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Read as _, Write},
     path::{Path, PathBuf},
 };
 
@@ -244,7 +244,6 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
     let out = wanted.out.as_ref().map(|file| given.root.join(file));
     if let Some(path) = &out {
         place_for(path)?;
-        is_no_input(path, given, &wanted.inputs)?;
     }
     let mut stage = stage(given, &wanted.inputs).await?;
     let ask = if wanted.recheck { Ask::Everybody } else { Ask::ToShow };
@@ -368,25 +367,36 @@ pub(super) fn save(path: &Path, plan: Plan) -> Result<Plan, Trouble> {
     write().map_err(|error| no_place(path, &error))
 }
 
-/// Refuses a place where no file can be, before anybody is asked for what shall stand there.
+/// Refuses a place where no file can be, or another one is, before anybody is asked for what shall stand there.
 pub(super) fn place_for(path: &Path) -> Result<(), Trouble> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = std::fs::metadata(folder).map_err(|error| no_place(path, &error))?;
     let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
     match (folder.is_dir(), is_folder) {
-        (true, false) => Ok(()),
+        (true, false) => is_plan(path),
         (true, true) => Err(no_place(path, &std::io::ErrorKind::IsADirectory.into())),
         (false, _) => Err(no_place(path, &std::io::ErrorKind::NotADirectory.into())),
     }
 }
 
-/// Refuses to write over what is to be read.
-fn is_no_input(out: &Path, given: &Invocation<'_>, inputs: &[String]) -> Result<(), Trouble> {
-    let Ok(out) = out.canonicalize() else { return Ok(()) };
-    let is_it = |file: &Named| file.path.canonicalize().is_ok_and(|path| path == out);
-    let Some(file) = inputs.iter().filter_map(|input| named(&given.root, input)).find(is_it) else { return Ok(()) };
-    let message = format!("--out would write over {}, which the plan is made of", render::harmless(&file.shown));
-    Err(Trouble::new(Exit::Usage, message, Some("choose another place with --out".to_owned())))
+/// Refuses to write over anything that is there and is no plan: a list, rules, what is remembered.
+fn is_plan(path: &Path) -> Result<(), Trouble> {
+    let start = |path: &Path| -> io::Result<Vec<u8>> {
+        let mut start = Vec::new();
+        File::open(path)?.take(document::START.len() as u64).read_to_end(&mut start)?;
+        Ok(start)
+    };
+    // What cannot be read is told of where it is written.
+    let Ok(start) = (if path.is_file() { start(path) } else { Ok(Vec::new()) }) else { return Ok(()) };
+    if start.is_empty() || start == document::START.as_bytes() {
+        return Ok(());
+    }
+    let message = format!("--out would write over {}, which is no plan", render::harmless(&path.display().to_string()));
+    Err(Trouble::new(
+        Exit::Usage,
+        message,
+        Some("choose another place with --out, or remove the file first".to_owned()),
+    ))
 }
 
 fn no_place(path: &Path, error: &std::io::Error) -> Trouble {

@@ -23,6 +23,9 @@ pub(crate) fn write(plan: &Plan, mut to: impl Write) -> io::Result<()> {
     to.write_all(b"\n")
 }
 
+/// What every document begins with.
+pub(crate) const START: &str = "{\n  \"format\": \"homeward.plan/";
+
 /// The same as a text, without the line end.
 pub(crate) fn text(plan: &Plan) -> String {
     let mut bytes = Vec::new();

@@ -1982,7 +1982,7 @@ fn a_seed_that_is_no_json() {
 }
 
 #[test]
-fn a_plan_is_saved_whole_and_never_over_what_it_is_made_of() {
+fn a_plan_is_saved_whole_and_never_over_anything_but_a_plan() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = project();
     let list = world.read("people.csv");
@@ -1991,14 +1991,18 @@ fn a_plan_is_saved_whole_and_never_over_what_it_is_made_of() {
         let ran = world.homeward(&["--lab", "plan", "hr=people.csv", "--out", place]);
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
         assert!(
-            ran.stderr.starts_with("  × --out would write over people.csv, which the plan is made of"),
+            ran.stderr.contains("--out would write over") && ran.stderr.contains("which is no plan"),
             "{}",
             ran.stderr
         );
         assert_eq!(world.read("people.csv"), list);
     }
+    let before = world.read("homeward.toml");
+    let ran = world.homeward(&["--lab", "plan", "hr=people.csv", "--out", "homeward.toml"]);
+    assert_eq!((ran.status, world.read("homeward.toml")), (2, before), "{}", ran.stderr);
     // What was there, and who might read it, is gone with it.
-    world.write("plan.json", " ".repeat(1 << 20).as_bytes());
+    let before = format!("{{\n  \"format\": \"homeward.plan/1\"{}", " ".repeat(1 << 20));
+    world.write("plan.json", before.as_bytes());
     std::fs::set_permissions(world.path("plan.json"), std::fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(world.homeward(&["--lab", "plan", "hr=people.csv", "--out", "plan.json"]).status, 0);
     let mode = std::fs::metadata(world.path("plan.json")).unwrap().permissions().mode();

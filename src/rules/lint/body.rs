@@ -715,7 +715,9 @@ impl<'a> Examiner<'a> {
         if view::gives(&call.name).is_none() && !thing.parts().iter().any(may_hold) {
             self.exists(on, on.unit, &call.name, things.len(), position);
         }
-        if call.namespace.is_empty() && !on.unit.bodies.contains_key(&(call.name.to_string(), things.len())) {
+        let may_be_its_own = |part: &Thing| matches!(part, Thing::SomeMap | Thing::Map(..) | Thing::Part(..));
+        let is_ours = !on.unit.bodies.contains_key(&(call.name.to_string(), things.len()));
+        if call.namespace.is_empty() && is_ours && !thing.parts().iter().any(may_be_its_own) {
             self.written(on, &call.name, arguments.first().zip(things.first()));
         }
         if call.name == "count" && *thing == Thing::Plan {

@@ -7,21 +7,19 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     fs::File,
     io::{self, Read},
-    os::unix::fs::MetadataExt,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::{Timestamp, civil::Date};
-use notify::Watcher as _;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
 use super::{
-    Fares, Met, Service,
-    feed::{Next, waker},
+    Met, Service,
+    feed::Next,
     passage::{Came, How, Question, Seat, pass, pass_if},
 };
 use crate::{
@@ -40,6 +38,8 @@ use crate::{
     },
     state::{Occasion, RunSummary, Standing, StateError, Store, lock},
 };
+
+mod fares;
 
 /// How long to leave a file alone whose systems or rules are not as they must be; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -186,9 +186,6 @@ impl FolderFeed {
             self.take(service, seat, &look).await?;
             blocked = self.is_blocked(service)?;
         }
-        if self.in_hand.is_empty() {
-            self.turn = None;
-        }
         // Whoever asked for one passage does not wait for what may never come.
         let is_awaited = |waiting: &Waiting| !service.orders.once || waiting.why.passes();
         let more = !look.ready.is_empty() || look.waiting.iter().any(is_awaited) || !self.in_hand.is_empty();
@@ -199,12 +196,17 @@ impl FolderFeed {
             // It may have been so before this passage began.
             service.met(Met::Held);
         }
-        let ends = idle && service.orders.once;
-        if ends && look.waiting.iter().any(|waiting| waiting.why.looks_wrong()) {
-            service.met(Met::Held);
+        if idle && service.orders.once {
+            if look.waiting.iter().any(|waiting| waiting.why.looks_wrong()) {
+                service.met(Met::Held);
+            }
+            self.leave(service, &look, blocked)?;
+        }
+        if self.in_hand.is_empty() {
+            self.turn = None;
         }
         let wait = self.next_look(&look, blocked);
-        self.tell(service, &look, blocked, ends);
+        self.tell(service, &look, blocked);
         Ok(Next { wait, idle })
     }
 
@@ -796,105 +798,6 @@ impl FolderFeed {
         }
         Ok(())
     }
-
-    /// Has the operating system tell of events, in the folder that is there now: a watch on one that was replaced stays
-    /// silent for ever.
-    fn listen(&mut self, service: &Service) {
-        if !service.orders.events {
-            return;
-        }
-        let path = self.folder.settings().folder.clone();
-        let Ok(place) = std::fs::metadata(&path).map(|facts| (facts.dev(), facts.ino())) else {
-            self.events = None;
-            return;
-        };
-        if self.events.as_ref().is_some_and(|events| events.place == place) {
-            return;
-        }
-        let wake = {
-            let wakes = service.wakes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            wakes.get(&self.name).map(waker)
-        };
-        let Some(wake) = wake else { return };
-        // Reading a file is an event too, and no reason to look.
-        let told = move |event: Result<notify::Event, notify::Error>| {
-            if event.map_or(true, |event| !event.kind.is_access()) {
-                wake();
-            }
-        };
-        self.events = notify::recommended_watcher(told)
-            .and_then(|mut watcher| {
-                watcher.watch(&path, notify::RecursiveMode::NonRecursive)?;
-                Ok(Events { _watcher: watcher, place })
-            })
-            .map_err(|error| warn!(feed = %self.name, "no events, listing only: {error}"))
-            .ok();
-    }
-
-    /// `ends`: nobody looks again, so whatever stays is told now and not once it has been there for long.
-    fn tell(&mut self, service: &Service, look: &Look, blocked: bool, ends: bool) {
-        let mode = if self.events.is_some() { "events and listing" } else { "listing" };
-        let mut warnings = look.warnings.clone();
-        warnings.extend(self.stale.clone());
-        let left = look.waiting.iter().filter(|waiting| ends || waiting.why.needs_somebody());
-        let left: BTreeMap<_, _> = left.map(|waiting| (&waiting.name, &waiting.why)).collect();
-        let stuck = look.stuck.iter().map(|stuck| (&stuck.name, &stuck.why));
-        let not_taken: BTreeMap<_, _> = left.into_iter().chain(stuck).collect();
-        warnings.extend(not_taken.into_iter().map(|(name, why)| format!("{name} is not taken: {why}")));
-        if look.overdue.is_some() {
-            let every = self.folder.settings().expect_every.map(shown).unwrap_or_default();
-            warnings.push(format!("no file came for more than {every}"));
-        }
-        let now: BTreeSet<String> = warnings.iter().cloned().collect();
-        for warning in now.difference(&self.warned) {
-            warn!(feed = %self.name, "{warning}");
-        }
-        for ignored in look.ignored.iter().filter(|ignored| ends && !ignored.why.is_usual()) {
-            info!(feed = %self.name, "{} is not read: {}", ignored.name, ignored.why);
-        }
-        self.warned = now;
-        let in_hand = self.in_hand.iter().map(|held| format!("{}: in hand", held.claim.name()));
-        let behind = look.ready.iter().filter(|_| blocked);
-        let behind = behind.map(|ready| format!("{}: complete, behind what is not settled", ready.name));
-        let waiting = look.waiting.iter().map(|waiting| format!("{}: {}", waiting.name, waiting.why));
-        let ignored = look.ignored.iter().filter(|ignored| ends || ignored.since >= IGNORED_AFTER);
-        let ignored = ignored.map(|ignored| format!("{}: {}", ignored.name, ignored.why));
-        let fares = Fares {
-            kind: "folder".to_owned(),
-            trouble: self.trouble.clone(),
-            refused: self.refused.clone(),
-            looked: service.now(),
-            mode: mode.to_owned(),
-            last: self.last.clone(),
-            waiting: some_of(in_hand.chain(behind).chain(waiting)),
-            ignored: some_of(ignored),
-            warnings: some_of(warnings.into_iter()),
-            pid: std::process::id(),
-        };
-        service.tell(&self.name, fares);
-    }
-}
-
-/// The first of many lines, and how many more there are.
-fn some_of(mut lines: impl Iterator<Item = String>) -> Vec<String> {
-    let mut some: Vec<String> = lines.by_ref().take(SHOWN).collect();
-    let more = lines.count();
-    if more > 0 {
-        some.push(format!("and {more} more"));
-    }
-    some
-}
-
-/// A duration in the largest unit that says it whole.
-fn shown(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (count, unit) = match seconds {
-        _ if seconds.is_multiple_of(86_400) => (seconds / 86_400, "day"),
-        _ if seconds.is_multiple_of(3_600) => (seconds / 3_600, "hour"),
-        _ if seconds.is_multiple_of(60) => (seconds / 60, "minute"),
-        _ => (seconds, "second"),
-    };
-    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
 }
 
 /// What is told of a feed whose last file was refused.

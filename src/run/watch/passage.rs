@@ -313,11 +313,12 @@ fn note(service: &Service, plan: &Plan, run: i64) -> Result<(), StateError> {
     let told = service.store.summary(run)?.and_then(|run| run.told);
     let summary = &plan.summary;
     let counts = [
-        (summary.rejected, "rows could not be used"),
-        (summary.held, "changes are held"),
-        (summary.refused, "changes are refused"),
+        (summary.rejected, "row could not be used", "rows could not be used"),
+        (summary.held, "change is held", "changes are held"),
+        (summary.refused, "change is refused", "changes are refused"),
     ];
-    let counts = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
+    let counts = counts.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));
     let parts: Vec<String> = told.iter().cloned().chain(counts).collect();
     if parts.len() == usize::from(told.is_some()) {
         return Ok(());

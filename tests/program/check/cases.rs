@@ -259,7 +259,7 @@ route(|change| {
     if change.from.capture("[z-a]") != () { return hold("c") }
     if change.to.matches("^[a-z]+$") { return hold("d") }
     if date(change.from, FORM) < today() { return hold("e") }
-    if change.from.date("%d.%Q") < change.to.date_or_empty("%d.%m.%Y") { return hold("f") }
+    if change.from.date("%d.%K") < change.to.date_or_empty("%d.%m.%Y") { return hold("f") }
 });
 "#,
         )],
