@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
-use super::{Exit, Invocation, diagnostic::Trouble, plan::files, print, render};
+use super::{Exit, Invocation, diagnostic::Trouble, lab, plan::files, print, render};
 use crate::{
     model::record::Rejected,
     run::{
@@ -20,8 +20,7 @@ use crate::{
 pub(super) fn files_of(given: &Invocation<'_>, inputs: &[String]) -> Result<Exit, Trouble> {
     let project = given.open()?;
     let files = files(given, &project, &given.kinds, &inputs.iter().collect::<Vec<_>>())?;
-    let path =
-        if given.global.lab { project.config.root.join(".homeward/lab.db") } else { project.config.state.clone() };
+    let path = lab::state(given, &project.config);
     let memory = if path.exists() {
         Sqlite::look_into(&path).and_then(|store| store.memory()).map_err(RunError::from)?
     } else {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use owo_colors::OwoColorize;
 
-use super::{Exit, Invocation, arguments, diagnostic::Trouble, plan, print, render, runs, tell, width};
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, plan, print, render, runs, tell, width};
 use crate::{
     model::{
         attribute::{AttributeName, NEUTRAL},
@@ -146,7 +146,7 @@ fn whom_at(material: &Material<'_>, id: &PersonId) -> usize {
 /// The last run that decided anything of this person, for who names nothing to explain it from.
 fn latest(given: &Invocation<'_>, asked: &Asked) -> Result<i64, Trouble> {
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
-    let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
+    let path = lab::state(given, &config);
     let (person, attribute) = (asked.person.as_deref().unwrap_or_default(), asked.attribute.as_deref());
     let speaks = |plan: &Plan| {
         let Found::One(id) = find_in(plan, person) else { return false };
@@ -165,7 +165,7 @@ fn latest(given: &Invocation<'_>, asked: &Asked) -> Result<i64, Trouble> {
 
 fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, Trouble> {
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
-    let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
+    let path = lab::state(given, &config);
     let found = stored(&path, run)?;
     let Some((plan, entries)) = found else { return Err(runs::unknown(run, given.again())) };
     let outcome = |id: &CallId| {

@@ -65,13 +65,23 @@ impl Stand {
     }
 }
 
+/// Where a lab that stays keeps what runs did in it.
+pub(super) fn store(root: &Path) -> PathBuf {
+    root.join(".homeward/lab.db")
+}
+
+/// Where what runs did is kept: in earnest, or in the lab.
+pub(super) fn state(given: &Invocation<'_>, config: &Config) -> PathBuf {
+    if given.global.lab { store(&config.root) } else { config.state.clone() }
+}
+
 /// A lab that runs, or one started for this command.
 pub(super) async fn stand(given: &Invocation<'_>, config: &Config) -> Result<Stand, Trouble> {
     let folder = config.root.join(".homeward");
     if let Some(notice) = notice(&folder.join("lab.json"))
         && answers(&notice.systems).await
     {
-        return Ok(Stand::Running { systems: notice.systems, state: folder.join("lab.db") });
+        return Ok(Stand::Running { systems: notice.systems, state: store(&config.root) });
     }
     let benches = benches(config, &given.kinds)?;
     let lab = lab::start(&benches, 0, given.simulations).await.map_err(lab_trouble)?;

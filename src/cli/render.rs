@@ -134,6 +134,14 @@ pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
     if !shown.is_empty() {
         let _ = writeln!(text, "{}\n", totals(plan));
     }
+    if all && !plan.links.is_empty() {
+        let mut table = aligned(&["tied from now on", "system", "account"]);
+        for link in plan.links.iter() {
+            let cells = [link.person.to_string(), link.system.to_string(), link.account.to_string()];
+            table.add_row(cells.map(|cell| harmless(&cell)));
+        }
+        let _ = writeln!(text, "{}\n", drawn(&table));
+    }
     for (system, effects) in &plan.summary.side_effects {
         for (effect, times) in effects {
             let (system, effect) = (harmless(system.as_str()), harmless(effect));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Exit, Invocation, apply::sure, arguments, diagnostic::Trouble, outlook, print, render, tell, width};
+use super::{Exit, Invocation, apply::sure, arguments, diagnostic::Trouble, lab, outlook, print, render, tell, width};
 use crate::{
     config::quantity,
     run::{RunError, resume, verify},
@@ -15,10 +15,11 @@ const NEWEST: u32 = 50;
 /// Lists the runs, shows one with its calls and what became of each, or looks after what is kept of them.
 pub(super) fn runs(given: &Invocation<'_>, wanted: &arguments::Runs) -> Result<Exit, Trouble> {
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
-    let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
+    let path = lab::state(given, &config);
     let age = wanted.prune.as_deref().map(age).transpose()?;
     if !path.exists() && wanted.run.is_none() {
         print(if given.json() { "[]" } else { "No runs yet." });
+        in_the_lab(given, &config.root);
         return Ok(Exit::Done);
     }
     if let Some(run) = wanted.run.filter(|_| !path.exists()) {
@@ -38,6 +39,13 @@ pub(super) fn runs(given: &Invocation<'_>, wanted: &arguments::Runs) -> Result<E
         (Some(age), _) => pruned(given, &store, age, wanted.yes),
         (None, Some(run)) => one(given, &store, run),
         (None, None) => list(given, &store, wanted.all),
+    }
+}
+
+/// Tells where else to look, where nothing was done in earnest.
+pub(super) fn in_the_lab(given: &Invocation<'_>, root: &std::path::Path) {
+    if !given.global.lab && given.talks() && lab::store(root).exists() {
+        tell("what was done in the lab is shown with --lab");
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     apply::{Begun, agreed, carry_out},
     arguments,
     diagnostic::Trouble,
-    plan, print, render, tell, width,
+    lab, plan, print, render, tell, width,
 };
 use crate::{
     plan::guard::Approval,
@@ -64,7 +64,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
 pub(super) fn reject(given: &Invocation<'_>, wanted: &arguments::Reject) -> Result<Exit, Trouble> {
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
     let terms = Terms::of(&config.limits);
-    let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state };
+    let path = lab::state(given, &config);
     if !path.exists() {
         return Err(super::runs::unknown(wanted.run, given.again()));
     }

@@ -50,7 +50,9 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         print(&document::text(&plan));
     }
     if given.talks() && plan.changes.iter().all(|change| change.decision == Decision::Unchanged) {
-        tell(&format!("nothing to undo: all that run {} changed is as it was before", wanted.run));
+        let has_sent = entries.iter().any(|entry| matches!(entry, Entry::Calling { .. }));
+        let why = if has_sent { "all that it changed is as it was before" } else { "it sent nothing" };
+        tell(&format!("nothing to undo of run {}: {why}", wanted.run));
     }
     let past = stage.past()?;
     // What takes a run back is held as a whole: half of it would be a state that nobody has seen.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::json;
 
-use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, outlook, print, render, sign_in, width};
+use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, outlook, print, render, runs, sign_in, width};
 use crate::{
     model::id::SystemName,
     run::{
@@ -51,6 +51,11 @@ pub(super) async fn watch(given: &Invocation<'_>, wanted: &arguments::Watch) -> 
         Some(stand) => stand.state().map(std::path::Path::to_owned),
         None => Some(config.state.clone()),
     };
+    let Some(state) = state else {
+        let message = "no lab of this project runs, so what is done with a file would be forgotten at once".to_owned();
+        let hint = format!("start one that stays: `{} lab --detach`", given.again().trim_end_matches(" --lab"));
+        return Err(Trouble::new(Exit::Usage, message, Some(hint)));
+    };
     let orders = Orders {
         config: given.config(),
         kinds: given.kinds.clone(),
@@ -75,9 +80,10 @@ pub(super) async fn watch(given: &Invocation<'_>, wanted: &arguments::Watch) -> 
 /// Shows how the feeds fare and what waits for somebody.
 pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
-    let path = if given.global.lab { config.root.join(".homeward/lab.db") } else { config.state.clone() };
+    let path = lab::state(given, &config);
     if !path.exists() {
         print(if given.json() { "{}" } else { "Nothing was watched yet." });
+        runs::in_the_lab(given, &config.root);
         return Ok(Exit::Done);
     }
     let store = Sqlite::open(&path).map_err(RunError::from)?;

@@ -134,7 +134,11 @@ fn refuse_taken(
                         !stays[other.person_order] && other.from.as_deref() == Some(&one.to) && other.to != one.to
                     };
                     match (leaving.get(holder).filter(leaves), rule) {
-                        (None, _) => Some(format!("account {holder} at {system} has this `{attribute}` already")),
+                        (None, _) => {
+                            let hers = one.account.as_ref().map(|hers| format!("; this person's is {hers}"));
+                            let hers = hers.unwrap_or_default();
+                            Some(format!("account {holder} at {system} has this `{attribute}` already{hers}"))
+                        }
                         (Some(_), Unique::Kept(why)) => {
                             Some(format!("account {holder} at {system} gives it up, but {why}"))
                         }

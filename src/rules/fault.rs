@@ -516,6 +516,9 @@ impl Fault {
             Self::Parse(said) if said.contains("script is incomplete") => {
                 Some("a bracket or a quote that was opened is not closed".to_owned())
             }
+            Self::Parse(said) if said.starts_with("unexpected '") && !said.is_ascii() => {
+                Some("names are written with a to z; a column of another name is read as `row[\"Kürzel\"]`".to_owned())
+            }
             Self::Parse(_) => {
                 Some("the place is the first that cannot be right; look just before it as well".to_owned())
             }

@@ -67,8 +67,10 @@ pub(crate) fn check(file: &Path, kinds: &[Kind], today: Date) -> Result<Checked,
             other => other?,
         }
     }
-    let examined = project.rules.examine(&samples(&project), errors.is_empty());
+    let (samples, unread) = samples(&project);
+    let examined = project.rules.examine(&samples, errors.is_empty());
     let mut findings: Vec<Finding> = errors.iter().map(Finding::from).collect();
+    findings.extend(unread);
     findings.extend(examined.findings);
     if errors.is_empty() {
         let mut inspection = Inspection {
@@ -148,12 +150,12 @@ pub(crate) fn place_of_bytes(file: &str, text: &Arc<str>, span: &Range<usize>) -
 
 /// What columns the records of each source have, as far as the project shows: all of them where there is a file to look
 /// into, `<source>.csv`, `samples/<source>.csv`, or where there is one source only any file beside the configuration that
-/// it can read; else those that are configured.
-fn samples(project: &Project) -> Samples {
+/// it can read; else those that are configured. Where there are files and none can be read as configured, that is told.
+fn samples(project: &Project) -> (Samples, Vec<Finding>) {
     let here = &project.config.root;
     // A configuration in the working folder has a folder without a name.
     let root: &Path = if here.as_os_str().is_empty() { Path::new(".") } else { here };
-    let mut samples = Samples::new();
+    let (mut samples, mut unread) = (Samples::new(), Vec::new());
     for (name, source) in &project.sources {
         let Some(settings) = &source.csv else { continue };
         let mut files = vec![root.join(format!("{name}.csv")), root.join("samples").join(format!("{name}.csv"))];
@@ -165,18 +167,24 @@ fn samples(project: &Project) -> Samples {
         }
         let mut columns: BTreeSet<String> = BTreeSet::new();
         let mut shown = None;
-        for file in files {
+        let mut refused = None;
+        for file in files.into_iter().filter(|file| file.is_file()) {
             let mut sink = |row: Row| {
                 if let Row::Record(record) = row {
                     columns.extend(record.header.names().iter().map(ToString::to_string));
                 }
             };
             let label = file.strip_prefix(root).unwrap_or(&file).display().to_string();
-            if csv_file::read(&file, &label, name, settings, &mut sink).is_ok() {
-                shown.get_or_insert(label);
+            match csv_file::read(&file, &label, name, settings, &mut sink) {
+                Ok(_) => shown = shown.or(Some(label)),
+                Err(why) => refused = refused.or(Some(why)),
             }
         }
         if shown.is_none() {
+            if let Some(why) = refused {
+                let message = format!("no list of {name} beside the configuration can be read: {why}");
+                unread.push(Finding { hint: Some(why.hint()), ..Finding::new("unread_list", message, None) });
+            }
             columns = settings.named().map(str::to_owned).collect();
         }
         // The key alone is no list of columns.
@@ -184,7 +192,7 @@ fn samples(project: &Project) -> Samples {
             samples.insert(name.clone(), Sample { columns: columns.into_iter().collect(), file: shown });
         }
     }
-    samples
+    (samples, unread)
 }
 
 /// What there is to tell where runs may go on writing for ever.

@@ -41,6 +41,27 @@ fn item_02_with_events_switched_off_the_results_are_the_same() {
 }
 
 #[test]
+fn item_14_a_list_of_everybody_that_comes_back_after_another_one_waits_for_somebody() {
+    let feed = Feed::of_everybody(QUICK);
+    let once = |name: &str, said: &str| {
+        feed.put(name, list(&[1, 2], said));
+        feed.world.homeward(&["--lab", "watch", "--once", "--apply"])
+    };
+    for (name, said) in [("one.csv", "One"), ("two.csv", "Two")] {
+        let ran = once(name, said);
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+    }
+    let ran = once("three.csv", "One");
+    let told = "`three.csv` says what `one.csv` said in run 2, before `two.csv` in run 3";
+    assert!(ran.status == 4 && ran.stderr.contains(told), "{}", ran.stderr);
+    let ran = feed.world.homeward(&["--lab", "approve", "4", "--by", "Olga", "--yes"]);
+    assert!(ran.stdout.contains("Done: 2 of 2 calls (run 4)."), "{}{}", ran.stdout, ran.stderr);
+    let ran = feed.world.homeward(&["--lab", "watch", "--once", "--apply"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert_eq!(feed.runs(), ["one.csv done", "two.csv done", "three.csv done"]);
+}
+
+#[test]
 fn item_03_a_folder_that_is_not_there_yet_is_unhealthy_and_watched_once_it_is() {
     let feed = Feed::new(QUICK);
     fs::remove_dir(feed.path("")).unwrap();

@@ -231,6 +231,15 @@ fn a_configuration_that_cannot_be_read_is_a_finding_too() {
 }
 
 #[test]
+fn a_list_beside_the_configuration_that_cannot_be_read_so_is_told() {
+    let world = sound().file("homeward.toml", &CONFIG.trim_start().replace("key = \"id\"", "key = \"number\""));
+    let ran = world.homeward(&["check"]);
+    let message = "no list of hr beside the configuration can be read: hr.csv: no header was found";
+    assert!(ran.status == 0 && ran.stderr.contains(message), "{}", told(&ran));
+    assert_eq!(found(&world.homeward(&["check", "--format", "json"])), ["- unread_list"]);
+}
+
+#[test]
 fn findings_are_sarif() {
     let ran = faulty().homeward(&["check", "--output", "sarif"]);
     assert_eq!((ran.status, ran.stderr.as_str()), (2, ""));
@@ -265,7 +274,7 @@ fn findings_are_sarif() {
               "message": {
                 "text": "nothing uses the constant `SPARE`"
               },
-              "ruleIndex": 74,
+              "ruleIndex": 76,
               "locations": [
                 {
                   "physicalLocation": {
@@ -321,7 +330,7 @@ fn findings_are_sarif() {
               "message": {
                 "text": "this line never decides `email`: an earlier line, one without condition, does"
               },
-              "ruleIndex": 73,
+              "ruleIndex": 74,
               "locations": [
                 {
                   "physicalLocation": {

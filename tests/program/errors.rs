@@ -660,7 +660,7 @@ fn a_mark_is_right_under_wide_and_joined_characters() {
        ·       ────
      2 │         owner("👩‍👩‍👧", "hr"); /* ẽ */ owner("usrname", "gitlab");
        ╰────
-      help: the place is the first that cannot be right; look just before it as well
+      help: names are written with a to z; a column of another name is read as `row["Kürzel"]`
     -- exit 2
     "#);
     let world = rules(

@@ -358,7 +358,7 @@ fn whatever_stands_in_the_way_is_named_and_would_change_it() {
     said by hr (hr.csv:3)
 
     username: taken  owned by hr (rules/people.rhai:3:1)
-      gitlab refuse anna → taken  taken: account 45 at gitlab has this `username` already
+      gitlab refuse anna → taken  taken: account 45 at gitlab has this `username` already; this person's is 42
           asked by hr (hr.csv:3)
           rules/people.rhai:3:1  owner(["username", "email", "department"], "hr");
           rules/people.rhai:4:1  copies("username", "gitlab");

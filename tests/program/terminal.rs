@@ -253,6 +253,12 @@ fn long_and_wide_values_are_cut_where_they_differ() {
     system  update  calls
     gitlab       4      4
 
+    tied from now on  system  account
+    hr/0              gitlab  100
+    hr/1              gitlab  101
+    hr/2              gitlab  102
+    hr/3              gitlab  103
+
     Also at gitlab: 4 × the personal namespace takes the new name
     Plan: 4 changes in 4 calls, 0 of 4 people unchanged.
     -- stderr

@@ -96,7 +96,11 @@ fn once_deals_with_what_is_there_and_ends() {
 
 #[test]
 fn nothing_to_watch_is_a_mistake() {
-    let world = World::example("start");
+    let mut world = World::example("start");
+    let ran = world.homeward(&["--lab", "watch"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr.contains("no lab of this project runs"), "{}", ran.stderr);
+    world.start_lab(&[]);
     let ran = world.homeward(&["--lab", "watch"]);
     assert_eq!(ran.status, 2);
     assert!(ran.stderr.contains("there is nothing to watch"), "{}", ran.stderr);

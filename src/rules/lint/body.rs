@@ -483,6 +483,14 @@ impl<'a> Examiner<'a> {
 
     pub(super) fn expr(&self, on: &mut Reading<'_>, expr: &Expr) -> Thing {
         match expr {
+            Expr::StringConstant(text, position)
+                if text.split_once("${").is_some_and(|(_, rest)| rest.contains('}')) =>
+            {
+                let message = "`${…}` is not filled in between double quotes".to_owned();
+                let hint = "write the text between backticks: `${first} ${last}`".to_owned();
+                self.report(on.unit, "not_filled_in", *position, message, Some(hint));
+                literal(expr)
+            }
             Expr::StringConstant(..) | Expr::BoolConstant(..) | Expr::IntegerConstant(..) | Expr::Unit(_) => {
                 literal(expr)
             }

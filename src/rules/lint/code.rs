@@ -136,6 +136,10 @@ const WARNINGS: &[(&str, &str)] = &[
     ("no_rules", "The folder holds no rules."),
     ("no_switch", "An `account` line for a provider whose accounts cannot be switched off."),
     ("nobody_owns", "A source speaks of an attribute, and no `owner` line says who owns it: it is always refused."),
+    (
+        "not_filled_in",
+        "`${…}` in a text between double quotes stands there as it is written. Between backticks it is filled in.",
+    ),
     ("owner_says_nothing", "The owner is a source whose records never speak of the attribute."),
     (
         "ping_pong",
@@ -164,6 +168,10 @@ const WARNINGS: &[(&str, &str)] = &[
     ),
     ("unreachable_hook", "An earlier line of the same kind always answers, so this one is never asked."),
     ("unreachable_owner", "An `owner` line that never decides, because an earlier one always does."),
+    (
+        "unread_list",
+        "A list that lies beside the configuration, by which columns are checked, cannot be read as the source is configured.",
+    ),
     ("unused_constant", "A constant that nothing uses."),
     ("unused_function", "A function that nothing calls."),
     ("unused_import", "A module is imported and nothing of it is used."),

@@ -88,7 +88,7 @@ pub(super) struct FolderFeed {
     folder: Folder,
     in_hand: Vec<InHand>,
     /// Kept while a file is in hand: another process must not handle later ones meanwhile.
-    turn: Option<Turn>,
+    turn: Option<File>,
     /// How often calls that were not done for a reason that may pass were tried again.
     tries: u32,
     /// How long the last try was put off, and until when.
@@ -107,14 +107,6 @@ pub(super) struct FolderFeed {
     refused: Option<String>,
     pruned: Option<Instant>,
     events: Option<Events>,
-}
-
-/// Whose turn it is to handle files of a feed.
-enum Turn {
-    /// Ours, for as long as this lives.
-    Ours { _lock: File },
-    /// Ours: no other process can reach the store.
-    Alone,
 }
 
 /// What tells of events, and in which folder.
@@ -213,10 +205,7 @@ impl FolderFeed {
     /// One file of a feed at a time, among all processes.
     fn begin_turn(&mut self, service: &Service) -> Result<(), StateError> {
         if self.turn.is_none() {
-            self.turn = match &service.orders.state {
-                None => Some(Turn::Alone),
-                Some(state) => lock::feed(state, &self.name)?.map(|lock| Turn::Ours { _lock: lock }),
-            };
+            self.turn = lock::feed(&service.orders.state, &self.name)?;
         }
         Ok(())
     }
@@ -504,7 +493,7 @@ impl FolderFeed {
         };
         self.last = Some(about.input.clone());
         let how = How { in_passing: false, first_is_held: true };
-        let against = self.doubt(service, seat, &held.claim)?;
+        let against = self.doubt(service, seat, &held.claim, &sha256)?;
         let question = Question { is_as_read: &|| held.claim.same_after(&file), against };
         let given = [Given::File(named)];
         let came = {
@@ -605,9 +594,9 @@ impl FolderFeed {
         Ok(is_older.then(|| format!("it is older than `{}`, which was used in run {}", accepted.file, accepted.run)))
     }
 
-    /// Why a file is for a person to look at first, by its name: a date far ahead, none where the last one had one, a number
-    /// out of turn.
-    fn doubt(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
+    /// Why a file is for a person to look at first: by its name, for a date far ahead, none where the last one had one, a
+    /// number out of turn; or because it is an earlier list again, which may be meant or a slip.
+    fn doubt(&self, service: &Service, seat: &Seat, claim: &Claim, sha256: &str) -> Result<Option<String>, StateError> {
         let name = claim.name();
         if let OrderKey::Date { date, .. } = claim.order()
             && date > service.clock.today().saturating_add(jiff::Span::new().days(FUTURE_DAYS))
@@ -622,6 +611,16 @@ impl FolderFeed {
                 "`{}` had a date in its name and `{name}` has none: nobody can tell which is newer",
                 accepted.file
             );
+            return Ok(Some(told));
+        }
+        let used = service.store.about(&self.name, sha256)?;
+        let used = used.filter(|run| matches!(run.standing, Standing::Done | Standing::Partly));
+        if let (Some(run), OrderKey::Arrival(_)) = (used, claim.order())
+            && accepted.sha256 != sha256
+        {
+            let (last, by) = (&accepted.file, accepted.run);
+            let told =
+                format!("`{name}` says what `{}` said in run {}, before `{last}` in run {by}", run.input, run.id);
             return Ok(Some(told));
         }
         self.gap(service, seat, claim)

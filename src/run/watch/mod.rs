@@ -73,8 +73,8 @@ pub(crate) struct Orders {
     pub(crate) kinds: Vec<Kind>,
     /// The simulators that take the place of every provider.
     pub(crate) lab: Option<BTreeMap<String, Address>>,
-    /// The store's file; `None` for one that ends with the process.
-    pub(crate) state: Option<PathBuf>,
+    /// The store's file.
+    pub(crate) state: PathBuf,
     /// Whether plans are carried out that nothing stands against.
     pub(crate) apply: bool,
     /// Whether to be told by the operating system what happens in folders.
@@ -322,11 +322,8 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(WatchError::System)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(WatchError::System)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(WatchError::System)?;
-    let store = match &orders.state {
-        Some(state) => Sqlite::open(state)?,
-        None => Sqlite::in_memory()?,
-    };
-    let _watching = orders.state.as_deref().map(lock::watching).transpose()?;
+    let store = Sqlite::open(&orders.state)?;
+    let _watching = lock::watching(&orders.state)?;
     let service = Arc::new(Service {
         clock: Clock::new(orders.pace, orders.today),
         store,
@@ -532,7 +529,7 @@ async fn reload(
         for name in feeds.keys() {
             service.wake(name);
         }
-        if service.orders.lab.is_none() && service.orders.state.as_ref() != Some(&seat.project.config.state) {
+        if service.orders.lab.is_none() && service.orders.state != seat.project.config.state {
             warn!("another `state` counts from the next start on");
         }
         info!("configuration and rules are read again: {}", watching(feeds));

@@ -272,9 +272,8 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
     let systems: BTreeSet<SystemName> = plan.calls.iter().map(|call| call.system.clone()).collect();
     let _turns = service.turns(&systems).await;
     let _locks = loop {
-        let Some(state) = &service.orders.state else { break None };
-        match Locks::take(state, &systems) {
-            Ok(locks) => break Some(locks),
+        match Locks::take(&service.orders.state, &systems) {
+            Ok(locks) => break locks,
             Err(StateError::Locked { .. }) if service.stops() => return Ok(Came::Stopped),
             Err(StateError::Locked { .. }) => tokio::time::sleep(LOCKED_PAUSE).await,
             Err(error) => return Err(error),

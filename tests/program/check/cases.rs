@@ -249,6 +249,20 @@ guard(|plan| if plan.changes.some(|one| one.decision == "applied") { hold("j") }
         ..CASE
     },
     Case {
+        name: "texts that are not filled in",
+        files: &[(
+            "rules/case.rhai",
+            r#"route(|change| {
+    if change.to == "${change.from} again" { return hold("a") }
+    if change.to == `${change.from} again` { return hold("b") }
+    if change.to == "$ {" { return hold("c") }
+});
+"#,
+        )],
+        found: &["rules/case.rhai:2:21 not_filled_in"],
+        ..CASE
+    },
+    Case {
         name: "forms and patterns that nothing can be read with",
         files: &[(
             "rules/case.rhai",

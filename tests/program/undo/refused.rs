@@ -109,7 +109,7 @@ fn a_name_that_somebody_took_since_is_not_taken_from_her() {
     let plan = world.json(0, &["undo", "2", "--out", "plan.json"]);
     let refused = change(&plan, "hr/0", "username", "gitlab");
     assert_eq!(refused["refusal"], "taken");
-    assert_eq!(refused["reason"], "account 102 at gitlab has this `username` already");
+    assert_eq!(refused["reason"], "account 102 at gitlab has this `username` already; this person's is 100");
     assert_eq!(change(&plan, "hr/0", "username", "mattermost")["decision"], "apply");
 }
 

@@ -108,7 +108,11 @@ fn what_is_taken_back_already_is_not_taken_back_again() {
     let ran = world.homeward(&["--lab", "undo", "2"]);
     let nothing = "Plan: 0 changes in 0 calls, 3 of 3 people unchanged.\nNothing to do (run 4).\n";
     assert_eq!((ran.status, ran.stdout.as_str()), (0, nothing), "{}", ran.stderr);
-    assert!(ran.stderr.ends_with("nothing to undo: all that run 2 changed is as it was before\n"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.ends_with("nothing to undo of run 2: all that it changed is as it was before\n"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(super::company::SYSTEMS.map(|system| world.writes(system).len()), [0, 0, 0]);
 
     // The run that took back stands for itself.
