@@ -357,7 +357,7 @@ fn a_name_that_somebody_keeps_is_refused_before_anything_is_sent() {
     let plan = plan_of(&case(&people, true));
     assert_eq!((plan.calls.len(), plan.summary.refused - 2), (0, 2));
     let refused = plan.changes.iter().find(|change| change.attribute.as_str() == "username").unwrap();
-    assert_eq!(refused.reason, "account chat-01 at chat has this `username` already");
+    assert_eq!(refused.reason, "account chat-01 at chat has this `username` already; this person's is chat-00");
 }
 
 #[test]

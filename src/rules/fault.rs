@@ -5,7 +5,12 @@
 
 use std::{fmt, io, sync::Arc};
 
-use crate::model::{attribute::AttributeName, id::SystemName, origin::Origin, record::RecordOrigin};
+use crate::model::{
+    attribute::AttributeName,
+    id::SystemName,
+    origin::Origin,
+    record::{Record, RecordOrigin},
+};
 
 /// How many errors of one loading are told.
 const MAX_SHOWN: usize = 50;
@@ -152,7 +157,7 @@ pub(crate) enum Fault {
     #[error("the record has no key")]
     NoKey,
     #[error("not a date of the form `{format}`")]
-    NotADate { format: String },
+    NotADate { format: String, said: Unshown },
     #[error("`{format}` is no form of a date")]
     BadFormat { format: String },
     #[error("`{pattern}` is no regular expression: {cause}")]
@@ -164,6 +169,16 @@ pub(crate) enum Fault {
     Needs(AttributeName),
     #[error("{0} more things are wrong that are not shown")]
     More(usize),
+}
+
+/// What a record says, kept to find its place in there: no error shows it, not even to those who debug.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Unshown(pub(super) String);
+
+impl std::fmt::Debug for Unshown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
 }
 
 /// Something wrong with the rules, or with a record as the rules see it.
@@ -204,6 +219,18 @@ impl RuleError {
 
     pub(super) fn with_record(mut self, origin: &RecordOrigin) -> Self {
         self.0.record = Some(origin.to_string());
+        self
+    }
+
+    /// Names the column that holds what is at fault, where only one of the record does.
+    pub(super) fn in_column(mut self, record: &Record) -> Self {
+        if let Fault::NotADate { said: Unshown(said), .. } = &self.0.fault {
+            let columns = record.header.names().iter().zip(record.fields.iter());
+            let mut holding = columns.filter(|(_, value)| value.trim() == said.trim()).map(|(name, _)| name);
+            if let (Some(column), None) = (holding.next(), holding.next()) {
+                self.0.key = Some(column.to_string());
+            }
+        }
         self
     }
 
@@ -262,7 +289,7 @@ impl RuleError {
         self.0.record.clone()
     }
 
-    /// The column that the record does not have, or the key of the returned map that is wrong.
+    /// The column that the record does not have or that is at fault, or the key of the returned map that is wrong.
     pub(crate) fn key(&self) -> Option<&str> {
         match &self.0.fault {
             Fault::UnknownColumn { name, .. } => Some(name),
@@ -559,7 +586,7 @@ impl Fault {
             )),
             Self::UnknownProperty { .. } => Some("look at the spelling, and at what stands before the dot".to_owned()),
             Self::TooLate { .. } => Some("move it to the top level of the file".to_owned()),
-            Self::NotADate { format } => Some(format!("`date_or_empty` takes blank cells; the form is `{format}`")),
+            Self::NotADate { format, .. } => Some(format!("`date_or_empty` takes blank cells; the form is `{format}`")),
             _ => None,
         }
     }

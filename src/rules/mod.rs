@@ -395,7 +395,7 @@ impl RuleSet {
         });
         found.map_err(|error| {
             let place = script.place_of(&error, &line.place);
-            error.or_place(|| place).with_record(&record.origin)
+            error.or_place(|| place).with_record(&record.origin).in_column(record)
         })
     }
 

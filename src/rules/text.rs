@@ -15,7 +15,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{
-    fault::Fault,
+    fault::{Fault, Unshown},
     sandbox::{MAX_LIST, Meter, raise},
 };
 
@@ -174,7 +174,8 @@ pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>, patterns: &Rc<Pat
     engine.register_fn("date", date);
     engine.register_fn("date_or_empty", date_or_empty);
     engine.register_fn("days_until", move |text: &str| -> Answer<INT> {
-        days_until(text, clock.get()).ok_or_else(|| raise(Fault::NotADate { format: "2026-11-20".to_owned() }))
+        let no_date = || Fault::NotADate { format: "2026-11-20".to_owned(), said: Unshown(text.to_owned()) };
+        days_until(text, clock.get()).ok_or_else(|| raise(no_date()))
     });
     engine.register_fn("days_until", |(): ()| ());
 }
@@ -393,7 +394,7 @@ pub(super) fn date(text: &str, format: &str) -> Answer<String> {
     // A year of two digits, as a spreadsheet writes it, is no year of the first century.
     match Date::strptime(format, text.trim()).ok().filter(|date| date.year() >= FIRST_YEAR) {
         Some(date) => Ok(date.to_string()),
-        None => Err(raise(bad_date(format))),
+        None => Err(raise(bad_date(text, format))),
     }
 }
 
@@ -407,8 +408,9 @@ pub(super) fn days_until(text: &str, today: Date) -> Option<INT> {
 }
 
 /// Whether the format or the text is at fault: a format that cannot even be written with is none.
-fn bad_date(format: &str) -> Fault {
-    bad_format(format).unwrap_or_else(|| Fault::NotADate { format: beginning(format) })
+fn bad_date(text: &str, format: &str) -> Fault {
+    let no_date = || Fault::NotADate { format: beginning(format), said: Unshown(text.to_owned()) };
+    bad_format(format).unwrap_or_else(no_date)
 }
 
 /// What is wrong with a form of dates, whatever is read with it.

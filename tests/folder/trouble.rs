@@ -261,14 +261,14 @@ fn one_passage_ends_with_files_that_wait_for_what_may_never_come() {
     feed.put("two.csv", list(&[1], "Two"));
     for ran in [first, feed.world.homeward(&["--lab", "watch", "--once"])] {
         assert!(
-            ran.status == 4 && ran.stderr.contains("one.csv is waiting, and somebody has to settle it"),
+            ran.status == 4 && ran.stderr.contains("one.csv is waiting: `homeward --lab runs 2` shows it"),
             "{}",
             ran.stderr
         );
         assert!(!ran.stderr.contains(" is not taken: "), "{}", ran.stderr);
     }
     let ran = feed.world.homeward(&["--lab", "watch", "--once"]);
-    assert!(ran.stderr.contains("settle it; 1 file stays behind it"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`homeward --lab reject 2` settles it; 1 file stays behind it"), "{}", ran.stderr);
     // What is still being sent is there the next time, and nobody has to wonder why it was not taken.
     let feed = Feed::new(&format!("{QUICK}trigger = \".done\"\n"));
     feed.put("one.csv", list(&[1], "One"));

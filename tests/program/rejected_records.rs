@@ -35,7 +35,7 @@ fn a_record_that_no_rule_can_read_is_rejected_alone_with_its_code() {
         (
             0,
             serde_json::json!([{
-                "system": "hr", "file": "people.csv", "line": 3, "column": null, "code": "not_a_date",
+                "system": "hr", "file": "people.csv", "line": 3, "column": "since", "code": "not_a_date",
                 "reason": "not a date of the form `%d.%m.%Y`"
             }]),
             1.into()

@@ -182,7 +182,8 @@ fn two_webhooks_cannot_have_one_path() {
     let config = world.read("homeward.toml");
     let (start, end) = (config.find("[systems.website]").unwrap(), config.find("[systems.gitlab]").unwrap());
     let second = config[start..end].replace("[systems.website]", "[systems.shop]");
-    let world = world.file("homeward.toml", &format!("{config}\n{second}"));
+    let mut world = world.file("homeward.toml", &format!("{config}\n{second}"));
+    world.start_lab(&[]);
     let ran = world.homeward(&["--lab", "watch", "--once"]);
     assert_eq!(ran.status, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("the path `/hooks/wordpress` of website has another use there"), "{}", ran.stderr);

@@ -387,9 +387,11 @@ impl<'m, 'd> Study<'m, 'd> {
         }
         values.extend(usual.into_iter().flatten().map(|(value, _)| value.clone()));
         if !matches!(now, Value::Bool(_)) {
-            // Who signs in elsewhere does so at a system of some kind.
-            let kinds = self.material.fleet.members.values().map(|member| Value::text(member.kind));
-            values.extend(kinds);
+            // Who signs in elsewhere does so at a system of some kind; a fact that says another word does not tell of that.
+            let kinds = || self.material.fleet.members.values().map(|member| Value::text(member.kind));
+            if now == Value::Empty || kinds().any(|kind| kind == now) {
+                values.extend(kinds());
+            }
             let words = self.material.quoted.iter().filter(|word| !self.is_name(word));
             values.extend(words.map(|word| Value::text(word)));
         }

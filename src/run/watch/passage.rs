@@ -248,8 +248,14 @@ fn hold(service: &Service, plan: &Plan, about: &Occasion, standing: Standing, to
     let run = service.store.keep(Some(plan), about, standing, told, &service.now())?;
     broke_off_before(service, about, run)?;
     service.met(Met::Held);
-    warn!(run, input = about.input, "{}: {told}", standing.word());
+    warn!(run, input = about.input, "{}: {told}; {}", standing.word(), how_to_settle(service, run));
     Ok(Came::Held)
+}
+
+/// What somebody does about a run that waits.
+pub(super) fn how_to_settle(service: &Service, run: i64) -> String {
+    let homeward = if service.orders.lab.is_some() { "homeward --lab" } else { "homeward" };
+    format!("`{homeward} runs {run}` shows it, `{homeward} approve {run}` or `{homeward} reject {run}` settles it")
 }
 
 /// Carries out a run that was approved, where it still is.

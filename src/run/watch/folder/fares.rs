@@ -10,7 +10,7 @@ use notify::Watcher as _;
 use tracing::{info, warn};
 
 use super::{
-    super::{Fares, Service, feed::waker},
+    super::{Fares, Service, feed::waker, passage::how_to_settle},
     Events, FolderFeed, IGNORED_AFTER, SHOWN,
 };
 use crate::{
@@ -68,7 +68,8 @@ impl FolderFeed {
             let waits = service.store.unsettled()?.into_iter();
             let waits = waits.filter(|run| run.feed.as_ref() == Some(&self.name) && run.standing.is_held());
             for run in waits {
-                warn!(feed = %self.name, run = run.id, "{} is {}, and somebody has to settle it{behind}", run.input, run.standing.word());
+                let (stands, settle) = (run.standing.word(), how_to_settle(service, run.id));
+                warn!(feed = %self.name, "{} is {stands}: {settle}{behind}", run.input);
             }
         }
         // What needs somebody is told of at each look.
