@@ -61,6 +61,9 @@ fn assert_unread(world: &World, kind: &str, what: &str) -> String {
 /// What a server answers that was asked so often before.
 type Behaviour = Arc<dyn Fn(usize) -> Answer + Send + Sync>;
 
+/// Plans of two days are two plans.
+const TODAY: &str = "2026-11-20";
+
 #[test]
 fn whatever_a_server_answers_reading_it_ends_with_a_clear_word() {
     let elsewhere = Arc::new(Server::start(|_| Answer::text(200, "application/json", "[]")));
@@ -153,7 +156,7 @@ fn a_list_that_repeats_itself_for_ever_comes_to_an_end() {
         let listed = project.read("people.csv");
         let renamed = listed.lines().map(|line| line.replace("@example.com,person", "@example.com,renamed") + "\n");
         project.write("people.csv", renamed.collect::<String>().as_bytes());
-        let honest = project.homeward(&["plan", "hr=people.csv", "--format", "json"]);
+        let honest = project.homeward(&["--today", TODAY, "plan", "hr=people.csv", "--format", "json"]);
         assert_eq!(honest.status, 0, "{}", honest.stderr);
         let upstream = world.url(kind);
         let stuck = move |request: &Request| {
@@ -190,7 +193,7 @@ fn a_list_that_repeats_itself_for_ever_comes_to_an_end() {
                 }
                 other => other,
             });
-            let ran = project.homeward(&["plan", "hr=people.csv", "--format", "json"]);
+            let ran = project.homeward(&["--today", TODAY, "plan", "hr=people.csv", "--format", "json"]);
             assert_eq!((ran.status, ran.stdout == honest.stdout), (0, true), "{kind} with {lie}: {}", ran.stderr);
         }
     }
