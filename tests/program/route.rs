@@ -259,9 +259,13 @@ fn a_server_that_asks_for_a_certificate_is_shown_ours() {
     let url = format!("https://localhost:{port}");
     let ran = reach(&world, &url, "ca = \"corp.pem\"\nclient_certificate = { file = \"secret-us.pem\" }");
     assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
-    let ran = reach(&world, &url, "ca = \"corp.pem\"");
-    assert_eq!(ran.status, 5, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stderr.contains("it wants to see a certificate of ours"), "{}", ran.stderr);
+    // By TLS 1.3 a server says so after the client is done, and a connection that is closed by then tells no more than that.
+    let told = (0..10).find_map(|_| {
+        let ran = reach(&world, &url, "ca = \"corp.pem\"");
+        assert_eq!(ran.status, 5, "{}{}", ran.stdout, ran.stderr);
+        (!ran.stderr.contains("connection was not ready")).then_some(ran.stderr)
+    });
+    assert!(told.as_ref().is_some_and(|told| told.contains("it wants to see a certificate of ours")), "{told:?}");
 }
 
 #[test]
