@@ -71,7 +71,7 @@ pub(super) fn keep(
 
 /// True where another run than this one sent something behind this place of the journal, or learned something that was not
 /// known: what lists want may be something else since. So it may be where an entry is damaged, which is for
-/// [`super::Sqlite::verify`] to tell.
+/// [`Store::verify`](super::super::Store::verify) to tell.
 fn has_moved(connection: &Connection, place: i64, run: i64) -> Result<bool, StateError> {
     let sql = "select 1 from journal where place > ?1 and run <> ?2
                and case when json_valid(entry)
