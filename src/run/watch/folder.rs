@@ -613,8 +613,10 @@ impl FolderFeed {
             );
             return Ok(Some(told));
         }
+        // What a list of changes left undone is tried again by itself.
+        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
         let used = service.store.about(&self.name, sha256)?;
-        let used = used.filter(|run| matches!(run.standing, Standing::Done | Standing::Partly));
+        let used = used.filter(|run| is_full && matches!(run.standing, Standing::Done | Standing::Partly));
         if let (Some(run), OrderKey::Arrival(_)) = (used, claim.order())
             && accepted.sha256 != sha256
         {
