@@ -16,11 +16,12 @@ use super::{
 use crate::{
     model::{
         id::{CallId, SystemName},
+        links::Link,
         plan::{Call, Plan},
     },
     plan::guard::{GuardedPlan, Tripped},
     run::{
-        RunError,
+        RunError, correct,
         execute::{Report, execute},
         expectations::sights,
         holds::{Asides, Judged, Parted, apart, asides, expire, judge, replace, told},
@@ -144,6 +145,12 @@ fn moves_no_tie(file: &str, plan: &Plan, memory: &Memory) -> Result<(), Trouble>
         .links
         .iter()
         .find(|link| known.get(&(link.system, link.account)).is_some_and(|person| *person != link.person));
+    if let Some(claim) = correct::overtaken(plan, memory) {
+        let Link { person, system, .. } = claim;
+        let message = format!("somebody has said otherwise whose account at {system} is that of {person} in this plan");
+        let hint = "plan again; `homeward link PERSON` shows what was said".to_owned();
+        return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(hint)));
+    }
     let Some(link) = moved else { return Ok(()) };
     let cause = format!("it ties an account of {} to somebody else than it belongs to", link.system);
     Err(RunError::BadPlan { file: file.to_owned(), cause }.into())

@@ -109,6 +109,10 @@ pub(super) enum Command {
     Compare(Compare),
     /// Show what happened in earlier runs.
     Runs(Runs),
+    /// Say whose an account is, where it was found wrongly or not at all; without an account, show what a person is linked to.
+    Link(Link),
+    /// Say that an account is not this person's: she is not found by it again.
+    Unlink(Unlink),
     /// Keep people's own tokens in the store: set, list, remove; none is ever shown.
     Token {
         #[command(subcommand)]
@@ -293,6 +297,32 @@ pub(super) struct Reject {
     #[arg(long, short, hide = true)]
     pub(super) yes: bool,
     /// Who rejects it; the name of the account this runs as, if not given.
+    #[arg(long, value_name = "NAME")]
+    pub(super) by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Link {
+    /// Who: a source and its key, such as `hr/1001`.
+    #[arg(value_name = "PERSON")]
+    pub(super) person: String,
+    /// Her account: a system and its id there, such as `gitlab:42`.
+    #[arg(value_name = "ACCOUNT")]
+    pub(super) account: Option<String>,
+    /// Who says so; the name of the account this runs as, if not given.
+    #[arg(long, value_name = "NAME", requires = "account")]
+    pub(super) by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Unlink {
+    /// Who: a source and its key, such as `hr/1001`.
+    #[arg(value_name = "PERSON")]
+    pub(super) person: String,
+    /// The account that is not hers: a system and its id there, such as `gitlab:42`.
+    #[arg(value_name = "ACCOUNT")]
+    pub(super) account: String,
+    /// Who says so; the name of the account this runs as, if not given.
     #[arg(long, value_name = "NAME")]
     pub(super) by: Option<String>,
 }

@@ -28,6 +28,7 @@ mod examine;
 mod explain;
 mod init;
 mod lab;
+mod link;
 mod outlook;
 mod owners;
 mod plan;
@@ -196,6 +197,8 @@ fn dispatch(command: &Command, given: &Invocation<'_>) -> Result<Exit, Trouble> 
         Command::Compare(wanted) => waiting()?.block_on(compare::compare(given, wanted)),
         Command::Runs(wanted) => runs::runs(given, wanted),
         Command::Test(wanted) => test::test(given, wanted),
+        Command::Link(wanted) => waiting()?.block_on(link::link(given, wanted)),
+        Command::Unlink(wanted) => waiting()?.block_on(link::unlink(given, wanted)),
         Command::Token { act } => token::token(given, act),
         Command::Owners { mermaid, svg } => owners::owners(given, *mermaid, *svg),
         Command::Lab(wanted) => waiting()?.block_on(lab::serve(given, wanted)),

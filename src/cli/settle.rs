@@ -123,11 +123,15 @@ fn said(
     }
 }
 
+/// Who says something: whoever is named, or else the account this runs as.
+pub(super) fn who(by: Option<&String>) -> String {
+    let who = by.map(|by| by.trim().to_owned()).filter(|by| !by.is_empty());
+    who.or_else(crate::config::late::user).unwrap_or_else(|| "somebody".to_owned())
+}
+
 /// What somebody says to the plan of a run.
 fn word(summary: &RunSummary, by: Option<&String>, word: Word) -> Said {
-    let who = by.map(|by| by.trim().to_owned()).filter(|by| !by.is_empty());
-    let who = who.or_else(crate::config::late::user).unwrap_or_else(|| "somebody".to_owned());
-    Said { run: summary.id, plan: summary.plan.clone(), who, at: jiff::Timestamp::now().to_string(), word }
+    Said { run: summary.id, plan: summary.plan.clone(), who: who(by), at: jiff::Timestamp::now().to_string(), word }
 }
 
 /// A run that waits for somebody.

@@ -203,8 +203,8 @@ fn place(project: &Project, wanted: Option<&str>) -> Result<(SystemName, SecretS
     }
 }
 
-/// Whose token it is: a source and its key.
-fn person(project: &Project, text: &str) -> Result<PersonId, Trouble> {
+/// Who is meant: a source and its key.
+pub(super) fn person(project: &Project, text: &str) -> Result<PersonId, Trouble> {
     let sources = || project.sources.keys().map(SystemName::as_str);
     let first = sources().next().unwrap_or("hr");
     match PersonId::parse(text) {

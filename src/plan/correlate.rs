@@ -33,6 +33,8 @@ pub(crate) struct Material<'a> {
     pub(crate) remembered: Vec<Arc<Statement>>,
     /// Ties from earlier runs.
     pub(crate) links: &'a Links,
+    /// Accounts that are not those of these people, as somebody said.
+    pub(crate) not_hers: &'a Links,
     /// Every account that was observed.
     pub(crate) accounts: &'a BTreeMap<SystemName, Accounts>,
     /// Sources in the order in which they may give a person her name.
@@ -122,12 +124,22 @@ struct Draft {
     accounts: Vec<Place>,
     held: Option<String>,
     unseen: BTreeMap<SystemName, Unseen>,
+    rivals: Vec<Rival>,
+}
+
+/// Another account than the one that was found, which a later attribute of the same line would have found.
+#[derive(Clone, Copy)]
+struct Rival {
+    found: Place,
+    other: Place,
+    /// By which of the line's attributes each of them is found.
+    by: (usize, usize),
 }
 
 impl Draft {
     /// True where it is accounts and nothing else.
     fn is_plain(&self) -> bool {
-        self.held.is_none() && self.unseen.is_empty()
+        self.held.is_none() && self.unseen.is_empty() && self.rivals.is_empty()
     }
 
     fn hold(&mut self, reason: String) {
@@ -174,6 +186,7 @@ struct Sight<'s, 'a> {
     providers: &'s dyn Providers,
     index: &'s Index<'a>,
     known: &'s Known<'a>,
+    apart: &'s BTreeSet<(Place, Name<'a>)>,
 }
 
 impl Sight<'_, '_> {
@@ -185,21 +198,26 @@ impl Sight<'_, '_> {
 
     /// What a statement is found to mean, where ties say so whom it is about.
     fn look(&self, statement: &Statement, tied: Option<Name<'_>>) -> Draft {
-        let Self { material, policy, providers, index, known } = *self;
+        let Self { material, policy, providers, index, known, apart } = *self;
         let mut found = Draft::default();
         for link in tied.into_iter().flat_map(|person| known.ties(person)) {
             if let Some(place) = index.place(link.system, link.account) {
                 found.put(place);
             }
         }
+        let own = Name::own(statement);
+        let is_apart = |place: Place| {
+            !apart.is_empty() && apart.iter().any(|(it, whose)| *it == place && (*whose == own || Some(*whose) == tied))
+        };
         // An account that is tied to somebody whom this source knows under another key is not this person's, whatever
         // its address: addresses are handed on from leavers to newcomers.
         let anothers = |place: Place| {
-            known.of(place).is_some_and(|person| {
-                let mut keys = known.ties(person).filter(|link| *link.system == statement.system);
-                let anchors = *person.system == statement.system;
-                (anchors && **person.key != *statement.key) || keys.any(|link| *link.account != *statement.key)
-            })
+            is_apart(place)
+                || known.of(place).is_some_and(|person| {
+                    let mut keys = known.ties(person).filter(|link| *link.system == statement.system);
+                    let anchors = *person.system == statement.system;
+                    (anchors && **person.key != *statement.key) || keys.any(|link| *link.account != *statement.key)
+                })
         };
         if !material.own.is_empty() {
             let hers: Vec<Link<'_>> = tied.into_iter().flat_map(|person| known.ties(person)).collect();
@@ -208,7 +226,7 @@ impl Sight<'_, '_> {
         let shut = |system: &SystemName| material.own.contains_key(system);
         by_joins(&mut found, statement, policy, providers, index, &shut, &anothers);
         if index.has_identities() {
-            by_identities(&mut found, index);
+            by_identities(&mut found, index, &is_apart);
         }
         found
     }
@@ -374,7 +392,8 @@ impl<'a> Everybody<'a> {
             for place in self.drafts.accounts(*at as usize) {
                 whole.take(place, "another way of looking", index);
             }
-            if let Some(Draft { held, unseen, .. }) = self.drafts.others.get(&(*at as usize)) {
+            if let Some(Draft { held, unseen, rivals, .. }) = self.drafts.others.get(&(*at as usize)) {
+                whole.rivals.extend(rivals);
                 whole.unseen.extend(unseen.clone());
                 whole.held = whole.held.or_else(|| held.clone());
             }
@@ -390,6 +409,21 @@ impl<'a> Everybody<'a> {
                 several => self.draft(several, index).accounts.into_iter().for_each(|place| each(person, place)),
             }
         }
+    }
+
+    /// Those of the rivals that are somebody's by now: what somebody else was found by is no doubt of this one.
+    fn claimed_rivals(&self, index: &Index<'_>) -> BTreeSet<Place> {
+        let rivals = self.drafts.others.values().flat_map(|draft| &draft.rivals).map(|rival| rival.other);
+        let rivals: BTreeSet<Place> = rivals.collect();
+        let mut claimed = BTreeSet::new();
+        if !rivals.is_empty() {
+            self.each_account(index, &mut |_, place| {
+                if rivals.contains(&place) {
+                    claimed.insert(place);
+                }
+            });
+        }
+        claimed
     }
 
     /// Accounts that several people would have, with all of those.
@@ -412,21 +446,33 @@ impl<'a> Everybody<'a> {
     }
 }
 
-/// Puts together what belongs together. Everybody that a fresh statement speaks of is handed to `each`, in order of id; what
-/// is returned are the ties that were not known before.
+/// What correlation found beside people.
+pub(crate) struct Ties {
+    /// Those that were not known before.
+    pub(crate) links: Links,
+    /// Of which of them somebody should be sure first.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Puts together what belongs together. Everybody that a fresh statement speaks of is handed to `each`, in order of id.
 pub(crate) fn correlate<'a>(
     material: &'a Material<'_>,
     policy: &Policy,
     providers: &dyn Providers,
     each: &mut dyn FnMut(Found<'a>),
-) -> Links {
+) -> Ties {
     let mut index = Index::new(material.accounts, !material.links.is_empty(), policy, providers);
     let known = Known::new(&index, material.links);
-    let everybody = Everybody::new(&Sight { material, policy, providers, index: &index, known: &known });
+    let apart = material.not_hers.iter();
+    let apart = apart.filter_map(|link| Some((index.place(link.system, link.account)?, link.person.into()))).collect();
+    let sight = Sight { material, policy, providers, index: &index, known: &known, apart: &apart };
+    let everybody = Everybody::new(&sight);
     // Nobody is looked for by a value any more.
     index.forget_values();
     // An account that two people would have is nobody's until a person decides.
     let contested = everybody.contested(&index);
+    let claimed = everybody.claimed_rivals(&index);
+    let mut doubts: BTreeMap<&SystemName, Vec<String>> = BTreeMap::new();
     // What was said in earlier runs, by whom it speaks of.
     let mut remembered: Vec<(Name<'_>, &Arc<Statement>)> = Vec::with_capacity(material.remembered.len());
     remembered.extend(material.remembered.iter().map(|statement| {
@@ -459,6 +505,10 @@ pub(crate) fn correlate<'a>(
         statements.sort_by_key(|statement| (&statement.system, &statement.key));
         let id = person.person();
         if draft.held.is_none() {
+            for rival in draft.rivals.iter().filter(|rival| !claimed.contains(&rival.other)) {
+                let system = index.name(rival.found);
+                doubts.entry(system).or_default().push(doubt(&person, rival, policy, &index));
+            }
             tie(&mut links, &id, &draft.accounts, &statements, &index, &known);
         }
         // What was found another way is not to be read or changed without her token.
@@ -467,7 +517,33 @@ pub(crate) fn correlate<'a>(
         let statements = statements.into_iter().cloned().collect();
         each(Found { id, statements, accounts, held: draft.held, unseen: draft.unseen });
     }
-    links
+    Ties { links, warnings: doubts.into_iter().flat_map(|(system, doubts)| told(system, doubts)).collect() }
+}
+
+/// That another account could be meant as well.
+fn doubt(person: &Name<'_>, rival: &Rival, policy: &Policy, index: &Index<'_>) -> String {
+    let Rival { found, other, by: (first, second) } = *rival;
+    let system = index.name(found);
+    let attribute = |at: usize| policy.joins.get(system).and_then(|line| line.attributes.get(at));
+    let name = |at| attribute(at).map_or_else(String::new, |name| format!("`{name}`"));
+    let (found, other) = (index.id(found), index.id(other));
+    format!(
+        "{system}: {person} is taken for account {found} by {}, and account {other} has the {} of this record: where that \
+         one is meant, `homeward link {person} {system}:{other}`",
+        name(first),
+        name(second)
+    )
+}
+
+/// A few doubts of one system in full, and how many more there are.
+fn told(system: &SystemName, mut doubts: Vec<String>) -> Vec<String> {
+    const FEW: usize = 5;
+    let more = doubts.len().saturating_sub(FEW);
+    doubts.truncate(FEW);
+    if more > 0 {
+        doubts.push(format!("{system}: {more} more are taken for one account while another one has a value of theirs"));
+    }
+    doubts
 }
 
 /// Sources that may name people first, each in its own order.
@@ -553,16 +629,29 @@ fn by_joins(
         if is_there || shut(system) {
             continue;
         }
-        for attribute in &line.attributes {
-            let Some(value) = statement.values.get(attribute) else { continue };
-            let value = providers.normalize(system, attribute, &value);
-            let Some(text) = value.as_text().map(fold) else { continue };
+        let wanted = |attribute| {
+            let value = providers.normalize(system, attribute, &statement.values.get(attribute)?);
+            Some(fold(value.as_text()?).into_owned())
+        };
+        for (at, attribute) in line.attributes.iter().enumerate() {
+            let Some(text) = wanted(attribute) else { continue };
             let mut hits = index.holding(system, attribute, &text);
             hits.retain(|place| !anothers(*place));
             match hits.as_slice() {
                 [] => {}
                 [one] => {
                     found.put(*one);
+                    let account = index.account(*one);
+                    for (later, attribute) in line.attributes.iter().enumerate().skip(at + 1) {
+                        let Some(text) = wanted(attribute) else { continue };
+                        if account.text(attribute).is_some_and(|held| *fold(held) == *text) {
+                            continue;
+                        }
+                        let mut others = index.holding(system, attribute, &text);
+                        others.retain(|place| place != one && !anothers(*place));
+                        let rival = |other| Rival { found: *one, other, by: (at, later) };
+                        found.rivals.extend(others.into_iter().map(rival));
+                    }
                     break;
                 }
                 several => {
@@ -580,7 +669,7 @@ fn by_joins(
 }
 
 /// Adds the accounts that an account signs in with, and those that sign in with it, until nothing new turns up.
-fn by_identities(found: &mut Draft, index: &Index<'_>) {
+fn by_identities(found: &mut Draft, index: &Index<'_>, is_apart: &dyn Fn(Place) -> bool) {
     let mut waiting = found.accounts.clone();
     let mut looked_at = BTreeSet::new();
     while let Some(place) = waiting.pop() {
@@ -589,7 +678,7 @@ fn by_identities(found: &mut Draft, index: &Index<'_>) {
         }
         let with = index.account(place).identities().filter_map(|identity| index.of_identity(identity));
         let neighbours: Vec<Place> = with.chain(index.signing_in_with(place)).collect();
-        for neighbour in neighbours {
+        for neighbour in neighbours.into_iter().filter(|neighbour| !is_apart(*neighbour)) {
             found.take(neighbour, "the way she signs in", index);
             waiting.push(neighbour);
         }

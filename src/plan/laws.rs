@@ -223,12 +223,13 @@ fn plan_of(case: &Case) -> Plan {
         statements: case.statements.clone(),
         remembered: Vec::new(),
         links: &case.links,
+        not_hers: &Links::default(),
         accounts: &observed,
         sources: &["hr".into()],
         own: &BTreeMap::new(),
     };
     let mut people = Vec::new();
-    let links = correlate(&material, &case.policy, &Plain, &mut |found| people.push(found.person()));
+    let ties = correlate(&material, &case.policy, &Plain, &mut |found| people.push(found.person()));
     let mut decided = Vec::new();
     for person in &people {
         let line = |attribute: &AttributeName| {
@@ -240,7 +241,7 @@ fn plan_of(case: &Case) -> Plan {
         let ownership = Ownership { owners: Arc::new(owners), accounts: [("git".into(), wish)].into() };
         decided.extend(decide(person, &ownership, &case.policy, &Plain, &Unrouted));
     }
-    let frame = Frame { people: people.len() as u64, links, ..Frame::default() };
+    let frame = Frame { people: people.len() as u64, links: ties.links, ..Frame::default() };
     assemble(decided, Vec::new(), &holders, &case.policy, &Plain, frame)
 }
 

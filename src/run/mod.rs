@@ -17,6 +17,7 @@ pub(crate) mod belief;
 pub(crate) mod certify;
 pub(crate) mod check;
 pub(crate) mod compare;
+pub(crate) mod correct;
 mod crew;
 pub(crate) mod document;
 mod ears;

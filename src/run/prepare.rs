@@ -25,7 +25,6 @@ use crate::{
         attribute::AttributeName,
         capability::Unique,
         id::{AccountId, PersonId, SystemName},
-        links::Links,
         person::Person,
         plan::{Groups, Home, Plan, Seen},
         policy::{Instruction, Ownership, Policy, Question},
@@ -35,7 +34,7 @@ use crate::{
     plan::{
         Hooks, Providers,
         assemble::{Frame, assemble},
-        correlate::{Found, Material, correlate},
+        correlate::{Found, Material, Ties, correlate},
         decide::{Decided, Rest, decide},
         deeds::{DecidedDeed, deeds},
         guard::{Approval, GuardedPlan, History, Limits, guard, protect},
@@ -187,6 +186,7 @@ pub(super) fn settle(
         statements: said.statements,
         remembered: said.remembered,
         links: &desk.memory.links,
+        not_hers: &desk.memory.corrections.not_hers,
         accounts: &shown.accounts,
         sources: &sources,
         own: &shown.own,
@@ -243,7 +243,7 @@ pub(super) fn settle(
         true
     };
     let interest = Interest { group: group.as_ref(), judged: tells };
-    let links = settle_all(&material, desk.rules, &attributes, providers, interest, &mut settled);
+    let ties = settle_all(&material, desk.rules, &attributes, providers, interest, &mut settled);
     if let Some(fault) = fault {
         return Err(fault);
     }
@@ -267,8 +267,8 @@ pub(super) fn settle(
         inputs,
         systems: homes,
         rejected: said.rejected,
-        warnings: shown.warnings.clone(),
-        links,
+        warnings: shown.warnings.iter().cloned().chain(ties.warnings).collect(),
+        links: ties.links,
         seen,
         people,
         groups,
@@ -314,7 +314,7 @@ fn settle_all(
     providers: &dyn Providers,
     interest: Interest<'_>,
     each: &mut dyn FnMut(Result<Settled, RunError>) -> bool,
-) -> Links {
+) -> Ties {
     let settle = |found: Found<'_>, rules: &RuleSet, rest: &mut Rest<'_>| {
         let group = interest.group.and_then(|attribute| group_of(&found, attribute));
         // Most people need nothing, which is told at a glance.
@@ -358,7 +358,7 @@ fn settle_all(
     std::thread::scope(|scope| {
         let threads = threads().filter(|_| blueprint.is_some());
         let mut crew = threads.map(|threads| Crew::new(scope, threads, &work));
-        let links = correlate(material, policy, providers, &mut |found| {
+        let ties = correlate(material, policy, providers, &mut |found| {
             goes_on = goes_on
                 && match &mut crew {
                     Some(crew) => crew.put(found, &mut alone, each),
@@ -368,7 +368,7 @@ fn settle_all(
         if let Some(crew) = crew.filter(|_| goes_on) {
             crew.finish(&mut alone, each);
         }
-        links
+        ties
     })
 }
 

@@ -242,7 +242,11 @@ fn touched(entries: &[Entry]) -> BTreeSet<&CallId> {
                 touched.insert(call);
             }
             // An operator's word is about what was sent before.
-            Entry::Settled { .. } | Entry::Told { .. } | Entry::Began { .. } | Entry::Stands { .. } => {}
+            Entry::Settled { .. }
+            | Entry::Told { .. }
+            | Entry::Began { .. }
+            | Entry::Stands { .. }
+            | Entry::Corrected { .. } => {}
         }
     }
     touched.extend(leaving);

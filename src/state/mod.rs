@@ -11,8 +11,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    id::{CallId, PersonId, SystemName},
-    links::Links,
+    id::{AccountId, CallId, PersonId, SystemName},
+    links::{Link, Links},
     plan::{KnownBy, Plan, Seen},
     refusal::Refusal,
     tally::Tally,
@@ -64,6 +64,8 @@ pub(crate) enum Entry {
     Settled { call: CallId, outcome: Outcome },
     /// Somebody says what became of a call in doubt: that it is done, or that it may be sent again.
     Told { call: CallId, done: bool, by: String },
+    /// Somebody says that an account is this person's, or that it is not.
+    Corrected { person: PersonId, system: SystemName, account: AccountId, is_hers: bool, by: String },
 }
 
 fn truly() -> bool {
@@ -123,6 +125,8 @@ pub(crate) enum Sent {
 pub(crate) struct Memory {
     /// All ties between people and ids.
     pub(crate) links: Links,
+    /// What people said of ties.
+    pub(crate) corrections: Corrections,
     /// The last thing each source showed of each key.
     pub(crate) seen: Vec<Seen>,
     /// Operations that were sent, by their marks.
@@ -133,6 +137,24 @@ pub(crate) struct Memory {
     pub(crate) expectations: Vec<Expectation>,
     /// The place of the journal's last entry before all this was read; 0 where there was none.
     pub(crate) place: i64,
+}
+
+/// What people said of ties. No run takes it back.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Corrections {
+    /// Whose accounts are, by somebody's word. They are ties as well.
+    pub(crate) hers: Links,
+    /// Whose accounts are not: nobody is found by these, whatever they hold.
+    pub(crate) not_hers: Links,
+}
+
+/// Somebody's word on a tie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Correction<'a> {
+    pub(crate) link: Link<'a>,
+    /// False: it is not this person's.
+    pub(crate) is_hers: bool,
+    pub(crate) by: &'a str,
 }
 
 /// The last input of a source that was carried out.
@@ -431,6 +453,10 @@ pub(crate) trait Store: Send + Sync {
     /// people, or one rejection. What nobody had to hold counts for later limits from its approval on. All or nothing,
     /// durable on return.
     fn say(&self, said: &Said, needed: u32) -> Result<Heard, StateError>;
+
+    /// Remembers somebody's word on a tie as a run of its own, and gives its number: a person has one account at a system,
+    /// and an account one person. `told` says it in a sentence. All or nothing, durable on return.
+    fn correct(&self, correction: &Correction<'_>, told: &str, now: &str) -> Result<i64, StateError>;
 
     /// What was said to a run, in order.
     fn said(&self, run: i64) -> Result<Vec<Said>, StateError>;

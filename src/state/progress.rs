@@ -28,7 +28,7 @@ impl Progress {
         for entry in entries {
             let turned_away = |call: &CallId| if doubted.contains(call) { Self::Sent } else { Self::Ahead };
             let (call, progress) = match entry {
-                Entry::Began { .. } | Entry::Stands { .. } => continue,
+                Entry::Began { .. } | Entry::Stands { .. } | Entry::Corrected { .. } => continue,
                 Entry::Calling { call, .. } => {
                     if calls.get(call).is_some_and(Self::is_in_doubt) {
                         doubted.insert(call);

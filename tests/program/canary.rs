@@ -297,7 +297,7 @@ fn echo(status: u16, kind: &str, request: &Request) -> Answer {
 #[test]
 fn every_command_keeps_every_secret() {
     let mut aviary = Aviary::new();
-    let honest: [(&[i32], &[&str]); 27] = [
+    let honest: [(&[i32], &[&str]); 29] = [
         (&[0], &["init", "new"]),
         (&[0, 2], &["check", "-vv"]),
         (&[0], &["check", "--connect", "-vv"]),
@@ -314,6 +314,8 @@ fn every_command_keeps_every_secret() {
         (&[0], &["runs", "--verify"]),
         (&[0], &["token", "list"]),
         (&[0, 4, 7], &["undo", "2", "--yes", "-vv"]),
+        (&[0, 2], &["link", "hr/1001", "gitlab:1", "-vv"]),
+        (&[0, 2], &["unlink", "hr/1001", "gitlab:1", "--by", "Ada"]),
         (&[0], &["runs", "1", "--format", "json"]),
         (&[0, 4, 5], &["watch", "--once", "-vv"]),
         (&[0, 4], &["status", "--format", "json"]),

@@ -1655,7 +1655,7 @@ fn a_command_with_a_slip_of_the_finger() {
     -- stderr
     error: unrecognized subcommand 'pln'
 
-      tip: a similar subcommand exists: 'plan'
+      tip: some similar subcommands exist: 'link', 'plan'
 
     Usage: homeward [OPTIONS] <COMMAND>
 

@@ -29,6 +29,7 @@ mod faults;
 mod hooks;
 mod hostile;
 mod lag;
+mod links;
 mod lists;
 mod lying;
 mod mattermost_sets;

@@ -15,8 +15,8 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{
-    Accepted, Aside, Beginning, Counted, Entry, Heard, Memory, Notice, Occasion, Pruned, RunSummary, Said, Sent,
-    Settlement, Standing, StateError, Store, Word,
+    Accepted, Aside, Beginning, Correction, Corrections, Counted, Entry, Heard, Memory, Notice, Occasion, Pruned,
+    RunSummary, Said, Sent, Settlement, Standing, StateError, Store, Word,
     expectation::{Expectation, Sight},
     journal::{self, Flaw, Verified},
     scribe::{Note, Receipt, Scribe},
@@ -46,6 +46,10 @@ const TABLES: &str = "
     create table if not exists links (
         system text not null, account text not null, person text not null,
         run integer not null default 0, primary key (system, account)
+    ) without rowid, strict;
+    create table if not exists corrections (
+        system text not null, account text not null, person text not null, is_hers integer not null,
+        run integer not null, primary key (system, account, person)
     ) without rowid, strict;
     create table if not exists seen (
         system text not null, key text not null, said text not null, run integer not null default 0,
@@ -265,16 +269,17 @@ impl Store for Sqlite {
         let there = "select 1 from sqlite_master where type = 'table' and name = 'cuts'";
         let is_there = connection.query_row(there, [], |_| Ok(())).optional()?.is_some();
         let place = if is_there { journal::last(&connection)? } else { 0 };
-        let mut links = Links::default();
-        let mut statement = connection.prepare("select system, account, person from links order by system, account")?;
-        let mut rows = statement.query([])?;
-        let (mut of_system, mut of_source) = (None, None);
-        while let Some(row) = rows.next()? {
-            let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
-            if let Some((source, key)) = PersonId::split(text(2)?) {
-                let person = PersonId { system: shared(&mut of_source, source).clone(), key: key.into() };
-                links.push(Link { person: &person, system: shared(&mut of_system, text(0)?), account: text(1)? });
-            }
+        let links = links_of(&connection, "select system, account, person from links order by system, account")?;
+        let mut corrections = Corrections::default();
+        // A store that was only looked into may be older than this table.
+        let there = "select 1 from sqlite_master where type = 'table' and name = 'corrections'";
+        if connection.query_row(there, [], |_| Ok(())).optional()?.is_some() {
+            let of = |is_hers: bool| {
+                let is_hers = i32::from(is_hers);
+                let sql = "select system, account, person from corrections where is_hers = ";
+                links_of(&connection, &format!("{sql}{is_hers} order by system, account, person"))
+            };
+            corrections = Corrections { hers: of(true)?, not_hers: of(false)? };
         }
         let mut deeds = BTreeMap::new();
         // A store that was only looked into may be older than this table.
@@ -303,7 +308,7 @@ impl Store for Sqlite {
                 list.believed = None;
             }
         }
-        Ok(Memory { links, seen: Vec::new(), deeds, accepted, expectations, place })
+        Ok(Memory { links, corrections, seen: Vec::new(), deeds, accepted, expectations, place })
     }
 
     fn begin_judged(&self, beginning: &Beginning<'_>, now: &str) -> Result<Option<i64>, StateError> {
@@ -414,6 +419,39 @@ impl Store for Sqlite {
         }
         transaction.commit()?;
         Ok(Heard::Settled)
+    }
+
+    fn correct(&self, correction: &Correction<'_>, told: &str, now: &str) -> Result<i64, StateError> {
+        let Correction { link: Link { person, system, account }, is_hers, by } = *correction;
+        let whose = person.to_string();
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+        let input = format!("{} {person} {system}:{account}", if is_hers { "link" } else { "unlink" });
+        let about = Occasion { input, ..Occasion::default() };
+        let run = insert_run(&transaction, None, &about, Standing::Done, Some(told), now)?;
+        let pair = params![system.as_str(), account, whose];
+        if is_hers {
+            let others = "system = ?1 and (person = ?3 or account = ?2)";
+            transaction.execute(&format!("delete from corrections where is_hers = 1 and {others}"), pair)?;
+            transaction.execute(&format!("delete from links where {others}"), pair)?;
+            transaction.execute(
+                "insert into links (system, account, person, run) values (?1, ?2, ?3, ?4)",
+                params![system.as_str(), account, whose, run],
+            )?;
+        } else {
+            transaction.execute("delete from links where system = ?1 and account = ?2 and person = ?3", pair)?;
+        }
+        transaction.execute(
+            "insert or replace into corrections (system, account, person, is_hers, run) values (?1, ?2, ?3, ?4, ?5)",
+            params![system.as_str(), account, whose, is_hers, run],
+        )?;
+        let (person, system) = (person.clone(), system.clone());
+        let entry = Entry::Corrected { person, system, account: account.into(), is_hers, by: by.to_owned() };
+        journal::write(&transaction, run, &entry)?;
+        let entry = Entry::Stands { standing: Standing::Done, told: told.to_owned(), news: true };
+        journal::write(&transaction, run, &entry)?;
+        transaction.commit()?;
+        Ok(run)
     }
 
     fn said(&self, run: i64) -> Result<Vec<Said>, StateError> {
@@ -879,10 +917,29 @@ fn shared<'l>(last: &'l mut Option<SystemName>, name: &str) -> &'l SystemName {
     last.insert(known)
 }
 
+/// The ties that a query gives, as system, account and person.
+fn links_of(connection: &Connection, sql: &str) -> Result<Links, StateError> {
+    let mut links = Links::default();
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let (mut of_system, mut of_source) = (None, None);
+    while let Some(row) = rows.next()? {
+        let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
+        if let Some((source, key)) = PersonId::split(text(2)?) {
+            let person = PersonId { system: shared(&mut of_source, source).clone(), key: key.into() };
+            links.push(Link { person: &person, system: shared(&mut of_system, text(0)?), account: text(1)? });
+        }
+    }
+    Ok(links)
+}
+
+/// Remembers ties. What somebody said of one after this run was begun stands.
 fn write_links(transaction: &Transaction<'_>, run: i64, links: &Links) -> Result<(), rusqlite::Error> {
     let mut statement = transaction.prepare_cached(
-        "insert into links (system, account, person, run) values (?1, ?2, ?3, ?4) on conflict do update
-         set person = excluded.person, run = excluded.run where excluded.run >= links.run",
+        "insert into links (system, account, person, run) select ?1, ?2, ?3, ?4
+             where not exists (select 1 from corrections where system = ?1 and run > ?4
+                 and (person = ?3 and is_hers = (account <> ?2) or account = ?2 and person <> ?3 and is_hers))
+         on conflict do update set person = excluded.person, run = excluded.run where excluded.run >= links.run",
     )?;
     for link in links {
         statement.execute(params![link.system.as_str(), link.account, link.person.to_string(), run])?;

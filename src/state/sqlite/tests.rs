@@ -78,6 +78,54 @@ fn a_plan_that_was_judged_before_another_run_began_is_judged_anew() {
 }
 
 #[test]
+fn what_somebody_said_of_a_tie_is_not_taken_back_by_a_run_that_was_begun_before() {
+    let store = Sqlite::in_memory().unwrap();
+    let now = "2026-11-20T10:00:00Z";
+    let (anna, ben) = (PersonId::parse("hr/1").unwrap(), PersonId::parse("hr/2").unwrap());
+    let gitlab = SystemName::from("gitlab");
+    let link = |person, account| Link { person, system: &gitlab, account };
+    let tied = |store: &Sqlite| -> Vec<String> {
+        let links = store.ties().unwrap().links;
+        links.iter().map(|link| format!("{} {}", link.account, link.person)).collect()
+    };
+    let old = store.begin(&Plan::empty(), &Occasion::default(), now).unwrap();
+    let say = |person, account, is_hers| {
+        store.correct(&Correction { link: link(person, account), is_hers, by: "Ada" }, "", now).unwrap()
+    };
+    say(&anna, "9", true);
+    say(&ben, "8", false);
+    let of = |links: &[Link<'_>]| Note::Ties(links.iter().copied().collect());
+    // Another account for her, hers for somebody else, and one that is not his.
+    let wrong = of(&[link(&anna, "7"), link(&ben, "9"), link(&ben, "8"), link(&ben, "6")]);
+    let mut connection = store.connection();
+    let transaction = connection.transaction().unwrap();
+    write_note(&transaction, old, &wrong).unwrap();
+    transaction.commit().unwrap();
+    drop(connection);
+    assert_eq!(tied(&store), ["6 hr/2", "9 hr/1"]);
+    // What a later run finds is news.
+    let new = store.begin(&Plan::empty(), &Occasion::default(), now).unwrap();
+    let mut connection = store.connection();
+    let transaction = connection.transaction().unwrap();
+    write_note(&transaction, new, &of(&[link(&anna, "10")])).unwrap();
+    transaction.commit().unwrap();
+    drop(connection);
+    assert_eq!(tied(&store), ["10 hr/1", "6 hr/2", "9 hr/1"]);
+    // The last word on both sides of a tie counts: hers goes, and his.
+    say(&ben, "9", true);
+    say(&anna, "6", true);
+    assert_eq!(tied(&store), ["6 hr/1", "9 hr/2"]);
+    let corrections = store.ties().unwrap().corrections;
+    let said = |links: &Links| -> Vec<String> {
+        links.iter().map(|link| format!("{} {}", link.account, link.person)).collect()
+    };
+    assert_eq!(
+        (said(&corrections.hers), said(&corrections.not_hers)),
+        (vec!["6 hr/1".into(), "9 hr/2".into()], vec!["8 hr/2".into()])
+    );
+}
+
+#[test]
 fn what_a_limit_held_and_somebody_approved_does_not_count_and_what_only_waited_does() {
     let store = Sqlite::in_memory().unwrap();
     for (standing, counts) in [(Standing::Held, 0), (Standing::Aside, 0), (Standing::Waiting, 3)] {

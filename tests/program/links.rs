@@ -1,0 +1,168 @@
+//! Whose an account is, by somebody's word: where a first tie is doubtful, and where one was wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use crate::common::{World, in_one_line, journey::calls};
+use serde_json::{Value, json};
+
+const RULES: &str = "
+owner([\"display_name\", \"email\", \"username\"], \"hr\");
+copies(\"display_name\", \"gitlab\");
+join(\"gitlab\", [\"email\", \"username\"]);
+source(\"hr\", |row| #{ key: row.id, email: row.email, username: row.username, display_name: row.name });
+";
+
+/// GitLab with these users, by name and address, and a list that names one of them after both.
+fn world(users: &[(&str, &str)], settings: &str) -> World {
+    let mut world = World::new()
+        .file(
+            "homeward.toml",
+            &format!(
+                "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\ncoverage = \"full\"\n{settings}\n\
+                 [systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://gitlab.example.com\"\ntoken = {{ env = \"TOKEN\" }}\n"
+            ),
+        )
+        .file("rules/rules.rhai", RULES)
+        .file("people.csv", "id,email,username,name\n1,anna@example.com,anna,Anna Berg\n");
+    let users: Vec<Value> =
+        users.iter().map(|(name, email)| json!({ "username": name, "name": name, "email": email })).collect();
+    world.write("lab/gitlab.json", json!({ "users": users }).to_string().as_bytes());
+    world.start_lab(&[]);
+    world
+}
+
+/// The id of a user, as a command line has it.
+fn account(world: &World, username: &str) -> String {
+    format!("gitlab:{}", world.user("gitlab", "username", username)["id"].as_str().unwrap())
+}
+
+fn names(world: &World) -> Vec<String> {
+    let mut names: Vec<String> =
+        world.users("gitlab").iter().map(|user| format!("{} {}", user["username"], user["name"])).collect();
+    names.retain(|name| !name.starts_with("\"root\""));
+    names.sort();
+    names
+}
+
+const TWO: [(&str, &str); 2] = [("anna.old", "anna@example.com"), ("anna", "berg@example.com")];
+
+#[test]
+fn a_doubtful_first_tie_is_told_and_can_be_settled_before_anything_is_sent() {
+    let world = world(&TWO, "");
+    let (by_email, by_name) = (account(&world, "anna.old"), account(&world, "anna"));
+    let plan = world.json(0, &["plan", "--out", "plan.json", "hr=people.csv"]);
+    let doubt = format!(
+        "gitlab: hr/1 is taken for account {} by `email`, and account {} has the `username` of this record: where that one \
+         is meant, `homeward link hr/1 {by_name}`",
+        &by_email[7..],
+        &by_name[7..]
+    );
+    assert_eq!(plan["warnings"], json!([doubt]));
+    assert_eq!(calls(&plan).len(), 1, "{plan:#}");
+
+    let linked = world.homeward(&["--lab", "link", "hr/1", &by_name, "--by", "Ada"]);
+    assert_eq!(linked.status, 0, "{linked:?}");
+    assert_eq!(linked.stdout, format!("Linked: {by_name} is hr/1's from now on (run 1).\n"));
+    assert_eq!(linked.stderr, "nothing was sent: the next plan shows what follows from it\n");
+    assert_eq!(world.writes("gitlab"), Vec::<Value>::new());
+
+    // What was saved before would change the other account.
+    let refused = world.homeward(&["--lab", "apply", "--yes", "plan.json"]);
+    assert_eq!(refused.status, 2, "{refused:?}");
+    assert!(
+        in_one_line(&refused.stderr).contains("somebody has said otherwise whose account at gitlab is that of hr/1")
+    );
+    assert_eq!(world.writes("gitlab"), Vec::<Value>::new());
+
+    let plan = world.json(0, &["plan", "hr=people.csv"]);
+    assert_eq!(plan["warnings"], json!([]));
+    world.json(0, &["apply", "--yes", "hr=people.csv"]);
+    assert_eq!(names(&world), [r#""anna" "Anna Berg""#, r#""anna.old" "anna.old""#]);
+    let shown = world.homeward(&["--lab", "link", "hr/1"]);
+    assert_eq!(shown.stdout, format!("system  account  link\ngitlab  {:<7}  hers, by hand\n", &by_name[7..]));
+    let runs = world.json(0, &["runs"]);
+    assert_eq!(runs[1]["input"], format!("link hr/1 {by_name}"));
+    assert_eq!(runs[1]["told"], format!("{by_name} is hr/1's, says Ada"));
+    assert_eq!(world.homeward(&["--lab", "runs", "--verify"]).status, 0);
+}
+
+#[test]
+fn what_somebody_else_is_found_by_is_no_doubt() {
+    let world = world(&TWO, "").file(
+        "people.csv",
+        "id,email,username,name\n1,anna@example.com,anna,Anna Berg\n2,berg@example.com,anna,Anna Berg\n",
+    );
+    let plan = world.json(0, &["plan", "hr=people.csv"]);
+    assert_eq!(plan["warnings"], json!([]));
+    assert_eq!(plan["links"].as_array().map(Vec::len), Some(2), "{plan:#}");
+}
+
+#[test]
+fn a_wrong_tie_is_taken_back_and_not_found_again() {
+    let world = world(&TWO, "recheck = \"7d\"");
+    let (wrong, right) = (account(&world, "anna.old"), account(&world, "anna"));
+    world.json(0, &["apply", "--yes", "hr=people.csv"]);
+    assert_eq!(names(&world), [r#""anna" "anna""#, r#""anna.old" "Anna Berg""#]);
+    // What it changed is looked at once more.
+    world.json(0, &["apply", "--yes", "hr=people.csv"]);
+    let same = world.homeward(&["--lab", "plan", "hr=people.csv"]);
+    assert!(same.stderr.contains("nobody is asked"), "{same:?}");
+
+    let unlinked = world.json(0, &["unlink", "hr/1", &wrong, "--by", "Ada"]);
+    let expected = json!({
+        "run": 3, "person": "hr/1", "system": "gitlab", "account": &wrong[7..], "is_hers": false, "by": "Ada",
+    });
+    assert_eq!(unlinked, expected);
+    let again = world.homeward(&["--lab", "unlink", "hr/1", &wrong]);
+    assert_eq!((again.status, again.stdout), (0, format!("{wrong} is not hr/1's already.\n")));
+    // The list is what it was, and she is looked for all the same: by her name now.
+    world.json(0, &["apply", "--yes", "hr=people.csv"]);
+    assert_eq!(names(&world), [r#""anna" "Anna Berg""#, r#""anna.old" "Anna Berg""#]);
+    let shown = world.json(0, &["link", "hr/1"]);
+    let links = json!([{ "system": "gitlab", "account": &right[7..], "by_hand": false }]);
+    let not_hers = json!([{ "system": "gitlab", "account": &wrong[7..] }]);
+    assert_eq!(shown, json!({ "person": "hr/1", "links": links, "not_hers": not_hers }));
+    // Said again otherwise: the last word counts, and what she had there goes.
+    let linked = world.homeward(&["--lab", "link", "hr/1", &wrong]);
+    assert_eq!(linked.stdout, format!("Linked: {wrong} is hr/1's from now on (run 5).\n{right} is hers no more\n"));
+    let shown = world.json(0, &["link", "hr/1"]);
+    let links = json!([{ "system": "gitlab", "account": &wrong[7..], "by_hand": true }]);
+    assert_eq!(shown, json!({ "person": "hr/1", "links": links, "not_hers": [] }));
+}
+
+#[test]
+fn nothing_is_said_against_a_run_that_waits() {
+    let world = world(&TWO, "").file("people.csv", "id,email,username,name\n1,anna@example.com,anna,Anna Berg\n");
+    let guarded = format!("{RULES}guard(|plan| if plan.calls.len() > 0 {{ hold(\"look first\") }});\n");
+    world.write("rules/rules.rhai", guarded.as_bytes());
+    let held = world.homeward(&["--lab", "apply", "--yes", "hr=people.csv"]);
+    assert_eq!(held.status, 6, "{held:?}");
+    let right = account(&world, "anna");
+    let refused = world.homeward(&["--lab", "link", "hr/1", &right]);
+    assert_eq!(refused.status, 2, "{refused:?}");
+    let told = in_one_line(&refused.stderr);
+    assert!(told.contains("run 1 is held and about this person or account"), "{told}");
+    assert!(told.contains("reject 1"), "{told}");
+    assert_eq!(world.homeward(&["--lab", "reject", "1"]).status, 0);
+    assert_eq!(world.homeward(&["--lab", "link", "hr/1", &right]).status, 0);
+}
+
+#[test]
+fn what_names_no_account_or_nobody_is_told() {
+    let world = world(&TWO, "");
+    for (arguments, told) in [
+        (["hr/1", "gitlab:4711"], "gitlab shows no account 4711"),
+        (["hr/1", "gitlap:1"], "did you mean `gitlab`?"),
+        (["hr/1", "42"], "an account is written as a system and its id there: gitlab:42"),
+        (["hr/1", "gitlab:"], "`gitlab:` names no account"),
+        (["hr/1", "hr:2"], "hr names hr/1 itself"),
+        (["gitlab/1", "gitlab:1"], "`gitlab` is no source"),
+        (["anna", "gitlab:1"], "`anna` names no person"),
+    ] {
+        let ran = world.homeward(&["--lab", "link", arguments[0], arguments[1]]);
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{arguments:?} {ran:?}");
+        assert!(in_one_line(&ran.stderr).contains(told), "{arguments:?} {ran:?}");
+    }
+    assert_eq!(world.homeward(&["--lab", "link", "hr/1"]).stdout, "hr/1 is linked to nothing yet.\n");
+    assert_eq!(world.homeward(&["--lab", "runs"]).stdout, "No runs yet.\n");
+}
