@@ -28,8 +28,7 @@ pub(super) async fn link(given: &Invocation<'_>, wanted: &arguments::Link) -> Re
     let (system, account) = account_of(&stage, &person, account)?;
     let before = |link: &Link<'_>| *link.system == system && *link.person == person;
     if memory.links.iter().any(|link| before(&link) && link.account == account.as_str()) {
-        print(&render::harmless(&format!("{person} is linked to {system}:{account} already.")));
-        return Ok(Exit::Done);
+        return Ok(said(given, None, link_of(&person, &system, &account), true, "already"));
     }
     if !correct::is_there(&system, &account, &stage.fleet).await? {
         let message = render::harmless(&format!("{system} shows no account {account}"));
@@ -54,10 +53,9 @@ pub(super) async fn unlink(given: &Invocation<'_>, wanted: &arguments::Unlink) -
     let memory = stage.memory()?;
     let person = correct::meant(&token::person(&stage.project, &wanted.person)?, &memory.links);
     let (system, account) = account_of(&stage, &person, &wanted.account)?;
-    let word = Link { person: &person, system: &system, account: account.as_str() };
+    let word = link_of(&person, &system, &account);
     if memory.corrections.not_hers.iter().any(|said| said == word) {
-        print(&render::harmless(&format!("{system}:{account} is not {person}'s already.")));
-        return Ok(Exit::Done);
+        return Ok(said(given, None, word, false, "already"));
     }
     write(given, &stage, &person, &system, &account, wanted.by.as_ref(), None)
 }
@@ -78,7 +76,7 @@ fn write(
         let message = "no lab of this project runs, so what is said would be forgotten at once".to_owned();
         return Err(Trouble::new(Exit::Usage, message, Some(format!("start one first: {again} lab --detach"))));
     };
-    let link = Link { person, system, account: account.as_str() };
+    let link = link_of(person, system, account);
     let store = stage.store()?;
     // Nobody sends anything to this system meanwhile, or is about to.
     let _locks = Locks::take(&file, &BTreeSet::from([system.clone()])).map_err(RunError::from)?;
@@ -98,21 +96,34 @@ fn write(
     let sentence = format!("{system}:{account} {what} {person}'s, says {by}");
     let now = jiff::Timestamp::now().to_string();
     let run = store.correct(&Correction { link, is_hers, by: &by }, &sentence, &now).map_err(RunError::from)?;
-    if given.json() {
-        let document =
-            json!({ "run": run, "person": person, "system": system, "account": account, "is_hers": is_hers, "by": by });
-        print(&document.to_string());
-        return Ok(Exit::Done);
-    }
-    let done = if is_hers { "Linked" } else { "Unlinked" };
-    print(&render::harmless(&format!("{done}: {system}:{account} {what} {person}'s from now on (run {run}).")));
-    for line in told.into_iter().flatten() {
+    let exit = said(given, Some(run), link, is_hers, "from now on");
+    for line in told.into_iter().flatten().filter(|_| !given.json()) {
         print(&render::harmless(&line));
     }
     if given.talks() {
         tell("nothing was sent: the next plan shows what follows from it");
     }
-    Ok(Exit::Done)
+    Ok(exit)
+}
+
+fn link_of<'l>(person: &'l PersonId, system: &'l SystemName, account: &'l AccountId) -> Link<'l> {
+    Link { person, system, account: account.as_str() }
+}
+
+/// Prints what holds; without a run nothing was written for it.
+fn said(given: &Invocation<'_>, run: Option<i64>, link: Link<'_>, is_hers: bool, since: &str) -> Exit {
+    let Link { person, system, account } = link;
+    if given.json() {
+        print(
+            &json!({ "run": run, "person": person, "system": system, "account": account, "is_hers": is_hers })
+                .to_string(),
+        );
+        return Exit::Done;
+    }
+    let what = if is_hers { "is" } else { "is not" };
+    let by = run.map_or_else(String::new, |run| format!(" (run {run})"));
+    print(&render::harmless(&format!("{system}:{account} {what} {person}'s {since}{by}.")));
+    Exit::Done
 }
 
 /// What a person is tied to, and what somebody said is not hers.

@@ -62,7 +62,7 @@ fn a_doubtful_first_tie_is_told_and_can_be_settled_before_anything_is_sent() {
 
     let linked = world.homeward(&["--lab", "link", "hr/1", &by_name, "--by", "Ada"]);
     assert_eq!(linked.status, 0, "{linked:?}");
-    assert_eq!(linked.stdout, format!("Linked: {by_name} is hr/1's from now on (run 1).\n"));
+    assert_eq!(linked.stdout, format!("{by_name} is hr/1's from now on (run 1).\n"));
     assert_eq!(linked.stderr, "nothing was sent: the next plan shows what follows from it\n");
     assert_eq!(world.writes("gitlab"), Vec::<Value>::new());
 
@@ -110,7 +110,7 @@ fn a_wrong_tie_is_taken_back_and_not_found_again() {
 
     let unlinked = world.json(0, &["unlink", "hr/1", &wrong, "--by", "Ada"]);
     let expected = json!({
-        "run": 3, "person": "hr/1", "system": "gitlab", "account": &wrong[7..], "is_hers": false, "by": "Ada",
+        "run": 3, "person": "hr/1", "system": "gitlab", "account": &wrong[7..], "is_hers": false,
     });
     assert_eq!(unlinked, expected);
     let again = world.homeward(&["--lab", "unlink", "hr/1", &wrong]);
@@ -124,7 +124,7 @@ fn a_wrong_tie_is_taken_back_and_not_found_again() {
     assert_eq!(shown, json!({ "person": "hr/1", "links": links, "not_hers": not_hers }));
     // Said again otherwise: the last word counts, and what she had there goes.
     let linked = world.homeward(&["--lab", "link", "hr/1", &wrong]);
-    assert_eq!(linked.stdout, format!("Linked: {wrong} is hr/1's from now on (run 5).\n{right} is hers no more\n"));
+    assert_eq!(linked.stdout, format!("{wrong} is hr/1's from now on (run 5).\n{right} is hers no more\n"));
     let shown = world.json(0, &["link", "hr/1"]);
     let links = json!([{ "system": "gitlab", "account": &wrong[7..], "by_hand": true }]);
     assert_eq!(shown, json!({ "person": "hr/1", "links": links, "not_hers": [] }));
