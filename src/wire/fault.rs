@@ -143,6 +143,12 @@ pub(super) fn network(error: &dyn std::error::Error) -> (String, bool) {
         ("its certificate was revoked", true)
     } else if any("CertificateRequired") {
         ("it wants to see a certificate of ours: set `client_certificate`", true)
+    } else if any("connection was not ready") {
+        // By TLS 1.3 a server that misses a certificate says so when the client is done, and its word may be lost.
+        (
+            "it closed the connection before it took a request: if it wants a certificate of ours, set `client_certificate`",
+            false,
+        )
     } else if any("proxy authorization required") {
         ("the proxy wants a login: set `proxy = { url = …, username = …, password = … }`", true)
     } else if any("unsuccessful") && any("tunnel") {

@@ -118,7 +118,11 @@ fn item_10_what_was_read_while_somebody_wrote_on_is_thrown_away_and_the_file_wai
         assert!(begun.elapsed() < Duration::from_secs(20), "it was not taken\n{}", feed.log());
         thread::sleep(Duration::from_millis(5));
     }
-    thread::sleep(Duration::from_millis(500));
+    // It is read by now: the provider has been asked.
+    while feed.world.asked("gitlab").is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nobody was asked\n{}", feed.log());
+        thread::sleep(Duration::from_millis(5));
+    }
     write_on(&mut file, "2,p2@example.com,One 2\n");
     drop(file);
     let begun = Instant::now();
