@@ -431,7 +431,7 @@ impl Trouble {
                     let some = some.collect::<Vec<_>>().join(", ");
                     let more = one.who().len().saturating_sub(NAMED);
                     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                    format!("among them {some}{more}; look at the input first, then raise the limit in [limits] if it is right")
+                    format!("among them {some}{more}; look at the input first; where it is right, let `apply` keep it for `approve`, or raise the limit in [limits]")
                 }
                 Tripped::Differing { .. } => {
                     "a column that was shifted, emptied or renamed looks like this: look at the input first".to_owned()

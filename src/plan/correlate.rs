@@ -2,6 +2,8 @@
 //!
 //! A link is believed first, then what an account itself says about how its holder signs in, then the join attributes of
 //! the rules. Where there is more than one answer nothing is guessed: the person is held, with both answers named by id.
+//! Where a later attribute of a join would have found another account, which is nobody's, the first is taken and it is told.
+//! What somebody said is not hers is not found at all.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -505,7 +507,8 @@ pub(crate) fn correlate<'a>(
         statements.sort_by_key(|statement| (&statement.system, &statement.key));
         let id = person.person();
         if draft.held.is_none() {
-            for rival in draft.rivals.iter().filter(|rival| !claimed.contains(&rival.other)) {
+            let is_nobodys = |rival: &&Rival| !claimed.contains(&rival.other) && known.of(rival.other).is_none();
+            for rival in draft.rivals.iter().filter(is_nobodys) {
                 let system = index.name(rival.found);
                 doubts.entry(system).or_default().push(doubt(&person, rival, policy, &index));
             }

@@ -138,6 +138,7 @@ type Accounts = BTreeMap<(SystemName, AccountId), BTreeMap<AttributeName, Value>
 struct Case {
     statements: Vec<Arc<Statement>>,
     links: Links,
+    not_hers: Links,
     accounts: Accounts,
     policy: Policy,
 }
@@ -147,8 +148,9 @@ fn origin(line: usize) -> Origin {
 }
 
 fn case(people: &[Somebody], temporary: bool) -> Case {
+    let (links, not_hers) = (Links::default(), Links::default());
     let mut case =
-        Case { statements: Vec::new(), links: Links::default(), accounts: Accounts::new(), policy: policy(temporary) };
+        Case { statements: Vec::new(), links, not_hers, accounts: Accounts::new(), policy: policy(temporary) };
     let mut used = BTreeSet::new();
     for (number, one) in people.iter().enumerate() {
         let key: Arc<str> = format!("{number:02}").into();
@@ -223,7 +225,7 @@ fn plan_of(case: &Case) -> Plan {
         statements: case.statements.clone(),
         remembered: Vec::new(),
         links: &case.links,
-        not_hers: &Links::default(),
+        not_hers: &case.not_hers,
         accounts: &observed,
         sources: &["hr".into()],
         own: &BTreeMap::new(),
@@ -309,6 +311,31 @@ proptest! {
         let turn = turn.min(case.statements.len());
         case.statements.rotate_left(turn);
         prop_assert_eq!(first, plan_of(&case));
+    }
+
+    #[test]
+    fn what_is_said_not_to_be_hers_is_never_taken_for_hers(
+        people in prop::collection::vec(somebody(), 1..9), said in prop::collection::vec(any::<bool>(), 1..40), tied: bool
+    ) {
+        let mut case = case(&people, true);
+        let mut said = said.into_iter().cycle();
+        for statement in &case.statements {
+            let person = crate::model::id::PersonId { system: statement.system.clone(), key: Arc::clone(&statement.key) };
+            for (system, id) in case.accounts.keys().filter(|_| said.next() == Some(true)) {
+                case.not_hers.push(Link { person: &person, system, account: id.as_str() });
+            }
+        }
+        let before = std::mem::take(&mut case.links);
+        let is_hers = |link: &Link<'_>| !case.not_hers.iter().any(|word| word == *link);
+        case.links = before.iter().filter(|link| tied && is_hers(link)).collect();
+        let plan = plan_of(&case);
+        prop_assert!(plan.links.iter().all(|link| is_hers(&link)));
+        let (links, calls) = (plan.links.iter(), plan.calls.iter());
+        let owners: BTreeSet<_> = case.links.iter().chain(links).map(|it| (it.system, it.account, it.person)).collect();
+        for call in calls.filter(|call| call.account.is_some()) {
+            let account = call.account.as_ref().map_or("", AccountId::as_str);
+            prop_assert!(owners.contains(&(&call.system, account, &call.person)), "{} is about somebody else's", call.id);
+        }
     }
 
     #[test]
