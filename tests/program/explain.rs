@@ -107,6 +107,23 @@ fn one_attribute_is_told_with_what_lost_and_what_would_change_it() {
 }
 
 #[test]
+fn a_rule_that_fails_on_what_is_only_supposed_is_no_fault_of_hers() {
+    let world = World::new();
+    assert_eq!(world.homeward(&["init"]).status, 0);
+    // Nobody is without `active` here, but for the one who is supposed to be.
+    let rules = world.read("rules/people.rhai");
+    let line = "account(\"gitlab\", |person| person.active);";
+    assert!(rules.contains(line));
+    world.write(
+        "rules/people.rhai",
+        rules.replace(line, "account(\"gitlab\", |person| person.active && person.username != \"x\");").as_bytes(),
+    );
+    let ran = world.homeward(&["--lab", "explain", "hr/1001", "username", "hr=people.csv"]);
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("would be held if `limits.protected` named the account at gitlab"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_saved_plan_tells_what_it_holds_and_names_what_it_does_not() {
     let world = renamed();
     world.homeward(&["--lab", "plan", "website=after.csv", "--out", "plan.json"]);

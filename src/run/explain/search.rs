@@ -147,8 +147,13 @@ impl<'m, 'd> Study<'m, 'd> {
 
     fn outcome(&mut self, facts: &[Fact], cell: &Cell) -> Result<BTreeSet<Decision>, RunError> {
         if !self.outcomes.contains_key(facts) {
+            let decided = match self.material.suppose(self.at, facts) {
+                // A rule cannot deal with what was supposed, which it need not: that tells nothing of her.
+                Err(RunError::Rule(_)) if !facts.is_empty() => self.material.changes(self.at).to_vec(),
+                decided => decided?,
+            };
             let mut cells: BTreeMap<Cell, BTreeSet<Decision>> = BTreeMap::new();
-            for change in self.material.suppose(self.at, facts)? {
+            for change in decided {
                 cells.entry((change.attribute, change.system)).or_default().insert(change.decision);
             }
             self.outcomes.insert(facts.to_vec(), cells);
