@@ -317,12 +317,13 @@ impl Columns {
         let call = widest(&|change| call(change));
         // Indent, decision, attribute, system and the blanks between them.
         let before = 2 + 6 + 1 + attribute + 1 + system + 1;
-        let value = match width {
-            _ if all => usize::MAX,
-            Some(width) => (width.saturating_sub(before + 3) / 2).clamp(10, VALUE),
-            None => VALUE,
+        let wide = width.map_or(VALUE, |width| VALUE.max(width / 5));
+        // Where lines have no end nothing has to be cut.
+        let value = match width.filter(|_| !all) {
+            Some(width) => (width.saturating_sub(before + 3) / 2).clamp(10, wide),
+            None => usize::MAX,
         };
-        let values = widest(&|change| before_and_after(change, value)).min(2 * VALUE + 3);
+        let values = widest(&|change| before_and_after(change, value)).min(2 * wide + 3);
         let reason = before + values + 2 + call + usize::from(call > 0);
         let fits = width.is_none_or(|width| reason + BESIDE <= width);
         Self { attribute, system, values, call, value, reason: fits.then_some(reason), width }

@@ -31,7 +31,7 @@ use crate::{
     plan::rounds::Verdict,
     rules::{
         Place, RuleError,
-        lint::{Finding, Sample, Samples, Speech, silence::silence},
+        lint::{Finding, Sample, Samples, Speech, code::Severity, silence::silence},
     },
     source::{
         Row,
@@ -90,7 +90,9 @@ pub(crate) fn check(file: &Path, kinds: &[Kind], today: Date) -> Result<Checked,
         inspection.whole();
         findings.extend(inspection.found);
     }
-    let rounds = errors.is_empty().then(|| certificate(&project, kinds));
+    // What is at fault may be what goes round.
+    let is_sound = errors.is_empty() && findings.iter().all(|finding| finding.severity() != Severity::Error);
+    let rounds = is_sound.then(|| certificate(&project, kinds));
     findings.extend(rounds.as_ref().and_then(|verdict| restless(&project, verdict)));
     for (file, text) in project.rules.texts() {
         silence(&file, &text, "//", &mut findings);
@@ -274,15 +276,45 @@ impl Inspection<'_> {
         })
     }
 
+    /// The decided values that conditions of `owner` and `account` lines look at, each with the first line that does; and
+    /// whether some condition may look at any.
+    fn looked_at(&self) -> (BTreeMap<AttributeName, Origin>, bool) {
+        let eyes = self.project.rules.eyes();
+        let owners = self.policy.owners.iter().enumerate().map(|(at, line)| (eyes.of_owner(at), &line.origin));
+        let accounts = self.policy.accounts.iter().map(|(system, origin)| (eyes.of_account(system), origin));
+        let (mut found, mut any) = (BTreeMap::new(), false);
+        for (sight, origin) in owners.chain(accounts).filter_map(|(sight, origin)| Some((sight?, origin))) {
+            any |= sight.anything;
+            for look in sight.looks.into_iter().filter(|look| look.system.is_none()) {
+                match look.attribute {
+                    Some(attribute) => {
+                        found.entry(attribute).or_insert_with(|| origin.clone());
+                    }
+                    None => any = true,
+                }
+            }
+        }
+        (found, any)
+    }
+
     fn owners(&mut self) {
         let policy = self.policy;
+        let (looked_at, may_be_any) = self.looked_at();
+        for (attribute, origin) in &looked_at {
+            if !policy.owners.iter().any(|line| line.attributes.contains(attribute)) {
+                let message = format!(
+                    "`{attribute}` is looked at here, and no `owner` line says whose word counts: it is always `()`"
+                );
+                self.tell("never_known", Some(origin), message);
+            }
+        }
         for line in &policy.owners {
             let is_source = self.project.known.systems.get(&line.system).is_some_and(|system| system.is_source);
             for attribute in &line.attributes {
                 let copied = policy.copies.get(attribute).is_some_and(|copy| !copy.systems.is_empty());
                 let followed =
                     attribute.system().is_some() || (attribute.as_str() == "active" && !policy.accounts.is_empty());
-                if is_source && !copied && !followed {
+                if is_source && !copied && !followed && !may_be_any && !looked_at.contains_key(attribute) {
                     let message =
                         format!("`{attribute}` belongs to {} and no `copies` line brings it anywhere", line.system);
                     self.tell("goes_nowhere", Some(&line.origin), message);

@@ -123,7 +123,10 @@ const WARNINGS: &[(&str, &str)] = &[
     ("copy_to_owner", "The system that owns an attribute for everybody needs no copy of it."),
     ("copy_without_owner", "An attribute is copied and nobody owns it, so there is nothing to copy."),
     ("dead_code", "Statements behind a `return` that is always reached: they never run."),
-    ("goes_nowhere", "A source owns an attribute and no `copies` line brings it anywhere: its word has no effect."),
+    (
+        "goes_nowhere",
+        "A source owns an attribute, no `copies` line brings it anywhere and no condition looks at it: its word has no effect.",
+    ),
     ("join_never_said", "A provider's accounts are looked for by an attribute that no source ever says."),
     (
         "may_be_missing",
@@ -131,6 +134,10 @@ const WARNINGS: &[(&str, &str)] = &[
          the plan: ask with `?.`, or compare the account with `()` first.",
     ),
     ("never_answers", "A function that can only answer `()`: the line does nothing."),
+    (
+        "never_known",
+        "A condition looks at an attribute of a person that nobody owns: it is `()` for everybody, whatever a source says.",
+    ),
     ("no_effect", "A statement whose value nobody uses. Our functions return new values and change nothing in place."),
     ("no_meaning", "Nothing says what a record of this source means: write a `source` line."),
     ("no_rules", "The folder holds no rules."),
