@@ -24,7 +24,7 @@ use crate::{
         RunError, correct,
         execute::{Report, execute},
         expectations::sights,
-        holds::{Asides, Judged, Parted, apart, asides, expire, judge, replace, told},
+        holds::{Asides, Judged, Parted, Past, apart, asides, expire, judge, replace, told},
         prepare::Prepared,
         seal::unseal,
         sign_in::together,
@@ -59,8 +59,10 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         None => stage.prepare(given, plan::Ask::ToApply, None).await?,
     };
     plan::notes(given, &prepared);
+    let past = if prepared.same.is_empty() { stage.past()? } else { Past::default() };
+    let judged = judge(&prepared.plan, &stage.project.rules, &stage.project.limits, &past);
     if !given.json() {
-        print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
+        print(render::plan(plan::as_held(&prepared.plan, &judged), wanted.all, width(&std::io::stdout())).trim_end());
         stage.tell_duration(&prepared.plan);
     }
     if !prepared.same.is_empty() {
@@ -74,9 +76,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         return Ok(Exit::Done);
     }
     let about = Occasion { input: wanted.inputs.join(" "), ..Occasion::default() };
-    let past = stage.past()?;
-    let judged = judge(&prepared.plan, &stage.project.rules, &stage.project.limits, &past)?;
-    let (guarded, parted) = match judged {
+    let (guarded, parted) = match judged? {
         Judged::Free(guarded) => (guarded, None),
         Judged::Held(tripped) => return hold(given, &stage, &prepared.plan, &about, &tripped),
         Judged::Parted(parted) => {

@@ -31,11 +31,9 @@ pub(super) async fn link(given: &Invocation<'_>, wanted: &arguments::Link) -> Re
         return Ok(said(given, None, link_of(&person, &system, &account), true, "already"));
     }
     if !correct::is_there(&system, &account, &stage.fleet).await? {
-        let message = render::harmless(&format!("{system} shows no account {account}"));
-        let hint =
-            format!("it is the id that counts, not a name: `{} explain PERSON SYSTEM=FILE` shows it", given.again());
-        return Err(Trouble::new(Exit::Usage, message, Some(hint)));
+        return Err(no_account(given, &system, &account));
     }
+    tell_stranger(given, &person, &memory);
     let mut told = Vec::new();
     for link in memory.links.iter().filter(|link| *link.system == system) {
         if *link.person == person {
@@ -57,6 +55,11 @@ pub(super) async fn unlink(given: &Invocation<'_>, wanted: &arguments::Unlink) -
     if memory.corrections.not_hers.iter().any(|said| said == word) {
         return Ok(said(given, None, word, false, "already"));
     }
+    let is_tied = memory.links.iter().any(|link| link == word);
+    if !is_tied && !correct::is_there(&system, &account, &stage.fleet).await? {
+        return Err(no_account(given, &system, &account));
+    }
+    tell_stranger(given, &person, &memory);
     write(given, &stage, &person, &system, &account, wanted.by.as_ref(), None)
 }
 
@@ -104,6 +107,21 @@ fn write(
         tell("nothing was sent: the next plan shows what follows from it");
     }
     Ok(exit)
+}
+
+fn no_account(given: &Invocation<'_>, system: &SystemName, account: &AccountId) -> Trouble {
+    let message = render::harmless(&format!("{system} shows no account {account}"));
+    let hint = format!("it is the id that counts, not a name: `{} explain PERSON SYSTEM=FILE` shows it", given.again());
+    Trouble::new(Exit::Usage, message, Some(hint))
+}
+
+/// Tells where nobody of this name is known: it may be a slip, or somebody whom no run was about yet.
+fn tell_stranger(given: &Invocation<'_>, person: &PersonId, memory: &Memory) {
+    let is_known = memory.links.iter().any(|link| link.person == person)
+        || memory.seen.iter().any(|seen| seen.system == person.system && *seen.key == *person.key);
+    if !is_known && !given.global.quiet {
+        tell(&render::harmless(&format!("note: no run was about {person} yet; it holds from the first one that is")));
+    }
 }
 
 fn link_of<'l>(person: &'l PersonId, system: &'l SystemName, account: &'l AccountId) -> Link<'l> {

@@ -249,20 +249,21 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
     let ask = if wanted.recheck { Ask::Everybody } else { Ask::ToShow };
     let prepared = stage.prepare(given, ask, out.as_deref()).await?;
     notes(given, &prepared);
+    // What asks for nothing adds to nothing that runs did before, and counting that takes longer than all the rest.
+    let past = if prepared.same.is_empty() { stage.past() } else { Ok(Past::default()) };
+    let judged = past.and_then(|past| Ok(judge(&prepared.plan, &stage.project.rules, &stage.project.limits, &past)?));
     if given.json() {
         print(&document::text(&prepared.plan));
     } else {
-        print(render::plan(&prepared.plan, wanted.all, width(&std::io::stdout())).trim_end());
+        print(render::plan(as_held(&prepared.plan, &judged), wanted.all, width(&std::io::stdout())).trim_end());
         stage.tell_duration(&prepared.plan);
         if let Some(file) = wanted.out.as_ref().filter(|_| given.talks()) {
             let homeward = given.again();
             tell(&format!("saved; apply exactly this with: {homeward} apply {}", file.display()));
         }
     }
-    // The plan is the result, and printed already: what stops it is told beside it. What asks for nothing adds to nothing
-    // that runs did before, and counting that takes longer than all the rest.
-    let past = if prepared.same.is_empty() { stage.past()? } else { Past::default() };
-    match judge(&prepared.plan, &stage.project.rules, &stage.project.limits, &past)? {
+    // The plan is the result, and printed already: what stops it is told beside it.
+    match judged? {
         Judged::Free(_) => {}
         Judged::Held(tripped) => {
             let trouble = Trouble::tripped(&tripped);
@@ -280,6 +281,14 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
     // The process ends here, and the plan with it: of a million people it need not be let go of piece by piece.
     std::mem::forget(prepared);
     Ok(if pending { Exit::Pending } else { Exit::Done })
+}
+
+/// A plan as it would be carried out now: what a limit sets aside is held.
+pub(super) fn as_held<'p, E>(plan: &'p Plan, judged: &'p Result<Judged, E>) -> &'p Plan {
+    match judged {
+        Ok(Judged::Parted(parted)) => parted.rest.plan(),
+        _ => plan,
+    }
 }
 
 /// What a limit that trips at some systems leaves of a plan.

@@ -110,7 +110,10 @@ fn over(stage: &plan::Stage, run: i64, homeward: &str) -> Result<(Plan, Vec<Entr
         Some(it) => Ok(it),
         None => no(
             format!("run {run} has no plan that could be undone"),
-            format!("what is known of it is shown by: {homeward} runs {run}"),
+            format!(
+                "what is known of it is shown by `{homeward} runs {run}`; whose an account is, is said otherwise by \
+                 `{homeward} link` and `{homeward} unlink`"
+            ),
         ),
     }
 }

@@ -126,22 +126,25 @@ struct Draft {
     accounts: Vec<Place>,
     held: Option<String>,
     unseen: BTreeMap<SystemName, Unseen>,
-    rivals: Vec<Rival>,
+    doubts: Vec<Doubt>,
 }
 
-/// Another account than the one that was found, which a later attribute of the same line would have found.
+/// Why an account may not be the one that is meant.
 #[derive(Clone, Copy)]
-struct Rival {
+struct Doubt {
     found: Place,
-    other: Place,
-    /// By which of the line's attributes each of them is found.
-    by: (usize, usize),
+    /// By which of the line's attributes it was found.
+    by: usize,
+    /// Which of the line's attributes speaks against it.
+    against: usize,
+    /// The account that one would have found; `None`: it would have found none.
+    other: Option<Place>,
 }
 
 impl Draft {
     /// True where it is accounts and nothing else.
     fn is_plain(&self) -> bool {
-        self.held.is_none() && self.unseen.is_empty() && self.rivals.is_empty()
+        self.held.is_none() && self.unseen.is_empty() && self.doubts.is_empty()
     }
 
     fn hold(&mut self, reason: String) {
@@ -394,8 +397,8 @@ impl<'a> Everybody<'a> {
             for place in self.drafts.accounts(*at as usize) {
                 whole.take(place, "another way of looking", index);
             }
-            if let Some(Draft { held, unseen, rivals, .. }) = self.drafts.others.get(&(*at as usize)) {
-                whole.rivals.extend(rivals);
+            if let Some(Draft { held, unseen, doubts, .. }) = self.drafts.others.get(&(*at as usize)) {
+                whole.doubts.extend(doubts);
                 whole.unseen.extend(unseen.clone());
                 whole.held = whole.held.or_else(|| held.clone());
             }
@@ -413,14 +416,14 @@ impl<'a> Everybody<'a> {
         }
     }
 
-    /// Those of the rivals that are somebody's by now: what somebody else was found by is no doubt of this one.
-    fn claimed_rivals(&self, index: &Index<'_>) -> BTreeSet<Place> {
-        let rivals = self.drafts.others.values().flat_map(|draft| &draft.rivals).map(|rival| rival.other);
-        let rivals: BTreeSet<Place> = rivals.collect();
+    /// Those of the accounts in doubts that are somebody's by now: what somebody else was found by is no doubt of this one.
+    fn claimed(&self, index: &Index<'_>) -> BTreeSet<Place> {
+        let others = self.drafts.others.values().flat_map(|draft| &draft.doubts).filter_map(|doubt| doubt.other);
+        let others: BTreeSet<Place> = others.collect();
         let mut claimed = BTreeSet::new();
-        if !rivals.is_empty() {
+        if !others.is_empty() {
             self.each_account(index, &mut |_, place| {
-                if rivals.contains(&place) {
+                if others.contains(&place) {
                     claimed.insert(place);
                 }
             });
@@ -473,7 +476,7 @@ pub(crate) fn correlate<'a>(
     index.forget_values();
     // An account that two people would have is nobody's until a person decides.
     let contested = everybody.contested(&index);
-    let claimed = everybody.claimed_rivals(&index);
+    let claimed = everybody.claimed(&index);
     let mut doubts: BTreeMap<&SystemName, Vec<String>> = BTreeMap::new();
     // What was said in earlier runs, by whom it speaks of.
     let mut remembered: Vec<(Name<'_>, &Arc<Statement>)> = Vec::with_capacity(material.remembered.len());
@@ -507,10 +510,9 @@ pub(crate) fn correlate<'a>(
         statements.sort_by_key(|statement| (&statement.system, &statement.key));
         let id = person.person();
         if draft.held.is_none() {
-            let is_nobodys = |rival: &&Rival| !claimed.contains(&rival.other) && known.of(rival.other).is_none();
-            for rival in draft.rivals.iter().filter(is_nobodys) {
-                let system = index.name(rival.found);
-                doubts.entry(system).or_default().push(doubt(&person, rival, policy, &index));
+            let is_nobodys = |place| !claimed.contains(&place) && known.of(place).is_none();
+            for one in draft.doubts.iter().filter(|doubt| doubt.other.is_none_or(is_nobodys)) {
+                doubts.entry(index.name(one.found)).or_default().push(doubt(&person, one, policy, &index));
             }
             tie(&mut links, &id, &draft.accounts, &statements, &index, &known);
         }
@@ -523,19 +525,25 @@ pub(crate) fn correlate<'a>(
     Ties { links, warnings: doubts.into_iter().flat_map(|(system, doubts)| told(system, doubts)).collect() }
 }
 
-/// That another account could be meant as well.
-fn doubt(person: &Name<'_>, rival: &Rival, policy: &Policy, index: &Index<'_>) -> String {
-    let Rival { found, other, by: (first, second) } = *rival;
-    let system = index.name(found);
-    let attribute = |at: usize| policy.joins.get(system).and_then(|line| line.attributes.get(at));
-    let name = |at| attribute(at).map_or_else(String::new, |name| format!("`{name}`"));
-    let (found, other) = (index.id(found), index.id(other));
-    format!(
-        "{system}: {person} is taken for account {found} by {}, and account {other} has the {} of this record: where that \
-         one is meant, `homeward link {person} {system}:{other}`",
-        name(first),
-        name(second)
-    )
+/// That another account could be meant, or none.
+fn doubt(person: &Name<'_>, doubt: &Doubt, policy: &Policy, index: &Index<'_>) -> String {
+    let system = index.name(doubt.found);
+    let name = |at: usize| {
+        let attribute = policy.joins.get(system).and_then(|line| line.attributes.get(at));
+        attribute.map_or_else(String::new, |name| format!("`{name}`"))
+    };
+    let (found, by, against) = (index.id(doubt.found), name(doubt.by), name(doubt.against));
+    let taken = format!("{system}: {person} is taken for account {found} by {by}");
+    match doubt.other.map(|other| index.id(other)) {
+        Some(other) => format!(
+            "{taken}, and account {other} has the {against} of this record: where that one is meant, \
+             `homeward link {person} {system}:{other}`"
+        ),
+        None => format!(
+            "{taken}, and has another {against} than this record: where it is not hers, \
+             `homeward unlink {person} {system}:{found}`"
+        ),
+    }
 }
 
 /// A few doubts of one system in full, and how many more there are.
@@ -544,7 +552,9 @@ fn told(system: &SystemName, mut doubts: Vec<String>) -> Vec<String> {
     let more = doubts.len().saturating_sub(FEW);
     doubts.truncate(FEW);
     if more > 0 {
-        doubts.push(format!("{system}: {more} more are taken for one account while another one has a value of theirs"));
+        doubts.push(format!(
+            "{system}: {more} more are taken for accounts that something speaks against; `plan --all` shows whom for which"
+        ));
     }
     doubts
 }
@@ -645,15 +655,19 @@ fn by_joins(
                 [one] => {
                     found.put(*one);
                     let account = index.account(*one);
-                    for (later, attribute) in line.attributes.iter().enumerate().skip(at + 1) {
-                        let Some(text) = wanted(attribute) else { continue };
-                        if account.text(attribute).is_some_and(|held| *fold(held) == *text) {
+                    for (against, attribute) in line.attributes.iter().enumerate().filter(|(other, _)| *other != at) {
+                        let (Some(text), held) = (wanted(attribute), account.text(attribute)) else { continue };
+                        if held.is_some_and(|held| *fold(held) == *text) {
+                            continue;
+                        }
+                        let doubt = |other| Doubt { found: *one, by: at, against, other };
+                        if against < at {
+                            found.doubts.extend(held.map(|_| doubt(None)));
                             continue;
                         }
                         let mut others = index.holding(system, attribute, &text);
                         others.retain(|place| place != one && !anothers(*place));
-                        let rival = |other| Rival { found: *one, other, by: (at, later) };
-                        found.rivals.extend(others.into_iter().map(rival));
+                        found.doubts.extend(others.into_iter().map(|other| doubt(Some(other))));
                     }
                     break;
                 }

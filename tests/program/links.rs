@@ -63,7 +63,11 @@ fn a_doubtful_first_tie_is_told_and_can_be_settled_before_anything_is_sent() {
     let linked = world.homeward(&["--lab", "link", "hr/1", &by_name, "--by", "Ada"]);
     assert_eq!(linked.status, 0, "{linked:?}");
     assert_eq!(linked.stdout, format!("{by_name} is hr/1's from now on (run 1).\n"));
-    assert_eq!(linked.stderr, "nothing was sent: the next plan shows what follows from it\n");
+    assert_eq!(
+        linked.stderr,
+        "note: no run was about hr/1 yet; it holds from the first one that is\n\
+         nothing was sent: the next plan shows what follows from it\n"
+    );
     assert_eq!(world.writes("gitlab"), Vec::<Value>::new());
 
     // What was saved before would change the other account.
@@ -84,6 +88,26 @@ fn a_doubtful_first_tie_is_told_and_can_be_settled_before_anything_is_sent() {
     assert_eq!(runs[1]["input"], format!("link hr/1 {by_name}"));
     assert_eq!(runs[1]["told"], format!("{by_name} is hr/1's, says Ada"));
     assert_eq!(world.homeward(&["--lab", "runs", "--verify"]).status, 0);
+}
+
+#[test]
+fn an_account_of_her_name_with_another_address_is_told() {
+    let world = world(&TWO, "").file("people.csv", "id,email,username,name\n1,new@example.com,anna,Anna Berg\n");
+    let by_name = account(&world, "anna");
+    let plan = world.json(0, &["plan", "hr=people.csv"]);
+    let doubt = format!(
+        "gitlab: hr/1 is taken for account {} by `username`, and has another `email` than this record: where it is not \
+         hers, `homeward unlink hr/1 {by_name}`",
+        &by_name[7..]
+    );
+    assert_eq!(plan["warnings"], json!([doubt]));
+    assert_eq!(world.homeward(&["--lab", "unlink", "hr/1", &by_name]).status, 0);
+    let plan = world.json(0, &["plan", "hr=people.csv"]);
+    assert_eq!((&plan["warnings"], &plan["links"], &plan["calls"]), (&json!([]), &json!([]), &json!([])));
+    // What is tied is tied: nothing is said of it again.
+    assert_eq!(world.homeward(&["--lab", "link", "hr/1", &by_name]).status, 0);
+    let plan = world.json(0, &["plan", "hr=people.csv"]);
+    assert_eq!((&plan["warnings"], calls(&plan).len()), (&json!([]), 1), "{plan:#}");
 }
 
 #[test]
@@ -163,6 +187,8 @@ fn what_names_no_account_or_nobody_is_told() {
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{arguments:?} {ran:?}");
         assert!(in_one_line(&ran.stderr).contains(told), "{arguments:?} {ran:?}");
     }
+    let ran = world.homeward(&["--lab", "unlink", "hr/1", "gitlab:4711"]);
+    assert!(ran.status == 2 && in_one_line(&ran.stderr).contains("gitlab shows no account 4711"), "{ran:?}");
     assert_eq!(world.homeward(&["--lab", "link", "hr/1"]).stdout, "hr/1 is linked to nothing yet.\n");
     assert_eq!(world.homeward(&["--lab", "runs"]).stdout, "No runs yet.\n");
 }
