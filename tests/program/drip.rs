@@ -160,6 +160,13 @@ fn the_part_that_a_limit_holds_is_a_run_of_its_own_and_gives_way_to_what_is_plan
     assert!(ran.stderr.contains("3 of 4 people would lose gitlab; `limits.removals` allows 1"), "{}", ran.stderr);
     assert!(ran.stderr.contains("among them hr/git0, hr/git1, hr/git2"), "{}", ran.stderr);
     assert!(ran.stderr.contains("what concerns gitlab is held (3 calls), the rest is not (1 call)"), "{}", ran.stderr);
+    // What is shown is what would be done now.
+    let lines = |word: &str, system: &str| -> usize {
+        let of = |line: &&str| line.split_whitespace().take(3).eq([word, "active", system]);
+        ran.stdout.lines().filter(of).count()
+    };
+    assert_eq!((lines("hold", "gitlab"), lines("apply", "gitlab")), (3, 0), "{}", ran.stdout);
+    assert_eq!((lines("hold", "mattermost"), lines("apply", "mattermost")), (0, 1), "{}", ran.stdout);
     let report = world.json(6, &["apply", "--yes", "hr=next.csv"]);
     assert_eq!((report["run"].clone(), report["held_run"].clone()), (json!(1), json!(2)), "{report}");
     assert_eq!(gone(&world), (0, 1));
