@@ -1,12 +1,19 @@
 //! `homeward runs`: what happened.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use comfy_table::Table;
 use serde_json::json;
 
 use super::{Exit, Invocation, apply::sure, arguments, diagnostic::Trouble, lab, outlook, print, render, tell, width};
 use crate::{
     config::quantity,
+    model::{
+        id::CallId,
+        plan::{Plan, PlannedChange},
+    },
     run::{RunError, resume, verify},
-    state::{Entry, Standing, StateError, Store, sqlite::Sqlite},
+    state::{Entry, Outcome, Standing, StateError, Store, sqlite::Sqlite},
 };
 
 /// So many runs are listed where not all are asked for.
@@ -209,27 +216,48 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
             return Ok(Exit::Done);
         }
     }
-    let mut table = render::aligned(&["call", "system", "person", "does", "outcome"]);
-    for call in &plan.calls {
-        let outcome = entries.iter().rev().find_map(|entry| match entry {
-            Entry::Settled { call: id, outcome } if *id == call.id => {
-                Some(render::outcome(call, outcome).unwrap_or_else(|| "done".to_owned()))
-            }
-            _ => None,
-        });
-        let does = format!("{:?}", call.operation).to_lowercase();
-        let outcome = outcome.unwrap_or_else(|| "not settled".to_owned());
-        table.add_row([
-            call.id.to_string(),
-            call.system.to_string(),
-            render::harmless(&call.person.to_string()),
-            does,
-            outcome,
-        ]);
-    }
-    print(&render::drawn(&table));
+    print(&render::drawn(&calls(&plan, &entries)));
     if !expected.is_empty() {
         print(&format!("\n{}", outlook::table(&expected, given.judges_by())));
     }
     Ok(Exit::Done)
+}
+
+/// Each call with what it was to change, and what became of it.
+fn calls(plan: &Plan, entries: &[Entry]) -> Table {
+    let mut outcomes: BTreeMap<&CallId, &Outcome> = BTreeMap::new();
+    let mut sent: BTreeSet<&CallId> = BTreeSet::new();
+    for entry in entries {
+        match entry {
+            Entry::Settled { call, outcome } => _ = outcomes.insert(call, outcome),
+            Entry::Calling { call, .. } => _ = sent.insert(call),
+            _ => {}
+        }
+    }
+    let mut of_calls: BTreeMap<&CallId, Vec<&PlannedChange>> = BTreeMap::new();
+    for change in &plan.changes {
+        if let Some(call) = &change.call {
+            of_calls.entry(call).or_default().push(change);
+        }
+    }
+    let mut table = render::aligned(&["call", "system", "person", "does", "attribute", "before → after", "outcome"]);
+    for call in &plan.calls {
+        let outcome = match outcomes.get(&call.id) {
+            None => "not settled".to_owned(),
+            Some(Outcome::Done) if !sent.contains(&call.id) => "was so already".to_owned(),
+            Some(outcome) => render::outcome(call, outcome).unwrap_or_else(|| "done".to_owned()),
+        };
+        let does = format!("{:?}", call.operation).to_lowercase();
+        let person = render::harmless(&call.person.to_string());
+        let mut first = [call.id.to_string(), call.system.to_string(), person, does, outcome];
+        let changes = of_calls.remove(&call.id).unwrap_or_default();
+        let values = changes.iter().map(|change| (change.attribute.to_string(), render::values(change, usize::MAX)));
+        // A call that changes no attribute has a row as well.
+        let none = changes.is_empty().then(|| ("·".to_owned(), "·".to_owned()));
+        for (attribute, values) in values.chain(none) {
+            let [call, system, person, does, outcome] = std::mem::take(&mut first);
+            table.add_row([call, system, person, does, attribute, values, outcome]);
+        }
+    }
+    table
 }

@@ -398,12 +398,16 @@ fn what_happened_can_be_read_afterwards() {
     "#);
     insta::assert_snapshot!(shown(&world, &["--lab", "runs", "1"]), @r#"
     Run 1 is done: hr=people.csv, [TIME..............].
-    call  system      person   does     outcome
-    c1    gitlab      hr/1001  update   done
-    c2    gitlab      hr/1002  update   done
-    c3    mattermost  hr/1002  update   done
-    c4    gitlab      hr/1003  create   done
-    c5    gitlab      hr/1004  disable  done
+    call  system      person   does     attribute     before → after                   outcome
+    c1    gitlab      hr/1001  update   display_name  Mia Muster → Mia Meyer           done
+                                        username      mmuster → mmeyer
+    c2    gitlab      hr/1002  update   display_name  Tomas Dvorak → Tomáš Dvořák      done
+    c3    mattermost  hr/1002  update   first_name    Tomas → Tomáš                    done
+                                        last_name     Dvorak → Dvořák
+    c4    gitlab      hr/1003  create   display_name  (empty) → Özge Kaya              done
+                                        email         (empty) → ozge.kaya@example.com
+                                        username      (empty) → okaya
+    c5    gitlab      hr/1004  disable  active        true → false                     done
 
     person   expected at                                      value             comes                               by                    stands
     hr/1001  mattermost bzxmqpiadzg9xtp5memxxu5hrq last_name  Muster → Meyer    at the next sign-in through GitLab  [TIME..............]  open
