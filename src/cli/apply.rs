@@ -53,6 +53,12 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
             let memory = stage.memory()?;
             not_overtaken(&plan, given.again(), |system| Ok(memory.accepted.get(system).cloned()))?;
             moves_no_tie(file, &plan, &memory)?;
+            if let Some(Link { person, system, .. }) = correct::overtaken(&plan, &memory, &stage.fleet).await? {
+                let message =
+                    format!("somebody has said otherwise whose account at {system} is that of {person} in this plan");
+                let hint = format!("plan again; `{} link PERSON` shows what was said", given.again());
+                return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(hint)));
+            }
             Prepared::of(plan)
         }
         None if wanted.recheck => stage.prepare(given, plan::Ask::Everybody, None).await?,
@@ -145,12 +151,6 @@ fn moves_no_tie(file: &str, plan: &Plan, memory: &Memory) -> Result<(), Trouble>
         .links
         .iter()
         .find(|link| known.get(&(link.system, link.account)).is_some_and(|person| *person != link.person));
-    if let Some(claim) = correct::overtaken(plan, memory) {
-        let Link { person, system, .. } = claim;
-        let message = format!("somebody has said otherwise whose account at {system} is that of {person} in this plan");
-        let hint = "plan again; `homeward link PERSON` shows what was said".to_owned();
-        return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(hint)));
-    }
     let Some(link) = moved else { return Ok(()) };
     let cause = format!("it ties an account of {} to somebody else than it belongs to", link.system);
     Err(RunError::BadPlan { file: file.to_owned(), cause }.into())

@@ -191,7 +191,28 @@ struct Sight<'s, 'a> {
     providers: &'s dyn Providers,
     index: &'s Index<'a>,
     known: &'s Known<'a>,
-    apart: &'s BTreeSet<(Place, Name<'a>)>,
+    apart: &'s Apart<'a>,
+}
+
+/// What somebody said not to be whose.
+struct Apart<'a> {
+    accounts: BTreeSet<(Place, Name<'a>)>,
+    /// What was not observed, such as records of other sources.
+    others: BTreeSet<(&'a SystemName, &'a str, Name<'a>)>,
+    people: BTreeSet<Name<'a>>,
+}
+
+impl<'a> Apart<'a> {
+    fn new(words: &'a Links, index: &Index<'_>) -> Self {
+        let (mut accounts, mut others) = (BTreeSet::new(), BTreeSet::new());
+        for link in words.iter() {
+            match index.place(link.system, link.account) {
+                Some(place) => _ = accounts.insert((place, link.person.into())),
+                None => _ = others.insert((link.system, link.account, link.person.into())),
+            }
+        }
+        Self { accounts, others, people: words.iter().map(|link| link.person.into()).collect() }
+    }
 }
 
 impl Sight<'_, '_> {
@@ -212,7 +233,8 @@ impl Sight<'_, '_> {
         }
         let own = Name::own(statement);
         let is_apart = |place: Place| {
-            !apart.is_empty() && apart.iter().any(|(it, whose)| *it == place && (*whose == own || Some(*whose) == tied))
+            let is = |whose: Name<'_>| apart.accounts.contains(&(place, whose));
+            !apart.accounts.is_empty() && (is(own) || tied.is_some_and(is))
         };
         // An account that is tied to somebody whom this source knows under another key is not this person's, whatever
         // its address: addresses are handed on from leavers to newcomers.
@@ -226,7 +248,7 @@ impl Sight<'_, '_> {
         };
         if !material.own.is_empty() {
             let hers: Vec<Link<'_>> = tied.into_iter().flat_map(|person| known.ties(person)).collect();
-            by_own_tokens(&mut found, statement, &hers, material, policy, providers, index);
+            by_own_tokens(&mut found, statement, &hers, self, &is_apart);
         }
         let shut = |system: &SystemName| material.own.contains_key(system);
         by_joins(&mut found, statement, policy, providers, index, &shut, &anothers);
@@ -351,11 +373,28 @@ impl<'a> Everybody<'a> {
             let mut claimants: Vec<Who> = tied.into_iter().chain(held).collect();
             claimants.sort_unstable_by_key(|who| all.name(*who));
             claimants.dedup_by_key(|who| all.name(*who));
+            // Somebody said that this record is not hers.
+            let record = (&statement.system, &*statement.key);
+            let is_anothers = |who: &Who| sight.apart.others.contains(&(record.0, record.1, all.name(*who)));
+            if let Some(who) = claimants.iter().find(|who| is_anothers(who)) {
+                let name = all.name(*who);
+                let held = format!("its accounts are those of {name}, whose record somebody said it is not");
+                // They stay hers: she has no part in this.
+                all.drafts.put(at, Draft { held: Some(held), ..Draft::default() });
+                claimants = vec![own];
+            }
             if claimants.len() > 1 {
                 let names: Vec<String> = claimants.iter().map(|who| all.name(*who).to_string()).collect();
                 all.drafts.hold(at, format!("its accounts belong to different people: {}", names.join(", ")));
             }
             let person = claimants.first().copied().unwrap_or(own);
+            // Whom it is about was found by what it says: what is known of her comes before that.
+            let name = all.name(person);
+            let is_found = tied.is_none_or(|tied| all.name(tied) != name) && name != Name::own(statement);
+            let is_known = || known.ties(name).next().is_some() || sight.apart.people.contains(&name);
+            if claimants.len() == 1 && is_found && is_known() {
+                all.drafts.put(at, sight.look(statement, Some(name)));
+            }
             for place in all.drafts.accounts(at).chain(place) {
                 holders[place.system()][place.at()].get_or_insert(person);
             }
@@ -468,8 +507,7 @@ pub(crate) fn correlate<'a>(
 ) -> Ties {
     let mut index = Index::new(material.accounts, !material.links.is_empty(), policy, providers);
     let known = Known::new(&index, material.links);
-    let apart = material.not_hers.iter();
-    let apart = apart.filter_map(|link| Some((index.place(link.system, link.account)?, link.person.into()))).collect();
+    let apart = Apart::new(material.not_hers, &index);
     let sight = Sight { material, policy, providers, index: &index, known: &known, apart: &apart };
     let everybody = Everybody::new(&sight);
     // Nobody is looked for by a value any more.
@@ -533,17 +571,26 @@ fn doubt(person: &Name<'_>, doubt: &Doubt, policy: &Policy, index: &Index<'_>) -
         attribute.map_or_else(String::new, |name| format!("`{name}`"))
     };
     let (found, by, against) = (index.id(doubt.found), name(doubt.by), name(doubt.against));
+    let command = |word: &str, id: &str| {
+        format!("`homeward {word} {} {}`", quoted(&person.to_string()), quoted(&format!("{system}:{id}")))
+    };
     let taken = format!("{system}: {person} is taken for account {found} by {by}");
     match doubt.other.map(|other| index.id(other)) {
         Some(other) => format!(
-            "{taken}, and account {other} has the {against} of this record: where that one is meant, \
-             `homeward link {person} {system}:{other}`"
+            "{taken}, and account {other} has the {against} of this record: where that one is meant, {}",
+            command("link", other)
         ),
         None => format!(
-            "{taken}, and has another {against} than this record: where it is not hers, \
-             `homeward unlink {person} {system}:{found}`"
+            "{taken}, and has another {against} than this record: where it is not hers, {}",
+            command("unlink", found)
         ),
     }
+}
+
+/// A text as a shell takes it for itself, and not for what it may hold.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// A few doubts of one system in full, and how many more there are.
@@ -576,11 +623,10 @@ fn by_own_tokens(
     found: &mut Draft,
     statement: &Statement,
     ties: &[Link<'_>],
-    material: &Material<'_>,
-    policy: &Policy,
-    providers: &dyn Providers,
-    index: &Index<'_>,
+    sight: &Sight<'_, '_>,
+    is_apart: &dyn Fn(Place) -> bool,
 ) {
+    let Sight { material, policy, providers, index, .. } = *sight;
     let own = Name::own(statement).person();
     for (system, people) in material.own {
         let id = match people.get(&own) {
@@ -592,6 +638,12 @@ fn by_own_tokens(
             None => continue,
         };
         let Some(place) = index.place(system, id.as_str()) else { continue };
+        if is_apart(place) {
+            let reason =
+                format!("the token kept for her at {system} opens account {id}, which somebody said is not hers");
+            found.not_hers(system, place.system(), reason);
+            continue;
+        }
         let account = index.account(place);
         let mut hers = ties.iter().filter(|link| link.system == system).map(|link| link.account).peekable();
         let is_tied = hers.peek().is_some();

@@ -3,15 +3,17 @@
 //! Whether she is right is not known here, only whether there is such an account, and whether anything that was planned
 //! before would act on the opposite.
 
-use super::{RunError, fleet::Fleet, resume};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{RunError, fleet::Fleet, resume, undo};
 use crate::{
     model::{
         account::Wanted,
         id::{AccountId, PersonId, SystemName},
         links::{Link, Links},
-        plan::Plan,
+        plan::{Call, Plan},
     },
-    state::{Memory, RunSummary, Store},
+    state::{Corrections, Memory, RunSummary, Store},
 };
 
 /// The person who is meant: whoever a name is tied to, or else whom it names.
@@ -47,26 +49,83 @@ pub(crate) fn still_wanted(store: &dyn Store, of: Link<'_>) -> Result<Option<Run
     Ok(None)
 }
 
-/// Whose account is another one's by now than a plan has it, which was saved before somebody said so.
-pub(crate) fn overtaken<'p>(plan: &'p Plan, memory: &Memory) -> Option<Link<'p>> {
-    let corrections = &memory.corrections;
-    if corrections.hers.is_empty() && corrections.not_hers.is_empty() {
-        return None;
+/// What people said of ties, where a plan claims something of them.
+#[derive(Default)]
+pub(crate) struct Words<'m> {
+    not_hers: BTreeSet<(&'m SystemName, &'m str, &'m PersonId)>,
+    /// The account of a person, and the person of an account.
+    hers: BTreeMap<(&'m SystemName, &'m PersonId), &'m str>,
+    of: BTreeMap<(&'m SystemName, &'m str), &'m PersonId>,
+}
+
+impl<'m> Words<'m> {
+    /// The words that count for a plan: none for one that takes back what a run did, to whomever that was.
+    pub(crate) fn on(plan: &Plan, corrections: &'m Corrections) -> Self {
+        if undo::takes_back(plan) {
+            return Self::default();
+        }
+        let key = |link: Link<'m>| (link.system, link.account, link.person);
+        Self {
+            not_hers: corrections.not_hers.iter().map(key).collect(),
+            hers: corrections.hers.iter().map(|link| ((link.system, link.person), link.account)).collect(),
+            of: corrections.hers.iter().map(|link| ((link.system, link.account), link.person)).collect(),
+        }
     }
-    let is_over = |claim: Link<'_>| {
-        corrections.not_hers.iter().any(|word| word == claim)
-            || corrections.hers.iter().any(|word| word != claim && is_about(claim, word))
-    };
-    claims(plan).find(|claim| is_over(*claim))
+
+    /// True where an account is said not to be this person's, or to be another one's.
+    fn denies(&self, claim: Link<'_>) -> bool {
+        self.not_hers.contains(&(claim.system, claim.account, claim.person))
+            || self.of.get(&(claim.system, claim.account)).is_some_and(|person| *person != claim.person)
+    }
+
+    /// The account that is said to be this person's, where that is another one than is claimed. It may be gone.
+    fn other(&self, claim: Link<'_>) -> Option<&'m str> {
+        self.hers.get(&(claim.system, claim.person)).copied().filter(|account| *account != claim.account)
+    }
+
+    /// The accounts that have to be looked for before it is known whether what this plan claims is contradicted.
+    pub(crate) fn to_look_for(&self, plan: &Plan) -> BTreeSet<(SystemName, AccountId)> {
+        if self.hers.is_empty() {
+            return BTreeSet::new();
+        }
+        claims(plan).filter_map(|claim| Some((claim.system.clone(), self.other(claim)?.into()))).collect()
+    }
+
+    /// Whether somebody said otherwise than is claimed. An account that is not there any more is nobody's.
+    pub(crate) fn contradict(&self, claim: Link<'_>, is_there: &dyn Fn(&SystemName, &str) -> bool) -> bool {
+        self.denies(claim) || self.other(claim).is_some_and(|account| is_there(claim.system, account))
+    }
+}
+
+/// What a plan claims that somebody contradicts: it was made before she said so.
+///
+/// # Errors
+/// Where a provider cannot be read.
+pub(crate) async fn overtaken<'p>(
+    plan: &'p Plan,
+    memory: &Memory,
+    fleet: &Fleet,
+) -> Result<Option<Link<'p>>, RunError> {
+    let words = Words::on(plan, &memory.corrections);
+    let mut there = BTreeSet::new();
+    for (system, account) in words.to_look_for(plan) {
+        if is_there(&system, &account, fleet).await? {
+            there.insert((system, account));
+        }
+    }
+    let is_there = |system: &SystemName, account: &str| there.contains(&(system.clone(), account.into()));
+    Ok(claims(plan).find(|claim| words.contradict(*claim, &is_there)))
 }
 
 /// Which accounts a plan holds to be whose. One that is to be made has no id.
 fn claims(plan: &Plan) -> impl Iterator<Item = Link<'_>> {
-    let of_calls = plan.calls.iter().map(|call| {
-        let account = call.account.as_ref().map_or("", AccountId::as_str);
-        Link { person: &call.person, system: &call.system, account }
-    });
-    plan.links.iter().chain(of_calls)
+    plan.links.iter().chain(plan.calls.iter().map(claim))
+}
+
+/// What a call claims.
+pub(crate) fn claim(call: &Call) -> Link<'_> {
+    let account = call.account.as_ref().map_or("", AccountId::as_str);
+    Link { person: &call.person, system: &call.system, account }
 }
 
 fn is_about(claim: Link<'_>, of: Link<'_>) -> bool {

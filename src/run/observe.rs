@@ -35,6 +35,7 @@ use crate::{
     plan::{
         Providers,
         correlate::Opened,
+        folded,
         spread::{parts, spread},
     },
     state::Memory,
@@ -71,6 +72,10 @@ pub(crate) async fn observe(
     }
     let mut asked: BTreeMap<SystemName, Wanted> = BTreeMap::new();
     look(&first, fleet, &mut seen, &mut asked).await?;
+    let known = of_known(said, memory, policy, fleet, &seen, &asked);
+    if !known.is_empty() {
+        look(&known, fleet, &mut seen, &mut asked).await?;
+    }
     // Accounts lead to others: those they sign in with, and those a copy of their values must not collide with.
     for _ in 0..3 {
         let next = next_look(&seen, policy, fleet, &asked);
@@ -214,6 +219,64 @@ fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> B
             if !texts.is_empty() {
                 wanted.holding.insert(attribute, texts);
             }
+        }
+    }
+    wanted
+}
+
+/// The other accounts of people who are known already and of whom a record seems to speak that nobody is tied to: by what it
+/// says one account of theirs was found, and by their ties the others have to be, before anything it says is looked for.
+fn of_known(
+    said: &Said,
+    memory: &Memory,
+    policy: &Policy,
+    fleet: &Fleet,
+    seen: &Shown,
+    asked: &BTreeMap<SystemName, Wanted>,
+) -> BTreeMap<SystemName, Wanted> {
+    let mut wanted: BTreeMap<SystemName, Wanted> = BTreeMap::new();
+    if memory.links.is_empty() {
+        return wanted;
+    }
+    let named: Keys<'_> = said.statements.iter().map(|said| (&said.system, &*said.key)).collect();
+    let mut is_tied = vec![false; said.statements.len()];
+    for link in memory.links.iter() {
+        for (system, key) in [(link.system, link.account), (&link.person.system, &*link.person.key)] {
+            if let Some(at) = named.place(system, key) {
+                is_tied[at] = true;
+            }
+        }
+    }
+    let untied: Vec<&Arc<Statement>> =
+        said.statements.iter().zip(is_tied).filter(|(_, is_tied)| !is_tied).map(|(said, _)| said).collect();
+    let mut found: BTreeSet<(&SystemName, &str)> = BTreeSet::new();
+    for (system, accounts) in seen.accounts.iter().filter(|_| !untied.is_empty()) {
+        let attributes = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
+        for attribute in attributes {
+            let text =
+                |said: &&Arc<Statement>| folded(&fleet.normalize(system, attribute, &said.values.get(attribute)?));
+            let texts: BTreeSet<String> = untied.iter().filter_map(text).collect();
+            let holds = |text: &str| texts.contains(&text.to_lowercase());
+            let held = accounts.iter().filter(|it| !texts.is_empty() && it.text(attribute).is_some_and(holds));
+            found.extend(held.filter_map(|account| Some((system, account.id()?))));
+        }
+    }
+    if found.is_empty() {
+        return wanted;
+    }
+    let of_found = memory.links.iter().filter(|link| found.contains(&(link.system, link.account)));
+    let people: BTreeSet<&PersonId> = of_found.map(|link| link.person).collect();
+    for link in memory.links.iter().filter(|link| people.contains(link.person)) {
+        let account = AccountId::from(link.account);
+        if asked.get(link.system).is_some_and(|asked| !asked.ids.contains(&account)) {
+            wanted.entry(link.system.clone()).or_default().ids.insert(account);
+        }
+    }
+    // What operations name is asked for again: the last answer is what is known of a server.
+    for (system, wanted) in &mut wanted {
+        if let Some(before) = asked.get(system) {
+            wanted.members.clone_from(&before.members);
+            wanted.named.clone_from(&before.named);
         }
     }
     wanted

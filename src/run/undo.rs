@@ -253,9 +253,16 @@ fn touched(entries: &[Entry]) -> BTreeSet<&CallId> {
     touched
 }
 
+const UNDO_OF: &str = "undo of run ";
+
 /// Who asks for what is put back: no system of a project, and another one for each run.
 pub(super) fn undo_of(run: i64) -> SystemName {
-    format!("undo of run {run}").into()
+    format!("{UNDO_OF}{run}").into()
+}
+
+/// True for a plan that takes back what a run did.
+pub(super) fn takes_back(plan: &Plan) -> bool {
+    plan.inputs.iter().any(|input| input.system.as_str().starts_with(UNDO_OF))
 }
 
 /// The first few of some calls, and how many more there are.
@@ -341,6 +348,11 @@ fn made<'a>(did: &Did<'a>, desk: &Desk<'_>) -> BTreeMap<&'a CallId, AccountId> {
     let creations = did.done.iter().filter(|call| call.operation == Operation::Create);
     let tied = creations.filter_map(|call| {
         let links = &desk.memory.links;
+        // What somebody said to be hers may be another account than the one that was made.
+        let said = desk.memory.corrections.hers.iter();
+        if said.into_iter().any(|link| *link.person == call.person && *link.system == call.system) {
+            return None;
+        }
         let mut mine = links.iter().filter(|link| *link.person == call.person && *link.system == call.system);
         let (first, second) = (mine.next()?, mine.next());
         second.is_none().then(|| (&call.id, first.account.into()))

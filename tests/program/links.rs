@@ -192,3 +192,140 @@ fn what_names_no_account_or_nobody_is_told() {
     assert_eq!(world.homeward(&["--lab", "link", "hr/1"]).stdout, "hr/1 is linked to nothing yet.\n");
     assert_eq!(world.homeward(&["--lab", "runs"]).stdout, "No runs yet.\n");
 }
+
+/// Two sources, and Mattermost beside GitLab.
+fn two_sources(gitlab: &[(&str, &str)], mattermost: &[(&str, &str)]) -> World {
+    let source = |name: &str| {
+        format!("[systems.{name}]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\ncoverage = \"partial\"\n")
+    };
+    let provider = |name: &str| {
+        format!(
+            "[systems.{name}]\nkind = \"{name}\"\nurl = \"https://{name}.example.com\"\ntoken = {{ env = \"TOKEN\" }}\n"
+        )
+    };
+    let rules = "
+owner([\"email\", \"username\"], \"hr\");
+owner(\"nickname\", \"website\");
+copies(\"nickname\", \"mattermost\");
+join(\"gitlab\", \"email\");
+join(\"mattermost\", \"email\");
+source(\"hr\", |row| #{ key: row.id, email: row.email });
+source(\"website\", |row| #{ key: row.id, email: row.email, nickname: row.name });
+";
+    let mut world = World::new()
+        .file("homeward.toml", &[source("hr"), source("website"), provider("gitlab"), provider("mattermost")].concat())
+        .file("rules/rules.rhai", rules)
+        .file("hr.csv", "id,email\n1,anna@example.com\n");
+    let users = |all: &[(&str, &str)]| -> Value {
+        all.iter().map(|(name, email)| json!({ "username": name, "email": email })).collect()
+    };
+    world.write("lab/mattermost.json", json!({ "users": users(mattermost) }).to_string().as_bytes());
+    let named = |(name, email): &(&str, &str)| json!({ "username": name, "name": name, "email": email });
+    let gitlab: Vec<Value> = gitlab.iter().map(named).collect();
+    world.write("lab/gitlab.json", json!({ "users": gitlab }).to_string().as_bytes());
+    world.start_lab(&[]);
+    world
+}
+
+/// What somebody is linked to, as `system:account`.
+fn links(world: &World, person: &str) -> Vec<String> {
+    let shown = world.json(0, &["link", person]);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let all = shown["links"].as_array().unwrap();
+    all.iter().map(|one| format!("{}:{}", text(&one["system"]), text(&one["account"]))).collect()
+}
+
+const ANNA: [(&str, &str); 1] = [("anna", "anna@example.com")];
+
+#[test]
+fn what_is_not_hers_is_not_found_for_her_by_another_source_either() {
+    let world = two_sources(&ANNA, &ANNA);
+    let hers = account(&world, "anna");
+    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    world.json(0, &["unlink", "hr/1", &hers]);
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
+    world.json(0, &["apply", "--yes", "website=web.csv"]);
+    let found = links(&world, "hr/1");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("mattermost:") && found[1] == "website:7", "{found:?}");
+}
+
+#[test]
+fn a_record_that_is_found_to_be_hers_brings_no_second_account() {
+    // Her address is somebody else's at Mattermost, where she is known under another one.
+    let mattermost = [("anna", "real@example.com"), ("stranger", "anna@example.com")];
+    let world = two_sources(&ANNA, &mattermost);
+    let hers = format!("mattermost:{}", world.user("mattermost", "username", "anna")["id"].as_str().unwrap());
+    assert_eq!(world.homeward(&["--lab", "link", "hr/1", &hers]).status, 0);
+    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    let before = links(&world, "hr/1");
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
+    world.json(0, &["apply", "--yes", "website=web.csv"]);
+    assert_eq!(links(&world, "hr/1"), [before, vec!["website:7".to_owned()]].concat());
+    assert_eq!(world.user("mattermost", "username", "anna")["nickname"], "Annie");
+    assert_ne!(world.user("mattermost", "username", "stranger")["nickname"], "Annie");
+}
+
+#[test]
+fn a_record_that_is_not_hers_is_held_where_its_accounts_are() {
+    let world = two_sources(&ANNA, &ANNA);
+    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    let before = links(&world, "hr/1");
+    assert_eq!(world.homeward(&["--lab", "unlink", "hr/1", "website:7"]).status, 0);
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
+    let plan = world.json(0, &["plan", "website=web.csv"]);
+    assert_eq!(calls(&plan).len(), 0, "{plan:#}");
+    let held = &plan["changes"][0];
+    assert_eq!((&held["person"], &held["decision"]), (&json!("website/7"), &json!("hold")), "{plan:#}");
+    assert_eq!(held["reason"], "its accounts are those of hr/1, whose record somebody said it is not");
+    world.json(4, &["apply", "--yes", "website=web.csv"]);
+    assert_eq!(links(&world, "hr/1"), before);
+    // She herself goes on.
+    assert_eq!(world.json(0, &["plan", "hr=hr.csv"])["summary"]["held"], 0);
+}
+
+#[test]
+fn whoever_a_record_was_before_is_she_once_it_is_hers() {
+    let world = two_sources(&ANNA, &[]);
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
+    world.json(4, &["apply", "--yes", "website=web.csv"]);
+    let hers = account(&world, "anna");
+    assert_eq!(links(&world, "website/7"), [hers.as_str()]);
+    world.write("hr.csv", b"id,email\n1,another@example.com\n");
+    assert_eq!(world.homeward(&["--lab", "link", "hr/1", "website:7"]).status, 0);
+    assert_eq!(links(&world, "hr/1"), [hers.as_str(), "website:7"]);
+    let plan = world.json(0, &["plan", "hr=hr.csv", "website=web.csv"]);
+    assert_eq!(plan["summary"]["people"], 1, "{plan:#}");
+}
+
+#[test]
+fn a_call_that_was_left_is_not_sent_to_what_is_not_hers_by_now() {
+    let world = world(&TWO, "");
+    let (wrong, right) = (account(&world, "anna.old"), account(&world, "anna"));
+    world.json(0, &["plan", "--out", "plan.json", "hr=people.csv"]);
+    let meddle = |name: &str| world.lab("gitlab", "POST", "meddle/anna.old", &json!({ "name": name }));
+    meddle("Moved Away");
+    world.json(7, &["apply", "--yes", "plan.json"]);
+    assert_eq!(world.homeward(&["--lab", "link", "hr/1", &right]).status, 0);
+    meddle("anna.old");
+    let resumed = world.homeward(&["--lab", "resume", "1"]);
+    assert_eq!(resumed.status, 7, "{resumed:?}");
+    assert!(resumed.stdout.contains("not sent, for it is no longer as planned: whose account it is"), "{resumed:?}");
+    assert_eq!(names(&world), [r#""anna" "anna""#, r#""anna.old" "anna.old""#]);
+    assert_eq!(links(&world, "hr/1"), [right.as_str()]);
+    assert_ne!(wrong, right);
+}
+
+#[test]
+fn what_a_run_made_is_not_taken_for_what_she_was_linked_to_since() {
+    let world = world(&[("real", "real@example.com")], "");
+    let rules = format!("{RULES}account(\"gitlab\", |person| true);\n");
+    world.write("rules/rules.rhai", rules.as_bytes());
+    world.json(0, &["apply", "--yes", "hr=people.csv"]);
+    let (real, made) = (account(&world, "real"), account(&world, "anna"));
+    assert_eq!(links(&world, "hr/1"), [made.as_str()]);
+    assert_eq!(world.homeward(&["--lab", "link", "hr/1", &real]).status, 0);
+    let undone = world.homeward(&["--lab", "undo", "1", "--yes"]);
+    assert!(undone.stderr.contains("c1"), "{undone:?}");
+    assert_eq!(world.user("gitlab", "username", "real")["state"], "active");
+}

@@ -21,7 +21,14 @@ use self::{
     queue::Queue,
     world::{World, read_again},
 };
-use super::{RunError, expectations, fleet::Fleet, own, sign_in::of_outcomes};
+use super::{
+    RunError,
+    correct::{Words, claim},
+    expectations,
+    fleet::Fleet,
+    own,
+    sign_in::of_outcomes,
+};
 use crate::{
     model::{
         account::Account,
@@ -82,7 +89,8 @@ pub(crate) async fn execute(
     let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
     let budget = Budget::new(fleet.allotment);
     let memory = store.ties()?;
-    let mut world = read_again(plan, fleet, &memory.links).await;
+    let words = Words::on(plan, &memory.corrections);
+    let mut world = read_again(plan, fleet, &memory.links, words.to_look_for(plan)).await;
     let of_people = |link: Link<'_>| ((link.person.clone(), link.system.clone()), link.account.into());
     world.linked = memory.links.iter().map(of_people).collect();
     let asked = asked_for(plan);
@@ -90,6 +98,8 @@ pub(crate) async fn execute(
     let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
     let broken_off = broken_off(plan, &world, fleet, &progress);
     let strange = strangers(plan, &world, fleet, &progress);
+    let is_there = |system: &SystemName, account: &str| world.shows(system, account);
+    let contradicted: Vec<bool> = plan.calls.iter().map(|call| words.contradict(claim(call), &is_there)).collect();
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
     let mut under_way = FuturesUnordered::new();
@@ -114,7 +124,9 @@ pub(crate) async fn execute(
                 continue;
             }
             let so_far = progress.get(&call.id);
-            let hindrance = sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far)
+            let denied = contradicted[at].then(|| Outcome::Moved(vec!["whose account it is".to_owned()]));
+            let hindrance = denied
+                .or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far))
                 .or_else(|| hindrance(call, &outcomes, &place, &world, &broken_off, fleet));
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
@@ -194,7 +206,13 @@ pub(crate) async fn execute(
     let seen = shown(plan, &outcomes, &place, store)?;
     let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
     let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
-    let settlement = Settlement { links: &plan.links, seen: &seen, marks: &marks, standing, follow_ups: &follow_ups };
+    let mut links = Arc::clone(&plan.links);
+    // Words may have come while this went on: those of before are known here, those of since to the store.
+    let is_there = |system: &SystemName, account: &str| world.shows(system, account);
+    if links.iter().any(|link| words.contradict(link, &is_there)) {
+        links = Arc::new(links.iter().filter(|link| !words.contradict(*link, &is_there)).collect());
+    }
+    let settlement = Settlement { links: &links, seen: &seen, marks: &marks, standing, follow_ups: &follow_ups };
     store.settle(run, &settlement, &now())?;
     let outcomes = plan.calls.iter().zip(outcomes);
     let outcomes =

@@ -47,6 +47,11 @@ pub(super) struct World {
 }
 
 impl World {
+    /// Whether an account that was asked for is there.
+    pub(super) fn shows(&self, system: &SystemName, account: &str) -> bool {
+        self.accounts.contains_key(&(system.clone(), account.into()))
+    }
+
     /// Who holds a value that a creation needs to be free.
     pub(super) fn holder(
         &self,
@@ -83,9 +88,17 @@ impl World {
     }
 }
 
-/// Reads again exactly what the calls depend on, all systems side by side.
-pub(super) async fn read_again(plan: &Plan, fleet: &Fleet, ties: &Links) -> World {
+/// Reads again exactly what the calls depend on, and these accounts besides, all systems side by side.
+pub(super) async fn read_again(
+    plan: &Plan,
+    fleet: &Fleet,
+    ties: &Links,
+    besides: BTreeSet<(SystemName, AccountId)>,
+) -> World {
     let mut wanted: BTreeMap<&SystemName, Wanted> = BTreeMap::new();
+    for (system, account) in &besides {
+        wanted.entry(system).or_default().ids.insert(account.clone());
+    }
     for call in &plan.calls {
         let wanted = wanted.entry(&call.system).or_default();
         wanted.fresh = true;

@@ -434,6 +434,14 @@ impl Store for Sqlite {
             let others = "system = ?1 and (person = ?3 or account = ?2)";
             transaction.execute(&format!("delete from corrections where is_hers = 1 and {others}"), pair)?;
             transaction.execute(&format!("delete from links where {others}"), pair)?;
+            // Whoever is named by a record that is hers was she all along: what she was tied to by that name is hers as well.
+            let named = format!("{system}/{account}");
+            transaction.execute(
+                "update or ignore links set person = ?2, run = ?3 where person = ?1
+                and system not in (select system from links where person = ?2)",
+                params![named, whose, run],
+            )?;
+            transaction.execute("delete from links where person = ?1", [&named])?;
             transaction.execute(
                 "insert into links (system, account, person, run) values (?1, ?2, ?3, ?4)",
                 params![system.as_str(), account, whose, run],
@@ -937,8 +945,9 @@ fn links_of(connection: &Connection, sql: &str) -> Result<Links, StateError> {
 fn write_links(transaction: &Transaction<'_>, run: i64, links: &Links) -> Result<(), rusqlite::Error> {
     let mut statement = transaction.prepare_cached(
         "insert into links (system, account, person, run) select ?1, ?2, ?3, ?4
-             where not exists (select 1 from corrections where system = ?1 and run > ?4
-                 and (person = ?3 and is_hers = (account <> ?2) or account = ?2 and person <> ?3 and is_hers))
+             where not exists (select 1 from corrections where system = ?1 and (
+                 account = ?2 and person = ?3 and not is_hers
+                 or run > ?4 and is_hers and (person = ?3) <> (account = ?2)))
          on conflict do update set person = excluded.person, run = excluded.run where excluded.run >= links.run",
     )?;
     for link in links {
