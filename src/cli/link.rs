@@ -194,9 +194,10 @@ fn account_of(stage: &plan::Stage, person: &PersonId, text: &str) -> Result<(Sys
     if !systems.contains_key(&system_name) {
         return refused(format!("no system `{system}` is configured"), did_you_mean(system, names()));
     }
-    if system_name == person.system {
-        let hint = format!("give an account at another system than {system}");
-        return refused(format!("{system} names {person} itself"), Some(hint));
+    // Whose a record is follows from the accounts that it is found by.
+    if system_name == person.system || systems.get(&system_name).is_some_and(|system| system.says.is_some()) {
+        let hint = "link the account that its record is found by, at a provider".to_owned();
+        return refused(format!("{system} is a source, and no accounts of it are linked"), Some(hint));
     }
     Ok((system_name, AccountId::from(id)))
 }

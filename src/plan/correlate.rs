@@ -197,21 +197,21 @@ struct Sight<'s, 'a> {
 /// What somebody said not to be whose.
 struct Apart<'a> {
     accounts: BTreeSet<(Place, Name<'a>)>,
-    /// What was not observed, such as records of other sources.
-    others: BTreeSet<(&'a SystemName, &'a str, Name<'a>)>,
     people: BTreeSet<Name<'a>>,
 }
 
 impl<'a> Apart<'a> {
-    fn new(words: &'a Links, index: &Index<'_>) -> Self {
-        let (mut accounts, mut others) = (BTreeSet::new(), BTreeSet::new());
+    /// Whoever was spoken of by the name that a source has for her is known under another one since she was tied to it.
+    fn new(words: &'a Links, index: &Index<'_>, known: &Known<'a>) -> Self {
+        let (mut accounts, mut people) = (BTreeSet::new(), BTreeSet::new());
         for link in words.iter() {
-            match index.place(link.system, link.account) {
-                Some(place) => _ = accounts.insert((place, link.person.into())),
-                None => _ = others.insert((link.system, link.account, link.person.into())),
+            let name = known.of_id(index, &link.person.system, &link.person.key);
+            for name in [Name::from(link.person)].into_iter().chain(name) {
+                people.insert(name);
+                accounts.extend(index.place(link.system, link.account).map(|place| (place, name)));
             }
         }
-        Self { accounts, others, people: words.iter().map(|link| link.person.into()).collect() }
+        Self { accounts, people }
     }
 }
 
@@ -373,16 +373,6 @@ impl<'a> Everybody<'a> {
             let mut claimants: Vec<Who> = tied.into_iter().chain(held).collect();
             claimants.sort_unstable_by_key(|who| all.name(*who));
             claimants.dedup_by_key(|who| all.name(*who));
-            // Somebody said that this record is not hers.
-            let record = (&statement.system, &*statement.key);
-            let is_anothers = |who: &Who| sight.apart.others.contains(&(record.0, record.1, all.name(*who)));
-            if let Some(who) = claimants.iter().find(|who| is_anothers(who)) {
-                let name = all.name(*who);
-                let held = format!("its accounts are those of {name}, whose record somebody said it is not");
-                // They stay hers: she has no part in this.
-                all.drafts.put(at, Draft { held: Some(held), ..Draft::default() });
-                claimants = vec![own];
-            }
             if claimants.len() > 1 {
                 let names: Vec<String> = claimants.iter().map(|who| all.name(*who).to_string()).collect();
                 all.drafts.hold(at, format!("its accounts belong to different people: {}", names.join(", ")));
@@ -507,7 +497,7 @@ pub(crate) fn correlate<'a>(
 ) -> Ties {
     let mut index = Index::new(material.accounts, !material.links.is_empty(), policy, providers);
     let known = Known::new(&index, material.links);
-    let apart = Apart::new(material.not_hers, &index);
+    let apart = Apart::new(material.not_hers, &index, &known);
     let sight = Sight { material, policy, providers, index: &index, known: &known, apart: &apart };
     let everybody = Everybody::new(&sight);
     // Nobody is looked for by a value any more.

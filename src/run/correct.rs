@@ -52,35 +52,47 @@ pub(crate) fn still_wanted(store: &dyn Store, of: Link<'_>) -> Result<Option<Run
 /// What people said of ties, where a plan claims something of them.
 #[derive(Default)]
 pub(crate) struct Words<'m> {
-    not_hers: BTreeSet<(&'m SystemName, &'m str, &'m PersonId)>,
+    not_hers: BTreeSet<(&'m SystemName, &'m str, PersonId)>,
     /// The account of a person, and the person of an account.
-    hers: BTreeMap<(&'m SystemName, &'m PersonId), &'m str>,
-    of: BTreeMap<(&'m SystemName, &'m str), &'m PersonId>,
+    hers: BTreeMap<(&'m SystemName, PersonId), &'m str>,
+    of: BTreeMap<(&'m SystemName, &'m str), PersonId>,
 }
 
 impl<'m> Words<'m> {
     /// The words that count for a plan: none for one that takes back what a run did, to whomever that was.
-    pub(crate) fn on(plan: &Plan, corrections: &'m Corrections) -> Self {
-        if undo::takes_back(plan) {
+    pub(crate) fn on(plan: &Plan, memory: &'m Memory) -> Self {
+        let Corrections { hers, not_hers } = &memory.corrections;
+        if undo::takes_back(plan) || hers.is_empty() && not_hers.is_empty() {
             return Self::default();
         }
-        let key = |link: Link<'m>| (link.system, link.account, link.person);
+        // Whoever was spoken of by the name that one source has for her may be known under that of another one since.
+        let named: BTreeSet<&PersonId> = hers.iter().chain(not_hers.iter()).map(|link| link.person).collect();
+        let mut known: BTreeMap<PersonId, PersonId> = BTreeMap::new();
+        for link in memory.links.iter().chain(plan.links.iter()) {
+            let name = PersonId { system: link.system.clone(), key: link.account.into() };
+            if named.contains(&name) {
+                known.insert(name, link.person.clone());
+            }
+        }
+        let whose = |link: Link<'m>| known.get(link.person).unwrap_or(link.person).clone();
         Self {
-            not_hers: corrections.not_hers.iter().map(key).collect(),
-            hers: corrections.hers.iter().map(|link| ((link.system, link.person), link.account)).collect(),
-            of: corrections.hers.iter().map(|link| ((link.system, link.account), link.person)).collect(),
+            not_hers: not_hers.iter().map(|link| (link.system, link.account, whose(link))).collect(),
+            hers: hers.iter().map(|link| ((link.system, whose(link)), link.account)).collect(),
+            of: hers.iter().map(|link| ((link.system, link.account), whose(link))).collect(),
         }
     }
 
     /// True where an account is said not to be this person's, or to be another one's.
     fn denies(&self, claim: Link<'_>) -> bool {
-        self.not_hers.contains(&(claim.system, claim.account, claim.person))
-            || self.of.get(&(claim.system, claim.account)).is_some_and(|person| *person != claim.person)
+        let is_of = |person: &PersonId| person == claim.person;
+        self.not_hers.contains(&(claim.system, claim.account, claim.person.clone()))
+            || self.of.get(&(claim.system, claim.account)).is_some_and(|person| !is_of(person))
     }
 
     /// The account that is said to be this person's, where that is another one than is claimed. It may be gone.
     fn other(&self, claim: Link<'_>) -> Option<&'m str> {
-        self.hers.get(&(claim.system, claim.person)).copied().filter(|account| *account != claim.account)
+        let said = self.hers.get(&(claim.system, claim.person.clone()));
+        said.copied().filter(|account| *account != claim.account)
     }
 
     /// The accounts that have to be looked for before it is known whether what this plan claims is contradicted.
@@ -106,7 +118,7 @@ pub(crate) async fn overtaken<'p>(
     memory: &Memory,
     fleet: &Fleet,
 ) -> Result<Option<Link<'p>>, RunError> {
-    let words = Words::on(plan, &memory.corrections);
+    let words = Words::on(plan, memory);
     let mut there = BTreeSet::new();
     for (system, account) in words.to_look_for(plan) {
         if is_there(&system, &account, fleet).await? {

@@ -179,7 +179,7 @@ fn what_names_no_account_or_nobody_is_told() {
         (["hr/1", "gitlap:1"], "did you mean `gitlab`?"),
         (["hr/1", "42"], "an account is written as a system and its id there: gitlab:42"),
         (["hr/1", "gitlab:"], "`gitlab:` names no account"),
-        (["hr/1", "hr:2"], "hr names hr/1 itself"),
+        (["hr/1", "hr:2"], "hr is a source, and no accounts of it are linked"),
         (["gitlab/1", "gitlab:1"], "`gitlab` is no source"),
         (["anna", "gitlab:1"], "`anna` names no person"),
     ] {
@@ -267,38 +267,6 @@ fn a_record_that_is_found_to_be_hers_brings_no_second_account() {
 }
 
 #[test]
-fn a_record_that_is_not_hers_is_held_where_its_accounts_are() {
-    let world = two_sources(&ANNA, &ANNA);
-    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
-    let before = links(&world, "hr/1");
-    assert_eq!(world.homeward(&["--lab", "unlink", "hr/1", "website:7"]).status, 0);
-    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
-    let plan = world.json(0, &["plan", "website=web.csv"]);
-    assert_eq!(calls(&plan).len(), 0, "{plan:#}");
-    let held = &plan["changes"][0];
-    assert_eq!((&held["person"], &held["decision"]), (&json!("website/7"), &json!("hold")), "{plan:#}");
-    assert_eq!(held["reason"], "its accounts are those of hr/1, whose record somebody said it is not");
-    world.json(4, &["apply", "--yes", "website=web.csv"]);
-    assert_eq!(links(&world, "hr/1"), before);
-    // She herself goes on.
-    assert_eq!(world.json(0, &["plan", "hr=hr.csv"])["summary"]["held"], 0);
-}
-
-#[test]
-fn whoever_a_record_was_before_is_she_once_it_is_hers() {
-    let world = two_sources(&ANNA, &[]);
-    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
-    world.json(4, &["apply", "--yes", "website=web.csv"]);
-    let hers = account(&world, "anna");
-    assert_eq!(links(&world, "website/7"), [hers.as_str()]);
-    world.write("hr.csv", b"id,email\n1,another@example.com\n");
-    assert_eq!(world.homeward(&["--lab", "link", "hr/1", "website:7"]).status, 0);
-    assert_eq!(links(&world, "hr/1"), [hers.as_str(), "website:7"]);
-    let plan = world.json(0, &["plan", "hr=hr.csv", "website=web.csv"]);
-    assert_eq!(plan["summary"]["people"], 1, "{plan:#}");
-}
-
-#[test]
 fn a_call_that_was_left_is_not_sent_to_what_is_not_hers_by_now() {
     let world = world(&TWO, "");
     let (wrong, right) = (account(&world, "anna.old"), account(&world, "anna"));
@@ -328,4 +296,37 @@ fn what_a_run_made_is_not_taken_for_what_she_was_linked_to_since() {
     let undone = world.homeward(&["--lab", "undo", "1", "--yes"]);
     assert!(undone.stderr.contains("c1"), "{undone:?}");
     assert_eq!(world.user("gitlab", "username", "real")["state"], "active");
+}
+
+#[test]
+fn whoever_had_an_account_before_is_not_found_by_it_again() {
+    // Both are known to HR; the website has a row for the one who had it.
+    let world = two_sources(&ANNA, &ANNA);
+    world.write("hr.csv", b"id,email\n1,anna@example.com\n2,ben@example.com\n");
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
+    let both = ["apply", "--yes", "hr=hr.csv", "website=web.csv"];
+    world.json(0, &both);
+    let moved = account(&world, "anna");
+    let said = world.homeward(&["--lab", "link", "hr/2", &moved]);
+    assert_eq!(said.stdout, format!("{moved} is hr/2's from now on (run 2).\nit was linked to hr/1 before\n"));
+    let plan = world.json(0, &["plan", "hr=hr.csv", "website=web.csv"]);
+    assert_eq!(plan["summary"]["held"], 0, "{plan:#}");
+    world.json(0, &both);
+    assert_eq!(links(&world, "hr/2"), [moved.as_str()]);
+    assert!(!links(&world, "hr/1").contains(&moved));
+}
+
+#[test]
+fn a_word_on_somebody_counts_under_the_name_she_gets_later() {
+    let world = two_sources(&ANNA, &ANNA);
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
+    let hers = account(&world, "anna");
+    assert_eq!(world.homeward(&["--lab", "link", "website/7", &hers]).status, 0);
+    // HR names her from now on, and what was said of her stands in nobody's way.
+    world.json(0, &["apply", "--yes", "hr=hr.csv", "website=web.csv"]);
+    let name = world.json(0, &["link", "website/7"])["person"].clone();
+    assert!(links(&world, "website/7").contains(&hers), "{name}");
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Anne\n");
+    world.json(0, &["apply", "--yes", "website=web.csv"]);
+    assert_eq!(world.user("mattermost", "username", "anna")["nickname"], "Anne");
 }

@@ -89,7 +89,7 @@ pub(crate) async fn execute(
     let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
     let budget = Budget::new(fleet.allotment);
     let memory = store.ties()?;
-    let words = Words::on(plan, &memory.corrections);
+    let words = Words::on(plan, &memory);
     let mut world = read_again(plan, fleet, &memory.links, words.to_look_for(plan)).await;
     let of_people = |link: Link<'_>| ((link.person.clone(), link.system.clone()), link.account.into());
     world.linked = memory.links.iter().map(of_people).collect();

@@ -433,15 +433,13 @@ impl Store for Sqlite {
         if is_hers {
             let others = "system = ?1 and (person = ?3 or account = ?2)";
             transaction.execute(&format!("delete from corrections where is_hers = 1 and {others}"), pair)?;
-            transaction.execute(&format!("delete from links where {others}"), pair)?;
-            // Whoever is named by a record that is hers was she all along: what she was tied to by that name is hers as well.
-            let named = format!("{system}/{account}");
+            // Whoever had it is not found by it again.
             transaction.execute(
-                "update or ignore links set person = ?2, run = ?3 where person = ?1
-                and system not in (select system from links where person = ?2)",
-                params![named, whose, run],
+                "insert or replace into corrections (system, account, person, is_hers, run)
+                 select system, account, person, 0, ?4 from links where system = ?1 and account = ?2 and person <> ?3",
+                params![system.as_str(), account, whose, run],
             )?;
-            transaction.execute("delete from links where person = ?1", [&named])?;
+            transaction.execute(&format!("delete from links where {others}"), pair)?;
             transaction.execute(
                 "insert into links (system, account, person, run) values (?1, ?2, ?3, ?4)",
                 params![system.as_str(), account, whose, run],
