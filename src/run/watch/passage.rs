@@ -296,10 +296,6 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
             if report.outcomes.iter().any(|(_, outcome)| *outcome != Outcome::Done) {
                 service.met(Met::Failed);
             }
-            // As after an apply: what was asked for and is not to be done is for somebody to see.
-            if plan.summary.refused + plan.summary.held + plan.summary.rejected > 0 {
-                service.met(Met::Held);
-            }
             let done = report.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Done).count();
             info!(run, done, calls = report.outcomes.len(), "carried out");
             note(service, plan, run)?;
