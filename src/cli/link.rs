@@ -77,7 +77,11 @@ fn write(
     let again = given.again();
     let Some(file) = stage.state() else {
         let message = "no lab of this project runs, so what is said would be forgotten at once".to_owned();
-        return Err(Trouble::new(Exit::Usage, message, Some(format!("start one first: {again} lab --detach"))));
+        return Err(Trouble::new(
+            Exit::Usage,
+            message,
+            Some(format!("start one that stays: `{} lab --detach`", again.trim_end_matches(" --lab"))),
+        ));
     };
     let link = link_of(person, system, account);
     let store = stage.store()?;

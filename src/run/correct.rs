@@ -84,9 +84,8 @@ impl<'m> Words<'m> {
 
     /// True where an account is said not to be this person's, or to be another one's.
     fn denies(&self, claim: Link<'_>) -> bool {
-        let is_of = |person: &PersonId| person == claim.person;
         self.not_hers.contains(&(claim.system, claim.account, claim.person.clone()))
-            || self.of.get(&(claim.system, claim.account)).is_some_and(|person| !is_of(person))
+            || self.of.get(&(claim.system, claim.account)).is_some_and(|person| person != claim.person)
     }
 
     /// The account that is said to be this person's, where that is another one than is claimed. It may be gone.

@@ -272,13 +272,7 @@ fn of_known(
             wanted.entry(link.system.clone()).or_default().ids.insert(account);
         }
     }
-    // What operations name is asked for again: the last answer is what is known of a server.
-    for (system, wanted) in &mut wanted {
-        if let Some(before) = asked.get(system) {
-            wanted.members.clone_from(&before.members);
-            wanted.named.clone_from(&before.named);
-        }
-    }
+    with_members(&mut wanted, asked);
     wanted
 }
 
@@ -365,15 +359,19 @@ fn next_look(
             next.entry(system).or_default().holding.entry(attribute).or_default().add(&texts.iter().collect());
         }
     }
-    // Whoever is seen is seen with her memberships, and what operations name is asked for again: the last answer is what is
-    // known of a server.
-    for (system, wanted) in &mut next {
+    with_members(&mut next, asked);
+    next
+}
+
+/// Whoever is seen is seen with her memberships, and what operations name is asked for again: the last answer is what is
+/// known of a server.
+fn with_members(next: &mut BTreeMap<SystemName, Wanted>, asked: &BTreeMap<SystemName, Wanted>) {
+    for (system, wanted) in next {
         if let Some(before) = asked.get(system) {
             wanted.members.clone_from(&before.members);
             wanted.named.clone_from(&before.named);
         }
     }
-    next
 }
 
 /// The ids of each system's accounts that were seen, in order, once somebody asks.

@@ -15,15 +15,14 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{
-    Accepted, Aside, Beginning, Correction, Corrections, Counted, Entry, Heard, Memory, Notice, Occasion, Pruned,
-    RunSummary, Said, Sent, Settlement, Standing, StateError, Store, Word,
+    Accepted, Aside, Beginning, Correction, Counted, Entry, Heard, Memory, Notice, Occasion, Pruned, RunSummary, Said,
+    Sent, Settlement, Standing, StateError, Store, Word,
     expectation::{Expectation, Sight},
     journal::{self, Flaw, Verified},
     scribe::{Note, Receipt, Scribe},
 };
 use crate::model::{
     id::{PersonId, SystemName},
-    links::{Link, Links},
     plan::{Plan, Seen},
     tally::{Tally, Touch, tallies},
     values::Packer,
@@ -32,6 +31,7 @@ use crate::model::{
 mod expectations;
 mod lists;
 mod notes;
+mod ties;
 mod tokens;
 
 use self::{
@@ -269,18 +269,7 @@ impl Store for Sqlite {
         let there = "select 1 from sqlite_master where type = 'table' and name = 'cuts'";
         let is_there = connection.query_row(there, [], |_| Ok(())).optional()?.is_some();
         let place = if is_there { journal::last(&connection)? } else { 0 };
-        let links = links_of(&connection, "select system, account, person from links order by system, account")?;
-        let mut corrections = Corrections::default();
-        // A store that was only looked into may be older than this table.
-        let there = "select 1 from sqlite_master where type = 'table' and name = 'corrections'";
-        if connection.query_row(there, [], |_| Ok(())).optional()?.is_some() {
-            let of = |is_hers: bool| {
-                let is_hers = i32::from(is_hers);
-                let sql = "select system, account, person from corrections where is_hers = ";
-                links_of(&connection, &format!("{sql}{is_hers} order by system, account, person"))
-            };
-            corrections = Corrections { hers: of(true)?, not_hers: of(false)? };
-        }
+        let (links, corrections) = (ties::all(&connection)?, ties::corrections(&connection)?);
         let mut deeds = BTreeMap::new();
         // A store that was only looked into may be older than this table.
         let there = "select 1 from sqlite_master where type = 'table' and name = 'deeds'";
@@ -422,40 +411,9 @@ impl Store for Sqlite {
     }
 
     fn correct(&self, correction: &Correction<'_>, told: &str, now: &str) -> Result<i64, StateError> {
-        let Correction { link: Link { person, system, account }, is_hers, by } = *correction;
-        let whose = person.to_string();
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        let input = format!("{} {person} {system}:{account}", if is_hers { "link" } else { "unlink" });
-        let about = Occasion { input, ..Occasion::default() };
-        let run = insert_run(&transaction, None, &about, Standing::Done, Some(told), now)?;
-        let pair = params![system.as_str(), account, whose];
-        if is_hers {
-            let others = "system = ?1 and (person = ?3 or account = ?2)";
-            transaction.execute(&format!("delete from corrections where is_hers = 1 and {others}"), pair)?;
-            // Whoever had it is not found by it again.
-            transaction.execute(
-                "insert or replace into corrections (system, account, person, is_hers, run)
-                 select system, account, person, 0, ?4 from links where system = ?1 and account = ?2 and person <> ?3",
-                params![system.as_str(), account, whose, run],
-            )?;
-            transaction.execute(&format!("delete from links where {others}"), pair)?;
-            transaction.execute(
-                "insert into links (system, account, person, run) values (?1, ?2, ?3, ?4)",
-                params![system.as_str(), account, whose, run],
-            )?;
-        } else {
-            transaction.execute("delete from links where system = ?1 and account = ?2 and person = ?3", pair)?;
-        }
-        transaction.execute(
-            "insert or replace into corrections (system, account, person, is_hers, run) values (?1, ?2, ?3, ?4, ?5)",
-            params![system.as_str(), account, whose, is_hers, run],
-        )?;
-        let (person, system) = (person.clone(), system.clone());
-        let entry = Entry::Corrected { person, system, account: account.into(), is_hers, by: by.to_owned() };
-        journal::write(&transaction, run, &entry)?;
-        let entry = Entry::Stands { standing: Standing::Done, told: told.to_owned(), news: true };
-        journal::write(&transaction, run, &entry)?;
+        let run = ties::correct(&transaction, correction, told, now)?;
         transaction.commit()?;
         Ok(run)
     }
@@ -643,7 +601,7 @@ impl Store for Sqlite {
         let Settlement { links, seen, marks, standing, follow_ups } = settlement;
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        write_links(&transaction, run, links)?;
+        ties::write(&transaction, run, links)?;
         {
             let mut statement = transaction.prepare(
                 // An older run that is finished after a newer one does not take back what that one saw.
@@ -921,37 +879,6 @@ fn summaries(
 fn shared<'l>(last: &'l mut Option<SystemName>, name: &str) -> &'l SystemName {
     let known = last.take().filter(|last| last.as_str() == name).unwrap_or_else(|| name.into());
     last.insert(known)
-}
-
-/// The ties that a query gives, as system, account and person.
-fn links_of(connection: &Connection, sql: &str) -> Result<Links, StateError> {
-    let mut links = Links::default();
-    let mut statement = connection.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    let (mut of_system, mut of_source) = (None, None);
-    while let Some(row) = rows.next()? {
-        let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
-        if let Some((source, key)) = PersonId::split(text(2)?) {
-            let person = PersonId { system: shared(&mut of_source, source).clone(), key: key.into() };
-            links.push(Link { person: &person, system: shared(&mut of_system, text(0)?), account: text(1)? });
-        }
-    }
-    Ok(links)
-}
-
-/// Remembers ties. What somebody said of one after this run was begun stands.
-fn write_links(transaction: &Transaction<'_>, run: i64, links: &Links) -> Result<(), rusqlite::Error> {
-    let mut statement = transaction.prepare_cached(
-        "insert into links (system, account, person, run) select ?1, ?2, ?3, ?4
-             where not exists (select 1 from corrections where system = ?1 and (
-                 account = ?2 and person = ?3 and not is_hers
-                 or run > ?4 and is_hers and (person = ?3) <> (account = ?2)))
-         on conflict do update set person = excluded.person, run = excluded.run where excluded.run >= links.run",
-    )?;
-    for link in links {
-        statement.execute(params![link.system.as_str(), link.account, link.person.to_string(), run])?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use rusqlite::{Transaction, params};
 
 use super::{
     super::{Entry, Sent, StateError, journal, scribe::Note},
-    write_links,
+    ties,
 };
 
 pub(super) fn write_note(transaction: &Transaction<'_>, run: i64, note: &Note) -> Result<(), StateError> {
@@ -20,7 +20,7 @@ pub(super) fn write_note(transaction: &Transaction<'_>, run: i64, note: &Note) -
             Ok(())
         }
         Note::Over(entry, mark, sent) => write_over(transaction, run, entry, mark, *sent),
-        Note::Ties(links) => Ok(write_links(transaction, run, links)?),
+        Note::Ties(links) => Ok(ties::write(transaction, run, links)?),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::{
+    links::{Link, Links},
     plan::{Believed, Input, List},
     tally::removing,
     values::Values,

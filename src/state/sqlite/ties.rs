@@ -1,0 +1,104 @@
+//! Ties between people and ids, and what somebody said of them, as lines of the tables. Who is right is not known here.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::{
+    super::{Correction, Corrections, Entry, Occasion, Standing, StateError, journal},
+    insert_run, shared,
+};
+use crate::model::{
+    id::PersonId,
+    links::{Link, Links},
+};
+
+/// All ties.
+pub(super) fn all(connection: &Connection) -> Result<Links, StateError> {
+    links_of(connection, "select system, account, person from links order by system, account")
+}
+
+/// What somebody said of ties.
+pub(super) fn corrections(connection: &Connection) -> Result<Corrections, StateError> {
+    // A store that was only looked into may be older than this table.
+    let there = "select 1 from sqlite_master where type = 'table' and name = 'corrections'";
+    if connection.query_row(there, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(Corrections::default());
+    }
+    let of = |is_hers: i32| {
+        let sql = "select system, account, person from corrections where is_hers = ";
+        links_of(connection, &format!("{sql}{is_hers} order by system, account, person"))
+    };
+    Ok(Corrections { hers: of(1)?, not_hers: of(0)? })
+}
+
+/// The ties that a query gives, as system, account and person.
+fn links_of(connection: &Connection, sql: &str) -> Result<Links, StateError> {
+    let mut links = Links::default();
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let (mut of_system, mut of_source) = (None, None);
+    while let Some(row) = rows.next()? {
+        let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
+        if let Some((source, key)) = PersonId::split(text(2)?) {
+            let person = PersonId { system: shared(&mut of_source, source).clone(), key: key.into() };
+            links.push(Link { person: &person, system: shared(&mut of_system, text(0)?), account: text(1)? });
+        }
+    }
+    Ok(links)
+}
+
+/// Remembers ties. What somebody said of one after this run was begun stands.
+pub(super) fn write(transaction: &Transaction<'_>, run: i64, links: &Links) -> Result<(), rusqlite::Error> {
+    let mut statement = transaction.prepare_cached(
+        "insert into links (system, account, person, run) select ?1, ?2, ?3, ?4
+             where not exists (select 1 from corrections where system = ?1 and (
+                 account = ?2 and person = ?3 and not is_hers
+                 or run > ?4 and is_hers and (person = ?3) <> (account = ?2)))
+         on conflict do update set person = excluded.person, run = excluded.run where excluded.run >= links.run",
+    )?;
+    for link in links {
+        statement.execute(params![link.system.as_str(), link.account, link.person.to_string(), run])?;
+    }
+    Ok(())
+}
+
+/// As [`Store::correct`](super::super::Store::correct).
+pub(super) fn correct(
+    transaction: &Transaction<'_>,
+    correction: &Correction<'_>,
+    told: &str,
+    now: &str,
+) -> Result<i64, StateError> {
+    let Correction { link: Link { person, system, account }, is_hers, by } = *correction;
+    let whose = person.to_string();
+    let input = format!("{} {person} {system}:{account}", if is_hers { "link" } else { "unlink" });
+    let about = Occasion { input, ..Occasion::default() };
+    let run = insert_run(transaction, None, &about, Standing::Done, Some(told), now)?;
+    let pair = params![system.as_str(), account, whose];
+    if is_hers {
+        let others = "system = ?1 and (person = ?3 or account = ?2)";
+        transaction.execute(&format!("delete from corrections where is_hers = 1 and {others}"), pair)?;
+        // Whoever had it is not found by it again.
+        transaction.execute(
+            "insert or replace into corrections (system, account, person, is_hers, run)
+             select system, account, person, 0, ?4 from links where system = ?1 and account = ?2 and person <> ?3",
+            params![system.as_str(), account, whose, run],
+        )?;
+        transaction.execute(&format!("delete from links where {others}"), pair)?;
+        transaction.execute(
+            "insert into links (system, account, person, run) values (?1, ?2, ?3, ?4)",
+            params![system.as_str(), account, whose, run],
+        )?;
+    } else {
+        transaction.execute("delete from links where system = ?1 and account = ?2 and person = ?3", pair)?;
+    }
+    transaction.execute(
+        "insert or replace into corrections (system, account, person, is_hers, run) values (?1, ?2, ?3, ?4, ?5)",
+        params![system.as_str(), account, whose, is_hers, run],
+    )?;
+    let (person, system) = (person.clone(), system.clone());
+    let entry = Entry::Corrected { person, system, account: account.into(), is_hers, by: by.to_owned() };
+    journal::write(transaction, run, &entry)?;
+    let entry = Entry::Stands { standing: Standing::Done, told: told.to_owned(), news: true };
+    journal::write(transaction, run, &entry)?;
+    Ok(run)
+}
