@@ -1,6 +1,10 @@
 //! How plans and reports look on a terminal: aligned, coloured with meaning, and never longer than a person reads.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use comfy_table::{CellAlignment, Table, presets};
 use owo_colors::OwoColorize;
@@ -176,23 +180,24 @@ fn gathered(lines: Vec<Line>) -> Vec<Line> {
     let mut kept: Vec<Line> = Vec::with_capacity(lines.len());
     for line in lines {
         let alike = |other: &&mut Line| {
-            other.is_told_together()
+            other.is_told_together
                 && other.person == line.person
                 && other.system == line.system
                 && other.reason == line.reason
         };
         match kept.iter_mut().rev().take_while(|other| other.person == line.person).find(alike) {
-            Some(first) if line.is_told_together() => {
-                let before = std::mem::replace(&mut first.values, Values::Given(String::new()));
-                let names = match before {
-                    Values::Given(names) => format!("{names}, {}", line.name),
-                    Values::Moves { .. } => format!("{}, {}", first.name, line.name),
-                };
-                first.name = count(names.split(", ").count() as u64, "attribute");
-                first.values = Values::Given(names);
-                first.is_gathered = true;
-            }
+            Some(first) if line.is_told_together => match &mut first.values {
+                Values::Several(names) => {
+                    names.insert(line.name);
+                }
+                _ => first.values = Values::Several([first.name.clone(), line.name].into()),
+            },
             _ => kept.push(line),
+        }
+    }
+    for line in &mut kept {
+        if let Values::Several(names) = &line.values {
+            line.name = count(names.len() as u64, "attribute");
         }
     }
     kept
@@ -234,26 +239,15 @@ struct Line {
     side_effect: String,
     /// True where it is held because her account could not be seen.
     is_unseen: bool,
-    /// True where it stands for several attributes, which are named in place of their values.
-    is_gathered: bool,
+    /// True where its values tell nothing: her account could not be seen, or it is not known whom a record is about.
+    is_told_together: bool,
 }
 
-impl Line {
-    /// True where its values tell nothing: her account could not be seen, or nobody knows who she is and nothing would move.
-    fn is_told_together(&self) -> bool {
-        self.is_unseen
-            || self.decision == Decision::Hold
-                && match &self.values {
-                    Values::Moves { before, after } => before == after,
-                    Values::Given(_) => self.is_gathered,
-                }
-    }
-}
-
-/// What is to become of what, or what an operation is given.
+/// What is to become of what, what an operation is given, or of which attributes one thing holds.
 enum Values {
     Moves { before: String, after: String },
     Given(String),
+    Several(BTreeSet<String>),
 }
 
 impl From<&PlannedChange> for Line {
@@ -272,7 +266,8 @@ impl From<&PlannedChange> for Line {
             refusal: change.refusal,
             side_effect: change.side_effect.clone().unwrap_or_default(),
             is_unseen: is_unseen(change),
-            is_gathered: false,
+            is_told_together: is_unseen(change)
+                || change.decision == Decision::Hold && change.system == change.asked_by.system,
         }
     }
 }
@@ -291,7 +286,7 @@ impl From<&PlannedOperation> for Line {
             refusal: asked.refusal,
             side_effect: asked.side_effect.clone().unwrap_or_default(),
             is_unseen: false,
-            is_gathered: false,
+            is_told_together: false,
         }
     }
 }
@@ -423,9 +418,14 @@ fn held_now(change: &PlannedChange) -> String {
 
 /// Both values in at most so many columns each. Where they are longer, what is cut off is what they have in common.
 fn before_and_after(change: &Line, most: usize) -> String {
+    let both = most.saturating_mul(2).saturating_add(3);
     let (before, after) = match &change.values {
         Values::Moves { before, after } => (harmless(before), harmless(after)),
-        Values::Given(given) => return shortened(&harmless(given), most.saturating_mul(2).saturating_add(3)),
+        Values::Given(given) => return shortened(&harmless(given), both),
+        Values::Several(names) => {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            return shortened(&harmless(&names.join(", ")), both);
+        }
     };
     if before.width() <= most && after.width() <= most {
         return format!("{before} → {after}");

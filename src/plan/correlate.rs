@@ -171,11 +171,15 @@ impl Draft {
     }
 
     /// Takes an account, or holds where another one of that system is there already.
-    fn take(&mut self, place: Place, how: &str, index: &Index<'_>) {
+    fn take(&mut self, place: Place, how: &str, whose: &Name<'_>, index: &Index<'_>) {
         match self.at(place.system()) {
             Ok(at) if self.accounts[at] != place => {
                 let (system, there, id) = (index.name(place), index.id(self.accounts[at]), index.id(place));
-                self.hold(format!("{system} has two accounts that could be meant: {there}, and {id} by {how}"));
+                let settle = command("unlink", whose, system, id);
+                self.hold(format!(
+                    "{system} has two accounts that could be meant: {there}, and {id} by {how}; say which is not hers, as in \
+                     {settle}"
+                ));
             }
             Ok(_) => {}
             Err(at) => self.accounts.insert(at, place),
@@ -253,7 +257,7 @@ impl Sight<'_, '_> {
         let shut = |system: &SystemName| material.own.contains_key(system);
         by_joins(&mut found, statement, policy, providers, index, &shut, &anothers);
         if index.has_identities() {
-            by_identities(&mut found, index, &is_apart);
+            by_identities(&mut found, &own, index, &is_apart);
         }
         found
     }
@@ -374,8 +378,7 @@ impl<'a> Everybody<'a> {
             claimants.sort_unstable_by_key(|who| all.name(*who));
             claimants.dedup_by_key(|who| all.name(*who));
             if claimants.len() > 1 {
-                let names: Vec<String> = claimants.iter().map(|who| all.name(*who).to_string()).collect();
-                all.drafts.hold(at, format!("its accounts belong to different people: {}", names.join(", ")));
+                all.drafts.hold(at, all.at_odds(at, tied, &holders, index));
             }
             let person = claimants.first().copied().unwrap_or(own);
             // Whom it is about was found by what it says: what is known of her comes before that.
@@ -404,6 +407,26 @@ impl<'a> Everybody<'a> {
         }
     }
 
+    /// That one statement leads to several people, and by what to whom.
+    fn at_odds(&self, at: usize, tied: Option<Who>, holders: &[Vec<Option<Who>>], index: &Index<'_>) -> String {
+        let name = |who: Option<Who>| who.map(|who| self.name(who));
+        let own = Name::own(self.statements[at]);
+        let of_accounts = self.drafts.accounts(at).filter_map(|place| {
+            let holder = name(holders[place.system()][place.at()])?;
+            Some((place, holder))
+        });
+        let mut ways: Vec<String> = name(tied).into_iter().map(|name| format!("{name} by its key")).collect();
+        let mut settle = String::new();
+        for (place, holder) in of_accounts {
+            let (system, id) = (index.name(place), index.id(place));
+            ways.push(format!("{holder} by {system}:{id}"));
+            if name(tied) != Some(holder) {
+                settle = command("unlink", &own, system, id);
+            }
+        }
+        format!("it leads to different people: {}; say which is not hers, as in {settle}", ways.join(", "))
+    }
+
     /// Each person, with the numbers of the statements that speak of her.
     fn people(&self) -> impl Iterator<Item = (Name<'a>, &[u32])> {
         let name = |at: u32| self.name(self.about[at as usize]);
@@ -419,12 +442,12 @@ impl<'a> Everybody<'a> {
         let mut whole = Draft::default();
         for (count, at) in said.iter().enumerate() {
             let statement = self.statements[*at as usize];
-            if let Some(other) = self.said(&said[..count]).find(|other| other.system == statement.system) {
-                let (here, there) = (&statement.origin, &other.origin);
-                whole.hold(format!("{there} and {here} both seem to speak of this person"));
+            let is_of_this_source = |other: &&u32| self.statements[**other as usize].system == statement.system;
+            if let Some(other) = said[..count].iter().find(is_of_this_source) {
+                whole.hold(self.both(*other as usize, *at as usize, index));
             }
             for place in self.drafts.accounts(*at as usize) {
-                whole.take(place, "another way of looking", index);
+                whole.take(place, "another way of looking", &self.name(self.about[*at as usize]), index);
             }
             if let Some(Draft { held, unseen, doubts, .. }) = self.drafts.others.get(&(*at as usize)) {
                 whole.doubts.extend(doubts);
@@ -433,6 +456,17 @@ impl<'a> Everybody<'a> {
             }
         }
         whole
+    }
+
+    /// That two records of one source were found to be about one person.
+    fn both(&self, one: usize, other: usize, index: &Index<'_>) -> String {
+        let (here, there) = (&self.statements[one].origin, &self.statements[other].origin);
+        let common = self.drafts.accounts(other).find(|place| self.drafts.accounts(one).any(|it| it == *place));
+        let settle = common.map_or_else(String::new, |place| {
+            let apart = command("unlink", &Name::own(self.statements[other]), index.name(place), index.id(place));
+            format!(", or where they are two people, say what is not whose, as in {apart}")
+        });
+        format!("{here} and {there} both seem to speak of this person: correct one{settle}")
     }
 
     /// Hands on each account of each person, with whose it is.
@@ -525,7 +559,11 @@ pub(crate) fn correlate<'a>(
             if let Some(claims) = contested.get(place) {
                 let names: Vec<String> = claims.iter().map(ToString::to_string).collect();
                 let (system, account) = (index.name(*place), index.id(*place));
-                draft.held.get_or_insert(format!("{system} account {account} could be any of {}", names.join(", ")));
+                let settle = command("link", &person, system, account);
+                draft.held.get_or_insert_with(|| {
+                    let names = names.join(", ");
+                    format!("{system} account {account} could be any of {names}; say whose it is, as in {settle}")
+                });
             }
         }
         let mut statements: Vec<&Arc<Statement>> = everybody.said(said).collect();
@@ -561,9 +599,7 @@ fn doubt(person: &Name<'_>, doubt: &Doubt, policy: &Policy, index: &Index<'_>) -
         attribute.map_or_else(String::new, |name| format!("`{name}`"))
     };
     let (found, by, against) = (index.id(doubt.found), name(doubt.by), name(doubt.against));
-    let command = |word: &str, id: &str| {
-        format!("`homeward {word} {} {}`", quoted(&person.to_string()), quoted(&format!("{system}:{id}")))
-    };
+    let command = |word: &str, id: &str| command(word, person, system, id);
     let taken = format!("{system}: {person} is taken for account {found} by {by}");
     match doubt.other.map(|other| index.id(other)) {
         Some(other) => format!(
@@ -575,6 +611,11 @@ fn doubt(person: &Name<'_>, doubt: &Doubt, policy: &Policy, index: &Index<'_>) -
             command("unlink", found)
         ),
     }
+}
+
+/// What somebody types to say whose an account is.
+fn command(word: &str, person: &Name<'_>, system: &SystemName, account: &str) -> String {
+    format!("`homeward {word} {} {}`", quoted(&person.to_string()), quoted(&format!("{system}:{account}")))
 }
 
 /// A text as a shell takes it for itself, and not for what it may hold.
@@ -716,9 +757,10 @@ fn by_joins(
                 several => {
                     let ids: Vec<&str> = several.iter().map(|place| index.id(*place)).collect();
                     found.hold(format!(
-                        "{system} has {} accounts with this {attribute}: {}",
+                        "{system} has {} accounts with this {attribute}: {}; say which is hers, as in {}",
                         ids.len(),
-                        ids.join(", ")
+                        ids.join(", "),
+                        command("link", &Name::own(statement), system, ids[0])
                     ));
                     break;
                 }
@@ -728,7 +770,7 @@ fn by_joins(
 }
 
 /// Adds the accounts that an account signs in with, and those that sign in with it, until nothing new turns up.
-fn by_identities(found: &mut Draft, index: &Index<'_>, is_apart: &dyn Fn(Place) -> bool) {
+fn by_identities(found: &mut Draft, own: &Name<'_>, index: &Index<'_>, is_apart: &dyn Fn(Place) -> bool) {
     let mut waiting = found.accounts.clone();
     let mut looked_at = BTreeSet::new();
     while let Some(place) = waiting.pop() {
@@ -738,7 +780,7 @@ fn by_identities(found: &mut Draft, index: &Index<'_>, is_apart: &dyn Fn(Place) 
         let with = index.account(place).identities().filter_map(|identity| index.of_identity(identity));
         let neighbours: Vec<Place> = with.chain(index.signing_in_with(place)).collect();
         for neighbour in neighbours.into_iter().filter(|neighbour| !is_apart(*neighbour)) {
-            found.take(neighbour, "the way she signs in", index);
+            found.take(neighbour, "the way she signs in", own, index);
             waiting.push(neighbour);
         }
     }

@@ -934,7 +934,9 @@ join(\"zitadel\", \"email\");\n";
         let mut held = plan["changes"].as_array().unwrap().iter().filter(|one| one["person"] == "hr/1");
         let one = held.next().unwrap();
         assert_eq!(one["decision"], "hold");
-        assert_eq!(one["reason"], format!("zitadel has 2 accounts with this email: {}", ids.join(", ")));
+        let settled = format!("say which is hers, as in `homeward link hr/1 zitadel:{}`", ids[0]);
+        let reason = format!("zitadel has 2 accounts with this email: {}; {settled}", ids.join(", "));
+        assert_eq!(one["reason"], reason);
         // It is about her, and about none of her attributes.
         let shown = world.homeward(&["--lab", "plan", "hr=hr.csv"]).stdout;
         let told: Vec<&str> = shown.lines().filter(|line| line.trim_start().starts_with("hold ")).collect();
@@ -943,7 +945,11 @@ join(\"zitadel\", \"email\");\n";
         world.json(4, &["apply", "--yes", "hr=hr.csv"]);
         assert_eq!(world.writes("zitadel").len(), 1);
         assert_eq!(world.user("zitadel", "username", "bob")["nickname"], "Bobby");
-        assert_eq!(ids.map(|id| world.state("zitadel")["users"][id]["nickname"].clone()), ["", ""]);
+        let nicknames = || ids.each_ref().map(|id| world.state("zitadel")["users"][id]["nickname"].clone());
+        assert_eq!(nicknames(), ["", ""]);
+        assert_eq!(world.homeward(&["--lab", "link", "hr/1", &format!("zitadel:{}", ids[0])]).status, 0);
+        world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+        assert_eq!(nicknames(), ["Annie", ""]);
     }
 
     #[test]

@@ -266,6 +266,89 @@ fn a_record_that_is_found_to_be_hers_brings_no_second_account() {
     assert_ne!(world.user("mattermost", "username", "stranger")["nickname"], "Annie");
 }
 
+/// Why somebody is held by a plan of these lists, each reason once.
+fn held(world: &World, lists: &[&str]) -> Vec<String> {
+    let plan = world.json(0, &[&["plan"], lists].concat());
+    let held = plan["changes"].as_array().unwrap().iter().filter(|change| change["decision"] == "hold");
+    let mut reasons: Vec<String> = held.map(|change| change["reason"].as_str().unwrap().to_owned()).collect();
+    reasons.sort();
+    reasons.dedup();
+    reasons
+}
+
+/// Does what a reason says would settle it.
+fn settle(world: &World, reason: &str) {
+    let (_, command) = reason.split_once("as in `homeward ").unwrap();
+    let words: Vec<&str> = command.trim_end_matches('`').split(' ').collect();
+    let ran = world.homeward(&[&["--lab"], words.as_slice()].concat());
+    assert_eq!(ran.status, 0, "{ran:?}");
+}
+
+#[test]
+fn two_records_that_seem_to_be_of_one_person_are_told_apart_by_a_word() {
+    let rows = "id,email,username,name\n1,anna@example.com,anna,Anna Berg\n2,anna@example.com,berta,Berta\n";
+    let world = world(&TWO[..1], "").file("people.csv", rows);
+    let hers = account(&world, "anna.old");
+    let reasons = held(&world, &["hr=people.csv"]);
+    let reason = format!(
+        "people.csv:2 and people.csv:3 both seem to speak of this person: correct one, or where they are two people, say \
+         what is not whose, as in `homeward unlink hr/2 {hers}`"
+    );
+    assert_eq!(reasons, [reason]);
+    // The reason stands once, with what it keeps.
+    let shown = world.homeward(&["--lab", "plan", "hr=people.csv"]).stdout;
+    let told: Vec<&str> = shown.lines().filter(|line| line.trim_start().starts_with("hold ")).collect();
+    assert!(told.len() == 1 && told[0].contains("3 attributes hr display_name, email, username "), "{shown}");
+    settle(&world, &reasons[0]);
+    assert_eq!(held(&world, &["hr=people.csv"]), Vec::<String>::new());
+    world.json(0, &["apply", "--yes", "hr=people.csv"]);
+    assert_eq!((links(&world, "hr/1"), links(&world, "hr/2")), (vec![hers], Vec::new()));
+    assert_eq!(names(&world), [r#""anna.old" "Anna Berg""#]);
+}
+
+#[test]
+fn a_record_that_leads_to_two_people_is_settled_by_a_word() {
+    // At Mattermost her address is that of an account which somebody else was linked to.
+    let world = two_sources(&ANNA, &ANNA);
+    let of_other = format!("mattermost:{}", world.user("mattermost", "username", "anna")["id"].as_str().unwrap());
+    assert_eq!(world.homeward(&["--lab", "link", "hr/2", &of_other]).status, 0);
+    world.write("hr.csv", b"id,email\n1,anna@example.com\n2,berta@example.com\n");
+    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
+    let reasons = held(&world, &["website=web.csv"]);
+    let reason = format!(
+        "it leads to different people: hr/1 by {}, hr/2 by {of_other}; say which is not hers, as in \
+         `homeward unlink website/7 {of_other}`",
+        account(&world, "anna")
+    );
+    assert_eq!(reasons, [reason]);
+    settle(&world, &reasons[0]);
+    assert_eq!(held(&world, &["website=web.csv"]), Vec::<String>::new());
+    world.json(0, &["apply", "--yes", "website=web.csv"]);
+    assert_eq!(links(&world, "hr/1"), [account(&world, "anna"), "website:7".to_owned()]);
+    assert_ne!(world.user("mattermost", "username", "anna")["nickname"], "Annie");
+}
+
+#[test]
+fn an_account_that_only_the_sign_in_leads_to_is_settled_by_a_word() {
+    let world = two_sources(&[("anna", "anna@example.com"), ("other", "other@example.com")], &ANNA);
+    let (hers, other) = (account(&world, "anna"), account(&world, "other"));
+    let through = json!({ "auth_service": "gitlab", "auth_data": other[7..] });
+    world.lab("mattermost", "POST", "meddle/anna", &through);
+    let reasons = held(&world, &["hr=hr.csv"]);
+    let reason = format!(
+        "gitlab has two accounts that could be meant: {}, and {} by the way she signs in; say which is not hers, as in \
+         `homeward unlink hr/1 {other}`",
+        &hers[7..],
+        &other[7..]
+    );
+    assert_eq!(reasons, [reason]);
+    settle(&world, &reasons[0]);
+    assert_eq!(held(&world, &["hr=hr.csv"]), Vec::<String>::new());
+    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    assert_eq!(links(&world, "hr/1")[0], hers);
+}
+
 #[test]
 fn a_call_that_was_left_is_not_sent_to_what_is_not_hers_by_now() {
     let world = world(&TWO, "");
