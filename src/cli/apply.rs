@@ -52,13 +52,15 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
             }
             let memory = stage.memory()?;
             not_overtaken(&plan, given.again(), |system| Ok(memory.accepted.get(system).cloned()))?;
-            moves_no_tie(file, &plan, &memory)?;
-            if let Some(Link { person, system, .. }) = correct::overtaken(&plan, &memory, &stage.fleet).await? {
+            if let Some(Link { person, system, account }) = correct::overtaken(&plan, &memory, &stage.fleet).await? {
+                let account =
+                    if account.is_empty() { "a new account".to_owned() } else { format!("account {account}") };
                 let message =
-                    format!("somebody has said otherwise whose account at {system} is that of {person} in this plan");
-                let hint = format!("plan again; `{} link PERSON` shows what was said", given.again());
-                return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(hint)));
+                    format!("in this plan {account} at {system} is {person}'s, and somebody has said otherwise since");
+                let hint = format!("plan again; `{} link {person}` shows what was said", given.again());
+                return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(&hint))));
             }
+            moves_no_tie(file, &plan, &memory)?;
             Prepared::of(plan)
         }
         None if wanted.recheck => stage.prepare(given, plan::Ask::Everybody, None).await?,
@@ -68,7 +70,8 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     let past = if prepared.same.is_empty() { stage.past()? } else { Past::default() };
     let judged = judge(&prepared.plan, &stage.project.rules, &stage.project.limits, &past);
     if !given.json() {
-        print(render::plan(plan::as_held(&prepared.plan, &judged), wanted.all, width(&std::io::stdout())).trim_end());
+        let shown = render::plan(plan::as_held(&prepared.plan, &judged), wanted.all, width(&std::io::stdout()));
+        print(&given.reaching(shown.trim_end()));
         stage.tell_duration(&prepared.plan);
     }
     if !prepared.same.is_empty() {

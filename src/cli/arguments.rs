@@ -312,6 +312,9 @@ pub(super) struct Link {
     /// Who says so; the name of the account this runs as, if not given.
     #[arg(long, value_name = "NAME", requires = "account")]
     pub(super) by: Option<String>,
+    /// Do not ask before an account is taken from somebody else.
+    #[arg(long, requires = "account")]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -319,7 +322,7 @@ pub(super) struct Unlink {
     /// Who: a source and its key, such as `hr/1001`.
     #[arg(value_name = "PERSON")]
     pub(super) person: String,
-    /// The account that is not hers: a system and its id there, such as `gitlab:42`.
+    /// The account or the other record that is not hers: a system and its id there, such as `gitlab:42` or `website:7`.
     #[arg(value_name = "ACCOUNT")]
     pub(super) account: String,
     /// Who says so; the name of the account this runs as, if not given.

@@ -61,7 +61,7 @@ pub(super) async fn explain(given: &Invocation<'_>, wanted: &arguments::Explain)
         }
         text.push_str(&drawn(told, asked.attribute.is_some(), width));
     }
-    print(text.trim_end());
+    print(&given.reaching(text.trim_end()));
     if given.talks() && !explanation.untold.is_empty() {
         let from = if explanation.run.is_some() { "a past run" } else { "a saved plan" };
         let list: Vec<String> = explanation.untold.iter().map(|it| format!("\n  {it}")).collect();

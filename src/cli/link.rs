@@ -1,11 +1,13 @@
-//! `homeward link` and `homeward unlink`: somebody says whose an account is. Nothing is sent.
+//! `homeward link` and `homeward unlink`: somebody says whose an account is, and whose it is not. Nothing is sent.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
 use super::{
-    Exit, Invocation, arguments,
+    Exit, Invocation,
+    apply::sure,
+    arguments,
     diagnostic::{Trouble, did_you_mean},
     plan, print, render, tell, token,
 };
@@ -23,23 +25,48 @@ use crate::{
 pub(super) async fn link(given: &Invocation<'_>, wanted: &arguments::Link) -> Result<Exit, Trouble> {
     let stage = plan::stage(given, &[]).await?;
     let memory = stage.memory()?;
-    let person = correct::meant(&token::person(&stage.project, &wanted.person)?, &memory.links);
-    let Some(account) = &wanted.account else { return Ok(show(given, &person, &memory)) };
+    let named = token::person(&stage.project, &wanted.person)?;
+    let Some(account) = &wanted.account else {
+        return Ok(show(given, &correct::meant(&named, &memory.links), &memory));
+    };
+    let person = by_her_name(given, &named, &memory)?;
     let (system, account) = account_of(&stage, &person, account)?;
-    let before = |link: &Link<'_>| *link.system == system && *link.person == person;
-    if memory.links.iter().any(|link| before(&link) && link.account == account.as_str()) {
-        return Ok(said(given, None, link_of(&person, &system, &account), true, "already"));
+    if let Some(hint) = no_account_but_a_record(given, &stage, &person, &system) {
+        let message = format!("{system} is a source, and no accounts of it are linked");
+        return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(hint)));
     }
-    if !correct::is_there(&system, &account, &stage.fleet).await? {
-        return Err(no_account(given, &system, &account));
+    let word = link_of(&person, &system, &account);
+    let is_of_hers = |link: &Link<'_>| *link.system == system && *link.person == person;
+    let is_said = memory.corrections.hers.iter().any(|said| said == word);
+    if is_said && memory.links.iter().filter(is_of_hers).all(|link| link == word) {
+        return Ok(said(given, None, word, true, ", as was said before"));
+    }
+    if !is_there(&system, &account, &stage).await? {
+        return Err(no_account(&system, &account));
     }
     tell_stranger(given, &person, &memory);
     let mut told = Vec::new();
-    for link in memory.links.iter().filter(|link| *link.system == system) {
+    for link in memory.links.iter().filter(|link| *link.system == system && *link != word) {
         if *link.person == person {
             told.push(format!("{system}:{} is hers no more", link.account));
         } else if link.account == account.as_str() {
-            told.push(format!("it was linked to {} before", link.person));
+            let (other, again) = (link.person, given.again());
+            let question = render::harmless(&format!("{system}:{account} is {other}'s: take it from {other}?"));
+            let hint = format!("see first what {other} has: {again} link {other}; then give --yes");
+            if !wanted.yes && !sure(given, &question, &render::harmless(&hint))? {
+                tell("nothing was changed");
+                return Ok(Exit::Done);
+            }
+            told.push(format!("it was {other}'s before, who is not found by it again"));
+            let is_record = |link: &Link<'_>| {
+                *link.person == *other
+                    && stage.project.sources.contains_key(link.system)
+                    && *link.system != person.system
+            };
+            told.extend(memory.links.iter().filter(is_record).map(|link| {
+                let record = format!("{}:{}", link.system, link.account);
+                format!("{record} is still {other}'s: where it is {person}'s too, {again} unlink {other} {record}")
+            }));
         }
     }
     write(given, &stage, &person, &system, &account, wanted.by.as_ref(), Some(told))
@@ -49,18 +76,29 @@ pub(super) async fn link(given: &Invocation<'_>, wanted: &arguments::Link) -> Re
 pub(super) async fn unlink(given: &Invocation<'_>, wanted: &arguments::Unlink) -> Result<Exit, Trouble> {
     let stage = plan::stage(given, &[]).await?;
     let memory = stage.memory()?;
-    let person = correct::meant(&token::person(&stage.project, &wanted.person)?, &memory.links);
+    let person = by_her_name(given, &token::person(&stage.project, &wanted.person)?, &memory)?;
     let (system, account) = account_of(&stage, &person, &wanted.account)?;
+    if system == person.system {
+        let message = format!("{person} is named by her own record at {system}");
+        let hint =
+            format!("the account or the other record that is not hers is wanted: {} link {person}", given.again());
+        return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(&hint))));
+    }
     let word = link_of(&person, &system, &account);
     if memory.corrections.not_hers.iter().any(|said| said == word) {
-        return Ok(said(given, None, word, false, "already"));
+        return Ok(said(given, None, word, false, ", as was said before"));
     }
     let is_tied = memory.links.iter().any(|link| link == word);
-    if !is_tied && !correct::is_there(&system, &account, &stage.fleet).await? {
-        return Err(no_account(given, &system, &account));
+    if !is_tied && !is_there(&system, &account, &stage).await? {
+        return Err(no_account(&system, &account));
     }
     tell_stranger(given, &person, &memory);
     write(given, &stage, &person, &system, &account, wanted.by.as_ref(), None)
+}
+
+async fn is_there(system: &SystemName, account: &AccountId, stage: &plan::Stage) -> Result<bool, Trouble> {
+    let there = correct::are_there([(system.clone(), account.clone())].into(), &stage.fleet).await?;
+    Ok(!there.is_empty())
 }
 
 /// Writes the word down, where nothing that may still be carried out says the opposite. `told`: it is hers, and what that
@@ -90,11 +128,7 @@ fn write(
     if let Some(run) = correct::still_wanted(&store, link)? {
         let (id, standing) = (run.id, run.standing);
         let message = format!("run {id} is {} and about this person or account", standing.word());
-        let hint = if standing.is_held() {
-            format!("settle it first, then plan again: {again} reject {id}, or {again} approve {id}")
-        } else {
-            format!("finish it first: {again} resume {id}")
-        };
+        let hint = format!("settle it first, then plan again: {again} reject {id}, or {again} approve {id}");
         return Err(Trouble::new(Exit::Usage, message, Some(hint)));
     }
     let by = super::settle::who(by);
@@ -103,19 +137,19 @@ fn write(
     let sentence = format!("{system}:{account} {what} {person}'s, says {by}");
     let now = jiff::Timestamp::now().to_string();
     let run = store.correct(&Correction { link, is_hers, by: &by }, &sentence, &now).map_err(RunError::from)?;
-    let exit = said(given, Some(run), link, is_hers, "from now on");
+    let exit = said(given, Some(run), link, is_hers, " from now on");
     for line in told.into_iter().flatten().filter(|_| !given.json()) {
         print(&render::harmless(&line));
     }
     if given.talks() {
-        tell("nothing was sent: the next plan shows what follows from it");
+        tell("nothing was sent: the next plan shows what follows from it, and `undo` takes back what a run did before");
     }
     Ok(exit)
 }
 
-fn no_account(given: &Invocation<'_>, system: &SystemName, account: &AccountId) -> Trouble {
+fn no_account(system: &SystemName, account: &AccountId) -> Trouble {
     let message = render::harmless(&format!("{system} shows no account {account}"));
-    let hint = format!("it is the id that counts, not a name: `{} explain PERSON SYSTEM=FILE` shows it", given.again());
+    let hint = "it is the id that counts, not a name: plans and the provider itself show it".to_owned();
     Trouble::new(Exit::Usage, message, Some(hint))
 }
 
@@ -124,7 +158,9 @@ fn tell_stranger(given: &Invocation<'_>, person: &PersonId, memory: &Memory) {
     let is_known = memory.links.iter().any(|link| link.person == person)
         || memory.seen.iter().any(|seen| seen.system == person.system && *seen.key == *person.key);
     if !is_known && !given.global.quiet {
-        tell(&render::harmless(&format!("note: no run was about {person} yet; it holds from the first one that is")));
+        tell(&render::harmless(&format!(
+            "note: no run was about {person} yet; what is said counts from the first that is"
+        )));
     }
 }
 
@@ -144,14 +180,15 @@ fn said(given: &Invocation<'_>, run: Option<i64>, link: Link<'_>, is_hers: bool,
     }
     let what = if is_hers { "is" } else { "is not" };
     let by = run.map_or_else(String::new, |run| format!(" (run {run})"));
-    print(&render::harmless(&format!("{system}:{account} {what} {person}'s {since}{by}.")));
+    print(&render::harmless(&format!("{system}:{account} {what} {person}'s{since}{by}.")));
     Exit::Done
 }
 
 /// What a person is tied to, and what somebody said is not hers.
 fn show(given: &Invocation<'_>, person: &PersonId, memory: &Memory) -> Exit {
     let tied = memory.links.iter().filter(|link| link.person == person);
-    let apart: Vec<Link<'_>> = memory.corrections.not_hers.iter().filter(|link| link.person == person).collect();
+    let is_her = |name: &PersonId| correct::meant(name, &memory.links) == *person;
+    let apart: Vec<Link<'_>> = memory.corrections.not_hers.iter().filter(|link| is_her(link.person)).collect();
     let is_said = |link: &Link<'_>| memory.corrections.hers.iter().any(|word| word == *link);
     let tied: Vec<(Link<'_>, bool)> = tied.map(|link| (link, is_said(&link))).collect();
     if given.json() {
@@ -198,10 +235,37 @@ fn account_of(stage: &plan::Stage, person: &PersonId, text: &str) -> Result<(Sys
     if !systems.contains_key(&system_name) {
         return refused(format!("no system `{system}` is configured"), did_you_mean(system, names()));
     }
-    // Whose a record is follows from the accounts that it is found by.
-    if system_name == person.system || systems.get(&system_name).is_some_and(|system| system.says.is_some()) {
-        let hint = "link the account that its record is found by, at a provider".to_owned();
-        return refused(format!("{system} is a source, and no accounts of it are linked"), Some(hint));
-    }
     Ok((system_name, AccountId::from(id)))
+}
+
+/// Whose a record is follows from the accounts that it is found by.
+fn no_account_but_a_record(
+    given: &Invocation<'_>,
+    stage: &plan::Stage,
+    person: &PersonId,
+    system: &SystemName,
+) -> Option<String> {
+    let is_source = stage.project.config.systems.get(system).is_some_and(|system| system.says.is_some());
+    (is_source || *system == person.system).then(|| {
+        format!(
+            "link the account that its record is found by, at a provider; where a record was taken for hers and is not: \
+             {} unlink {person} {system}:KEY",
+            given.again()
+        )
+    })
+}
+
+/// Whom a name is about. What is said under another name than hers is easily said of the wrong one.
+fn by_her_name(given: &Invocation<'_>, named: &PersonId, memory: &Memory) -> Result<PersonId, Trouble> {
+    let person = correct::meant(named, &memory.links);
+    if person == *named {
+        return Ok(person);
+    }
+    let again = given.again();
+    let hint = format!(
+        "say it of {person}; where {named} is somebody else, say that first: {again} unlink {person} {}:{}",
+        named.system, named.key
+    );
+    let message = format!("{named} is taken for a record of {person}");
+    Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(&hint))))
 }

@@ -1,6 +1,7 @@
 //! The terminal: reads arguments, prints, and gives exit codes. Nobody else does either.
 
 use std::{
+    borrow::Cow,
     ffi::OsString,
     io::{IsTerminal, Write},
     os::fd::AsFd,
@@ -114,6 +115,11 @@ impl Invocation<'_> {
     /// How to call the program again for the same store.
     fn again(&self) -> &'static str {
         if self.global.lab { "homeward --lab" } else { "homeward" }
+    }
+
+    /// A text whose commands reach the same store: what is planned in the lab is settled in the lab.
+    fn reaching<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.global.lab { text.replace("`homeward", &format!("`{}", self.again())).into() } else { text.into() }
     }
 
     /// Whether to tell what is neither result nor error.

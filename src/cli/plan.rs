@@ -255,7 +255,8 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
     if given.json() {
         print(&document::text(&prepared.plan));
     } else {
-        print(render::plan(as_held(&prepared.plan, &judged), wanted.all, width(&std::io::stdout())).trim_end());
+        let shown = render::plan(as_held(&prepared.plan, &judged), wanted.all, width(&std::io::stdout()));
+        print(&given.reaching(shown.trim_end()));
         stage.tell_duration(&prepared.plan);
         if let Some(file) = wanted.out.as_ref().filter(|_| given.talks()) {
             let homeward = given.again();
@@ -344,10 +345,13 @@ pub(super) fn notes(given: &Invocation<'_>, prepared: &Prepared) {
         }
     }
     outlook::notes(given, &prepared.expected);
-    if !given.global.quiet {
-        for warning in &prepared.plan.warnings {
-            tell(&format!("warning: {}", render::harmless(warning)));
-        }
+    warn(given, &prepared.plan);
+}
+
+/// Tells what somebody should know before a plan is carried out.
+pub(super) fn warn(given: &Invocation<'_>, plan: &Plan) {
+    for warning in plan.warnings.iter().filter(|_| !given.global.quiet) {
+        tell(&given.reaching(&format!("warning: {}", render::harmless(warning))));
     }
 }
 

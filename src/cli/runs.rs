@@ -212,11 +212,13 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
         }
         if summary.standing.is_held() || summary.standing == Standing::Approved {
             // Nothing came of it yet: what there is to see is what it would do.
-            print(render::plan(&plan, true, width(&std::io::stdout())).trim_end());
+            print(&given.reaching(render::plan(&plan, true, width(&std::io::stdout())).trim_end()));
+            super::plan::warn(given, &plan);
             return Ok(Exit::Done);
         }
     }
     print(&render::drawn(&calls(&plan, &entries)));
+    super::plan::warn(given, &plan);
     if !expected.is_empty() {
         print(&format!("\n{}", outlook::table(&expected, given.judges_by())));
     }

@@ -36,7 +36,8 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
         return Err(Trouble::new(Exit::Usage, "the rules have changed since this plan was made", Some(hint)));
     }
     if !given.json() {
-        print(render::plan(&plan, false, width(&std::io::stdout())).trim_end());
+        print(&given.reaching(render::plan(&plan, false, width(&std::io::stdout())).trim_end()));
+        plan::warn(given, &plan);
         if let Some(told) = &summary.told {
             tell(&format!("{}: {}", summary.standing.word(), render::harmless(told)));
         }

@@ -209,6 +209,10 @@ pub(super) fn person(project: &Project, text: &str) -> Result<PersonId, Trouble>
     let first = sources().next().unwrap_or("hr");
     match PersonId::parse(text) {
         Some(person) if project.sources.contains_key(&person.system) && !person.key.is_empty() => Ok(person),
+        Some(person) if person.key.is_empty() => {
+            let hint = format!("a person is written as a plan shows her: {first}/1001");
+            Err(Trouble::new(Exit::Usage, format!("{} names nobody there", quoted(text, text)), Some(hint)))
+        }
         Some(person) => {
             let message = format!("{} is no source", quoted(person.system.as_str(), text));
             let near = did_you_mean(person.system.as_str(), sources());

@@ -45,7 +45,7 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
     };
     let only_saved = wanted.out.is_some() && !wanted.yes;
     if !given.json() {
-        print(render::plan(&plan, wanted.all, width(&std::io::stdout())).trim_end());
+        print(&given.reaching(render::plan(&plan, wanted.all, width(&std::io::stdout())).trim_end()));
     } else if only_saved {
         print(&document::text(&plan));
     }

@@ -12,7 +12,9 @@ use std::{
 };
 
 use super::{
-    Providers, fold, folded,
+    Providers,
+    doubts::{Doubt, Doubts, command},
+    fold, folded,
     index::{Index, Known, Name, Place, Who, small},
     spread::{parts, spread},
 };
@@ -35,7 +37,9 @@ pub(crate) struct Material<'a> {
     pub(crate) remembered: Vec<Arc<Statement>>,
     /// Ties from earlier runs.
     pub(crate) links: &'a Links,
-    /// Accounts that are not those of these people, as somebody said.
+    /// Ties by somebody's word.
+    pub(crate) hers: &'a Links,
+    /// Accounts and records that are not those of these people, as somebody said.
     pub(crate) not_hers: &'a Links,
     /// Every account that was observed.
     pub(crate) accounts: &'a BTreeMap<SystemName, Accounts>,
@@ -129,18 +133,6 @@ struct Draft {
     doubts: Vec<Doubt>,
 }
 
-/// Why an account may not be the one that is meant.
-#[derive(Clone, Copy)]
-struct Doubt {
-    found: Place,
-    /// By which of the line's attributes it was found.
-    by: usize,
-    /// Which of the line's attributes speaks against it.
-    against: usize,
-    /// The account that one would have found; `None`: it would have found none.
-    other: Option<Place>,
-}
-
 impl Draft {
     /// True where it is accounts and nothing else.
     fn is_plain(&self) -> bool {
@@ -200,22 +192,38 @@ struct Sight<'s, 'a> {
 
 /// What somebody said not to be whose.
 struct Apart<'a> {
-    accounts: BTreeSet<(Place, Name<'a>)>,
-    people: BTreeSet<Name<'a>>,
+    /// The accounts that are not those of a record or a person, by her names.
+    accounts: BTreeMap<Name<'a>, Vec<Place>>,
+    /// The accounts that are somebody's by a word.
+    said: BTreeSet<Place>,
+    /// Two names, of records or people, that are not those of one person; either way round.
+    names: BTreeSet<[(&'a str, &'a str); 2]>,
 }
 
 impl<'a> Apart<'a> {
     /// Whoever was spoken of by the name that a source has for her is known under another one since she was tied to it.
-    fn new(words: &'a Links, index: &Index<'_>, known: &Known<'a>) -> Self {
-        let (mut accounts, mut people) = (BTreeSet::new(), BTreeSet::new());
-        for link in words.iter() {
+    fn new(material: &Material<'a>, index: &Index<'_>, known: &Known<'a>) -> Self {
+        let said = material.hers.iter().filter_map(|link| index.place(link.system, link.account)).collect();
+        let mut apart = Self { accounts: BTreeMap::new(), said, names: BTreeSet::new() };
+        for link in material.not_hers.iter() {
             let name = known.of_id(index, &link.person.system, &link.person.key);
             for name in [Name::from(link.person)].into_iter().chain(name) {
-                people.insert(name);
-                accounts.extend(index.place(link.system, link.account).map(|place| (place, name)));
+                apart.accounts.entry(name).or_default().extend(index.place(link.system, link.account));
+                let (record, person) = ((link.system.as_str(), link.account), (name.system.as_str(), &**name.key));
+                apart.names.extend([[record, person], [person, record]]);
             }
         }
-        Self { accounts, people }
+        apart
+    }
+
+    /// Accounts that are not those of this record or person.
+    fn from<'s>(&'s self, name: Name<'s>) -> &'s [Place] {
+        self.accounts.get(&name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether these are known not to be names of one person.
+    fn parts(&self, one: Name<'_>, other: Name<'_>) -> bool {
+        !self.names.is_empty() && self.names.contains(&[one, other].map(|name| (name.system.as_str(), &**name.key)))
     }
 }
 
@@ -237,8 +245,9 @@ impl Sight<'_, '_> {
         }
         let own = Name::own(statement);
         let is_apart = |place: Place| {
-            let is = |whose: Name<'_>| apart.accounts.contains(&(place, whose));
+            let is = |whose: Name<'_>| apart.from(whose).contains(&place);
             !apart.accounts.is_empty() && (is(own) || tied.is_some_and(is))
+                || !apart.names.is_empty() && known.of(place).is_some_and(|holder| apart.parts(own, holder))
         };
         // An account that is tied to somebody whom this source knows under another key is not this person's, whatever
         // its address: addresses are handed on from leavers to newcomers.
@@ -373,20 +382,28 @@ impl<'a> Everybody<'a> {
             }
             let Some(own) = Who::new(all.links.len() + at) else { unreachable!("no memory holds so many") };
             let tied = now.or_else(|| known.ties(Name::own(statement)).next().map(|_| own));
-            let held = all.drafts.accounts(at).filter_map(|place| holders[place.system()][place.at()]);
-            let mut claimants: Vec<Who> = tied.into_iter().chain(held).collect();
-            claimants.sort_unstable_by_key(|who| all.name(*who));
-            claimants.dedup_by_key(|who| all.name(*who));
-            if claimants.len() > 1 {
-                all.drafts.hold(at, all.at_odds(at, tied, &holders, index));
-            }
-            let person = claimants.first().copied().unwrap_or(own);
+            let claimants = all.claimants(at, tied, &holders);
+            // A record that is tied to somebody is about her, whatever else it leads to.
+            let person = tied.or(claimants.first().copied()).unwrap_or(own);
+            // Whoever has what is said not to be this record's is somebody else, unless that was given to her by a word.
+            let not_its = sight.apart.from(Name::own(statement));
+            let is_parted = |all: &Self, who: &Who| {
+                let (name, holds) = (all.name(*who), |place: &Place| holders[place.system()][place.at()]);
+                let not_its = not_its.iter().filter(|place| !sight.apart.said.contains(place));
+                sight.apart.parts(Name::own(statement), name)
+                    || not_its.filter_map(holds).any(|holder| all.name(holder) == name)
+            };
+            let mut is_at_odds = claimants.len() > 1 || claimants.iter().any(|who| is_parted(&all, who));
             // Whom it is about was found by what it says: what is known of her comes before that.
             let name = all.name(person);
             let is_found = tied.is_none_or(|tied| all.name(tied) != name) && name != Name::own(statement);
-            let is_known = || known.ties(name).next().is_some() || sight.apart.people.contains(&name);
-            if claimants.len() == 1 && is_found && is_known() {
+            let is_known = || known.ties(name).next().is_some() || sight.apart.accounts.contains_key(&name);
+            if !is_at_odds && is_found && is_known() {
                 all.drafts.put(at, sight.look(statement, Some(name)));
+                is_at_odds = all.claimants(at, Some(person), &holders).len() > 1;
+            }
+            if is_at_odds {
+                all.drafts.hold(at, all.at_odds(at, (tied, person), &holders, index));
             }
             for place in all.drafts.accounts(at).chain(place) {
                 holders[place.system()][place.at()].get_or_insert(person);
@@ -407,10 +424,26 @@ impl<'a> Everybody<'a> {
         }
     }
 
-    /// That one statement leads to several people, and by what to whom.
-    fn at_odds(&self, at: usize, tied: Option<Who>, holders: &[Vec<Option<Who>>], index: &Index<'_>) -> String {
+    /// Whose the accounts are that a statement was found to mean, and whom it is tied to; each of them once.
+    fn claimants(&self, at: usize, tied: Option<Who>, holders: &[Vec<Option<Who>>]) -> Vec<Who> {
+        let held = self.drafts.accounts(at).filter_map(|place| holders[place.system()][place.at()]);
+        let mut claimants: Vec<Who> = tied.into_iter().chain(held).collect();
+        claimants.sort_unstable_by_key(|who| self.name(*who));
+        claimants.dedup_by_key(|who| self.name(*who));
+        claimants
+    }
+
+    /// That one statement leads to people whom it cannot all be about, and by what to whom. `about`: whom it is tied to, and
+    /// whom else it seems to be about.
+    fn at_odds(
+        &self,
+        at: usize,
+        (tied, about): (Option<Who>, Who),
+        holders: &[Vec<Option<Who>>],
+        index: &Index<'_>,
+    ) -> String {
         let name = |who: Option<Who>| who.map(|who| self.name(who));
-        let own = Name::own(self.statements[at]);
+        let whose = name(tied).unwrap_or(Name::own(self.statements[at]));
         let of_accounts = self.drafts.accounts(at).filter_map(|place| {
             let holder = name(holders[place.system()][place.at()])?;
             Some((place, holder))
@@ -420,11 +453,11 @@ impl<'a> Everybody<'a> {
         for (place, holder) in of_accounts {
             let (system, id) = (index.name(place), index.id(place));
             ways.push(format!("{holder} by {system}:{id}"));
-            if name(tied) != Some(holder) {
-                settle = command("unlink", &own, system, id);
+            if settle.is_empty() || name(tied).unwrap_or(self.name(about)) != holder {
+                settle = command("unlink", &whose, system, id);
             }
         }
-        format!("it leads to different people: {}; say which is not hers, as in {settle}", ways.join(", "))
+        format!("this leads to somebody else: {}; say what is not hers, as in {settle}", ways.join(", "))
     }
 
     /// Each person, with the numbers of the statements that speak of her.
@@ -531,7 +564,7 @@ pub(crate) fn correlate<'a>(
 ) -> Ties {
     let mut index = Index::new(material.accounts, !material.links.is_empty(), policy, providers);
     let known = Known::new(&index, material.links);
-    let apart = Apart::new(material.not_hers, &index, &known);
+    let apart = Apart::new(material, &index, &known);
     let sight = Sight { material, policy, providers, index: &index, known: &known, apart: &apart };
     let everybody = Everybody::new(&sight);
     // Nobody is looked for by a value any more.
@@ -539,7 +572,7 @@ pub(crate) fn correlate<'a>(
     // An account that two people would have is nobody's until a person decides.
     let contested = everybody.contested(&index);
     let claimed = everybody.claimed(&index);
-    let mut doubts: BTreeMap<&SystemName, Vec<String>> = BTreeMap::new();
+    let mut doubts = Doubts::new(policy, &index, material.sources);
     // What was said in earlier runs, by whom it speaks of.
     let mut remembered: Vec<(Name<'_>, &Arc<Statement>)> = Vec::with_capacity(material.remembered.len());
     remembered.extend(material.remembered.iter().map(|statement| {
@@ -578,7 +611,7 @@ pub(crate) fn correlate<'a>(
         if draft.held.is_none() {
             let is_nobodys = |place| !claimed.contains(&place) && known.of(place).is_none();
             for one in draft.doubts.iter().filter(|doubt| doubt.other.is_none_or(is_nobodys)) {
-                doubts.entry(index.name(one.found)).or_default().push(doubt(&person, one, policy, &index));
+                doubts.add(person, one);
             }
             tie(&mut links, &id, &draft.accounts, &statements, &index, &known);
         }
@@ -588,53 +621,7 @@ pub(crate) fn correlate<'a>(
         let statements = statements.into_iter().cloned().collect();
         each(Found { id, statements, accounts, held: draft.held, unseen: draft.unseen });
     }
-    Ties { links, warnings: doubts.into_iter().flat_map(|(system, doubts)| told(system, doubts)).collect() }
-}
-
-/// That another account could be meant, or none.
-fn doubt(person: &Name<'_>, doubt: &Doubt, policy: &Policy, index: &Index<'_>) -> String {
-    let system = index.name(doubt.found);
-    let name = |at: usize| {
-        let attribute = policy.joins.get(system).and_then(|line| line.attributes.get(at));
-        attribute.map_or_else(String::new, |name| format!("`{name}`"))
-    };
-    let (found, by, against) = (index.id(doubt.found), name(doubt.by), name(doubt.against));
-    let command = |word: &str, id: &str| command(word, person, system, id);
-    let taken = format!("{system}: {person} is taken for account {found} by {by}");
-    match doubt.other.map(|other| index.id(other)) {
-        Some(other) => format!(
-            "{taken}, and account {other} has the {against} of this record: where that one is meant, {}",
-            command("link", other)
-        ),
-        None => format!(
-            "{taken}, and has another {against} than this record: where it is not hers, {}",
-            command("unlink", found)
-        ),
-    }
-}
-
-/// What somebody types to say whose an account is.
-fn command(word: &str, person: &Name<'_>, system: &SystemName, account: &str) -> String {
-    format!("`homeward {word} {} {}`", quoted(&person.to_string()), quoted(&format!("{system}:{account}")))
-}
-
-/// A text as a shell takes it for itself, and not for what it may hold.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
-}
-
-/// A few doubts of one system in full, and how many more there are.
-fn told(system: &SystemName, mut doubts: Vec<String>) -> Vec<String> {
-    const FEW: usize = 5;
-    let more = doubts.len().saturating_sub(FEW);
-    doubts.truncate(FEW);
-    if more > 0 {
-        doubts.push(format!(
-            "{system}: {more} more are taken for accounts that something speaks against; `plan --all` shows whom for which"
-        ));
-    }
-    doubts
+    Ties { links, warnings: doubts.told() }
 }
 
 /// Sources that may name people first, each in its own order.

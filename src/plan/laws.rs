@@ -225,9 +225,10 @@ fn plan_of(case: &Case) -> Plan {
         statements: case.statements.clone(),
         remembered: Vec::new(),
         links: &case.links,
+        hers: &Links::default(),
         not_hers: &case.not_hers,
         accounts: &observed,
-        sources: &["hr".into()],
+        sources: &["hr".into(), "website".into()],
         own: &BTreeMap::new(),
     };
     let mut people = Vec::new();
@@ -315,13 +316,28 @@ proptest! {
 
     #[test]
     fn what_is_said_not_to_be_hers_is_never_taken_for_hers(
-        people in prop::collection::vec(somebody(), 1..9), said in prop::collection::vec(any::<bool>(), 1..40), tied: bool
+        people in prop::collection::vec(somebody(), 1..9), at_website in prop::collection::vec((0..8_usize, 0..12_usize), 0..6),
+        said in prop::collection::vec(any::<bool>(), 1..40), tied: bool
     ) {
         let mut case = case(&people, true);
         let mut said = said.into_iter().cycle();
+        // Some records of a second source are known to be about somebody.
+        for (number, (username, of)) in at_website.iter().enumerate() {
+            let mut record = Statement::clone(&case.statements[0]);
+            (record.system, record.key) = ("website".into(), format!("{number}").into());
+            record.values = BTreeMap::from([("username".into(), format!("name{username}").as_str().into())]).into();
+            if let Some(person) = case.statements.get(*of).filter(|about| about.system.as_str() == "hr") {
+                let person = crate::model::id::PersonId { system: "hr".into(), key: Arc::clone(&person.key) };
+                case.links.push(Link { person: &person, system: &record.system, account: &record.key });
+            }
+            case.statements.push(Arc::new(record));
+        }
+        let records = case.statements.iter().map(|it| (it.system.clone(), AccountId::from(&*it.key)));
+        let known: Vec<(SystemName, AccountId)> = case.accounts.keys().cloned().chain(records).collect();
         for statement in &case.statements {
             let person = crate::model::id::PersonId { system: statement.system.clone(), key: Arc::clone(&statement.key) };
-            for (system, id) in case.accounts.keys().filter(|_| said.next() == Some(true)) {
+            let others = known.iter().filter(|(system, _)| *system != person.system);
+            for (system, id) in others.filter(|_| said.next() == Some(true)) {
                 case.not_hers.push(Link { person: &person, system, account: id.as_str() });
             }
         }
@@ -332,6 +348,8 @@ proptest! {
         prop_assert!(plan.links.iter().all(|link| is_hers(&link)));
         let (links, calls) = (plan.links.iter(), plan.calls.iter());
         let owners: BTreeSet<_> = case.links.iter().chain(links).map(|it| (it.system, it.account, it.person)).collect();
+        let of: BTreeSet<_> = owners.iter().map(|(system, account, _)| (system, account)).collect();
+        prop_assert_eq!(of.len(), owners.len(), "one thing is tied to two people");
         for call in calls.filter(|call| call.account.is_some()) {
             let account = call.account.as_ref().map_or("", AccountId::as_str);
             prop_assert!(owners.contains(&(&call.system, account, &call.person)), "{} is about somebody else's", call.id);

@@ -22,6 +22,7 @@ pub(crate) mod assemble;
 pub(crate) mod correlate;
 pub(crate) mod decide;
 pub(crate) mod deeds;
+mod doubts;
 pub(crate) mod guard;
 mod index;
 #[cfg(test)]

@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{RunError, fleet::Fleet, resume, undo};
+use futures::future::join_all;
+
+use super::{RunError, fleet::Fleet, undo};
 use crate::{
     model::{
         account::Wanted,
@@ -22,26 +24,44 @@ pub(crate) fn meant(named: &PersonId, links: &Links) -> PersonId {
     tie.map_or_else(|| named.clone(), |link| link.person.clone())
 }
 
-/// Whether a provider shows an account of this id; true where only people's own tokens open any.
+/// Which of these accounts are there, as providers show; where only people's own tokens open any, they may be.
 ///
 /// # Errors
-/// Where the provider cannot be read.
-pub(crate) async fn is_there(system: &SystemName, account: &AccountId, fleet: &Fleet) -> Result<bool, RunError> {
-    let Some(member) = fleet.members.get(system).filter(|_| fleet.keyed(system).is_none()) else { return Ok(true) };
-    let wanted = Wanted { ids: [account.clone()].into(), fresh: true, ..Wanted::default() };
-    let unread = |source| RunError::Unread { system: system.clone(), source: Box::new(source) };
-    let observed = member.observe(&wanted).await.map_err(unread)?;
-    Ok(observed.accounts.iter().any(|it| it.id() == Some(account.as_str())))
+/// Where a provider cannot be read.
+pub(crate) async fn are_there(
+    accounts: BTreeSet<(SystemName, AccountId)>,
+    fleet: &Fleet,
+) -> Result<BTreeSet<(SystemName, AccountId)>, RunError> {
+    let is_shown = |system: &SystemName| fleet.members.contains_key(system) && fleet.keyed(system).is_none();
+    let (to_ask, mut there): (BTreeSet<_>, BTreeSet<_>) =
+        accounts.into_iter().partition(|(system, _)| is_shown(system));
+    let mut wanted: BTreeMap<SystemName, Wanted> = BTreeMap::new();
+    for (system, account) in to_ask {
+        let wanted = wanted.entry(system).or_default();
+        wanted.fresh = true;
+        wanted.ids.insert(account);
+    }
+    let questions = wanted.iter().filter_map(|(system, wanted)| {
+        let member = fleet.members.get(system)?;
+        Some(async move { (system, wanted, member.observe(wanted).await) })
+    });
+    for (system, wanted, answer) in join_all(questions).await {
+        let unread = |source| RunError::Unread { system: system.clone(), source: Box::new(source) };
+        let shown = answer.map_err(unread)?.accounts;
+        let shown: BTreeSet<&str> = shown.iter().filter_map(|account| account.id()).collect();
+        let seen = wanted.ids.iter().filter(|account| shown.contains(account.as_str()));
+        there.extend(seen.map(|account| (system.clone(), account.clone())));
+    }
+    Ok(there)
 }
 
-/// A run that may still be carried out and is about this person or this account there: what it was planned on would not
-/// hold any more.
+/// A run that waits for somebody and is about this person or this account there: what it was planned on would not hold any
+/// more. One that was begun is not in the way: what it has not sent yet is looked at again.
 ///
 /// # Errors
 /// Where the store cannot be read.
 pub(crate) fn still_wanted(store: &dyn Store, of: Link<'_>) -> Result<Option<RunSummary>, RunError> {
-    let unfinished = resume::unfinished(store)?.into_iter().map(|it| it.run);
-    for run in store.unsettled()?.into_iter().chain(unfinished) {
+    for run in store.unsettled()? {
         if store.plan(run.id)?.is_some_and(|plan| claims(&plan).any(|it| is_about(it, of))) {
             return Ok(Some(run));
         }
@@ -82,10 +102,13 @@ impl<'m> Words<'m> {
         }
     }
 
-    /// True where an account is said not to be this person's, or to be another one's.
+    /// True where an account is said to be another one's, or not to be this person's and to be nobody's. Where it was said
+    /// not to be hers under a name that she had no longer when it was said to be hers, it is.
     fn denies(&self, claim: Link<'_>) -> bool {
-        self.not_hers.contains(&(claim.system, claim.account, claim.person.clone()))
-            || self.of.get(&(claim.system, claim.account)).is_some_and(|person| person != claim.person)
+        match self.of.get(&(claim.system, claim.account)) {
+            Some(person) => person != claim.person,
+            None => self.not_hers.contains(&(claim.system, claim.account, claim.person.clone())),
+        }
     }
 
     /// The account that is said to be this person's, where that is another one than is claimed. It may be gone.
@@ -118,12 +141,7 @@ pub(crate) async fn overtaken<'p>(
     fleet: &Fleet,
 ) -> Result<Option<Link<'p>>, RunError> {
     let words = Words::on(plan, memory);
-    let mut there = BTreeSet::new();
-    for (system, account) in words.to_look_for(plan) {
-        if is_there(&system, &account, fleet).await? {
-            there.insert((system, account));
-        }
-    }
+    let there = are_there(words.to_look_for(plan), fleet).await?;
     let is_there = |system: &SystemName, account: &str| there.contains(&(system.clone(), account.into()));
     Ok(claims(plan).find(|claim| words.contradict(*claim, &is_there)))
 }

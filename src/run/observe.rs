@@ -72,13 +72,13 @@ pub(crate) async fn observe(
     }
     let mut asked: BTreeMap<SystemName, Wanted> = BTreeMap::new();
     look(&first, fleet, &mut seen, &mut asked).await?;
-    let known = of_known(said, memory, policy, fleet, &seen, &asked);
-    if !known.is_empty() {
-        look(&known, fleet, &mut seen, &mut asked).await?;
-    }
-    // Accounts lead to others: those they sign in with, and those a copy of their values must not collide with.
-    for _ in 0..3 {
-        let next = next_look(&seen, policy, fleet, &asked);
+    let untied = untied(said, memory);
+    // Accounts lead to others: those they sign in with, those of whoever they are known to be, and those a copy of their
+    // values must not collide with.
+    for _ in 0..4 {
+        let mut next = next_look(&seen, policy, fleet, &asked);
+        of_known(&untied, memory, policy, fleet, &seen, &asked, &mut next);
+        with_members(&mut next, &asked);
         if next.values().all(Wanted::is_empty) {
             break;
         }
@@ -224,19 +224,10 @@ fn first_look(said: &Said, memory: &Memory, policy: &Policy, fleet: &Fleet) -> B
     wanted
 }
 
-/// The other accounts of people who are known already and of whom a record seems to speak that nobody is tied to: by what it
-/// says one account of theirs was found, and by their ties the others have to be, before anything it says is looked for.
-fn of_known(
-    said: &Said,
-    memory: &Memory,
-    policy: &Policy,
-    fleet: &Fleet,
-    seen: &Shown,
-    asked: &BTreeMap<SystemName, Wanted>,
-) -> BTreeMap<SystemName, Wanted> {
-    let mut wanted: BTreeMap<SystemName, Wanted> = BTreeMap::new();
+/// The records that nobody is tied to, where anybody is tied at all.
+fn untied<'s>(said: &'s Said, memory: &Memory) -> Vec<&'s Arc<Statement>> {
     if memory.links.is_empty() {
-        return wanted;
+        return Vec::new();
     }
     let named: Keys<'_> = said.statements.iter().map(|said| (&said.system, &*said.key)).collect();
     let mut is_tied = vec![false; said.statements.len()];
@@ -247,10 +238,26 @@ fn of_known(
             }
         }
     }
-    let untied: Vec<&Arc<Statement>> =
-        said.statements.iter().zip(is_tied).filter(|(_, is_tied)| !is_tied).map(|(said, _)| said).collect();
+    said.statements.iter().zip(is_tied).filter(|(_, is_tied)| !is_tied).map(|(said, _)| said).collect()
+}
+
+/// The other accounts of people who are known already and of whom a record seems to speak that nobody is tied to: by what it
+/// says one account of theirs was found, or one that theirs sign in with or that signs in with theirs; by their ties the
+/// others have to be, before anything it says is looked for.
+fn of_known(
+    untied: &[&Arc<Statement>],
+    memory: &Memory,
+    policy: &Policy,
+    fleet: &Fleet,
+    seen: &Shown,
+    asked: &BTreeMap<SystemName, Wanted>,
+    next: &mut BTreeMap<SystemName, Wanted>,
+) {
+    if untied.is_empty() {
+        return;
+    }
     let mut found: BTreeSet<(&SystemName, &str)> = BTreeSet::new();
-    for (system, accounts) in seen.accounts.iter().filter(|_| !untied.is_empty()) {
+    for (system, accounts) in &seen.accounts {
         let attributes = policy.joins.get(system).map(|line| line.attributes.as_slice()).unwrap_or_default();
         for attribute in attributes {
             let text =
@@ -262,18 +269,44 @@ fn of_known(
         }
     }
     if found.is_empty() {
-        return wanted;
+        return;
+    }
+    let of_kind: BTreeMap<&str, SystemName> = seen
+        .accounts
+        .values()
+        .flat_map(|accounts| accounts.iter().flat_map(|account| account.identities()))
+        .map(|(kind, _)| kind)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .filter_map(|kind| Some((kind, <[SystemName; 1]>::try_from(fleet.of_kind(kind)).ok()?.into_iter().next()?)))
+        .collect();
+    if !of_kind.is_empty() {
+        let with = |(kind, id)| Some((of_kind.get(kind)?, id));
+        let all = || seen.accounts.iter().flat_map(|(system, list)| list.iter().map(move |account| (system, account)));
+        let mut beside = BTreeSet::new();
+        for (system, account) in all() {
+            let Some(id) = account.id() else { continue };
+            let signs_in_with: Vec<(&SystemName, &str)> = account.identities().filter_map(with).collect();
+            if found.contains(&(system, id)) {
+                beside.extend(signs_in_with);
+            } else if signs_in_with.iter().any(|other| found.contains(other)) {
+                beside.insert((system, id));
+            }
+        }
+        found.extend(beside);
     }
     let of_found = memory.links.iter().filter(|link| found.contains(&(link.system, link.account)));
     let people: BTreeSet<&PersonId> = of_found.map(|link| link.person).collect();
+    let mut there: BTreeMap<&SystemName, BTreeSet<&str>> = BTreeMap::new();
     for link in memory.links.iter().filter(|link| people.contains(link.person)) {
+        let Some(asked) = asked.get(link.system) else { continue };
         let account = AccountId::from(link.account);
-        if asked.get(link.system).is_some_and(|asked| !asked.ids.contains(&account)) {
-            wanted.entry(link.system.clone()).or_default().ids.insert(account);
+        let seen = || seen.accounts.get(link.system).into_iter().flat_map(Accounts::iter);
+        let there = there.entry(link.system).or_insert_with(|| seen().filter_map(|it| it.id()).collect());
+        if !asked.ids.contains(&account) && !there.contains(link.account) {
+            next.entry(link.system.clone()).or_default().ids.insert(account);
         }
     }
-    with_members(&mut wanted, asked);
-    wanted
 }
 
 /// What is said of an attribute, as a system stores it.
@@ -359,7 +392,6 @@ fn next_look(
             next.entry(system).or_default().holding.entry(attribute).or_default().add(&texts.iter().collect());
         }
     }
-    with_members(&mut next, asked);
     next
 }
 

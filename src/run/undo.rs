@@ -345,19 +345,20 @@ pub(crate) async fn undo(
 
 /// The accounts that creations made, where the ties tell which.
 fn made<'a>(did: &Did<'a>, desk: &Desk<'_>) -> BTreeMap<&'a CallId, AccountId> {
-    let creations = did.done.iter().filter(|call| call.operation == Operation::Create);
-    let tied = creations.filter_map(|call| {
-        let links = &desk.memory.links;
-        // What somebody said to be hers may be another account than the one that was made.
-        let said = desk.memory.corrections.hers.iter();
-        if said.into_iter().any(|link| *link.person == call.person && *link.system == call.system) {
-            return None;
-        }
-        let mut mine = links.iter().filter(|link| *link.person == call.person && *link.system == call.system);
-        let (first, second) = (mine.next()?, mine.next());
-        second.is_none().then(|| (&call.id, first.account.into()))
-    });
-    tied.collect()
+    let creations = || did.done.iter().filter(|call| call.operation == Operation::Create);
+    // `None` where that is not sure.
+    let mut tied: BTreeMap<(&PersonId, &SystemName), Option<AccountId>> = BTreeMap::new();
+    let wanted: BTreeSet<(&PersonId, &SystemName)> = creations().map(|call| (&call.person, &call.system)).collect();
+    for link in desk.memory.links.iter().filter(|link| wanted.contains(&(link.person, link.system))) {
+        let of = tied.entry((link.person, link.system));
+        of.and_modify(|account| *account = None).or_insert_with(|| Some(link.account.into()));
+    }
+    // What somebody said to be hers may be another account than the one that was made.
+    for link in desk.memory.corrections.hers.iter() {
+        tied.insert((link.person, link.system), None);
+    }
+    let account = |call: &Call| tied.get(&(&call.person, &call.system)).cloned().flatten();
+    creations().filter_map(|call| Some((&call.id, account(call)?))).collect()
 }
 
 /// Which accounts must be seen: those that were changed, and whoever has a name now that is to be put back.

@@ -144,7 +144,7 @@ pub(crate) struct Memory {
 pub(crate) struct Corrections {
     /// Whose accounts are, by somebody's word. They are ties as well.
     pub(crate) hers: Links,
-    /// Whose accounts are not: nobody is found by these, whatever they hold.
+    /// Whose accounts and records are not: those people are not found by these, whatever they hold.
     pub(crate) not_hers: Links,
 }
 

@@ -65,17 +65,15 @@ fn a_doubtful_first_tie_is_told_and_can_be_settled_before_anything_is_sent() {
     assert_eq!(linked.stdout, format!("{by_name} is hr/1's from now on (run 1).\n"));
     assert_eq!(
         linked.stderr,
-        "note: no run was about hr/1 yet; it holds from the first one that is\n\
-         nothing was sent: the next plan shows what follows from it\n"
+        "note: no run was about hr/1 yet; what is said counts from the first that is\n\
+         nothing was sent: the next plan shows what follows from it, and `undo` takes back what a run did before\n"
     );
     assert_eq!(world.writes("gitlab"), Vec::<Value>::new());
 
     // What was saved before would change the other account.
     let refused = world.homeward(&["--lab", "apply", "--yes", "plan.json"]);
     assert_eq!(refused.status, 2, "{refused:?}");
-    assert!(
-        in_one_line(&refused.stderr).contains("somebody has said otherwise whose account at gitlab is that of hr/1")
-    );
+    assert!(in_one_line(&refused.stderr).contains("at gitlab is hr/1's, and somebody has said otherwise since"));
     assert_eq!(world.writes("gitlab"), Vec::<Value>::new());
 
     let plan = world.json(0, &["plan", "hr=people.csv"]);
@@ -138,7 +136,7 @@ fn a_wrong_tie_is_taken_back_and_not_found_again() {
     });
     assert_eq!(unlinked, expected);
     let again = world.homeward(&["--lab", "unlink", "hr/1", &wrong]);
-    assert_eq!((again.status, again.stdout), (0, format!("{wrong} is not hr/1's already.\n")));
+    assert_eq!((again.status, again.stdout), (0, format!("{wrong} is not hr/1's, as was said before.\n")));
     // The list is what it was, and she is looked for all the same: by her name now.
     world.json(0, &["apply", "--yes", "hr=people.csv"]);
     assert_eq!(names(&world), [r#""anna" "Anna Berg""#, r#""anna.old" "Anna Berg""#]);
@@ -317,7 +315,7 @@ fn a_record_that_leads_to_two_people_is_settled_by_a_word() {
     world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
     let reasons = held(&world, &["website=web.csv"]);
     let reason = format!(
-        "it leads to different people: hr/1 by {}, hr/2 by {of_other}; say which is not hers, as in \
+        "this leads to somebody else: hr/1 by {}, hr/2 by {of_other}; say what is not hers, as in \
          `homeward unlink website/7 {of_other}`",
         account(&world, "anna")
     );
@@ -361,7 +359,12 @@ fn a_call_that_was_left_is_not_sent_to_what_is_not_hers_by_now() {
     meddle("anna.old");
     let resumed = world.homeward(&["--lab", "resume", "1"]);
     assert_eq!(resumed.status, 7, "{resumed:?}");
-    assert!(resumed.stdout.contains("not sent, for it is no longer as planned: whose account it is"), "{resumed:?}");
+    assert!(
+        resumed
+            .stdout
+            .contains("not sent, for it is no longer as planned: somebody has said since whose account it is"),
+        "{resumed:?}"
+    );
     assert_eq!(names(&world), [r#""anna" "anna""#, r#""anna.old" "anna.old""#]);
     assert_eq!(links(&world, "hr/1"), [right.as_str()]);
 }
@@ -389,8 +392,18 @@ fn whoever_had_an_account_before_is_not_found_by_it_again() {
     let both = ["apply", "--yes", "hr=hr.csv", "website=web.csv"];
     world.json(0, &both);
     let moved = account(&world, "anna");
-    let said = world.homeward(&["--lab", "link", "hr/2", &moved]);
-    assert_eq!(said.stdout, format!("{moved} is hr/2's from now on (run 2).\nit was linked to hr/1 before\n"));
+    // Nobody loses an account by a slip.
+    let refused = world.homeward(&["--lab", "link", "hr/2", &moved]);
+    assert_eq!((refused.status, refused.stdout.as_str()), (2, ""), "{refused:?}");
+    assert!(
+        in_one_line(&refused.stderr).contains("see first what hr/1 has: homeward --lab link hr/1; then give --yes")
+    );
+    let said = world.homeward(&["--lab", "link", "hr/2", &moved, "--yes"]);
+    let told = format!(
+        "{moved} is hr/2's from now on (run 2).\nit was hr/1's before, who is not found by it again\n\
+         website:7 is still hr/1's: where it is hr/2's too, homeward --lab unlink hr/1 website:7\n"
+    );
+    assert_eq!(said.stdout, told);
     let plan = world.json(0, &["plan", "hr=hr.csv", "website=web.csv"]);
     assert_eq!(plan["summary"]["held"], 0, "{plan:#}");
     world.json(0, &both);
@@ -399,16 +412,104 @@ fn whoever_had_an_account_before_is_not_found_by_it_again() {
 }
 
 #[test]
-fn a_word_on_somebody_counts_under_the_name_she_gets_later() {
-    let world = two_sources(&ANNA, &ANNA);
+fn what_was_not_hers_under_another_name_is_hers_where_that_was_said() {
+    let world = two_sources(&ANNA, &[("anna", "both@example.com")]);
+    let rules = format!("{}copies(\"email\", \"gitlab\");\n", world.read("rules/rules.rhai"));
+    world.write("rules/rules.rhai", rules.as_bytes());
     world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
-    let hers = account(&world, "anna");
-    assert_eq!(world.homeward(&["--lab", "link", "website/7", &hers]).status, 0);
-    // HR names her from now on, and what was said of her stands in nobody's way.
+    world.write("hr.csv", b"id,email\n1,both@example.com\n");
+    let account = account(&world, "anna");
+    // Two people, until somebody says otherwise of one account, and the website says so itself.
+    world.json(4, &["apply", "--yes", "website=web.csv"]);
+    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    assert_eq!(links(&world, "website/7"), [account.as_str()]);
+    assert_eq!(world.homeward(&["--lab", "link", "hr/1", &account, "--yes"]).status, 0);
+    world.write("web.csv", b"id,email,name\n7,both@example.com,Annie\n");
     world.json(0, &["apply", "--yes", "hr=hr.csv", "website=web.csv"]);
-    let name = world.json(0, &["link", "website/7"])["person"].clone();
-    assert!(links(&world, "website/7").contains(&hers), "{name}");
-    world.write("web.csv", b"id,email,name\n7,anna@example.com,Anne\n");
+    assert_eq!(world.json(0, &["link", "website/7"])["person"], "hr/1");
+    assert_eq!(world.user("gitlab", "username", "anna")["email"], "both@example.com");
+    assert_eq!(world.user("mattermost", "username", "anna")["nickname"], "Annie");
+    // And the last word counts, by whichever name it was said.
+    assert_eq!(world.homeward(&["--lab", "unlink", "hr/1", &account]).status, 0);
+    let shown = world.json(0, &["link", "hr/1"]);
+    assert_eq!(shown["not_hers"], json!([{ "system": "gitlab", "account": &account[7..] }]));
+    world.write("hr.csv", b"id,email\n1,new@example.com\n");
+    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    assert_eq!(world.user("gitlab", "username", "anna")["email"], "both@example.com");
+}
+
+#[test]
+fn a_word_on_a_record_holds_where_it_is_found_to_be_of_whoever_has_the_account() {
+    let world = two_sources(&ANNA, &ANNA);
+    let hers = account(&world, "anna");
+    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    assert_eq!(world.homeward(&["--lab", "unlink", "website/7", &hers]).status, 0);
+    // At Mattermost the record leads to whoever has it.
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
+    let reasons = held(&world, &["website=web.csv"]);
+    assert!(
+        reasons.len() == 1 && reasons[0].starts_with("this leads to somebody else: hr/1 by mattermost:"),
+        "{reasons:?}"
+    );
+    settle(&world, &reasons[0]);
+    assert_eq!(held(&world, &["website=web.csv"]), Vec::<String>::new());
+    assert_eq!(world.homeward(&["--lab", "link", "website/7"]).status, 0);
+    assert!(links(&world, "hr/1").contains(&hers));
+}
+
+#[test]
+fn what_a_record_leads_to_in_place_of_what_is_not_hers_may_be_somebody_elses() {
+    let world = two_sources(&[("anna.old", "anna@example.com"), ("anna", "berta@example.com")], &ANNA);
+    let rules = world.read("rules/rules.rhai");
+    let rules = rules.replace("join(\"gitlab\", \"email\")", "join(\"gitlab\", [\"email\", \"username\"])");
+    let rules = rules.replace("nickname: row.name", "username: \"anna\", nickname: row.name");
+    world.write("rules/rules.rhai", rules.as_bytes());
+    let (not_hers, of_other) = (account(&world, "anna.old"), account(&world, "anna"));
+    world.write("hr.csv", b"id,email\n1,anna@example.com\n2,berta@example.com\n");
+    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    world.json(0, &["unlink", "hr/1", &not_hers]);
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
+    let reasons = held(&world, &["website=web.csv"]);
+    assert!(
+        reasons.len() == 1 && reasons[0].contains(&format!(": hr/2 by {of_other}, hr/1 by mattermost:")),
+        "{reasons:?}"
+    );
+    settle(&world, &reasons[0]);
+    world.json(4, &["apply", "--yes", "website=web.csv"]);
+    let found = links(&world, "hr/1");
+    assert!(found.len() == 2 && found[0].starts_with("mattermost:") && found[1] == "website:7", "{found:?}");
+    assert_eq!(links(&world, "hr/2"), [of_other]);
+}
+
+#[test]
+fn a_record_that_was_taken_for_hers_is_told_apart_for_good() {
+    let world = two_sources(&ANNA, &ANNA);
+    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    let hers = links(&world, "hr/1");
+    // Somebody new at the website has an address that was hers.
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Stranger\n");
     world.json(0, &["apply", "--yes", "website=web.csv"]);
-    assert_eq!(world.user("mattermost", "username", "anna")["nickname"], "Anne");
+    assert_eq!(world.user("mattermost", "username", "anna")["nickname"], "Stranger");
+    // Under the stranger's name nothing is said of her by a slip.
+    for word in ["link", "unlink"] {
+        let refused = world.homeward(&["--lab", word, "website/7", &hers[0]]);
+        assert_eq!(refused.status, 2, "{refused:?}");
+        let told = in_one_line(&refused.stderr);
+        assert!(told.contains("website/7 is taken for a record of hr/1"), "{told}");
+        assert!(told.contains("homeward --lab unlink hr/1 website:7"), "{told}");
+    }
+    let undone = world.homeward(&["--lab", "undo", "2", "--yes"]);
+    assert_eq!(undone.status, 0, "{undone:?}");
+    let unlinked = world.homeward(&["--lab", "unlink", "hr/1", "website:7"]);
+    assert!(unlinked.stdout.starts_with("website:7 is not hr/1's from now on"), "{unlinked:?}");
+    assert_eq!(links(&world, "hr/1"), hers);
+    for name in ["Stranger", "Stranger II"] {
+        world.write("web.csv", format!("id,email,name\n7,anna@example.com,{name}\n").as_bytes());
+        // Her address is HR's to say, and HR does not know her.
+        world.json(4, &["apply", "--yes", "website=web.csv"]);
+        world.json(4, &["apply", "--yes", "hr=hr.csv", "website=web.csv"]);
+        assert_eq!((links(&world, "hr/1"), links(&world, "website/7")), (hers.clone(), Vec::new()));
+    }
+    let nickname = world.user("mattermost", "username", "anna")["nickname"].clone();
+    assert!(nickname.is_null() || nickname == "", "{nickname}");
 }

@@ -98,7 +98,7 @@ pub(crate) async fn execute(
     let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
     let broken_off = broken_off(plan, &world, fleet, &progress);
     let strange = strangers(plan, &world, fleet, &progress);
-    let is_there = |system: &SystemName, account: &str| world.shows(system, account);
+    let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
     let contradicted: Vec<bool> = plan.calls.iter().map(|call| words.contradict(claim(call), &is_there)).collect();
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
@@ -124,7 +124,8 @@ pub(crate) async fn execute(
                 continue;
             }
             let so_far = progress.get(&call.id);
-            let denied = contradicted[at].then(|| Outcome::Moved(vec!["whose account it is".to_owned()]));
+            let denied = contradicted[at]
+                .then(|| Outcome::Moved(vec!["somebody has said since whose account it is".to_owned()]));
             let hindrance = denied
                 .or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far))
                 .or_else(|| hindrance(call, &outcomes, &place, &world, &broken_off, fleet));
@@ -208,7 +209,7 @@ pub(crate) async fn execute(
     let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
     let mut links = Arc::clone(&plan.links);
     // Words may have come while this went on: those of before are known here, those of since to the store.
-    let is_there = |system: &SystemName, account: &str| world.shows(system, account);
+    let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
     if links.iter().any(|link| words.contradict(link, &is_there)) {
         links = Arc::new(links.iter().filter(|link| !words.contradict(*link, &is_there)).collect());
     }

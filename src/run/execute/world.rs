@@ -47,9 +47,10 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Whether an account that was asked for is there.
-    pub(super) fn shows(&self, system: &SystemName, account: &str) -> bool {
-        self.accounts.contains_key(&(system.clone(), account.into()))
+    /// Whether an account that was asked for is there, as far as anybody knows: what was not seen may be.
+    pub(super) fn may_show(&self, system: &SystemName, account: &str, fleet: &Fleet) -> bool {
+        let is_seen = fleet.keyed(system).is_none() && !self.unread.contains_key(system);
+        !is_seen || self.accounts.contains_key(&(system.clone(), account.into()))
     }
 
     /// Who holds a value that a creation needs to be free.

@@ -138,6 +138,14 @@ pub(super) async fn pass_if(
             if let Some((people, since)) = &prepared.believed {
                 info!(input = about.input, people, since, "nobody looks at those of whom nothing new is said");
             }
+            if !prepared.plan.warnings.is_empty() {
+                let warnings = prepared.plan.warnings.len();
+                // What they say names people.
+                warn!(
+                    input = about.input,
+                    warnings, "the plan warns: `homeward runs` with the number of the run shows of what"
+                );
+            }
             (prepared.plan, prepared.ties)
         }
         Err(RunError::Refused(refused)) => {

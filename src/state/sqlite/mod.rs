@@ -40,7 +40,7 @@ use self::{
 };
 
 /// The format this program writes. A higher number in a file means a newer program wrote it.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 const TABLES: &str = "
     create table if not exists links (

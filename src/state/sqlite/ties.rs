@@ -61,6 +61,9 @@ pub(super) fn write(transaction: &Transaction<'_>, run: i64, links: &Links) -> R
     Ok(())
 }
 
+/// A person by her name, or by that which another source has for her.
+const HER: &str = "(person = ?3 or person in (select system || '/' || account from links where person = ?3))";
+
 /// As [`Store::correct`](super::super::Store::correct).
 pub(super) fn correct(
     transaction: &Transaction<'_>,
@@ -75,7 +78,7 @@ pub(super) fn correct(
     let run = insert_run(transaction, None, &about, Standing::Done, Some(told), now)?;
     let pair = params![system.as_str(), account, whose];
     if is_hers {
-        let others = "system = ?1 and (person = ?3 or account = ?2)";
+        let others = format!("system = ?1 and (account = ?2 or {HER})");
         transaction.execute(&format!("delete from corrections where is_hers = 1 and {others}"), pair)?;
         // Whoever had it is not found by it again.
         transaction.execute(
@@ -91,6 +94,8 @@ pub(super) fn correct(
     } else {
         transaction.execute("delete from links where system = ?1 and account = ?2 and person = ?3", pair)?;
     }
+    // What was said of it before holds no more.
+    transaction.execute(&format!("delete from corrections where system = ?1 and account = ?2 and {HER}"), pair)?;
     transaction.execute(
         "insert or replace into corrections (system, account, person, is_hers, run) values (?1, ?2, ?3, ?4, ?5)",
         params![system.as_str(), account, whose, is_hers, run],

@@ -69,7 +69,7 @@ impl FolderFeed {
             let waits = waits.filter(|run| run.feed.as_ref() == Some(&self.name) && run.standing.is_held());
             for run in waits {
                 let (stands, settle) = (run.standing.word(), how_to_settle(service, run.id));
-                warn!(feed = %self.name, "{} is {stands}: {settle}{behind}", run.input);
+                warn!(feed = %self.name, run = run.id, "{} is {stands}: {settle}{behind}", run.input);
             }
         }
         // What needs somebody is told of at each look.
