@@ -450,10 +450,10 @@ impl<'a> Everybody<'a> {
         });
         let mut ways: Vec<String> = name(tied).into_iter().map(|name| format!("{name} by its key")).collect();
         let mut settle = String::new();
-        for (place, holder) in of_accounts {
+        for (place, holder) in of_accounts.filter(|(_, holder)| name(tied) != Some(*holder)) {
             let (system, id) = (index.name(place), index.id(place));
             ways.push(format!("{holder} by {system}:{id}"));
-            if settle.is_empty() || name(tied).unwrap_or(self.name(about)) != holder {
+            if settle.is_empty() || self.name(about) != holder {
                 settle = command("unlink", &whose, system, id);
             }
         }

@@ -433,6 +433,10 @@ impl<'a> Desk<'a> {
             let before = account.value(&attribute);
             let change = Change { attribute: attribute.clone(), before: before.clone(), after: value.clone() };
             if let Some(becomes) = comes(self.providers, &system, &change, &follows, will_hold) {
+                let strange =
+                    leader.as_ref().and_then(|leader| self.signs_in_with_anothers(&account, leader, &follows));
+                let is_hers = strange.is_none();
+                let becomes = strange.map_or(becomes, Err);
                 let belongs_to = leader.clone();
                 let leader = leader.map_or_else(|| follows.provider.clone(), |leader| leader.to_string());
                 match becomes {
@@ -465,7 +469,8 @@ impl<'a> Desk<'a> {
                             asked_by,
                             no,
                             |planned| {
-                                planned.refusal = Some(RefusalKind::Invalid);
+                                planned.refusal =
+                                    Some(if is_hers { RefusalKind::Invalid } else { RefusalKind::OwnedElsewhere });
                             },
                         );
                     }
@@ -475,6 +480,18 @@ impl<'a> Desk<'a> {
                 self.own_call(&system, &attribute, &value, foresight, &owned, &asked_by, reason);
             }
         }
+    }
+
+    /// That what comes to an account at a sign-in is not what her account at that provider holds, where it is another one
+    /// that opens this.
+    fn signs_in_with_anothers(&self, account: &Account, leader: &SystemName, follows: &Follows) -> Option<String> {
+        let hers = self.person.accounts.get(leader)?.id.as_ref()?;
+        let mut opens = account.identities.iter().filter(|identity| identity.provider == follows.provider).peekable();
+        let other = &opens.peek()?.id;
+        opens.all(|identity| identity.id != *hers).then(|| {
+            let system = &account.system;
+            format!("{system} takes it from account {other} at {leader} {}, and hers is {hers}", follows.when)
+        })
     }
 
     /// Why a value is pushed.
