@@ -45,11 +45,24 @@ impl Finder {
         let beginning = beginning(digest, self.rest);
         let place = |at: usize| self.starts.get(at).map_or(0, |start| *start as usize);
         let alike = self.all.get(place(beginning)..place(beginning + 1)).unwrap_or_default();
-        // The lower half is the number.
-        #[expect(clippy::cast_possible_truncation, reason = "the number is the lower half")]
-        let number = |one: &u64| *one as u32 as usize;
-        alike.iter().filter(move |one| digest_of(**one) == digest).map(number)
+        alike.iter().filter(move |one| digest_of(**one) == digest).map(number_of)
     }
+
+    /// The lowest number of each of these digests, where it has one. Asked for one by one each waits for memory, at several
+    /// places; asked for together they wait at the same time.
+    pub(crate) fn first_of_each(&self, digests: &[u32]) -> Vec<Option<usize>> {
+        let start = |digest: &u32| self.starts.get(beginning(*digest, self.rest)).map_or(0, |start| *start as usize);
+        let starts: Vec<usize> = digests.iter().map(start).collect();
+        // The first of each beginning stands beside the others.
+        let near: u64 = starts.iter().filter_map(|at| self.all.get(*at)).fold(0, |all, one| all ^ *one);
+        std::hint::black_box(near);
+        digests.iter().map(|digest| self.of(*digest).next()).collect()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the number is the lower half")]
+fn number_of(one: &u64) -> usize {
+    *one as u32 as usize
 }
 
 fn digest_of(one: u64) -> u32 {
@@ -73,6 +86,14 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn many_are_found_as_one_is(digests in prop::collection::vec(0..40_u32, 0..120), spread: u32) {
+            let digests: Vec<u32> = digests.iter().map(|digest| digest.wrapping_mul(spread | 1)).collect();
+            let finder = Finder::new(digests.len(), digests.iter().step_by(2).copied().zip(0..));
+            let first = |digest: &u32| finder.of(*digest).next();
+            prop_assert_eq!(finder.first_of_each(&digests), digests.iter().map(first).collect::<Vec<_>>());
+        }
+
         #[test]
         fn what_was_given_is_found_and_nothing_else(digests in prop::collection::vec(0..40_u32, 0..120), spread: u32) {
             // Digests that lie near each other, and all over.

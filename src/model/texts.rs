@@ -69,13 +69,13 @@ impl Held {
         merged(self.packed.iter(), self.more.iter().map(String::as_str))
     }
 
-    fn is_packed(&self, text: &str) -> bool {
-        if self.packed.ends.is_empty() {
-            return false;
-        }
+    fn finder(&self) -> &Finder {
         let numbered = || self.packed.iter().map(digest).zip(0..);
-        let finder = self.finder.get_or_init(|| Finder::new(self.packed.ends.len(), numbered()));
-        finder.of(digest(text)).any(|at| self.packed.get(at) == Some(text))
+        self.finder.get_or_init(|| Finder::new(self.packed.ends.len(), numbered()))
+    }
+
+    fn is_packed(&self, text: &str) -> bool {
+        !self.packed.ends.is_empty() && self.finder().of(digest(text)).any(|at| self.packed.get(at) == Some(text))
     }
 }
 
@@ -114,6 +114,16 @@ impl Texts {
     #[must_use]
     pub fn contains(&self, text: &str) -> bool {
         self.0.more.contains(text) || self.0.is_packed(text)
+    }
+
+    /// Brings near what is needed to tell whether each of these is among them, for all of these at once.
+    pub(crate) fn read_ahead<'t>(&self, texts: impl Iterator<Item = &'t str>) {
+        if !self.0.packed.ends.is_empty() {
+            let digests: Vec<u32> = texts.map(digest).collect();
+            let found = self.0.finder().first_of_each(&digests);
+            let ends = found.into_iter().flatten().filter_map(|at| self.0.packed.ends.get(at));
+            std::hint::black_box(ends.filter_map(|end| self.0.packed.text.as_bytes().get(end.wrapping_sub(1))).max());
+        }
     }
 
     /// How many there are.

@@ -271,6 +271,19 @@ impl Sight<'_, '_> {
         found
     }
 
+    /// Brings near what these are found by where they are tied to nothing yet.
+    fn read_ahead(&self, statements: &[&Arc<Statement>]) {
+        if !self.known.links.is_empty() {
+            return;
+        }
+        for (system, line) in &self.policy.joins {
+            if let Some(attribute) = line.attributes.first() {
+                let texts = statements.iter().filter_map(|statement| statement.values.text(attribute));
+                self.index.read_ahead(system, attribute, texts);
+            }
+        }
+    }
+
     /// What these statements are found to mean, by what is known from earlier runs.
     fn look_at_all(&self, statements: &[&Arc<Statement>]) -> Drafts {
         let (count, systems) = (statements.len(), self.index.systems.len());
@@ -281,14 +294,17 @@ impl Sight<'_, '_> {
         let others = spread(parts.into_iter().zip(places).collect(), count, |(part, places)| {
             let mut others = Vec::new();
             let mut places = places.into_iter().flat_map(|places| places.chunks_mut(systems));
-            for at in part {
-                let statement = statements[at];
-                let held_by = self.known.of_id(self.index, &statement.system, &statement.key);
-                let draft = self.look(statement, self.tied(statement, held_by));
-                let places = places.next();
-                match places {
-                    Some(places) if draft.is_plain() => enter(places, &draft),
-                    _ => others.push((at, draft)),
+            for block in part.clone().step_by(BLOCK).map(|start| start..part.end.min(start + BLOCK)) {
+                self.read_ahead(&statements[block.clone()]);
+                for at in block {
+                    let statement = statements[at];
+                    let held_by = self.known.of_id(self.index, &statement.system, &statement.key);
+                    let draft = self.look(statement, self.tied(statement, held_by));
+                    let places = places.next();
+                    match places {
+                        Some(places) if draft.is_plain() => enter(places, &draft),
+                        _ => others.push((at, draft)),
+                    }
                 }
             }
             others
@@ -296,6 +312,9 @@ impl Sight<'_, '_> {
         Drafts { systems, accounts, others: others.into_iter().flatten().collect() }
     }
 }
+
+/// So many statements are looked at together, so that memory is waited for once for all of them.
+const BLOCK: usize = 64;
 
 /// Many drafts, by their number.
 struct Drafts {

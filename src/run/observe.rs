@@ -409,6 +409,9 @@ fn with_members(next: &mut BTreeMap<SystemName, Wanted>, asked: &BTreeMap<System
 /// The ids of each system's accounts that were seen, in order, once somebody asks.
 type Ids<'a> = BTreeMap<&'a SystemName, OnceLock<Vec<&'a str>>>;
 
+/// So many accounts are looked at together, so that memory is waited for once for all of them.
+const BLOCK: usize = 64;
+
 /// What these accounts of a system lead to.
 fn leads<'a>(
     system: &SystemName,
@@ -438,31 +441,45 @@ fn leads<'a>(
         .collect();
     // The one system of each kind that somebody signs in with.
     let mut kinds: BTreeMap<&str, Option<SystemName>> = BTreeMap::new();
-    for account in part.filter_map(|at| accounts.get(at)) {
-        for (kind, id) in account.identities() {
-            let provider = kinds.entry(kind).or_insert_with(|| match fleet.of_kind(kind).as_slice() {
-                [one] => Some(one.clone()),
-                _ => None,
-            });
-            let Some(provider) = provider else { continue };
-            let is_seen = ids
-                .get(provider)
-                .is_some_and(|ids| ids.get_or_init(|| ids_of(seen, provider)).binary_search(&id).is_ok());
-            let id = AccountId::from(id);
-            if !is_seen && !asked.get(provider).is_some_and(|wanted| wanted.ids.contains(&id)) {
-                leads.ids.push((provider.clone(), id));
+    let by_attribute: Vec<&[(&AttributeName, SystemName, Option<&Texts>)]> =
+        ways.chunk_by(|(one, ..), (other, ..)| one == other).collect();
+    let mut held: Vec<(usize, &str)> = Vec::new();
+    for block in part.clone().step_by(BLOCK).map(|start| start..part.end.min(start + BLOCK)) {
+        held.clear();
+        for account in block.filter_map(|at| accounts.get(at)) {
+            for (kind, id) in account.identities() {
+                let provider = kinds.entry(kind).or_insert_with(|| match fleet.of_kind(kind).as_slice() {
+                    [one] => Some(one.clone()),
+                    _ => None,
+                });
+                let Some(provider) = provider else { continue };
+                let is_seen = ids
+                    .get(provider)
+                    .is_some_and(|ids| ids.get_or_init(|| ids_of(seen, provider)).binary_search(&id).is_ok());
+                let id = AccountId::from(id);
+                if !is_seen && !asked.get(provider).is_some_and(|wanted| wanted.ids.contains(&id)) {
+                    leads.ids.push((provider.clone(), id));
+                }
+            }
+            // Both are in order of attribute.
+            let mut values = account.iter().peekable();
+            for (at, takers) in by_attribute.iter().enumerate() {
+                let Some((attribute, ..)) = takers.first() else { continue };
+                while values.next_if(|(name, _)| name < attribute).is_some() {}
+                let value = values.peek().filter(|(name, _)| name == attribute);
+                held.extend(value.and_then(|(_, value)| value.text()).map(|text| (at, text)));
             }
         }
-        // Both are in order of attribute.
-        let mut held = account.iter().peekable();
-        for takers in ways.chunk_by(|(one, ..), (other, ..)| one == other) {
-            let Some((attribute, ..)) = takers.first() else { continue };
-            while held.next_if(|(name, _)| name < attribute).is_some() {}
-            let text = held.peek().filter(|(name, _)| name == attribute).and_then(|(_, held)| held.text());
-            let Some(value) = text.map(Value::text) else { continue };
-            // Most systems store a text as others do, and are asked about the same texts.
+        // Most systems store a text as others do, and are asked about the same texts.
+        for (at, takers) in by_attribute.iter().enumerate() {
+            if let Some(texts) = takers.first().and_then(|(.., before)| *before) {
+                texts.read_ahead(held.iter().filter(|(other, _)| *other == at).map(|(_, text)| *text));
+            }
+        }
+        for (at, text) in &held {
+            let (takers, value) = (by_attribute[*at], Value::text(text));
             let mut known: Option<(Value, &Texts)> = None;
-            for (_, taker, before) in takers {
+            for (attribute, taker, before) in takers {
                 let value = fleet.normalize(taker, attribute, &value);
                 let is_known = known
                     .as_ref()
