@@ -45,7 +45,7 @@ impl Finder {
         let beginning = beginning(digest, self.rest);
         let place = |at: usize| self.starts.get(at).map_or(0, |start| *start as usize);
         let alike = self.all.get(place(beginning)..place(beginning + 1)).unwrap_or_default();
-        alike.iter().filter(move |one| digest_of(**one) == digest).map(number_of)
+        alike.iter().filter(move |one| digest_of(**one) == digest).copied().map(number_of)
     }
 
     /// The lowest number of each of these digests, where it has one. Asked for one by one each waits for memory, at several
@@ -61,8 +61,8 @@ impl Finder {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the number is the lower half")]
-fn number_of(one: &u64) -> usize {
-    *one as u32 as usize
+fn number_of(one: u64) -> usize {
+    one as u32 as usize
 }
 
 fn digest_of(one: u64) -> u32 {
