@@ -726,6 +726,21 @@ fn what_does_not_parse_and_what_is_not_known_is_shown_with_its_place() {
             "rules/people.rhai:1:28 [rwo] unknown variable `rwo`; did you mean `row`?",
         ),
         (
+            "source(\"hr\", |row| #{ key: row.id, email: row.Dienst-Mail });",
+            "rules/people.rhai:1:54 [Mail] unknown variable `Mail`; `-` subtracts; a column of such a name is read as \
+             `row[\"Dienst-Mail\"]`",
+        ),
+        (
+            "source(\"hr\", |row| #{ key: row.id, active: row.a == \"and\" and row.b == \"2\" });",
+            "rules/people.rhai:1:59 [and] expecting ',' to separate the items of this object map literal; `and` is no word \
+             here: conditions are put together with `&&`, `||` and `!`",
+        ),
+        (
+            "source(\"hr\", |row| { if row.a == \"x\" or row.b == \"y\" { () } });",
+            "rules/people.rhai:1:38 [or] expecting '{' to start a statement block; `or` is no word here: conditions are put \
+             together with `&&`, `||` and `!`",
+        ),
+        (
             "loop { }",
             "rules/people.rhai:1:6 [{] the rule does not come to an end; a rule has to be short work: look for a loop that does not end",
         ),

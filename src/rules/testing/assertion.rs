@@ -6,11 +6,16 @@ use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Map};
 
 use super::stage::{Stage, failed};
 use crate::{
-    model::plan::{Decision, PlannedChange},
+    model::{
+        id::SystemName,
+        plan::{Decision, PlannedChange},
+    },
     rules::{
         change::{PlanView, shown},
         fault::{Failure, Fault, TRUTH, type_name},
+        known::Known,
         sandbox::raise,
+        vocabulary::Desk,
     },
 };
 
@@ -19,7 +24,7 @@ type Answer<T> = Result<T, Box<EvalAltResult>>;
 /// How many lines of a plan a failure shows.
 const LINES: usize = 12;
 
-pub(super) fn register(engine: &mut Engine, stage: &Rc<Stage>) {
+pub(super) fn register(engine: &mut Engine, stage: &Rc<Stage>, desk: &Desk) {
     let own = Rc::clone(stage);
     engine.register_fn("assert", move |holds: Dynamic| assert(&own, &holds, "this is not so"));
     let own = Rc::clone(stage);
@@ -55,24 +60,31 @@ pub(super) fn register(engine: &mut Engine, stage: &Rc<Stage>) {
             raise(Fault::Failed(Box::new(Failure { message, left, right, plan: Vec::new() })))
         })
     });
-    change(engine);
+    change(engine, desk);
 }
 
 /// The one change of an attribute, and what was decided of it.
-fn change(engine: &mut Engine) {
-    engine.register_fn("change", |plan: PlanView, attribute: &str| one(&plan, attribute, None, None));
-    engine.register_fn("change", |plan: PlanView, attribute: &str, system: &str| {
-        one(&plan, attribute, Some(system), None)
+fn change(engine: &mut Engine, desk: &Desk) {
+    let known = || Rc::clone(&desk.known);
+    let all = known();
+    engine.register_fn("change", move |plan: PlanView, attribute: &str| one(&all, &plan, attribute, None, None));
+    let all = known();
+    engine.register_fn("change", move |plan: PlanView, attribute: &str, system: &str| {
+        one(&all, &plan, attribute, Some(system), None)
     });
-    engine.register_fn("change", |plan: PlanView, attribute: &str, system: &str, key: &str| {
-        one(&plan, attribute, Some(system), Some(key))
+    let all = known();
+    engine.register_fn("change", move |plan: PlanView, attribute: &str, system: &str, key: &str| {
+        one(&all, &plan, attribute, Some(system), Some(key))
     });
-    engine.register_fn("decided", |plan: PlanView, attribute: &str| decision(&plan, attribute, None, None));
-    engine.register_fn("decided", |plan: PlanView, attribute: &str, system: &str| {
-        decision(&plan, attribute, Some(system), None)
+    let all = known();
+    engine.register_fn("decided", move |plan: PlanView, attribute: &str| decision(&all, &plan, attribute, None, None));
+    let all = known();
+    engine.register_fn("decided", move |plan: PlanView, attribute: &str, system: &str| {
+        decision(&all, &plan, attribute, Some(system), None)
     });
-    engine.register_fn("decided", |plan: PlanView, attribute: &str, system: &str, key: &str| {
-        decision(&plan, attribute, Some(system), Some(key))
+    let all = known();
+    engine.register_fn("decided", move |plan: PlanView, attribute: &str, system: &str, key: &str| {
+        decision(&all, &plan, attribute, Some(system), Some(key))
     });
 }
 
@@ -110,6 +122,7 @@ fn matching<'a>(
 
 /// The change a test means, or the fault of meaning several.
 fn meant<'a>(
+    known: &Known,
     plan: &'a PlanView,
     attribute: &str,
     system: Option<&str>,
@@ -118,7 +131,16 @@ fn meant<'a>(
     let mut all = matching(plan, attribute, system, key);
     let first = all.next();
     if all.next().is_none() {
-        return Ok(first);
+        // What is misspelt is no wrong plan.
+        let is_attribute = first.is_some() || attribute.contains('[') || known.attribute(attribute).is_some();
+        if let (false, near @ Some(_)) = (is_attribute, known.near_attribute(attribute)) {
+            return Err(Fault::UnknownAttribute { name: attribute.to_owned(), near });
+        }
+        return match system.filter(|system| first.is_none() && !known.systems.contains_key(&SystemName::from(*system)))
+        {
+            Some(system) => Err(known.unknown_system(system)),
+            None => Ok(first),
+        };
     }
     let (of, more) = match (system, key) {
         (None, _) => (String::new(), "name the system as well"),
@@ -128,8 +150,8 @@ fn meant<'a>(
     Err(failed(&format!("there is more than one change of `{attribute}`{of}: {more}"), Some(plan)))
 }
 
-fn one(plan: &PlanView, attribute: &str, system: Option<&str>, key: Option<&str>) -> Answer<Dynamic> {
-    let change = meant(plan, attribute, system, key).map_err(raise)?;
+fn one(known: &Known, plan: &PlanView, attribute: &str, system: Option<&str>, key: Option<&str>) -> Answer<Dynamic> {
+    let change = meant(known, plan, attribute, system, key).map_err(raise)?;
     let Some(change) = change else {
         let at = system.map(|system| format!(" at `{system}`")).unwrap_or_default();
         return Err(raise(failed(&format!("there is no change of `{attribute}`{at}"), Some(plan))));
@@ -142,8 +164,14 @@ fn one(plan: &PlanView, attribute: &str, system: Option<&str>, key: Option<&str>
     Ok(Dynamic::from_map(map))
 }
 
-fn decision(plan: &PlanView, attribute: &str, system: Option<&str>, key: Option<&str>) -> Answer<Dynamic> {
-    let change = meant(plan, attribute, system, key).map_err(raise)?;
+fn decision(
+    known: &Known,
+    plan: &PlanView,
+    attribute: &str,
+    system: Option<&str>,
+    key: Option<&str>,
+) -> Answer<Dynamic> {
+    let change = meant(known, plan, attribute, system, key).map_err(raise)?;
     Ok(change.map_or(Dynamic::UNIT, |change| word(change.decision).into()))
 }
 

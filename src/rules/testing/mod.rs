@@ -133,7 +133,7 @@ pub(crate) struct Outcome {
 /// Teaches an engine the words of tests.
 pub(super) fn register(engine: &mut Engine, stage: &Rc<Stage>, desk: &Desk) {
     scene::register(engine, stage, desk);
-    assertion::register(engine, stage);
+    assertion::register(engine, stage, desk);
 }
 
 impl RuleSet {

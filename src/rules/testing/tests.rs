@@ -68,6 +68,18 @@ fn a_test_runs_on_with_each_plan_and_asks_for_none_twice() {
 }
 
 #[test]
+fn a_misspelt_name_is_no_wrong_plan() {
+    for (asked, told) in [
+        ("plan.change(\"usernme\")", "unknown attribute `usernme`"),
+        ("plan.decided(\"usernme\") == ()", "unknown attribute `usernme`"),
+        ("plan.decided(\"username\", \"gitlb\") == ()", "unknown system `gitlb`"),
+    ] {
+        let rules = format!("test(\"a\", || {{ let plan = given().when(\"hr\", #{{ id: 1 }}); assert({asked}); }});");
+        assert_eq!(run(&rules).0, [Some(told.to_owned())], "{asked}");
+    }
+}
+
+#[test]
 fn a_test_that_asks_for_plans_without_end_is_stopped() {
     let (told, asked) = run("test(\"a\", || { let i = 0; loop { given().when(\"hr\", #{ id: i }); i += 1; } });");
     assert_eq!(told, [Some("one test asks for more than 50 plans".to_owned())]);
