@@ -55,8 +55,9 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
             if let Some(Link { person, system, account }) = correct::overtaken(&plan, &memory, &stage.fleet).await? {
                 let account =
                     if account.is_empty() { "a new account".to_owned() } else { format!("account {account}") };
-                let message =
-                    format!("in this plan {account} at {system} is {person}'s, and somebody has said otherwise since");
+                let message = format!(
+                    "this plan has {account} at {system} for {person}, and what somebody has said since stands against it"
+                );
                 let hint = format!("plan again; `{} link {person}` shows what was said", given.again());
                 return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(&hint))));
             }

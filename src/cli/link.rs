@@ -92,8 +92,26 @@ pub(super) async fn unlink(given: &Invocation<'_>, wanted: &arguments::Unlink) -
     if !is_tied && !is_there(&system, &account, &stage).await? {
         return Err(no_account(&system, &account));
     }
+    let is_record = stage.project.sources.contains_key(&system);
+    let is_seen = || memory.seen.iter().any(|seen| seen.system == system && *seen.key == *account.as_str());
+    if is_record && !is_tied && !stage.fleet.members.contains_key(&system) && !is_seen() {
+        let message = render::harmless(&format!("no run has seen a record {account} of {system}"));
+        let hint =
+            "it is the key that counts: `homeward link PERSON` shows whose records were taken for hers".to_owned();
+        return Err(Trouble::new(Exit::Usage, message, Some(hint)));
+    }
     tell_stranger(given, &person, &memory);
-    write(given, &stage, &person, &system, &account, wanted.by.as_ref(), None)
+    let exit = write(given, &stage, &person, &system, &account, wanted.by.as_ref(), None)?;
+    let others = memory.links.iter().filter(|link| *link.person == person && *link.system != system);
+    let others: Vec<String> = others.map(|link| format!("{}:{}", link.system, link.account)).collect();
+    if is_record && !others.is_empty() && given.talks() {
+        let (kept, again) = (others.join(", "), given.again());
+        tell(&render::harmless(&format!(
+            "{person} keeps {kept}: where one of them came with this record, `{again} unlink {person} {}`",
+            others[0]
+        )));
+    }
+    Ok(exit)
 }
 
 async fn is_there(system: &SystemName, account: &AccountId, stage: &plan::Stage) -> Result<bool, Trouble> {

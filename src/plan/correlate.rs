@@ -37,8 +37,8 @@ pub(crate) struct Material<'a> {
     pub(crate) remembered: Vec<Arc<Statement>>,
     /// Ties from earlier runs.
     pub(crate) links: &'a Links,
-    /// Ties by somebody's word.
-    pub(crate) hers: &'a Links,
+    /// Those of the next whose account was said to be somebody's then or later.
+    pub(crate) settled: &'a Links,
     /// Accounts and records that are not those of these people, as somebody said.
     pub(crate) not_hers: &'a Links,
     /// Every account that was observed.
@@ -194,8 +194,8 @@ struct Sight<'s, 'a> {
 struct Apart<'a> {
     /// The accounts that are not those of a record or a person, by her names.
     accounts: BTreeMap<Name<'a>, Vec<Place>>,
-    /// The accounts that are somebody's by a word.
-    said: BTreeSet<Place>,
+    /// Those of them that tell nobody apart: they are somebody's by a word that is as new.
+    settled: BTreeSet<(Place, Name<'a>)>,
     /// Two names, of records or people, that are not those of one person; either way round.
     names: BTreeSet<[(&'a str, &'a str); 2]>,
 }
@@ -203,8 +203,12 @@ struct Apart<'a> {
 impl<'a> Apart<'a> {
     /// Whoever was spoken of by the name that a source has for her is known under another one since she was tied to it.
     fn new(material: &Material<'a>, index: &Index<'_>, known: &Known<'a>) -> Self {
-        let said = material.hers.iter().filter_map(|link| index.place(link.system, link.account)).collect();
-        let mut apart = Self { accounts: BTreeMap::new(), said, names: BTreeSet::new() };
+        let settled = material
+            .settled
+            .iter()
+            .filter_map(|link| Some((index.place(link.system, link.account)?, Name::from(link.person))))
+            .collect();
+        let mut apart = Self { accounts: BTreeMap::new(), settled, names: BTreeSet::new() };
         for link in material.not_hers.iter() {
             let name = known.of_id(index, &link.person.system, &link.person.key);
             for name in [Name::from(link.person)].into_iter().chain(name) {
@@ -236,7 +240,7 @@ impl Sight<'_, '_> {
 
     /// What a statement is found to mean, where ties say so whom it is about.
     fn look(&self, statement: &Statement, tied: Option<Name<'_>>) -> Draft {
-        let Self { material, policy, providers, index, known, apart } = *self;
+        let Self { material, index, known, apart, .. } = *self;
         let mut found = Draft::default();
         for link in tied.into_iter().flat_map(|person| known.ties(person)) {
             if let Some(place) = index.place(link.system, link.account) {
@@ -264,9 +268,10 @@ impl Sight<'_, '_> {
             by_own_tokens(&mut found, statement, &hers, self, &is_apart);
         }
         let shut = |system: &SystemName| material.own.contains_key(system);
-        by_joins(&mut found, statement, policy, providers, index, &shut, &anothers);
+        let whose = tied.unwrap_or(own);
+        by_joins(&mut found, (statement, &whose), self, &shut, &anothers);
         if index.has_identities() {
-            by_identities(&mut found, &own, index, &is_apart);
+            by_identities(&mut found, &whose, index, &is_apart);
         }
         found
     }
@@ -408,7 +413,8 @@ impl<'a> Everybody<'a> {
             let not_its = sight.apart.from(Name::own(statement));
             let is_parted = |all: &Self, who: &Who| {
                 let (name, holds) = (all.name(*who), |place: &Place| holders[place.system()][place.at()]);
-                let not_its = not_its.iter().filter(|place| !sight.apart.said.contains(place));
+                let is_settled = |place: &&Place| sight.apart.settled.contains(&(**place, Name::own(statement)));
+                let not_its = not_its.iter().filter(|place| !is_settled(place));
                 sight.apart.parts(Name::own(statement), name)
                     || not_its.filter_map(holds).any(|holder| all.name(holder) == name)
             };
@@ -513,7 +519,10 @@ impl<'a> Everybody<'a> {
     /// That two records of one source were found to be about one person.
     fn both(&self, one: usize, other: usize, index: &Index<'_>) -> String {
         let (here, there) = (&self.statements[one].origin, &self.statements[other].origin);
-        let common = self.drafts.accounts(other).find(|place| self.drafts.accounts(one).any(|it| it == *place));
+        let is_of_both = |place: &Place| self.drafts.accounts(one).any(|it| it == *place);
+        // What is a record of this source is whose it is by its key.
+        let is_account = |place: &Place| index.name(*place) != &self.statements[other].system;
+        let common = self.drafts.accounts(other).find(|place| is_of_both(place) && is_account(place));
         let settle = common.map_or_else(String::new, |place| {
             let apart = command("unlink", &Name::own(self.statements[other]), index.name(place), index.id(place));
             format!(", or where they are two people, say what is not whose, as in {apart}")
@@ -609,12 +618,17 @@ pub(crate) fn correlate<'a>(
         let mut draft = everybody.draft(said, &index);
         for place in draft.accounts.iter().filter(|_| !contested.is_empty()) {
             if let Some(claims) = contested.get(place) {
+                // Whoever it is tied to keeps it, whoever else is led to it.
+                let holder = known.of(*place);
+                if holder == Some(person) {
+                    continue;
+                }
                 let names: Vec<String> = claims.iter().map(ToString::to_string).collect();
                 let (system, account) = (index.name(*place), index.id(*place));
-                let settle = command("link", &person, system, account);
+                let settle = command("unlink", &person, system, account);
                 draft.held.get_or_insert_with(|| {
                     let names = names.join(", ");
-                    format!("{system} account {account} could be any of {names}; say whose it is, as in {settle}")
+                    format!("{system} account {account} could be any of {names}; say whose it is not, as in {settle}")
                 });
             }
         }
@@ -718,10 +732,8 @@ fn by_own_tokens(
 
 fn by_joins(
     found: &mut Draft,
-    statement: &Statement,
-    policy: &Policy,
-    providers: &dyn Providers,
-    index: &Index<'_>,
+    (statement, whose): (&Statement, &Name<'_>),
+    Sight { material, policy, providers, index, .. }: &Sight<'_, '_>,
     shut: &dyn Fn(&SystemName) -> bool,
     anothers: &dyn Fn(Place) -> bool,
 ) {
@@ -762,11 +774,14 @@ fn by_joins(
                 }
                 several => {
                     let ids: Vec<&str> = several.iter().map(|place| index.id(*place)).collect();
+                    // Of a source no account is linked, and each that is not hers can be said.
+                    let (which, word) =
+                        if material.sources.contains(system) { ("is not hers", "unlink") } else { ("is hers", "link") };
                     found.hold(format!(
-                        "{system} has {} accounts with this {attribute}: {}; say which is hers, as in {}",
+                        "{system} has {} accounts with this {attribute}: {}; say which {which}, as in {}",
                         ids.len(),
                         ids.join(", "),
-                        command("link", &Name::own(statement), system, ids[0])
+                        command(word, whose, system, ids[0])
                     ));
                     break;
                 }

@@ -225,7 +225,7 @@ fn plan_of(case: &Case) -> Plan {
         statements: case.statements.clone(),
         remembered: Vec::new(),
         links: &case.links,
-        hers: &Links::default(),
+        settled: &Links::default(),
         not_hers: &case.not_hers,
         accounts: &observed,
         sources: &["hr".into(), "website".into()],

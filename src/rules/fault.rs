@@ -384,34 +384,34 @@ impl RuleError {
 
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
-        let line = self.origin().map(|origin| &*origin.text);
-        line.and_then(|line| self.0.fault.hint_by(line)).or_else(|| self.0.fault.hint())
+        self.hint_by_place().or_else(|| self.0.fault.hint())
     }
-}
 
-impl Fault {
-    /// What to do, where the line itself shows what was meant.
-    fn hint_by(&self, line: &str) -> Option<String> {
-        match self {
-            // Every second part stands in quotes.
-            Self::Parse(_) => {
-                let code = line.split("//").flat_map(|code| code.split("/*")).next().unwrap_or_default();
-                let code = code.split('"').step_by(2);
-                let mut words =
-                    code.flat_map(|part| part.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.'));
-                let spelt = words.find(|word| ["and", "or", "not"].contains(word))?;
-                Some(format!("`{spelt}` is no word here: conditions are put together with `&&`, `||` and `!`"))
+    /// What to do, where what stands there shows what was meant.
+    fn hint_by_place(&self) -> Option<String> {
+        let place = self.0.place.as_ref()?;
+        let line = place.text.lines().nth(place.origin.line.checked_sub(1)?)?;
+        let (start, _) = line.char_indices().nth(place.origin.column.checked_sub(1)?)?;
+        let (before, here) = line.split_at(start);
+        let is_of_name = |c: char| c.is_alphanumeric() || c == '_';
+        let word = here.split(|c| !is_of_name(c)).next()?;
+        match &self.0.fault {
+            Fault::Parse(_) if word == "and" || word == "or" => {
+                Some(format!("`{word}` is no word here: conditions are put together with `&&` and `||`"))
             }
-            Self::UnknownVariable { name, .. } => {
-                let (before, _) = line.split_once(&format!("-{name}"))?;
-                let word = before.rsplit(|c: char| !c.is_alphanumeric() && !"_.-".contains(c)).next()?;
-                let (record, column) = word.split_once('.')?;
-                Some(format!("`-` subtracts; a column of such a name is read as `{record}[\"{column}-{name}\"]`"))
+            Fault::UnknownVariable { near: None, declared: None, .. } => {
+                let before = before.strip_suffix('-')?;
+                let record = before.rsplit(|c| !is_of_name(c) && c != '.' && c != '-').next()?;
+                let (record, column) = record.split_once('.')?;
+                let rest = here.split(|c| !is_of_name(c) && c != '-').next()?;
+                Some(format!("`-` subtracts; a column of such a name is read as `{record}[\"{column}-{rest}\"]`"))
             }
             _ => None,
         }
     }
+}
 
+impl Fault {
     fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownSystem { near: Some(near), .. }

@@ -733,12 +733,12 @@ fn what_does_not_parse_and_what_is_not_known_is_shown_with_its_place() {
         (
             "source(\"hr\", |row| #{ key: row.id, active: row.a == \"and\" and row.b == \"2\" });",
             "rules/people.rhai:1:59 [and] expecting ',' to separate the items of this object map literal; `and` is no word \
-             here: conditions are put together with `&&`, `||` and `!`",
+             here: conditions are put together with `&&` and `||`",
         ),
         (
             "source(\"hr\", |row| { if row.a == \"x\" or row.b == \"y\" { () } });",
             "rules/people.rhai:1:38 [or] expecting '{' to start a statement block; `or` is no word here: conditions are put \
-             together with `&&`, `||` and `!`",
+             together with `&&` and `||`",
         ),
         (
             "loop { }",

@@ -11,9 +11,9 @@ use super::{RunError, fleet::Fleet, undo};
 use crate::{
     model::{
         account::Wanted,
-        id::{AccountId, PersonId, SystemName},
+        id::{AccountId, CallId, PersonId, SystemName},
         links::{Link, Links},
-        plan::{Call, Plan},
+        plan::{Call, Plan, PlannedChange},
     },
     state::{Corrections, Memory, RunSummary, Store},
 };
@@ -62,7 +62,11 @@ pub(crate) async fn are_there(
 /// Where the store cannot be read.
 pub(crate) fn still_wanted(store: &dyn Store, of: Link<'_>) -> Result<Option<RunSummary>, RunError> {
     for run in store.unsettled()? {
-        if store.plan(run.id)?.is_some_and(|plan| claims(&plan).any(|it| is_about(it, of))) {
+        let speaks = |plan: &Plan| {
+            let asks = plan.changes.iter().any(|it| it.person == *of.person && it.asked_by.system == *of.system);
+            asks || claims(plan).any(|it| is_about(it, of))
+        };
+        if store.plan(run.id)?.is_some_and(|plan| speaks(&plan)) {
             return Ok(Some(run));
         }
     }
@@ -76,12 +80,14 @@ pub(crate) struct Words<'m> {
     /// The account of a person, and the person of an account.
     hers: BTreeMap<(&'m SystemName, PersonId), &'m str>,
     of: BTreeMap<(&'m SystemName, &'m str), PersonId>,
+    /// The calls that a record or an account asks for which is hers no more.
+    strange: BTreeSet<CallId>,
 }
 
 impl<'m> Words<'m> {
     /// The words that count for a plan: none for one that takes back what a run did, to whomever that was.
     pub(crate) fn on(plan: &Plan, memory: &'m Memory) -> Self {
-        let Corrections { hers, not_hers } = &memory.corrections;
+        let Corrections { hers, not_hers, .. } = &memory.corrections;
         if undo::takes_back(plan) || hers.is_empty() && not_hers.is_empty() {
             return Self::default();
         }
@@ -95,8 +101,27 @@ impl<'m> Words<'m> {
             }
         }
         let whose = |link: Link<'m>| known.get(link.person).unwrap_or(link.person).clone();
+        let not_hers: BTreeSet<(&SystemName, &str, PersonId)> =
+            not_hers.iter().map(|link| (link.system, link.account, whose(link))).collect();
+        // Where somebody has lost what she was tied to, and got nothing in its place.
+        let people: BTreeSet<&PersonId> = not_hers.iter().map(|(.., person)| person).collect();
+        let ties = memory.links.iter().chain(plan.links.iter()).filter(|link| people.contains(link.person));
+        let kept: BTreeSet<(&PersonId, &SystemName)> = ties
+            .filter(|link| !not_hers.contains(&(link.system, link.account, link.person.clone())))
+            .map(|link| (link.person, link.system))
+            .collect();
+        let lost: BTreeSet<(&PersonId, &SystemName)> =
+            not_hers.iter().map(|(system, _, person)| (person, *system)).filter(|one| !kept.contains(one)).collect();
+        // Her own record is none that anybody was told to be hers.
+        let is_strange = |change: &PlannedChange| {
+            let (person, asks) = (&change.person, &change.asked_by.system);
+            person.system != *asks && lost.contains(&(person, asks))
+        };
+        let strange = plan.changes.iter().filter(|change| is_strange(change));
+        let strange: BTreeSet<CallId> = strange.filter_map(|change| change.call.clone()).collect();
         Self {
-            not_hers: not_hers.iter().map(|link| (link.system, link.account, whose(link))).collect(),
+            strange,
+            not_hers,
             hers: hers.iter().map(|link| ((link.system, whose(link)), link.account)).collect(),
             of: hers.iter().map(|link| ((link.system, link.account), whose(link))).collect(),
         }
@@ -109,6 +134,11 @@ impl<'m> Words<'m> {
             Some(person) => person != claim.person,
             None => self.not_hers.contains(&(claim.system, claim.account, claim.person.clone())),
         }
+    }
+
+    /// Whether somebody said otherwise than a call claims, or is asked for it by what is hers no more.
+    pub(crate) fn stand_against(&self, call: &Call, is_there: &dyn Fn(&SystemName, &str) -> bool) -> bool {
+        self.strange.contains(&call.id) || self.contradict(claim(call), is_there)
     }
 
     /// The account that is said to be this person's, where that is another one than is claimed. It may be gone.
@@ -143,7 +173,8 @@ pub(crate) async fn overtaken<'p>(
     let words = Words::on(plan, memory);
     let there = are_there(words.to_look_for(plan), fleet).await?;
     let is_there = |system: &SystemName, account: &str| there.contains(&(system.clone(), account.into()));
-    Ok(claims(plan).find(|claim| words.contradict(*claim, &is_there)))
+    let call = plan.calls.iter().find(|call| words.stand_against(call, &is_there)).map(claim);
+    Ok(call.or_else(|| plan.links.iter().find(|link| words.contradict(*link, &is_there))))
 }
 
 /// Which accounts a plan holds to be whose. One that is to be made has no id.

@@ -186,7 +186,7 @@ pub(super) fn settle(
         statements: said.statements,
         remembered: said.remembered,
         links: &desk.memory.links,
-        hers: &desk.memory.corrections.hers,
+        settled: &desk.memory.corrections.settled,
         not_hers: &desk.memory.corrections.not_hers,
         accounts: &shown.accounts,
         sources: &sources,

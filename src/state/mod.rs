@@ -146,6 +146,8 @@ pub(crate) struct Corrections {
     pub(crate) hers: Links,
     /// Whose accounts and records are not: those people are not found by these, whatever they hold.
     pub(crate) not_hers: Links,
+    /// Those of them whose account was said to be somebody's then or later: it is not found, and tells nobody apart.
+    pub(crate) settled: Links,
 }
 
 /// Somebody's word on a tie.

@@ -73,7 +73,9 @@ fn a_doubtful_first_tie_is_told_and_can_be_settled_before_anything_is_sent() {
     // What was saved before would change the other account.
     let refused = world.homeward(&["--lab", "apply", "--yes", "plan.json"]);
     assert_eq!(refused.status, 2, "{refused:?}");
-    assert!(in_one_line(&refused.stderr).contains("at gitlab is hr/1's, and somebody has said otherwise since"));
+    assert!(
+        in_one_line(&refused.stderr).contains("at gitlab for hr/1, and what somebody has said since stands against it")
+    );
     assert_eq!(world.writes("gitlab"), Vec::<Value>::new());
 
     let plan = world.json(0, &["plan", "hr=people.csv"]);
@@ -443,6 +445,8 @@ fn a_word_on_a_record_holds_where_it_is_found_to_be_of_whoever_has_the_account()
     let world = two_sources(&ANNA, &ANNA);
     let hers = account(&world, "anna");
     world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    // That it is hers by a word as well changes nothing of that: the last word speaks of the record.
+    assert_eq!(world.homeward(&["--lab", "link", "hr/1", &hers]).status, 0);
     assert_eq!(world.homeward(&["--lab", "unlink", "website/7", &hers]).status, 0);
     // At Mattermost the record leads to whoever has it.
     world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
@@ -455,6 +459,27 @@ fn a_word_on_a_record_holds_where_it_is_found_to_be_of_whoever_has_the_account()
     assert_eq!(held(&world, &["website=web.csv"]), Vec::<String>::new());
     assert_eq!(world.homeward(&["--lab", "link", "website/7"]).status, 0);
     assert!(links(&world, "hr/1").contains(&hers));
+}
+
+#[test]
+fn nothing_is_promised_from_a_sign_in_through_somebody_elses_account() {
+    let world =
+        two_sources(&[("anna", "anna@example.com"), ("ben", "ben@example.com")], &[("chat", "chat@example.com")]);
+    let (annas, bens) = (account(&world, "anna"), account(&world, "ben"));
+    let chat = format!("mattermost:{}", world.user("mattermost", "username", "chat")["id"].as_str().unwrap());
+    let through = json!({ "auth_service": "gitlab", "auth_data": annas[7..] });
+    world.lab("mattermost", "POST", "meddle/chat", &through);
+    let rules = format!("{}copies(\"email\", [\"gitlab\", \"mattermost\"]);\n", world.read("rules/rules.rhai"));
+    world.write("rules/rules.rhai", rules.as_bytes());
+    world.write("hr.csv", b"id,email\n2,benno@example.com\n");
+    for words in [["link", &chat], ["unlink", &annas], ["link", &bens]] {
+        assert_eq!(world.homeward(&["--lab", words[0], "hr/2", words[1]]).status, 0, "{words:?}");
+    }
+    let plan = world.json(0, &["plan", "hr=hr.csv"]);
+    let of_chat = plan["changes"].as_array().unwrap().iter().find(|it| it["system"] == "mattermost").unwrap();
+    assert_eq!(of_chat["decision"], "refuse", "{of_chat:#}");
+    let reason = format!("mattermost takes it from account {} at gitlab", &annas[7..]);
+    assert!(of_chat["reason"].as_str().unwrap().starts_with(&reason), "{of_chat:#}");
 }
 
 #[test]
@@ -500,8 +525,18 @@ fn a_record_that_was_taken_for_hers_is_told_apart_for_good() {
     }
     let undone = world.homeward(&["--lab", "undo", "2", "--yes"]);
     assert_eq!(undone.status, 0, "{undone:?}");
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Planned\n");
+    world.json(0, &["plan", "--out", "plan.json", "website=web.csv"]);
     let unlinked = world.homeward(&["--lab", "unlink", "hr/1", "website:7"]);
     assert!(unlinked.stdout.starts_with("website:7 is not hr/1's from now on"), "{unlinked:?}");
+    let kept = format!("hr/1 keeps {}: where one of them came with this record", hers.join(", "));
+    assert!(unlinked.stderr.contains(&kept), "{unlinked:?}");
+    // What the record asked for before is not done for her any more.
+    let refused = world.homeward(&["--lab", "apply", "--yes", "plan.json"]);
+    assert_eq!(refused.status, 2, "{refused:?}");
+    assert!(in_one_line(&refused.stderr).contains("what somebody has said since stands against it"), "{refused:?}");
+    let unknown = world.homeward(&["--lab", "unlink", "hr/1", "website:70"]);
+    assert!(unknown.status == 2 && unknown.stderr.contains("no run has seen a record 70 of website"), "{unknown:?}");
     assert_eq!(links(&world, "hr/1"), hers);
     for name in ["Stranger", "Stranger II"] {
         world.write("web.csv", format!("id,email,name\n7,anna@example.com,{name}\n").as_bytes());

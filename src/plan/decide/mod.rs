@@ -436,7 +436,10 @@ impl<'a> Desk<'a> {
                 let strange =
                     leader.as_ref().and_then(|leader| self.signs_in_with_anothers(&account, leader, &follows));
                 let is_hers = strange.is_none();
-                let becomes = strange.map_or(becomes, Err);
+                let becomes = match strange {
+                    Some(strange) if becomes.as_ref() != Ok(&before) => Err(strange),
+                    _ => becomes,
+                };
                 let belongs_to = leader.clone();
                 let leader = leader.map_or_else(|| follows.provider.clone(), |leader| leader.to_string());
                 match becomes {
@@ -485,12 +488,15 @@ impl<'a> Desk<'a> {
     /// That what comes to an account at a sign-in is not what her account at that provider holds, where it is another one
     /// that opens this.
     fn signs_in_with_anothers(&self, account: &Account, leader: &SystemName, follows: &Follows) -> Option<String> {
-        let hers = self.person.accounts.get(leader)?.id.as_ref()?;
+        let hers = self.person.accounts.get(leader).and_then(|account| account.id.as_ref());
         let mut opens = account.identities.iter().filter(|identity| identity.provider == follows.provider).peekable();
         let other = &opens.peek()?.id;
-        opens.all(|identity| identity.id != *hers).then(|| {
-            let system = &account.system;
-            format!("{system} takes it from account {other} at {leader} {}, and hers is {hers}", follows.when)
+        opens.all(|identity| Some(&identity.id) != hers).then(|| {
+            let (system, when) = (&account.system, &follows.when);
+            let hers = hers.map_or_else(|| "she has none there yet".to_owned(), |hers| format!("hers is {hers}"));
+            format!(
+                "{system} takes it from account {other} at {leader} {when}, and {hers}; say whose they are with `link` and `unlink`"
+            )
         })
     }
 

@@ -21,14 +21,7 @@ use self::{
     queue::Queue,
     world::{World, read_again},
 };
-use super::{
-    RunError,
-    correct::{Words, claim},
-    expectations,
-    fleet::Fleet,
-    own,
-    sign_in::of_outcomes,
-};
+use super::{RunError, correct::Words, expectations, fleet::Fleet, own, sign_in::of_outcomes};
 use crate::{
     model::{
         account::Account,
@@ -99,7 +92,7 @@ pub(crate) async fn execute(
     let broken_off = broken_off(plan, &world, fleet, &progress);
     let strange = strangers(plan, &world, fleet, &progress);
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
-    let contradicted: Vec<bool> = plan.calls.iter().map(|call| words.contradict(claim(call), &is_there)).collect();
+    let contradicted: Vec<bool> = plan.calls.iter().map(|call| words.stand_against(call, &is_there)).collect();
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
     let mut under_way = FuturesUnordered::new();

@@ -138,14 +138,6 @@ pub(super) async fn pass_if(
             if let Some((people, since)) = &prepared.believed {
                 info!(input = about.input, people, since, "nobody looks at those of whom nothing new is said");
             }
-            if !prepared.plan.warnings.is_empty() {
-                let warnings = prepared.plan.warnings.len();
-                // What they say names people.
-                warn!(
-                    input = about.input,
-                    warnings, "the plan warns: `homeward runs` with the number of the run shows of what"
-                );
-            }
             (prepared.plan, prepared.ties)
         }
         Err(RunError::Refused(refused)) => {
@@ -170,6 +162,14 @@ pub(super) async fn pass_if(
     let is_idle = plan.calls.is_empty();
     if how.in_passing && is_idle && plan.seen.is_empty() && plan.links.is_empty() && plan.rejected.is_empty() {
         return Ok(Some(Came::Nothing));
+    }
+    if !plan.warnings.is_empty() {
+        // What they say names people.
+        warn!(
+            input = about.input,
+            warnings = plan.warnings.len(),
+            "the plan warns: `runs` with the run's number shows of what"
+        );
     }
     loop {
         let past = past(&service.store, &seat.project.terms, service.clock.now())?;

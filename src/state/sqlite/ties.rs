@@ -23,11 +23,13 @@ pub(super) fn corrections(connection: &Connection) -> Result<Corrections, StateE
     if connection.query_row(there, [], |_| Ok(())).optional()?.is_none() {
         return Ok(Corrections::default());
     }
-    let of = |is_hers: i32| {
-        let sql = "select system, account, person from corrections where is_hers = ";
-        links_of(connection, &format!("{sql}{is_hers} order by system, account, person"))
+    let of = |which: &str| {
+        let sql = "select system, account, person from corrections as word where";
+        links_of(connection, &format!("{sql} {which} order by system, account, person"))
     };
-    Ok(Corrections { hers: of(1)?, not_hers: of(0)? })
+    let settled = "not is_hers and exists (select 1 from corrections as other where other.is_hers
+         and other.system = word.system and other.account = word.account and other.run >= word.run)";
+    Ok(Corrections { hers: of("is_hers")?, not_hers: of("not is_hers")?, settled: of(settled)? })
 }
 
 /// The ties that a query gives, as system, account and person.
