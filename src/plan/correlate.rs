@@ -411,14 +411,19 @@ impl<'a> Everybody<'a> {
             let person = tied.or(claimants.first().copied()).unwrap_or(own);
             // Whoever has what is said not to be this record's is somebody else, unless that was given to her by a word.
             let not_its = sight.apart.from(Name::own(statement));
-            let is_parted = |all: &Self, who: &Who| {
-                let (name, holds) = (all.name(*who), |place: &Place| holders[place.system()][place.at()]);
-                let is_settled = |place: &&Place| sight.apart.settled.contains(&(**place, Name::own(statement)));
-                let not_its = not_its.iter().filter(|place| !is_settled(place));
-                sight.apart.parts(Name::own(statement), name)
-                    || not_its.filter_map(holds).any(|holder| all.name(holder) == name)
+            let parted = |all: &Self, who: &Who| {
+                let (own, name) = (Name::own(statement), all.name(*who));
+                if sight.apart.parts(own, name) {
+                    return Some(format!(", and {own} was said not to be {name}"));
+                }
+                let is_settled = |place: &Place| sight.apart.settled.contains(&(*place, own));
+                let has = |place: &Place| holders[place.system()][place.at()].is_some_and(|who| all.name(who) == name);
+                let strange = not_its.iter().find(|place| !is_settled(place) && has(place))?;
+                let (system, id) = (index.name(*strange), index.id(*strange));
+                Some(format!(", and {system}:{id}, which is {name}'s, was said not to be {own}'s"))
             };
-            let mut is_at_odds = claimants.len() > 1 || claimants.iter().any(|who| is_parted(&all, who));
+            let said = claimants.iter().find_map(|who| parted(&all, who));
+            let mut is_at_odds = claimants.len() > 1 || said.is_some();
             // Whom it is about was found by what it says: what is known of her comes before that.
             let name = all.name(person);
             let is_found = tied.is_none_or(|tied| all.name(tied) != name) && name != Name::own(statement);
@@ -428,7 +433,8 @@ impl<'a> Everybody<'a> {
                 is_at_odds = all.claimants(at, Some(person), &holders).len() > 1;
             }
             if is_at_odds {
-                all.drafts.hold(at, all.at_odds(at, (tied, person), &holders, index));
+                let said = said.unwrap_or_default();
+                all.drafts.hold(at, all.at_odds(at, (tied, person), &holders, &said, index));
             }
             for place in all.drafts.accounts(at).chain(place) {
                 holders[place.system()][place.at()].get_or_insert(person);
@@ -459,12 +465,13 @@ impl<'a> Everybody<'a> {
     }
 
     /// That one statement leads to people whom it cannot all be about, and by what to whom. `about`: whom it is tied to, and
-    /// whom else it seems to be about.
+    /// whom else it seems to be about; `said`: which word stands against that.
     fn at_odds(
         &self,
         at: usize,
         (tied, about): (Option<Who>, Who),
         holders: &[Vec<Option<Who>>],
+        said: &str,
         index: &Index<'_>,
     ) -> String {
         let name = |who: Option<Who>| who.map(|who| self.name(who));
@@ -482,7 +489,7 @@ impl<'a> Everybody<'a> {
                 settle = command("unlink", &whose, system, id);
             }
         }
-        format!("this leads to somebody else: {}; say what is not hers, as in {settle}", ways.join(", "))
+        format!("this leads to somebody else: {}{said}; say what is not hers, as in {settle}", ways.join(", "))
     }
 
     /// Each person, with the numbers of the statements that speak of her.

@@ -448,6 +448,7 @@ fn a_word_on_a_record_holds_where_it_is_found_to_be_of_whoever_has_the_account()
     // That it is hers by a word as well changes nothing of that: the last word speaks of the record.
     assert_eq!(world.homeward(&["--lab", "link", "hr/1", &hers]).status, 0);
     assert_eq!(world.homeward(&["--lab", "unlink", "website/7", &hers]).status, 0);
+    let told = format!(", and {hers}, which is hr/1's, was said not to be website/7's; say what is not hers");
     // At Mattermost the record leads to whoever has it.
     world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
     let reasons = held(&world, &["website=web.csv"]);
@@ -455,6 +456,7 @@ fn a_word_on_a_record_holds_where_it_is_found_to_be_of_whoever_has_the_account()
         reasons.len() == 1 && reasons[0].starts_with("this leads to somebody else: hr/1 by mattermost:"),
         "{reasons:?}"
     );
+    assert!(reasons[0].contains(&told), "{reasons:?}");
     settle(&world, &reasons[0]);
     assert_eq!(held(&world, &["website=web.csv"]), Vec::<String>::new());
     assert_eq!(world.homeward(&["--lab", "link", "website/7"]).status, 0);
