@@ -96,9 +96,8 @@ pub(super) async fn unlink(given: &Invocation<'_>, wanted: &arguments::Unlink) -
     let is_seen = || memory.seen.iter().any(|seen| seen.system == system && *seen.key == *account.as_str());
     if is_record && !is_tied && !stage.fleet.members.contains_key(&system) && !is_seen() {
         let message = render::harmless(&format!("no run has seen a record {account} of {system}"));
-        let hint =
-            "it is the key that counts: `homeward link PERSON` shows whose records were taken for hers".to_owned();
-        return Err(Trouble::new(Exit::Usage, message, Some(hint)));
+        let hint = format!("it is the key that counts: `{} link {person}` shows what is taken for hers", given.again());
+        return Err(Trouble::new(Exit::Usage, message, Some(render::harmless(&hint))));
     }
     tell_stranger(given, &person, &memory);
     let exit = write(given, &stage, &person, &system, &account, wanted.by.as_ref(), None)?;
@@ -107,8 +106,7 @@ pub(super) async fn unlink(given: &Invocation<'_>, wanted: &arguments::Unlink) -
     if is_record && !others.is_empty() && given.talks() {
         let (kept, again) = (others.join(", "), given.again());
         tell(&render::harmless(&format!(
-            "{person} keeps {kept}: where one of them came with this record, `{again} unlink {person} {}`",
-            others[0]
+            "{person} keeps {kept}: where one of them came with this record, `{again} unlink {person} ACCOUNT`"
         )));
     }
     Ok(exit)

@@ -475,13 +475,16 @@ impl<'a> Everybody<'a> {
         index: &Index<'_>,
     ) -> String {
         let name = |who: Option<Who>| who.map(|who| self.name(who));
-        let whose = name(tied).unwrap_or(Name::own(self.statements[at]));
+        let own = Name::own(self.statements[at]);
+        let whose = name(tied).unwrap_or(own);
         let of_accounts = self.drafts.accounts(at).filter_map(|place| {
             let holder = name(holders[place.system()][place.at()])?;
             Some((place, holder))
         });
         let mut ways: Vec<String> = name(tied).into_iter().map(|name| format!("{name} by its key")).collect();
-        let mut settle = String::new();
+        // Where nothing else speaks against it, the record itself may be somebody else's.
+        let of_record = name(tied).filter(|name| *name != own);
+        let mut settle = of_record.map_or_else(String::new, |name| command("unlink", &name, own.system, own.key));
         for (place, holder) in of_accounts.filter(|(_, holder)| name(tied) != Some(*holder)) {
             let (system, id) = (index.name(place), index.id(place));
             ways.push(format!("{holder} by {system}:{id}"));
