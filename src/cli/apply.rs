@@ -425,8 +425,7 @@ pub(super) fn exit(plan: &Plan, report: &Report) -> Exit {
     if any(&|outcome| *outcome != Outcome::Done) {
         return Exit::Failed;
     }
-    let left = plan.summary.refused + plan.summary.held + plan.summary.rejected;
-    if left > 0 { Exit::Refused } else { Exit::Done }
+    if plan.summary.left() > 0 { Exit::Refused } else { Exit::Done }
 }
 
 pub(super) fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {

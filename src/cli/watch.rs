@@ -74,6 +74,7 @@ pub(super) async fn watch(given: &Invocation<'_>, wanted: &arguments::Watch) -> 
         Some(Met::Held) => Exit::Refused,
         Some(Met::Trouble) => Exit::Unread,
         Some(Met::Failed) => Exit::Failed,
+        Some(Met::Doubt) => Exit::Doubt,
     })
 }
 

@@ -262,6 +262,11 @@ pub(crate) struct Summary {
 pub(crate) type Effects = BTreeMap<SystemName, BTreeMap<String, u64>>;
 
 impl Summary {
+    /// What the inputs asked for and a plan does not do: changes that are refused or held, and rows that could not be used.
+    pub(crate) fn left(&self) -> u64 {
+        self.refused + self.held + self.rejected
+    }
+
     /// What these changes and operations set off besides. A table that tells of several things parts them by `; `: each is
     /// counted by itself.
     pub(crate) fn effects<'a>(

@@ -95,6 +95,18 @@ fn once_deals_with_what_is_there_and_ends() {
 }
 
 #[test]
+fn once_says_as_apply_does_that_something_of_a_list_was_not_done() {
+    let world = project(2);
+    let list = people(2, "later") + ",nobody,person000003@example.com,Nobody\n";
+    drop_file(&world, "hr", "people.csv", &list);
+    let ran = world.homeward(&["--lab", "watch", "--once", "--apply"]);
+    assert_eq!(user(&world, 2)["username"], "later2");
+    let run = stands(&world, "people.csv", "done");
+    assert_eq!(run["told"], "1 row could not be used", "{run}");
+    assert_eq!(ran.status, 4, "{}", ran.stderr);
+}
+
+#[test]
 fn nothing_to_watch_is_a_mistake() {
     let mut world = World::example("start");
     let ran = world.homeward(&["--lab", "watch"]);

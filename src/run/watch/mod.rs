@@ -126,12 +126,14 @@ impl From<StateError> for WatchError {
 /// What was met on the way, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Met {
-    /// An input was refused, or its plan waits for somebody.
+    /// An input was refused, or its plan waits for somebody, or something of it is not to be carried out.
     Held,
     /// A feed is in trouble.
     Trouble,
     /// Some calls were not done.
     Failed,
+    /// Nobody knows of some calls whether they were done.
+    Doubt,
 }
 
 /// How a feed fares: what `homeward status` and `/healthz` show.

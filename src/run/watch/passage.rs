@@ -301,8 +301,15 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
     let now = || service.now();
     match execute(guarded, &seat.fleet, &service.store, run, &now, &mut going).await {
         Ok(report) => {
-            if report.outcomes.iter().any(|(_, outcome)| *outcome != Outcome::Done) {
-                service.met(Met::Failed);
+            if plan.summary.left() > 0 {
+                service.met(Met::Held);
+            }
+            for (_, outcome) in &report.outcomes {
+                match outcome {
+                    Outcome::Done => {}
+                    Outcome::InDoubt(_) => service.met(Met::Doubt),
+                    Outcome::Refused(_) | Outcome::Moved(_) | Outcome::Skipped(_) => service.met(Met::Failed),
+                }
             }
             let done = report.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Done).count();
             info!(run, done, calls = report.outcomes.len(), "carried out");
