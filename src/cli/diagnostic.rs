@@ -395,14 +395,19 @@ impl From<RunError> for Trouble {
                 Self::new(Exit::Usage, text, Some(hint.to_owned()))
             }
             RunError::State(ref state) => {
-                let hint = match state {
-                    StateError::Newer { .. } => "use the version of homeward that wrote it, or a newer one",
-                    StateError::Locked { .. } => "wait until the other run is over; its lock goes with it",
-                    _ => {
-                        "check the folder's rights and the space on its disk; nothing was sent that is not written down"
+                let (exit, hint) = match state {
+                    StateError::Newer { .. } => {
+                        (Exit::Fault, "use the version of homeward that wrote it, or a newer one")
                     }
+                    StateError::Locked { .. } => {
+                        (Exit::Refused, "wait until the other run is over; its lock goes with it")
+                    }
+                    _ => (
+                        Exit::Fault,
+                        "check the folder's rights and the space on its disk; nothing was sent that is not written down",
+                    ),
                 };
-                Self::new(Exit::Fault, text, Some(hint.to_owned()))
+                Self::new(exit, text, Some(hint.to_owned()))
             }
             RunError::Stopped { .. } => Self::new(Exit::Fault, text, None),
             RunError::Tripped(tripped) => Self::tripped(&tripped),
