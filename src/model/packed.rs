@@ -86,7 +86,19 @@ impl From<Unpacked<'_>> for Value {
 pub(super) struct Unpack<'a>(pub(super) &'a str);
 
 impl<'a> Unpack<'a> {
+    #[inline]
     pub(super) fn number(&mut self) -> usize {
+        // Nearly all are a letter of one byte.
+        if let Some(&first) = self.0.as_bytes().first()
+            && first.is_ascii()
+        {
+            self.0 = &self.0[1..];
+            return usize::from(first);
+        }
+        self.long_number()
+    }
+
+    fn long_number(&mut self) -> usize {
         let (mut number, mut factor) = (0, 1);
         let mut letters = self.0.chars();
         for letter in letters.by_ref() {

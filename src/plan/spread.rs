@@ -46,10 +46,13 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// The numbers below this one, in parts of one size: one for each core.
+/// So many parts are made for each core: where one is busy with something else, the others do more of them.
+const EACH: usize = 4;
+
+/// The numbers below this one, in parts of one size.
 pub(crate) fn parts(things: usize) -> Vec<Range<usize>> {
-    let cores = if things < MANY { 1 } else { cores() };
-    let size = things.div_ceil(cores).max(1);
+    let parts = if things < MANY { 1 } else { EACH * cores() };
+    let size = things.div_ceil(parts).max(1);
     (0..things).step_by(size).map(|start| start..(start + size).min(things)).collect()
 }
 

@@ -384,13 +384,17 @@ fn next_look(
         let from = |part| leads(system, part, &ids, seen, policy, fleet, asked);
         spread(parts(accounts.len()), accounts.len(), from)
     });
+    let mut all: BTreeMap<(SystemName, AttributeName), Vec<Arc<str>>> = BTreeMap::new();
     for Leads { ids, texts } in leads {
         for (system, id) in ids {
             next.entry(system).or_default().ids.insert(id);
         }
-        for ((system, attribute), texts) in texts {
-            next.entry(system).or_default().holding.entry(attribute).or_default().add(&texts.iter().collect());
+        for (of, mut texts) in texts {
+            all.entry(of).or_default().append(&mut texts);
         }
+    }
+    for ((system, attribute), texts) in all {
+        next.entry(system).or_default().holding.insert(attribute, texts.iter().collect());
     }
     next
 }
