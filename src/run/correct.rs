@@ -75,7 +75,7 @@ pub(crate) fn still_wanted(store: &dyn Store, of: Link<'_>) -> Result<Option<Run
 
 /// What people said of ties, where a plan claims something of them.
 #[derive(Default)]
-pub(crate) struct Words<'m> {
+pub(crate) struct Objections<'m> {
     not_hers: BTreeSet<(&'m SystemName, &'m str, PersonId)>,
     /// The account of a person, and the person of an account.
     hers: BTreeMap<(&'m SystemName, PersonId), &'m str>,
@@ -84,7 +84,7 @@ pub(crate) struct Words<'m> {
     strange: BTreeSet<CallId>,
 }
 
-impl<'m> Words<'m> {
+impl<'m> Objections<'m> {
     /// The words that count for a plan: none for one that takes back what a run did, to whomever that was.
     pub(crate) fn on(plan: &Plan, memory: &'m Memory) -> Self {
         let Corrections { hers, not_hers, .. } = &memory.corrections;
@@ -170,11 +170,11 @@ pub(crate) async fn overtaken<'p>(
     memory: &Memory,
     fleet: &Fleet,
 ) -> Result<Option<Link<'p>>, RunError> {
-    let words = Words::on(plan, memory);
-    let there = are_there(words.to_look_for(plan), fleet).await?;
+    let objections = Objections::on(plan, memory);
+    let there = are_there(objections.to_look_for(plan), fleet).await?;
     let is_there = |system: &SystemName, account: &str| there.contains(&(system.clone(), account.into()));
-    let call = plan.calls.iter().find(|call| words.stand_against(call, &is_there)).map(claim);
-    Ok(call.or_else(|| plan.links.iter().find(|link| words.contradict(*link, &is_there))))
+    let call = plan.calls.iter().find(|call| objections.stand_against(call, &is_there)).map(claim);
+    Ok(call.or_else(|| plan.links.iter().find(|link| objections.contradict(*link, &is_there))))
 }
 
 /// Which accounts a plan holds to be whose. One that is to be made has no id.

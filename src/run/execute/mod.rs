@@ -21,7 +21,7 @@ use self::{
     queue::Queue,
     world::{World, read_again},
 };
-use super::{RunError, correct::Words, expectations, fleet::Fleet, own, sign_in::of_outcomes};
+use super::{RunError, correct::Objections, expectations, fleet::Fleet, own, sign_in::of_outcomes};
 use crate::{
     model::{
         account::Account,
@@ -82,8 +82,8 @@ pub(crate) async fn execute(
     let place: BTreeMap<&CallId, usize> = plan.calls.iter().enumerate().map(|(at, call)| (&call.id, at)).collect();
     let budget = Budget::new(fleet.allotment);
     let memory = store.ties()?;
-    let words = Words::on(plan, &memory);
-    let mut world = read_again(plan, fleet, &memory.links, words.to_look_for(plan)).await;
+    let objections = Objections::on(plan, &memory);
+    let mut world = read_again(plan, fleet, &memory.links, objections.to_look_for(plan)).await;
     let of_people = |link: Link<'_>| ((link.person.clone(), link.system.clone()), link.account.into());
     world.linked = memory.links.iter().map(of_people).collect();
     let asked = asked_for(plan);
@@ -92,7 +92,7 @@ pub(crate) async fn execute(
     let broken_off = broken_off(plan, &world, fleet, &progress);
     let strange = strangers(plan, &world, fleet, &progress);
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
-    let contradicted: Vec<bool> = plan.calls.iter().map(|call| words.stand_against(call, &is_there)).collect();
+    let contradicted: Vec<bool> = plan.calls.iter().map(|call| objections.stand_against(call, &is_there)).collect();
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
     let mut under_way = FuturesUnordered::new();
@@ -203,8 +203,8 @@ pub(crate) async fn execute(
     let mut links = Arc::clone(&plan.links);
     // Words may have come while this went on: those of before are known here, those of since to the store.
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
-    if links.iter().any(|link| words.contradict(link, &is_there)) {
-        links = Arc::new(links.iter().filter(|link| !words.contradict(*link, &is_there)).collect());
+    if links.iter().any(|link| objections.contradict(link, &is_there)) {
+        links = Arc::new(links.iter().filter(|link| !objections.contradict(*link, &is_there)).collect());
     }
     let settlement = Settlement { links: &links, seen: &seen, marks: &marks, standing, follow_ups: &follow_ups };
     store.settle(run, &settlement, &now())?;

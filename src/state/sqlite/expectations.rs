@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use super::MAIN;
 use crate::{
     model::{
         attribute::{AttributeName, Value},
@@ -19,8 +20,7 @@ const COLUMNS: &str = "id, person, system, account, attribute, source, before, v
 /// Those that are open, whoever is due first.
 pub(super) fn open(connection: &Connection) -> Result<Vec<Expectation>, StateError> {
     // A store that was only looked into may be older than this table.
-    let there = "select 1 from sqlite_master where type = 'table' and name = 'expectations'";
-    if connection.query_row(there, [], |_| Ok(())).optional()?.is_none() {
+    if !connection.table_exists(MAIN, "expectations")? {
         return Ok(Vec::new());
     }
     chosen(connection, "where ended is null order by made, id", [])

@@ -42,6 +42,9 @@ use self::{
 /// The format this program writes. A higher number in a file means a newer program wrote it.
 const FORMAT: i64 = 4;
 
+/// The database of a connection that is the store.
+const MAIN: Option<&str> = Some("main");
+
 const TABLES: &str = "
     create table if not exists links (
         system text not null, account text not null, person text not null,
@@ -214,21 +217,19 @@ impl Sqlite {
             return Ok(Self::with(connection));
         }
         let transaction = Transaction::new_unchecked(&connection, AT_ONCE)?;
-        let has_runs = "select 1 from sqlite_master where type = 'table' and name = 'runs'";
-        if found == 1 && transaction.query_row(has_runs, [], |_| Ok(())).optional()?.is_some() {
+        if found == 1 && transaction.table_exists(MAIN, "runs")? {
             transaction.execute_batch(FROM_1)?;
         }
-        let is_there = "select 1 from sqlite_master where type = 'table' and name = ?1";
         if found == 1 || found == 2 {
             for (table, change) in FROM_2 {
-                if transaction.query_row(is_there, [table], |_| Ok(())).optional()?.is_some() {
+                if transaction.table_exists(MAIN, table)? {
                     transaction.execute_batch(change)?;
                 }
             }
         }
         transaction.execute_batch(TABLES)?;
         transaction.execute_batch(journal::TABLES)?;
-        if transaction.query_row(is_there, ["journal_2"], |_| Ok(())).optional()?.is_some() {
+        if transaction.table_exists(MAIN, "journal_2")? {
             bind(&transaction)?;
             transaction.execute_batch("drop table journal_2")?;
         }
@@ -266,14 +267,12 @@ impl Store for Sqlite {
     fn ties(&self) -> Result<Memory, StateError> {
         let connection = self.connection();
         // What is written while the rest is read is behind this. A store that was only looked into may be older than the table.
-        let there = "select 1 from sqlite_master where type = 'table' and name = 'cuts'";
-        let is_there = connection.query_row(there, [], |_| Ok(())).optional()?.is_some();
+        let is_there = connection.table_exists(MAIN, "cuts")?;
         let place = if is_there { journal::last(&connection)? } else { 0 };
         let (links, corrections) = (ties::all(&connection)?, ties::corrections(&connection)?);
         let mut deeds = BTreeMap::new();
         // A store that was only looked into may be older than this table.
-        let there = "select 1 from sqlite_master where type = 'table' and name = 'deeds'";
-        if connection.query_row(there, [], |_| Ok(())).optional()?.is_some() {
+        if connection.table_exists(MAIN, "deeds")? {
             let by = "select 1 from pragma_table_info('deeds') where name = 'run'";
             let run = if connection.query_row(by, [], |_| Ok(())).optional()?.is_some() { "run" } else { "0" };
             let mut statement = connection.prepare(&format!("select mark, in_doubt, {run} from deeds"))?;
@@ -283,8 +282,7 @@ impl Store for Sqlite {
             }
         }
         let mut accepted: BTreeMap<SystemName, Accepted> = BTreeMap::new();
-        let there = "select 1 from sqlite_master where type = 'table' and name = 'accepted'";
-        if connection.query_row(there, [], |_| Ok(())).optional()?.is_some() {
+        if connection.table_exists(MAIN, "accepted")? {
             let mut statement = connection.prepare("select system, list from accepted")?;
             for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))? {
                 let (system, list) = row?;
@@ -329,8 +327,7 @@ impl Store for Sqlite {
             }
         }
         // A store that was only looked into may be older than this table.
-        let there = "select 1 from sqlite_master where type = 'table' and name = 'tallies'";
-        if view.query_row(there, [], |_| Ok(())).optional()?.is_none() {
+        if !view.table_exists(MAIN, "tallies")? {
             return Ok(Counted { people, ..Counted::default() });
         }
         let mut tallies = Vec::new();

@@ -1,10 +1,10 @@
 //! Ties between people and ids, and what somebody said of them, as lines of the tables. Who is right is not known here.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::{
     super::{Correction, Corrections, Entry, Occasion, Standing, StateError, journal},
-    insert_run, shared,
+    MAIN, insert_run, shared,
 };
 use crate::model::{
     id::PersonId,
@@ -19,8 +19,7 @@ pub(super) fn all(connection: &Connection) -> Result<Links, StateError> {
 /// What somebody said of ties.
 pub(super) fn corrections(connection: &Connection) -> Result<Corrections, StateError> {
     // A store that was only looked into may be older than this table.
-    let there = "select 1 from sqlite_master where type = 'table' and name = 'corrections'";
-    if connection.query_row(there, [], |_| Ok(())).optional()?.is_none() {
+    if !connection.table_exists(MAIN, "corrections")? {
         return Ok(Corrections::default());
     }
     let of = |which: &str| {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
-use super::Sqlite;
+use super::{MAIN, Sqlite};
 use crate::{
     model::{
         id::SystemName,
@@ -33,8 +33,7 @@ impl Sqlite {
     pub(crate) fn tokens(&self) -> Result<Vec<SealedToken>, StateError> {
         let connection = self.connection();
         // A store that was only looked into may be older than this table.
-        let there = "select 1 from sqlite_master where type = 'table' and name = 'tokens'";
-        if connection.query_row(there, [], |_| Ok(())).optional()?.is_none() {
+        if !connection.table_exists(MAIN, "tokens")? {
             return Ok(Vec::new());
         }
         let mut statement = connection.prepare(
