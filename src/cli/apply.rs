@@ -24,7 +24,7 @@ use crate::{
         RunError, correct,
         execute::{Report, execute},
         expectations::sights,
-        holds::{Asides, Judged, Parted, Past, apart, asides, expire, judge, replace, told},
+        holds::{Asides, Judged, Parted, Past, apart, asides, expire, how_to_settle, judge, replace, told},
         prepare::Prepared,
         seal::unseal,
         sign_in::together,
@@ -184,23 +184,16 @@ async fn carry_out_parts(
         print(as_text(guarded.plan(), report, stage.state().is_some()).trim_end());
     }
     if let Some(run) = kept.filter(|_| stage.state().is_some()) {
-        tell(&how_to_settle(given, run));
+        tell(&format!("held as run {run}: {}", how_to_settle(given.again(), run)));
     }
     // What failed is worse than what waits.
     Ok(if exit > Exit::Limit { exit } else { Exit::Limit })
 }
 
 /// Every limit that trips, with everybody it is about.
-fn by_name(tripped: &[Tripped]) -> serde_json::Value {
+pub(super) fn by_name(tripped: &[Tripped]) -> serde_json::Value {
     let one = |one: &Tripped| json!({ "limit": one.to_string(), "system": one.system(), "people": one.who() });
     tripped.iter().map(one).collect()
-}
-
-fn how_to_settle(given: &Invocation<'_>, run: i64) -> String {
-    let homeward = given.again();
-    format!(
-        "held as run {run}: carry it out with `{homeward} approve {run}`, or drop it with `{homeward} reject {run}`"
-    )
 }
 
 /// What a feed holds is settled before anything later of the same source is carried out. What was held when somebody gave
@@ -254,7 +247,7 @@ pub(super) fn hold(
         print(&serde_json::to_string_pretty(&document).unwrap_or_default());
     }
     trouble.tell();
-    tell(&how_to_settle(given, run));
+    tell(&format!("held as run {run}: {}", how_to_settle(given.again(), run)));
     Ok(trouble.exit)
 }
 

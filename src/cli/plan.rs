@@ -7,10 +7,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Exit, Invocation, arguments, diagnostic::Trouble, duration, lab, outlook, print, render, tell, width};
+use serde_json::json;
+
+use super::{
+    Exit, Invocation, apply::by_name, arguments, diagnostic::Trouble, duration, lab, outlook, print, render, tell,
+    width,
+};
 use crate::{
     connector::Kind,
-    model::{id::SystemName, plan::Plan},
+    model::{
+        id::{CallId, SystemName},
+        plan::Plan,
+    },
+    plan::guard::Tripped,
     run::{
         RunError,
         belief::{Belief, unchanged},
@@ -18,7 +27,7 @@ use crate::{
         estimate::estimate,
         fleet::Fleet,
         gather::{Given, Hearing, Named, ask, hear, named},
-        holds::{Judged, Past, judge, past},
+        holds::{Judged, Parted, Past, judge, past},
         prepare::{Desk, Prepared, draft},
         project::{Project, fleet},
         seal::{seal, seal_into},
@@ -266,22 +275,35 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
     // The plan is the result, and printed already: what stops it is told beside it.
     match judged? {
         Judged::Free(_) => {}
-        Judged::Held(tripped) => {
-            let trouble = Trouble::tripped(&tripped);
-            trouble.tell();
-            return Ok(trouble.exit);
-        }
+        Judged::Held(tripped) => return Ok(stopped(given, &prepared.plan, &tripped, None)),
         Judged::Parted(parted) => {
-            let trouble = Trouble::tripped(&parted.tripped);
-            trouble.tell();
-            tell(&apart(parted.rest.plan(), &parted.aside));
-            return Ok(trouble.exit);
+            let Parted { rest, aside, tripped } = *parted;
+            return Ok(stopped(given, &prepared.plan, &tripped, Some((rest.plan(), &aside))));
         }
     }
     let pending = !prepared.plan.calls.is_empty() && wanted.detailed_exitcode;
     // The process ends here, and the plan with it: of a million people it need not be let go of piece by piece.
     std::mem::forget(prepared);
     Ok(if pending { Exit::Pending } else { Exit::Done })
+}
+
+/// Tells beside a plan which limits trip, and what of it they hold: all, but for what the first of its parts would do.
+fn stopped(given: &Invocation<'_>, plan: &Plan, tripped: &[Tripped], parts: Option<(&Plan, &Plan)>) -> Exit {
+    let trouble = Trouble::tripped(tripped);
+    if given.json() {
+        let goes: BTreeSet<&CallId> = parts.iter().flat_map(|(rest, _)| &rest.calls).map(|call| &call.id).collect();
+        let held: Vec<&CallId> = plan.calls.iter().map(|call| &call.id).filter(|id| !goes.contains(id)).collect();
+        let mut document = trouble.as_json();
+        document["tripped"] = by_name(tripped);
+        document["held"] = json!(held);
+        tell(&document.to_string());
+    } else {
+        trouble.tell();
+        if let Some((rest, aside)) = parts {
+            tell(&apart(rest, aside));
+        }
+    }
+    trouble.exit
 }
 
 /// A plan as it would be carried out now: what a limit sets aside is held.

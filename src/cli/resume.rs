@@ -14,6 +14,7 @@ use crate::{
     plan::guard::Approval,
     run::{
         RunError,
+        holds::how_to_settle,
         prepare::guarded,
         resume::{self, NotInDoubt, Resumable, Said, UNFINISHED},
         seal::fits,
@@ -113,7 +114,7 @@ fn is_finishable(given: &Invocation<'_>, summary: &RunSummary) -> Result<(), Tro
         return Ok(());
     }
     let hint = if summary.standing.is_held() {
-        format!("carry it out with `{again} approve {run}`, or drop it with `{again} reject {run}`")
+        how_to_settle(again, run)
     } else {
         format!("see what became of it with `{again} runs {run}`")
     };

@@ -30,8 +30,9 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
     fits(&format!("run {}", wanted.run), &plan, &stage.fleet.homes())?;
     if plan.rules != stage.project.rules.digest() && !wanted.anyway {
         let hint = format!(
-            "a plan of these rules: plan again, and `homeward reject {0}`; this one as it was shown: `homeward approve {0} --anyway`",
-            wanted.run
+            "a plan of these rules: plan again, and `{1} reject {0}`; this one as it was shown: `{1} approve {0} --anyway`",
+            wanted.run,
+            given.again()
         );
         return Err(Trouble::new(Exit::Usage, "the rules have changed since this plan was made", Some(hint)));
     }

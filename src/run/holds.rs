@@ -36,6 +36,11 @@ impl Terms {
     }
 }
 
+/// What somebody does about a run that waits; `homeward` is how this program is called here.
+pub(crate) fn how_to_settle(homeward: &str, run: i64) -> String {
+    format!("carry it out with `{homeward} approve {run}`, or drop it with `{homeward} reject {run}`")
+}
+
 /// What limits say to a plan.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one is made for each plan")]

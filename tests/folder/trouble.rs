@@ -268,7 +268,7 @@ fn one_passage_ends_with_files_that_wait_for_what_may_never_come() {
         assert!(!ran.stderr.contains(" is not taken: "), "{}", ran.stderr);
     }
     let ran = feed.world.homeward(&["--lab", "watch", "--once"]);
-    assert!(ran.stderr.contains("`homeward --lab reject 2` settles it; 1 file stays behind it"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("drop it with `homeward --lab reject 2`; 1 file stays behind it"), "{}", ran.stderr);
     // What is still being sent is there the next time, and nobody has to wonder why it was not taken.
     let feed = Feed::new(&format!("{QUICK}trigger = \".done\"\n"));
     feed.put("one.csv", list(&[1], "One"));

@@ -167,6 +167,16 @@ fn the_part_that_a_limit_holds_is_a_run_of_its_own_and_gives_way_to_what_is_plan
     };
     assert_eq!((lines("hold", "gitlab"), lines("apply", "gitlab")), (3, 0), "{}", ran.stdout);
     assert_eq!((lines("hold", "mattermost"), lines("apply", "mattermost")), (0, 1), "{}", ran.stdout);
+    // For machines the plan is what is asked for, and beside it stands what would not be done now.
+    let ran = world.homeward(&["--lab", "-q", "--format", "json", "plan", "hr=next.csv"]);
+    let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let told: Value = serde_json::from_str(&ran.stderr).unwrap();
+    let at_gitlab = plan["calls"].as_array().unwrap().iter().filter(|call| call["system"] == "gitlab");
+    let at_gitlab: Vec<&Value> = at_gitlab.map(|call| &call["id"]).collect();
+    assert_eq!((told["held"].clone(), at_gitlab.len()), (json!(at_gitlab), 3), "{told}");
+    assert_eq!(told["tripped"][0]["people"], json!(["hr/git0", "hr/git1", "hr/git2"]), "{told}");
+    assert!(told["errors"][0]["message"].as_str().unwrap().contains("would lose gitlab"), "{told}");
+
     let report = world.json(6, &["apply", "--yes", "hr=next.csv"]);
     assert_eq!((report["run"].clone(), report["held_run"].clone()), (json!(1), json!(2)), "{report}");
     assert_eq!(gone(&world), (0, 1));

@@ -170,13 +170,15 @@ impl FolderFeed {
             }
         }
         self.listen(service);
-        let look = self.folder.look(service.clock.instant());
+        let mut look = self.folder.look(service.clock.instant());
         if let Some(trouble) = &look.trouble {
             self.trouble = Some(format!("{trouble}; {}", trouble.hint()));
         }
         if self.turn.is_some() && !blocked && look.trouble.is_none() && self.in_hand.is_empty() {
             self.take(service, seat, &look).await?;
             blocked = self.is_blocked(service)?;
+            // What was taken just now stays behind nothing.
+            look.ready.retain(|ready| self.in_hand.iter().all(|held| *held.claim.name() != ready.name));
         }
         // Whoever asked for one passage does not wait for what may never come.
         let is_awaited = |waiting: &Waiting| !service.orders.once || waiting.why.passes();

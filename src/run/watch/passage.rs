@@ -260,10 +260,10 @@ fn hold(service: &Service, plan: &Plan, about: &Occasion, standing: Standing, to
     Ok(Came::Held)
 }
 
-/// What somebody does about a run that waits.
+/// How somebody looks at a run that waits, and what she then does about it.
 pub(super) fn how_to_settle(service: &Service, run: i64) -> String {
     let homeward = if service.orders.lab.is_some() { "homeward --lab" } else { "homeward" };
-    format!("`{homeward} runs {run}` shows it, `{homeward} approve {run}` or `{homeward} reject {run}` settles it")
+    format!("`{homeward} runs {run}` shows it; {}", holds::how_to_settle(homeward, run))
 }
 
 /// Carries out a run that was approved, where it still is.
