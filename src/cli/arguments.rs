@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{
+    Arg, Args, CommandFactory, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 /// Sends every change of a person's data home, to the system that owns it.
 ///
@@ -28,10 +31,39 @@ impl Arguments {
         match &self.command {
             Command::Apply(Apply { chaos: Some(_), .. }) if !self.global.lab => {
                 let message = "--chaos needs --lab: only simulators fail on demand";
-                Err(Self::command().error(clap::error::ErrorKind::MissingRequiredArgument, message))
+                Err(Self::command().error(ErrorKind::MissingRequiredArgument, message))
             }
             _ => Ok(self),
         }
+    }
+
+    /// An option that another command has is told as that. What clap advises where an input may stand, to give the option
+    /// as an input, leads nowhere: inputs are SYSTEM=FILE.
+    pub(super) fn belonging(mut error: clap::Error) -> clap::Error {
+        let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return error };
+        if error.kind() != ErrorKind::UnknownArgument || !typed.starts_with('-') {
+            return error;
+        }
+        let name = typed.trim_start_matches('-').split('=').next().unwrap_or_default();
+        let is_it = |option: &Arg| match typed.starts_with("--") {
+            true => option.get_long() == Some(name),
+            false => option.get_short().is_some_and(|short| name == short.encode_utf8(&mut [0; 4])),
+        };
+        let program = Self::command();
+        let having = program.get_subcommands().filter(|command| command.get_arguments().any(is_it));
+        let having: Vec<String> = having.map(|command| format!("`{}`", command.get_name())).collect();
+        let told = match having.as_slice() {
+            _ if name == "dry-run" => Some("`homeward plan` is the dry run: it cannot write".to_owned()),
+            [] => None,
+            [one] => Some(format!("`{typed}` belongs to {one}")),
+            [others @ .., last] => Some(format!("`{typed}` belongs to {} and {last}", others.join(", "))),
+        };
+        error.remove(ContextKind::Suggested);
+        if let Some(told) = told {
+            error.remove(ContextKind::SuggestedArg);
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![told.into()]));
+        }
+        error
     }
 }
 

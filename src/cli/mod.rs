@@ -137,6 +137,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind], s
     let arguments = match Arguments::try_parse_from(arguments).and_then(Arguments::fitting) {
         Ok(arguments) => arguments,
         Err(error) => {
+            let error = Arguments::belonging(error);
             // Help and version are answers, not faults; clap knows which stream each belongs to.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
