@@ -45,9 +45,12 @@ impl Arguments {
             return error;
         }
         let name = typed.trim_start_matches('-').split('=').next().unwrap_or_default();
-        let is_it = |option: &Arg| match typed.starts_with("--") {
-            true => option.get_long() == Some(name),
-            false => option.get_short().is_some_and(|short| name == short.encode_utf8(&mut [0; 4])),
+        let is_it = |option: &Arg| {
+            if typed.starts_with("--") {
+                option.get_long() == Some(name)
+            } else {
+                option.get_short().is_some_and(|short| name == short.encode_utf8(&mut [0; 4]))
+            }
         };
         let program = Self::command();
         let having = program.get_subcommands().filter(|command| command.get_arguments().any(is_it));
@@ -338,14 +341,14 @@ pub(super) struct Link {
     /// Who: a source and its key, such as `hr/1001`.
     #[arg(value_name = "PERSON")]
     pub(super) person: String,
-    /// Her account: a system and its id there, such as `gitlab:42`.
+    /// Her account, or a record about her: a system and its id there, such as `gitlab:42` or `website:7`.
     #[arg(value_name = "ACCOUNT")]
     pub(super) account: Option<String>,
     /// Who says so; the name of the account this runs as, if not given.
     #[arg(long, value_name = "NAME", requires = "account")]
     pub(super) by: Option<String>,
     /// Do not ask before an account is taken from somebody else.
-    #[arg(long, requires = "account")]
+    #[arg(long, short, requires = "account")]
     pub(super) yes: bool,
 }
 

@@ -31,10 +31,7 @@ pub(super) async fn link(given: &Invocation<'_>, wanted: &arguments::Link) -> Re
     };
     let person = by_her_name(given, &named, &memory)?;
     let (system, account) = account_of(&stage, &person, account)?;
-    if let Some(hint) = no_account_but_a_record(given, &stage, &person, &system) {
-        let message = format!("{system} is a source, and no accounts of it are linked");
-        return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(hint)));
-    }
+    no_record_of_her_own(given, &person, &system)?;
     let word = link_of(&person, &system, &account);
     let is_of_hers = |link: &Link<'_>| *link.system == system && *link.person == person;
     let is_said = memory.corrections.hers.iter().any(|said| said == word);
@@ -43,6 +40,24 @@ pub(super) async fn link(given: &Invocation<'_>, wanted: &arguments::Link) -> Re
     }
     if !is_there(&system, &account, &stage).await? {
         return Err(no_account(&system, &account));
+    }
+    if !is_known(&stage, word, &memory) && !given.global.quiet {
+        let system = render::harmless(system.as_str());
+        tell(&format!(
+            "note: no run has taken over this record of {system} yet; what is said counts from the first that does"
+        ));
+    }
+    let record = PersonId { system: system.clone(), key: account.as_str().into() };
+    let is_of_record = |link: &Link<'_>| *link.person == record && *link.system != system;
+    if let Some(hers) = memory.links.iter().find(is_of_record) {
+        let message = format!("{record} is taken for a person with {}:{}", hers.system, hers.account);
+        let hint = format!(
+            "say first that this is {person}'s: {} link {person} {}:{}",
+            given.again(),
+            hers.system,
+            hers.account
+        );
+        return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(&hint))));
     }
     tell_stranger(given, &person, &memory);
     let mut told = Vec::new();
@@ -78,12 +93,7 @@ pub(super) async fn unlink(given: &Invocation<'_>, wanted: &arguments::Unlink) -
     let memory = stage.memory()?;
     let person = by_her_name(given, &token::person(&stage.project, &wanted.person)?, &memory)?;
     let (system, account) = account_of(&stage, &person, &wanted.account)?;
-    if system == person.system {
-        let message = format!("{person} is named by her own record at {system}");
-        let hint =
-            format!("the account or the other record that is not hers is wanted: {} link {person}", given.again());
-        return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(&hint))));
-    }
+    no_record_of_her_own(given, &person, &system)?;
     let word = link_of(&person, &system, &account);
     if memory.corrections.not_hers.iter().any(|said| said == word) {
         return Ok(said(given, None, word, false, ", as was said before"));
@@ -93,8 +103,7 @@ pub(super) async fn unlink(given: &Invocation<'_>, wanted: &arguments::Unlink) -
         return Err(no_account(&system, &account));
     }
     let is_record = stage.project.sources.contains_key(&system);
-    let is_seen = || memory.seen.iter().any(|seen| seen.system == system && *seen.key == *account.as_str());
-    if is_record && !is_tied && !stage.fleet.members.contains_key(&system) && !is_seen() {
+    if !is_known(&stage, word, &memory) {
         let message = render::harmless(&format!("no run has seen a record {account} of {system}"));
         let hint = format!("it is the key that counts: `{} link {person}` shows what is taken for hers", given.again());
         return Err(Trouble::new(Exit::Usage, message, Some(render::harmless(&hint))));
@@ -204,7 +213,12 @@ fn said(given: &Invocation<'_>, run: Option<i64>, link: Link<'_>, is_hers: bool,
 fn show(given: &Invocation<'_>, person: &PersonId, memory: &Memory) -> Exit {
     let tied = memory.links.iter().filter(|link| link.person == person);
     let is_her = |name: &PersonId| correct::meant(name, &memory.links) == *person;
-    let apart: Vec<Link<'_>> = memory.corrections.not_hers.iter().filter(|link| is_her(link.person)).collect();
+    // What was said not to be hers under another name, before it was said to be hers, is hers.
+    let is_hers = |link: &Link<'_>| {
+        memory.links.iter().any(|it| it.person == person && it.system == link.system && it.account == link.account)
+    };
+    let apart = memory.corrections.not_hers.iter().filter(|link| is_her(link.person) && !is_hers(link));
+    let apart: Vec<Link<'_>> = apart.collect();
     let is_said = |link: &Link<'_>| memory.corrections.hers.iter().any(|word| word == *link);
     let tied: Vec<(Link<'_>, bool)> = tied.map(|link| (link, is_said(&link))).collect();
     if given.json() {
@@ -254,21 +268,22 @@ fn account_of(stage: &plan::Stage, person: &PersonId, text: &str) -> Result<(Sys
     Ok((system_name, AccountId::from(id)))
 }
 
-/// Whose a record is follows from the accounts that it is found by.
-fn no_account_but_a_record(
-    given: &Invocation<'_>,
-    stage: &plan::Stage,
-    person: &PersonId,
-    system: &SystemName,
-) -> Option<String> {
-    let is_source = stage.project.config.systems.get(system).is_some_and(|system| system.says.is_some());
-    (is_source || *system == person.system).then(|| {
-        format!(
-            "link the account that its record is found by, at a provider; where a record was taken for hers and is not: \
-             {} unlink {person} {system}:KEY",
-            given.again()
-        )
-    })
+/// She is named by one record of her source, and by no other one there.
+fn no_record_of_her_own(given: &Invocation<'_>, person: &PersonId, system: &SystemName) -> Result<(), Trouble> {
+    if *system != person.system {
+        return Ok(());
+    }
+    let message = format!("{person} is named by her own record at {system}");
+    let hint = format!("an account or a record of another system is wanted: {} link {person}", given.again());
+    Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(&hint))))
+}
+
+/// False for a record that no run has seen. Accounts are looked for at their providers.
+fn is_known(stage: &plan::Stage, word: Link<'_>, memory: &Memory) -> bool {
+    let Link { system, account, .. } = word;
+    let is_record = stage.project.sources.contains_key(system) && !stage.fleet.members.contains_key(system);
+    let is_tied = || memory.links.iter().any(|link| link.system == system && link.account == account);
+    !is_record || is_tied() || memory.seen.iter().any(|seen| seen.system == *system && *seen.key == *account)
 }
 
 /// Whom a name is about. What is said under another name than hers is easily said of the wrong one.

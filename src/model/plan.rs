@@ -489,8 +489,8 @@ pub struct Call {
     /// Fields of the body that get a fresh random password when the call is sent.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(crate) generated: Vec<String>,
-    /// What the account must hold now, by attribute, for this call to be sent. For a creation: what no account may
-    /// hold, by unique attribute.
+    /// What the account must hold now, by attribute, for this call to be sent. For a creation what no account may hold: by
+    /// unique attribute, and by each that people are found by there, where the account is not known to be another person's.
     pub(crate) expects: BTreeMap<AttributeName, Value>,
     /// What the account shall hold afterwards, by attribute.
     pub intends: BTreeMap<AttributeName, Value>,

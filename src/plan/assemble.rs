@@ -20,7 +20,7 @@ use crate::model::{
         Call, Decision, FORMAT, Groups, Home, Input, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen,
         SignIn, Summary,
     },
-    policy::Policy,
+    policy::{JoinLine, Policy},
     record::Rejected,
 };
 
@@ -85,7 +85,7 @@ pub(crate) fn assemble(
 ) -> Plan {
     decided.sort_by(|a, b| key(&a.planned).cmp(&key(&b.planned)));
     let order = order(&mut decided, holders, policy, providers);
-    let (mut nodes, mut edges) = nodes(&mut decided, &order, providers);
+    let (mut nodes, mut edges) = nodes(&mut decided, &order, policy, providers);
     deeds.sort_by(|a, b| deeds::key(a).cmp(&deeds::key(b)));
     let mut changes_of: BTreeMap<PersonId, Vec<usize>> = BTreeMap::new();
     for (at, node) in nodes.iter().enumerate() {
@@ -177,7 +177,12 @@ fn key(planned: &PlannedChange) -> (&PersonId, &AttributeName, &SystemName, &Dec
 }
 
 /// The requests of all changes, and which must come before which.
-fn nodes(decided: &mut [Decided], order: &Order, providers: &dyn Providers) -> (Vec<Node>, BTreeSet<(usize, usize)>) {
+fn nodes(
+    decided: &mut [Decided],
+    order: &Order,
+    policy: &Policy,
+    providers: &dyn Providers,
+) -> (Vec<Node>, BTreeSet<(usize, usize)>) {
     let mut groups: BTreeMap<(PersonId, SystemName), Vec<usize>> = BTreeMap::new();
     for (at, one) in decided.iter().enumerate().filter(|(_, one)| one.planned.decision == Decision::Apply) {
         groups.entry((one.planned.person.clone(), one.planned.system.clone())).or_default().push(at);
@@ -190,11 +195,12 @@ fn nodes(decided: &mut [Decided], order: &Order, providers: &dyn Providers) -> (
     let mut reaches: BTreeMap<usize, usize> = BTreeMap::new();
     for members in groups.into_values() {
         let account = std::sync::Arc::clone(&decided[members[0]].account);
+        let joins = policy.joins.get(&account.system);
         for part in parts(&members, &tied, account.id.is_none()) {
             let parked = part.iter().find_map(|at| order.parked.get(at).map(|name| (*at, name.clone())));
             if let Some((at, name)) = &parked {
                 let change = Change { after: name.clone(), ..decided[*at].change.clone() };
-                if let Some(node) = made(decided, &account, &[(*at, change)], providers) {
+                if let Some(node) = made(decided, &account, &[(*at, change)], joins, providers) {
                     leaves.insert(*at, nodes.len());
                     nodes.extend(node);
                 }
@@ -209,7 +215,7 @@ fn nodes(decided: &mut [Decided], order: &Order, providers: &dyn Providers) -> (
                     }
                 })
                 .collect();
-            for node in made(decided, &account, &changes, providers).unwrap_or_default() {
+            for node in made(decided, &account, &changes, joins, providers).unwrap_or_default() {
                 for at in &node.carries {
                     leaves.entry(*at).or_insert(nodes.len());
                     reaches.insert(*at, nodes.len());
@@ -254,6 +260,7 @@ fn made(
     decided: &mut [Decided],
     account: &Account,
     changes: &[(usize, Change)],
+    joins: Option<&JoinLine>,
     providers: &dyn Providers,
 ) -> Option<Vec<Node>> {
     let plain: Vec<Change> = changes.iter().map(|(_, change)| change.clone()).collect();
@@ -278,9 +285,11 @@ fn made(
             let table = providers.capabilities(&account.system);
             table.and_then(|table| table.of(&account.system, attribute)).is_some_and(|row| row.unique != Unique::No)
         };
+        // Who has been given an account meanwhile would have been found by these.
+        let is_found_by = |attribute: &AttributeName| joins.is_some_and(|line| line.attributes.contains(attribute));
         let expects = carried
             .iter()
-            .filter(|(_, change)| !creation || is_unique(&change.attribute))
+            .filter(|(_, change)| !creation || is_unique(&change.attribute) || is_found_by(&change.attribute))
             .map(|(_, change)| {
                 let value = if creation { &change.after } else { &change.before };
                 (change.attribute.clone(), value.clone())

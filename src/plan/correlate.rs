@@ -5,22 +5,25 @@
 //! Where a later attribute of a join would have found another account, which is nobody's, the first is taken and it is told.
 //! What somebody said is not hers is not found at all.
 
+mod ways;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
     sync::Arc,
 };
 
+use self::ways::{by_identities, by_joins, by_own_tokens};
 use super::{
     Providers,
     doubts::{Doubt, Doubts, command},
-    fold, folded,
+    handed_on::HandedOn,
     index::{Index, Known, Name, Place, Who, small},
     spread::{parts, spread},
 };
 use crate::model::{
     accounts::{Accounts, Packed},
-    attribute::{AttributeName, Value},
+    attribute::Value,
     id::{AccountId, PersonId, SystemName},
     links::{Link, Links},
     person::{Look, Person, Unseen, decided},
@@ -211,6 +214,14 @@ impl<'a> Apart<'a> {
         let mut apart = Self { accounts: BTreeMap::new(), settled, names: BTreeSet::new() };
         for link in material.not_hers.iter() {
             let name = known.of_id(index, &link.person.system, &link.person.key);
+            // What was given to her by a word since is hers, although it was not under a name that has become hers.
+            let is_hers_since = |name: &Name<'_>| {
+                let place = index.place(link.system, link.account);
+                place.is_some_and(|place| {
+                    apart.settled.contains(&(place, Name::from(link.person))) && known.of(place) == Some(*name)
+                })
+            };
+            let name = name.filter(|name| !is_hers_since(name));
             for name in [Name::from(link.person)].into_iter().chain(name) {
                 apart.accounts.entry(name).or_default().extend(index.place(link.system, link.account));
                 let (record, person) = ((link.system.as_str(), link.account), (name.system.as_str(), &**name.key));
@@ -369,6 +380,8 @@ struct Everybody<'a> {
     drafts: Drafts,
     /// Whom each statement is about.
     about: Vec<Who>,
+    /// The statements that are about somebody because of what they were found by, and no tie says so yet.
+    found: BTreeSet<u32>,
     /// The numbers of the statements, person by person, in order of id.
     order: Vec<u32>,
 }
@@ -379,7 +392,10 @@ impl<'a> Everybody<'a> {
         let statements = in_order_of_sources(&material.statements, material.sources);
         let drafts = sight.look_at_all(&statements);
         let about = Vec::with_capacity(statements.len());
-        let mut all = Self { links: known.links, statements, drafts, about, order: Vec::new() };
+        let (found, order) = (BTreeSet::new(), Vec::new());
+        let mut all = Self { links: known.links, statements, drafts, about, found, order };
+        let said = (material.statements.as_slice(), material.remembered.as_slice());
+        let handed_on = HandedOn::new(sight.policy, sight.providers, index, known, said);
         // Who holds an account, from ties and from what this run has found so far.
         let mut holders = known.observed.clone();
         for (holders, accounts) in holders.iter_mut().zip(&index.accounts) {
@@ -406,6 +422,9 @@ impl<'a> Everybody<'a> {
             }
             let Some(own) = Who::new(all.links.len() + at) else { unreachable!("no memory holds so many") };
             let tied = now.or_else(|| known.ties(Name::own(statement)).next().map(|_| own));
+            if tied.is_none() {
+                all.let_go(at, &handed_on, &holders);
+            }
             let claimants = all.claimants(at, tied, &holders);
             // A record that is tied to somebody is about her, whatever else it leads to.
             let person = tied.or(claimants.first().copied()).unwrap_or(own);
@@ -414,27 +433,36 @@ impl<'a> Everybody<'a> {
             let parted = |all: &Self, who: &Who| {
                 let (own, name) = (Name::own(statement), all.name(*who));
                 if sight.apart.parts(own, name) {
-                    return Some(format!(", and {own} was said not to be {name}"));
+                    return Some((format!(", and {own} was said not to be {name}"), None));
                 }
                 let is_settled = |place: &Place| sight.apart.settled.contains(&(*place, own));
                 let has = |place: &Place| holders[place.system()][place.at()].is_some_and(|who| all.name(who) == name);
                 let strange = not_its.iter().find(|place| !is_settled(place) && has(place))?;
                 let (system, id) = (index.name(*strange), index.id(*strange));
-                Some(format!(", and {system}:{id}, which is {name}'s, was said not to be {own}'s"))
+                let said = format!(", and {system}:{id}, which is {name}'s, was said not to be {own}'s");
+                Some((said, Some(command("link", &name, system, id))))
             };
             let said = claimants.iter().find_map(|who| parted(&all, who));
             let mut is_at_odds = claimants.len() > 1 || said.is_some();
             // Whom it is about was found by what it says: what is known of her comes before that.
             let name = all.name(person);
             let is_found = tied.is_none_or(|tied| all.name(tied) != name) && name != Name::own(statement);
-            let is_known = || known.ties(name).next().is_some() || sight.apart.accounts.contains_key(&name);
+            if is_found {
+                all.found.insert(small(at));
+            }
+            // A word that settles what is held of her is one on her, and not on the record.
+            let is_known = || {
+                let is_held = all.drafts.others.get(&at).is_some_and(|draft| draft.held.is_some());
+                is_held || known.ties(name).next().is_some() || sight.apart.accounts.contains_key(&name)
+            };
             if !is_at_odds && is_found && is_known() {
                 all.drafts.put(at, sight.look(statement, Some(name)));
+                all.let_go(at, &handed_on, &holders);
                 is_at_odds = all.claimants(at, Some(person), &holders).len() > 1;
             }
             if is_at_odds {
                 let said = said.unwrap_or_default();
-                all.drafts.hold(at, all.at_odds(at, (tied, person), &holders, &said, index));
+                all.drafts.hold(at, all.at_odds(at, (tied, person), &holders, said, index));
             }
             for place in all.drafts.accounts(at).chain(place) {
                 holders[place.system()][place.at()].get_or_insert(person);
@@ -445,6 +473,30 @@ impl<'a> Everybody<'a> {
         // Stable: what is said of one person stays in the order of sources.
         order.sort_by_key(|at| all.name(all.about[*at as usize]));
         Self { order, ..all }
+    }
+
+    /// Lets go of accounts that a record was found by where all that they have in common is another person's by now. Where
+    /// nothing else is left, nobody knows whose it is until that has been carried out.
+    fn let_go(&mut self, at: usize, handed_on: &HandedOn<'_, 'a>, holders: &[Vec<Option<Who>>]) {
+        let statement = self.statements[at];
+        let own = Name::own(statement);
+        let holder = |place: &Place| holders[place.system()][place.at()].map(|who| self.name(who));
+        let others = self.drafts.accounts(at).filter_map(|place| Some((place, holder(&place)?)));
+        let mut told: BTreeMap<Name<'_>, String> = BTreeMap::new();
+        for (place, name) in others.filter(|(_, name)| *name != own) {
+            if let Some(reason) = handed_on.told(statement, place, name) {
+                told.entry(name).or_insert(reason);
+            }
+        }
+        let Some(reason) = told.values().next().cloned() else { return };
+        let is_left = |place: &Place| holder(place).is_none_or(|name| !told.contains_key(&name));
+        let accounts: Vec<Place> = self.drafts.accounts(at).filter(is_left).collect();
+        let mut draft = self.drafts.others.get(&at).cloned().unwrap_or_default();
+        draft.doubts.clear();
+        if accounts.is_empty() {
+            draft.hold(reason);
+        }
+        self.drafts.put(at, Draft { accounts, ..draft });
     }
 
     fn name(&self, who: Who) -> Name<'a> {
@@ -465,13 +517,13 @@ impl<'a> Everybody<'a> {
     }
 
     /// That one statement leads to people whom it cannot all be about, and by what to whom. `about`: whom it is tied to, and
-    /// whom else it seems to be about; `said`: which word stands against that.
+    /// whom else it seems to be about; `said`: which word stands against that, and the opposite of it.
     fn at_odds(
         &self,
         at: usize,
         (tied, about): (Option<Who>, Who),
         holders: &[Vec<Option<Who>>],
-        said: &str,
+        (said, opposite): (String, Option<String>),
         index: &Index<'_>,
     ) -> String {
         let name = |who: Option<Who>| who.map(|who| self.name(who));
@@ -492,7 +544,11 @@ impl<'a> Everybody<'a> {
                 settle = command("unlink", &whose, system, id);
             }
         }
-        format!("this leads to somebody else: {}{said}; say what is not hers, as in {settle}", ways.join(", "))
+        let ways = ways.join(", ");
+        match opposite.filter(|_| settle.is_empty()) {
+            Some(opposite) => format!("this leads to {ways}{said}; where it is, say so: {opposite}"),
+            None => format!("this leads to somebody else: {ways}{said}; say what is not hers, as in {settle}"),
+        }
     }
 
     /// Each person, with the numbers of the statements that speak of her.
@@ -514,13 +570,16 @@ impl<'a> Everybody<'a> {
             if let Some(other) = said[..count].iter().find(is_of_this_source) {
                 whole.hold(self.both(*other as usize, *at as usize, index));
             }
-            for place in self.drafts.accounts(*at as usize) {
-                whole.take(place, "another way of looking", &self.name(self.about[*at as usize]), index);
-            }
             if let Some(Draft { held, unseen, doubts, .. }) = self.drafts.others.get(&(*at as usize)) {
                 whole.doubts.extend(doubts);
                 whole.unseen.extend(unseen.clone());
                 whole.held = whole.held.or_else(|| held.clone());
+            }
+            // Of what a record was only found by, a word on the record tells.
+            let own = Name::own(statement);
+            let name = if self.found.contains(at) { own } else { self.name(self.about[*at as usize]) };
+            for place in self.drafts.accounts(*at as usize) {
+                whole.take(place, "another way of looking", &name, index);
             }
         }
         whole
@@ -635,10 +694,14 @@ pub(crate) fn correlate<'a>(
                 }
                 let names: Vec<String> = claims.iter().map(ToString::to_string).collect();
                 let (system, account) = (index.name(*place), index.id(*place));
-                let settle = command("unlink", &person, system, account);
                 draft.held.get_or_insert_with(|| {
                     let names = names.join(", ");
-                    format!("{system} account {account} could be any of {names}; say whose it is not, as in {settle}")
+                    // Each of them is told the same: who says of each that it is not hers makes it nobody's.
+                    let word = match claims.first().filter(|_| holder.is_none()) {
+                        Some(first) => format!("is, as in {}", command("link", first, system, account)),
+                        None => format!("is not, as in {}", command("unlink", &person, system, account)),
+                    };
+                    format!("{system} account {account} could be any of {names}; say whose it {word}")
                 });
             }
         }
@@ -676,145 +739,6 @@ fn in_order_of_sources<'a>(statements: &'a [Arc<Statement>], sources: &[SystemNa
         (rank(&a.system), &a.system, &a.key, &a.origin).cmp(&(rank(&b.system), &b.system, &b.key, &b.origin))
     });
     ordered
-}
-
-/// Takes the account that her own token opens. A tie to another one, or a record that would have found another one, means
-/// that the token may be somebody else's: then nothing is taken at that system.
-fn by_own_tokens(
-    found: &mut Draft,
-    statement: &Statement,
-    ties: &[Link<'_>],
-    sight: &Sight<'_, '_>,
-    is_apart: &dyn Fn(Place) -> bool,
-) {
-    let Sight { material, policy, providers, index, .. } = *sight;
-    let own = Name::own(statement).person();
-    for (system, people) in material.own {
-        let id = match people.get(&own) {
-            Some(Opened::Account(id)) => id,
-            Some(Opened::Nothing(why)) => {
-                found.unseen.insert(system.clone(), why.clone());
-                continue;
-            }
-            None => continue,
-        };
-        let Some(place) = index.place(system, id.as_str()) else { continue };
-        if is_apart(place) {
-            let reason =
-                format!("the token kept for her at {system} opens account {id}, which somebody said is not hers");
-            found.not_hers(system, place.system(), reason);
-            continue;
-        }
-        let account = index.account(place);
-        let mut hers = ties.iter().filter(|link| link.system == system).map(|link| link.account).peekable();
-        let is_tied = hers.peek().is_some();
-        if let Some(other) = hers.find(|other| *other != id.as_str()) {
-            let reason = format!(
-                "the token kept for her at {system} opens account {id}, and she is tied to account {other}: is it another \
-                 person's token?"
-            );
-            found.not_hers(system, place.system(), reason);
-            continue;
-        }
-        // The first time there is no tie yet: what people are found by elsewhere has to agree in something.
-        let line = policy.joins.get(system).filter(|_| !is_tied);
-        let said: Vec<(&AttributeName, bool)> = line
-            .iter()
-            .flat_map(|line| &line.attributes)
-            .filter_map(|attribute| {
-                let wanted = folded(&providers.normalize(system, attribute, &statement.values.get(attribute)?))?;
-                Some((attribute, account.text(attribute).map(str::to_lowercase) == Some(wanted)))
-            })
-            .collect();
-        if !said.is_empty() && said.iter().all(|(_, agrees)| !agrees) {
-            let names: Vec<String> = said.iter().map(|(attribute, _)| format!("`{attribute}`")).collect();
-            let reason = format!(
-                "the token kept for her at {system} opens account {id}, which differs from this record in {}: is it another \
-                 person's token?",
-                names.join(" and ")
-            );
-            found.not_hers(system, place.system(), reason);
-            continue;
-        }
-        found.put(place);
-    }
-}
-
-fn by_joins(
-    found: &mut Draft,
-    (statement, whose): (&Statement, &Name<'_>),
-    Sight { material, policy, providers, index, .. }: &Sight<'_, '_>,
-    shut: &dyn Fn(&SystemName) -> bool,
-    anothers: &dyn Fn(Place) -> bool,
-) {
-    for (system, line) in &policy.joins {
-        let is_there = index.systems.binary_search(&system).is_ok_and(|system| found.at(system).is_ok());
-        // What another person's token opened is not found by a name.
-        if is_there || shut(system) {
-            continue;
-        }
-        let wanted = |attribute| {
-            let value = providers.normalize(system, attribute, &statement.values.get(attribute)?);
-            Some(fold(value.as_text()?).into_owned())
-        };
-        for (at, attribute) in line.attributes.iter().enumerate() {
-            let Some(text) = wanted(attribute) else { continue };
-            let mut hits = index.holding(system, attribute, &text);
-            hits.retain(|place| !anothers(*place));
-            match hits.as_slice() {
-                [] => {}
-                [one] => {
-                    found.put(*one);
-                    let account = index.account(*one);
-                    for (against, attribute) in line.attributes.iter().enumerate().filter(|(other, _)| *other != at) {
-                        let (Some(text), held) = (wanted(attribute), account.text(attribute)) else { continue };
-                        if held.is_some_and(|held| *fold(held) == *text) {
-                            continue;
-                        }
-                        let doubt = |other| Doubt { found: *one, by: at, against, other };
-                        if against < at {
-                            found.doubts.extend(held.map(|_| doubt(None)));
-                            continue;
-                        }
-                        let mut others = index.holding(system, attribute, &text);
-                        others.retain(|place| place != one && !anothers(*place));
-                        found.doubts.extend(others.into_iter().map(|other| doubt(Some(other))));
-                    }
-                    break;
-                }
-                several => {
-                    let ids: Vec<&str> = several.iter().map(|place| index.id(*place)).collect();
-                    // Of a source no account is linked, and each that is not hers can be said.
-                    let (which, word) =
-                        if material.sources.contains(system) { ("is not hers", "unlink") } else { ("is hers", "link") };
-                    found.hold(format!(
-                        "{system} has {} accounts with this {attribute}: {}; say which {which}, as in {}",
-                        ids.len(),
-                        ids.join(", "),
-                        command(word, whose, system, ids[0])
-                    ));
-                    break;
-                }
-            }
-        }
-    }
-}
-
-/// Adds the accounts that an account signs in with, and those that sign in with it, until nothing new turns up.
-fn by_identities(found: &mut Draft, own: &Name<'_>, index: &Index<'_>, is_apart: &dyn Fn(Place) -> bool) {
-    let mut waiting = found.accounts.clone();
-    let mut looked_at = BTreeSet::new();
-    while let Some(place) = waiting.pop() {
-        if !looked_at.insert(place) {
-            continue;
-        }
-        let with = index.account(place).identities().filter_map(|identity| index.of_identity(identity));
-        let neighbours: Vec<Place> = with.chain(index.signing_in_with(place)).collect();
-        for neighbour in neighbours.into_iter().filter(|neighbour| !is_apart(*neighbour)) {
-            found.take(neighbour, "the way she signs in", own, index);
-            waiting.push(neighbour);
-        }
-    }
 }
 
 /// Takes note of what somebody was not known by before.

@@ -24,6 +24,7 @@ pub(crate) mod decide;
 pub(crate) mod deeds;
 mod doubts;
 pub(crate) mod guard;
+mod handed_on;
 mod index;
 #[cfg(test)]
 mod laws;

@@ -129,7 +129,7 @@ impl<'m> Objections<'m> {
 
     /// True where an account is said to be another one's, or not to be this person's and to be nobody's. Where it was said
     /// not to be hers under a name that she had no longer when it was said to be hers, it is.
-    fn denies(&self, claim: Link<'_>) -> bool {
+    pub(crate) fn deny(&self, claim: Link<'_>) -> bool {
         match self.of.get(&(claim.system, claim.account)) {
             Some(person) => person != claim.person,
             None => self.not_hers.contains(&(claim.system, claim.account, claim.person.clone())),
@@ -157,7 +157,7 @@ impl<'m> Objections<'m> {
 
     /// Whether somebody said otherwise than is claimed. An account that is not there any more is nobody's.
     pub(crate) fn contradict(&self, claim: Link<'_>, is_there: &dyn Fn(&SystemName, &str) -> bool) -> bool {
-        self.denies(claim) || self.other(claim).is_some_and(|account| is_there(claim.system, account))
+        self.deny(claim) || self.other(claim).is_some_and(|account| is_there(claim.system, account))
     }
 }
 

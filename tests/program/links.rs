@@ -179,7 +179,7 @@ fn what_names_no_account_or_nobody_is_told() {
         (["hr/1", "gitlap:1"], "did you mean `gitlab`?"),
         (["hr/1", "42"], "an account is written as a system and its id there: gitlab:42"),
         (["hr/1", "gitlab:"], "`gitlab:` names no account"),
-        (["hr/1", "hr:2"], "hr is a source, and no accounts of it are linked"),
+        (["hr/1", "hr:2"], "hr/1 is named by her own record at hr"),
         (["gitlab/1", "gitlab:1"], "`gitlab` is no source"),
         (["anna", "gitlab:1"], "`anna` names no person"),
     ] {
@@ -315,6 +315,9 @@ fn a_record_that_leads_to_two_people_is_settled_by_a_word() {
     world.write("hr.csv", b"id,email\n1,anna@example.com\n2,berta@example.com\n");
     world.json(0, &["apply", "--yes", "hr=hr.csv"]);
     world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
+    // Were addresses HR's to say, this one would be Anna's, whoever has it.
+    let rules = world.read("rules/rules.rhai").replace("owner([\"email\", \"username\"]", "owner([\"username\"]");
+    world.write("rules/rules.rhai", rules.as_bytes());
     let reasons = held(&world, &["website=web.csv"]);
     let reason = format!(
         "this leads to somebody else: hr/1 by {}, hr/2 by {of_other}; say what is not hers, as in \
@@ -549,4 +552,128 @@ fn a_record_that_was_taken_for_hers_is_told_apart_for_good() {
     }
     let nickname = world.user("mattermost", "username", "anna")["nickname"].clone();
     assert!(nickname.is_null() || nickname == "", "{nickname}");
+}
+
+/// HR has its addresses copied, and knows two people.
+fn two_people(gitlab: &[(&str, &str)], mattermost: &[(&str, &str)]) -> World {
+    let world = two_sources(gitlab, mattermost);
+    let rules = world.read("rules/rules.rhai") + "copies(\"email\", [\"gitlab\", \"mattermost\"]);\n";
+    world.write("rules/rules.rhai", rules.as_bytes());
+    world.write("hr.csv", b"id,email\n1,anna@example.com\n2,berta@example.com\n");
+    world.json(0, &["apply", "--yes", "hr=hr.csv"]);
+    world
+}
+
+/// Carries these lists out; something that a list asks for may be another one's to say.
+fn apply(world: &World, lists: &[&str]) {
+    let ran = world.homeward(&[&["--lab", "apply", "--yes"], lists].concat());
+    assert!([0, 4].contains(&ran.status), "{ran:?}");
+}
+
+#[test]
+fn a_record_with_an_address_that_is_somebody_elses_by_now_is_not_taken_for_whoever_has_it_yet() {
+    let is_berta = |world: &World| world.user("mattermost", "username", "anna")["nickname"] == "Berta";
+    // Anna gets another address, and Berta hers: at the website, which is new, Berta has it already.
+    let lists = ["hr=hr.csv", "website=web.csv"];
+    let begun = || {
+        let world = two_people(&ANNA, &ANNA);
+        world.write("hr.csv", b"id,email\n1,new@example.com\n2,anna@example.com\n");
+        world.write("web.csv", b"id,email,name\n7,anna@example.com,Berta\n");
+        world
+    };
+    let world = begun();
+    let before = links(&world, "hr/1");
+    let reasons = held(&world, &lists);
+    let reason = format!(
+        "{} has this `email` and is hr/1's, while hr says it of hr/2: carry that out first, or say whose this record is, as in \
+         `homeward link hr/2 website:7`",
+        account(&world, "anna")
+    );
+    assert_eq!(reasons, [reason.clone()]);
+    apply(&world, &lists);
+    assert_eq!((links(&world, "hr/1"), is_berta(&world)), (before.clone(), false));
+    assert_eq!(world.user("gitlab", "username", "anna")["email"], "new@example.com");
+    // Once it is carried out, nobody has that address.
+    assert_eq!(held(&world, &["hr=hr.csv"]), Vec::<String>::new());
+
+    // So does a word settle it.
+    let world = begun();
+    settle(&world, &reason);
+    apply(&world, &lists);
+    assert_eq!((links(&world, "hr/1"), links(&world, "hr/2")), (before, vec!["website:7".to_owned()]));
+    assert!(!is_berta(&world));
+    let shown = world.homeward(&["--lab", "link", "hr/2"]).stdout;
+    assert_eq!(shown, "system   account  link\nwebsite  7        hers, by hand\n");
+}
+
+#[test]
+fn a_record_that_has_become_a_person_is_hers_once_its_accounts_are() {
+    // The website knows her by an address that HR does not: to begin with, they are two.
+    let world =
+        two_people(&[("anna", "anna@example.com"), ("berta", "berta@example.com")], &[("berta", "b@example.com")]);
+    world.write("web.csv", b"id,email,name\n7,b@example.com,Bee\n");
+    apply(&world, &["website=web.csv"]);
+    let hers = links(&world, "website/7");
+    assert_eq!(hers.len(), 1, "{hers:?}");
+    let refused = world.homeward(&["--lab", "link", "hr/2", "website:7"]);
+    assert_eq!(refused.status, 2, "{refused:?}");
+    let told = in_one_line(&refused.stderr);
+    assert!(told.contains(&format!("website/7 is taken for a person with {}", hers[0])), "{told}");
+    assert!(told.contains(&format!("homeward --lab link hr/2 {}", hers[0])), "{told}");
+    assert_eq!(world.homeward(&["--lab", "link", "hr/2", &hers[0], "-y"]).status, 0);
+    assert_eq!(world.homeward(&["--lab", "link", "hr/2", "website:7"]).status, 0);
+    // From now on both speak of one, and nothing that was said before stands against that.
+    for name in ["Bea", "Beate", "Beatrix"] {
+        world.write("web.csv", format!("id,email,name\n7,b@example.com,{name}\n").as_bytes());
+        apply(&world, &["hr=hr.csv", "website=web.csv"]);
+        assert_eq!(world.user("mattermost", "username", "berta")["nickname"], *name);
+    }
+    assert_eq!(links(&world, "hr/2"), [account(&world, "berta"), hers[0].clone(), "website:7".to_owned()]);
+    // And it can be taken back, and given again.
+    assert_eq!(world.homeward(&["--lab", "unlink", "hr/2", "website:7"]).status, 0);
+    assert_eq!(links(&world, "hr/2").len(), 2);
+    assert_eq!(world.homeward(&["--lab", "link", "hr/2", "website:7"]).status, 0);
+    assert_eq!(links(&world, "hr/2").len(), 3);
+}
+
+#[test]
+fn what_was_given_to_her_stays_hers_when_the_record_it_came_with_is_found_to_be_hers_too() {
+    let world =
+        two_people(&[("anna", "anna@example.com"), ("berta", "berta@example.com")], &[("berta", "b@example.com")]);
+    world.write("web.csv", b"id,email,name\n7,b@example.com,Bee\n");
+    apply(&world, &["website=web.csv"]);
+    let given = links(&world, "website/7")[0].clone();
+    assert_eq!(world.homeward(&["--lab", "link", "hr/2", &given, "--yes"]).status, 0);
+    // HR hears of her address, so that the record leads to her account at GitLab.
+    world.write("hr.csv", b"id,email\n1,anna@example.com\n2,b@example.com\n");
+    for name in ["Bea", "Beate", "Beatrix", "Trixi"] {
+        world.write("web.csv", format!("id,email,name\n7,b@example.com,{name}\n").as_bytes());
+        apply(&world, &["hr=hr.csv", "website=web.csv"]);
+    }
+    assert_eq!(world.user("mattermost", "username", "berta")["nickname"], "Trixi");
+    assert_eq!(links(&world, "hr/2"), [account(&world, "berta"), given, "website:7".to_owned()]);
+    let shown = world.json(0, &["link", "hr/2"]);
+    assert_eq!(shown["not_hers"], json!([]));
+}
+
+#[test]
+fn a_word_on_what_a_record_was_only_found_by_is_one_on_the_record() {
+    // It has the address of one and the username of the other.
+    let world = two_people(&ANNA, &[("anna", "anna@example.com"), ("berta", "berta@example.com")]);
+    let rules =
+        world.read("rules/rules.rhai").replace("join(\"mattermost\", \"email\")", "join(\"mattermost\", \"username\")");
+    let rules = rules.replace("nickname: row.name", "username: \"berta\", nickname: row.name");
+    world.write("rules/rules.rhai", rules.as_bytes());
+    let of_other = links(&world, "hr/2")[0].clone();
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Annie\n");
+    let lists = ["hr=hr.csv", "website=web.csv"];
+    let reasons = held(&world, &lists);
+    assert!(
+        reasons.len() == 1 && reasons[0].ends_with(&format!("`homeward unlink website/7 {of_other}`")),
+        "{reasons:?}"
+    );
+    settle(&world, &reasons[0]);
+    assert_eq!(held(&world, &lists), Vec::<String>::new());
+    apply(&world, &lists);
+    assert_eq!(world.user("mattermost", "username", "anna")["nickname"], "Annie");
 }

@@ -469,3 +469,43 @@ fn a_server_that_lies_when_it_is_looked_at_costs_no_more_than_an_answer_may() {
         }
     });
 }
+
+#[test]
+fn nobody_is_tied_to_what_a_liar_says_it_has_made() {
+    // One is Wilhelmina's, the other one's owner was never spoken of.
+    for (id, exit) in [(41, 8), (44, 7)] {
+        let scene = Scene::new("gitlab");
+        let rows = scene.world.read("people.csv");
+        let row = |at: usize| format!("{}\n{}\n", rows.lines().next().unwrap(), rows.lines().nth(at).unwrap());
+        let apply = || scene.world.homeward(&["apply", "hr=people.csv", "--yes"]);
+        let linked = |person: &str| scene.world.homeward(&["link", person]).stdout;
+        scene.world.write("people.csv", row(1).as_bytes());
+        let ran = apply();
+        assert_eq!(ran.status, 0, "{ran:?}");
+        let before = linked("hr/1001");
+        assert!(before.contains("gitlab  41       hers"), "{before}");
+
+        // Thaddeus is said to be made, as an account that is there.
+        scene.world.write("people.csv", row(2).as_bytes());
+        let upstream = scene.upstream.clone();
+        scene.lie(move |request| {
+            let there = object(&upstream, &format!("/api/v4/users/{id}"), request);
+            Answer::json(201, &merged(there, &request.json()))
+        });
+        let ran = apply();
+        assert_eq!(ran.status, exit, "{id}: {ran:?}");
+        assert_eq!(
+            (linked("hr/1001"), linked("hr/1002")),
+            (before.clone(), "hr/1002 is linked to nothing yet.\n".to_owned())
+        );
+
+        // An honest server makes an account of his own, and leaves the others alone.
+        let upstream = scene.upstream.clone();
+        scene.liar.behave(move |request| forward(&upstream, request));
+        let ran = apply();
+        assert_eq!(ran.status, 0, "{ran:?}");
+        let username = |id: &str| scene.world.user("gitlab", "id", id)["username"].clone();
+        assert_eq!((username("41"), username("44")), (json!("woldname"), json!("uebenso")));
+        assert!(linked("hr/1002").contains("gitlab"), "{}", linked("hr/1002"));
+    }
+}

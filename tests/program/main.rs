@@ -33,6 +33,7 @@ mod links;
 mod lists;
 mod lying;
 mod mattermost_sets;
+mod meanwhile;
 mod mutation;
 mod readme;
 mod rejected_records;

@@ -26,7 +26,7 @@ use crate::{
     model::{
         account::Account,
         attribute::{AttributeName, Value},
-        capability::{Change, Replay, Verdict},
+        capability::{Change, Replay, Unique, Verdict},
         id::{AccountId, CallId, PersonId, SystemName},
         links::{Link, Links},
         plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen, SignIn},
@@ -84,12 +84,11 @@ pub(crate) async fn execute(
     let memory = store.ties()?;
     let objections = Objections::on(plan, &memory);
     let mut world = read_again(plan, fleet, &memory.links, objections.to_look_for(plan)).await;
-    let of_people = |link: Link<'_>| ((link.person.clone(), link.system.clone()), link.account.into());
-    world.linked = memory.links.iter().map(of_people).collect();
+    world.recall(plan, &memory.links);
     let asked = asked_for(plan);
     let entries = store.entries(run)?;
     let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
-    let broken_off = broken_off(plan, &world, fleet, &progress);
+    let broken_off = broken_off(plan, &world, fleet, &progress, &unproved);
     let strange = strangers(plan, &world, fleet, &progress);
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
     let contradicted: Vec<bool> = plan.calls.iter().map(|call| objections.stand_against(call, &is_there)).collect();
@@ -98,8 +97,9 @@ pub(crate) async fn execute(
     let mut under_way = FuturesUnordered::new();
     // What is over, and not on the disk yet. Whatever is sent from now on is written down behind it, so nobody waits.
     let mut closing = FuturesUnordered::new();
-    // Calls whose only proof is their answer.
+    // Calls whose only proof is their answer, and those of them that have made an account if it is true.
     let mut answered = Vec::new();
+    let mut made = Vec::new();
     let mut fault = None;
     let mut found_done = 0;
     loop {
@@ -108,7 +108,7 @@ pub(crate) async fn execute(
             && let Some(at) = queue.next()
         {
             let call = &plan.calls[at];
-            let is_believed = || !unproved.contains(&call.id) || !is_as_before(call, &world, fleet);
+            let is_believed = || !unproved.contains(&call.id) || !may_be_a_lie(call, &world, fleet);
             if progress.get(&call.id).is_some_and(Progress::is_done) && is_believed() {
                 // An earlier try of this run did it. What became of it since is not this run's to say.
                 watcher.settled(call, &Outcome::Done);
@@ -121,9 +121,10 @@ pub(crate) async fn execute(
                 .then(|| Outcome::Moved(vec!["somebody has said since whose account it is".to_owned()]));
             let hindrance = denied
                 .or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far))
-                .or_else(|| hindrance(call, &outcomes, &place, &world, &broken_off, fleet));
+                .or_else(|| hindrance(call, &outcomes, &place, &world, &broken_off, &objections, fleet));
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
+            let hindrance = hindrance.or_else(|| not_made(call, so_far));
             let hindrance = hindrance.or_else(|| for_a_person(call, so_far));
             let hindrance = hindrance.or_else(|| without_effect(call, so_far, &world, fleet));
             let hindrance = hindrance.or_else(|| not_now(call, fleet, &budget));
@@ -145,7 +146,7 @@ pub(crate) async fn execute(
                 (at, carry_out(call, mark, fleet, store, run, budget, is_in_doubt).instrument(span).await)
             });
         }
-        let (at, (outcome, account)) = tokio::select! {
+        let (at, (mut outcome, account)) = tokio::select! {
             biased;
             Some((at, written)) = closing.next(), if !closing.is_empty() => {
                 match (written, &outcomes[at]) {
@@ -164,17 +165,31 @@ pub(crate) async fn execute(
         let mut tied = None;
         if let Some(account) = account {
             let has_looked = fleet.members.get(&call.system).is_some_and(|member| member.connector.has_looked(call));
-            if outcome == Outcome::Done
-                && call.operation != Operation::Perform
-                && !has_looked
-                && let Some(id) = &account.id
-            {
-                answered.push((at, id.clone()));
+            let is_creation = call.operation == Operation::Create;
+            let strange = account.id.as_ref().filter(|_| is_creation).and_then(|id| world.was_there(call, id, fleet));
+            if let Some(strange) = strange {
+                // Nothing that it shows of that account is to be believed.
+                outcome =
+                    Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, answered_with(call, &account, &strange)));
+            } else {
+                let is_to_prove = outcome == Outcome::Done && call.operation != Operation::Perform && !has_looked;
+                if let Some(id) = &account.id {
+                    // An answer that shows somebody else's names is no proof that this account is hers.
+                    let is_hers = is_creation && holds(&account, &call.expects, fleet);
+                    if is_hers {
+                        world.made(call, id);
+                    }
+                    // Nobody is tied to what was only answered: whoever has that account may be written to by it.
+                    tied = (is_hers && !is_to_prove).then(|| tie(call, id));
+                    if is_hers && is_to_prove {
+                        made.push((at, id.clone()));
+                    }
+                    if is_to_prove {
+                        answered.push((at, id.clone()));
+                    }
+                }
+                world.learn(account);
             }
-            // An answer that shows somebody else's names is no proof that this account is hers.
-            let is_hers = call.operation == Operation::Create && holds(&account, &call.expects, fleet);
-            tied = account.id.as_ref().filter(|_| is_hers).map(|id| tie(call, id));
-            world.learn(account);
         }
         let (tied, closed) = closed(store, run, asked.get(&call.id).copied(), call, tied, &outcome);
         closing.push(durable(at, tied, closed));
@@ -188,7 +203,8 @@ pub(crate) async fn execute(
     if left > 0 && !watcher.goes_on() {
         return Err(RunError::Stopped { run, left });
     }
-    for (at, outcome) in prove(plan, &answered, fleet).await {
+    let proof = prove(plan, &answered, fleet).await;
+    for (at, outcome) in proof.wrong {
         note(store, run, &plan.calls[at], &outcome)?;
         outcomes[at] = Some(outcome);
     }
@@ -201,6 +217,11 @@ pub(crate) async fn execute(
     let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
     let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
     let mut links = Arc::clone(&plan.links);
+    let made = made.iter().filter(|(at, _)| proof.named.contains(at));
+    let made: Vec<Link<'_>> = made.map(|(at, id)| link(&plan.calls[*at], id)).collect();
+    if !made.is_empty() {
+        links = Arc::new(links.iter().chain(made).collect());
+    }
     // Words may have come while this went on: those of before are known here, those of since to the store.
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
     if links.iter().any(|link| objections.contradict(link, &is_there)) {
@@ -266,6 +287,9 @@ fn unproved(entries: &[Entry]) -> BTreeSet<CallId> {
             Entry::Settled { call, outcome: Outcome::Done } => {
                 unproved.insert(call.clone());
             }
+            Entry::Settled { call, .. } => {
+                unproved.remove(call);
+            }
             Entry::Stands { standing: Standing::Done | Standing::Partly, .. } => unproved.clear(),
             _ => {}
         }
@@ -273,8 +297,19 @@ fn unproved(entries: &[Entry]) -> BTreeSet<CallId> {
     unproved
 }
 
-/// True where the account still holds something that the call was to change, as it was before the call.
-fn is_as_before(call: &Call, world: &World, fleet: &Fleet) -> bool {
+/// What a server says that it has made, and cannot have.
+fn answered_with(call: &Call, account: &Account, strange: &str) -> String {
+    let id = account.id.as_ref().map_or("", AccountId::as_str);
+    format!("{} says that it has made account {id}, {strange}: look what became of it", call.system)
+}
+
+/// True where a yes that nobody looked into may have been none: the account that was to be made is tied to nobody yet, or
+/// still holds something that the call was to change, as it was before the call.
+fn may_be_a_lie(call: &Call, world: &World, fleet: &Fleet) -> bool {
+    if call.operation == Operation::Create {
+        // Without a name to look for there is nothing to see.
+        return !call.expects.is_empty() && !world.linked.contains_key(&(call.person.clone(), call.system.clone()));
+    }
     let account = call.account.as_ref().and_then(|id| world.accounts.get(&(call.system.clone(), id.clone())));
     account.is_some_and(|account| {
         differing(account, &call.intends, fleet).any(|name| call.expects.get(name) == Some(&account.value(name)))
@@ -359,6 +394,15 @@ fn still_doubtful(call: &Call, outcome: Outcome, so_far: Option<&Progress>) -> O
     Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason))
 }
 
+/// A creation that an earlier try was told is done, and of which there is nothing to see. It is not sent again: what shows
+/// late would be made twice.
+fn not_made(call: &Call, so_far: Option<&Progress>) -> Option<Outcome> {
+    (call.operation == Operation::Create && so_far.is_some_and(Progress::is_done)).then(|| {
+        let reason = format!("{} said yes to an earlier try, and the account is not there", call.system);
+        Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason))
+    })
+}
+
 /// A call that an earlier try has sent, that left nothing to see, and that must not be sent twice: a person has to tell.
 fn for_a_person(call: &Call, progress: Option<&Progress>) -> Option<Outcome> {
     let is_doubtful = call.replay == Replay::AskOperator && progress.is_some_and(Progress::is_in_doubt);
@@ -375,6 +419,7 @@ fn hindrance(
     place: &BTreeMap<&CallId, usize>,
     world: &World,
     broken_off: &BTreeMap<CallId, AccountId>,
+    objections: &Objections<'_>,
     fleet: &Fleet,
 ) -> Option<Outcome> {
     for needed in &call.after {
@@ -402,9 +447,21 @@ fn hindrance(
         }
         moved
     } else {
-        let held =
-            call.expects.iter().filter(|(attribute, value)| world.holder(call, attribute, value, fleet).is_some());
-        held.map(|(attribute, _)| attribute.to_string()).collect()
+        // What no two accounts can hold is not free, whoever has it. By another name she would have been found, but not
+        // where that account is known to be somebody else's.
+        let is_unique = |attribute: &AttributeName| {
+            let row = fleet.capabilities(&call.system).and_then(|table| table.of(&call.system, attribute));
+            row.is_none_or(|row| row.unique != Unique::No)
+        };
+        let is_anothers = |id: &AccountId| {
+            world.other(call, id).is_some()
+                || objections.deny(Link { person: &call.person, system: &call.system, account: id.as_str() })
+        };
+        let is_held = |(attribute, value): &(&AttributeName, &Value)| {
+            let mut holders = world.holders(call, attribute, value, fleet);
+            holders.any(|id| is_unique(attribute) || !is_anothers(id))
+        };
+        call.expects.iter().filter(is_held).map(|(attribute, _)| attribute.to_string()).collect()
     };
     if !moved.is_empty() && is_made(call, world, broken_off, fleet) {
         return Some(Outcome::Done);
@@ -439,21 +496,31 @@ fn broken_off(
     world: &World,
     fleet: &Fleet,
     progress: &BTreeMap<CallId, Progress>,
+    unproved: &BTreeSet<CallId>,
 ) -> BTreeMap<CallId, AccountId> {
     let made = |call: &Call| {
-        let mut holders = call.expects.iter().map(|(attribute, value)| world.holder(call, attribute, value, fleet));
-        let first = holders.next()??;
-        let account = world.accounts.get(&(call.system.clone(), first.clone()))?;
-        let is_all = holders.all(|holder| holder == Some(first)) && unmet(call, account, fleet).is_empty();
-        is_all.then(|| (call.id.clone(), first.clone()))
+        let (attribute, value) = call.expects.first_key_value()?;
+        let holds_all = |id: &&AccountId| {
+            let account = world.accounts.get(&(call.system.clone(), (*id).clone()));
+            let is_it =
+                |account: &Account| holds(account, &call.expects, fleet) && unmet(call, account, fleet).is_empty();
+            account.is_some_and(is_it) && world.other(call, id).is_none()
+        };
+        let account = world.holders(call, attribute, value, fleet).find(holds_all)?;
+        Some((call.id.clone(), account.clone()))
     };
     let creations = plan.calls.iter().filter(|call| call.account.is_none() && call.operation == Operation::Create);
-    let doubtful = creations.filter(|call| progress.get(&call.id).is_some_and(Progress::is_in_doubt));
+    let doubtful = creations
+        .filter(|call| unproved.contains(&call.id) || progress.get(&call.id).is_some_and(Progress::is_in_doubt));
     doubtful.filter_map(made).collect()
 }
 
+fn link<'c>(call: &'c Call, account: &'c AccountId) -> Link<'c> {
+    Link { person: &call.person, system: &call.system, account: account.as_str() }
+}
+
 fn tie(call: &Call, account: &AccountId) -> Links {
-    [Link { person: &call.person, system: &call.system, account: account.as_str() }].into_iter().collect()
+    [link(call, account)].into_iter().collect()
 }
 
 /// True where an earlier try of this creation made the account already: it is tied to this person, or was made by this

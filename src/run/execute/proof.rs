@@ -38,13 +38,27 @@ pub(super) fn judge(call: &Call, account: &Account, fleet: &Fleet) -> Outcome {
 
 /// A server may repeat what it was sent and do nothing. So what was only answered is looked at once more, all accounts of a
 /// system together: one look at each call would cost as many requests again. Gives what is not so, by call.
-pub(super) async fn prove(plan: &Plan, answered: &[(usize, AccountId)], fleet: &Fleet) -> Vec<(usize, Outcome)> {
+pub(super) async fn prove(plan: &Plan, answered: &[(usize, AccountId)], fleet: &Fleet) -> Proof {
     let mut by_system: BTreeMap<&SystemName, Vec<(usize, &AccountId)>> = BTreeMap::new();
     for (at, id) in answered {
         by_system.entry(&plan.calls[*at].system).or_default().push((*at, id));
     }
     let looks = by_system.into_iter().map(|(system, calls)| prove_at(system, calls, plan, fleet));
-    join_all(looks).await.into_iter().flatten().collect()
+    let mut all = Proof::default();
+    for Proof { wrong, named } in join_all(looks).await {
+        all.wrong.extend(wrong);
+        all.named.extend(named);
+    }
+    all
+}
+
+/// What a look at the accounts tells of calls that were answered with a yes.
+#[derive(Default)]
+pub(super) struct Proof {
+    /// What is not so, by call.
+    pub(super) wrong: Vec<(usize, Outcome)>,
+    /// The creations whose account was seen, with the names that it was to have.
+    pub(super) named: BTreeSet<usize>,
 }
 
 /// The same for the calls of one system.
@@ -53,15 +67,15 @@ pub(super) async fn prove_at(
     mut calls: Vec<(usize, &AccountId)>,
     plan: &Plan,
     fleet: &Fleet,
-) -> Vec<(usize, Outcome)> {
-    let Some(member) = fleet.members.get(system) else { return Vec::new() };
+) -> Proof {
+    let mut proof = Proof::default();
+    let Some(member) = fleet.members.get(system) else { return proof };
     calls.sort_unstable();
     // What a later call of the same account has changed again is that call's to prove.
     let mut last: BTreeMap<(&AccountId, &AttributeName), usize> = BTreeMap::new();
     for (at, id) in &calls {
         last.extend(plan.calls[*at].intends.keys().map(|attribute| ((*id, attribute), *at)));
     }
-    let mut wrong = Vec::new();
     for pause in SECOND_LOOKS {
         tokio::time::sleep(pause).await;
         let mut wanted = Wanted { fresh: true, ..Wanted::default() };
@@ -76,13 +90,17 @@ pub(super) async fn prove_at(
                 warn!(error, "the second look failed");
                 let reason = format!("{system} said yes, and could not be looked at afterwards");
                 let doubt = Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason));
-                return calls.into_iter().map(|(at, _)| (at, doubt.clone())).collect();
+                proof.wrong = calls.into_iter().map(|(at, _)| (at, doubt.clone())).collect();
+                return proof;
             }
         };
-        wrong.clear();
+        proof.wrong.clear();
         for (at, id) in &calls {
             let call = &plan.calls[*at];
             let outcome = if let Some(account) = accounts.get(*id) {
+                if call.operation == Operation::Create && holds(account, &call.expects, fleet) {
+                    proof.named.insert(*at);
+                }
                 let own = call.intends.iter().filter(|(name, _)| last.get(&(*id, *name)) == Some(at));
                 let own = own.map(|(name, value)| (name.clone(), value.clone())).collect();
                 ineffective(call, &differing(account, &own, fleet).collect::<Vec<_>>())
@@ -94,15 +112,15 @@ pub(super) async fn prove_at(
                 };
                 Some(Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason)))
             };
-            wrong.extend(outcome.map(|outcome| (*at, outcome)));
+            proof.wrong.extend(outcome.map(|outcome| (*at, outcome)));
         }
         // One of several servers may still show what was: those are looked at again.
-        calls.retain(|(at, _)| wrong.iter().any(|(wrong, _)| wrong == at));
+        calls.retain(|(at, _)| proof.wrong.iter().any(|(wrong, _)| wrong == at));
         if calls.is_empty() {
             break;
         }
     }
-    wrong
+    proof
 }
 
 /// The no that a yes turns out to be where these attributes are not as the call intends.

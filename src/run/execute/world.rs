@@ -16,7 +16,7 @@ use crate::{
         attribute::{AttributeName, Value},
         id::{AccountId, PersonId, SystemName},
         links::Links,
-        plan::{Call, Plan},
+        plan::{Call, Operation, Plan},
         refusal::{Refusal, RefusalKind},
     },
     plan::Providers,
@@ -32,10 +32,12 @@ use crate::{
 #[derive(Default)]
 pub(super) struct World {
     pub(super) accounts: BTreeMap<(SystemName, AccountId), Account>,
-    /// Who holds a value that a creation needs to be free.
-    holders: BTreeMap<(SystemName, AttributeName, String), AccountId>,
-    /// The accounts that earlier runs tied to people.
+    /// The accounts that hold a value which a creation needs to be free.
+    holders: BTreeMap<(SystemName, AttributeName, String), BTreeSet<AccountId>>,
+    /// The accounts that earlier runs tied to people for whom any are to be made.
     pub(super) linked: BTreeMap<(PersonId, SystemName), AccountId>,
+    /// Whose accounts are, by earlier runs and by the creations of this one, at systems where any are to be made.
+    tied: BTreeMap<(SystemName, AccountId), PersonId>,
     /// The attributes that creations need to be free.
     watched: BTreeSet<AttributeName>,
     /// What was learned of each server.
@@ -53,16 +55,53 @@ impl World {
         !is_seen || self.accounts.contains_key(&(system.clone(), account.into()))
     }
 
-    /// Who holds a value that a creation needs to be free.
-    pub(super) fn holder(
+    /// The accounts that hold a value which a creation needs to be free.
+    pub(super) fn holders(
         &self,
         call: &Call,
         attribute: &AttributeName,
         value: &Value,
         fleet: &Fleet,
-    ) -> Option<&AccountId> {
+    ) -> impl Iterator<Item = &AccountId> {
         let text = fleet.normalize(&call.system, attribute, value).as_text().unwrap_or_default().to_lowercase();
-        self.holders.get(&(call.system.clone(), attribute.clone(), text))
+        self.holders.get(&(call.system.clone(), attribute.clone(), text)).into_iter().flatten()
+    }
+
+    /// Learns what earlier runs know of whose accounts are, as far as this plan depends on it.
+    pub(super) fn recall(&mut self, plan: &Plan, links: &Links) {
+        let creations = || plan.calls.iter().filter(|call| call.operation == Operation::Create);
+        let systems: BTreeSet<&SystemName> = creations().map(|call| &call.system).collect();
+        let people: BTreeSet<&PersonId> = creations().map(|call| &call.person).collect();
+        for link in links.iter().chain(plan.links.iter()).filter(|link| systems.contains(link.system)) {
+            let (system, account) = (link.system.clone(), AccountId::from(link.account));
+            if people.contains(link.person) {
+                self.linked.insert((link.person.clone(), system.clone()), account.clone());
+            }
+            self.tied.insert((system, account), link.person.clone());
+        }
+    }
+
+    /// Whose an account is, where that is somebody else than a creation is for.
+    pub(super) fn other(&self, call: &Call, id: &AccountId) -> Option<&PersonId> {
+        self.tied.get(&(call.system.clone(), id.clone())).filter(|person| **person != call.person)
+    }
+
+    /// What an answer to a creation shows was made by it, for this person.
+    pub(super) fn made(&mut self, call: &Call, id: &AccountId) {
+        self.tied.insert((call.system.clone(), id.clone()), call.person.clone());
+    }
+
+    /// Why an account that a server says it has made cannot have been: it was there before.
+    pub(super) fn was_there(&self, call: &Call, id: &AccountId, fleet: &Fleet) -> Option<String> {
+        if self.accounts.contains_key(&(call.system.clone(), id.clone())) {
+            return Some("which was there before".to_owned());
+        }
+        // Where the id is one of the names that were looked for, it was free just now, whoever had it once.
+        let is_name = |(name, value): (&AttributeName, &Value)| {
+            fleet.normalize(&call.system, name, value).as_text().is_some_and(|text| text == id.as_str())
+        };
+        let person = self.other(call, id).filter(|_| !call.expects.iter().any(is_name))?;
+        Some(format!("which is {person}'s"))
     }
 
     /// Takes in what an answer shows. What it does not speak of is as it was: the answer to a profile shows no team.
@@ -80,11 +119,13 @@ impl World {
         let left: Vec<_> = old.iter().filter_map(|(attribute, value)| key(attribute, value)).collect();
         let held: Vec<_> = account.attributes.iter().filter_map(|(attribute, value)| key(attribute, value)).collect();
         for name in left {
-            if self.holders.get(&name) == Some(&id) {
-                self.holders.remove(&name);
+            if let Some(holders) = self.holders.get_mut(&name) {
+                holders.remove(&id);
             }
         }
-        self.holders.extend(held.into_iter().map(|name| (name, id.clone())));
+        for name in held {
+            self.holders.entry(name).or_default().insert(id.clone());
+        }
         self.accounts.insert(place, account);
     }
 }

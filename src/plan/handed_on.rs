@@ -1,0 +1,143 @@
+//! Whether what an account was found by has been handed on to somebody else.
+//!
+//! An account holds an address until it is written to, and from the moment the attribute's owner says that address of another
+//! person, a record that has it may be about her, and not about whoever has the account as yet. Whose record it is is not
+//! decided here, only that it is not known from this account. What an owner said and could not be carried out yet is
+//! remembered as it was before, so that of such a change nothing is known here until it is said again.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    sync::Arc,
+};
+
+use super::{
+    Providers,
+    doubts::command,
+    fold,
+    index::{Index, Known, Name, Place},
+};
+use crate::model::{
+    attribute::AttributeName,
+    finder::{Finder, digest},
+    id::SystemName,
+    policy::Policy,
+    record::Statement,
+};
+
+/// What is said of everybody, now or in earlier runs, to ask who has what.
+pub(super) struct HandedOn<'s, 'a> {
+    policy: &'s Policy,
+    providers: &'s dyn Providers,
+    index: &'s Index<'a>,
+    known: &'s Known<'a>,
+    statements: &'s [Arc<Statement>],
+    remembered: &'s [Arc<Statement>],
+    /// All of it but for those who are gone, once somebody asks.
+    spoken: OnceCell<Vec<&'s Statement>>,
+    /// For a system and an attribute of its `join` line, who is said to have which text by a source that may own it.
+    saying: RefCell<BTreeMap<(usize, &'s AttributeName), Rc<Finder>>>,
+}
+
+/// What a statement says of an attribute, as a system compares it.
+pub(super) fn wanted(
+    statement: &Statement,
+    system: &SystemName,
+    attribute: &AttributeName,
+    providers: &dyn Providers,
+) -> Option<String> {
+    let value = providers.normalize(system, attribute, &statement.values.get(attribute)?);
+    Some(fold(value.as_text()?).into_owned())
+}
+
+impl<'s, 'a> HandedOn<'s, 'a> {
+    pub(super) fn new(
+        policy: &'s Policy,
+        providers: &'s dyn Providers,
+        index: &'s Index<'a>,
+        known: &'s Known<'a>,
+        (statements, remembered): (&'s [Arc<Statement>], &'s [Arc<Statement>]),
+    ) -> Self {
+        let (spoken, saying) = (OnceCell::new(), RefCell::default());
+        Self { policy, providers, index, known, statements, remembered, spoken, saying }
+    }
+
+    /// Why an account that `holder` has says nothing of a record that was found to lead to it: all that they have in common
+    /// is said of somebody else. The reason ends with the word that settles it.
+    pub(super) fn told(&self, record: &Statement, place: Place, holder: Name<'_>) -> Option<String> {
+        let (system, account) = (self.index.name(place), self.index.account(place));
+        let line = self.policy.joins.get(system)?;
+        let mut told = None;
+        for attribute in &line.attributes {
+            let Some(text) = wanted(record, system, attribute, self.providers) else { continue };
+            if account.text(attribute).is_none_or(|held| *fold(held) != *text) {
+                continue;
+            }
+            let (source, heir) = self.heir(record, place, attribute, &text, holder)?;
+            let settle = command("link", &heir, &record.system, &record.key);
+            told = Some(format!(
+                "{system}:{} has this `{attribute}` and is {holder}'s, while {source} says it of {heir}: carry that out first, \
+                 or say whose this record is, as in {settle}",
+                self.index.id(place)
+            ));
+        }
+        told
+    }
+
+    /// Of which other person this text is said, and by which source.
+    fn heir(
+        &self,
+        record: &Statement,
+        place: Place,
+        attribute: &'s AttributeName,
+        text: &str,
+        holder: Name<'_>,
+    ) -> Option<(&'s SystemName, Name<'s>)> {
+        let system = self.index.name(place);
+        let saying = self.saying(place.system(), attribute);
+        let spoken = self.spoken();
+        let said = saying.of(digest(text)).filter_map(|at| spoken.get(at).copied());
+        let mut others = said.filter(|said| Name::own(said) != Name::own(record) && self.is_of_another(said, holder));
+        let says = |said: &&Statement| wanted(said, system, attribute, self.providers).as_deref() == Some(text);
+        let said = others.find(says)?;
+        Some((&said.system, self.known.of_id(self.index, &said.system, &said.key).unwrap_or(Name::own(said))))
+    }
+
+    /// True where what is said is not about this person: it is known to be about somebody else, or its source knows her under
+    /// another key.
+    fn is_of_another(&self, said: &Statement, person: Name<'_>) -> bool {
+        if let Some(known) = self.known.of_id(self.index, &said.system, &said.key) {
+            return known != person;
+        }
+        let knows_her = || self.known.ties(person).any(|link| *link.system == said.system);
+        let own = Name::own(said);
+        own != person && (said.system == *person.system || knows_her() || self.known.ties(own).next().is_some())
+    }
+
+    /// True where a line of the rules may give an attribute to this source.
+    fn may_own(&self, source: &SystemName, attribute: &AttributeName) -> bool {
+        self.policy.owners.iter().any(|line| line.system == *source && line.attributes.contains(attribute))
+    }
+
+    fn spoken(&self) -> &[&'s Statement] {
+        self.spoken.get_or_init(|| {
+            let mut all: Vec<&Statement> = self.statements.iter().chain(self.remembered).map(|said| &**said).collect();
+            all.retain(|said| !said.of_nobody && !said.values.is(AttributeName::active(), false));
+            all
+        })
+    }
+
+    fn saying(&self, system: usize, attribute: &'s AttributeName) -> Rc<Finder> {
+        let mut saying = self.saying.borrow_mut();
+        let made = saying.entry((system, attribute)).or_insert_with(|| {
+            let spoken = self.spoken();
+            let owned = spoken.iter().enumerate().filter(|(_, said)| self.may_own(&said.system, attribute));
+            let texts = owned.filter_map(|(at, said)| {
+                Some((digest(&*wanted(said, self.index.systems[system], attribute, self.providers)?), at))
+            });
+            Rc::new(Finder::new(spoken.len(), texts))
+        });
+        Rc::clone(made)
+    }
+}
