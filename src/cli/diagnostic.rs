@@ -480,7 +480,7 @@ pub(super) fn without_list(message: &str) -> (String, Option<String>) {
     let said = said.replace("unknown field", "unknown key");
     let known: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
     let word = said.rsplit('`').nth(1).unwrap_or_default();
-    let short = || (known.len() <= 12).then(|| format!("known here: {}", known.join(", ")));
+    let short = || (known.len() <= 24).then(|| format!("known here: {}", known.join(", ")));
     let hint = did_you_mean(word, known.iter().copied()).or_else(short);
     (said, hint)
 }

@@ -127,9 +127,8 @@ fn as_text(found: &Examined) -> String {
             let _ = writeln!(text, "    {}", render::harmless(&format!("{name} ← {spelled}")));
         }
     }
-    let rejects = rejected.len() as u64;
-    let _ =
-        writeln!(text, "  rows       {}, {} rejected", render::thousands(input.records), render::thousands(rejects));
+    let (rejects, all) = (render::thousands(input.rejected), render::thousands(input.records + input.rejected));
+    let _ = writeln!(text, "  rows       {all}, {rejects} of them rejected");
     for note in &found.notes {
         let _ = writeln!(text, "  note: {}", render::harmless(note));
     }
@@ -138,7 +137,7 @@ fn as_text(found: &Examined) -> String {
     }
     text.push_str(&compared(found));
     if tripped.is_empty() {
-        let _ = writeln!(text, "  limits     none that this list alone would pass");
+        let _ = writeln!(text, "  limits     none that this list alone would exceed");
     }
     for one in tripped {
         let _ = writeln!(text, "  {} {}", "held".yellow(), render::harmless(&one.to_string()));

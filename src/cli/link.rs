@@ -9,7 +9,7 @@ use super::{
     apply::sure,
     arguments,
     diagnostic::{Trouble, did_you_mean},
-    plan, print, render, tell, token,
+    lab, plan, print, render, tell, token,
 };
 use crate::{
     model::{
@@ -17,18 +17,24 @@ use crate::{
         links::Link,
     },
     run::{RunError, correct},
-    state::{Correction, Memory, Store, lock::Locks},
+    state::{Correction, Memory, Store, lock::Locks, sqlite::Sqlite},
 };
 
 /// Ties an account to a person, whoever it was tied to before and whatever else she was tied to there; or shows what she
 /// is tied to.
 pub(super) async fn link(given: &Invocation<'_>, wanted: &arguments::Link) -> Result<Exit, Trouble> {
-    let stage = plan::stage(given, &[]).await?;
-    let memory = stage.memory()?;
-    let named = token::person(&stage.project, &wanted.person)?;
+    let project = given.open()?;
+    let named = token::person(&project, &wanted.person)?;
     let Some(account) = &wanted.account else {
-        return Ok(show(given, &correct::meant(&named, &memory.links), &memory));
+        // That is known here: nobody is asked, and no token is needed.
+        let path = lab::state(given, &project.config);
+        let ties =
+            if path.exists() { Sqlite::look_into(&path).and_then(|store| store.ties()) } else { Ok(Memory::default()) };
+        let ties = ties.map_err(RunError::from)?;
+        return Ok(show(given, &correct::meant(&named, &ties.links), &ties));
     };
+    let stage = plan::staged(given, project, &[]).await?;
+    let memory = stage.memory()?;
     let person = by_her_name(given, &named, &memory)?;
     let (system, account) = account_of(&stage, &person, account)?;
     no_record_of_her_own(given, &person, &system)?;

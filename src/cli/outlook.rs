@@ -89,6 +89,7 @@ fn stands(one: &Expectation, now: jiff::Timestamp) -> String {
             Ending::Replaced => "a later run expects something else".to_owned(),
             Ending::Withdrawn => "a later run changed it again".to_owned(),
             Ending::Gone => "the account is gone".to_owned(),
+            Ending::NotHers => "the account was said not to be hers".to_owned(),
         },
     }
 }

@@ -219,8 +219,13 @@ pub(super) fn files(
             }
             let message = format!("`{input}` does not say whose records it holds");
             let known: Vec<String> = project.sources.keys().map(|source| format!("{source}={input}")).collect();
+            let is_source = |name: &str| project.sources.contains_key(&SystemName::from(name));
             let hint = if known.is_empty() {
                 "write SYSTEM=FILE; this project has no source yet, such as one with kind = \"csv\"".to_owned()
+            } else if is_source(input) {
+                format!("name its file as well, with no blank between: {input}=people.csv")
+            } else if let Some((source, file)) = input.split_once(':').filter(|(source, _)| is_source(source)) {
+                format!("write {source}={file}")
             } else {
                 format!("write SYSTEM=FILE: {}", known.join(" or "))
             };

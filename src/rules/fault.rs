@@ -399,6 +399,9 @@ impl RuleError {
             Fault::Parse(_) if word == "and" || word == "or" => {
                 Some(format!("`{word}` is no word here: conditions are put together with `&&` and `||`"))
             }
+            Fault::Parse(_) if here.starts_with('=') && !here.starts_with("==") => {
+                Some("`=` gives a variable a value; to compare, write `==`".to_owned())
+            }
             Fault::UnknownVariable { near: None, declared: None, .. } => {
                 let before = before.strip_suffix('-')?;
                 let record = before.rsplit(|c| !is_of_name(c) && c != '.' && c != '-').next()?;

@@ -741,6 +741,15 @@ fn what_does_not_parse_and_what_is_not_known_is_shown_with_its_place() {
              together with `&&` and `||`",
         ),
         (
+            "source(\"hr\", |row| #{ key: row.id, active: row.status = \"in\" });",
+            "rules/people.rhai:1:55 [=] expecting '}' to end this object map literal; `=` gives a variable a value; to \
+             compare, write `==`",
+        ),
+        (
+            "const NAME = \"A\".lowercase();",
+            "rules/people.rhai:1:18 [lowercase] unknown function `lowercase`; did you mean `lower`?",
+        ),
+        (
             "loop { }",
             "rules/people.rhai:1:6 [{] the rule does not come to an end; a rule has to be short work: look for a loop that does not end",
         ),

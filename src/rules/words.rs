@@ -32,12 +32,15 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 pub(super) fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let plain = |text: &str| text.to_lowercase().replace([' ', '-', '.'], "_");
     let wanted = plain(word);
+    // As other languages call what changes a text: `to_lower`, `lowercase`, `toLowerCase`.
+    let bare = ["to_", "make_", "to"].iter().find_map(|prefix| wanted.strip_prefix(prefix)).unwrap_or(&wanted);
+    let bare = bare.strip_suffix("case").unwrap_or(bare).trim_end_matches('_');
     let length = wanted.chars().count();
     let allowed = (length / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         let theirs = plain(candidate);
-        let same = wanted.strip_prefix("to_").or_else(|| wanted.strip_prefix("make_")) == Some(&theirs);
+        let same = bare == theirs;
         let their_length = theirs.chars().count();
         // What differs more in length than is allowed differs too much, and need not be compared.
         if !same && their_length.abs_diff(length) > allowed {

@@ -64,10 +64,12 @@ pub(crate) enum Ending {
     Withdrawn,
     /// There is no such account any more.
     Gone,
+    /// Somebody said that the account is not hers.
+    NotHers,
 }
 
 impl Ending {
-    const ALL: [Self; 5] = [Self::Met, Self::Instead, Self::Replaced, Self::Withdrawn, Self::Gone];
+    const ALL: [Self; 6] = [Self::Met, Self::Instead, Self::Replaced, Self::Withdrawn, Self::Gone, Self::NotHers];
 
     /// The word for it in the store and in reports.
     pub(crate) fn word(self) -> &'static str {
@@ -77,6 +79,7 @@ impl Ending {
             Self::Replaced => "replaced",
             Self::Withdrawn => "withdrawn",
             Self::Gone => "gone",
+            Self::NotHers => "not_hers",
         }
     }
 

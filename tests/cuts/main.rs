@@ -228,7 +228,9 @@ fn watch_is_cut(calm: &Calm, point: Point) -> Found {
     let doubts: BTreeSet<String> =
         (2..).map_while(|number| run(&world, number)).flat_map(|run| doubtful(&run).into_values()).collect();
     let again = world.homeward(&WATCH);
-    found.expect(again.status == 0, || format!("watched again with {}: {}", again.status, again.stderr));
+    // What nobody knows the end of is held until somebody says it.
+    let is_right = again.status == 0 || again.status == 4 && !doubts.is_empty();
+    found.expect(is_right, || format!("watched again with {}: {}", again.status, again.stderr));
     let left: Vec<PathBuf> = fs::read_dir(world.path("drop")).unwrap().map(|entry| entry.unwrap().path()).collect();
     let left: Vec<&PathBuf> = left.iter().filter(|path| path.extension().is_some_and(|it| it == "csv")).collect();
     found.expect(left.is_empty(), || format!("still in the folder: {left:?}"));

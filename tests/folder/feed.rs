@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often to look whether it happened.
 const BLINK: Duration = Duration::from_millis(25);
 
-const RULES: &str = r#"owner("display_name", "hr");
+const RULES: &str = r#"owner(["active", "display_name", "email"], "hr");
 copies("display_name", "gitlab");
 source("hr", |row| #{ key: row.id, email: row.email, display_name: row.name });
 join("gitlab", "email");

@@ -191,6 +191,9 @@ fn what_names_no_account_or_nobody_is_told() {
     assert!(ran.status == 2 && in_one_line(&ran.stderr).contains("gitlab shows no account 4711"), "{ran:?}");
     assert_eq!(world.homeward(&["--lab", "link", "hr/1"]).stdout, "hr/1 is linked to nothing yet.\n");
     assert_eq!(world.homeward(&["--lab", "runs"]).stdout, "No runs yet.\n");
+    // What is known here needs no token to be shown.
+    let shown = world.homeward(&["link", "hr/1"]);
+    assert_eq!((shown.status, shown.stdout.as_str()), (0, "hr/1 is linked to nothing yet.\n"), "{shown:?}");
 }
 
 /// Two sources, and Mattermost beside GitLab.

@@ -720,7 +720,8 @@ impl FolderFeed {
         match claim.archive(now, sha256.unwrap_or("unknown"), &result, rejects) {
             Ok(_) if rejects.is_some() => {
                 let count = rejected.len();
-                warn!(feed = %self.name, file = name, "{standing}; {count} rows could not be used: they lie in the error folder");
+                let rows = if count == 1 { "1 row could" } else { &format!("{count} rows could") };
+                warn!(feed = %self.name, file = name, "{standing}; {rows} not be used: they lie in the error folder");
             }
             Ok(_) => info!(feed = %self.name, file = name, "{standing}"),
             Err(fault) => self.leave_behind(&fault),

@@ -153,9 +153,12 @@ fn read(row: &Row<'_>) -> Result<Option<Expectation>, StateError> {
 #[cfg(test)]
 mod tests {
     use crate::{
-        model::links::Links,
+        model::{
+            id::{PersonId, SystemName},
+            links::{Link, Links},
+        },
         state::{
-            Occasion, Settlement, Standing, Store,
+            Correction, Occasion, Settlement, Standing, Store,
             expectation::{Ending, Expectation, FollowUps, Sight},
             sqlite::Sqlite,
         },
@@ -228,5 +231,27 @@ mod tests {
         store.sighted(&[(1, Sight::Over(Ending::Gone))], "2026-11-23T00:00:00Z").unwrap();
         let ended = store.expected_of(1).unwrap().remove(0).ended.unwrap();
         assert_eq!((ended.how, ended.at.as_str()), (Ending::Met, "2026-11-22T00:00:00Z"));
+    }
+
+    #[test]
+    fn nothing_is_expected_of_an_account_that_was_said_not_to_be_hers() {
+        // Words on her account, on another one that is hers, on it as somebody else's, and two that say nothing of that.
+        let words = [
+            ("hr/1", "u1", false, true),
+            ("hr/1", "u2", true, true),
+            ("hr/2", "u1", true, true),
+            ("hr/1", "u1", true, false),
+            ("hr/2", "u1", false, false),
+        ];
+        for (person, account, is_hers, ends) in words {
+            let store = Sqlite::in_memory().unwrap();
+            settle(&store, &made(&[("anna", 1)]));
+            let (person, system) = (PersonId::parse(person).unwrap(), SystemName::from("chat"));
+            let link = Link { person: &person, system: &system, account };
+            store.correct(&Correction { link, is_hers, by: "Ada" }, "so it is", "2026-11-21T00:00:00Z").unwrap();
+            assert_eq!(open(&store).is_empty(), ends, "{person} {account} {is_hers}");
+            let how = store.expected_of(1).unwrap().remove(0).ended.map(|ended| ended.how);
+            assert_eq!(how, ends.then_some(Ending::NotHers));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction, params};
 
 use super::{
-    super::{Correction, Corrections, Entry, Occasion, Standing, StateError, journal},
+    super::{Correction, Corrections, Entry, Occasion, Standing, StateError, expectation::Ending, journal},
     MAIN, insert_run, shared,
 };
 use crate::model::{
@@ -101,6 +101,15 @@ pub(super) fn correct(
         "insert or replace into corrections (system, account, person, is_hers, run) values (?1, ?2, ?3, ?4, ?5)",
         params![system.as_str(), account, whose, is_hers, run],
     )?;
+    // Nobody waits for what would come to somebody else's account.
+    let not_hers = if is_hers {
+        format!("(account = ?2 and not {HER} or account <> ?2 and {HER})")
+    } else {
+        format!("account = ?2 and {HER}")
+    };
+    let end = "update expectations set ended = ?4, how = ?5 where ended is null and system = ?1 and";
+    let how = Ending::NotHers.word();
+    transaction.execute(&format!("{end} {not_hers}"), params![system.as_str(), account, whose, now, how])?;
     let (person, system) = (person.clone(), system.clone());
     let entry = Entry::Corrected { person, system, account: account.into(), is_hers, by: by.to_owned() };
     journal::write(transaction, run, &entry)?;

@@ -157,13 +157,13 @@ fn item_51_a_text_tells_the_same_to_a_person() {
         Manager - Employee ID ← Manager - Employee ID
         Location ← Location
         FTE ← FTE
-      rows       300, 0 rejected
+      rows       300, 0 of them rejected
       note: encoding windows-1252 (as configured)
       note: delimiter `;` (told by the header)
       note: header in line 4; what stands above it was passed over
       note: rows named in `skip` passed over: 1
       compared   nothing: it would be the first list of everybody
-      limits     none that this list alone would pass
+      limits     none that this list alone would exceed
     ");
 }
 
