@@ -57,12 +57,8 @@ pub(super) async fn link(given: &Invocation<'_>, wanted: &arguments::Link) -> Re
     let is_of_record = |link: &Link<'_>| *link.person == record && *link.system != system;
     if let Some(hers) = memory.links.iter().find(is_of_record) {
         let message = format!("{record} is taken for a person with {}:{}", hers.system, hers.account);
-        let hint = format!(
-            "say first that this is {person}'s: {} link {person} {}:{}",
-            given.again(),
-            hers.system,
-            hers.account
-        );
+        let (again, hers) = (given.again(), format!("{}:{}", hers.system, hers.account));
+        let hint = format!("say first whose that is: {again} link {person} {hers}, or {again} unlink {record} {hers}");
         return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(&hint))));
     }
     tell_stranger(given, &person, &memory);

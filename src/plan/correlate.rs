@@ -206,6 +206,7 @@ struct Apart<'a> {
 impl<'a> Apart<'a> {
     /// Whoever was spoken of by the name that a source has for her is known under another one since she was tied to it.
     fn new(material: &Material<'a>, index: &Index<'_>, known: &Known<'a>) -> Self {
+        let by_word: BTreeSet<Link<'_>> = material.settled.iter().collect();
         let settled = material
             .settled
             .iter()
@@ -216,10 +217,7 @@ impl<'a> Apart<'a> {
             let name = known.of_id(index, &link.person.system, &link.person.key);
             // What was given to her by a word since is hers, although it was not under a name that has become hers.
             let is_hers_since = |name: &Name<'_>| {
-                let place = index.place(link.system, link.account);
-                place.is_some_and(|place| {
-                    apart.settled.contains(&(place, Name::from(link.person))) && known.of(place) == Some(*name)
-                })
+                by_word.contains(&link) && known.of_id(index, link.system, link.account) == Some(*name)
             };
             let name = name.filter(|name| !is_hers_since(name));
             for name in [Name::from(link.person)].into_iter().chain(name) {
@@ -427,7 +425,7 @@ impl<'a> Everybody<'a> {
             }
             let claimants = all.claimants(at, tied, &holders);
             // A record that is tied to somebody is about her, whatever else it leads to.
-            let person = tied.or(claimants.first().copied()).unwrap_or(own);
+            let mut person = tied.or(claimants.first().copied()).unwrap_or(own);
             // Whoever has what is said not to be this record's is somebody else, unless that was given to her by a word.
             let not_its = sight.apart.from(Name::own(statement));
             let parted = |all: &Self, who: &Who| {
@@ -457,7 +455,9 @@ impl<'a> Everybody<'a> {
             };
             if !is_at_odds && is_found && is_known() {
                 all.drafts.put(at, sight.look(statement, Some(name)));
-                all.let_go(at, &handed_on, &holders);
+                if all.let_go(at, &handed_on, &holders) {
+                    person = own;
+                }
                 is_at_odds = all.claimants(at, Some(person), &holders).len() > 1;
             }
             if is_at_odds {
@@ -476,8 +476,8 @@ impl<'a> Everybody<'a> {
     }
 
     /// Lets go of accounts that a record was found by where all that they have in common is another person's by now. Where
-    /// nothing else is left, nobody knows whose it is until that has been carried out.
-    fn let_go(&mut self, at: usize, handed_on: &HandedOn<'_, 'a>, holders: &[Vec<Option<Who>>]) {
+    /// nothing else is left, nobody knows whose it is until that has been carried out, and true is given.
+    fn let_go(&mut self, at: usize, handed_on: &HandedOn<'_, 'a>, holders: &[Vec<Option<Who>>]) -> bool {
         let statement = self.statements[at];
         let own = Name::own(statement);
         let holder = |place: &Place| holders[place.system()][place.at()].map(|who| self.name(who));
@@ -488,15 +488,18 @@ impl<'a> Everybody<'a> {
                 told.entry(name).or_insert(reason);
             }
         }
-        let Some(reason) = told.values().next().cloned() else { return };
-        let is_left = |place: &Place| holder(place).is_none_or(|name| !told.contains_key(&name));
+        let Some(reason) = told.values().next().cloned() else { return false };
+        // What nobody has yet may have been found through what is let go.
+        let is_left = |place: &Place| holder(place).is_some_and(|name| !told.contains_key(&name));
         let accounts: Vec<Place> = self.drafts.accounts(at).filter(is_left).collect();
         let mut draft = self.drafts.others.get(&at).cloned().unwrap_or_default();
-        draft.doubts.clear();
-        if accounts.is_empty() {
+        draft.doubts.retain(|doubt| accounts.contains(&doubt.found));
+        let is_alone = accounts.is_empty();
+        if is_alone {
             draft.hold(reason);
         }
         self.drafts.put(at, Draft { accounts, ..draft });
+        is_alone
     }
 
     fn name(&self, who: Who) -> Name<'a> {

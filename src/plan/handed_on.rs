@@ -34,7 +34,7 @@ pub(super) struct HandedOn<'s, 'a> {
     known: &'s Known<'a>,
     statements: &'s [Arc<Statement>],
     remembered: &'s [Arc<Statement>],
-    /// All of it but for those who are gone, once somebody asks.
+    /// All of it but for those who are gone, in order of name, once somebody asks.
     spoken: OnceCell<Vec<&'s Statement>>,
     /// For a system and an attribute of its `join` line, who is said to have which text by a source that may own it.
     saying: RefCell<BTreeMap<(usize, &'s AttributeName), Rc<Finder>>>,
@@ -74,18 +74,53 @@ impl<'s, 'a> HandedOn<'s, 'a> {
             if account.text(attribute).is_none_or(|held| *fold(held) != *text) {
                 continue;
             }
-            let (source, heir) = self.heir(record, place, attribute, &text, holder)?;
-            let settle = command("link", &heir, &record.system, &record.key);
-            told = Some(format!(
-                "{system}:{} has this `{attribute}` and is {holder}'s, while {source} says it of {heir}: carry that out first, \
-                 or say whose this record is, as in {settle}",
-                self.index.id(place)
-            ));
+            // Who owns it knows best whose it is.
+            if self.may_own(&record.system, attribute) {
+                return None;
+            }
+            let of_holder = self.of_holder(place, attribute, &text, holder);
+            let heir = self.heir(record, place, attribute, &text, holder)?;
+            // What was said now counts for more than what was said in an earlier run.
+            if of_holder.is_some_and(|said| said.fresh && !heir.fresh) {
+                return None;
+            }
+            let (id, source, heir) = (self.index.id(place), &heir.system, self.person(heir));
+            let link = |whose: &Name<'_>| command("link", whose, &record.system, &record.key);
+            told = Some(if of_holder.is_some() {
+                let (one, other) = (link(&holder), link(&heir));
+                format!(
+                    "{system}:{id} has this `{attribute}` and is {holder}'s, and it is said of {heir} too: say whose this \
+                     record is, by {one} or {other}"
+                )
+            } else {
+                format!(
+                    "{system}:{id} has this `{attribute}` and is {holder}'s, while {source} says it of {heir}: carry that out \
+                     first, or say whose this record is, as in {}",
+                    link(&heir)
+                )
+            });
         }
         told
     }
 
-    /// Of which other person this text is said, and by which source.
+    /// What says this text of the holder of an account; what was said now before what was said earlier.
+    fn of_holder(
+        &self,
+        place: Place,
+        attribute: &'s AttributeName,
+        text: &str,
+        holder: Name<'_>,
+    ) -> Option<&'s Statement> {
+        let says = |said: &&Statement| {
+            let system = self.index.name(place);
+            self.person(said) == holder && wanted(said, system, attribute, self.providers).as_deref() == Some(text)
+        };
+        let saying = self.saying(place.system(), attribute);
+        let said = saying.of(digest(text)).filter_map(|at| self.spoken().get(at).copied());
+        said.filter(says).max_by_key(|said| said.fresh)
+    }
+
+    /// What says this text of another person than the holder of an account.
     fn heir(
         &self,
         record: &Statement,
@@ -93,15 +128,24 @@ impl<'s, 'a> HandedOn<'s, 'a> {
         attribute: &'s AttributeName,
         text: &str,
         holder: Name<'_>,
-    ) -> Option<(&'s SystemName, Name<'s>)> {
+    ) -> Option<&'s Statement> {
         let system = self.index.name(place);
         let saying = self.saying(place.system(), attribute);
         let spoken = self.spoken();
         let said = saying.of(digest(text)).filter_map(|at| spoken.get(at).copied());
-        let mut others = said.filter(|said| Name::own(said) != Name::own(record) && self.is_of_another(said, holder));
+        // Two records of one source are two people.
+        let others = said.filter(|said| said.system != record.system && self.is_of_another(said, holder));
         let says = |said: &&Statement| wanted(said, system, attribute, self.providers).as_deref() == Some(text);
-        let said = others.find(says)?;
-        Some((&said.system, self.known.of_id(self.index, &said.system, &said.key).unwrap_or(Name::own(said))))
+        // The order of rows is nothing to go by; they are in order of name here.
+        others.filter(says).min_by_key(|said| !said.fresh)
+    }
+
+    /// Whom something is said of, as far as ties tell.
+    fn person<'n>(&self, said: &'n Statement) -> Name<'n>
+    where
+        'a: 'n,
+    {
+        self.known.of_id(self.index, &said.system, &said.key).unwrap_or(Name::own(said))
     }
 
     /// True where what is said is not about this person: it is known to be about somebody else, or its source knows her under
@@ -124,6 +168,7 @@ impl<'s, 'a> HandedOn<'s, 'a> {
         self.spoken.get_or_init(|| {
             let mut all: Vec<&Statement> = self.statements.iter().chain(self.remembered).map(|said| &**said).collect();
             all.retain(|said| !said.of_nobody && !said.values.is(AttributeName::active(), false));
+            all.sort_by_key(|said| Name::own(said));
             all
         })
     }

@@ -62,9 +62,11 @@ pub(crate) async fn are_there(
 /// Where the store cannot be read.
 pub(crate) fn still_wanted(store: &dyn Store, of: Link<'_>) -> Result<Option<RunSummary>, RunError> {
     for run in store.unsettled()? {
+        // A record that is said to be hers may have been taken for a person.
+        let is_record = |person: &PersonId| person.system == *of.system && *person.key == *of.account;
         let speaks = |plan: &Plan| {
             let asks = plan.changes.iter().any(|it| it.person == *of.person && it.asked_by.system == *of.system);
-            asks || claims(plan).any(|it| is_about(it, of))
+            asks || claims(plan).any(|it| is_about(it, of) || is_record(it.person))
         };
         if store.plan(run.id)?.is_some_and(|plan| speaks(&plan)) {
             return Ok(Some(run));
@@ -101,8 +103,12 @@ impl<'m> Objections<'m> {
             }
         }
         let whose = |link: Link<'m>| known.get(link.person).unwrap_or(link.person).clone();
+        let of: BTreeMap<(&SystemName, &str), PersonId> =
+            hers.iter().map(|link| ((link.system, link.account), whose(link))).collect();
+        // What was said not to be hers under another name, and then to be hers, is hers.
+        let not_hers = not_hers.iter().map(|link| (link.system, link.account, whose(link)));
         let not_hers: BTreeSet<(&SystemName, &str, PersonId)> =
-            not_hers.iter().map(|link| (link.system, link.account, whose(link))).collect();
+            not_hers.filter(|(system, account, person)| of.get(&(*system, *account)) != Some(person)).collect();
         // Where somebody has lost what she was tied to, and got nothing in its place.
         let people: BTreeSet<&PersonId> = not_hers.iter().map(|(.., person)| person).collect();
         let ties = memory.links.iter().chain(plan.links.iter()).filter(|link| people.contains(link.person));
@@ -123,7 +129,7 @@ impl<'m> Objections<'m> {
             strange,
             not_hers,
             hers: hers.iter().map(|link| ((link.system, whose(link)), link.account)).collect(),
-            of: hers.iter().map(|link| ((link.system, link.account), whose(link))).collect(),
+            of,
         }
     }
 
@@ -157,7 +163,14 @@ impl<'m> Objections<'m> {
 
     /// Whether somebody said otherwise than is claimed. An account that is not there any more is nobody's.
     pub(crate) fn contradict(&self, claim: Link<'_>, is_there: &dyn Fn(&SystemName, &str) -> bool) -> bool {
-        self.deny(claim) || self.other(claim).is_some_and(|account| is_there(claim.system, account))
+        self.deny(claim)
+            || self.is_known_otherwise(claim.person)
+            || self.other(claim).is_some_and(|account| is_there(claim.system, account))
+    }
+
+    /// True for a person who is named by a record that was said to be somebody else's.
+    fn is_known_otherwise(&self, person: &PersonId) -> bool {
+        !self.of.is_empty() && self.of.get(&(&person.system, &*person.key)).is_some_and(|other| other != person)
     }
 }
 

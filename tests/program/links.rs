@@ -597,7 +597,7 @@ fn a_record_with_an_address_that_is_somebody_elses_by_now_is_not_taken_for_whoev
     assert_eq!((links(&world, "hr/1"), is_berta(&world)), (before.clone(), false));
     assert_eq!(world.user("gitlab", "username", "anna")["email"], "new@example.com");
     // Once it is carried out, nobody has that address.
-    assert_eq!(held(&world, &["hr=hr.csv"]), Vec::<String>::new());
+    assert_eq!(held(&world, &lists), Vec::<String>::new());
 
     // So does a word settle it.
     let world = begun();
@@ -679,4 +679,42 @@ fn a_word_on_what_a_record_was_only_found_by_is_one_on_the_record() {
     assert_eq!(held(&world, &lists), Vec::<String>::new());
     apply(&world, &lists);
     assert_eq!(world.user("mattermost", "username", "anna")["nickname"], "Annie");
+}
+
+#[test]
+fn of_an_address_that_was_handed_on_what_is_said_now_counts() {
+    // Anna has left and is not listed any more; Berta has her address, and her accounts.
+    let world = two_people(&ANNA, &ANNA);
+    let mut accounts = links(&world, "hr/1");
+    for account in &accounts {
+        assert_eq!(world.homeward(&["--lab", "link", "hr/5", account, "--yes"]).status, 0);
+    }
+    world.write("hr.csv", b"id,email\n5,anna@example.com\n");
+    apply(&world, &["hr=hr.csv"]);
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Berta\n");
+    // Without HR's list it is not known which of the two was said later.
+    let both = format!(
+        "{} has this `email` and is hr/5's, and it is said of hr/1 too: say whose this record is, by `homeward link hr/5 \
+         website:7` or `homeward link hr/1 website:7`",
+        account(&world, "anna")
+    );
+    assert_eq!(held(&world, &["website=web.csv"]), [both]);
+    assert_eq!(held(&world, &["hr=hr.csv", "website=web.csv"]), Vec::<String>::new());
+    apply(&world, &["hr=hr.csv", "website=web.csv"]);
+    accounts.push("website:7".to_owned());
+    assert_eq!(links(&world, "hr/5"), accounts);
+    assert_eq!(world.user("mattermost", "username", "anna")["nickname"], "Berta");
+}
+
+#[test]
+fn which_of_several_has_an_address_now_does_not_depend_on_the_order_of_rows() {
+    let reasons = |rows: &str| {
+        let world = two_people(&ANNA, &[]);
+        world.write("hr.csv", format!("id,email\n1,new@example.com\n{rows}").as_bytes());
+        world.write("web.csv", b"id,email,name\n7,anna@example.com,Berta\n");
+        held(&world, &["hr=hr.csv", "website=web.csv"])
+    };
+    let one = reasons("3,anna@example.com\n2,anna@example.com\n");
+    assert!(one.len() == 1 && one[0].contains("while hr says it of hr/2"), "{one:?}");
+    assert_eq!(one, reasons("2,anna@example.com\n3,anna@example.com\n"));
 }

@@ -58,7 +58,8 @@ fn whoever_has_been_given_an_account_by_hand_gets_no_second_one() {
     assert_eq!(plan["calls"][0]["expects"], json!({ "email": "anna@example.com", "username": "anna" }));
     made_by_hand(&world, "anna.berg", "Anna@example.com");
     let report = world.json(7, &["apply", "--yes", "plan.json"]);
-    assert_eq!(outcomes(&report), [json!({ "moved": ["email"] })]);
+    let id = world.user("zitadel", "username", "anna.berg")["id"].as_str().map(str::to_owned).unwrap();
+    assert_eq!(outcomes(&report), [json!({ "moved": [format!("email, which zitadel:{id} has")] })]);
     assert_eq!(usernames(&world), ["anna.berg"]);
     // Planned again, it is hers.
     world.json(0, &["apply", "--yes", "hr=people.csv"]);

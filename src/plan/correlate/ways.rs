@@ -118,7 +118,7 @@ pub(super) fn by_joins(
                 }
                 several => {
                     let ids: Vec<&str> = several.iter().map(|place| index.id(*place)).collect();
-                    // Of a source no account is linked, and each that is not hers can be said.
+                    // Of a source no account is linked that is hers by her own record, and each that is not hers can be said.
                     let (which, word) =
                         if material.sources.contains(system) { ("is not hers", "unlink") } else { ("is hers", "link") };
                     found.hold(format!(

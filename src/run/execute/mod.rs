@@ -17,7 +17,7 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use tracing::{Instrument, info_span};
 
 use self::{
-    proof::{check, differing, holds, judge, look, prove, unmet},
+    proof::{check, differing, holds, is_unique, judge, look, names, prove, unmet},
     queue::Queue,
     world::{World, read_again},
 };
@@ -26,7 +26,7 @@ use crate::{
     model::{
         account::Account,
         attribute::{AttributeName, Value},
-        capability::{Change, Replay, Unique, Verdict},
+        capability::{Change, Replay, Verdict},
         id::{AccountId, CallId, PersonId, SystemName},
         links::{Link, Links},
         plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen, SignIn},
@@ -84,11 +84,15 @@ pub(crate) async fn execute(
     let memory = store.ties()?;
     let objections = Objections::on(plan, &memory);
     let mut world = read_again(plan, fleet, &memory.links, objections.to_look_for(plan)).await;
-    world.recall(plan, &memory.links);
     let asked = asked_for(plan);
     let entries = store.entries(run)?;
     let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
     let broken_off = broken_off(plan, &world, fleet, &progress, &unproved);
+    for call in &plan.calls {
+        if let Some(account) = broken_off.get(&call.id) {
+            world.made(call, account);
+        }
+    }
     let strange = strangers(plan, &world, fleet, &progress);
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
     let contradicted: Vec<bool> = plan.calls.iter().map(|call| objections.stand_against(call, &is_there)).collect();
@@ -124,7 +128,7 @@ pub(crate) async fn execute(
                 .or_else(|| hindrance(call, &outcomes, &place, &world, &broken_off, &objections, fleet));
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
-            let hindrance = hindrance.or_else(|| not_made(call, so_far));
+            let hindrance = hindrance.or_else(|| not_made(call, &unproved));
             let hindrance = hindrance.or_else(|| for_a_person(call, so_far));
             let hindrance = hindrance.or_else(|| without_effect(call, so_far, &world, fleet));
             let hindrance = hindrance.or_else(|| not_now(call, fleet, &budget));
@@ -166,23 +170,21 @@ pub(crate) async fn execute(
         if let Some(account) = account {
             let has_looked = fleet.members.get(&call.system).is_some_and(|member| member.connector.has_looked(call));
             let is_creation = call.operation == Operation::Create;
-            let strange = account.id.as_ref().filter(|_| is_creation).and_then(|id| world.was_there(call, id, fleet));
-            if let Some(strange) = strange {
+            let is_to_prove = outcome == Outcome::Done && call.operation != Operation::Perform && !has_looked;
+            if is_creation && outcome == Outcome::Done && world.was_there(&account) {
                 // Nothing that it shows of that account is to be believed.
-                outcome =
-                    Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, answered_with(call, &account, &strange)));
+                outcome = Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, answered_with(call, &account)));
             } else {
-                let is_to_prove = outcome == Outcome::Done && call.operation != Operation::Perform && !has_looked;
                 if let Some(id) = &account.id {
                     // An answer that shows somebody else's names is no proof that this account is hers.
-                    let is_hers = is_creation && holds(&account, &call.expects, fleet);
-                    if is_hers {
+                    if is_creation && holds(&account, &names(call, fleet), fleet) {
+                        // Whoever had this id keeps it until a look has shown that it is a new account's.
+                        let is_free = !is_to_prove || world.other(call, id).is_none();
+                        tied = is_free.then(|| tie(call, id));
                         world.made(call, id);
-                    }
-                    // Nobody is tied to what was only answered: whoever has that account may be written to by it.
-                    tied = (is_hers && !is_to_prove).then(|| tie(call, id));
-                    if is_hers && is_to_prove {
-                        made.push((at, id.clone()));
+                        if is_to_prove {
+                            made.push((at, id.clone()));
+                        }
                     }
                     if is_to_prove {
                         answered.push((at, id.clone()));
@@ -204,6 +206,12 @@ pub(crate) async fn execute(
         return Err(RunError::Stopped { run, left });
     }
     let proof = prove(plan, &answered, fleet).await;
+    let made_of = |told: &BTreeSet<usize>| -> Links {
+        let told = made.iter().filter(|(at, _)| told.contains(at));
+        told.map(|(at, id)| link(&plan.calls[*at], id)).collect()
+    };
+    // First the ties: what is noted to be done is looked at again where there is none.
+    store.untie(run, &made_of(&proof.denied))?;
     for (at, outcome) in proof.wrong {
         note(store, run, &plan.calls[at], &outcome)?;
         outcomes[at] = Some(outcome);
@@ -217,10 +225,9 @@ pub(crate) async fn execute(
     let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
     let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
     let mut links = Arc::clone(&plan.links);
-    let made = made.iter().filter(|(at, _)| proof.named.contains(at));
-    let made: Vec<Link<'_>> = made.map(|(at, id)| link(&plan.calls[*at], id)).collect();
-    if !made.is_empty() {
-        links = Arc::new(links.iter().chain(made).collect());
+    let named = made_of(&proof.named);
+    if !named.is_empty() {
+        links = Arc::new(links.iter().chain(named.iter()).collect());
     }
     // Words may have come while this went on: those of before are known here, those of since to the store.
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
@@ -287,7 +294,9 @@ fn unproved(entries: &[Entry]) -> BTreeSet<CallId> {
             Entry::Settled { call, outcome: Outcome::Done } => {
                 unproved.insert(call.clone());
             }
-            Entry::Settled { call, .. } => {
+            // Whether it was true is known no better by a doubt.
+            Entry::Settled { outcome: Outcome::InDoubt(_), .. } => {}
+            Entry::Settled { call, .. } | Entry::Told { call, .. } => {
                 unproved.remove(call);
             }
             Entry::Stands { standing: Standing::Done | Standing::Partly, .. } => unproved.clear(),
@@ -298,17 +307,20 @@ fn unproved(entries: &[Entry]) -> BTreeSet<CallId> {
 }
 
 /// What a server says that it has made, and cannot have.
-fn answered_with(call: &Call, account: &Account, strange: &str) -> String {
+fn answered_with(call: &Call, account: &Account) -> String {
     let id = account.id.as_ref().map_or("", AccountId::as_str);
-    format!("{} says that it has made account {id}, {strange}: look what became of it", call.system)
+    format!("{} says that it has made account {id}, which was there before: look what became of it", call.system)
 }
 
-/// True where a yes that nobody looked into may have been none: the account that was to be made is tied to nobody yet, or
-/// still holds something that the call was to change, as it was before the call.
+/// True where a yes that nobody looked into may have been none: the account that is said to be made does not show her names,
+/// or an account still holds something that the call was to change, as it was before the call.
 fn may_be_a_lie(call: &Call, world: &World, fleet: &Fleet) -> bool {
     if call.operation == Operation::Create {
-        // Without a name to look for there is nothing to see.
-        return !call.expects.is_empty() && !world.linked.contains_key(&(call.person.clone(), call.system.clone()));
+        return match world.linked(call) {
+            Some(account) => !holds(account, &names(call, fleet), fleet),
+            // Without a name to look for there is nothing to see.
+            None => !call.expects.is_empty(),
+        };
     }
     let account = call.account.as_ref().and_then(|id| world.accounts.get(&(call.system.clone(), id.clone())));
     account.is_some_and(|account| {
@@ -381,7 +393,9 @@ fn sent_before(
 
 /// What keeps a call from being sent does not tell what became of an earlier try of it.
 fn still_doubtful(call: &Call, outcome: Outcome, so_far: Option<&Progress>) -> Outcome {
-    if !so_far.is_some_and(Progress::is_in_doubt) {
+    // A creation that was answered with a yes, and not looked at, is not undone by what stands in the way of looking.
+    let may_be_made = call.operation == Operation::Create && so_far.is_some_and(Progress::is_done);
+    if !may_be_made && !so_far.is_some_and(Progress::is_in_doubt) {
         return outcome;
     }
     let reason = match &outcome {
@@ -394,10 +408,10 @@ fn still_doubtful(call: &Call, outcome: Outcome, so_far: Option<&Progress>) -> O
     Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason))
 }
 
-/// A creation that an earlier try was told is done, and of which there is nothing to see. It is not sent again: what shows
-/// late would be made twice.
-fn not_made(call: &Call, so_far: Option<&Progress>) -> Option<Outcome> {
-    (call.operation == Operation::Create && so_far.is_some_and(Progress::is_done)).then(|| {
+/// A creation that an earlier try was told is done, and of which there is nothing to see. It is not sent again before
+/// somebody says so: what shows late would be made twice.
+fn not_made(call: &Call, unproved: &BTreeSet<CallId>) -> Option<Outcome> {
+    (call.operation == Operation::Create && unproved.contains(&call.id)).then(|| {
         let reason = format!("{} said yes to an earlier try, and the account is not there", call.system);
         Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason))
     })
@@ -449,19 +463,19 @@ fn hindrance(
     } else {
         // What no two accounts can hold is not free, whoever has it. By another name she would have been found, but not
         // where that account is known to be somebody else's.
-        let is_unique = |attribute: &AttributeName| {
-            let row = fleet.capabilities(&call.system).and_then(|table| table.of(&call.system, attribute));
-            row.is_none_or(|row| row.unique != Unique::No)
-        };
         let is_anothers = |id: &AccountId| {
             world.other(call, id).is_some()
                 || objections.deny(Link { person: &call.person, system: &call.system, account: id.as_str() })
         };
-        let is_held = |(attribute, value): &(&AttributeName, &Value)| {
+        let moved = call.expects.iter().filter_map(|(attribute, value)| {
             let mut holders = world.holders(call, attribute, value, fleet);
-            holders.any(|id| is_unique(attribute) || !is_anothers(id))
-        };
-        call.expects.iter().filter(is_held).map(|(attribute, _)| attribute.to_string()).collect()
+            if is_unique(call, attribute, fleet) {
+                return holders.next().map(|_| attribute.to_string());
+            }
+            let id = holders.find(|id| !is_anothers(id))?;
+            Some(format!("{attribute}, which {}:{id} has", call.system))
+        });
+        moved.collect()
     };
     if !moved.is_empty() && is_made(call, world, broken_off, fleet) {
         return Some(Outcome::Done);
@@ -499,15 +513,20 @@ fn broken_off(
     unproved: &BTreeSet<CallId>,
 ) -> BTreeMap<CallId, AccountId> {
     let made = |call: &Call| {
-        let (attribute, value) = call.expects.first_key_value()?;
-        let holds_all = |id: &&AccountId| {
+        let names = names(call, fleet);
+        let is_it = |account: &Account| holds(account, &names, fleet) && unmet(call, account, fleet).is_empty();
+        if let Some(account) = world.linked(call).filter(|account| is_it(account)) {
+            return Some((call.id.clone(), account.id.clone()?));
+        }
+        // What no two accounts can hold was free before it was sent, whoever had an account of this id once.
+        let are_unique = names.keys().all(|name| is_unique(call, name, fleet));
+        let (name, value) = names.first_key_value()?;
+        let is_hers = |id: &&AccountId| {
             let account = world.accounts.get(&(call.system.clone(), (*id).clone()));
-            let is_it =
-                |account: &Account| holds(account, &call.expects, fleet) && unmet(call, account, fleet).is_empty();
-            account.is_some_and(is_it) && world.other(call, id).is_none()
+            account.is_some_and(is_it) && (are_unique || world.other(call, id).is_none())
         };
-        let account = world.holders(call, attribute, value, fleet).find(holds_all)?;
-        Some((call.id.clone(), account.clone()))
+        let id = world.holders(call, name, value, fleet).find(is_hers)?;
+        Some((call.id.clone(), id.clone()))
     };
     let creations = plan.calls.iter().filter(|call| call.account.is_none() && call.operation == Operation::Create);
     let doubtful = creations
@@ -529,9 +548,7 @@ fn is_made(call: &Call, world: &World, broken_off: &BTreeMap<CallId, AccountId>,
     if broken_off.contains_key(&call.id) {
         return true;
     }
-    let linked = world.linked.get(&(call.person.clone(), call.system.clone()));
-    let account = linked.and_then(|id| world.accounts.get(&(call.system.clone(), id.clone())));
-    call.account.is_none() && account.is_some_and(|account| unmet(call, account, fleet).is_empty())
+    call.account.is_none() && world.linked(call).is_some_and(|account| unmet(call, account, fleet).is_empty())
 }
 
 /// The time of the run is over, or the system is left alone: nothing is sent, and the same may be tried later.

@@ -14,6 +14,7 @@ use crate::{
     model::{
         account::{Account, Wanted},
         attribute::{AttributeName, Value},
+        capability::Unique,
         id::{AccountId, PersonId, SystemName},
         plan::{Call, Operation, Plan},
         refusal::{Refusal, RefusalKind},
@@ -45,9 +46,10 @@ pub(super) async fn prove(plan: &Plan, answered: &[(usize, AccountId)], fleet: &
     }
     let looks = by_system.into_iter().map(|(system, calls)| prove_at(system, calls, plan, fleet));
     let mut all = Proof::default();
-    for Proof { wrong, named } in join_all(looks).await {
+    for Proof { wrong, named, denied } in join_all(looks).await {
         all.wrong.extend(wrong);
         all.named.extend(named);
+        all.denied.extend(denied);
     }
     all
 }
@@ -57,8 +59,23 @@ pub(super) async fn prove(plan: &Plan, answered: &[(usize, AccountId)], fleet: &
 pub(super) struct Proof {
     /// What is not so, by call.
     pub(super) wrong: Vec<(usize, Outcome)>,
-    /// The creations whose account was seen, with the names that it was to have.
+    /// The creations whose account was seen, with the names that it was to have,
     pub(super) named: BTreeSet<usize>,
+    /// and those where it was not there, or is another one.
+    pub(super) denied: BTreeSet<usize>,
+}
+
+/// What tells the account that a creation makes from all others: what no two can hold, or else whatever it expects to be free.
+pub(super) fn names(call: &Call, fleet: &Fleet) -> BTreeMap<AttributeName, Value> {
+    let unique = call.expects.iter().filter(|(attribute, _)| is_unique(call, attribute, fleet));
+    let unique: BTreeMap<AttributeName, Value> = unique.map(|(name, value)| (name.clone(), value.clone())).collect();
+    if unique.is_empty() { call.expects.clone() } else { unique }
+}
+
+/// True for an attribute of which no two accounts there hold the same.
+pub(super) fn is_unique(call: &Call, attribute: &AttributeName, fleet: &Fleet) -> bool {
+    let row = fleet.capabilities(&call.system).and_then(|table| table.of(&call.system, attribute));
+    row.is_none_or(|row| row.unique != Unique::No)
 }
 
 /// The same for the calls of one system.
@@ -98,13 +115,17 @@ pub(super) async fn prove_at(
         for (at, id) in &calls {
             let call = &plan.calls[*at];
             let outcome = if let Some(account) = accounts.get(*id) {
-                if call.operation == Operation::Create && holds(account, &call.expects, fleet) {
+                if holds(account, &names(call, fleet), fleet) {
                     proof.named.insert(*at);
+                    proof.denied.remove(at);
+                } else {
+                    proof.denied.insert(*at);
                 }
                 let own = call.intends.iter().filter(|(name, _)| last.get(&(*id, *name)) == Some(at));
                 let own = own.map(|(name, value)| (name.clone(), value.clone())).collect();
                 ineffective(call, &differing(account, &own, fleet).collect::<Vec<_>>())
             } else {
+                proof.denied.insert(*at);
                 let reason = if member.keyring.is_some() {
                     format!("{system} said yes, and her token does not show the account any more")
                 } else {

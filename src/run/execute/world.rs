@@ -35,7 +35,7 @@ pub(super) struct World {
     /// The accounts that hold a value which a creation needs to be free.
     holders: BTreeMap<(SystemName, AttributeName, String), BTreeSet<AccountId>>,
     /// The accounts that earlier runs tied to people for whom any are to be made.
-    pub(super) linked: BTreeMap<(PersonId, SystemName), AccountId>,
+    linked: BTreeMap<(PersonId, SystemName), AccountId>,
     /// Whose accounts are, by earlier runs and by the creations of this one, at systems where any are to be made.
     tied: BTreeMap<(SystemName, AccountId), PersonId>,
     /// The attributes that creations need to be free.
@@ -67,18 +67,24 @@ impl World {
         self.holders.get(&(call.system.clone(), attribute.clone(), text)).into_iter().flatten()
     }
 
-    /// Learns what earlier runs know of whose accounts are, as far as this plan depends on it.
-    pub(super) fn recall(&mut self, plan: &Plan, links: &Links) {
-        let creations = || plan.calls.iter().filter(|call| call.operation == Operation::Create);
-        let systems: BTreeSet<&SystemName> = creations().map(|call| &call.system).collect();
-        let people: BTreeSet<&PersonId> = creations().map(|call| &call.person).collect();
+    /// Learns what earlier runs know of whose accounts are, as far as the creations of this plan depend on it.
+    fn recall(&mut self, plan: &Plan, links: &Links) {
+        let creations = plan.calls.iter().filter(|call| call.operation == Operation::Create);
+        let people: BTreeSet<(&SystemName, &PersonId)> = creations.map(|call| (&call.system, &call.person)).collect();
+        let systems: BTreeSet<&SystemName> = people.iter().map(|(system, _)| *system).collect();
         for link in links.iter().chain(plan.links.iter()).filter(|link| systems.contains(link.system)) {
             let (system, account) = (link.system.clone(), AccountId::from(link.account));
-            if people.contains(link.person) {
+            if people.contains(&(link.system, link.person)) {
                 self.linked.insert((link.person.clone(), system.clone()), account.clone());
             }
             self.tied.insert((system, account), link.person.clone());
         }
+    }
+
+    /// The account that somebody is tied to for whom one is to be made, where it is there.
+    pub(super) fn linked(&self, call: &Call) -> Option<&Account> {
+        let id = self.linked.get(&(call.person.clone(), call.system.clone()))?;
+        self.accounts.get(&(call.system.clone(), id.clone()))
     }
 
     /// Whose an account is, where that is somebody else than a creation is for.
@@ -86,22 +92,14 @@ impl World {
         self.tied.get(&(call.system.clone(), id.clone())).filter(|person| **person != call.person)
     }
 
-    /// What an answer to a creation shows was made by it, for this person.
+    /// What was made for this person, as far as is known.
     pub(super) fn made(&mut self, call: &Call, id: &AccountId) {
         self.tied.insert((call.system.clone(), id.clone()), call.person.clone());
     }
 
-    /// Why an account that a server says it has made cannot have been: it was there before.
-    pub(super) fn was_there(&self, call: &Call, id: &AccountId, fleet: &Fleet) -> Option<String> {
-        if self.accounts.contains_key(&(call.system.clone(), id.clone())) {
-            return Some("which was there before".to_owned());
-        }
-        // Where the id is one of the names that were looked for, it was free just now, whoever had it once.
-        let is_name = |(name, value): (&AttributeName, &Value)| {
-            fleet.normalize(&call.system, name, value).as_text().is_some_and(|text| text == id.as_str())
-        };
-        let person = self.other(call, id).filter(|_| !call.expects.iter().any(is_name))?;
-        Some(format!("which is {person}'s"))
+    /// True for an account that was seen before.
+    pub(super) fn was_there(&self, account: &Account) -> bool {
+        account.id.as_ref().is_some_and(|id| self.accounts.contains_key(&(account.system.clone(), id.clone())))
     }
 
     /// Takes in what an answer shows. What it does not speak of is as it was: the answer to a profile shows no team.
@@ -137,7 +135,11 @@ pub(super) async fn read_again(
     ties: &Links,
     besides: BTreeSet<(SystemName, AccountId)>,
 ) -> World {
+    let mut world = World::default();
+    world.recall(plan, ties);
     let mut wanted: BTreeMap<&SystemName, Wanted> = BTreeMap::new();
+    let linked = world.linked.iter().map(|((_, system), account)| (system.clone(), account.clone()));
+    let besides: Vec<(SystemName, AccountId)> = besides.into_iter().chain(linked).collect();
     for (system, account) in &besides {
         wanted.entry(system).or_default().ids.insert(account.clone());
     }
@@ -167,9 +169,10 @@ pub(super) async fn read_again(
     });
     let creations = plan.calls.iter().filter(|call| call.account.is_none());
     let watched = creations.flat_map(|call| call.expects.keys().cloned()).collect();
-    let mut world = World { watched, ..World::default() };
     let own = own_again(plan, fleet, ties).await;
-    for (system, answer) in join_all(asked).await {
+    let answers = join_all(asked).await;
+    world.watched = watched;
+    for (system, answer) in answers {
         match answer {
             Ok(observed) => {
                 world.servers.insert(system.clone(), observed.server);
