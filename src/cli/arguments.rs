@@ -144,9 +144,10 @@ pub(super) enum Command {
     Compare(Compare),
     /// Show what happened in earlier runs.
     Runs(Runs),
-    /// Say whose an account is, where it was found wrongly or not at all; without an account, show what a person is linked to.
+    /// Say whose an account or a record is, where it was found wrongly or not at all; without one, show what a person is linked
+    /// to.
     Link(Link),
-    /// Say that an account is not this person's: she is not found by it again.
+    /// Say that an account or a record is not this person's: she is not found by it again.
     Unlink(Unlink),
     /// Keep people's own tokens in the store: set, list, remove; none is ever shown.
     Token {

@@ -184,17 +184,17 @@ impl Draft {
 
 /// What there is to look at while statements become people. What is found by one statement does not depend on what others
 /// found, so that many are looked at side by side.
-struct Sight<'s, 'a> {
-    material: &'a Material<'a>,
-    policy: &'s Policy,
-    providers: &'s dyn Providers,
-    index: &'s Index<'a>,
-    known: &'s Known<'a>,
-    apart: &'s Apart<'a>,
+pub(super) struct Sight<'s, 'a> {
+    pub(super) material: &'a Material<'a>,
+    pub(super) policy: &'s Policy,
+    pub(super) providers: &'s dyn Providers,
+    pub(super) index: &'s Index<'a>,
+    pub(super) known: &'s Known<'a>,
+    pub(super) apart: &'s Apart<'a>,
 }
 
 /// What somebody said not to be whose.
-struct Apart<'a> {
+pub(super) struct Apart<'a> {
     /// The accounts that are not those of a record or a person, by her names.
     accounts: BTreeMap<Name<'a>, Vec<Place>>,
     /// Those of them that tell nobody apart: they are somebody's by a word that is as new.
@@ -235,7 +235,7 @@ impl<'a> Apart<'a> {
     }
 
     /// Whether these are known not to be names of one person.
-    fn parts(&self, one: Name<'_>, other: Name<'_>) -> bool {
+    pub(super) fn parts(&self, one: Name<'_>, other: Name<'_>) -> bool {
         !self.names.is_empty() && self.names.contains(&[one, other].map(|name| (name.system.as_str(), &**name.key)))
     }
 }
@@ -392,8 +392,7 @@ impl<'a> Everybody<'a> {
         let about = Vec::with_capacity(statements.len());
         let (found, order) = (BTreeSet::new(), Vec::new());
         let mut all = Self { links: known.links, statements, drafts, about, found, order };
-        let said = (material.statements.as_slice(), material.remembered.as_slice());
-        let handed_on = HandedOn::new(sight.policy, sight.providers, index, known, said);
+        let handed_on = HandedOn::new(sight);
         // Who holds an account, from ties and from what this run has found so far.
         let mut holders = known.observed.clone();
         for (holders, accounts) in holders.iter_mut().zip(&index.accounts) {
@@ -596,7 +595,15 @@ impl<'a> Everybody<'a> {
         let is_account = |place: &Place| index.name(*place) != &self.statements[other].system;
         let common = self.drafts.accounts(other).find(|place| is_of_both(place) && is_account(place));
         let settle = common.map_or_else(String::new, |place| {
-            let apart = command("unlink", &Name::own(self.statements[other]), index.name(place), index.id(place));
+            // The one that is hers by no tie, if there is one. Of a record that is tied to her a word says that it is not hers.
+            let is_found = |at: usize| self.found.contains(&small(at));
+            let strange = if is_found(one) && !is_found(other) { one } else { other };
+            let (own, name) = (Name::own(self.statements[strange]), self.name(self.about[strange]));
+            let apart = if is_found(strange) || name == own {
+                command("unlink", &own, index.name(place), index.id(place))
+            } else {
+                command("unlink", &name, own.system, own.key)
+            };
             format!(", or where they are two people, say what is not whose, as in {apart}")
         });
         format!("{here} and {there} both seem to speak of this person: correct one{settle}")

@@ -14,6 +14,7 @@ use std::{
 
 use super::{
     Providers,
+    correlate::{Apart, Sight},
     doubts::command,
     fold,
     index::{Index, Known, Name, Place},
@@ -22,6 +23,7 @@ use crate::model::{
     attribute::AttributeName,
     finder::{Finder, digest},
     id::SystemName,
+    links::Link,
     policy::Policy,
     record::Statement,
 };
@@ -32,6 +34,7 @@ pub(super) struct HandedOn<'s, 'a> {
     providers: &'s dyn Providers,
     index: &'s Index<'a>,
     known: &'s Known<'a>,
+    apart: &'s Apart<'a>,
     statements: &'s [Arc<Statement>],
     remembered: &'s [Arc<Statement>],
     /// All of it but for those who are gone, in order of name, once somebody asks.
@@ -52,15 +55,11 @@ pub(super) fn wanted(
 }
 
 impl<'s, 'a> HandedOn<'s, 'a> {
-    pub(super) fn new(
-        policy: &'s Policy,
-        providers: &'s dyn Providers,
-        index: &'s Index<'a>,
-        known: &'s Known<'a>,
-        (statements, remembered): (&'s [Arc<Statement>], &'s [Arc<Statement>]),
-    ) -> Self {
+    pub(super) fn new(sight: &Sight<'s, 'a>) -> Self {
+        let Sight { material, policy, providers, index, known, apart } = *sight;
+        let (statements, remembered) = (material.statements.as_slice(), material.remembered.as_slice());
         let (spoken, saying) = (OnceCell::new(), RefCell::default());
-        Self { policy, providers, index, known, statements, remembered, spoken, saying }
+        Self { policy, providers, index, known, apart, statements, remembered, spoken, saying }
     }
 
     /// Why an account that `holder` has says nothing of a record that was found to lead to it: all that they have in common
@@ -78,16 +77,16 @@ impl<'s, 'a> HandedOn<'s, 'a> {
             if self.may_own(&record.system, attribute) {
                 return None;
             }
-            let of_holder = self.of_holder(place, attribute, &text, holder);
+            let said_of_her = self.of_holder(place, attribute, &text, holder);
             let heir = self.heir(record, place, attribute, &text, holder)?;
             // What was said now counts for more than what was said in an earlier run.
-            if of_holder.is_some_and(|said| said.fresh && !heir.fresh) {
+            if said_of_her.is_some_and(|said| said.fresh && !heir.fresh) {
                 return None;
             }
             let (id, source, heir) = (self.index.id(place), &heir.system, self.person(heir));
-            let link = |whose: &Name<'_>| command("link", whose, &record.system, &record.key);
-            told = Some(if of_holder.is_some() {
-                let (one, other) = (link(&holder), link(&heir));
+            let say = |whose: &Name<'_>| command("link", whose, &record.system, &record.key);
+            told = Some(if said_of_her.is_some() {
+                let (one, other) = (say(&holder), say(&heir));
                 format!(
                     "{system}:{id} has this `{attribute}` and is {holder}'s, and it is said of {heir} too: say whose this \
                      record is, by {one} or {other}"
@@ -96,7 +95,7 @@ impl<'s, 'a> HandedOn<'s, 'a> {
                 format!(
                     "{system}:{id} has this `{attribute}` and is {holder}'s, while {source} says it of {heir}: carry that out \
                      first, or say whose this record is, as in {}",
-                    link(&heir)
+                    say(&heir)
                 )
             });
         }
@@ -133,11 +132,21 @@ impl<'s, 'a> HandedOn<'s, 'a> {
         let saying = self.saying(place.system(), attribute);
         let spoken = self.spoken();
         let said = saying.of(digest(text)).filter_map(|at| spoken.get(at).copied());
-        // Two records of one source are two people.
-        let others = said.filter(|said| said.system != record.system && self.is_of_another(said, holder));
+        let others = said.filter(|said| self.is_of_another(said, holder) && self.may_be(record, said));
         let says = |said: &&Statement| wanted(said, system, attribute, self.providers).as_deref() == Some(text);
         // The order of rows is nothing to go by; they are in order of name here.
         others.filter(says).min_by_key(|said| !said.fresh)
+    }
+
+    /// False where a record is known not to be about whom something is said of: two records of one source are two people, and
+    /// a word may say so.
+    fn may_be(&self, record: &Statement, said: &Statement) -> bool {
+        let (own, person) = (Name::own(record), self.person(said));
+        let is_other = |link: Link<'_>| *link.system == record.system && *link.account != *record.key;
+        said.system != record.system
+            && *person.system != record.system
+            && !self.known.ties(person).any(is_other)
+            && !self.apart.parts(own, person)
     }
 
     /// Whom something is said of, as far as ties tell.

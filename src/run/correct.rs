@@ -204,3 +204,23 @@ pub(crate) fn claim(call: &Call) -> Link<'_> {
 fn is_about(claim: Link<'_>, of: Link<'_>) -> bool {
     claim.system == of.system && (claim.person == of.person || claim.account == of.account)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_planned_for_a_record_that_is_somebody_elses_by_now_is_contradicted() {
+        let person = |system: &str, key: &str| PersonId { system: system.into(), key: key.into() };
+        let (record, other, her) = (person("website", "7"), person("website", "8"), person("hr", "2"));
+        let gitlab = SystemName::from("gitlab");
+        let claim = |person| Link { person, system: &gitlab, account: "42" };
+        let mut memory = Memory::default();
+        memory.corrections.hers = [Link { person: &her, system: &record.system, account: "7" }].into_iter().collect();
+        memory.links = memory.corrections.hers.clone();
+        let plan = Plan::empty();
+        let objections = Objections::on(&plan, &memory);
+        let contradicted = [&record, &other, &her].map(|person| objections.contradict(claim(person), &|_, _| true));
+        assert_eq!(contradicted, [true, false, false]);
+    }
+}

@@ -146,7 +146,8 @@ pub(crate) struct Corrections {
     pub(crate) hers: Links,
     /// Whose accounts and records are not: those people are not found by these, whatever they hold.
     pub(crate) not_hers: Links,
-    /// Those of them whose account was said to be somebody's then or later: it is not found, and tells nobody apart.
+    /// Those of them whose account was said to be somebody's then or later, or the record that they speak of: it is not found,
+    /// and tells nobody apart.
     pub(crate) settled: Links,
 }
 

@@ -592,7 +592,7 @@ fn a_record_with_an_address_that_is_somebody_elses_by_now_is_not_taken_for_whoev
          `homeward link hr/2 website:7`",
         account(&world, "anna")
     );
-    assert_eq!(reasons, [reason.clone()]);
+    assert_eq!(reasons, std::slice::from_ref(&reason));
     apply(&world, &lists);
     assert_eq!((links(&world, "hr/1"), is_berta(&world)), (before.clone(), false));
     assert_eq!(world.user("gitlab", "username", "anna")["email"], "new@example.com");

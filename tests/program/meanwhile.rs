@@ -1,7 +1,5 @@
 //! Accounts that somebody else makes between a plan and its end: nobody gets a second one.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use crate::common::{World, journey::outcomes};
 use serde_json::{Value, json};
 

@@ -333,8 +333,7 @@ fn note(store: &dyn Store, run: i64, call: &Call, outcome: &Outcome) -> Result<(
     Ok(())
 }
 
-/// Hands in that a call is over, and the tie that is known by it: first the tie, as what is noted to be done is not looked
-/// at again. What became of an operation is remembered with it, so that the same record does not ask for it again.
+/// Hands in that a call is over, and the tie that is known by it: first the tie, by which a later try finds the account. What became of an operation is remembered with it, so that the same record does not ask for it again.
 fn closed(
     store: &dyn Store,
     run: i64,
@@ -503,8 +502,8 @@ fn without_effect(call: &Call, so_far: Option<&Progress>, world: &World, fleet: 
     })
 }
 
-/// The accounts that creations of this run have made, where it broke off after they were sent and before the answer was
-/// written down: each holds all that it should begin with.
+/// The accounts that creations of this run have made, where it broke off after they were sent and before a look proved it:
+/// each holds all that it should begin with.
 fn broken_off(
     plan: &Plan,
     world: &World,

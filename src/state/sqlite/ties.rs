@@ -26,8 +26,10 @@ pub(super) fn corrections(connection: &Connection) -> Result<Corrections, StateE
         let sql = "select system, account, person from corrections as word where";
         links_of(connection, &format!("{sql} {which} order by system, account, person"))
     };
-    let settled = "not is_hers and exists (select 1 from corrections as other where other.is_hers
-         and other.system = word.system and other.account = word.account and other.run >= word.run)";
+    let settled =
+        "not is_hers and exists (select 1 from corrections as other where other.is_hers and other.run >= word.run
+         and (other.system = word.system and other.account = word.account
+             or other.system || '/' || other.account = word.person))";
     Ok(Corrections { hers: of("is_hers")?, not_hers: of("not is_hers")?, settled: of(settled)? })
 }
 
