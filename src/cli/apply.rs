@@ -181,7 +181,7 @@ async fn carry_out_parts(
         document["tripped"] = by_name(&tripped);
         print(&serde_json::to_string_pretty(&document).unwrap_or_default());
     } else if let Some(report) = &report {
-        print(as_text(guarded.plan(), report, stage.state().is_some()).trim_end());
+        print(&given.reaching(as_text(guarded.plan(), report, stage.state().is_some()).trim_end()));
     }
     if let Some(run) = kept.filter(|_| stage.state().is_some()) {
         tell(&format!("held as run {run}: {}", how_to_settle(given.again(), run)));
@@ -288,7 +288,7 @@ pub(super) async fn carry_out(
     if given.json() {
         print(&serde_json::to_string_pretty(&as_json(plan, &report)).unwrap_or_default());
     } else {
-        print(as_text(plan, &report, stage.state().is_some()).trim_end());
+        print(&given.reaching(as_text(plan, &report, stage.state().is_some()).trim_end()));
     }
     Ok(exit(plan, &report))
 }

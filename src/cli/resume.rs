@@ -187,7 +187,7 @@ async fn finish(
     };
     let plan = guarded.plan();
     if !given.json() {
-        print(as_text(plan, &report, true).trim_end());
+        print(&given.reaching(as_text(plan, &report, true).trim_end()));
     }
     Ok((exit(plan, &report), as_json(plan, &report)))
 }

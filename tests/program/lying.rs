@@ -550,3 +550,25 @@ fn a_creation_that_was_answered_is_found_again_whatever_stands_in_the_way_of_loo
     let made = scene.world.writes("gitlab");
     assert_eq!(made.len(), 1, "{made:?}");
 }
+
+#[test]
+fn an_account_that_was_seen_before_was_not_made_just_now() {
+    let scene = Scene::new("gitlab");
+    let rows = scene.world.read("people.csv").replace("Wilhelmina,Quarterstaff", "Wilhelmina,Newname");
+    let both: Vec<&str> = rows.lines().take(3).collect();
+    scene.world.write("people.csv", (both.join("\n") + "\n").as_bytes());
+    // Her change is done, and what is made for him is said to be her account, with his names.
+    let upstream = scene.upstream.clone();
+    scene.lie(move |request| match request.method.as_str() {
+        "POST" => Answer::json(201, &merged(object(&upstream, "/api/v4/users/41", request), &request.json())),
+        _ => forward(&upstream, request),
+    });
+    let ran = scene.world.homeward(&["apply", "hr=people.csv", "--yes"]);
+    assert_eq!(ran.status, 8, "{ran:?}");
+    let told = crate::common::in_one_line(&ran.stdout);
+    assert!(told.contains("gitlab says that it has made account 41, which was there before"), "{told}");
+    assert!(told.contains("`homeward link hr/1002 gitlab:41`"), "{told}");
+    let linked = |person: &str| scene.world.homeward(&["link", person]).stdout;
+    assert!(linked("hr/1001").contains("gitlab  41       hers"), "{}", linked("hr/1001"));
+    assert_eq!(linked("hr/1002"), "hr/1002 is linked to nothing yet.\n");
+}

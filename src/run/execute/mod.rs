@@ -309,7 +309,11 @@ fn unproved(entries: &[Entry]) -> BTreeSet<CallId> {
 /// What a server says that it has made, and cannot have.
 fn answered_with(call: &Call, account: &Account) -> String {
     let id = account.id.as_ref().map_or("", AccountId::as_str);
-    format!("{} says that it has made account {id}, which was there before: look what became of it", call.system)
+    let (system, person) = (&call.system, &call.person);
+    format!(
+        "{system} says that it has made account {id}, which was there before: look at it; where it is hers, say so with \
+         `homeward link {person} {system}:{id}`"
+    )
 }
 
 /// True where a yes that nobody looked into may have been none: the account that is said to be made does not show her names,
