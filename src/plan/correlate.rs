@@ -420,7 +420,7 @@ impl<'a> Everybody<'a> {
             let Some(own) = Who::new(all.links.len() + at) else { unreachable!("no memory holds so many") };
             let tied = now.or_else(|| known.ties(Name::own(statement)).next().map(|_| own));
             if tied.is_none() {
-                all.let_go(at, &handed_on, &holders);
+                all.let_go(at, &handed_on, &holders, index);
             }
             let claimants = all.claimants(at, tied, &holders);
             // A record that is tied to somebody is about her, whatever else it leads to.
@@ -454,7 +454,7 @@ impl<'a> Everybody<'a> {
             };
             if !is_at_odds && is_found && is_known() {
                 all.drafts.put(at, sight.look(statement, Some(name)));
-                if all.let_go(at, &handed_on, &holders) {
+                if all.let_go(at, &handed_on, &holders, index) {
                     person = own;
                 }
                 is_at_odds = all.claimants(at, Some(person), &holders).len() > 1;
@@ -476,7 +476,13 @@ impl<'a> Everybody<'a> {
 
     /// Lets go of accounts that a record was found by where all that they have in common is another person's by now. Where
     /// nothing else is left, nobody knows whose it is until that has been carried out, and true is given.
-    fn let_go(&mut self, at: usize, handed_on: &HandedOn<'_, 'a>, holders: &[Vec<Option<Who>>]) -> bool {
+    fn let_go(
+        &mut self,
+        at: usize,
+        handed_on: &HandedOn<'_, 'a>,
+        holders: &[Vec<Option<Who>>],
+        index: &Index<'_>,
+    ) -> bool {
         let statement = self.statements[at];
         let own = Name::own(statement);
         let holder = |place: &Place| holders[place.system()][place.at()].map(|who| self.name(who));
@@ -488,12 +494,21 @@ impl<'a> Everybody<'a> {
             }
         }
         let Some(reason) = told.values().next().cloned() else { return false };
-        // What nobody has yet may have been found through what is let go.
-        let is_left = |place: &Place| holder(place).is_some_and(|name| !told.contains_key(&name));
-        let accounts: Vec<Place> = self.drafts.accounts(at).filter(is_left).collect();
+        let is_told = |place: &Place| holder(place).is_some_and(|name| told.contains_key(&name));
+        let (gone, mut accounts): (Vec<Place>, Vec<Place>) = self.drafts.accounts(at).partition(is_told);
+        // What nobody has yet may have been found by the way somebody signs in with what is let go.
+        let signs_in = |one: Place, with: Place| {
+            index.account(one).identities().any(|identity| index.of_identity(identity) == Some(with))
+        };
+        accounts.retain(|one| {
+            holder(one).is_some() || !gone.iter().any(|with| signs_in(*one, *with) || signs_in(*with, *one))
+        });
+        let is_alone = !accounts.iter().any(|place| holder(place).is_some());
+        if is_alone {
+            accounts.clear();
+        }
         let mut draft = self.drafts.others.get(&at).cloned().unwrap_or_default();
         draft.doubts.retain(|doubt| accounts.contains(&doubt.found));
-        let is_alone = accounts.is_empty();
         if is_alone {
             draft.hold(reason);
         }

@@ -457,9 +457,6 @@ pub(crate) trait Store: Send + Sync {
     /// durable on return.
     fn say(&self, said: &Said, needed: u32) -> Result<Heard, StateError>;
 
-    /// Takes back ties that this run made: what it was told to be made for these people is not there. Durable on return.
-    fn untie(&self, run: i64, ties: &Links) -> Result<(), StateError>;
-
     /// Remembers somebody's word on a tie as a run of its own, and gives its number: a person has one account at a system,
     /// and an account one person. `told` says it in a sentence. All or nothing, durable on return.
     fn correct(&self, correction: &Correction<'_>, told: &str, now: &str) -> Result<i64, StateError>;

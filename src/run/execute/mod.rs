@@ -87,7 +87,7 @@ pub(crate) async fn execute(
     let asked = asked_for(plan);
     let entries = store.entries(run)?;
     let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
-    let broken_off = broken_off(plan, &world, fleet, &progress, &unproved);
+    let broken_off = broken_off(plan, &world, fleet, (&progress, &unproved), &objections);
     for call in &plan.calls {
         if let Some(account) = broken_off.get(&call.id) {
             world.made(call, account);
@@ -176,14 +176,19 @@ pub(crate) async fn execute(
                 outcome = Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, answered_with(call, &account)));
             } else {
                 if let Some(id) = &account.id {
-                    // An answer that shows somebody else's names is no proof that this account is hers.
-                    if is_creation && holds(&account, &names(call, fleet), fleet) {
-                        // Whoever had this id keeps it until a look has shown that it is a new account's.
-                        let is_free = !is_to_prove || world.other(call, id).is_none();
-                        tied = is_free.then(|| tie(call, id));
+                    // An answer that shows somebody else's names is no proof that this account is hers. Nobody is tied to
+                    // what was only answered: the next plan would write to whoever has that account.
+                    let is_hers = if outcome == Outcome::Done {
+                        holds(&account, &names(call, fleet), fleet)
+                    } else {
+                        world.other(call, id).is_none() && holds(&account, &call.expects, fleet)
+                    };
+                    if is_creation && is_hers {
                         world.made(call, id);
                         if is_to_prove {
                             made.push((at, id.clone()));
+                        } else {
+                            tied = Some(tie(call, id));
                         }
                     }
                     if is_to_prove {
@@ -201,20 +206,20 @@ pub(crate) async fn execute(
     if let Some(error) = fault {
         return Err(error);
     }
-    let left = outcomes.iter().filter(|outcome| outcome.is_none()).count();
-    if left > 0 && !watcher.goes_on() {
-        return Err(RunError::Stopped { run, left });
-    }
     let proof = prove(plan, &answered, fleet).await;
-    let made_of = |told: &BTreeSet<usize>| -> Links {
-        let told = made.iter().filter(|(at, _)| told.contains(at));
-        told.map(|(at, id)| link(&plan.calls[*at], id)).collect()
-    };
-    // First the ties: what is noted to be done is looked at again where there is none.
-    store.untie(run, &made_of(&proof.denied))?;
+    // First the ties, by which a later try finds what was made.
+    let named = made.iter().filter(|(at, _)| proof.named.contains(at));
+    let named: Links = named.map(|(at, id)| link(&plan.calls[*at], id)).collect();
+    if !named.is_empty() {
+        store.note(run, Note::Ties(named)).durable().await?;
+    }
     for (at, outcome) in proof.wrong {
         note(store, run, &plan.calls[at], &outcome)?;
         outcomes[at] = Some(outcome);
+    }
+    let left = outcomes.iter().filter(|outcome| outcome.is_none()).count();
+    if left > 0 && !watcher.goes_on() {
+        return Err(RunError::Stopped { run, left });
     }
     let all_done = outcomes.iter().all(|outcome| matches!(outcome, Some(Outcome::Done)));
     let standing = if all_done { Standing::Done } else { Standing::Partly };
@@ -225,10 +230,6 @@ pub(crate) async fn execute(
     let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
     let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
     let mut links = Arc::clone(&plan.links);
-    let named = made_of(&proof.named);
-    if !named.is_empty() {
-        links = Arc::new(links.iter().chain(named.iter()).collect());
-    }
     // Words may have come while this went on: those of before are known here, those of since to the store.
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
     if links.iter().any(|link| objections.contradict(link, &is_there)) {
@@ -411,8 +412,8 @@ fn still_doubtful(call: &Call, outcome: Outcome, so_far: Option<&Progress>) -> O
     Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason))
 }
 
-/// A creation that an earlier try was told is done, and of which there is nothing to see. It is not sent again before
-/// somebody says so: what shows late would be made twice.
+/// A creation that an earlier try was told is done, and of which there is nothing to see. It is not sent again at once: what
+/// shows late would be made twice.
 fn not_made(call: &Call, unproved: &BTreeSet<CallId>) -> Option<Outcome> {
     (call.operation == Operation::Create && unproved.contains(&call.id)).then(|| {
         let reason = format!("{} said yes to an earlier try, and the account is not there", call.system);
@@ -512,21 +513,26 @@ fn broken_off(
     plan: &Plan,
     world: &World,
     fleet: &Fleet,
-    progress: &BTreeMap<CallId, Progress>,
-    unproved: &BTreeSet<CallId>,
+    (progress, unproved): (&BTreeMap<CallId, Progress>, &BTreeSet<CallId>),
+    objections: &Objections<'_>,
 ) -> BTreeMap<CallId, AccountId> {
     let made = |call: &Call| {
         let names = names(call, fleet);
-        let is_it = |account: &Account| holds(account, &names, fleet) && unmet(call, account, fleet).is_empty();
+        // What no two accounts can hold was free before it was sent, whoever had an account of this id once.
+        let are_unique = !names.is_empty() && names.keys().all(|name| is_unique(call, name, fleet));
+        // What was answered with a yes may have been changed since; of what was not, all has to be as it was sent.
+        let is_enough = are_unique && unproved.contains(&call.id);
+        let is_it =
+            |account: &Account| holds(account, &names, fleet) && (is_enough || unmet(call, account, fleet).is_empty());
         if let Some(account) = world.linked(call).filter(|account| is_it(account)) {
             return Some((call.id.clone(), account.id.clone()?));
         }
-        // What no two accounts can hold was free before it was sent, whoever had an account of this id once.
-        let are_unique = names.keys().all(|name| is_unique(call, name, fleet));
         let (name, value) = names.first_key_value()?;
         let is_hers = |id: &&AccountId| {
             let account = world.accounts.get(&(call.system.clone(), (*id).clone()));
-            account.is_some_and(is_it) && (are_unique || world.other(call, id).is_none())
+            account.is_some_and(is_it)
+                && (are_unique || world.other(call, id).is_none())
+                && !objections.deny(link(call, id))
         };
         let id = world.holders(call, name, value, fleet).find(is_hers)?;
         Some((call.id.clone(), id.clone()))

@@ -46,10 +46,9 @@ pub(super) async fn prove(plan: &Plan, answered: &[(usize, AccountId)], fleet: &
     }
     let looks = by_system.into_iter().map(|(system, calls)| prove_at(system, calls, plan, fleet));
     let mut all = Proof::default();
-    for Proof { wrong, named, denied } in join_all(looks).await {
+    for Proof { wrong, named } in join_all(looks).await {
         all.wrong.extend(wrong);
         all.named.extend(named);
-        all.denied.extend(denied);
     }
     all
 }
@@ -59,10 +58,8 @@ pub(super) async fn prove(plan: &Plan, answered: &[(usize, AccountId)], fleet: &
 pub(super) struct Proof {
     /// What is not so, by call.
     pub(super) wrong: Vec<(usize, Outcome)>,
-    /// The creations whose account was seen, with the names that it was to have,
+    /// The creations whose account was seen, with the names that it was to have.
     pub(super) named: BTreeSet<usize>,
-    /// and those where it was not there, or is another one.
-    pub(super) denied: BTreeSet<usize>,
 }
 
 /// What tells the account that a creation makes from all others: what no two can hold, or else whatever it expects to be free.
@@ -117,15 +114,11 @@ pub(super) async fn prove_at(
             let outcome = if let Some(account) = accounts.get(*id) {
                 if holds(account, &names(call, fleet), fleet) {
                     proof.named.insert(*at);
-                    proof.denied.remove(at);
-                } else {
-                    proof.denied.insert(*at);
                 }
                 let own = call.intends.iter().filter(|(name, _)| last.get(&(*id, *name)) == Some(at));
                 let own = own.map(|(name, value)| (name.clone(), value.clone())).collect();
                 ineffective(call, &differing(account, &own, fleet).collect::<Vec<_>>())
             } else {
-                proof.denied.insert(*at);
                 let reason = if member.keyring.is_some() {
                     format!("{system} said yes, and her token does not show the account any more")
                 } else {

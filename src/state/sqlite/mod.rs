@@ -23,7 +23,6 @@ use super::{
 };
 use crate::model::{
     id::{PersonId, SystemName},
-    links::Links,
     plan::{Plan, Seen},
     tally::{Tally, Touch, tallies},
     values::Packer,
@@ -591,17 +590,6 @@ impl Store for Sqlite {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         journal::write(&transaction, run, entry)?;
-        transaction.commit()?;
-        Ok(())
-    }
-
-    fn untie(&self, run: i64, ties: &Links) -> Result<(), StateError> {
-        if ties.is_empty() {
-            return Ok(());
-        }
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        ties::take_back(&transaction, run, ties)?;
         transaction.commit()?;
         Ok(())
     }

@@ -64,16 +64,6 @@ pub(super) fn write(transaction: &Transaction<'_>, run: i64, links: &Links) -> R
     Ok(())
 }
 
-/// Forgets ties that this run made.
-pub(super) fn take_back(transaction: &Transaction<'_>, run: i64, links: &Links) -> Result<(), rusqlite::Error> {
-    let sql = "delete from links where system = ?1 and account = ?2 and person = ?3 and run = ?4";
-    let mut statement = transaction.prepare_cached(sql)?;
-    for link in links {
-        statement.execute(params![link.system.as_str(), link.account, link.person.to_string(), run])?;
-    }
-    Ok(())
-}
-
 /// A person by her name, or by that which another source has for her.
 const HER: &str = "(person = ?3 or person in (select system || '/' || account from links where person = ?3))";
 
