@@ -7,6 +7,7 @@
 
 use std::{
     cell::{OnceCell, RefCell},
+    cmp::Reverse,
     collections::BTreeMap,
     rc::Rc,
     sync::Arc,
@@ -37,7 +38,7 @@ pub(super) struct HandedOn<'s, 'a> {
     apart: &'s Apart<'a>,
     statements: &'s [Arc<Statement>],
     remembered: &'s [Arc<Statement>],
-    /// All of it but for those who are gone, in order of name, once somebody asks.
+    /// All of it but for those who had left in an earlier run, in order of name, once somebody asks.
     spoken: OnceCell<Vec<&'s Statement>>,
     /// For a system and an attribute of its `join` line, who is said to have which text by a source that may own it.
     saying: RefCell<BTreeMap<(usize, &'s AttributeName), Rc<Finder>>>,
@@ -52,6 +53,11 @@ pub(super) fn wanted(
 ) -> Option<String> {
     let value = providers.normalize(system, attribute, &statement.values.get(attribute)?);
     Some(fold(value.as_text()?).into_owned())
+}
+
+/// What was said now counts for more than what was said in an earlier run, and whoever is there for more than who has left.
+fn weight(said: &Statement) -> (bool, bool) {
+    (said.fresh, !said.values.is(AttributeName::active(), false))
 }
 
 impl<'s, 'a> HandedOn<'s, 'a> {
@@ -79,8 +85,7 @@ impl<'s, 'a> HandedOn<'s, 'a> {
             }
             let said_of_her = self.of_holder(place, attribute, &text, holder);
             let heir = self.heir(record, place, attribute, &text, holder)?;
-            // What was said now counts for more than what was said in an earlier run.
-            if said_of_her.is_some_and(|said| said.fresh && !heir.fresh) {
+            if said_of_her.is_some_and(|said| weight(said) > weight(heir)) {
                 return None;
             }
             let (id, source, heir) = (self.index.id(place), &heir.system, self.person(heir));
@@ -102,7 +107,7 @@ impl<'s, 'a> HandedOn<'s, 'a> {
         told
     }
 
-    /// What says this text of the holder of an account; what was said now before what was said earlier.
+    /// What says this text of the holder of an account, and counts for most.
     fn of_holder(
         &self,
         place: Place,
@@ -116,10 +121,10 @@ impl<'s, 'a> HandedOn<'s, 'a> {
         };
         let saying = self.saying(place.system(), attribute);
         let said = saying.of(digest(text)).filter_map(|at| self.spoken().get(at).copied());
-        said.filter(says).max_by_key(|said| said.fresh)
+        said.filter(says).max_by_key(|said| weight(said))
     }
 
-    /// What says this text of another person than the holder of an account.
+    /// What says this text of another person than the holder of an account, and counts for most.
     fn heir(
         &self,
         record: &Statement,
@@ -135,7 +140,7 @@ impl<'s, 'a> HandedOn<'s, 'a> {
         let others = said.filter(|said| self.is_of_another(said, holder) && self.may_be(record, said));
         let says = |said: &&Statement| wanted(said, system, attribute, self.providers).as_deref() == Some(text);
         // The order of rows is nothing to go by; they are in order of name here.
-        others.filter(says).min_by_key(|said| !said.fresh)
+        others.filter(says).min_by_key(|said| Reverse(weight(said)))
     }
 
     /// False where a record is known not to be about whom something is said of: two records of one source are two people, and
@@ -176,7 +181,7 @@ impl<'s, 'a> HandedOn<'s, 'a> {
     fn spoken(&self) -> &[&'s Statement] {
         self.spoken.get_or_init(|| {
             let mut all: Vec<&Statement> = self.statements.iter().chain(self.remembered).map(|said| &**said).collect();
-            all.retain(|said| !said.of_nobody && !said.values.is(AttributeName::active(), false));
+            all.retain(|said| !said.of_nobody && weight(said) > (false, false));
             all.sort_by_key(|said| Name::own(said));
             all
         })

@@ -718,3 +718,27 @@ fn which_of_several_has_an_address_now_does_not_depend_on_the_order_of_rows() {
     assert!(one.len() == 1 && one[0].contains("while hr says it of hr/2"), "{one:?}");
     assert_eq!(one, reasons("2,anna@example.com\n3,anna@example.com\n"));
 }
+
+#[test]
+fn who_is_listed_as_gone_has_an_address_still_before_who_is_not_listed_any_more() {
+    // Anna is not listed any more. Berta has her address, and has left as well; her record at the website is new.
+    let world = two_people(&ANNA, &ANNA);
+    let rules = world.read("rules/rules.rhai");
+    let rules = rules.replace(
+        "source(\"hr\", |row| #{ key: row.id, email: row.email })",
+        "source(\"hr\", |row| #{ key: row.id, email: row.email, active: row.status == \"in\" })",
+    );
+    let rules = rules.replace("owner([\"email\", \"username\"]", "owner([\"active\", \"email\", \"username\"]");
+    world.write("rules/rules.rhai", rules.as_bytes());
+    let before = links(&world, "hr/1");
+    world.write("hr.csv", b"id,email,status\n5,anna@example.com,out\n");
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Berta\n");
+    let lists = ["hr=hr.csv", "website=web.csv"];
+    let reasons = held(&world, &lists);
+    assert!(reasons.len() == 1 && reasons[0].contains("link hr/5 website:7"), "{reasons:?}");
+    apply(&world, &lists);
+    assert_eq!(links(&world, "hr/1"), before);
+    // Whoever is there has it before whoever has left.
+    world.write("hr.csv", b"id,email,status\n1,anna@example.com,in\n5,anna@example.com,out\n");
+    assert_eq!(held(&world, &lists), Vec::<String>::new());
+}
