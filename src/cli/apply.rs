@@ -456,8 +456,13 @@ pub(super) fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {
     };
     let moved = report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Moved(_) | Outcome::Skipped(_)));
     let next = if moved { " Plan again to see what is there now." } else { "" };
+    let doubted = report.outcomes.iter().find(|(_, outcome)| matches!(outcome, Outcome::InDoubt(_)));
+    let doubted = doubted.filter(|_| kept).map_or_else(String::new, |(id, _)| {
+        let resume = format!("`homeward resume {}", report.run);
+        format!(" {resume}` looks again for what is in doubt; who has looked herself says {resume} --done {id}` or `--again {id}`.")
+    });
     let calls = render::count(all, "call");
-    format!("{text}{word}: {} of {calls}{run}.{found_done}{left}{next}\n{sign_in}", render::thousands(done))
+    format!("{text}{word}: {} of {calls}{run}.{found_done}{left}{next}{doubted}\n{sign_in}", render::thousands(done))
 }
 
 pub(super) fn as_json(plan: &Plan, report: &Report) -> serde_json::Value {

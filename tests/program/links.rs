@@ -609,21 +609,26 @@ fn a_record_with_an_address_that_is_somebody_elses_by_now_is_not_taken_for_whoev
     assert_eq!(shown, "system   account  link\nwebsite  7        hers, by hand\n");
 }
 
-#[test]
-fn a_record_that_has_become_a_person_is_hers_once_its_accounts_are() {
-    // The website knows her by an address that HR does not: to begin with, they are two.
-    let world =
-        two_people(&[("anna", "anna@example.com"), ("berta", "berta@example.com")], &[("berta", "b@example.com")]);
+/// The website knows Berta by an address that HR does not, so that to begin with they are two; and the account that only the
+/// website leads to.
+fn two_halves() -> (World, String) {
+    let gitlab = [("anna", "anna@example.com"), ("berta", "berta@example.com")];
+    let world = two_people(&gitlab, &[("berta", "b@example.com")]);
     world.write("web.csv", b"id,email,name\n7,b@example.com,Bee\n");
     apply(&world, &["website=web.csv"]);
-    let hers = links(&world, "website/7");
-    assert_eq!(hers.len(), 1, "{hers:?}");
+    let [account] = links(&world, "website/7").try_into().unwrap();
+    (world, account)
+}
+
+#[test]
+fn a_record_that_has_become_a_person_is_hers_once_its_accounts_are() {
+    let (world, hers) = two_halves();
     let refused = world.homeward(&["--lab", "link", "hr/2", "website:7"]);
     assert_eq!(refused.status, 2, "{refused:?}");
     let told = in_one_line(&refused.stderr);
-    assert!(told.contains(&format!("website/7 is taken for a person with {}", hers[0])), "{told}");
-    assert!(told.contains(&format!("homeward --lab link hr/2 {}", hers[0])), "{told}");
-    assert_eq!(world.homeward(&["--lab", "link", "hr/2", &hers[0], "-y"]).status, 0);
+    assert!(told.contains(&format!("website/7 is taken for a person with {hers}")), "{told}");
+    assert!(told.contains(&format!("homeward --lab link hr/2 {hers}")), "{told}");
+    assert_eq!(world.homeward(&["--lab", "link", "hr/2", &hers, "-y"]).status, 0);
     assert_eq!(world.homeward(&["--lab", "link", "hr/2", "website:7"]).status, 0);
     // From now on both speak of one, and nothing that was said before stands against that.
     for name in ["Bea", "Beate", "Beatrix"] {
@@ -631,7 +636,7 @@ fn a_record_that_has_become_a_person_is_hers_once_its_accounts_are() {
         apply(&world, &["hr=hr.csv", "website=web.csv"]);
         assert_eq!(world.user("mattermost", "username", "berta")["nickname"], *name);
     }
-    assert_eq!(links(&world, "hr/2"), [account(&world, "berta"), hers[0].clone(), "website:7".to_owned()]);
+    assert_eq!(links(&world, "hr/2"), [account(&world, "berta"), hers, "website:7".to_owned()]);
     // And it can be taken back, and given again.
     assert_eq!(world.homeward(&["--lab", "unlink", "hr/2", "website:7"]).status, 0);
     assert_eq!(links(&world, "hr/2").len(), 2);
@@ -641,11 +646,7 @@ fn a_record_that_has_become_a_person_is_hers_once_its_accounts_are() {
 
 #[test]
 fn what_was_given_to_her_stays_hers_when_the_record_it_came_with_is_found_to_be_hers_too() {
-    let world =
-        two_people(&[("anna", "anna@example.com"), ("berta", "berta@example.com")], &[("berta", "b@example.com")]);
-    world.write("web.csv", b"id,email,name\n7,b@example.com,Bee\n");
-    apply(&world, &["website=web.csv"]);
-    let given = links(&world, "website/7")[0].clone();
+    let (world, given) = two_halves();
     assert_eq!(world.homeward(&["--lab", "link", "hr/2", &given, "--yes"]).status, 0);
     // HR hears of her address, so that the record leads to her account at GitLab.
     world.write("hr.csv", b"id,email\n1,anna@example.com\n2,b@example.com\n");

@@ -568,6 +568,7 @@ fn an_account_that_was_seen_before_was_not_made_just_now() {
     let told = crate::common::in_one_line(&ran.stdout);
     assert!(told.contains("gitlab says that it has made account 41, which was there before"), "{told}");
     assert!(told.contains("`homeward link hr/1002 gitlab:41`"), "{told}");
+    assert!(told.contains("`homeward resume 1` looks again for what is in doubt"), "{told}");
     let linked = |person: &str| scene.world.homeward(&["link", person]).stdout;
     assert!(linked("hr/1001").contains("gitlab  41       hers"), "{}", linked("hr/1001"));
     assert_eq!(linked("hr/1002"), "hr/1002 is linked to nothing yet.\n");

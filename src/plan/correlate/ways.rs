@@ -77,6 +77,8 @@ pub(super) fn by_own_tokens(
     }
 }
 
+/// Takes the account at each system that holds what the statement says of an attribute of its `join` line, the best one
+/// first; holds where there are several.
 pub(super) fn by_joins(
     found: &mut Draft,
     (statement, whose): (&Statement, &Name<'_>),

@@ -405,7 +405,7 @@ fn still_doubtful(call: &Call, outcome: Outcome, so_far: Option<&Progress>) -> O
     let reason = match &outcome {
         Outcome::Refused(refusal) => refusal.reason.clone(),
         Outcome::Skipped(needed) => format!("{needed} comes first, and is not done"),
-        Outcome::Moved(moved) if call.account.is_none() => format!("{} is not free any more", moved.join(", ")),
+        Outcome::Moved(moved) if call.account.is_none() => format!("it is no longer as planned: {}", moved.join(", ")),
         Outcome::Done | Outcome::Moved(_) | Outcome::InDoubt(_) => return outcome,
     };
     let reason = format!("an earlier try sent this, and nobody knows what became of it ({reason})");
