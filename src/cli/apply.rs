@@ -11,7 +11,8 @@ use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::{
-    Exit, Invocation, arguments, diagnostic::Trouble, lab, plan, print, progress::Bar, render, sign_in, tell, width,
+    Exit, Invocation, arguments, diagnostic::Trouble, document, lab, plan, print, print_document, progress::Bar,
+    render, sign_in, tell, width,
 };
 use crate::{
     model::{
@@ -79,7 +80,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         let run = prepared.same.iter().map(|same| same.run).max().unwrap_or_default();
         if given.json() {
             let report = Report { run, outcomes: Vec::new(), found_done: 0, sign_in: Vec::new() };
-            print(&serde_json::to_string_pretty(&as_json(&prepared.plan, &report)).unwrap_or_default());
+            print_document(&as_json(&prepared.plan, &report));
         } else {
             print(&format!("Nothing to do: all is as run {run} left it."));
         }
@@ -175,11 +176,12 @@ async fn carry_out_parts(
     let kept = kept.map(|run| run.id).or(if let Begun::Now(fresh) = begun { fresh.asides.same } else { None });
     let exit = report.as_ref().map_or(Exit::Done, |report| exit(guarded.plan(), report));
     if given.json() {
-        let mut document = report.as_ref().map_or(json!({}), |report| as_json(guarded.plan(), report));
+        let carried_out = report.as_ref().map(|report| as_json(guarded.plan(), report));
+        let mut document = carried_out.unwrap_or_else(|| document("report", json!({ "plan": guarded.plan().id })));
         document["held"] = json!(told(&tripped));
         document["held_run"] = json!(kept);
         document["tripped"] = by_name(&tripped);
-        print(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        print_document(&document);
     } else if let Some(report) = &report {
         print(&given.reaching(as_text(guarded.plan(), report, stage.state().is_some()).trim_end()));
     }
@@ -241,10 +243,8 @@ pub(super) fn hold(
     let now = jiff::Timestamp::now().to_string();
     let run = stage.store()?.keep(Some(plan), about, Standing::Held, &told, &now).map_err(RunError::from)?;
     if given.json() {
-        let document = json!({
-            "format": "homeward.report/1", "run": run, "plan": plan.id, "held": told, "tripped": by_name(tripped),
-        });
-        print(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        let fields = json!({ "run": run, "plan": plan.id, "held": told, "tripped": by_name(tripped) });
+        print_document(&document("report", fields));
     }
     trouble.tell();
     tell(&format!("held as run {run}: {}", how_to_settle(given.again(), run)));
@@ -286,7 +286,7 @@ pub(super) async fn carry_out(
     let plan = guarded.plan();
     let Some(report) = send(given, stage, guarded, begun).await? else { return Ok(Exit::Done) };
     if given.json() {
-        print(&serde_json::to_string_pretty(&as_json(plan, &report)).unwrap_or_default());
+        print_document(&as_json(plan, &report));
     } else {
         print(&given.reaching(as_text(plan, &report, stage.state().is_some()).trim_end()));
     }
@@ -472,10 +472,10 @@ pub(super) fn as_json(plan: &Plan, report: &Report) -> serde_json::Value {
         .zip(&plan.calls)
         .map(|((id, outcome), call)| json!({ "call": id, "system": call.system, "person": call.person, "outcome": outcome }))
         .collect();
-    let mut document = json!({
-        "format": "homeward.report/1", "run": report.run, "plan": plan.id, "found_done": report.found_done,
-        "outcomes": outcomes
+    let fields = json!({
+        "run": report.run, "plan": plan.id, "found_done": report.found_done, "outcomes": outcomes,
     });
+    let mut document = document("report", fields);
     let sign_in = together(&plan.sign_in, &report.sign_in);
     if !sign_in.is_empty() {
         document["sign_in"] = json!(sign_in);

@@ -11,7 +11,7 @@ use super::{
     Exit, Invocation, annotation,
     arguments::{self, Output},
     diagnostic::{Told, Trouble, did_you_mean},
-    plan, print, render, sarif, sign_in, tell, width,
+    document, plan, print, print_document, render, sarif, sign_in, tell, width,
 };
 use crate::{
     model::{
@@ -144,10 +144,11 @@ fn as_json(checked: &Checked, errors: u64, warnings: u64) -> Value {
         };
         json!({ "verdict": word, "trace": trace })
     });
-    json!({
+    let fields = json!({
         "findings": findings, "errors": errors, "warnings": warnings, "systems": checked.systems,
         "owner_lines": checked.owner_lines, "rounds": rounds,
-    })
+    });
+    document("check", fields)
 }
 
 fn finding(finding: &Finding) -> Value {
@@ -192,7 +193,7 @@ fn explain(given: &Invocation<'_>, name: &str) -> Result<Exit, Trouble> {
             .iter()
             .map(|code| json!({ "code": code.name, "severity": code.severity.to_string(), "meaning": code.meaning }))
             .collect();
-        print(&pretty(&Value::Array(all)));
+        print_document(&document("codes", json!({ "codes": all })));
         return Ok(Exit::Done);
     }
     if name.is_empty() {
@@ -257,7 +258,7 @@ pub(super) async fn connect(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         }
     }
     if given.json() {
-        print(&serde_json::to_string_pretty(&rows).unwrap_or_default());
+        print_document(&document("standing", json!({ "systems": rows })));
     } else {
         let mut lacks: Vec<String> = Vec::new();
         let mut table = render::aligned(&["system", "server", "we are", "missing"]);

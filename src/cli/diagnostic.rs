@@ -9,7 +9,7 @@ use std::{error::Error, fmt, ops::Range, sync::Arc};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
 use serde_json::{Value, json};
 
-use super::{Exit, render::harmless, tell, width};
+use super::{Exit, document, render::harmless, tell, width};
 use crate::{
     config::error::ConfigErrors,
     connector::ConnectorError,
@@ -81,7 +81,7 @@ impl Trouble {
 
     /// Everything for machines.
     pub(super) fn as_json(&self) -> Value {
-        json!({ "errors": self.faults.iter().map(Told::as_json).collect::<Vec<_>>() })
+        document("errors", json!({ "errors": self.faults.iter().map(Told::as_json).collect::<Vec<_>>() }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
-use super::{Exit, Invocation, diagnostic::Trouble, lab, plan::files, print, render};
+use super::{Exit, Invocation, diagnostic::Trouble, document, lab, plan::files, print, print_document, render};
 use crate::{
     model::record::Rejected,
     run::{
@@ -56,8 +56,7 @@ pub(super) fn files_of(given: &Invocation<'_>, inputs: &[String]) -> Result<Exit
         }
     }
     if given.json() {
-        let document = json!({ "format": "homeward.check/1", "files": documents });
-        print(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        print_document(&document("reading", json!({ "files": documents })));
     }
     if let Some(trouble) = Trouble::all(troubles) {
         trouble.tell();

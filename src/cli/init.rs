@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path};
 
-use super::{Exit, Invocation, diagnostic::Trouble, print};
+use serde_json::json;
+
+use super::{Exit, Invocation, diagnostic::Trouble, document, print, print_document};
 
 /// The files of a new project, and what they hold.
 const FILES: &[(&str, &str)] = &[
@@ -38,6 +40,11 @@ pub(super) fn init(given: &Invocation<'_>, directory: Option<&Path>) -> Result<E
             let hint = "choose a folder that you may write to: homeward init DIR".to_owned();
             Trouble::new(Exit::Usage, format!("{} cannot be written: {error}", path.display()), Some(hint))
         })?;
+    }
+    if given.json() {
+        let files: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        print_document(&document("project", json!({ "folder": root, "files": files })));
+        return Ok(Exit::Done);
     }
     let enter = directory.map(|directory| format!("  cd {}\n", directory.display())).unwrap_or_default();
     print(&format!(

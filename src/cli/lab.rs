@@ -14,7 +14,7 @@ use super::{
     Exit, Invocation,
     arguments::{self, LabAct},
     diagnostic::{Trouble, did_you_mean, without_list},
-    print, render, tell,
+    document, print, render, tell,
 };
 use crate::{
     config::{self, Config},
@@ -187,11 +187,7 @@ fn detach(given: &Invocation<'_>, wanted: &arguments::Lab, file: &Path) -> Resul
         let cause = fs::read_to_string(&log).unwrap_or_default();
         return Err(Trouble::new(exit, format!("the lab did not start:\n{}", cause.trim_end()), None));
     };
-    let mut table = render::aligned(&["system", "kind", "address"]);
-    for (system, address) in &notice.systems {
-        table.add_row([system, &address.kind, &address.url]);
-    }
-    print(&render::drawn(&table));
+    show(given, &notice);
     if given.talks() {
         tell("use it with --lab, and end it with: homeward lab stop");
     }
@@ -337,15 +333,7 @@ pub(super) async fn serve(given: &Invocation<'_>, wanted: &arguments::Lab) -> Re
     let aside = folder.join("lab.json.writing");
     fs::write(&aside, serde_json::to_string_pretty(&notice).unwrap_or_default()).map_err(unusable)?;
     fs::rename(&aside, &file).map_err(unusable)?;
-    if given.json() {
-        print(&serde_json::to_string(&notice).unwrap_or_default());
-    } else {
-        let mut table = render::aligned(&["system", "kind", "address"]);
-        for (system, address) in &lab.systems {
-            table.add_row([system, &address.kind, &address.url]);
-        }
-        print(&render::drawn(&table));
-    }
+    show(given, &notice);
     let stopped = tokio::select! {
         signal = stopped() => signal,
         () = lab.stop.notified() => Ok(()),
@@ -353,6 +341,18 @@ pub(super) async fn serve(given: &Invocation<'_>, wanted: &arguments::Lab) -> Re
     let _ = fs::remove_file(&file);
     stopped.map_err(|error| Trouble::new(Exit::Fault, format!("no signal could be awaited: {error}"), None))?;
     Ok(Exit::Done)
+}
+
+/// Where the simulators are. For machines in one line: whoever reads it from a lab that goes on knows where it ends.
+fn show(given: &Invocation<'_>, notice: &Notice) {
+    if given.json() {
+        return print(&document("lab", json!(notice)).to_string());
+    }
+    let mut table = render::aligned(&["system", "kind", "address"]);
+    for (system, address) in &notice.systems {
+        table.add_row([system, &address.kind, &address.url]);
+    }
+    print(&render::drawn(&table));
 }
 
 async fn stopped() -> std::io::Result<()> {

@@ -9,7 +9,7 @@ use super::{
     apply::sure,
     arguments,
     diagnostic::{Trouble, did_you_mean},
-    lab, plan, print, render, tell, token,
+    document, lab, plan, print, print_document, render, tell, token,
 };
 use crate::{
     model::{
@@ -199,10 +199,8 @@ fn link_of<'l>(person: &'l PersonId, system: &'l SystemName, account: &'l Accoun
 fn said(given: &Invocation<'_>, run: Option<i64>, link: Link<'_>, is_hers: bool, since: &str) -> Exit {
     let Link { person, system, account } = link;
     if given.json() {
-        print(
-            &json!({ "run": run, "person": person, "system": system, "account": account, "is_hers": is_hers })
-                .to_string(),
-        );
+        let fields = json!({ "run": run, "person": person, "system": system, "account": account, "is_hers": is_hers });
+        print_document(&document("link", fields));
         return Exit::Done;
     }
     let what = if is_hers { "is" } else { "is not" };
@@ -230,7 +228,7 @@ fn show(given: &Invocation<'_>, person: &PersonId, memory: &Memory) -> Exit {
             .collect();
         let apart: Vec<_> =
             apart.iter().map(|link| json!({ "system": link.system, "account": link.account })).collect();
-        print(&json!({ "person": person, "links": links, "not_hers": apart }).to_string());
+        print_document(&document("links", json!({ "person": person, "links": links, "not_hers": apart })));
         return Exit::Done;
     }
     if tied.is_empty() && apart.is_empty() {

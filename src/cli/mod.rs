@@ -160,7 +160,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind], s
         Ok(exit) => exit.into(),
         Err(trouble) => {
             if given.json() {
-                print(&trouble.as_json().to_string());
+                print_document(&trouble.as_json());
             }
             trouble.tell();
             trouble.exit.into()
@@ -235,6 +235,20 @@ fn waiting() -> Result<tokio::runtime::Runtime, Trouble> {
 fn print(text: &str) {
     let text = if std::io::stdout().is_terminal() { render::at_rest(text) } else { text.into() };
     let _ = writeln!(anstream::stdout(), "{text}");
+}
+
+/// A result for machines: an object whose first key says which kind of result it is, and which version of that.
+fn document(name: &str, fields: serde_json::Value) -> serde_json::Value {
+    let mut document = serde_json::Map::new();
+    document.insert("format".to_owned(), format!("homeward.{name}/1").into());
+    if let serde_json::Value::Object(fields) = fields {
+        document.extend(fields);
+    }
+    serde_json::Value::Object(document)
+}
+
+fn print_document(document: &serde_json::Value) {
+    print(&format!("{document:#}"));
 }
 
 /// The columns of the terminal that a stream goes to, where there is one; $COLUMNS where that is set.

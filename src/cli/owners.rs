@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::{Exit, Invocation, diagnostic::Trouble, drawing, print, render};
+use super::{Exit, Invocation, diagnostic::Trouble, document, drawing, print, print_document, render};
 
 /// Prints the ownership table as text, JSON, a Mermaid diagram or a drawing.
 pub(super) fn owners(given: &Invocation<'_>, mermaid: bool, svg: bool) -> Result<Exit, Trouble> {
@@ -40,7 +40,7 @@ pub(super) fn owners(given: &Invocation<'_>, mermaid: bool, svg: bool) -> Result
                 })
             })
             .collect();
-        print(&serde_json::to_string_pretty(&rows).unwrap_or_default());
+        print_document(&document("owners", json!({ "attributes": rows })));
     } else {
         let mut table = render::aligned(&["attribute", "owner", "holds", "copies", "rule"]);
         for (attribute, line) in &rows {

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::{
     Exit, Invocation,
     apply::{Begun, as_json, as_text, exit, send},
     arguments,
     diagnostic::Trouble,
-    plan, print, render, tell,
+    document, plan, print, print_document, render, tell,
 };
 use crate::{
     model::{id::CallId, plan::Input},
@@ -45,7 +47,7 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
         not_overtaken(&stage, &store, &summary)?;
         let (exit, report) = finish(given, &stage, &store, &summary).await?;
         if given.json() {
-            print(&serde_json::to_string_pretty(&report).unwrap_or_default());
+            print_document(&document("resumed", json!({ "runs": report.as_slice() })));
         }
         return Ok(exit);
     }
@@ -67,7 +69,7 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
             match finish(given, &stage, &store, &summary).await {
                 Ok((exit, report)) => {
                     worst = worst.max(exit);
-                    reports.push(report);
+                    reports.extend(report);
                 }
                 // One that cannot be finished does not stand in the way of the others.
                 Err(trouble) => {
@@ -79,7 +81,7 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
         }
     }
     if given.json() {
-        print(&serde_json::to_string_pretty(&reports).unwrap_or_default());
+        print_document(&document("resumed", json!({ "runs": reports })));
     } else if !any {
         print("Nothing to resume.");
     }
@@ -87,7 +89,11 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
 }
 
 fn nothing(given: &Invocation<'_>) -> Exit {
-    print(if given.json() { "[]" } else { "Nothing to resume." });
+    if given.json() {
+        print_document(&document("resumed", json!({ "runs": [] })));
+    } else {
+        print("Nothing to resume.");
+    }
     Exit::Done
 }
 
@@ -166,7 +172,7 @@ async fn finish(
     stage: &plan::Stage,
     store: &Sqlite,
     summary: &RunSummary,
-) -> Result<(Exit, serde_json::Value), Trouble> {
+) -> Result<(Exit, Option<serde_json::Value>), Trouble> {
     let run = summary.id;
     let Some((plan, _)) = store.run(run).map_err(RunError::from)? else {
         return Err(super::runs::unknown(run, given.again()));
@@ -183,11 +189,11 @@ async fn finish(
     let guarded = guarded(plan, &stage.project.rules, &stage.project.limits, Some(&approval))?;
     let begun = Begun::Before { run, from: &UNFINISHED };
     let Some(report) = send(given, stage, &guarded, &begun).await? else {
-        return Ok((Exit::Done, serde_json::Value::Null));
+        return Ok((Exit::Done, None));
     };
     let plan = guarded.plan();
     if !given.json() {
         print(&given.reaching(as_text(plan, &report, true).trim_end()));
     }
-    Ok((exit(plan, &report), as_json(plan, &report)))
+    Ok((exit(plan, &report), Some(as_json(plan, &report))))
 }

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use comfy_table::Table;
 use serde_json::json;
 
-use super::{Exit, Invocation, apply::sure, arguments, diagnostic::Trouble, lab, outlook, print, render, tell, width};
+use super::{
+    Exit, Invocation, apply::sure, arguments, diagnostic::Trouble, document, lab, outlook, print, print_document,
+    render, tell, width,
+};
 use crate::{
     config::quantity,
     model::{
@@ -13,7 +16,7 @@ use crate::{
         plan::{Plan, PlannedChange},
     },
     run::{RunError, resume, verify},
-    state::{Entry, Outcome, Standing, StateError, Store, sqlite::Sqlite},
+    state::{Entry, Outcome, RunSummary, Standing, StateError, Store, sqlite::Sqlite},
 };
 
 /// So many runs are listed where not all are asked for.
@@ -25,7 +28,7 @@ pub(super) fn runs(given: &Invocation<'_>, wanted: &arguments::Runs) -> Result<E
     let path = lab::state(given, &config);
     let age = wanted.prune.as_deref().map(age).transpose()?;
     if !path.exists() && wanted.run.is_none() {
-        print(if given.json() { "[]" } else { "No runs yet." });
+        show(given, Vec::new());
         in_the_lab(given, &config.root);
         return Ok(Exit::Done);
     }
@@ -79,8 +82,8 @@ fn verified(given: &Invocation<'_>, store: &Sqlite) -> Result<Exit, Trouble> {
     let flaws: Vec<String> = verified.flaws.iter().map(ToString::to_string).collect();
     let exit = if flaws.is_empty() { Exit::Done } else { Exit::Fault };
     if given.json() {
-        let document = json!({ "entries": verified.entries, "last": verified.last, "flaws": flaws });
-        print(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        let fields = json!({ "entries": verified.entries, "last": verified.last, "flaws": flaws });
+        print_document(&document("verification", fields));
         return Ok(exit);
     }
     let entries = render::thousands(verified.entries);
@@ -112,7 +115,7 @@ fn pruned(given: &Invocation<'_>, store: &Sqlite, age: std::time::Duration, yes:
     let keep: Vec<i64> = resume::unfinished(store)?.into_iter().map(|one| one.run.id).collect();
     let pruned = store.prune(&before.to_string(), &keep).map_err(RunError::from)?;
     if given.json() {
-        print(&serde_json::to_string_pretty(&pruned).unwrap_or_default());
+        print_document(&document("pruning", json!(pruned)));
     } else {
         let (runs, entries) = (render::count(pruned.runs, "run"), render::thousands(pruned.entries));
         print(&format!("Removed what {runs} did: {entries} entries."));
@@ -135,13 +138,16 @@ fn list(given: &Invocation<'_>, store: &Sqlite, all: bool) -> Result<Exit, Troub
             tell(&format!("the newest {NEWEST}; all of them: {} runs --all", given.again()));
         }
     }
+    show(given, runs);
+    Ok(Exit::Done)
+}
+
+fn show(given: &Invocation<'_>, runs: Vec<RunSummary>) {
     if given.json() {
-        print(&serde_json::to_string_pretty(&runs).unwrap_or_default());
-        return Ok(Exit::Done);
+        return print_document(&document("runs", json!({ "runs": runs })));
     }
     if runs.is_empty() {
-        print("No runs yet.");
-        return Ok(Exit::Done);
+        return print("No runs yet.");
     }
     let mut table = render::aligned(&["run", "started", "stands", "input", "calls", "done", "plan", "note"]);
     for run in runs {
@@ -162,7 +168,6 @@ fn list(given: &Invocation<'_>, store: &Sqlite, all: bool) -> Result<Exit, Troub
         ]);
     }
     print(&render::drawn(&table));
-    Ok(Exit::Done)
 }
 
 fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble> {
@@ -171,7 +176,7 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
             return Err(unknown(run, given.again()));
         };
         if given.json() {
-            print(&serde_json::to_string_pretty(&json!({ "run": summary })).unwrap_or_default());
+            print_document(&document("run", json!({ "summary": summary })));
         } else {
             let told = summary.told.as_deref().unwrap_or("nothing was planned");
             print(&format!("{}: {}", summary.standing.word(), render::harmless(told)));
@@ -181,13 +186,13 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
     let expected = store.expected_of(run).map_err(RunError::from)?;
     if given.json() {
         let left = outlook::documents(&expected, given.judges_by());
-        let plan: serde_json::Value = serde_json::to_value(&plan).unwrap_or_default();
-        let mut document = json!({ "plan": plan, "journal": entries, "expectations": left });
+        let summary = store.summary(run).map_err(RunError::from)?;
+        let mut fields = json!({ "summary": summary, "plan": plan, "journal": entries, "expectations": left });
         let said = store.said(run).map_err(RunError::from)?;
         if !said.is_empty() {
-            document["said"] = json!(said);
+            fields["said"] = json!(said);
         }
-        print(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        print_document(&document("run", fields));
         return Ok(Exit::Done);
     }
     if let Some(summary) = store.summary(run).map_err(RunError::from)? {

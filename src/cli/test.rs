@@ -12,7 +12,7 @@ use super::{
     Exit, Invocation,
     arguments::Test,
     diagnostic::{self, Trouble},
-    print, render, tell,
+    document, print, print_document, render, tell,
 };
 use crate::{
     rules::{Coverage, Fault, Mutant, Occasion, Outcome},
@@ -48,7 +48,7 @@ pub(super) fn test(given: &Invocation<'_>, wanted: &Test) -> Result<Exit, Troubl
     // What fails without a fault says nothing about faults.
     let faults = (wanted.mutate && failed == 0).then(|| troupe.mutate(&wanted.filter)).transpose()?;
     if given.json() {
-        print(&serde_json::to_string_pretty(&as_json(&tested, wanted, faults.as_deref())).unwrap_or_default());
+        print_document(&document("tests", as_json(&tested, wanted, faults.as_deref())));
     } else {
         show(&tested, wanted, faults.as_deref());
         if given.talks() {
@@ -65,7 +65,7 @@ fn list(given: &Invocation<'_>, wanted: &Test, troupe: &Troupe) -> Result<Exit, 
     if given.json() {
         let tests: Vec<Value> =
             tests.map(|(name, origin)| json!({ "name": name, "file": &*origin.file, "line": origin.line })).collect();
-        print(&serde_json::to_string_pretty(&json!({ "tests": tests })).unwrap_or_default());
+        print_document(&document("test_list", json!({ "tests": tests })));
         return Ok(Exit::Done);
     }
     let rows = tests.map(|(name, origin)| [render::harmless(name), format!("{}:{}", origin.file, origin.line)]);

@@ -9,7 +9,7 @@ use super::{
     Exit, Invocation,
     arguments::{TokenAct, TokenOf},
     diagnostic::{Trouble, did_you_mean},
-    print, render, tell,
+    document, print, print_document, render, tell,
 };
 use crate::{
     config::{CredentialSource, TokenPlace, kept, secret::SecretSource},
@@ -69,7 +69,8 @@ fn set(given: &Invocation<'_>, project: &Project, of: &TokenOf) -> Result<Exit, 
         tell(&format!("warning: this token has ended already; {then}"));
     }
     if given.json() {
-        print(&json!({ "system": system, "person": person, "renewable": kept.refresh.is_some() }).to_string());
+        let fields = json!({ "system": system, "person": person, "renewable": kept.refresh.is_some() });
+        print_document(&document("token_kept", fields));
     } else {
         print(&format!("Kept: the token of {person} at {system}."));
     }
@@ -121,7 +122,7 @@ fn list(given: &Invocation<'_>, project: &Project) -> Result<Exit, Trouble> {
                 "expires_at": end(row).map(|end| end.to_string()), "renewable": row.renewable,
             })
         };
-        print(&serde_json::to_string_pretty(&rows.iter().map(told).collect::<Vec<_>>()).unwrap_or_default());
+        print_document(&document("tokens", json!({ "tokens": rows.iter().map(told).collect::<Vec<_>>() })));
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
@@ -151,7 +152,7 @@ fn remove(given: &Invocation<'_>, project: &Project, of: &TokenOf) -> Result<Exi
         return Err(Trouble::new(Exit::Usage, message, Some("list them with: homeward token list".to_owned())));
     }
     if given.json() {
-        print(&json!({ "system": system, "person": of.person, "removed": true }).to_string());
+        print_document(&document("token_removed", json!({ "system": system, "person": of.person })));
     } else {
         print(&format!("Removed: the token of {} at {system}.", render::harmless(&of.person)));
     }

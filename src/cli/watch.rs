@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::json;
 
-use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, outlook, print, render, runs, sign_in, width};
+use super::{
+    Exit, Invocation, arguments, diagnostic::Trouble, document, lab, outlook, print, print_document, render, runs,
+    sign_in, width,
+};
 use crate::{
     model::id::SystemName,
     run::{
@@ -83,7 +86,17 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
     let path = lab::state(given, &config);
     if !path.exists() {
-        print(if given.json() { "{}" } else { "Nothing was watched yet." });
+        if given.json() {
+            print_document(&document(
+                "status",
+                json!({
+                    "watching": false, "well": true, "feeds": {}, "accepted": {}, "waiting": [], "unfinished": [],
+                    "expectations": [],
+                }),
+            ));
+        } else {
+            print("Nothing was watched yet.");
+        }
         runs::in_the_lab(given, &config.root);
         return Ok(Exit::Done);
     }
@@ -113,17 +126,17 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     let is_settled = unfinished.is_empty() && !unsettled.iter().any(|run| run.standing.is_held());
     let exit = if is_well && is_settled { Exit::Done } else { Exit::Refused };
     if given.json() {
-        let mut document = json!({
-            "format": "homeward.status/1", "watching": is_watched, "well": is_well, "feeds": feeds,
+        let mut fields = json!({
+            "watching": is_watched, "well": is_well, "feeds": feeds,
             "accepted": accepted.iter().map(|(name, list)| (name.to_string(), json!({
                 "file": list.file, "at": list.at, "records": list.records, "run": list.run, "sha256": list.sha256,
             }))).collect::<BTreeMap<_, _>>(),
             "waiting": unsettled, "unfinished": unfinished, "expectations": outlook::documents(&expected, given.judges_by()),
         });
         if !waits.is_empty() {
-            document["sign_in"] = json!(waits);
+            fields["sign_in"] = json!(waits);
         }
-        print(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        print_document(&document("status", fields));
         return Ok(exit);
     }
     let word = if is_watched { "The service is running." } else { "The service is not running." };

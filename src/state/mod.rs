@@ -302,6 +302,7 @@ pub(crate) struct Occasion {
 /// One run as the store lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct RunSummary {
+    #[serde(rename = "run")]
     pub(crate) id: i64,
     pub(crate) plan: String,
     pub(crate) standing: Standing,

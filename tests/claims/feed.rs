@@ -126,9 +126,8 @@ impl Feed {
     pub(crate) fn listing(&self) -> Vec<Value> {
         let ran = self.world.homeward(&["runs", "--all", "--format", "json"]);
         assert_eq!(ran.status, 0, "{}", ran.stderr);
-        let mut runs: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
-        runs.reverse();
-        runs
+        let listing: Value = serde_json::from_str(&ran.stdout).unwrap();
+        listing["runs"].as_array().unwrap().iter().rev().cloned().collect()
     }
 
     /// `people.csv done`, oldest first.

@@ -48,7 +48,7 @@ fn item_39_what_is_held_is_still_held_after_its_process_was_killed_and_nothing_s
         assert!(feed.path("2.csv").exists() && feed.server.writes().is_empty());
     }
     let waits = feed.status()["waiting"].clone();
-    assert_eq!((waits[0]["id"].clone(), waits[0]["standing"].clone()), (json!(1), json!("waiting")));
+    assert_eq!((waits[0]["run"].clone(), waits[0]["standing"].clone()), (json!(1), json!("waiting")));
     let mut watch = feed.watch(&[]);
     let waiting = json!(["1.csv: in hand", "2.csv: complete, behind what is not settled"]);
     until("the service holds it again", || feed.status()["feeds"]["hr"]["waiting"] == waiting);

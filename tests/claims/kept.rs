@@ -42,7 +42,7 @@ fn item_45_a_result_stands_beside_a_file_that_was_used_and_a_reason_beside_one_t
     let (text, told) = feed.put_away("archive", "a.csv");
     assert_eq!(text, list(&row(1, "one")));
     let run = &feed.listing()[1];
-    assert_eq!((&told["result"], &told["run"], &told["plan"]), (&json!("done"), &run["id"], &run["plan"]));
+    assert_eq!((&told["result"], &told["run"], &told["plan"]), (&json!("done"), &run["run"], &run["plan"]));
     assert_eq!((&told["calls"], &told["done"], &told["sha256"]), (&json!(1), &json!(1), &run["sha256"]));
     for time in ["taken", "started", "finished", "archived"] {
         assert!(told[time].as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{time}: {told}");

@@ -203,7 +203,7 @@ fn approve_is_cut(calm: &Calm, point: Point) -> Found {
     let held = world.homeward(&APPLY);
     found.expect(held.status == 6, || format!("held with {}: {}", held.status, held.stderr));
     if found.kill(&world, &APPROVE, point) {
-        if world.json(0, &["runs"])[0]["standing"] == "held" {
+        if world.json(0, &["runs"])["runs"][0]["standing"] == "held" {
             let approved = world.homeward(&APPROVE);
             found.expect(approved.status == 0, || format!("approved with {}: {}", approved.status, approved.stderr));
         }
@@ -234,7 +234,7 @@ fn watch_is_cut(calm: &Calm, point: Point) -> Found {
     let left: Vec<PathBuf> = fs::read_dir(world.path("drop")).unwrap().map(|entry| entry.unwrap().path()).collect();
     let left: Vec<&PathBuf> = left.iter().filter(|path| path.extension().is_some_and(|it| it == "csv")).collect();
     found.expect(left.is_empty(), || format!("still in the folder: {left:?}"));
-    let runs = world.json(0, &["runs"]);
+    let runs = world.json(0, &["runs"])["runs"].clone();
     let stands: Vec<&str> = runs.as_array().unwrap().iter().map(|run| run["standing"].as_str().unwrap()).collect();
     let is_so = stands.iter().filter(|word| **word == "done").count() == 2
         && stands.iter().all(|word| ["done", "redone"].contains(word));
@@ -271,7 +271,7 @@ fn finish(calm: &Calm, world: &World, found: &mut Found) {
         let exit = if doubts.is_empty() { 0 } else { 8 };
         found.expect(resumed.status == exit, || format!("resume ended with {}: {}", resumed.status, resumed.stderr));
         let reports: Value = serde_json::from_str(&resumed.stdout).unwrap_or_default();
-        let outcomes = reports[0]["outcomes"].as_array().cloned().unwrap_or_default();
+        let outcomes = reports["runs"][0]["outcomes"].as_array().cloned().unwrap_or_default();
         let named = outcomes.iter().filter(|one| !one["outcome"]["in_doubt"].is_null());
         let named: BTreeSet<String> = named.map(|one| one["call"].as_str().unwrap().to_owned()).collect();
         found.expect(named.iter().eq(doubts.keys()), || format!("in doubt are {doubts:?} and named are {named:?}"));
@@ -301,7 +301,7 @@ fn finish(calm: &Calm, world: &World, found: &mut Found) {
     }
     let again = world.homeward(&["--lab", "resume"]);
     found.expect(again.status == 0 && again.stdout == "Nothing to resume.\n", || format!("still to resume: {again:?}"));
-    let runs = world.json(0, &["runs"]);
+    let runs = world.json(0, &["runs"])["runs"].clone();
     let runs = runs.as_array().unwrap().iter();
     let stands: Vec<String> =
         runs.map(|run| format!("{} {} {}", run["standing"].as_str().unwrap(), run["calls"], run["done"])).collect();

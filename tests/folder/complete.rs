@@ -77,7 +77,7 @@ fn item_09_an_upload_that_broke_off_is_refused_wherever_it_broke_off() {
         held["told"],
         "the last line of cut.csv has no line end, and every earlier list of hr had one: it may be cut off"
     );
-    assert_eq!(feed.world.homeward(&["--lab", "reject", &held["id"].to_string(), "--yes"]).status, 0);
+    assert_eq!(feed.world.homeward(&["--lab", "reject", &held["run"].to_string(), "--yes"]).status, 0);
     feed.until_refused(3);
     assert_eq!(feed.renamed(), []);
     // It is sent again, whole, under a name that was refused.

@@ -196,8 +196,9 @@ impl Feed {
 
     fn runs_of_all(&self) -> Vec<String> {
         let ran = self.world.homeward(&["--lab", "runs", "--format", "json"]);
-        let runs: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
+        let listing: Value = serde_json::from_str(&ran.stdout).unwrap();
         let word = |run: &Value, key: &str| run[key].as_str().unwrap().to_owned();
+        let runs = listing["runs"].as_array().unwrap();
         runs.iter().rev().map(|run| format!("{} {}", word(run, "input"), word(run, "standing"))).collect()
     }
 

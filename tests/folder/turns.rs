@@ -80,7 +80,7 @@ fn item_16_statements_of_changes_are_never_skipped_and_a_gap_in_their_numbers_is
     assert_eq!((held["standing"].as_str(), held["input"].as_str()), (Some("held"), Some("delta-9.csv")));
     assert_eq!(held["told"], "number 8 is missing between `delta-7.csv` and `delta-9.csv`");
     assert_eq!(feed.renamed().len(), 3);
-    let run = held["id"].to_string();
+    let run = held["run"].to_string();
     let approved = feed.world.homeward(&["--lab", "approve", &run, "--yes"]);
     assert_eq!(approved.status, 0, "{approved:?}");
     feed.until_archived(5);

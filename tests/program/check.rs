@@ -138,6 +138,7 @@ fn findings_are_drawn_with_both_places_and_a_hint() {
 fn findings_are_data() {
     insta::assert_snapshot!(told(&faulty().homeward(&["--format", "json", "check"])), @r#"
     {
+      "format": "homeward.check/1",
       "findings": [
         {
           "code": "unused_constant",
@@ -478,7 +479,8 @@ fn every_code_can_be_explained() {
     -- exit 2
     ");
     let all: Value = serde_json::from_str(&world.homeward(&["--format", "json", "check", "--explain"]).stdout).unwrap();
-    let known: BTreeSet<&str> = all.as_array().unwrap().iter().map(|code| code["code"].as_str().unwrap()).collect();
+    let known: BTreeSet<&str> =
+        all["codes"].as_array().unwrap().iter().map(|code| code["code"].as_str().unwrap()).collect();
     for case in CASES {
         for line in case.found {
             let code = line.split(' ').nth(1).unwrap();
@@ -486,7 +488,7 @@ fn every_code_can_be_explained() {
         }
     }
     assert_eq!(
-        all[0],
+        all["codes"][0],
         json!({
             "code": "assigned", "severity": "error",
             "meaning": "`=` sets a value, and everything a rule is handed is read-only. `==` compares.",

@@ -282,9 +282,9 @@ fn a_window_of_nothing_judges_each_run_alone() {
 
 /// The number of the last run about this input that stands so.
 fn run(world: &World, input: &str, standing: &str) -> String {
-    let runs = world.json(0, &["runs", "--all"]);
+    let runs = world.json(0, &["runs", "--all"])["runs"].clone();
     let found = runs.as_array().unwrap().iter().find(|run| run["input"] == input && run["standing"] == standing);
-    found.unwrap_or_else(|| panic!("no {standing} run of {input}: {runs:#}"))["id"].to_string()
+    found.unwrap_or_else(|| panic!("no {standing} run of {input}: {runs:#}"))["run"].to_string()
 }
 
 impl World {

@@ -492,6 +492,7 @@ fn a_secret_is_not_shown_even_where_the_file_is_no_toml() {
     let world = config("[systems.gitlab]\nkind = \"gitlab\"\ntoken = glpat-never-shown\n");
     insta::assert_snapshot!(told(&world, &["--format", "json", "check"]), @r#"
     {
+      "format": "homeward.check/1",
       "findings": [
         {
           "code": "configuration",
@@ -1157,6 +1158,7 @@ fn what_is_allowed_and_probably_not_meant_is_shown_in_its_place() {
     "#);
     insta::assert_snapshot!(told(&world, &["--format", "json", "check"]), @r#"
     {
+      "format": "homeward.check/1",
       "findings": [
         {
           "code": "no_meaning",
@@ -1824,6 +1826,7 @@ fn errors_are_data_where_that_is_asked_for() {
     let world = rules("owner(\"usrname\", \"gitlab\");\n  ownr(1);\n");
     insta::assert_snapshot!(told(&world, &["--format", "json", "check"]), @r#"
     {
+      "format": "homeward.check/1",
       "findings": [
         {
           "code": "unknown_attribute",
@@ -1860,7 +1863,18 @@ fn errors_are_data_where_that_is_asked_for() {
     -- exit 2
     "#);
     insta::assert_snapshot!(told(&world, &["--format", "json", "-C", "nowhere", "check"]), @r#"
-    {"errors":[{"message":"there is no folder nowhere","file":null,"line":null,"column":null,"hint":"-C DIR works in a folder that is there; `homeward init DIR` makes one"}]}
+    {
+      "format": "homeward.errors/1",
+      "errors": [
+        {
+          "message": "there is no folder nowhere",
+          "file": null,
+          "line": null,
+          "column": null,
+          "hint": "-C DIR works in a folder that is there; `homeward init DIR` makes one"
+        }
+      ]
+    }
     -- stderr
       × there is no folder nowhere
       help: -C DIR works in a folder that is there; `homeward init DIR` makes one

@@ -257,7 +257,7 @@ fn a_name_in_parts_follows_the_whole_name() {
         world.write(file, format!("id,email,name\n7,anna@example.com,{name}\n").as_bytes());
     }
     world.json(0, &["apply", "--yes", "website=one.csv"]);
-    let before = world.json(0, &["runs"])[0]["id"].as_i64().unwrap();
+    let before = world.json(0, &["runs"])["runs"][0]["run"].as_i64().unwrap();
     world.json(0, &["apply", "--yes", "website=two.csv"]);
     let open = expectations(&world);
     assert_eq!((open.len(), &open[0]["attribute"], &open[0]["value"]), (1, &json!("first_name"), &json!("Anne")));
@@ -288,12 +288,12 @@ fn killed_before_it_was_settled_a_run_expects_what_follows_once_it_is_resumed() 
     child.kill().unwrap();
     child.wait().unwrap();
     world.lab("mattermost", "POST", "settings", &json!({ "latency_ms": 0 }));
-    assert_eq!(world.json(0, &["runs"])[0]["standing"], "open");
+    assert_eq!(world.json(0, &["runs"])["runs"][0]["standing"], "open");
     // A run that broke off is for somebody to finish, and that is how `status` ends.
     assert_eq!(world.json(4, &["status"])["expectations"], json!([]));
 
     // What an earlier try has sent was not found done.
-    assert_eq!(world.json(0, &["resume"])[0]["found_done"], 0);
+    assert_eq!(world.json(0, &["resume"])["runs"][0]["found_done"], 0);
     let open = expectations(&world);
     assert_eq!((open.len(), &open[0]["value"], &open[0]["run"]), (1, &json!("anna.b"), &json!(2)));
     login(&world);
@@ -308,8 +308,8 @@ fn what_follows_something_that_a_limit_set_aside_is_expected_once_that_is_approv
     let world = project("[limits]\nattributes = { username = { share = \"0%\", at_least = 0 } }\n");
     called(&world, 6, "anna.b");
     assert_eq!(world.json(4, &["status"])["expectations"], json!([]));
-    let runs = world.json(0, &["runs", "--all"]);
-    let aside = runs.as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap()["id"].to_string();
+    let runs = world.json(0, &["runs", "--all"])["runs"].clone();
+    let aside = runs.as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap()["run"].to_string();
     let told = world.homeward(&["--lab", "approve", &aside, "--yes"]);
     assert_eq!(told.status, 0, "{}{}", told.stdout, told.stderr);
     let open = expectations(&world);

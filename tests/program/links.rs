@@ -84,7 +84,7 @@ fn a_doubtful_first_tie_is_told_and_can_be_settled_before_anything_is_sent() {
     assert_eq!(names(&world), [r#""anna" "Anna Berg""#, r#""anna.old" "anna.old""#]);
     let shown = world.homeward(&["--lab", "link", "hr/1"]);
     assert_eq!(shown.stdout, format!("system  account  link\ngitlab  {:<7}  hers, by hand\n", &by_name[7..]));
-    let runs = world.json(0, &["runs"]);
+    let runs = world.json(0, &["runs"])["runs"].clone();
     assert_eq!(runs[1]["input"], format!("link hr/1 {by_name}"));
     assert_eq!(runs[1]["told"], format!("{by_name} is hr/1's, says Ada"));
     assert_eq!(world.homeward(&["--lab", "runs", "--verify"]).status, 0);
@@ -134,7 +134,8 @@ fn a_wrong_tie_is_taken_back_and_not_found_again() {
 
     let unlinked = world.json(0, &["unlink", "hr/1", &wrong, "--by", "Ada"]);
     let expected = json!({
-        "run": 3, "person": "hr/1", "system": "gitlab", "account": &wrong[7..], "is_hers": false,
+        "format": "homeward.link/1", "run": 3, "person": "hr/1", "system": "gitlab", "account": &wrong[7..],
+        "is_hers": false,
     });
     assert_eq!(unlinked, expected);
     let again = world.homeward(&["--lab", "unlink", "hr/1", &wrong]);
@@ -145,13 +146,13 @@ fn a_wrong_tie_is_taken_back_and_not_found_again() {
     let shown = world.json(0, &["link", "hr/1"]);
     let links = json!([{ "system": "gitlab", "account": &right[7..], "by_hand": false }]);
     let not_hers = json!([{ "system": "gitlab", "account": &wrong[7..] }]);
-    assert_eq!(shown, json!({ "person": "hr/1", "links": links, "not_hers": not_hers }));
+    assert_eq!(shown, json!({ "format": "homeward.links/1", "person": "hr/1", "links": links, "not_hers": not_hers }));
     // Said again otherwise: the last word counts, and what she had there goes.
     let linked = world.homeward(&["--lab", "link", "hr/1", &wrong]);
     assert_eq!(linked.stdout, format!("{wrong} is hr/1's from now on (run 5).\n{right} is hers no more\n"));
     let shown = world.json(0, &["link", "hr/1"]);
     let links = json!([{ "system": "gitlab", "account": &wrong[7..], "by_hand": true }]);
-    assert_eq!(shown, json!({ "person": "hr/1", "links": links, "not_hers": [] }));
+    assert_eq!(shown, json!({ "format": "homeward.links/1", "person": "hr/1", "links": links, "not_hers": [] }));
 }
 
 #[test]

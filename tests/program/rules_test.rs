@@ -138,7 +138,7 @@ fn tests_are_listed_by_name_and_none_is_run() {
     let listed: Value =
         serde_json::from_str(&world.homeward(&["test", "two at", "--list", "--format", "json"]).stdout).unwrap();
     let line = json!({ "name": "two at once are too many", "file": "rules/tests/a.rhai", "line": 19 });
-    assert_eq!(listed, json!({ "tests": [line] }));
+    assert_eq!(listed, json!({ "format": "homeward.test_list/1", "tests": [line] }));
 }
 
 #[test]
@@ -374,7 +374,7 @@ fn failures_are_data_for_machines() {
     assert_eq!((status, stderr.as_str()), (4, ""));
     let told: Value = serde_json::from_str(&stdout).unwrap();
     let expected = json!({
-        "tests": [
+        "format": "homeward.tests/1", "tests": [
             {
                 "name": "two values",
                 "file": "rules/tests/a.rhai",

@@ -375,8 +375,8 @@ fn ownership_is_a_table_data_or_a_diagram() {
     "#);
     let rows: serde_json::Value =
         serde_json::from_str(&world.homeward(&["--format", "json", "owners"]).stdout).unwrap();
-    assert_eq!(rows[0]["attribute"], "username");
-    assert_eq!(rows[0]["owner"], "hr");
+    assert_eq!(rows["attributes"][0]["attribute"], "username");
+    assert_eq!(rows["attributes"][0]["owner"], "hr");
 }
 
 #[test]

@@ -44,11 +44,11 @@ fn a_run_that_is_killed_again_and_again_is_finished_by_resume_as_if_nothing_had_
     assert_eq!(asked.as_array().unwrap().iter().filter(made).count(), PEOPLE, "made once each");
 
     let runs = told(&world, &["runs"]);
-    let listed: Vec<(i64, &str)> = runs
+    let listed: Vec<(i64, &str)> = runs["runs"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|run| (run["id"].as_i64().unwrap(), run["standing"].as_str().unwrap()))
+        .map(|run| (run["run"].as_i64().unwrap(), run["standing"].as_str().unwrap()))
         .collect();
     assert_eq!(listed, [(1, "done")]);
     let again = world.homeward(&["resume"]);

@@ -36,10 +36,10 @@ fn html(status: u16) -> Answer {
 /// What the journal holds of every run: method and path of each intent.
 pub(crate) fn intents(company: &Company) -> Vec<String> {
     let list = company.world.homeward(&["runs", "--format", "json"]).stdout;
-    let runs: Vec<Value> = serde_json::from_str(&list).unwrap();
+    let list: Value = serde_json::from_str(&list).unwrap();
     let mut intents = Vec::new();
-    for run in runs {
-        let one = company.world.homeward(&["runs", &run["id"].to_string(), "--format", "json"]).stdout;
+    for run in list["runs"].as_array().unwrap() {
+        let one = company.world.homeward(&["runs", &run["run"].to_string(), "--format", "json"]).stdout;
         let one: Value = serde_json::from_str(&one).unwrap();
         let calling = one["journal"].as_array().unwrap().iter().filter(|entry| entry["entry"] == "calling");
         intents.extend(

@@ -14,7 +14,7 @@ fn without_apply_a_plan_waits_and_the_service_carries_it_out_once_it_is_approved
     let world = project(2);
     let mut service = Service::start(&world, &[]);
     drop_file(&world, "hr", "people.csv", &people(2, "later"));
-    let run = stands(&world, "people.csv", "waiting")["id"].to_string();
+    let run = stands(&world, "people.csv", "waiting")["run"].to_string();
     assert_eq!(user(&world, 1)["username"], "first1");
     assert_eq!(world.writes("gitlab"), Vec::<serde_json::Value>::new());
     let ran = world.homeward(&["--lab", "approve", &run, "--yes", "--by", "Olga"]);
@@ -30,7 +30,7 @@ fn without_apply_a_plan_waits_and_the_service_carries_it_out_once_it_is_approved
 
     // What is rejected is never carried out, and the next file has its turn.
     drop_file(&world, "hr", "wrong.csv", &people(2, "wrong"));
-    let run = stands(&world, "wrong.csv", "waiting")["id"].to_string();
+    let run = stands(&world, "wrong.csv", "waiting")["run"].to_string();
     drop_file(&world, "hr", "right.csv", &people(2, "right"));
     assert_eq!(world.homeward(&["--lab", "reject", &run]).status, 0);
     stands(&world, "right.csv", "waiting");
@@ -127,10 +127,11 @@ fn many_runs_are_listed_from_the_newest_on() {
     let ran = world.homeward(&["--lab", "watch", "--once", "--apply"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     let ran = world.homeward(&["--lab", "--format", "json", "runs"]);
-    let newest: Vec<serde_json::Value> = serde_json::from_str(&ran.stdout).unwrap();
+    let newest: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let newest = newest["runs"].as_array().unwrap();
     assert_eq!(ran.stderr, "the newest 50; all of them: homeward --lab runs --all\n");
     let all = runs(&world);
     assert_eq!((newest.len(), all.len()), (50, 57));
-    assert_eq!(newest, all[..50]);
+    assert_eq!(*newest, all[..50]);
     assert_eq!(user(&world, 1)["username"], "name54x1");
 }

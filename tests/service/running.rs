@@ -108,7 +108,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 /// The runs of the project, newest first.
 pub(crate) fn runs(world: &World) -> Vec<Value> {
-    world.json(0, &["runs", "--all"]).as_array().unwrap().clone()
+    world.json(0, &["runs", "--all"])["runs"].as_array().unwrap().clone()
 }
 
 /// The last run about an input, once it stands so.

@@ -65,7 +65,7 @@ fn status_shows_how_each_feed_stands_and_what_waits_for_whom() {
     let world = project(1);
     let mut service = Service::start(&world, &[]);
     drop_file(&world, "hr", "people.csv", &people(1, "later"));
-    let run = stands(&world, "people.csv", "waiting")["id"].clone();
+    let run = stands(&world, "people.csv", "waiting")["run"].clone();
     world.write("drop/hr/notes.docx", b"");
     until("the feeds have told", || {
         let (_, shown) = status(&world);

@@ -18,7 +18,7 @@ fn written(world: &World) -> Vec<String> {
 
 /// The entries of this kind in the journal of a run.
 fn journal(world: &World, run: &Value, kind: &str) -> usize {
-    let one = world.json(0, &["runs", &run["id"].to_string()]);
+    let one = world.json(0, &["runs", &run["run"].to_string()]);
     one["journal"].as_array().unwrap().iter().filter(|entry| entry["entry"] == kind).count()
 }
 

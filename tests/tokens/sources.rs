@@ -203,7 +203,7 @@ fn the_store_keeps_tokens_sealed_and_shows_none() {
         let said = format!("Kept: the token of {} at chat.\n", key(name));
         assert_eq!((ran.status, ran.stdout, ran.stderr), (0, said, String::new()));
     }
-    let listed = chat.json(0, &["token", "list"]);
+    let listed = chat.json(0, &["token", "list"])["tokens"].clone();
     let listed: Vec<Value> =
         listed.as_array().unwrap().iter().map(|one| json!([one["system"], one["person"], one["renewable"]])).collect();
     assert_eq!(listed, [json!(["chat", "web/1", false]), json!(["chat", "web/2", false])]);

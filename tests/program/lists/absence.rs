@@ -165,7 +165,7 @@ fn dropped(rows: &[Row], rules: &str, today: Option<&str>) -> World {
     approve.extend(today.iter().flat_map(|today| ["--today", *today]));
     world.json(0, &approve);
     watched(&world, today);
-    assert_eq!(world.json(0, &["runs"])[0]["standing"], "done");
+    assert_eq!(world.json(0, &["runs"])["runs"][0]["standing"], "done");
     world
 }
 
@@ -187,13 +187,13 @@ fn item_41_a_day_that_began_while_nobody_watched_is_noticed_after_the_start() {
     assert_eq!(world.blocked(), Vec::<String>::new());
     watched(&world, Some("2026-11-25"));
     assert_eq!(world.blocked(), ["user4"]);
-    let runs = world.json(0, &["runs"]);
+    let runs = world.json(0, &["runs"])["runs"].clone();
     assert_eq!(
         (&runs[0]["input"], &runs[0]["standing"], &runs[0]["calls"]),
         (&json!("people.csv (again, on 2026-11-25)"), &json!("done"), &json!(1))
     );
     watched(&world, Some("2026-11-25"));
-    assert_eq!(world.json(0, &["runs"]), runs, "once a day is enough");
+    assert_eq!(world.json(0, &["runs"])["runs"], runs, "once a day is enough");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn item_41_what_falls_due_is_held_by_limits_too_and_once_rejected_does_not_come_
     let held = world.json(4, &["status"])["waiting"][0].clone();
     assert_eq!(held["standing"], "held");
     assert_eq!(world.blocked(), Vec::<String>::new());
-    world.homeward(&["--lab", "reject", &held["id"].to_string()]);
+    world.homeward(&["--lab", "reject", &held["run"].to_string()]);
     watched(&world, Some("2026-11-25"));
     assert_eq!(world.json(0, &["status"])["waiting"], json!([]));
     watched(&world, Some("2026-11-26"));
@@ -229,7 +229,7 @@ fn item_39_later_lists_do_not_slip_past_one_that_is_held() {
     watched(&world, Some(TODAY));
     assert_eq!(world.state("gitlab"), before);
     assert!(world.path("drop/wednesday.csv").exists(), "it waits for its turn");
-    world.homeward(&["--lab", "reject", &held["id"].to_string()]);
+    world.homeward(&["--lab", "reject", &held["run"].to_string()]);
     watched(&world, Some(TODAY));
     assert_eq!(world.user("gitlab", "id", "100")["username"], "renamed");
     assert_eq!((world.blocked(), world.json(0, &["status"])["waiting"].clone()), (Vec::new(), json!([])));
@@ -260,7 +260,7 @@ fn item_41_a_due_action_is_taken_on_its_day_by_a_service_to_which_no_file_comes(
     let _running = Running(child);
     let begun = Instant::now();
     while world.blocked() != ["user4"] {
-        assert!(begun.elapsed() < Duration::from_secs(40), "{:#}", world.json(0, &["runs"]));
+        assert!(begun.elapsed() < Duration::from_secs(40), "{:#}", world.json(0, &["runs"])["runs"]);
         std::thread::sleep(Duration::from_millis(100));
     }
 }

@@ -167,10 +167,10 @@ fn item_39_a_hold_shows_everywhere_and_is_settled_for_its_own_plan_only() {
         "8 of 40 people would lose gitlab; `limits.removals` allows 5; 8 of 40 people that the last list of hr held are \
          not in this one; `limits.missing` allows 5"
     );
-    let runs = world.json(0, &["runs"]);
+    let runs = world.json(0, &["runs"])["runs"].clone();
     assert_eq!((&runs[0]["standing"], &runs[0]["plan"], &runs[0]["told"]), (&json!("held"), &plan, &held["held"]));
     let waiting = world.json(4, &["status"]);
-    assert_eq!((&waiting["waiting"][0]["id"], &waiting["waiting"][0]["plan"]), (&json!(run), &plan));
+    assert_eq!((&waiting["waiting"][0]["run"], &waiting["waiting"][0]["plan"]), (&json!(run), &plan));
 
     // The file changes after somebody looked: that plan is another one, and held for itself.
     world.write("next.csv", list(&without(40, 9)).as_bytes());
