@@ -35,11 +35,14 @@ use crate::{
 
 /// Makes or reads the plan, asks, and does exactly that.
 pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> Result<Exit, Trouble> {
+    let mut project = given.open()?;
     let (saved, inputs) = match wanted.inputs.as_slice() {
-        [one] if !one.contains('=') && !is_website(given, one) => (Some((one, read(given, one)?)), [].as_slice()),
+        // The name of a website is an input; a saved plan is a file.
+        [one] if !one.contains('=') && !project.websites.contains_key(&one.as_str().into()) => {
+            (Some((one, read(given, one)?)), [].as_slice())
+        }
         inputs => (None, inputs),
     };
-    let mut project = given.open()?;
     if wanted.chaos.is_some() {
         lab::hurry(&mut project.config);
     }
@@ -272,8 +275,18 @@ pub(super) struct Held {
 pub(super) enum Begun {
     /// One that begins now.
     Now(Box<Fresh>),
-    /// One that is in the store already, as long as it stands as one of these.
-    Before { run: i64, from: &'static [Standing] },
+    /// One that is in the store already, as long as it stands as one of these. Where it is overtaken by another one, it is
+    /// only looked after.
+    Before { run: i64, from: &'static [Standing], overtaken: Option<i64> },
+}
+
+impl Begun {
+    fn overtaken(&self) -> Option<i64> {
+        match self {
+            Self::Now(_) => None,
+            Self::Before { overtaken, .. } => *overtaken,
+        }
+    }
 }
 
 /// Carries out a plan that nothing stands against, and tells what came of it.
@@ -315,7 +328,7 @@ pub(super) async fn send(
             not_overtaken(plan, given.again(), |system| Ok(store.accepted(system)?))?;
             begin(stage, &store, plan, fresh)?
         }
-        Begun::Before { run, from } => {
+        Begun::Before { run, from, .. } => {
             // The service, or somebody else who settled it too, may have been faster.
             if !store.standing(*run).map_err(RunError::from)?.is_some_and(|standing| from.contains(&standing)) {
                 tell(&format!("run {run} is carried out already: see `{} runs {run}`", given.again()));
@@ -326,7 +339,7 @@ pub(super) async fn send(
     };
     let mut bar = Bar::new(calls, given.talks() && std::io::stderr().is_terminal());
     bar.stop_on_signals(stage.fleet.members.values().map(|member| Arc::clone(&member.line)).collect());
-    let report = execute(guarded, &stage.fleet, &store, run, &now, &mut bar).await;
+    let report = execute(guarded, &stage.fleet, &store, run, begun.overtaken(), &now, &mut bar).await;
     bar.finish();
     Ok(Some(report.map_err(|error| broke_off(given, run, error))?))
 }
@@ -360,13 +373,6 @@ fn broke_off(given: &Invocation<'_>, run: i64, error: RunError) -> Trouble {
         format!("run {run} broke off"),
         Some(format!("what was sent is written down; finish it with `{homeward} resume {run}`")),
     ))
-}
-
-/// True for the name of a website, which is an input; a saved plan is a file.
-fn is_website(given: &Invocation<'_>, name: &str) -> bool {
-    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds));
-    let system = config.ok().and_then(|config| config.systems.get(&name.into()).cloned());
-    system.is_some_and(|system| system.says.is_some() && system.provider.is_some())
 }
 
 fn read(given: &Invocation<'_>, file: &str) -> Result<String, Trouble> {

@@ -153,14 +153,16 @@ fn latest(given: &Invocation<'_>, asked: &Asked) -> Result<i64, Trouble> {
         let mut mine = plan.changes.iter().filter(|change| change.person == id);
         mine.any(|change| attribute.is_none_or(|attribute| change.attribute.as_str() == attribute))
     };
-    let found = path.exists().then(|| Sqlite::look_into(&path).ok()).flatten().and_then(|store| {
-        let mut runs = store.runs().ok()?.into_iter();
-        runs.find(|run| matches!(store.run(run.id), Ok(Some((plan, _))) if speaks(&plan))).map(|run| run.id)
-    });
-    found.ok_or_else(|| {
-        let hint = "name inputs (SYSTEM=FILE) for a fresh dry run, or a plan (--plan FILE), or a run (--run N)";
-        Trouble::new(Exit::Usage, "there is nothing to explain it from", Some(hint.to_owned()))
-    })
+    if path.exists() {
+        let store = Sqlite::look_into(&path).map_err(RunError::from)?;
+        for run in store.runs().map_err(RunError::from)? {
+            if store.plan(run.id).map_err(RunError::from)?.is_some_and(|plan| speaks(&plan)) {
+                return Ok(run.id);
+            }
+        }
+    }
+    let hint = "name inputs (SYSTEM=FILE) for a fresh dry run, or a plan (--plan FILE), or a run (--run N)";
+    Err(Trouble::new(Exit::Usage, "there is nothing to explain it from", Some(hint.to_owned())))
 }
 
 fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, Trouble> {

@@ -44,8 +44,8 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
             return Ok(Exit::Done);
         }
         is_finishable(given, &summary)?;
-        not_overtaken(&stage, &store, &summary)?;
-        let (exit, report) = finish(given, &stage, &store, &summary).await?;
+        let overtaken = overtaken(&stage, &store, &summary)?;
+        let (exit, report) = finish(given, &stage, &store, &summary, overtaken).await?;
         if given.json() {
             print_document(&document("resumed", json!({ "runs": report.as_slice() })));
         }
@@ -54,19 +54,12 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
     let (mut worst, mut any, mut reports) = (Exit::Done, false, Vec::new());
     for Resumable { run: summary, overtaken } in resume::unfinished(&store)? {
         any = true;
-        if let Some(later) = overtaken {
-            let run = summary.id;
-            let again = given.again();
-            tell(&format!(
-                "run {run} is left out: run {later} took it back, or had a later input of the same source. \
-                 `{again} runs {run}` shows what is in doubt; `{again} resume {run}` finishes it all the same"
-            ));
-        } else if resume::is_left_to_service(&summary, &file) {
+        if resume::is_left_to_service(&summary, &file) {
             tell(&format!("run {} is left to the service that is running", summary.id));
         } else if resume::is_under_way(&store, &file, summary.id)? {
             tell(&format!("run {} is left out: another process writes to one of its systems", summary.id));
         } else {
-            match finish(given, &stage, &store, &summary).await {
+            match finish(given, &stage, &store, &summary, overtaken).await {
                 Ok((exit, report)) => {
                     worst = worst.max(exit);
                     reports.extend(report);
@@ -97,20 +90,17 @@ fn nothing(given: &Invocation<'_>) -> Exit {
     Exit::Done
 }
 
-/// Refuses to finish an earlier list of everybody: what it still wants, a later one has said again, or does not want.
-fn not_overtaken(stage: &plan::Stage, store: &Sqlite, summary: &RunSummary) -> Result<(), Trouble> {
+/// The later run that an earlier list of everybody was overtaken by: what that one still wants, a later list has said again, or
+/// does not want.
+fn overtaken(stage: &plan::Stage, store: &Sqlite, summary: &RunSummary) -> Result<Option<i64>, Trouble> {
     let run = summary.id;
     let (Some(later), Some(plan)) = (resume::overtaken(store, run)?, store.plan(run).map_err(RunError::from)?) else {
-        return Ok(());
+        return Ok(None);
     };
     let is_full = |input: &Input| {
         stage.project.sources.get(&input.system).is_some_and(|source| source.coverage == Coverage::Full)
     };
-    let Some(input) = plan.inputs.iter().find(|input| is_full(input)) else { return Ok(()) };
-    let message =
-        format!("run {run} was overtaken by run {later}: a later list of {} says what holds now", input.system);
-    let hint = "what is still missing is planned from that list: apply it again, or wait for the next".to_owned();
-    Err(Trouble::new(Exit::Usage, message, Some(hint)))
+    Ok(plan.inputs.iter().any(is_full).then_some(later))
 }
 
 /// Refuses a run that there is nothing to finish of.
@@ -172,6 +162,7 @@ async fn finish(
     stage: &plan::Stage,
     store: &Sqlite,
     summary: &RunSummary,
+    overtaken: Option<i64>,
 ) -> Result<(Exit, Option<serde_json::Value>), Trouble> {
     let run = summary.id;
     let Some((plan, _)) = store.run(run).map_err(RunError::from)? else {
@@ -183,11 +174,17 @@ async fn finish(
         let from = summary.feed.as_ref().map(|feed| format!("{feed}: ")).unwrap_or_default();
         let left = render::count(left.len() as u64, "call");
         tell(&render::harmless(&format!("run {run} ({from}{}): {left} left", summary.input)));
+        if let Some(later) = overtaken {
+            tell(&format!(
+                "run {later} took it back, or had a later input of the same source: nothing more of run {run} is sent, and \
+                 what is in doubt is looked for"
+            ));
+        }
     }
     // It passed its limits when it was begun, or was approved.
     let approval = Approval { plan: plan.id.clone() };
     let guarded = guarded(plan, &stage.project.rules, &stage.project.limits, Some(&approval))?;
-    let begun = Begun::Before { run, from: &UNFINISHED };
+    let begun = Begun::Before { run, from: &UNFINISHED, overtaken };
     let Some(report) = send(given, stage, &guarded, &begun).await? else {
         return Ok((Exit::Done, None));
     };

@@ -59,7 +59,8 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
     }
     let approval = Approval { plan: plan.id.clone() };
     let guarded = guarded(plan, &stage.project.rules, &stage.project.limits, Some(&approval))?;
-    carry_out(given, &stage, &guarded, &Begun::Before { run: wanted.run, from: &[Standing::Approved] }).await
+    carry_out(given, &stage, &guarded, &Begun::Before { run: wanted.run, from: &[Standing::Approved], overtaken: None })
+        .await
 }
 
 /// Rejects the plan of one run: it is never carried out.

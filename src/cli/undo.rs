@@ -36,7 +36,8 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         today: given.today().to_string(),
         belief: None,
     };
-    let plan = undo::undo(wanted.run, &done, &entries, &desk, &mut stage.fleet).await?;
+    let tied_by = stage.store()?.tied_by(wanted.run).map_err(RunError::from)?;
+    let plan = undo::undo(wanted.run, &done, &entries, &tied_by, &desk, &mut stage.fleet).await?;
     let prepared = Prepared::of(plan);
     plan::notes(given, &prepared);
     let plan = match &wanted.out {

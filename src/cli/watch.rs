@@ -105,7 +105,15 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         .feeds()
         .map_err(RunError::from)?
         .into_iter()
-        .filter_map(|(name, told)| Some((name.to_string(), serde_json::from_str(&told).ok()?)))
+        .map(|(name, told)| {
+            let unread = |_| {
+                let trouble = Some(
+                    "what was written down of it was written by another version: it is read when it runs".to_owned(),
+                );
+                Fares { trouble, ..Fares::default() }
+            };
+            (name.to_string(), serde_json::from_str(&told).unwrap_or_else(unread))
+        })
         .collect();
     let mut accepted = BTreeMap::new();
     for system in config.systems.keys() {

@@ -212,6 +212,17 @@ pub(crate) struct KnownBy {
     pub(crate) rows: String,
 }
 
+/// A creation that an earlier run has sent, and of which nobody knows whether it has made an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OpenCreation {
+    pub(crate) run: i64,
+    pub(crate) call: CallId,
+    pub(crate) person: PersonId,
+    pub(crate) system: SystemName,
+    /// What it expected to be free: the account that it has made, if any, holds this.
+    pub(crate) names: BTreeMap<AttributeName, Value>,
+}
+
 /// What has to be so for people of whom the next list says the same not to be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,6 +5,7 @@
 //! Where a later attribute of a join would have found another account, which is nobody's, the first is taken and it is told.
 //! What somebody said is not hers is not found at all.
 
+mod undone;
 mod ways;
 
 use std::{
@@ -13,7 +14,10 @@ use std::{
     sync::Arc,
 };
 
-use self::ways::{by_identities, by_joins, by_own_tokens};
+use self::{
+    undone::Undone,
+    ways::{by_identities, by_joins, by_own_tokens},
+};
 use super::{
     Providers,
     doubts::{Doubt, Doubts, command},
@@ -27,6 +31,7 @@ use crate::model::{
     id::{AccountId, PersonId, SystemName},
     links::{Link, Links},
     person::{Look, Person, Unseen, decided},
+    plan::OpenCreation,
     policy::Policy,
     record::Statement,
     refusal::RefusalKind,
@@ -44,6 +49,8 @@ pub(crate) struct Material<'a> {
     pub(crate) settled: &'a Links,
     /// Accounts and records that are not those of these people, as somebody said.
     pub(crate) not_hers: &'a Links,
+    /// Accounts that earlier runs may have made.
+    pub(crate) open: &'a [OpenCreation],
     /// Every account that was observed.
     pub(crate) accounts: &'a BTreeMap<SystemName, Accounts>,
     /// Sources in the order in which they may give a person her name.
@@ -251,9 +258,12 @@ impl Sight<'_, '_> {
     fn look(&self, statement: &Statement, tied: Option<Name<'_>>) -> Draft {
         let Self { material, index, known, apart, .. } = *self;
         let mut found = Draft::default();
-        for link in tied.into_iter().flat_map(|person| known.ties(person)) {
-            if let Some(place) = index.place(link.system, link.account) {
-                found.put(place);
+        for (person, link) in tied.into_iter().flat_map(|person| known.ties(person).map(move |link| (person, link))) {
+            match index.place(link.system, link.account) {
+                // A source may know her by several names.
+                Some(place) if material.sources.contains(link.system) => found.put(place),
+                Some(place) => found.take(place, "another tie", &person, index),
+                None => {}
             }
         }
         let own = Name::own(statement);
@@ -731,6 +741,14 @@ pub(crate) fn correlate<'a>(
             }
         }
         let mut statements: Vec<&Arc<Statement>> = everybody.said(said).collect();
+        let undone = Undone { index: &index, known: &known, providers };
+        let reason = material.open.iter().find_map(|open| {
+            let at = index.systems.binary_search(&&open.system).ok().and_then(|system| draft.at(system).ok());
+            undone.stands_against(open, person, &statements, at.map(|at| draft.accounts[at]))
+        });
+        if let Some(reason) = reason {
+            draft.hold(reason);
+        }
         let start = remembered.partition_point(|(other, _)| *other < person);
         for (_, old) in remembered[start..].iter().take_while(|(other, _)| *other == person) {
             if !statements.iter().any(|fresh| fresh.system == old.system) {

@@ -227,6 +227,7 @@ fn plan_of(case: &Case) -> Plan {
         links: &case.links,
         settled: &Links::default(),
         not_hers: &case.not_hers,
+        open: &[],
         accounts: &observed,
         sources: &["hr".into(), "website".into()],
         own: &BTreeMap::new(),

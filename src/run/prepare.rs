@@ -26,7 +26,7 @@ use crate::{
         capability::Unique,
         id::{AccountId, PersonId, SystemName},
         person::Person,
-        plan::{Groups, Home, Plan, Seen},
+        plan::{Groups, Home, OpenCreation, Plan, Seen},
         policy::{Instruction, Ownership, Policy, Question},
         record::Statement,
         refusal::RefusalKind,
@@ -182,12 +182,14 @@ pub(super) fn settle(
 ) -> Result<Plan, RunError> {
     let policy = desk.rules.policy();
     let sources = in_rank(desk.sources);
+    let unfinished = unfinished(&said.statements, &desk.memory.open);
     let material = Material {
         statements: said.statements,
         remembered: said.remembered,
         links: &desk.memory.links,
         settled: &desk.memory.corrections.settled,
         not_hers: &desk.memory.corrections.not_hers,
+        open: &desk.memory.open,
         accounts: &shown.accounts,
         sources: &sources,
         own: &shown.own,
@@ -268,7 +270,7 @@ pub(super) fn settle(
         inputs,
         systems: homes,
         rejected: said.rejected,
-        warnings: shown.warnings.iter().cloned().chain(ties.warnings).collect(),
+        warnings: shown.warnings.iter().cloned().chain(ties.warnings).chain(unfinished).collect(),
         links: ties.links,
         seen,
         people,
@@ -280,6 +282,28 @@ pub(super) fn settle(
         contested.iter().any(|(other, name)| other == system && name == attribute)
     });
     Ok(assemble(decided, asked_for, &holders, policy, providers, frame))
+}
+
+/// Which earlier runs may have made accounts of people of whom nothing is said now: whoever has left is not switched off while
+/// nobody knows of her account.
+fn unfinished(statements: &[Arc<Statement>], open: &[OpenCreation]) -> Vec<String> {
+    if open.is_empty() {
+        return Vec::new();
+    }
+    let spoken: BTreeSet<(&SystemName, &str)> =
+        statements.iter().map(|statement| (&statement.system, &*statement.key)).collect();
+    let mut runs: BTreeMap<i64, BTreeSet<&PersonId>> = BTreeMap::new();
+    for one in open.iter().filter(|one| !spoken.contains(&(&one.person.system, &*one.person.key))) {
+        runs.entry(one.run).or_default().insert(&one.person);
+    }
+    let told = |(run, people): (i64, BTreeSet<&PersonId>)| {
+        let people = people.len();
+        let whom = if people == 1 { "a person" } else { &format!("{people} people") };
+        format!(
+            "run {run} may have made accounts of {whom} of whom nothing is said here: `homeward resume {run}` looks for them"
+        )
+    };
+    runs.into_iter().map(told).collect()
 }
 
 /// What was decided for one person, and whatever is asked for beside. Her accounts stay where she was looked at: of most

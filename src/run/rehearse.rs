@@ -175,7 +175,7 @@ impl Troupe {
         std::thread::scope(|scope| {
             for _ in 1..threads {
                 // Where no thread can be had, this one does it all.
-                let _ = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+                let _ = std::thread::Builder::new().stack_size(crate::STACK).spawn_scoped(scope, work);
             }
             work();
         });
@@ -229,9 +229,6 @@ pub(crate) fn look(project: &Project, today: Date) -> Result<(), OpenError> {
     let loaded = RuleSet::rehearse(&texts, &project.known, today, Occasion::default());
     loaded.map(|_| ()).map_err(OpenError::Rules)
 }
-
-/// The stack of a thread that runs rules: as much as the first one has.
-const STACK: usize = 8 * 1024 * 1024;
 
 fn unusable(file: &str, error: &std::io::Error) -> OpenError {
     OpenError::Run(RunError::Seed { file: file.to_owned(), cause: error.to_string() })

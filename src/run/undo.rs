@@ -24,7 +24,7 @@ use crate::{
         attribute::{AttributeName, Value},
         capability::Unique,
         id::{AccountId, CallId, PersonId, SystemName},
-        links::Links,
+        links::{Link, Links},
         origin::Because,
         plan::{AskedBy, Call, Decision, Input, Operation, Plan, PlannedChange, Seen, Summary},
     },
@@ -273,7 +273,7 @@ fn listed(calls: &[&CallId]) -> String {
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
-/// Plans the inverse of a run that is over. Looks at the accounts, writes nothing.
+/// Plans the inverse of a run that is over, of which `tied_by` are the ties. Looks at the accounts, writes nothing.
 ///
 /// # Errors
 /// Where a system cannot be read: what somebody changed since must not be overwritten unseen.
@@ -281,11 +281,12 @@ pub(crate) async fn undo(
     run: i64,
     plan: &Plan,
     entries: &[Entry],
+    tied_by: &Links,
     desk: &Desk<'_>,
     fleet: &mut Fleet,
 ) -> Result<Plan, RunError> {
     let did = Did::of(run, plan, entries);
-    let made = made(&did, desk);
+    let made = made(&did, desk, tied_by);
     let left = did.left(&made);
     let mut shown = Shown::default();
     let first = wanted(&left, fleet);
@@ -344,7 +345,7 @@ pub(crate) async fn undo(
 }
 
 /// The accounts that creations made, where the ties tell which.
-fn made<'a>(did: &Did<'a>, desk: &Desk<'_>) -> BTreeMap<&'a CallId, AccountId> {
+fn made<'a>(did: &Did<'a>, desk: &Desk<'_>, tied_by: &Links) -> BTreeMap<&'a CallId, AccountId> {
     let creations = || did.done.iter().filter(|call| call.operation == Operation::Create);
     // `None` where that is not sure.
     let mut tied: BTreeMap<(&PersonId, &SystemName), Option<AccountId>> = BTreeMap::new();
@@ -352,6 +353,12 @@ fn made<'a>(did: &Did<'a>, desk: &Desk<'_>) -> BTreeMap<&'a CallId, AccountId> {
     for link in desk.memory.links.iter().filter(|link| wanted.contains(&(link.person, link.system))) {
         let of = tied.entry((link.person, link.system));
         of.and_modify(|account| *account = None).or_insert_with(|| Some(link.account.into()));
+    }
+    // What another run tied her to is not what this one made.
+    let by_this: BTreeSet<Link<'_>> = tied_by.iter().collect();
+    for ((person, system), account) in &mut tied {
+        let is_by_this = |id: &AccountId| by_this.contains(&Link { person, system, account: id.as_str() });
+        *account = account.take().filter(is_by_this);
     }
     // What somebody said to be hers may be another account than the one that was made.
     for link in desk.memory.corrections.hers.iter() {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     id::{AccountId, CallId, PersonId, SystemName},
     links::{Link, Links},
-    plan::{KnownBy, Plan, Seen},
+    plan::{KnownBy, OpenCreation, Plan, Seen},
     refusal::Refusal,
     tally::Tally,
 };
@@ -135,6 +135,8 @@ pub(crate) struct Memory {
     pub(crate) accepted: BTreeMap<SystemName, Accepted>,
     /// What is still to come by itself after earlier runs.
     pub(crate) expectations: Vec<Expectation>,
+    /// Accounts that earlier runs may have made, of people who are tied to none there.
+    pub(crate) open: Vec<OpenCreation>,
     /// The place of the journal's last entry before all this was read; 0 where there was none.
     pub(crate) place: i64,
 }
@@ -503,6 +505,9 @@ pub(crate) trait Store: Send + Sync {
     /// The last run about this input of this source that has a say about it: not one that broke off.
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError>;
 
+    /// The accounts that people are tied to by this run.
+    fn tied_by(&self, run: i64) -> Result<Links, StateError>;
+
     /// Runs of this source that broke off, each done again by `by`.
     fn redone(&self, feed: &SystemName, sha256: Option<&str>, by: i64, now: &str) -> Result<(), StateError>;
 
@@ -561,6 +566,9 @@ pub(crate) trait Store: Send + Sync {
 
     /// The newest runs, so many at most, newest first.
     fn newest(&self, limit: u32) -> Result<Vec<RunSummary>, StateError>;
+
+    /// The last run about a feed's input.
+    fn newest_of(&self, feed: &SystemName) -> Result<Option<RunSummary>, StateError>;
 
     /// One run as it is listed. `None` where there is no such run.
     fn summary(&self, run: i64) -> Result<Option<RunSummary>, StateError>;

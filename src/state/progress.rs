@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Entry, Outcome};
+use super::{Entry, Outcome, Standing};
 use crate::model::id::CallId;
 
 /// How far one call has come.
@@ -61,6 +61,42 @@ impl Progress {
     pub(crate) fn is_in_doubt(&self) -> bool {
         matches!(self, Self::Sent | Self::Over(Outcome::InDoubt(_)))
     }
+}
+
+/// What is said of a call, where nobody has seen yet whether it is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unproved {
+    /// The server says that it is done, to a try that broke off before it had looked.
+    Answered,
+    /// Somebody says that it is done.
+    SaidDone,
+    /// Somebody says that it was without effect.
+    SaidUndone,
+}
+
+/// The calls of which something is said that nobody has seen.
+pub(crate) fn unproved(entries: &[Entry]) -> BTreeMap<CallId, Unproved> {
+    let mut unproved = BTreeMap::new();
+    for entry in entries {
+        match entry {
+            Entry::Settled { call, outcome: Outcome::Done } => {
+                unproved.insert(call.clone(), Unproved::Answered);
+            }
+            // Whether it was true is known no better by a doubt.
+            Entry::Settled { outcome: Outcome::InDoubt(_), .. } => {}
+            Entry::Settled { call, .. } => {
+                unproved.remove(call);
+            }
+            Entry::Told { call, done, .. } => {
+                unproved.insert(call.clone(), if *done { Unproved::SaidDone } else { Unproved::SaidUndone });
+            }
+            Entry::Stands { standing: Standing::Done | Standing::Partly, .. } => {
+                unproved.retain(|_, said| *said != Unproved::Answered);
+            }
+            _ => {}
+        }
+    }
+    unproved
 }
 
 #[cfg(test)]

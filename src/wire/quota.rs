@@ -55,7 +55,7 @@ impl Counted {
             Some(Passing::TurnedAway(asked)) => {
                 let times = self.turned_away.fetch_add(1, Ordering::Relaxed).min(16);
                 let wait = self.quota.wait.saturating_mul(1 << times).min(self.quota.longest_wait);
-                Met::TurnedAway(Some(asked.unwrap_or(wait)))
+                Met::TurnedAway(Some(asked.map_or(wait, |asked| asked.min(self.quota.longest_wait))))
             }
             Some(Passing::NeverSent) => Met::Nothing,
             Some(Passing::Unclear(_)) => Met::Answer,
@@ -118,6 +118,15 @@ mod tests {
         }
         counted.over(enter(&counted).await, None);
         assert_eq!(counted.turned_away.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_ten_years_is_waited_for_as_long_as_anybody() {
+        for asked in [Duration::from_hours(24 * 365 * 10), Duration::MAX] {
+            let counted = Counted::new(QUOTA, 1);
+            counted.over(enter(&counted).await, Some(Passing::TurnedAway(Some(asked))));
+            assert!(waits(&counted) <= QUOTA.longest_wait, "{asked:?}");
+        }
     }
 
     #[tokio::test]

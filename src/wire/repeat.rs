@@ -33,7 +33,7 @@ pub(super) enum Passing {
 pub(super) fn passing(answer: &Result<Reply, WireError>, dialect: &Dialect) -> Option<Passing> {
     match answer {
         Ok(reply) if reply.status == 429 => {
-            let told = || (dialect.allowance)(reply).map(|told| told.reset_in);
+            let told = || (dialect.allowance)(reply).map(|told| told.sane().reset_in);
             Some(Passing::TurnedAway(reply.retry_after().or_else(told)))
         }
         // 408 is what a proxy says when the server behind it has not answered in time, and 520 to 524 what one says that

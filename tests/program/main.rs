@@ -51,3 +51,4 @@ mod rules_test;
 mod server;
 mod terminal;
 mod undo;
+mod unfinished;

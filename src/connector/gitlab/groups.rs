@@ -167,6 +167,7 @@ async fn members(looker: &Looker<'_>, path: &str, id: Option<&u64>, about: &[&st
         query.extend(about.iter().map(|id| ("user_ids[]", *id)));
         let reply = looker.get(&place, &query).await?;
         let rows: Vec<Json> = looker.read(&reply)?;
+        let before = found.len();
         for row in &rows {
             let (Some(id), Some(level)) = (row.get("id").and_then(Json::as_u64), level::of(row)) else {
                 return Err(looker.strange("a member without id or level"));
@@ -182,7 +183,7 @@ async fn members(looker: &Looker<'_>, path: &str, id: Option<&u64>, about: &[&st
         };
         match next {
             None => return Ok(found),
-            Some(next) if next > page => page = next,
+            Some(next) if next > page && found.len() > before => page = next,
             Some(_) => return Err(looker.strange("the same page of members again instead of the next")),
         }
     }
@@ -263,6 +264,15 @@ mod tests {
             served.answer_with(FIRST, 200, headers, &body);
             let answer = shown(&served, &wanted(&["crew"], &["1"], false), 1).await;
             assert!(matches!(answer, Err(ConnectorError::Strange { .. })), "{body}: {answer:?}");
+        }
+        // A full page again and again, whatever page is asked for and whatever it says of the next one.
+        let full: Vec<Json> = (1..=100).map(|id| member(id, 10, "active")).collect();
+        for headers in [&[][..], &[("X-Next-Page", "3")]] {
+            let served = crew();
+            served.answer_with(FIRST, 200, &[], &json!(full));
+            served.answer_with(SECOND, 200, headers, &json!(full));
+            let answer = shown(&served, &wanted(&["crew"], &["1"], false), 1).await;
+            assert!(matches!(answer, Err(ConnectorError::Strange { .. })), "{answer:?}");
         }
         // A group that is there and whose members are not to be seen.
         let answer = shown(&crew(), &wanted(&["crew"], &["1"], false), 1).await;

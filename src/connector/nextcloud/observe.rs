@@ -346,7 +346,7 @@ impl<'a> Looker<'a> {
     /// Whether there is a group with this id that our account can see.
     async fn has_group(&self, name: &str) -> Result<bool, ConnectorError> {
         let limit = GROUPS.to_string();
-        let mut offset = 0;
+        let (mut offset, mut seen) = (0, BTreeSet::new());
         loop {
             let place = offset.to_string();
             let query = [("search", name), ("limit", limit.as_str()), ("offset", place.as_str())];
@@ -360,6 +360,11 @@ impl<'a> Looker<'a> {
                 return Ok(false);
             }
             offset += groups.len();
+            let before = seen.len();
+            seen.extend(groups.into_iter().map(str::to_owned));
+            if seen.len() == before {
+                return Err(self.strange("the same groups again instead of the next"));
+            }
         }
     }
 

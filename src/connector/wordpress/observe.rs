@@ -297,19 +297,25 @@ impl<'a> Looker<'a> {
             None => self.page(filter, 1).await?,
         };
         let total = first.total;
-        let asked: Vec<_> = (2..=total.div_ceil(PAGE)).map(|number| self.page(filter, number)).collect();
-        let mut pages = stream::iter([Ok(first)]).chain(stream::iter(asked).buffered(SIDE_BY_SIDE));
+        // One after the other as they are needed: how many there are is the server's word alone.
+        let others = stream::iter(2..=total.div_ceil(PAGE)).map(|number| self.page(filter, number));
+        let mut pages = stream::iter([Ok(first)]).chain(others.buffered(SIDE_BY_SIDE));
         let (mut seen, mut kept) = (BTreeSet::new(), Accounts::default());
         while let Some(page) = pages.next().await {
             let page = page?;
             if page.total != total {
                 return Ok(None);
             }
+            let before = seen.len();
             for account in page.accounts {
                 let is_new = seen.insert(account.id.clone());
                 if is_new && is_sought(&account) {
                     kept.push(&account);
                 }
+            }
+            // Where nobody new comes, further pages do not make up for it.
+            if seen.len() == before && total > 0 {
+                return Ok(None);
             }
         }
         Ok((seen.len() == total).then_some(kept))

@@ -386,6 +386,21 @@ async fn a_page_shown_twice_is_not_taken_for_two() {
 }
 
 #[tokio::test]
+async fn a_number_of_users_that_no_site_has_costs_a_few_questions_and_nothing_else() {
+    for total in ["18446744073709551615", "1000000000"] {
+        let served = Served::site(crowd(200), move |asked| {
+            let is_list = asked.query.contains_key("page");
+            is_list.then(|| Told::rows(&crowd(100), 100).with("X-WP-Total", total))
+        });
+        let mut everybody = wanted(&[], &[], &[]);
+        everybody.holding.insert("first_name".into(), BTreeSet::from(["x".to_owned()]).into());
+        let error = observed(&served, &everybody).await.unwrap_err();
+        assert!(matches!(&error, ConnectorError::Strange { what, .. } if what.contains("do not add up")), "{error}");
+        assert!(served.asked().len() < 50, "{total}: {}", served.asked().len());
+    }
+}
+
+#[tokio::test]
 async fn nobody_is_gone_before_wordpress_says_so() {
     let forgetful = |asked: &Asked| asked.query.contains_key("include").then(|| Told::rows(&[], 0));
     let served = Served::site(crowd(9), forgetful);

@@ -29,13 +29,13 @@ use crate::{
         capability::{Change, Replay, Verdict},
         id::{AccountId, CallId, PersonId, SystemName},
         links::{Link, Links},
-        plan::{Call, Decision, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen, SignIn},
+        plan::{Call, Decision, OpenCreation, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen, SignIn},
         refusal::{Refusal, RefusalKind},
     },
     plan::{Providers, guard::GuardedPlan},
     state::{
-        Entry, Outcome, Sent, Settlement, Standing, StateError, Store,
-        progress::Progress,
+        Entry, Memory, Outcome, Sent, Settlement, Standing, StateError, Store,
+        progress::{Progress, Unproved, unproved},
         scribe::{Note, Receipt},
     },
     wire::Budget,
@@ -65,7 +65,8 @@ pub(crate) struct Report {
     pub(crate) sign_in: Vec<SignIn>,
 }
 
-/// Carries out the plan of a run that was begun. `now` gives the time for the store, ISO 8601.
+/// Carries out the plan of a run that was begun. `now` gives the time for the store, ISO 8601. Where the run was `overtaken`
+/// by another one, nothing more is sent: what became of that which was sent is looked for.
 ///
 /// # Errors
 /// Where the store cannot be written: then nothing more is sent. What was under way is in the journal. Where the watcher
@@ -75,6 +76,7 @@ pub(crate) async fn execute(
     fleet: &Fleet,
     store: &dyn Store,
     run: i64,
+    overtaken: Option<i64>,
     now: &dyn Fn() -> String,
     watcher: &mut dyn Watcher,
 ) -> Result<Report, RunError> {
@@ -104,6 +106,8 @@ pub(crate) async fn execute(
     // Calls whose only proof is their answer, and those of them that have made an account if it is true.
     let mut answered = Vec::new();
     let mut made = Vec::new();
+    // Those that seem to have made an account which is known to be somebody else's.
+    let mut claimed = Vec::new();
     let mut fault = None;
     let mut found_done = 0;
     loop {
@@ -112,7 +116,9 @@ pub(crate) async fn execute(
             && let Some(at) = queue.next()
         {
             let call = &plan.calls[at];
-            let is_believed = || !unproved.contains(&call.id) || !may_be_a_lie(call, &world, fleet);
+            // What somebody says of a change is not looked into; to an account that was made she is to be tied.
+            let is_told = unproved.get(&call.id) == Some(&Unproved::SaidDone) && call.operation != Operation::Create;
+            let is_believed = || is_told || !unproved.contains_key(&call.id) || !may_be_a_lie(call, &world, fleet);
             if progress.get(&call.id).is_some_and(Progress::is_done) && is_believed() {
                 // An earlier try of this run did it. What became of it since is not this run's to say.
                 watcher.settled(call, &Outcome::Done);
@@ -128,7 +134,11 @@ pub(crate) async fn execute(
                 .or_else(|| hindrance(call, &outcomes, &place, &world, &broken_off, &objections, fleet));
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
-            let hindrance = hindrance.or_else(|| not_made(call, &unproved));
+            let hindrance = hindrance.or_else(|| not_made(call, &unproved)).or_else(|| may_be_made(call, run, &memory));
+            let hindrance = hindrance.or_else(|| {
+                let is_overtaken = |later: i64| vec![format!("run {later} had a later list of everybody")];
+                overtaken.map(|later| Outcome::Moved(is_overtaken(later)))
+            });
             let hindrance = hindrance.or_else(|| for_a_person(call, so_far));
             let hindrance = hindrance.or_else(|| without_effect(call, so_far, &world, fleet));
             let hindrance = hindrance.or_else(|| not_now(call, fleet, &budget));
@@ -181,9 +191,11 @@ pub(crate) async fn execute(
                     let is_hers = if outcome == Outcome::Done {
                         holds(&account, &names(call, fleet), fleet)
                     } else {
-                        world.other(call, id).is_none() && holds(&account, &call.expects, fleet)
+                        holds(&account, &call.expects, fleet)
                     };
-                    if is_creation && is_hers {
+                    if is_creation && is_hers && world.other(call, id).is_some() {
+                        claimed.push((at, account.clone()));
+                    } else if is_creation && is_hers {
                         world.made(call, id);
                         if is_to_prove {
                             made.push((at, id.clone()));
@@ -212,6 +224,16 @@ pub(crate) async fn execute(
     let named: Links = named.map(|(at, id)| link(&plan.calls[*at], id)).collect();
     if !named.is_empty() {
         store.note(run, Note::Ties(named)).durable().await?;
+    }
+    let is_wrong: BTreeSet<usize> = proof.wrong.iter().map(|(at, _)| *at).collect();
+    for (at, account) in &claimed {
+        if is_wrong.contains(at) || outcomes[*at] != Some(Outcome::Done) {
+            continue;
+        }
+        let call = &plan.calls[*at];
+        let doubt = Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, answered_with(call, account)));
+        note(store, run, call, &doubt)?;
+        outcomes[*at] = Some(doubt);
     }
     for (at, outcome) in proof.wrong {
         note(store, run, &plan.calls[at], &outcome)?;
@@ -285,26 +307,6 @@ fn shown(
 fn is_done(change: &PlannedChange, outcomes: &[Option<Outcome>], place: &BTreeMap<&CallId, usize>) -> bool {
     let outcome = change.call.as_ref().and_then(|call| place.get(call)).and_then(|at| outcomes[*at].as_ref());
     matches!(outcome, Some(Outcome::Done))
-}
-
-/// The calls that were answered with a yes by a try that broke off before it had looked whether that was true.
-fn unproved(entries: &[Entry]) -> BTreeSet<CallId> {
-    let mut unproved = BTreeSet::new();
-    for entry in entries {
-        match entry {
-            Entry::Settled { call, outcome: Outcome::Done } => {
-                unproved.insert(call.clone());
-            }
-            // Whether it was true is known no better by a doubt.
-            Entry::Settled { outcome: Outcome::InDoubt(_), .. } => {}
-            Entry::Settled { call, .. } | Entry::Told { call, .. } => {
-                unproved.remove(call);
-            }
-            Entry::Stands { standing: Standing::Done | Standing::Partly, .. } => unproved.clear(),
-            _ => {}
-        }
-    }
-    unproved
 }
 
 /// What a server says that it has made, and cannot have.
@@ -414,10 +416,29 @@ fn still_doubtful(call: &Call, outcome: Outcome, so_far: Option<&Progress>) -> O
 
 /// A creation that an earlier try was told is done, and of which there is nothing to see. It is not sent again at once: what
 /// shows late would be made twice.
-fn not_made(call: &Call, unproved: &BTreeSet<CallId>) -> Option<Outcome> {
-    (call.operation == Operation::Create && unproved.contains(&call.id)).then(|| {
-        let reason = format!("{} said yes to an earlier try, and the account is not there", call.system);
-        Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason))
+fn not_made(call: &Call, unproved: &BTreeMap<CallId, Unproved>) -> Option<Outcome> {
+    let said = *unproved.get(&call.id).filter(|_| call.operation == Operation::Create)?;
+    let (system, person) = (&call.system, &call.person);
+    let reason = match said {
+        Unproved::Answered => format!("{system} said yes to an earlier try, and the account is not there"),
+        Unproved::SaidUndone => return None,
+        Unproved::SaidDone => format!(
+            "this was said to be done, and {system} shows no account of these names: say which it is, with \
+             `homeward link {person} {system}:ACCOUNT`"
+        ),
+    };
+    Some(Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason)))
+}
+
+/// A creation for somebody for whom another run may have made an account, under other names: it would be her second.
+fn may_be_made(call: &Call, run: i64, memory: &Memory) -> Option<Outcome> {
+    let is_hers = |open: &&OpenCreation| open.run != run && open.system == call.system && open.person == call.person;
+    let open = memory.open.iter().filter(|_| call.operation == Operation::Create).find(is_hers)?;
+    (open.names != call.expects).then(|| {
+        let (system, earlier) = (&call.system, open.run);
+        Outcome::Moved(vec![format!(
+            "run {earlier} may have made her account at {system}: `homeward resume {earlier}`"
+        )])
     })
 }
 
@@ -479,7 +500,10 @@ fn hindrance(
             let id = holders.find(|id| !is_anothers(id))?;
             Some(format!("{attribute}, which {}:{id} has", call.system))
         });
-        moved.collect()
+        // She has been given one since the plan was made, under whatever name.
+        let is_creation = call.operation == Operation::Create;
+        let has_one = world.linked(call).filter(|_| is_creation).and_then(|account| account.id.as_ref());
+        moved.chain(has_one.map(|id| format!("she has {}:{id} by now", call.system))).collect()
     };
     if !moved.is_empty() && is_made(call, world, broken_off, fleet) {
         return Some(Outcome::Done);
@@ -513,7 +537,7 @@ fn broken_off(
     plan: &Plan,
     world: &World,
     fleet: &Fleet,
-    (progress, unproved): (&BTreeMap<CallId, Progress>, &BTreeSet<CallId>),
+    (progress, unproved): (&BTreeMap<CallId, Progress>, &BTreeMap<CallId, Unproved>),
     objections: &Objections<'_>,
 ) -> BTreeMap<CallId, AccountId> {
     let made = |call: &Call| {
@@ -521,7 +545,7 @@ fn broken_off(
         // What no two accounts can hold was free before it was sent, whoever had an account of this id once.
         let are_unique = !names.is_empty() && names.keys().all(|name| is_unique(call, name, fleet));
         // What was answered with a yes may have been changed since; of what was not, all has to be as it was sent.
-        let is_enough = are_unique && unproved.contains(&call.id);
+        let is_enough = are_unique && matches!(unproved.get(&call.id), Some(Unproved::Answered | Unproved::SaidDone));
         let is_it =
             |account: &Account| holds(account, &names, fleet) && (is_enough || unmet(call, account, fleet).is_empty());
         if let Some(account) = world.linked(call).filter(|account| is_it(account)) {
@@ -538,8 +562,9 @@ fn broken_off(
         Some((call.id.clone(), id.clone()))
     };
     let creations = plan.calls.iter().filter(|call| call.account.is_none() && call.operation == Operation::Create);
+    // Of what was said to have had no effect, too: what is there with all that was sent is what was meant.
     let doubtful = creations
-        .filter(|call| unproved.contains(&call.id) || progress.get(&call.id).is_some_and(Progress::is_in_doubt));
+        .filter(|call| unproved.contains_key(&call.id) || progress.get(&call.id).is_some_and(Progress::is_in_doubt));
     doubtful.filter_map(made).collect()
 }
 
@@ -673,6 +698,10 @@ async fn carry_out(
         }
         // A yes that shows nothing of the account may have been one all the same.
         Err(refusal) if writer.in_doubt() || writer.was_taken() => look(call, refusal, fleet).await,
+        // Somebody on the way may have sent it twice, and the second was told that the first has taken her names.
+        Err(refusal) if refusal.kind == RefusalKind::Taken && call.operation == Operation::Create => {
+            check(call, Outcome::Refused(refusal), fleet).await
+        }
         // Who points elsewhere has perhaps done first what was asked.
         Err(refusal) if refusal.status.is_some_and(|status| (300..400).contains(&status)) => {
             check(call, Outcome::Refused(refusal), fleet).await

@@ -22,6 +22,7 @@ use crate::{
     plan::Providers,
     run::{
         RunError,
+        correct::meant,
         fleet::Fleet,
         observe, own,
         tokens::{bearers, not_hers},
@@ -70,14 +71,21 @@ impl World {
     /// Learns what earlier runs know of whose accounts are, as far as the creations of this plan depend on it.
     fn recall(&mut self, plan: &Plan, links: &Links) {
         let creations = plan.calls.iter().filter(|call| call.operation == Operation::Create);
-        let people: BTreeSet<(&SystemName, &PersonId)> = creations.map(|call| (&call.system, &call.person)).collect();
-        let systems: BTreeSet<&SystemName> = people.iter().map(|(system, _)| *system).collect();
+        // She may have become known as a record of somebody since the plan was made.
+        let mut known: BTreeMap<&PersonId, PersonId> = BTreeMap::new();
+        let mut people: BTreeMap<(&SystemName, PersonId), &PersonId> = BTreeMap::new();
+        for call in creations {
+            let meant = known.entry(&call.person).or_insert_with(|| meant(&call.person, links));
+            people.insert((&call.system, meant.clone()), &call.person);
+        }
+        let systems: BTreeSet<&SystemName> = people.keys().map(|(system, _)| *system).collect();
         for link in links.iter().chain(plan.links.iter()).filter(|link| systems.contains(link.system)) {
             let (system, account) = (link.system.clone(), AccountId::from(link.account));
-            if people.contains(&(link.system, link.person)) {
-                self.linked.insert((link.person.clone(), system.clone()), account.clone());
+            let whose = people.get(&(link.system, link.person.clone()));
+            if let Some(person) = whose {
+                self.linked.insert(((*person).clone(), system.clone()), account.clone());
             }
-            self.tied.insert((system, account), link.person.clone());
+            self.tied.insert((system, account), (*whose.unwrap_or(&link.person)).clone());
         }
     }
 

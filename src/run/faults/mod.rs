@@ -314,7 +314,7 @@ fn reach(project: &mut Project, lab: &Lab, timeout: Duration) -> Fleet {
 }
 
 async fn carry_out(plan: &GuardedPlan, fleet: &Fleet, store: &dyn Store, run: i64) -> Report {
-    execute(plan, fleet, store, run, &|| NOW.to_owned(), &mut Going).await.unwrap()
+    execute(plan, fleet, store, run, None, &|| NOW.to_owned(), &mut Going).await.unwrap()
 }
 
 fn undone(report: &Report) -> Vec<String> {

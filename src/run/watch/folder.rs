@@ -21,9 +21,10 @@ use super::{
     Met, Service,
     feed::Next,
     passage::{Came, How, Question, Seat, pass, pass_if},
+    told,
 };
 use crate::{
-    model::id::SystemName,
+    model::{id::SystemName, plan::Plan},
     run::{
         gather::{Given, Named},
         seal::hex,
@@ -109,6 +110,19 @@ pub(super) struct FolderFeed {
     events: Option<Events>,
 }
 
+/// What was decided about a file, for the result that stands beside it.
+struct Decided<'r> {
+    run: &'r RunSummary,
+    /// Where one was made.
+    plan: Option<Plan>,
+}
+
+impl<'r> Decided<'r> {
+    fn about(run: &'r RunSummary, service: &Service) -> Result<Self, StateError> {
+        Ok(Self { run, plan: service.store.plan(run.id)? })
+    }
+}
+
 /// What tells of events, and in which folder.
 struct Events {
     _watcher: notify::RecommendedWatcher,
@@ -118,8 +132,10 @@ struct Events {
 impl FolderFeed {
     pub(super) fn new(service: &Service, name: SystemName, settings: Settings) -> Self {
         // What was so before this process is so now.
-        let newest = service.store.newest(100).unwrap_or_default();
-        let newest = newest.into_iter().find(|run| run.feed.as_ref() == Some(&name));
+        let newest = service.store.newest_of(&name).unwrap_or_else(|error| {
+            warn!(feed = %name, "whether its last file was refused is not known: {}", told(&error));
+            None
+        });
         let refused = newest.filter(|run| run.standing == Standing::Refused);
         let refused = refused.map(|run| refusal(&run.input, run.told.as_deref().unwrap_or_default()));
         let folder = Folder::new(settings);
@@ -415,7 +431,7 @@ impl FolderFeed {
                     return Ok(false);
                 }
                 Standing::Done | Standing::Partly if is_its_own => {
-                    self.finish(service, seat, held.claim, &sha256, &run);
+                    self.finish(service, seat, held.claim, &sha256, &run)?;
                     return self.is_last(service, &sha256);
                 }
                 Standing::Rejected | Standing::Refused if is_its_own => {
@@ -424,7 +440,8 @@ impl FolderFeed {
                 }
                 Standing::Superseded if is_its_own => {
                     let told = run.told.clone().unwrap_or_default();
-                    self.archive(service, held.claim, Some(&sha256), "superseded", Some(&run), &told, None);
+                    let decided = Decided::about(&run, service)?;
+                    self.archive(service, held.claim, Some(&sha256), "superseded", Some(&decided), &told, None);
                     return Ok(false);
                 }
                 // What was done in part is worth another try.
@@ -434,7 +451,8 @@ impl FolderFeed {
                     if !self.is_told(service, &held, &sha256)? {
                         service.store.keep(None, &about, Standing::Duplicate, &told, &service.now())?;
                     }
-                    self.archive(service, held.claim, Some(&sha256), "duplicate", Some(&run), &told, None);
+                    let decided = Decided::about(&run, service)?;
+                    self.archive(service, held.claim, Some(&sha256), "duplicate", Some(&decided), &told, None);
                     return self.is_last(service, &sha256);
                 }
                 _ => {}
@@ -530,7 +548,7 @@ impl FolderFeed {
                 self.pause = None;
                 self.tries = 0;
                 match service.store.about(&self.name, &sha256)? {
-                    Some(run) => self.finish(service, seat, held.claim, &sha256, &run),
+                    Some(run) => self.finish(service, seat, held.claim, &sha256, &run)?,
                     None => self.archive(service, held.claim, Some(&sha256), "done", None, "", None),
                 }
                 self.is_last(service, &sha256)
@@ -654,23 +672,35 @@ impl FolderFeed {
     }
 
     /// Puts a file away that was used, with what became of it and the rows that were not.
-    fn finish(&mut self, service: &Service, seat: &Seat, claim: Claim, sha256: &str, run: &RunSummary) {
+    fn finish(
+        &mut self,
+        service: &Service,
+        seat: &Seat,
+        claim: Claim,
+        sha256: &str,
+        run: &RunSummary,
+    ) -> Result<(), StateError> {
         self.refused = None;
-        let rejects = self.rejects(service, seat, &claim, run);
+        let decided = Decided::about(run, service)?;
+        let rejects = decided.plan.as_ref().map(|plan| self.rejects(seat, &claim, run, plan)).transpose();
+        let rejects = rejects.unwrap_or_else(|why| {
+            let result = "its result tells them by their lines";
+            warn!(feed = %self.name, file = %claim.name(), "the rows that were not used cannot be put aside: {why}; {result}");
+            None
+        });
         let told = run.told.clone().unwrap_or_default();
-        self.archive(service, claim, Some(sha256), run.standing.word(), Some(run), &told, rejects.as_deref());
+        let rejects = rejects.flatten();
+        self.archive(service, claim, Some(sha256), run.standing.word(), Some(&decided), &told, rejects.as_deref());
+        Ok(())
     }
 
     /// The rows of a file that were not used, for its sender to repair.
-    fn rejects(&self, service: &Service, seat: &Seat, claim: &Claim, run: &RunSummary) -> Option<Vec<u8>> {
-        let (plan, _) = service.store.run(run.id).ok()??;
+    fn rejects(&self, seat: &Seat, claim: &Claim, run: &RunSummary, plan: &Plan) -> Result<Option<Vec<u8>>, String> {
         let rejected: BTreeMap<u64, _> =
             plan.rejected.iter().filter(|one| one.system == self.name).map(|one| (one.line, one)).collect();
-        if rejected.is_empty() {
-            return None;
-        }
-        let settings = seat.project.sources.get(&self.name)?.csv.as_ref()?;
-        let file = claim.open().ok()?;
+        let settings = seat.project.sources.get(&self.name).and_then(|source| source.csv.as_ref());
+        let Some(settings) = settings.filter(|_| !rejected.is_empty()) else { return Ok(None) };
+        let file = claim.open().map_err(|fault| fault.to_string())?;
         let mut rows: Vec<(Vec<std::sync::Arc<str>>, _)> = Vec::new();
         let mut sink = |row: crate::source::Row| {
             let line = match &row {
@@ -685,9 +715,9 @@ impl FolderFeed {
                 rows.push((fields, *why));
             }
         };
-        let read = csv_file::read_open(&file, &run.input, &self.name, settings, &mut sink).ok()?;
-        let layout = read.layout?;
-        Some(reject_file::write(&layout, rows.iter().map(|(fields, why)| (fields.as_slice(), *why))))
+        let read = csv_file::read_open(&file, &run.input, &self.name, settings, &mut sink);
+        let layout = read.map_err(|refused| refused.to_string())?.layout;
+        Ok(layout.map(|layout| reject_file::write(&layout, rows.iter().map(|(fields, why)| (fields.as_slice(), *why)))))
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is a line of the result that stands beside the file")]
@@ -697,21 +727,21 @@ impl FolderFeed {
         claim: Claim,
         sha256: Option<&str>,
         standing: &str,
-        run: Option<&RunSummary>,
+        decided: Option<&Decided<'_>>,
         told: &str,
         rejects: Option<&[u8]>,
     ) {
         let now = service.clock.now();
-        let plan = run.and_then(|run| service.store.run(run.id).ok()?).map(|(plan, _)| plan);
-        let of_rows = plan.iter().flat_map(|plan| &plan.rejected).filter(|one| one.system == self.name);
+        let (run, plan) = (decided.map(|it| it.run), decided.and_then(|it| it.plan.as_ref()));
+        let of_rows = plan.into_iter().flat_map(|plan| &plan.rejected).filter(|one| one.system == self.name);
         let rejected: Vec<_> = of_rows
             .map(|one| json!({ "line": one.line, "column": one.column, "code": one.code, "reason": one.reason }))
             .collect();
         let result = json!({
             "format": "homeward.result/1", "file": claim.name().to_string(), "sha256": sha256, "result": standing,
             "reason": told, "run": run.map(|run| run.id), "plan": run.map(|run| &run.plan),
-            "records": plan.as_ref().and_then(|plan| plan.inputs.first()).map(|input| input.records),
-            "summary": plan.as_ref().map(|plan| &plan.summary), "rejected": rejected,
+            "records": plan.and_then(|plan| plan.inputs.first()).map(|input| input.records),
+            "summary": plan.map(|plan| &plan.summary), "rejected": rejected,
             "calls": run.map(|run| run.calls), "done": run.map(|run| run.done),
             "started": run.map(|run| &run.started), "finished": run.and_then(|run| run.finished.as_ref()),
             "taken": claim.taken().to_string(), "archived": now.to_string(),

@@ -53,9 +53,6 @@ use crate::{
 /// How long what is under way may take when the service is told to stop.
 const LAST_CALLS: Duration = Duration::from_secs(9);
 
-/// What the rules may need of the stack, and then some.
-const STACK: usize = 16 << 20;
-
 /// How often to see whether every feed lives.
 const ROUNDS: Duration = Duration::from_secs(1);
 
@@ -172,7 +169,7 @@ impl Fares {
 }
 
 /// Who wakes each feed.
-type Wakes = Arc<Mutex<BTreeMap<SystemName, Arc<Notify>>>>;
+type Wakes = Mutex<BTreeMap<SystemName, Arc<Notify>>>;
 
 /// What all threads share.
 pub(crate) struct Service {
@@ -311,8 +308,17 @@ impl Service {
 struct Running {
     sort: Sort,
     thread: JoinHandle<()>,
+    wake: Arc<Notify>,
     leave: Arc<AtomicBool>,
     life: Arc<Life>,
+}
+
+impl Running {
+    /// It ends as soon as what it does is done. Another one of its name may have been started already.
+    fn is_let_go(&self) {
+        self.leave.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
 }
 
 /// Serves until it is told to stop, by SIGTERM or SIGINT, or with `once` until there is nothing left to do.
@@ -428,8 +434,7 @@ fn reconcile(service: &Arc<Service>, seat: &Seat, feeds: &mut BTreeMap<SystemNam
     feeds.retain(|name, running| {
         let stays = wanted.contains_key(name);
         if !stays {
-            running.leave.store(true, Ordering::SeqCst);
-            service.wake(name);
+            running.is_let_go();
         }
         stays
     });
@@ -441,7 +446,7 @@ fn reconcile(service: &Arc<Service>, seat: &Seat, feeds: &mut BTreeMap<SystemNam
             _ => {
                 let running = start(service, &name, sort)?;
                 if let Some(other) = feeds.insert(name, running) {
-                    other.leave.store(true, Ordering::SeqCst);
+                    other.is_let_go();
                 }
             }
         }
@@ -474,15 +479,19 @@ fn start(service: &Arc<Service>, name: &SystemName, sort: Sort) -> std::io::Resu
     service.wakes.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), Arc::clone(&wake));
     let handle = tokio::runtime::Handle::current();
     let thread = {
-        let (service, leave, name, life) = (Arc::clone(service), Arc::clone(&leave), name.clone(), Arc::clone(&life));
-        std::thread::Builder::new().name(name.to_string()).stack_size(STACK).spawn(move || {
+        let (service, name) = (Arc::clone(service), name.clone());
+        let (wake, leave, life) = (Arc::clone(&wake), Arc::clone(&leave), Arc::clone(&life));
+        std::thread::Builder::new().name(name.to_string()).stack_size(crate::STACK).spawn(move || {
             handle.block_on(life.during(feed::run(&service, &name, sort, &wake, &leave)));
-            if leave.load(Ordering::SeqCst) {
+            // Where another one of its name was started since, that one is asked.
+            let mut wakes = service.wakes.lock().unwrap_or_else(PoisonError::into_inner);
+            if leave.load(Ordering::SeqCst) && wakes.get(&name).is_some_and(|current| Arc::ptr_eq(current, &wake)) {
+                wakes.remove(&name);
                 service.forget(&name);
             }
         })?
     };
-    Ok(Running { sort, thread, leave, life })
+    Ok(Running { sort, thread, wake, leave, life })
 }
 
 /// Starts feeds again that ended by a fault of ours, and tells of those that give no sign of life.

@@ -299,7 +299,7 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
     }
     let mut going = Going { service };
     let now = || service.now();
-    match execute(guarded, &seat.fleet, &service.store, run, &now, &mut going).await {
+    match execute(guarded, &seat.fleet, &service.store, run, None, &now, &mut going).await {
         Ok(report) => {
             if plan.summary.left() > 0 {
                 service.met(Met::Held);

@@ -31,6 +31,7 @@ use crate::model::{
 mod expectations;
 mod lists;
 mod notes;
+mod open;
 mod ties;
 mod tokens;
 
@@ -295,7 +296,8 @@ impl Store for Sqlite {
                 list.believed = None;
             }
         }
-        Ok(Memory { links, corrections, seen: Vec::new(), deeds, accepted, expectations, place })
+        let open = open::creations(&connection, &links)?;
+        Ok(Memory { links, corrections, seen: Vec::new(), deeds, accepted, expectations, open, place })
     }
 
     fn begin_judged(&self, beginning: &Beginning<'_>, now: &str) -> Result<Option<i64>, StateError> {
@@ -498,6 +500,10 @@ impl Store for Sqlite {
         let chosen = "where feed = ?1 and sha256 = ?2 and standing not in ('open', 'redone', 'duplicate')
                       order by id desc limit 1";
         Ok(summaries(&self.connection(), chosen, params![feed.as_str(), sha256])?.pop())
+    }
+
+    fn tied_by(&self, run: i64) -> Result<crate::model::links::Links, StateError> {
+        ties::by(&self.connection(), run)
     }
 
     fn redone(&self, feed: &SystemName, sha256: Option<&str>, by: i64, now: &str) -> Result<(), StateError> {
@@ -720,6 +726,11 @@ impl Store for Sqlite {
 
     fn newest(&self, limit: u32) -> Result<Vec<RunSummary>, StateError> {
         summaries(&self.connection(), "order by id desc limit ?1", [limit])
+    }
+
+    fn newest_of(&self, feed: &SystemName) -> Result<Option<RunSummary>, StateError> {
+        let chosen = "where feed = ?1 order by id desc limit 1";
+        Ok(summaries(&self.connection(), chosen, [feed.as_str()])?.pop())
     }
 
     fn summary(&self, run: i64) -> Result<Option<RunSummary>, StateError> {

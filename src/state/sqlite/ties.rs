@@ -16,6 +16,12 @@ pub(super) fn all(connection: &Connection) -> Result<Links, StateError> {
     links_of(connection, "select system, account, person from links order by system, account")
 }
 
+/// Those that a run has written, and no later one.
+pub(super) fn by(connection: &Connection, run: i64) -> Result<Links, StateError> {
+    let sql = format!("select system, account, person from links where run = {run} order by system, account");
+    links_of(connection, &sql)
+}
+
 /// What somebody said of ties.
 pub(super) fn corrections(connection: &Connection) -> Result<Corrections, StateError> {
     // A store that was only looked into may be older than this table.

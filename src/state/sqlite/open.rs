@@ -1,0 +1,57 @@
+//! Accounts that earlier runs may have made: what their plans and journals say of creations whose end nobody knows.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::super::{
+    StateError, journal,
+    progress::{Progress, Unproved, unproved},
+};
+use crate::model::{
+    id::{CallId, PersonId, SystemName},
+    links::Links,
+    plan::{OpenCreation, Operation, Plan},
+};
+
+/// The creations of unfinished runs of which nobody knows what became, but for people who are tied to an account there.
+pub(super) fn creations(connection: &Connection, links: &Links) -> Result<Vec<OpenCreation>, StateError> {
+    // A store that was only looked into may be older than this. Of what was finished in part the journal tells a doubt.
+    if connection
+        .query_row("select 1 from pragma_table_info('runs') where name = 'standing'", [], |_| Ok(()))
+        .optional()?
+        .is_none()
+    {
+        return Ok(Vec::new());
+    }
+    let sql =
+        "select id, document from runs where document <> '' and (standing = 'open' or standing = 'partly' and exists (
+                   select 1 from journal where run = runs.id and instr(entry, 'in_doubt') > 0)) order by id";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut open: Vec<OpenCreation> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let run = row.get(0)?;
+        let entries = journal::entries(connection, run)?;
+        let (progress, yes) = (Progress::of(&entries), unproved(&entries));
+        let is_unproved = |call: &CallId| yes.get(call).is_some_and(|yes| *yes != Unproved::SaidUndone);
+        let is_open = |call: &CallId| is_unproved(call) || progress.get(call).is_some_and(Progress::is_in_doubt);
+        if !progress.keys().any(is_open) {
+            continue;
+        }
+        let plan: Plan = serde_json::from_str(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let calls = plan.calls.into_iter().filter(|call| call.operation == Operation::Create && is_open(&call.id));
+        open.extend(calls.map(|call| OpenCreation {
+            run,
+            call: call.id,
+            person: call.person,
+            system: call.system,
+            names: call.expects,
+        }));
+    }
+    if !open.is_empty() {
+        let tied: BTreeSet<(&PersonId, &SystemName)> = links.iter().map(|link| (link.person, link.system)).collect();
+        open.retain(|one| !tied.contains(&(&one.person, &one.system)));
+    }
+    Ok(open)
+}
