@@ -319,3 +319,22 @@ fn what_follows_something_that_a_limit_set_aside_is_expected_once_that_is_approv
     world.lab("mattermost", "POST", "login/anna.b", &Value::Null);
     assert_eq!(world.user("mattermost", "email", "anna@example.com")["username"], "anna.b");
 }
+
+#[test]
+fn nothing_is_promised_to_follow_a_change_that_is_refused() {
+    let world = project("");
+    let made = json!({ "username": "taken", "email": "taken@example.com", "name": "T", "password": "a-b-c-d-1-2" });
+    assert_eq!(world.ask("gitlab", "POST", "/api/v4/users", &[], &made).status, 201);
+    let report = called(&world, 4, "taken");
+    let plan = world.json(0, &["runs", &report["run"].to_string()])["plan"].take();
+    let told = |change: &Value| json!([change["system"], change["decision"], change["refusal"], change["when"]]);
+    let username = |change: &&Value| change["attribute"] == "username";
+    let changes: Vec<Value> = plan["changes"].as_array().unwrap().iter().filter(username).map(told).collect();
+    assert_eq!(changes, [json!(["gitlab", "refuse", "taken", null]), json!(["mattermost", "refuse", "taken", null])]);
+    assert_eq!(
+        (expectations(&world), &plan["summary"]["following"]),
+        (Vec::new(), &Value::Null),
+        "{:#}",
+        plan["summary"]
+    );
+}
