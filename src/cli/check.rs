@@ -128,7 +128,8 @@ fn text(checked: &Checked, errors: u64, warnings: u64) {
         tell(&lines.collect::<String>());
     }
     print(&format!("{line}."));
-    if let (Some(Verdict::Free), 0) = (&checked.rounds, errors) {
+    let reverts = checked.findings.iter().any(|found| found.code == "would_revert" && found.silenced.is_none());
+    if let (Some(Verdict::Free), 0, false) = (&checked.rounds, errors, reverts) {
         print("Certified: no attribute can go back and forth.");
     }
 }

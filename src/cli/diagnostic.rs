@@ -517,6 +517,9 @@ fn unread_hint(system: &SystemName, error: &ConnectorError) -> String {
         {
             "try again later; nothing was changed".to_owned()
         }
+        ConnectorError::Refused { refusal, .. } if refusal.kind == RefusalKind::NotFound => {
+            format!("check `url` in [systems.{system}], and that its `kind` is that of the server")
+        }
         ConnectorError::Refused { .. } => format!(
             "the token of [systems.{system}] must be right, not expired, and an administrator's; \
              `homeward check --connect` tells whose it is"

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::{model::plan::Call, run::execute::Watcher, state::Outcome, wire::Line};
 
@@ -22,8 +22,12 @@ impl Bar {
     pub(super) fn new(calls: u64, wanted: bool) -> Self {
         let target = if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(calls), target);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} calls, {per_sec}, {eta} left {msg}") {
-            bar.set_style(style);
+        // Of a rate nobody reads the fractions.
+        let rate = |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+            let _ = write!(to, "{:.0}/s", state.per_sec());
+        };
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} calls, {rate}, {eta} left {msg}") {
+            bar.set_style(style.with_key("rate", rate));
         }
         Self { drawn: bar, failed: 0, stopped: Arc::default() }
     }

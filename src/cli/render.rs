@@ -160,7 +160,7 @@ pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
     let summary = &plan.summary;
     let _ = writeln!(
         text,
-        "{}: {} in {}, {} of {} unchanged{}{}{}{}.",
+        "{}: {} in {}, {} of {} unchanged{}{}{}{}{}.",
         "Plan".bold(),
         count(summary.changes, "change"),
         count(summary.calls, "call"),
@@ -169,6 +169,7 @@ pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
         also(summary.follows, "will follow"),
         also(summary.refused, "refused"),
         also(summary.held, "held"),
+        also(summary.dropped, "dropped"),
         also(summary.rejected, "rejected"),
     );
     text.push_str(&sign_in::text(&plan.sign_in, all, width));

@@ -95,10 +95,10 @@ pub(crate) fn check(file: &Path, kinds: &[Kind], today: Date) -> Result<Checked,
     let rounds = is_sound.then(|| certificate(&project, kinds));
     findings.extend(rounds.as_ref().and_then(|verdict| restless(&project, verdict)));
     for (file, text) in project.rules.texts() {
-        silence(&file, &text, "//", &mut findings);
+        silence(&file, &text, "//", !errors.is_empty(), &mut findings);
     }
     let config = &project.config;
-    silence(&Arc::from(config.file.as_str()), &config.text, "#", &mut findings);
+    silence(&Arc::from(config.file.as_str()), &config.text, "#", !errors.is_empty(), &mut findings);
     findings.sort_by_key(Finding::order);
     Ok(Checked {
         findings,
@@ -219,7 +219,11 @@ fn restless(project: &Project, verdict: &Verdict) -> Option<Finding> {
             let message = format!(
                 "whether {names} can go back and forth is not known: {tried} starts do not, and there are more"
             );
-            Some(Finding::new("rounds_unknown", message, None))
+            // At the line that says whose the first of them is, so that it can be silenced there.
+            let policy = project.rules.policy();
+            let line =
+                policy.owners.iter().find(|line| attributes.first().is_some_and(|name| line.attributes.contains(name)));
+            Some(Finding::new("rounds_unknown", message, line.and_then(|line| project.rules.place_of(&line.origin))))
         }
     }
 }

@@ -183,7 +183,8 @@ impl FileRefused {
             Why::IsUtf8 { .. } => "remove `encoding` from this system: UTF-8 is what is expected".to_owned(),
             Why::NoHeader { key, .. } => format!(
                 "check `key`; where the column has another name in this file, say so: \
-                 columns = {{ {key} = [\"its name\"] }}; `delimiter` may be set too"
+                 columns = {{ {} = [\"its name\"] }}; and check `delimiter`",
+                toml_key(key)
             ),
             Why::MissingColumns { present, .. } => {
                 format!("it has {}; other names of a column can be given in `columns`", quoted(present))
@@ -234,4 +235,10 @@ fn duration(text: &str) -> Option<Duration> {
 
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A name as TOML takes it for a key: in quotes, where it is not made of letters and digits alone.
+fn toml_key(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if is_bare { name.to_owned() } else { serde_json::Value::from(name).to_string() }
 }

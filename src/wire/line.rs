@@ -14,7 +14,7 @@ use std::{
 use reqwest::header::{ACCEPT, HeaderValue};
 use serde::Deserialize;
 use tokio::sync::{Mutex, Notify};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 use url::Url;
 
 use super::{
@@ -46,6 +46,9 @@ const MOST_STRANGERS: usize = 6;
 
 /// How long such a system counts a sign-in that failed.
 const COUNTED: Duration = Duration::from_mins(30);
+
+/// A pause of this length is told to whoever waits.
+const WORTH_TELLING: Duration = Duration::from_secs(2);
 
 /// A token is kept no longer than this, whatever the server says of its life.
 const LONGEST_TOKEN: Duration = Duration::from_hours(12);
@@ -614,7 +617,12 @@ impl<'a> Errand<'a> {
         if let Met::TurnedAway(Some(pause)) | Met::Pause(pause) = met
             && !pause.is_zero()
         {
-            info!(system = %self.line.reach.system, seconds = pause.as_secs(), "asked to wait");
+            // Whoever waits for a plan shall know what for.
+            if pause < WORTH_TELLING {
+                info!(system = %self.line.reach.system, seconds = pause.as_secs(), "asked to wait");
+            } else {
+                warn!(system = %self.line.reach.system, seconds = pause.as_secs(), "asked to wait");
+            }
         }
         pass.over(met, told);
         self.ended = ended;

@@ -1544,8 +1544,8 @@ fn the_key_column_has_another_name() {
     insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv"]), @r#"
     -- stderr
       × people.csv: no header was found in the first 20 lines: no line holds the column `id`
-      help: check `key`; where the column has another name in this file, say so: columns = { id = ["its name"] };
-            `delimiter` may be set too
+      help: check `key`; where the column has another name in this file, say so: columns = { id = ["its name"] }; and
+            check `delimiter`
     -- exit 4
     "#);
 }

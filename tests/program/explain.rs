@@ -460,3 +460,12 @@ fn whatever_stands_in_the_way_is_named_and_would_change_it() {
     -- exit 0
     "#);
 }
+
+#[test]
+fn what_was_asked_of_the_owner_in_vain_does_not_count() {
+    let world = stuck();
+    world.write("it.csv", b"id,email,username,department,name\n3,carl@example.com,xavier,IT,Carl\n");
+    let told = shown(&world, &["--lab", "explain", "hr/3", "username", "hr=it.csv"]);
+    assert!(told.contains("username: carl  owned by gitlab (rules/people.rhai:2:1)"), "{told}");
+    assert!(told.contains("gitlab hold   carl → xavier"), "{told}");
+}

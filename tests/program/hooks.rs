@@ -121,7 +121,7 @@ route(|change| if change.attribute == "email" { to(["mattermost", "gitlab"]) });
 
     Also at mattermost: 1 × mail to the old address
     Also at mattermost: 1 × the new one counts as unverified
-    Plan: 1 change in 1 call, 0 of 2 people unchanged, 1 held.
+    Plan: 1 change in 1 call, 0 of 2 people unchanged, 1 held, 1 dropped.
     -- stderr
     read 2 systems in 14 requests
     -- exit 0
@@ -159,7 +159,7 @@ fn what_is_sent_to_two_systems_is_made_at_both() {
     Also at gitlab: 1 × GitLab writes to the old address, which stays with the account as a secondary one
     Also at gitlab: 1 × old addresses redirect until somebody takes them
     Also at gitlab: 1 × the personal namespace and projects move
-    Plan: 2 changes in 2 calls, 0 of 2 people unchanged, 1 will follow, 2 refused.
+    Plan: 2 changes in 2 calls, 0 of 2 people unchanged, 1 will follow, 2 refused, 1 dropped.
     -- stderr
     read 2 systems in 14 requests
     -- exit 0
@@ -327,7 +327,7 @@ fn a_held_change_keeps_a_new_account_from_being_made_and_a_dropped_one_is_left_o
     system      create  calls
     mattermost       1      1
 
-    Plan: 2 changes in 1 call, 0 of 1 person unchanged.
+    Plan: 2 changes in 1 call, 0 of 1 person unchanged, 1 dropped.
     -- stderr
     read 1 system in 4 requests
     -- exit 0
@@ -358,7 +358,7 @@ route(|change| if n::legacy(change.to) { drop(`${n::DOMAIN} is no more`) } else 
     system      refused
     mattermost        1
 
-    Plan: 0 changes in 0 calls, 0 of 2 people unchanged, 1 refused.
+    Plan: 0 changes in 0 calls, 0 of 2 people unchanged, 1 refused, 2 dropped.
     -- stderr
     read 2 systems in 14 requests
     -- exit 0

@@ -27,8 +27,8 @@ struct Allowance {
 }
 
 /// Silences findings by the comments of one file, and adds what is wrong with the comments. `marker` begins a comment in
-/// this file: `//` or `#`.
-pub(crate) fn silence(file: &Arc<str>, text: &Arc<str>, marker: &str, findings: &mut Vec<Finding>) {
+/// this file: `//` or `#`. A check that was cut short has not come to all there is to silence.
+pub(crate) fn silence(file: &Arc<str>, text: &Arc<str>, marker: &str, is_cut_short: bool, findings: &mut Vec<Finding>) {
     let mut allowances = find(file, text, marker);
     let mut wrong = Vec::new();
     for allowance in &mut allowances {
@@ -65,6 +65,7 @@ pub(crate) fn silence(file: &Arc<str>, text: &Arc<str>, marker: &str, findings: 
                 continue;
             };
             let message = match known.severity {
+                Severity::Warning if is_cut_short => continue,
                 Severity::Warning => format!("there is no `{code}` here to silence"),
                 Severity::Error => format!("`{code}` is an error, which nothing silences"),
             };

@@ -15,6 +15,7 @@ use crate::{
         origin::Because,
         person::Person,
         plan::{Decision, Input, Plan, PlannedChange, PlannedOperation},
+        policy::Owned,
     },
     plan::{
         Providers,
@@ -279,10 +280,19 @@ impl Material<'_> {
             };
             WordTold { system: word.system, origin: word.origin, value: word.value, standing, decision, reason }
         });
+        // What was asked of the owner in vain does not count: she has what the owner holds.
+        let in_vain = |owner: &SystemName| {
+            let is_it = |it: &&PlannedChange| {
+                it.person == judged.person.id && it.attribute == *attribute && it.system == *owner
+            };
+            let change = self.plan.changes.iter().find(is_it)?;
+            matches!(change.decision, Decision::Drop | Decision::Refuse | Decision::Hold).then(|| change.before.clone())
+        };
+        let counts = |owned: &Owned| in_vain(&owned.system).or_else(|| judged.person.decided(&owned.system, attribute));
         OfAttribute {
             attribute: attribute.clone(),
             owner: owned.map(|owned| owned.system.clone()),
-            value: owned.and_then(|owned| judged.person.decided(&owned.system, attribute)),
+            value: owned.and_then(counts),
             asked: asked.collect(),
             words: words.collect(),
             cells: Vec::new(),
