@@ -16,7 +16,7 @@ use crate::{
         seal::fits,
         undo,
     },
-    state::{Entry, Occasion, Standing, Store, sqlite::Sqlite},
+    state::{Entry, Occasion, Standing, Store, progress::Progress, sqlite::Sqlite},
 };
 
 /// Plans the inverse of a run. Saves it where that is asked for; else, or with `--yes`, carries it out.
@@ -38,6 +38,7 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
     };
     let tied_by = stage.store()?.tied_by(wanted.run).map_err(RunError::from)?;
     let plan = undo::undo(wanted.run, &done, &entries, &tied_by, &desk, &mut stage.fleet).await?;
+    let is_in_doubt = Progress::of(&entries).values().any(Progress::is_in_doubt);
     let prepared = Prepared::of(plan);
     plan::notes(given, &prepared);
     let plan = match &wanted.out {
@@ -52,7 +53,11 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
     }
     if given.talks() && plan.changes.iter().all(|change| change.decision == Decision::Unchanged) {
         let has_sent = entries.iter().any(|entry| matches!(entry, Entry::Calling { .. }));
-        let why = if has_sent { "all that it changed is as it was before" } else { "it sent nothing" };
+        let why = match (is_in_doubt, has_sent) {
+            (true, _) => "nobody knows what became of what it sent",
+            (false, true) => "all that it changed is as it was before",
+            (false, false) => "it sent nothing",
+        };
         tell(&format!("nothing to undo of run {}: {why}", wanted.run));
     }
     let past = stage.past()?;
@@ -83,7 +88,9 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         return Ok(Exit::Done);
     }
     let fresh = Fresh { about, counted: past.counted, held: None, asides: Asides::default() };
-    carry_out(given, &stage, &guarded, &Begun::Now(Box::new(fresh))).await
+    let exit = carry_out(given, &stage, &guarded, &Begun::Now(Box::new(fresh))).await?;
+    // What nobody knows the end of is not taken back.
+    Ok(if is_in_doubt { exit.max(Exit::Doubt) } else { exit })
 }
 
 /// A run that is over, with its journal: what is still going on, or never began, cannot be undone.

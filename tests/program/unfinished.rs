@@ -286,3 +286,13 @@ fn a_run_is_not_taken_back_at_an_account_that_another_one_made() {
     assert_eq!(ran.status, 0, "{ran:?}");
     assert_eq!(scene.accounts(), ["anna active", "anna2 active"]);
 }
+
+#[test]
+fn what_nobody_knows_the_end_of_is_not_said_to_be_taken_back() {
+    let scene = Scene::new("partial");
+    scene.doubt();
+    let ran = scene.world.homeward(&["undo", "--yes", "1"]);
+    assert_eq!(ran.status, 8, "{ran:?}");
+    assert!(ran.stderr.contains("nothing to undo of run 1: nobody knows what became of what it sent"), "{ran:?}");
+    assert_eq!(scene.accounts(), ["anna active"]);
+}
