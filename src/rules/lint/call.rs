@@ -81,7 +81,16 @@ impl<'a> Examiner<'a> {
                     ">" => a > b,
                     _ => a >= b,
                 }),
-                _ => Thing::Truth,
+                // Of a text and a number neither comes first, and the language says so by `false`.
+                (one, other) => {
+                    let is_number = |thing: &Thing| matches!(thing, Thing::Number | Thing::Count(_));
+                    if one.is_text() && is_number(&other) || is_number(&one) && other.is_text() {
+                        let at = if is_constant(left) { left } else { right };
+                        let message = "this is always false: text is neither more nor less than a number".to_owned();
+                        self.report(on.unit, "cannot_be", start(at), message, None);
+                    }
+                    Thing::Truth
+                }
             },
             _ => {
                 let things: Vec<Thing> = arguments.iter().map(|it| self.expr(on, it)).collect();

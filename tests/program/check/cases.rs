@@ -693,4 +693,20 @@ route(|change| if change.attribute == "emial" { hold("a") });
         found: &["rules/case.rhai:2:43 cannot_be"],
         ..CASE
     },
+    Case {
+        name: "texts that are said to be more or less than a number",
+        with_base: false,
+        files: &[(
+            "rules/case.rhai",
+            r#"owner(["username", "active"], "hr");
+copies("username", ["gitlab", "mattermost"]);
+source("hr", |row| #{ key: row.id, username: row.username, active: row.status <= 5 || 3 > row.id.lower() || row.id < "b" });
+join("gitlab", ["username"]);
+join("mattermost", ["username"]);
+account("gitlab", |person| person.active);
+"#,
+        )],
+        found: &["rules/case.rhai:3:82 cannot_be", "rules/case.rhai:3:87 cannot_be"],
+        ..CASE
+    },
 ];
