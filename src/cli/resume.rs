@@ -90,8 +90,8 @@ fn nothing(given: &Invocation<'_>) -> Exit {
     Exit::Done
 }
 
-/// The later run that an earlier list of everybody was overtaken by: what that one still wants, a later list has said again, or
-/// does not want.
+/// The later run by which nothing more of this one is to be sent: one that took it back, or that had a later list of everybody,
+/// which has said again what is still wanted.
 fn overtaken(stage: &plan::Stage, store: &Sqlite, summary: &RunSummary) -> Result<Option<i64>, Trouble> {
     let run = summary.id;
     let (Some(later), Some(plan)) = (resume::overtaken(store, run)?, store.plan(run).map_err(RunError::from)?) else {
@@ -100,7 +100,8 @@ fn overtaken(stage: &plan::Stage, store: &Sqlite, summary: &RunSummary) -> Resul
     let is_full = |input: &Input| {
         stage.project.sources.get(&input.system).is_some_and(|source| source.coverage == Coverage::Full)
     };
-    Ok(plan.inputs.iter().any(is_full).then_some(later))
+    let taken_back = resume::taken_back(store, run)?;
+    Ok(taken_back.or(plan.inputs.iter().any(is_full).then_some(later)))
 }
 
 /// Refuses a run that there is nothing to finish of.

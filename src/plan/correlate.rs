@@ -704,6 +704,7 @@ pub(crate) fn correlate<'a>(
     // An account that two people would have is nobody's until a person decides.
     let contested = everybody.contested(&index);
     let claimed = everybody.claimed(&index);
+    let undone = Undone::new(material.open, &index, &known, providers);
     let mut doubts = Doubts::new(policy, &index, material.sources);
     // What was said in earlier runs, by whom it speaks of.
     let mut remembered: Vec<(Name<'_>, &Arc<Statement>)> = Vec::with_capacity(material.remembered.len());
@@ -741,11 +742,7 @@ pub(crate) fn correlate<'a>(
             }
         }
         let mut statements: Vec<&Arc<Statement>> = everybody.said(said).collect();
-        let undone = Undone { index: &index, known: &known, providers };
-        let reason = material.open.iter().find_map(|open| {
-            let at = index.systems.binary_search(&&open.system).ok().and_then(|system| draft.at(system).ok());
-            undone.stands_against(open, person, &statements, at.map(|at| draft.accounts[at]))
-        });
+        let reason = undone.stands_against(person, &statements, &draft.accounts);
         if let Some(reason) = reason {
             draft.hold(reason);
         }

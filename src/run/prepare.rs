@@ -41,6 +41,7 @@ use crate::{
         order::{Holders, contested},
     },
     rules::{RuleError, RuleSet},
+    source::csv_file::settings::Coverage,
     state::{Memory, expectation::Expectation},
 };
 
@@ -182,7 +183,13 @@ pub(super) fn settle(
 ) -> Result<Plan, RunError> {
     let policy = desk.rules.policy();
     let sources = in_rank(desk.sources);
-    let unfinished = unfinished(&said.statements, &desk.memory.open);
+    let is_whole = |open: &OpenCreation| {
+        let source = &open.person.system;
+        let is_full = desk.sources.get(source).is_some_and(|source| source.coverage == Coverage::Full);
+        is_full && said.believed == 0 && said.inputs.iter().any(|input| input.system == *source)
+    };
+    let open: Vec<&OpenCreation> = desk.memory.open.iter().filter(|open| is_whole(open)).collect();
+    let unfinished = unfinished(&said.statements, &open);
     let material = Material {
         statements: said.statements,
         remembered: said.remembered,
@@ -286,7 +293,7 @@ pub(super) fn settle(
 
 /// Which earlier runs may have made accounts of people of whom nothing is said now: whoever has left is not switched off while
 /// nobody knows of her account.
-fn unfinished(statements: &[Arc<Statement>], open: &[OpenCreation]) -> Vec<String> {
+fn unfinished(statements: &[Arc<Statement>], open: &[&OpenCreation]) -> Vec<String> {
     if open.is_empty() {
         return Vec::new();
     }

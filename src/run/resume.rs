@@ -23,14 +23,15 @@ pub(crate) const UNFINISHED: [Standing; 3] = [Standing::Open, Standing::Approved
 
 /// The runs that are worth finishing without being named: those that broke off, those that were approved and not carried
 /// out, and those that left calls for a reason that passes, or in doubt. Oldest first. One that a later input of the same
-/// source has overtaken is not finished without being named, and only worth it where something of it is in doubt.
+/// source has overtaken is looked after where something of it is in doubt, or may have made an account.
 pub(crate) fn unfinished(store: &dyn Store) -> Result<Vec<Resumable>, RunError> {
     let mut runs = Vec::new();
+    let open: BTreeSet<i64> = store.ties()?.open.iter().map(|open| open.run).collect();
     for run in store.unfinished()? {
         let left = left(store, run.id)?;
         let overtaken = overtaken(store, run.id)?;
         let is_worth_it = match (overtaken, run.standing) {
-            (Some(_), _) => left.iter().any(|(_, left)| *left == Left::InDoubt),
+            (Some(_), _) => open.contains(&run.id) || left.iter().any(|(_, left)| *left == Left::InDoubt),
             (None, Standing::Partly) => left.iter().any(|(_, left)| left.may_pass()),
             (None, _) => true,
         };
@@ -64,6 +65,11 @@ pub(crate) fn overtaken(store: &dyn Store, run: i64) -> Result<Option<i64>, RunE
     let undo = undo_of(run);
     let sources: BTreeSet<&SystemName> = plan.inputs.iter().map(|input| &input.system).chain([&undo]).collect();
     Ok(store.later(run, &sources.into_iter().collect::<Vec<_>>())?)
+}
+
+/// The run that took this one back.
+pub(crate) fn taken_back(store: &dyn Store, run: i64) -> Result<Option<i64>, RunError> {
+    Ok(store.later(run, &[&undo_of(run)])?)
 }
 
 /// True where another process is at work at one of the systems of a run, perhaps on this very run.

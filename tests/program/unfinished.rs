@@ -94,7 +94,7 @@ impl Scene {
     }
 
     /// The same of a run that is killed once the account is made.
-    fn is_killed(&self) {
+    fn is_killed(&self, arguments: &[&str]) {
         let upstream = self.upstream.clone();
         let (tell, made) = mpsc::channel();
         let tell = Mutex::new(tell);
@@ -106,9 +106,8 @@ impl Scene {
             tell.lock().unwrap().send(()).unwrap();
             Answer::Silence
         });
-        let list = self.list(FIRST);
         let mut apply = self.world.command();
-        apply.args(["apply", "--yes", list]).stdout(Stdio::null()).stderr(Stdio::null());
+        apply.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
         let mut apply = apply.spawn().unwrap();
         made.recv_timeout(Duration::from_secs(30)).unwrap();
         apply.kill().unwrap();
@@ -159,7 +158,8 @@ fn whose_account_may_have_been_made_is_held_under_another_name_until_somebody_ha
         scene.doubt();
         let list = scene.list(LATER);
         let plan = scene.applied(0, &["plan", list]);
-        let reason = "run 1 may have made her account at gitlab under other names: `homeward resume 1` looks for it";
+        let reason = "run 1 may have made her account at gitlab, perhaps under other names: `homeward resume 1` looks for it; \
+                      where it was not made, say `homeward resume 1 --again c1`";
         assert_eq!(plan["calls"], json!([]));
         for change in plan["changes"].as_array().unwrap() {
             assert_eq!((&change["decision"], &change["reason"]), (&json!("hold"), &json!(reason)), "{change}");
@@ -242,7 +242,8 @@ fn whoever_has_left_before_her_account_was_found_is_switched_off_once_it_is() {
     for is_killed in [false, true] {
         let scene = Scene::new("full");
         if is_killed {
-            scene.is_killed();
+            let list = scene.list(FIRST);
+            scene.is_killed(&["apply", "--yes", list]);
         } else {
             scene.doubt();
         }
@@ -295,4 +296,32 @@ fn what_nobody_knows_the_end_of_is_not_said_to_be_taken_back() {
     assert_eq!(ran.status, 8, "{ran:?}");
     assert!(ran.stderr.contains("nothing to undo of run 1: nobody knows what became of what it sent"), "{ran:?}");
     assert_eq!(scene.accounts(), ["anna active"]);
+}
+
+#[test]
+fn what_a_second_try_has_made_before_it_was_killed_is_not_forgotten() {
+    for is_approved in [false, true] {
+        let scene = Scene::new("partial");
+        if is_approved {
+            scene.world.write("rules/guard.rhai", b"guard(|plan| hold(\"look first\"));\n");
+            assert_eq!(scene.apply(FIRST).status, 6);
+            scene.is_killed(&["approve", "1", "--yes"]);
+            scene.world.write("rules/guard.rhai", b"");
+        } else {
+            let upstream = scene.upstream.clone();
+            scene.server.behave(move |request| {
+                if request.is_read() { forward(&upstream, request) } else { Answer::text(429, "text/plain", "enough") }
+            });
+            // Whoever has enough for good is not waited for.
+            let settings = settings(&scene.server.url, "partial");
+            scene.world.write("homeward.toml", format!("{settings}[apply]\nretries = 0\n").as_bytes());
+            assert_eq!(scene.apply(FIRST).status, 7);
+            scene.is_killed(&["resume", "1"]);
+        }
+        let ran = scene.apply(LATER);
+        assert_eq!((ran.status, scene.accounts()), (4, vec!["anna active".to_owned()]), "{is_approved}: {ran:?}");
+        assert_eq!(scene.world.homeward(&["resume"]).status, 0);
+        assert_eq!(scene.apply(LATER).status, 0);
+        assert_eq!(scene.accounts(), ["anna2 active"]);
+    }
 }

@@ -34,7 +34,7 @@ use crate::{
     },
     plan::{Providers, guard::GuardedPlan},
     state::{
-        Entry, Memory, Outcome, Sent, Settlement, Standing, StateError, Store,
+        Entry, Outcome, Sent, Settlement, Standing, StateError, Store,
         progress::{Progress, Unproved, unproved},
         scribe::{Note, Receipt},
     },
@@ -95,6 +95,11 @@ pub(crate) async fn execute(
             world.made(call, account);
         }
     }
+    // What other runs may have made, by for whom and where.
+    let mut may_have: BTreeMap<(&PersonId, &SystemName), &OpenCreation> = BTreeMap::new();
+    for open in memory.open.iter().filter(|open| open.run != run) {
+        may_have.entry((&open.person, &open.system)).or_insert(open);
+    }
     let strange = strangers(plan, &world, fleet, &progress);
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
     let contradicted: Vec<bool> = plan.calls.iter().map(|call| objections.stand_against(call, &is_there)).collect();
@@ -134,7 +139,7 @@ pub(crate) async fn execute(
                 .or_else(|| hindrance(call, &outcomes, &place, &world, &broken_off, &objections, fleet));
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
-            let hindrance = hindrance.or_else(|| not_made(call, &unproved)).or_else(|| may_be_made(call, run, &memory));
+            let hindrance = hindrance.or_else(|| not_made(call, &unproved)).or_else(|| may_be_made(call, &may_have));
             let hindrance = hindrance.or_else(|| {
                 let is_overtaken = |later: i64| vec![format!("run {later} had a later list of everybody")];
                 overtaken.map(|later| Outcome::Moved(is_overtaken(later)))
@@ -143,7 +148,8 @@ pub(crate) async fn execute(
             let hindrance = hindrance.or_else(|| without_effect(call, so_far, &world, fleet));
             let hindrance = hindrance.or_else(|| not_now(call, fleet, &budget));
             if let Some(outcome) = hindrance {
-                let outcome = still_doubtful(call, outcome, so_far);
+                let has_one = call.operation == Operation::Create && world.linked(call).is_some();
+                let outcome = if has_one { outcome } else { still_doubtful(call, outcome, so_far) };
                 let tied = broken_off.get(&call.id).filter(|_| outcome == Outcome::Done);
                 let tied = tied.map(|account| tie(call, account));
                 let (tied, closed) = closed(store, run, None, call, tied, &outcome);
@@ -193,7 +199,9 @@ pub(crate) async fn execute(
                     } else {
                         holds(&account, &call.expects, fleet)
                     };
-                    if is_creation && is_hers && world.other(call, id).is_some() {
+                    // What no two can hold was free before, whoever had an account of this id once.
+                    let was_free = || names(call, fleet).keys().all(|name| is_unique(call, name, fleet));
+                    if is_creation && is_hers && world.other(call, id).is_some() && !was_free() {
                         claimed.push((at, account.clone()));
                     } else if is_creation && is_hers {
                         world.made(call, id);
@@ -430,11 +438,11 @@ fn not_made(call: &Call, unproved: &BTreeMap<CallId, Unproved>) -> Option<Outcom
     Some(Outcome::InDoubt(Refusal::new(RefusalKind::Unavailable, reason)))
 }
 
-/// A creation for somebody for whom another run may have made an account, under other names: it would be her second.
-fn may_be_made(call: &Call, run: i64, memory: &Memory) -> Option<Outcome> {
-    let is_hers = |open: &&OpenCreation| open.run != run && open.system == call.system && open.person == call.person;
-    let open = memory.open.iter().filter(|_| call.operation == Operation::Create).find(is_hers)?;
-    (open.names != call.expects).then(|| {
+/// A creation for somebody for whom another run may have made an account: under other names it would be her second, and so it
+/// would where nothing tells whether it was made.
+fn may_be_made(call: &Call, may_have: &BTreeMap<(&PersonId, &SystemName), &OpenCreation>) -> Option<Outcome> {
+    let open = may_have.get(&(&call.person, &call.system)).filter(|_| call.operation == Operation::Create)?;
+    (open.names != call.expects || call.replay == Replay::AskOperator).then(|| {
         let (system, earlier) = (&call.system, open.run);
         Outcome::Moved(vec![format!(
             "run {earlier} may have made her account at {system}: `homeward resume {earlier}`"
@@ -700,7 +708,11 @@ async fn carry_out(
         Err(refusal) if writer.in_doubt() || writer.was_taken() => look(call, refusal, fleet).await,
         // Somebody on the way may have sent it twice, and the second was told that the first has taken her names.
         Err(refusal) if refusal.kind == RefusalKind::Taken && call.operation == Operation::Create => {
-            check(call, Outcome::Refused(refusal), fleet).await
+            match check(call, Outcome::Refused(refusal), fleet).await {
+                (Outcome::Done, account) => (Outcome::Done, account),
+                // Whoever has the names, it is not what was sent.
+                (outcome, _) => (outcome, None),
+            }
         }
         // Who points elsewhere has perhaps done first what was asked.
         Err(refusal) if refusal.status.is_some_and(|status| (300..400).contains(&status)) => {

@@ -36,7 +36,7 @@ pub(super) struct World {
     /// The accounts that hold a value which a creation needs to be free.
     holders: BTreeMap<(SystemName, AttributeName, String), BTreeSet<AccountId>>,
     /// The accounts that earlier runs tied to people for whom any are to be made.
-    linked: BTreeMap<(PersonId, SystemName), AccountId>,
+    linked: BTreeMap<(PersonId, SystemName), BTreeSet<AccountId>>,
     /// Whose accounts are, by earlier runs and by the creations of this one, at systems where any are to be made.
     tied: BTreeMap<(SystemName, AccountId), PersonId>,
     /// The attributes that creations need to be free.
@@ -83,7 +83,7 @@ impl World {
             let (system, account) = (link.system.clone(), AccountId::from(link.account));
             let whose = people.get(&(link.system, link.person.clone()));
             if let Some(person) = whose {
-                self.linked.insert(((*person).clone(), system.clone()), account.clone());
+                self.linked.entry(((*person).clone(), system.clone())).or_default().insert(account.clone());
             }
             self.tied.insert((system, account), (*whose.unwrap_or(&link.person)).clone());
         }
@@ -91,8 +91,8 @@ impl World {
 
     /// The account that somebody is tied to for whom one is to be made, where it is there.
     pub(super) fn linked(&self, call: &Call) -> Option<&Account> {
-        let id = self.linked.get(&(call.person.clone(), call.system.clone()))?;
-        self.accounts.get(&(call.system.clone(), id.clone()))
+        let ids = self.linked.get(&(call.person.clone(), call.system.clone()))?;
+        ids.iter().find_map(|id| self.accounts.get(&(call.system.clone(), id.clone())))
     }
 
     /// Whose an account is, where that is somebody else than a creation is for.
@@ -146,7 +146,8 @@ pub(super) async fn read_again(
     let mut world = World::default();
     world.recall(plan, ties);
     let mut wanted: BTreeMap<&SystemName, Wanted> = BTreeMap::new();
-    let linked = world.linked.iter().map(|((_, system), account)| (system.clone(), account.clone()));
+    let of = |system: &SystemName, account: &AccountId| (system.clone(), account.clone());
+    let linked = world.linked.iter().flat_map(|((_, system), accounts)| accounts.iter().map(move |it| of(system, it)));
     let besides: Vec<(SystemName, AccountId)> = besides.into_iter().chain(linked).collect();
     for (system, account) in &besides {
         wanted.entry(system).or_default().ids.insert(account.clone());

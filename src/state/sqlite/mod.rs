@@ -512,7 +512,13 @@ impl Store for Sqlite {
             let mut statement = connection
                 .prepare("select id from runs where feed = ?1 and sha256 is ?2 and standing = 'open' and id < ?3")?;
             let rows = statement.query_map(params![feed.as_str(), sha256, by], |row| row.get(0))?;
-            rows.collect::<Result<Vec<i64>, _>>()?
+            let mut earlier = rows.collect::<Result<Vec<i64>, _>>()?;
+            if !earlier.is_empty() {
+                // What it may have made is still to be looked for.
+                let open = open::creations(&connection, &ties::all(&connection)?)?;
+                earlier.retain(|run| !open.iter().any(|one| one.run == *run));
+            }
+            earlier
         };
         for run in earlier {
             self.stand(run, &[Standing::Open], Standing::Redone, &format!("done again by run {by}"), now)?;

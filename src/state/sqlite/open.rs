@@ -1,6 +1,6 @@
 //! Accounts that earlier runs may have made: what their plans and journals say of creations whose end nobody knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -16,7 +16,7 @@ use crate::model::{
 
 /// The creations of unfinished runs of which nobody knows what became, but for people who are tied to an account there.
 pub(super) fn creations(connection: &Connection, links: &Links) -> Result<Vec<OpenCreation>, StateError> {
-    // A store that was only looked into may be older than this. Of what was finished in part the journal tells a doubt.
+    // A store that was only looked into may be older than this.
     if connection
         .query_row("select 1 from pragma_table_info('runs') where name = 'standing'", [], |_| Ok(()))
         .optional()?
@@ -24,9 +24,12 @@ pub(super) fn creations(connection: &Connection, links: &Links) -> Result<Vec<Op
     {
         return Ok(Vec::new());
     }
-    let sql =
-        "select id, document from runs where document <> '' and (standing = 'open' or standing = 'partly' and exists (
-                   select 1 from journal where run = runs.id and instr(entry, 'in_doubt') > 0)) order by id";
+    // Of what was finished in part the journal tells a doubt. One that broke off again ends otherwise than by telling how it
+    // stands, and so does one that was approved and broke off.
+    let sql = "select id, document from runs where document <> '' and standing in ('open', 'approved', 'partly') and (
+                   instr((select entry from journal where run = runs.id order by number desc limit 1), '\"stands\"') = 0
+                   or standing = 'partly' and exists (
+                       select 1 from journal where run = runs.id and instr(entry, 'in_doubt') > 0)) order by id";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut open: Vec<OpenCreation> = Vec::new();
@@ -50,6 +53,14 @@ pub(super) fn creations(connection: &Connection, links: &Links) -> Result<Vec<Op
         }));
     }
     if !open.is_empty() {
+        // She may be known as somebody else's record by now.
+        let meant: BTreeMap<(&SystemName, &str), &PersonId> =
+            links.iter().map(|link| ((link.system, link.account), link.person)).collect();
+        for one in &mut open {
+            if let Some(person) = meant.get(&(&one.person.system, &*one.person.key)) {
+                one.person = (*person).clone();
+            }
+        }
         let tied: BTreeSet<(&PersonId, &SystemName)> = links.iter().map(|link| (link.person, link.system)).collect();
         open.retain(|one| !tied.contains(&(&one.person, &one.system)));
     }
