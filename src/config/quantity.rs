@@ -38,7 +38,10 @@ impl fmt::Display for Share {
     }
 }
 
-/// Reads `500ms`, `30s`, `5m`, `2h` or `1d`. `None` for anything else, and for no time at all.
+/// The longest time that anybody means: what is added to a moment must not pass the end of time.
+const LONGEST: Duration = Duration::from_hours(24 * 3_660);
+
+/// Reads `500ms`, `30s`, `5m`, `2h` or `1d`. `None` for anything else, for no time at all, and for more than ten years.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let unit = text.find(|c: char| !c.is_ascii_digit())?;
@@ -51,7 +54,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
         "d" => Duration::from_secs(number.checked_mul(86_400)?),
         _ => return None,
     };
-    (!duration.is_zero()).then_some(duration)
+    (!duration.is_zero() && duration <= LONGEST).then_some(duration)
 }
 
 /// So many requests in so much time.
@@ -115,8 +118,20 @@ mod tests {
         {
             assert_eq!(duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
         }
-        for text in ["30", "", "s", "0s", "5 m", "1.5h", "-1s", "99999999999999999999s", "9999999999999999999d", "5min"]
-        {
+        for text in [
+            "30",
+            "",
+            "s",
+            "0s",
+            "5 m",
+            "1.5h",
+            "-1s",
+            "99999999999999999999s",
+            "9999999999999999999d",
+            "5min",
+            "18446744073709551615s",
+            "3661d",
+        ] {
             assert_eq!(duration(text), None, "{text}");
         }
     }

@@ -26,7 +26,7 @@ impl Locks {
         }
         for system in systems {
             let path = store.with_extension(format!("{system}.lock"));
-            let file = File::create(&path).map_err(|source| StateError::Folder { path: path.clone(), source })?;
+            let file = File::create(&path).map_err(|source| StateError::Lock { path: path.clone(), source })?;
             // Somebody who only asks whether a run is under way holds it for a moment.
             let mut tried = file.try_lock();
             for _ in 0..5 {
@@ -39,7 +39,7 @@ impl Locks {
             match tried {
                 Ok(()) => files.push(file),
                 Err(TryLockError::WouldBlock) => return Err(StateError::Locked { system: system.clone(), path }),
-                Err(TryLockError::Error(source)) => return Err(StateError::Folder { path, source }),
+                Err(TryLockError::Error(source)) => return Err(StateError::Lock { path, source }),
             }
         }
         Ok(Self { _files: files })
@@ -57,9 +57,9 @@ pub(crate) fn watching(store: &Path) -> Result<File, StateError> {
     if let Some(folder) = store.parent() {
         fs::create_dir_all(folder).map_err(|source| StateError::Folder { path: store.to_owned(), source })?;
     }
-    let file = File::create(&path).map_err(|source| StateError::Folder { path: path.clone(), source })?;
+    let file = File::create(&path).map_err(|source| StateError::Lock { path: path.clone(), source })?;
     // Only somebody who asks whether a service is there ever holds it alone, and only for that moment.
-    file.lock_shared().map_err(|source| StateError::Folder { path, source })?;
+    file.lock_shared().map_err(|source| StateError::Lock { path, source })?;
     Ok(file)
 }
 
@@ -67,11 +67,11 @@ pub(crate) fn watching(store: &Path) -> Result<File, StateError> {
 /// at it.
 pub(crate) fn feed(store: &Path, feed: &SystemName) -> Result<Option<File>, StateError> {
     let path = store.with_extension(format!("{feed}.feed.lock"));
-    let file = File::create(&path).map_err(|source| StateError::Folder { path: path.clone(), source })?;
+    let file = File::create(&path).map_err(|source| StateError::Lock { path: path.clone(), source })?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(source)) => Err(StateError::Folder { path, source }),
+        Err(TryLockError::Error(source)) => Err(StateError::Lock { path, source }),
     }
 }
 

@@ -95,6 +95,8 @@ pub(crate) enum StateError {
     Open { path: PathBuf, source: rusqlite::Error },
     #[error("the folder of the state store {path} cannot be made")]
     Folder { path: PathBuf, source: std::io::Error },
+    #[error("the lock file {path} cannot be made or locked")]
+    Lock { path: PathBuf, source: std::io::Error },
     #[error("no copy of the state store can be written to {path}")]
     Copy { path: PathBuf, source: std::io::Error },
     #[error("the state store could not be used")]
@@ -508,8 +510,9 @@ pub(crate) trait Store: Send + Sync {
     /// The accounts that people are tied to by this run.
     fn tied_by(&self, run: i64) -> Result<Links, StateError>;
 
-    /// Runs of this source that broke off, each done again by `by`.
-    fn redone(&self, feed: &SystemName, sha256: Option<&str>, by: i64, now: &str) -> Result<(), StateError>;
+    /// Earlier runs of the input of `by` that broke off, each done again by it: but for those that may have made an
+    /// account of which nobody knows, which are done again once `by` has settled that.
+    fn redone(&self, by: i64, now: &str) -> Result<(), StateError>;
 
     /// Remembers a notice; false where its delivery is known already. Durable on return.
     fn notice(&self, notice: &Notice) -> Result<bool, StateError>;

@@ -193,10 +193,11 @@ pub(crate) fn renewal_lock(store: &Path, person: &PersonId) -> Result<File, Stat
         sum = sum.wrapping_mul(31).wrapping_add(u64::from(byte));
     }
     let path = store.with_extension(format!("(tokens-{}).lock", sum % LOCKS));
-    let failed = |source| StateError::Folder { path: path.clone(), source };
     if let Some(folder) = path.parent() {
+        let failed = |source| StateError::Folder { path: path.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     }
+    let failed = |source| StateError::Lock { path: path.clone(), source };
     let file = File::create(&path).map_err(failed)?;
     file.lock().map_err(failed)?;
     Ok(file)

@@ -230,6 +230,31 @@ fn item_13_killed_at_every_step_of_its_way_a_file_arrives_once_and_the_folder_is
     }
 }
 
+#[test]
+fn killed_at_any_of_its_requests_a_creation_is_made_once_and_its_run_is_done_again_by_the_next() {
+    let feed = Feed::begun("partial", "");
+    feed.drop("0001.csv", &list(&row(1, "one")));
+    let usual = feed.run_until(None).1;
+    let there = feed.people().len();
+    let mut number = 1;
+    for request in 1..=usual.requests {
+        for moment in [Moment::Asked, Moment::Answered] {
+            number += 1;
+            let name = format!("{number:04}.csv");
+            feed.drop(&name, &list(&row(number, &format!("name{number}"))));
+            let when = format!("killed at request {request}, {moment:?}");
+            assert!(feed.run_until(Some(Point::Request(request, moment))).0, "{when}");
+            feed.run_until(None);
+            feed.assert_tidy(&when);
+            feed.assert_nothing_twice(&when);
+            let told: Vec<String> = feed.runs().into_iter().filter(|run| run.starts_with(&name)).collect();
+            let told: Vec<&str> = told.iter().filter_map(|run| run.split(' ').nth(1)).collect();
+            assert!(matches!(told[..], ["done"] | ["redone", "done"]), "{when}: {told:?}");
+        }
+    }
+    assert_eq!(feed.people().len(), there + number - 1);
+}
+
 /// How many files there are in archive and error folder after so many: the first of all, each one, and those of rejected
 /// rows.
 fn put_away(number: usize) -> usize {

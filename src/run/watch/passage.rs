@@ -143,7 +143,7 @@ pub(super) async fn pass_if(
         Err(RunError::Refused(refused)) => {
             let why = format!("{refused}; {}", refused.hint());
             let run = service.store.keep(None, about, Standing::Refused, &why, &service.now())?;
-            broke_off_before(service, about, run)?;
+            service.store.redone(run, &service.now())?;
             service.met(Met::Held);
             return Ok(Some(Came::Refused { why }));
         }
@@ -152,7 +152,7 @@ pub(super) async fn pass_if(
             let place = fault.origin().map(|origin| format!(" ({origin})")).unwrap_or_default();
             let why = format!("{fault}{place}; name it as the rules do in `columns`, or ask the sender");
             let run = service.store.keep(None, about, Standing::Refused, &why, &service.now())?;
-            broke_off_before(service, about, run)?;
+            service.store.redone(run, &service.now())?;
             service.met(Met::Held);
             return Ok(Some(Came::Refused { why }));
         }
@@ -205,7 +205,7 @@ pub(super) async fn pass_if(
         }
         // Where somebody else began something meanwhile, that counts too.
         if let Some((run, guarded)) = begin(service, &plan, judged, about, past.counted)? {
-            broke_off_before(service, about, run)?;
+            service.store.redone(run, &service.now())?;
             return carry_out(service, seat, &guarded, run).await.map(Some);
         }
     }
@@ -239,14 +239,6 @@ fn begin(
     Ok(Some((run, guarded)))
 }
 
-/// Earlier runs of the same input that broke off are done with: this one takes their place.
-fn broke_off_before(service: &Service, about: &Occasion, run: i64) -> Result<(), StateError> {
-    match &about.feed {
-        Some(feed) => service.store.redone(feed, about.sha256.as_deref(), run, &service.now()),
-        None => Ok(()),
-    }
-}
-
 /// True where nothing of this source was ever carried out.
 fn is_first(plan: &Plan, memory: &Memory) -> bool {
     plan.inputs.iter().any(|input| !memory.accepted.contains_key(&input.system))
@@ -254,7 +246,7 @@ fn is_first(plan: &Plan, memory: &Memory) -> bool {
 
 fn hold(service: &Service, plan: &Plan, about: &Occasion, standing: Standing, told: &str) -> Result<Came, StateError> {
     let run = service.store.keep(Some(plan), about, standing, told, &service.now())?;
-    broke_off_before(service, about, run)?;
+    service.store.redone(run, &service.now())?;
     service.met(Met::Held);
     warn!(run, input = about.input, "{}: {told}; {}", standing.word(), how_to_settle(service, run));
     Ok(Came::Held)

@@ -630,9 +630,13 @@ fn base(decision: &Decision, name: &FileName) -> OsString {
     let kept = if bytes.len() > LONGEST {
         let ending = bytes.iter().rposition(|byte| *byte == b'.').filter(|at| bytes.len() - at <= 16);
         let ending = &bytes[ending.unwrap_or(bytes.len())..];
-        let text = String::from_utf8_lossy(&bytes[..LONGEST - ending.len()]);
-        // A letter that was cut in two does not come along.
-        [text.trim_end_matches(char::REPLACEMENT_CHARACTER).as_bytes(), ending].concat()
+        let cut = &bytes[..LONGEST - ending.len()];
+        // A letter that was cut in two does not come along; what is no UTF-8 anyway stays as it is.
+        let whole = match std::str::from_utf8(cut) {
+            Err(error) if error.error_len().is_none() => &cut[..error.valid_up_to()],
+            _ => cut,
+        };
+        [whole, ending].concat()
     } else {
         bytes.to_vec()
     };

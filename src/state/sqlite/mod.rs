@@ -32,6 +32,7 @@ mod expectations;
 mod lists;
 mod notes;
 mod open;
+mod stands;
 mod ties;
 mod tokens;
 
@@ -439,20 +440,9 @@ impl Store for Sqlite {
     fn stand(&self, run: i64, from: &[Standing], to: Standing, told: &str, now: &str) -> Result<bool, StateError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        let mut changed = 0;
-        for from in from {
-            changed += transaction.execute(
-                "update runs set standing = ?3, told = ?4, finished = ?5 where id = ?1 and standing = ?2",
-                params![run, from.word(), to.word(), told, (to != Standing::Open).then_some(now)],
-            )?;
-            if changed > 0 {
-                let entry = Entry::Stands { standing: to, told: told.to_owned(), news: false };
-                journal::write(&transaction, run, &entry)?;
-                break;
-            }
-        }
+        let changed = stands::put(&transaction, run, from, to, told, now)?;
         transaction.commit()?;
-        Ok(changed > 0)
+        Ok(changed)
     }
 
     fn accepted(&self, system: &SystemName) -> Result<Option<Accepted>, StateError> {
@@ -506,23 +496,11 @@ impl Store for Sqlite {
         ties::by(&self.connection(), run)
     }
 
-    fn redone(&self, feed: &SystemName, sha256: Option<&str>, by: i64, now: &str) -> Result<(), StateError> {
-        let earlier = {
-            let connection = self.connection();
-            let mut statement = connection
-                .prepare("select id from runs where feed = ?1 and sha256 is ?2 and standing = 'open' and id < ?3")?;
-            let rows = statement.query_map(params![feed.as_str(), sha256, by], |row| row.get(0))?;
-            let mut earlier = rows.collect::<Result<Vec<i64>, _>>()?;
-            if !earlier.is_empty() {
-                // What it may have made is still to be looked for.
-                let open = open::creations(&connection, &ties::all(&connection)?)?;
-                earlier.retain(|run| !open.iter().any(|one| one.run == *run));
-            }
-            earlier
-        };
-        for run in earlier {
-            self.stand(run, &[Standing::Open], Standing::Redone, &format!("done again by run {by}"), now)?;
-        }
+    fn redone(&self, by: i64, now: &str) -> Result<(), StateError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+        stands::redone(&transaction, by, now)?;
+        transaction.commit()?;
         Ok(())
     }
 
@@ -638,6 +616,8 @@ impl Store for Sqlite {
         let knows_more = !links.is_empty() || !seen.is_empty() || !marks.is_empty() || !follow_ups.made.is_empty();
         let entry = Entry::Stands { standing: *standing, told: String::new(), news: knows_more };
         journal::write(&transaction, run, &entry)?;
+        // Whoever they may have made an account for may be tied to it now.
+        stands::redone(&transaction, run, now)?;
         transaction.commit()?;
         Ok(())
     }
