@@ -195,6 +195,7 @@ pub(crate) mod discourse;
 pub(crate) mod gitlab;
 pub(crate) mod mattermost;
 pub(crate) mod nextcloud;
+pub(crate) mod pages;
 pub(crate) mod scim;
 pub(crate) mod wordpress;
 pub(crate) mod zitadel;

@@ -42,13 +42,13 @@ mod words;
 use std::{
     cell::{Cell, OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
 };
 
+use base16ct::lower::encode_string as hex;
 use rhai::Dynamic;
 use sha2::{Digest, Sha256};
 
@@ -586,11 +586,7 @@ impl Texts {
                 None => texts.scripts.push(source),
             }
         }
-        texts.digest = String::from("sha256:");
-        for byte in digest.finalize() {
-            // Writing to a text cannot fail.
-            let _ = write!(texts.digest, "{byte:02x}");
-        }
+        texts.digest = format!("sha256:{}", hex(&digest.finalize()));
         Ok((texts, errors))
     }
 

@@ -3,8 +3,9 @@
 //! A script's value is believed in nothing: every name must be known and every value must be of the right type. An
 //! attribute whose value is `()` or the empty text is not spoken of; only `clear()` says that it is empty.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
+use base16ct::lower::encode_string as hex;
 use rhai::{Dynamic, Engine, INT, ImmutableString};
 use sha2::{Digest, Sha256};
 
@@ -187,11 +188,7 @@ fn deed(source: &SystemName, key: &str, asked: Performance) -> Deed {
         add(name);
         add(&value.to_json().to_string());
     }
-    let mark = digest.finalize().iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let mark = hex(&digest.finalize());
     Deed { system, operation, arguments, origin, before: Before::Never, mark }
 }
 

@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 
+use base16ct::lower::encode_string as hex;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -21,7 +22,7 @@ use super::{
     fleet::Fleet,
     gather::{Named, Said, Source},
     project::Project,
-    seal::{hex, seal},
+    seal::seal,
 };
 use crate::{
     model::{

@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use base16ct::lower::encode_string as hex;
 use sha2::{Digest, Sha256};
 
 use super::{RunError, document, vet::vet};
@@ -202,15 +203,6 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Plan, RunError> {
         return Err(bad("it was changed after it was saved (its id does not match)".to_owned()));
     }
     Ok(plan)
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@
 //! its last hash behind, for the next entry to build on. It is no protection from somebody who may write to the file and
 //! computes all hashes anew.
 
-use std::fmt::Write;
-
+use base16ct::lower::encode_string as hex;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
@@ -81,11 +80,7 @@ fn end(connection: &Connection) -> Result<(i64, String), rusqlite::Error> {
 }
 
 fn hash(before: &str, run: i64, number: i64, text: &str) -> String {
-    let digest = Sha256::digest(format!("{before}\n{run}\n{number}\n{text}"));
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&Sha256::digest(format!("{before}\n{run}\n{number}\n{text}")))
 }
 
 /// The entries of a run, in the order they were written.

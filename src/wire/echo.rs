@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use base16ct::lower::encode_string as hex;
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE},
@@ -49,7 +50,7 @@ fn spellings(secret: &str) -> BTreeSet<String> {
         in_address,
         in_page.replace('"', "&quot;").replace('\'', "&#039;"),
         in_page.replace('"', "&#34;").replace('\'', "&#39;"),
-        secret.bytes().fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
+        hex(secret.as_bytes()),
     ];
     spelt.into_iter().chain(coded).collect()
 }

@@ -6,6 +6,7 @@
 
 use std::fmt::Write;
 
+use base16ct::lower::encode_string as hex;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value as Json, json};
@@ -48,11 +49,7 @@ pub(super) fn signed(call: &Call, known: &Known, secret: &Secret) -> Result<Json
     let unusable = |_| Refusal::new(RefusalKind::Forbidden, "the secret of DiscourseConnect cannot be used");
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).map_err(unusable)?;
     mac.update(sso.as_bytes());
-    let mut sig = String::new();
-    for byte in mac.finalize().into_bytes() {
-        // Writing to a text cannot fail.
-        let _ = write!(sig, "{byte:02x}");
-    }
+    let sig = hex(&mac.finalize().into_bytes());
     Ok(json!({ "sso": sso, "sig": sig }))
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 
 use crate::{
-    connector::ConnectorError,
+    connector::{ConnectorError, pages::Pages},
     model::{
         account::{Account, Facts, Wanted},
         attribute::{AttributeName, Value},
@@ -166,7 +166,7 @@ fn is_name(name: &str) -> bool {
 }
 
 async fn members(looker: &Looker<'_>, name: &str) -> Result<BTreeSet<u64>, ConnectorError> {
-    let (mut found, mut seen) = (BTreeSet::new(), 0_u64);
+    let (mut found, mut seen, mut read) = (BTreeSet::new(), 0_u64, Pages::default());
     loop {
         let (limit, offset) = (PAGE.to_string(), seen.to_string());
         let path = format!("/groups/{name}/members.json");
@@ -176,15 +176,13 @@ async fn members(looker: &Looker<'_>, name: &str) -> Result<BTreeSet<u64>, Conne
         let (Some(rows), Some(total)) = (rows, total) else {
             return Err(looker.strange("something that is no list of members"));
         };
-        let before = found.len();
         // Discourse's own two have numbers below zero: they count, and are nobody's.
         found.extend(rows.iter().filter_map(|row| row.get("id")?.as_u64()));
         seen += rows.len() as u64;
         if rows.is_empty() || seen >= total {
             return Ok(found);
         }
-        if found.len() == before && rows.len() == PAGE {
-            return Err(looker.strange("the same page of members again instead of the next"));
-        }
+        let ids = rows.iter().filter_map(|row| row.get("id")?.as_i64());
+        read.turn(ids).map_err(|what| looker.strange(what))?;
     }
 }

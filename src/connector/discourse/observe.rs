@@ -14,7 +14,7 @@ use std::{
 use serde_json::Value as Json;
 
 use crate::{
-    connector::{ConnectorError, Standing},
+    connector::{ConnectorError, Standing, pages::Pages},
     model::{
         account::{Account, Facts, Observed, Wanted},
         accounts::{Accounts, AccountsById},
@@ -316,15 +316,10 @@ impl<'a> Looker<'a> {
         to_its_end: bool,
         add: &mut impl FnMut(Account),
     ) -> Result<bool, ConnectorError> {
-        let mut seen = BTreeSet::new();
+        let mut read = Pages::default();
         for page in 1.. {
             let rows = self.rows(&[("order", "created")], page).await?;
-            let before = seen.len();
             let ids = || rows.iter().filter_map(|row| row.get("id").and_then(Json::as_i64));
-            seen.extend(ids());
-            if seen.len() == before && rows.len() == PAGE {
-                return Err(self.strange("the same page of users again instead of the next"));
-            }
             for row in &rows {
                 let account = reply::account(self.system(), row, self.settings, &self.server);
                 account.filter(|account| sought.names(account)).into_iter().for_each(&mut *add);
@@ -332,6 +327,7 @@ impl<'a> Looker<'a> {
             if rows.len() < PAGE {
                 break;
             }
+            read.turn(ids()).map_err(|what| self.strange(what))?;
             // The newest has the highest number, which is at least how many there are.
             let highest = ids().max().and_then(|highest| usize::try_from(highest).ok()).unwrap_or(usize::MAX);
             if page == 1 && !to_its_end && highest / PAGE > look_ups {

@@ -11,7 +11,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value as Json;
 
 use crate::{
-    connector::ConnectorError,
+    connector::{ConnectorError, pages::Pages},
     model::{
         account::{Account, Facts, Wanted},
         attribute::{AttributeName, Value},
@@ -159,7 +159,7 @@ async fn id(looker: &Looker<'_>, path: &str) -> Result<Option<u64>, ConnectorErr
 async fn members(looker: &Looker<'_>, path: &str, id: Option<&u64>, about: &[&str]) -> Result<Members, ConnectorError> {
     let place = id.map_or_else(|| address(path), |id| format!("/api/v4/groups/{id}"));
     let place = format!("{place}/members");
-    let mut found = Members::new();
+    let (mut found, mut read) = (Members::new(), Pages::default());
     let mut page = 1_u64;
     loop {
         let number = page.to_string();
@@ -167,7 +167,6 @@ async fn members(looker: &Looker<'_>, path: &str, id: Option<&u64>, about: &[&st
         query.extend(about.iter().map(|id| ("user_ids[]", *id)));
         let reply = looker.get(&place, &query).await?;
         let rows: Vec<Json> = looker.read(&reply)?;
-        let before = found.len();
         for row in &rows {
             let (Some(id), Some(level)) = (row.get("id").and_then(Json::as_u64), level::of(row)) else {
                 return Err(looker.strange("a member without id or level"));
@@ -183,9 +182,10 @@ async fn members(looker: &Looker<'_>, path: &str, id: Option<&u64>, about: &[&st
         };
         match next {
             None => return Ok(found),
-            Some(next) if next > page && found.len() > before => page = next,
-            Some(_) => return Err(looker.strange("the same page of members again instead of the next")),
+            Some(next) => page = next,
         }
+        let ids = rows.iter().filter_map(|row| row.get("id").and_then(Json::as_u64));
+        read.turn(ids).map_err(|what| looker.strange(what))?;
     }
 }
 

@@ -282,7 +282,7 @@ impl<'a> Looker<'a> {
             match (ids.max(), reply.headers.get("link").and_then(|link| next_page(link))) {
                 // A proxy that drops part of the query would send us round for ever.
                 (Some(highest), _) if highest <= last => {
-                    return Err(self.strange("the same page of users again instead of the next"));
+                    return Err(self.strange("the same page again instead of the next"));
                 }
                 (highest, next) => {
                     self.keep(&users, sought, found)?;
@@ -573,7 +573,7 @@ mod tests {
             ..Wanted::default()
         };
         let error = observe(&served, &asked).await.unwrap_err();
-        assert_eq!(error.to_string(), "gitlab answered the same page of users again instead of the next");
+        assert_eq!(error.to_string(), "gitlab answered the same page again instead of the next");
     }
 
     #[tokio::test]

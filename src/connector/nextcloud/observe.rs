@@ -18,7 +18,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value as Json;
 
 use crate::{
-    connector::{ConnectorError, Standing},
+    connector::{ConnectorError, Standing, pages::Pages},
     model::{
         account::{Account, Facts, Observed, Wanted},
         accounts::AccountsById,
@@ -54,8 +54,8 @@ const SIDE_BY_SIDE: usize = 4;
 /// So many are asked for one by one, however many there are.
 const FEW: usize = 20;
 
-/// So many pages in a row show nobody new only where there is no next one.
-const STALE: u32 = 3;
+/// So many pages in a row may show nobody new.
+const IDLE: usize = 2;
 
 /// One observation.
 pub(super) struct Looker<'a> {
@@ -71,13 +71,16 @@ struct Sought<'a> {
     texts: BTreeMap<&'a AttributeName, Texts>,
 }
 
-/// How far a list was read.
-#[derive(Default)]
+/// How far a list of users was read.
 struct Place {
     offset: usize,
-    seen: BTreeSet<AccountId>,
-    /// Pages in a row that showed nobody new.
-    stale: u32,
+    read: Pages<AccountId>,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { offset: 0, read: Pages::with_idle(IDLE) }
+    }
 }
 
 /// What one account shows.
@@ -309,13 +312,11 @@ impl<'a> Looker<'a> {
         }
     }
 
-    /// Takes note of a page; a list that shows nobody new, page after page, never ends.
+    /// Takes note of a page.
     fn turn(&self, place: &mut Place, count: usize, accounts: &[Account]) -> Result<(), ConnectorError> {
         place.offset += count;
-        let before = place.seen.len();
-        place.seen.extend(accounts.iter().filter_map(|account| account.id.clone()));
-        place.stale = if place.seen.len() == before { place.stale + 1 } else { 0 };
-        if place.stale < STALE { Ok(()) } else { Err(self.strange("the same users again instead of the next")) }
+        let ids = accounts.iter().filter_map(|account| account.id.clone());
+        place.read.turn(ids).map_err(|what| self.strange(what))
     }
 
     /// One page of accounts, and how many are on it. Who could not be loaded with the others is asked for alone.
@@ -346,7 +347,7 @@ impl<'a> Looker<'a> {
     /// Whether there is a group with this id that our account can see.
     async fn has_group(&self, name: &str) -> Result<bool, ConnectorError> {
         let limit = GROUPS.to_string();
-        let (mut offset, mut seen) = (0, BTreeSet::new());
+        let (mut offset, mut read) = (0, Pages::default());
         loop {
             let place = offset.to_string();
             let query = [("search", name), ("limit", limit.as_str()), ("offset", place.as_str())];
@@ -360,11 +361,7 @@ impl<'a> Looker<'a> {
                 return Ok(false);
             }
             offset += groups.len();
-            let before = seen.len();
-            seen.extend(groups.into_iter().map(str::to_owned));
-            if seen.len() == before {
-                return Err(self.strange("the same groups again instead of the next"));
-            }
+            read.turn(groups.into_iter().map(str::to_owned)).map_err(|what| self.strange(what))?;
         }
     }
 

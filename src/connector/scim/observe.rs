@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value as Json;
 
 use crate::{
-    connector::{ConnectorError, Standing},
+    connector::{ConnectorError, Standing, pages},
     model::{
         account::{Account, Facts, Observed, Wanted},
         accounts::AccountsById,
@@ -53,9 +53,6 @@ const LONGEST_FILTER: usize = 2000;
 
 /// Up to so many ids nobody asks whether reading everybody would be less work.
 const FEW: usize = 19;
-
-/// The most pages of one list: a server whose pages never end has no list.
-const MOST_PAGES: usize = 100_000;
 
 /// One observation.
 pub(super) struct Looker<'a> {
@@ -396,7 +393,7 @@ impl<'a> Looker<'a> {
         let mut told = None;
         let mut at = paging.start().to_owned();
         let mut shown = 0;
-        for number_of_page in 0..MOST_PAGES {
+        for number_of_page in 0..pages::MOST {
             let reply = match first.take() {
                 Some(first) => first,
                 None => self.page(place, query, paging, &at).await?,

@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::OnceCell;
 
 use crate::{
-    connector::{ConnectorError, Standing},
+    connector::{ConnectorError, Standing, pages::Pages},
     model::{
         account::{Facts, Observed, Wanted},
         attribute::Value,
@@ -319,8 +319,7 @@ pub(super) async fn observe(
     Ok(Observed { accounts, server: facts, warnings })
 }
 
-/// Pages in a row that may bring nobody new, because we may not read those on them. More of them are a list that never
-/// ends.
+/// Pages in a row that may bring nobody new, because we may not read those on them.
 const IDLE: usize = 100;
 
 impl<'a> Look<'a> {
@@ -335,19 +334,15 @@ impl<'a> Look<'a> {
         for _ in 0..PASSES {
             let mut users: Vec<User> = Vec::new();
             let (mut offset, mut known) = (0_usize, 0);
-            let (mut ids, mut idle) = (BTreeSet::new(), 0);
+            let mut read = Pages::with_idle(IDLE);
             loop {
                 let page = match first.take() {
                     Some(first) => first,
                     None => self.page(queries, offset, PAGE).await?,
                 };
                 let total = page.total().ok_or_else(|| self.strange("a list without a readable total"))?;
-                let shown = ids.len();
-                ids.extend(page.result.iter().map(|user| user.id.clone()));
-                idle = if ids.len() == shown { idle + 1 } else { 0 };
-                if idle > IDLE {
-                    return Err(self.strange("the same users, or none, on page after page"));
-                }
+                let ids = page.result.iter().map(|user| user.id.clone());
+                read.turn(ids).map_err(|what| self.strange(what))?;
                 users.extend(page.result);
                 if total < known {
                     // Somebody was deleted while we read: the pages have shifted, and one user fell between two.

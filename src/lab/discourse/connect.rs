@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base16ct::lower::encode_string as hex;
 use base64::{Engine as _, alphabet, engine::GeneralPurpose, engine::general_purpose::PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
@@ -53,9 +54,7 @@ fn understood(site: &Site, asked: &Asked) -> Option<Said> {
     let (sso, sig) = (fields.get("sso")?, fields.get("sig")?);
     let mut mac = Hmac::<Sha256>::new_from_slice(site.settings.discourse_connect_secret.as_bytes()).ok()?;
     mac.update(sso.as_bytes());
-    let made = mac.finalize().into_bytes();
-    let hex = made.iter().fold(String::new(), |hex, byte| hex + format!("{byte:02x}").as_str());
-    if hex != *sig {
+    if hex(&mac.finalize().into_bytes()) != *sig {
         return None;
     }
     let text = STANDARD.decode(sso).ok()?;

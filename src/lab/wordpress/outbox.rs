@@ -1,8 +1,9 @@
 //! The events of the must-use plugin: one per user and request, kept in order until somebody takes them
 //! (`wordpress.md` 7). What they look like is here; how they travel is in `delivery.rs`.
 
-use std::{collections::VecDeque, fmt::Write, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
+use base16ct::lower::encode_string as hex;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
@@ -196,10 +197,5 @@ impl Site {
 
 /// Never the same twice, not even in another lab: receivers drop what they have seen.
 fn event_id() -> String {
-    let bytes: [u8; 16] = rand::random();
-    bytes.iter().fold("evt_".to_owned(), |mut id, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+    format!("evt_{}", hex(&rand::random::<[u8; 16]>()))
 }

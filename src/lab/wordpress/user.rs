@@ -1,7 +1,8 @@
 //! One user as the site stores her, and as REST shows her in each context (`wordpress.md` 4).
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::collections::BTreeMap;
 
+use base16ct::lower::encode_string as hex;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -130,13 +131,7 @@ impl User {
 
     fn avatars(&self) -> Value {
         let email = self.email.trim().to_lowercase();
-        let mut hash = String::new();
-        if !email.is_empty() {
-            for byte in Sha256::digest(email.as_bytes()) {
-                // Writing to a text cannot fail.
-                let _ = write!(hash, "{byte:02x}");
-            }
-        }
+        let hash = if email.is_empty() { String::new() } else { hex(&Sha256::digest(email.as_bytes())) };
         let sizes = ["24", "48", "96"].into_iter();
         let url = |size: &str| json!(format!("https://secure.gravatar.com/avatar/{hash}?s={size}&d=mm&r=g"));
         Value::Object(sizes.map(|size| (size.to_owned(), url(size))).collect())

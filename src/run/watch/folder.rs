@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base16ct::lower::encode_string as hex;
 use jiff::{Timestamp, civil::Date};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -25,10 +26,7 @@ use super::{
 };
 use crate::{
     model::{id::SystemName, plan::Plan},
-    run::{
-        gather::{Given, Named},
-        seal::hex,
-    },
+    run::gather::{Given, Named},
     source::{
         csv_file::{self, reject_file, settings::Coverage},
         drop_folder::{

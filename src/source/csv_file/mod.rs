@@ -27,6 +27,7 @@ use std::{
     time::SystemTime,
 };
 
+use base16ct::lower::encode_string as hex;
 use sha2::{Digest, Sha256};
 
 use self::{
@@ -720,8 +721,7 @@ impl<'r, R: Bytes + Seek> Hashed<'r, R> {
 
     /// The digest in hex.
     fn digest(self) -> String {
-        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('?');
-        self.hasher.finalize().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        hex(&self.hasher.finalize())
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base16ct::lower::encode_string as hex;
 use jiff::Timestamp;
 use rustix::fs::{Access, AtFlags, FileType};
 use sha2::{Digest, Sha256};
@@ -470,13 +471,7 @@ fn agrees(folder: &Place, name: &OsStr, checksum: &OsStr) -> io::Result<bool> {
         }
         digest.update(&buffer[..read]);
     }
-    let hex = |digit: u8| char::from_digit(digit.into(), 16);
-    Ok(digest
-        .finalize()
-        .iter()
-        .flat_map(|byte| [hex(byte >> 4), hex(byte & 15)])
-        .map(Option::unwrap_or_default)
-        .eq(said.chars()))
+    Ok(hex(&digest.finalize()) == *said)
 }
 
 /// When a file got its name in the folder. A sender can set when it was written, but not this.

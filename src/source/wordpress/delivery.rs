@@ -10,6 +10,7 @@ mod tests;
 
 use std::fmt;
 
+use base16ct::lower::{decode_vec as unhex, encode_string as hex};
 use base64::{
     Engine,
     alphabet::STANDARD as ALPHABET,
@@ -20,7 +21,6 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::hex;
 use crate::model::secret::Secret;
 
 /// Bodies larger than this are no event: WordPress's largest are some kilobytes.
@@ -222,7 +222,8 @@ impl Gate {
         };
         let bytes = match encoding {
             Encoding::Base64 => STANDARD.decode(signature).ok(),
-            Encoding::Hex => unhex(signature.strip_prefix("sha256=").unwrap_or(signature)),
+            // Upper case is another text, and a signature has one.
+            Encoding::Hex => unhex(signature.strip_prefix("sha256=").unwrap_or(signature)).ok(),
         };
         let bytes = bytes.ok_or(Turned::MalformedSignature)?;
         if !self.is_signed(&bytes, &[body]) {
@@ -284,20 +285,6 @@ fn is_ping(body: &[u8]) -> bool {
 
 fn is_digits(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Pairs of lower-case hex digits. Upper case is another text, and a signature has one.
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
 }
 
 /// What is kept of a genuine body, of all it may hold.

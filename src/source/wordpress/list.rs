@@ -8,11 +8,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use base16ct::lower::encode_string as hex;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    USERS, fields, hex,
+    USERS, fields,
     refused::Why,
     settings::Settings,
     site::Site,

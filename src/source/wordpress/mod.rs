@@ -190,9 +190,3 @@ fn fields(settings: &Settings) -> String {
     }
     names.join(",")
 }
-
-/// Bytes as lower-case hex digits.
-fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('?');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
