@@ -153,6 +153,7 @@ fn name(line: &AttributeCapability) -> String {
 fn support(support: Support) -> String {
     match support {
         Support::Yes => "yes".to_owned(),
+        Support::AtCreation(why) => format!("only while an account is made: {why}"),
         Support::No(why) => format!("no: {why}"),
     }
 }

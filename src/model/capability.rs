@@ -20,11 +20,13 @@ pub enum Replay {
     AskOperator,
 }
 
-/// Whether a provider can do something. A no carries the text that the user reads.
+/// Whether a provider can do something. A reason is the text that the user reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
     /// It can.
     Yes,
+    /// Only while it makes an account, and why not later.
+    AtCreation(&'static str),
     /// It cannot, and why.
     No(&'static str),
 }
@@ -34,6 +36,12 @@ impl Support {
     #[must_use]
     pub fn is_yes(self) -> bool {
         self == Self::Yes
+    }
+
+    /// True where a new account can be given it.
+    #[must_use]
+    pub fn is_yes_at_creation(self) -> bool {
+        matches!(self, Self::Yes | Self::AtCreation(_))
     }
 }
 

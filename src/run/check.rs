@@ -335,7 +335,7 @@ impl Inspection<'_> {
                 let Some(row) = self.table(&line.system).and_then(|table| table.of(&line.system, attribute)) else {
                     continue;
                 };
-                if let Support::No(why) = row.write {
+                if let Support::No(why) | Support::AtCreation(why) = row.write {
                     let message = format!("{} owns `{attribute}` and cannot change it: {why}", line.system);
                     self.tell("cannot_write", Some(&line.origin), message);
                 }
@@ -417,7 +417,7 @@ impl Inspection<'_> {
         for system in names {
             let Some(table) = self.table(&system) else { continue };
             let mut writers: BTreeMap<&str, (AttributeName, Origin)> = BTreeMap::new();
-            for row in table.attributes.iter().filter(|row| row.write.is_yes()) {
+            for row in table.attributes.iter().filter(|row| row.write.is_yes_at_creation()) {
                 let attribute = table.name(&system, row);
                 let copied = policy.copies.get(&attribute).filter(|line| line.systems.contains(&system));
                 let owned =
@@ -498,7 +498,7 @@ impl Inspection<'_> {
             let switch = table.attributes.iter().find(|row| row.neutral && row.name == "active").map(|row| row.write);
             let why = match switch {
                 Some(Support::Yes) => continue,
-                Some(Support::No(why)) => format!(": {why}"),
+                Some(Support::No(why) | Support::AtCreation(why)) => format!(": {why}"),
                 None => String::new(),
             };
             self.tell("no_switch", Some(origin), format!("accounts at {system} cannot be switched off{why}"));

@@ -14,7 +14,7 @@ use crate::model::{
 };
 
 use super::{
-    foresee::{BEGINS_ACTIVE, KEPT_ID, NOT_YET},
+    foresee::{BEGINS_ACTIVE, NOT_YET},
     membership::{self, SET},
     table::CAPABILITIES,
 };
@@ -111,8 +111,8 @@ fn expressible(account: &Account, change: &Change) -> Result<(), Refusal> {
     };
     match (row.write, row.clear) {
         (Support::No(why), _) => unsupported(why),
+        (Support::AtCreation(why), _) if account.id.is_some() => unsupported(why),
         (_, Support::No(why)) if change.after.is_empty() => unsupported(why),
-        _ if row.name == "username" && account.id.is_some() => unsupported(KEPT_ID),
         _ if account.id.is_none() && !is_at_birth(row.name) => unsupported(NOT_YET),
         _ => Ok(()),
     }

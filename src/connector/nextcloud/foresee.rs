@@ -20,10 +20,6 @@ use super::{
     value,
 };
 
-/// Why a user id stays.
-pub(super) const KEPT_ID: &str = "Nextcloud never changes a user id, over no interface: change `display_name`, which is what \
-                                  people see, or make a new account with the new id and have the files transferred to it there";
-
 /// Why an account begins active.
 pub(super) const BEGINS_ACTIVE: &str = "Nextcloud makes every account active; create it when the person is active";
 
@@ -150,8 +146,8 @@ fn creation(account: &Account, row: &AttributeCapability, after: &Value) -> Verd
 
 /// A value of an account that is there.
 fn update(settings: &Settings, account: &Account, row: &AttributeCapability, after: &Value) -> Verdict {
-    if row.name == "username" {
-        return refuses(RefusalKind::Unsupported, KEPT_ID);
+    if let Support::AtCreation(why) = row.write {
+        return refuses(RefusalKind::Unsupported, why);
     }
     if let Support::No(why) = row.clear
         && after.is_empty()

@@ -4,6 +4,11 @@ use crate::model::capability::{AttributeCapability, Capabilities, Replay, Scheme
 
 use super::membership::{GROUP, LEVELS, SET};
 
+const KEPT_ID: Support = Support::AtCreation(
+    "Nextcloud never changes a user id, over no interface: change `display_name`, which is what people see, or make a new \
+     account with the new id and have the files transferred to it there",
+);
+
 const KEPT_NAME: Support = Support::No(
     "Nextcloud drops an empty display name without a word (newer versions refuse it); give the name that shall stand there",
 );
@@ -16,8 +21,8 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     create: Support::Yes,
     create_replay: Replay::LookFirst,
     attributes: &[
-        // Only a new account is given one: what else is asked for is refused by the forecast.
         AttributeCapability {
+            write: KEPT_ID,
             clear: Support::No("every Nextcloud account has one"),
             unique: Unique::Freed,
             required: true,

@@ -130,7 +130,7 @@ impl Desk<'_> {
         let mut refused = false;
         for row in table.attributes.iter().filter(|row| {
             // A membership needs the account to be there: it comes with the next plan.
-            row.write.is_yes() && row.name != "active" && row.set.is_none()
+            row.write.is_yes_at_creation() && row.name != "active" && row.set.is_none()
         }) {
             let attribute = table.name(system, row);
             let owned = self.ownership.owner(&attribute).cloned();

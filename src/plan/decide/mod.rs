@@ -650,6 +650,7 @@ pub(super) fn foresee(providers: &dyn Providers, account: &Account, change: &Cha
             format!("{} does not know `{}`", account.system, change.attribute.local()),
         ),
         Some((Support::No(no), _)) => Foresight::refuses(RefusalKind::Unsupported, no),
+        Some((Support::AtCreation(no), _)) if account.id.is_some() => Foresight::refuses(RefusalKind::Unsupported, no),
         Some((_, Support::No(no))) if change.after.is_empty() && !change.before.is_empty() => {
             Foresight::refuses(RefusalKind::Unsupported, no)
         }

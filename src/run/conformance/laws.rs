@@ -42,7 +42,7 @@ async fn bed(subject: &Subject) -> Bed {
 fn values(bed: &Bed) -> Vec<(AttributeName, Value, Value)> {
     let table = bed.connector.capabilities();
     // Sets need things to be a member of: they have a matrix of their own.
-    let rows = table.attributes.iter().filter(|row| row.write.is_yes() && row.set.is_none());
+    let rows = table.attributes.iter().filter(|row| row.write.is_yes_at_creation() && row.set.is_none());
     rows.map(|row| {
         let (first, second): (Value, Value) = match row.name {
             "email" => ("anna@example.com".into(), "anna.b@example.com".into()),
