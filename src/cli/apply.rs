@@ -116,18 +116,19 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     if !seen.is_empty() {
         store.sighted(&seen, &jiff::Timestamp::now().to_string()).map_err(RunError::from)?;
     }
-    let (Some(chaos), Some(stand)) = (wanted.chaos, &stage.lab) else {
-        let came = carry_out_parts(given, &stage, &guarded, &begun, parted).await;
-        // A saved plan does not say when those were looked at whom it does nothing for.
-        if is_saved {
-            store.disbelieve().map_err(RunError::from)?;
-        }
-        return came;
-    };
-    lab::disturb(stand, chaos).await?;
+    let disturbed = wanted.chaos.zip(stage.lab.as_ref());
+    if let Some((chaos, stand)) = disturbed {
+        lab::disturb(stand, chaos).await?;
+    }
     let came = carry_out_parts(given, &stage, &guarded, &begun, parted).await;
-    let is_done = matches!(came, Ok(Exit::Done | Exit::Refused | Exit::Limit));
-    tell(&lab::calm(stand, chaos, is_done).await?);
+    // A saved plan does not say when those were looked at whom it does nothing for.
+    if is_saved {
+        store.disbelieve().map_err(RunError::from)?;
+    }
+    if let Some((chaos, stand)) = disturbed {
+        let is_done = matches!(came, Ok(Exit::Done | Exit::Refused | Exit::Limit));
+        tell(&lab::calm(stand, chaos, is_done).await?);
+    }
     came
 }
 

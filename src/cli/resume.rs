@@ -186,9 +186,12 @@ async fn finish(
     let approval = Approval { plan: plan.id.clone() };
     let guarded = guarded(plan, &stage.project.rules, &stage.project.limits, Some(&approval))?;
     let begun = Begun::Before { run, from: &UNFINISHED, overtaken };
-    let Some(report) = send(given, stage, &guarded, &begun).await? else {
-        return Ok((Exit::Done, None));
-    };
+    let report = send(given, stage, &guarded, &begun).await;
+    // It may be one that was saved long before it was begun.
+    if summary.feed.is_none() {
+        store.disbelieve().map_err(RunError::from)?;
+    }
+    let Some(report) = report? else { return Ok((Exit::Done, None)) };
     let plan = guarded.plan();
     if !given.json() {
         print(&given.reaching(as_text(plan, &report, true).trim_end()));

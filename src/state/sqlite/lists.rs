@@ -21,15 +21,17 @@ pub(super) fn keep(
     settlement: &Settlement<'_>,
     now: &str,
 ) -> Result<(), StateError> {
-    let of_run = "select document, started from runs where id = ?1";
-    let (document, started): (String, String) =
-        transaction.query_row(of_run, [run], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // Of a plan that somebody gave and somebody else approved nobody knows when it was made.
+    let of_run = "select document, started, feed is null and exists (select 1 from approvals where run = runs.id)
+                  from runs where id = ?1";
+    let (document, started, is_of_any_time): (String, String, bool) =
+        transaction.query_row(of_run, [run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let plan: Plan = serde_json::from_str(&document)?;
     let is_settled =
         settlement.standing == Standing::Done && plan.leaves_nothing() && settlement.follow_ups.made.is_empty();
     let dropped = plan.changes.iter().filter(|change| change.decision == Decision::Drop).map(|change| &change.person);
     let touched: BTreeSet<PersonId> = plan.calls.iter().map(|call| &call.person).chain(dropped).cloned().collect();
-    let is_settled = is_settled && touched.len() <= MOST_TOUCHED;
+    let is_settled = is_settled && !is_of_any_time && touched.len() <= MOST_TOUCHED;
     let place = journal::last(transaction)?;
     // Whoever is not listed was spoken of for the last time.
     let gone = plan.inputs.iter().filter_map(|input| Some(input.list.as_ref()?.missing.len() as u64)).sum();

@@ -263,6 +263,19 @@ fn a_saved_plan_does_not_say_when_anybody_was_looked_at() {
     world.on(TODAY, 0, &["apply", "--yes", "plan.json"]);
     let (_, asked) = planned(&world, "hr=day1.csv", &[]);
     assert_ne!(asked, 0);
+
+    // Nor when it was held, and approved later still.
+    let world = believer(20, "changes = \"5%\"");
+    let next: Vec<Row> = (1..=20)
+        .map(|number| if number > 6 { Row::of(number) } else { renamed(number, &format!("new{number}")) })
+        .collect();
+    world.write("next.csv", list(&next).as_bytes());
+    world.on(TODAY, 6, &["plan", "hr=next.csv", "--out", "plan.json"]);
+    world.on(TODAY, 6, &["apply", "--yes", "plan.json"]);
+    world.on(TODAY, 0, &["approve", "2", "--yes"]);
+    world.forget(&["gitlab"]);
+    let told = world.told(0, &["plan", "hr=next.csv"]);
+    assert!(told.starts_with("read ") && !told.contains("nobody looks at"), "{told}");
 }
 
 #[test]
