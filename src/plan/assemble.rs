@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Providers,
+    behind::{leave_behind, to_go},
     decide::Decided,
     deeds::{self, DecidedDeed},
     order::{Holders, Order, order},
@@ -84,10 +85,17 @@ pub(crate) fn assemble(
     frame: Frame,
 ) -> Plan {
     decided.sort_by(|a, b| key(&a.planned).cmp(&key(&b.planned)));
-    let were_to_go: Vec<bool> = decided.iter().map(|one| one.planned.decision == Decision::Apply).collect();
-    let order = order(&mut decided, holders, policy, providers);
-    let (mut nodes, mut edges) = nodes(&mut decided, &order, policy, providers);
-    leave_behind(&mut decided, &were_to_go);
+    let were_to_go = to_go(&decided);
+    let (mut nodes, mut edges) = loop {
+        let order = order(&mut decided, holders, policy, providers);
+        if leave_behind(&mut decided, &were_to_go) {
+            continue;
+        }
+        let (nodes, edges) = nodes(&mut decided, &order, policy, providers);
+        if !leave_behind(&mut decided, &were_to_go) {
+            break (nodes, edges);
+        }
+    };
     deeds.sort_by(|a, b| deeds::key(a).cmp(&deeds::key(b)));
     let mut changes_of: BTreeMap<PersonId, Vec<usize>> = BTreeMap::new();
     for (at, node) in nodes.iter().enumerate() {
@@ -255,34 +263,6 @@ fn parts(members: &[usize], tied: &BTreeSet<usize>, creation: bool) -> Vec<Vec<u
     }
     let apart = bound.into_iter().map(|at| vec![at]);
     apart.chain((!free.is_empty()).then_some(free)).collect()
-}
-
-/// Nothing comes by itself from a change that is not made: what was to follow one that is refused or held by now stays as it is.
-fn leave_behind(decided: &mut [Decided], were_to_go: &[bool]) {
-    let is_off = |one: &Decided| matches!(one.planned.decision, Decision::Refuse | Decision::Hold);
-    let place = |planned: &PlannedChange| (planned.person.clone(), planned.system.clone(), planned.attribute.clone());
-    let mut off: Vec<usize> = (0..decided.len()).filter(|at| were_to_go[*at] && is_off(&decided[*at])).collect();
-    if off.is_empty() {
-        return;
-    }
-    let mut followers: BTreeMap<(PersonId, SystemName, AttributeName), Vec<usize>> = BTreeMap::new();
-    for (at, one) in decided.iter().enumerate().filter(|(_, one)| one.planned.decision == Decision::Follow) {
-        if let Some(leader) = &one.planned.belongs_to {
-            let planned = &one.planned;
-            let leads = (planned.person.clone(), leader.clone(), planned.attribute.clone());
-            followers.entry(leads).or_default().push(at);
-        }
-    }
-    while let Some(leader) = off.pop() {
-        let PlannedChange { system, decision, refusal, reason, .. } = decided[leader].planned.clone();
-        let word = if decision == Decision::Hold { "held" } else { "refused" };
-        for at in followers.remove(&place(&decided[leader].planned)).unwrap_or_default() {
-            let planned = &mut decided[at].planned;
-            (planned.decision, planned.refusal, planned.when) = (decision, refusal, None);
-            planned.reason = format!("it would come from {system}, where it is {word}: {reason}");
-            off.push(at);
-        }
-    }
 }
 
 /// Asks the connector for the requests; refuses the changes where it has none to offer.

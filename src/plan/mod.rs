@@ -19,6 +19,7 @@ use crate::model::{
 };
 
 pub(crate) mod assemble;
+mod behind;
 pub(crate) mod correlate;
 pub(crate) mod decide;
 pub(crate) mod deeds;

@@ -137,8 +137,16 @@ impl Desk<'_> {
             let told = owned
                 .as_ref()
                 .filter(|owned| row.required || owned.system == *system || self.is_copied_to(system, &attribute));
+            // Of an owner that has an account of hers, what that will hold: what is asked of it may be in vain.
+            let is_held_there = |owner: &SystemName| {
+                self.person.accounts.contains_key(owner) && self.providers.capabilities(owner).is_some()
+            };
+            let stands = |owned: &Owned| match &owned.system {
+                owner if is_held_there(owner) => self.will_hold(owner, &attribute),
+                owner => self.person.decided(owner, &attribute),
+            };
             let value = told
-                .and_then(|owned| self.person.decided(&owned.system, &attribute))
+                .and_then(stands)
                 .map(|value| self.providers.normalize(system, &attribute, &value))
                 .filter(|value| !value.is_empty());
             let (Some(value), Some(owned)) = (value, owned.as_ref()) else {

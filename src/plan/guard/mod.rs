@@ -8,7 +8,11 @@ use std::{
     fmt,
 };
 
-use super::{decide::Decided, deeds::DecidedDeed};
+use super::{
+    behind::{leave_behind, to_go},
+    decide::Decided,
+    deeds::DecidedDeed,
+};
 use crate::model::{
     account::Account,
     attribute::AttributeName,
@@ -355,6 +359,7 @@ pub(crate) fn protect(decided: &mut [Decided], deeds: &mut [DecidedDeed], limits
             "the account is protected by `limits.protected`".clone_into(&mut one.planned.reason);
         }
     }
+    let were_to_go = to_go(decided);
     for one in decided.iter_mut().filter(|one| one.planned.decision == Decision::Apply) {
         if is_protected(&one.account, &limits.protected) {
             one.planned.decision = Decision::Hold;
@@ -369,6 +374,7 @@ pub(crate) fn protect(decided: &mut [Decided], deeds: &mut [DecidedDeed], limits
             );
         }
     }
+    leave_behind(decided, &were_to_go);
 }
 
 /// True where the account is on the list, by its id or by the username it has now.

@@ -1,0 +1,122 @@
+//! What an owner does not take, nobody else is given as the owner's: neither accounts that are there, nor new ones.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use serde_json::{Value, json};
+
+use crate::common::{World, journey::calls};
+
+const SETTINGS: &str = r#"
+[systems.hr]
+kind = "csv"
+key = "id"
+says = "state"
+[systems.gitlab]
+kind = "gitlab"
+url = "https://git.example.com"
+token = { env = "GITLAB_TOKEN" }
+[systems.zitadel]
+kind = "zitadel"
+url = "https://id.example.com"
+token = { env = "ZITADEL_TOKEN" }
+"#;
+
+const RULES: &str = r#"
+owner("username", "gitlab", |person| person.gitlab != ());
+owner(["username", "email", "first_name", "last_name", "display_name", "active"], "hr");
+copies(["username", "email", "display_name"], ["gitlab", "zitadel"]);
+copies(["first_name", "last_name"], "zitadel");
+source("hr", |row| #{
+    key: row.id, username: row.username, email: row.email, first_name: row.first, last_name: row.last,
+    display_name: row.first + " " + row.last, active: true,
+});
+join("gitlab", "email");
+join("zitadel", "email");
+"#;
+
+/// Anna is at GitLab as `anna`, and somebody else as `taken`. Where ZITADEL has her too, it is under the same name.
+fn world(settings: &str, rules: &str, is_at_zitadel: bool) -> World {
+    let people = "id,username,email,first,last\n1,anna,anna@example.com,Anna,Berg\n";
+    let users = json!({ "users": [
+        { "id": 2, "username": "anna", "name": "Anna Berg", "email": "anna@example.com" },
+        { "id": 3, "username": "taken", "name": "T", "email": "taken@example.com" },
+    ] });
+    let zitadel: Vec<Value> = is_at_zitadel.then(|| anna_at_zitadel()).into_iter().collect();
+    let mut world = World::new()
+        .file("homeward.toml", &format!("{SETTINGS}{settings}"))
+        .file("rules/people.rhai", &format!("{RULES}{rules}"))
+        .file("lab/gitlab.json", &users.to_string())
+        .file(
+            "lab/zitadel.json",
+            &json!({ "organizations": [{ "id": "org1", "name": "Example" }], "users": zitadel }).to_string(),
+        )
+        .file("day1.csv", people);
+    world.start_lab(&[]);
+    world.json(0, &["apply", "--yes", "hr=day1.csv"]);
+    world
+}
+
+fn anna_at_zitadel() -> Value {
+    json!({
+        "organization": "org1", "username": "anna", "email": "anna@example.com", "first_name": "Anna",
+        "last_name": "Berg", "display_name": "Anna Berg",
+    })
+}
+
+/// HR calls Anna so: what becomes of her username where, with the reason.
+fn called(world: &World, exit: i32, anna: &str) -> Vec<Value> {
+    let list = format!("id,username,email,first,last\n1,{anna},anna@example.com,Anna,Berg\n");
+    world.write("next.csv", list.as_bytes());
+    let plan = world.json(exit, &["plan", "hr=next.csv"]);
+    let username = |change: &&Value| change["attribute"] == "username";
+    let told = |change: &Value| json!([change["system"], change["decision"], change["after"], change["reason"]]);
+    plan["changes"].as_array().unwrap().iter().filter(username).map(told).collect()
+}
+
+#[test]
+fn a_copy_of_what_the_owner_cannot_take_is_refused_with_it() {
+    let world = world("", "", true);
+    let told = called(&world, 0, "taken");
+    let no = told[0][3].as_str().unwrap();
+    let copy = format!("it would come from gitlab, where it is refused: {no}");
+    assert_eq!(told, [json!(["gitlab", "refuse", "taken", no]), json!(["zitadel", "refuse", "taken", copy])]);
+    // What she may be called goes to both.
+    let told: Vec<Value> = called(&world, 0, "anne").into_iter().map(|one| one[1].clone()).collect();
+    assert_eq!(told, ["apply", "apply"]);
+}
+
+#[test]
+fn a_copy_of_what_a_protected_owner_is_not_told_is_held_with_it() {
+    let world = world("[limits]\nprotected = [\"gitlab:anna\"]\n", "", true);
+    let no = "the account is protected by `limits.protected`";
+    let copy = format!("it would come from gitlab, where it is held: {no}");
+    assert_eq!(
+        called(&world, 0, "anne"),
+        [json!(["gitlab", "hold", "anne", no]), json!(["zitadel", "hold", "anne", copy])]
+    );
+}
+
+#[test]
+fn a_new_account_is_given_what_its_owner_holds_and_not_what_was_asked_of_it_in_vain() {
+    let account = "account(\"zitadel\", |person| person.active);\n";
+    for rule in ["hold(\"names stay\")", "drop(\"names stay\")"] {
+        let rules = "route(|change| if change.system == \"gitlab\" && change.attribute == \"username\" { RULE });\n";
+        let world = world("", &rules.replace("RULE", rule), false);
+        world.write("rules/people.rhai", format!("{RULES}{account}{}", rules.replace("RULE", rule)).as_bytes());
+        let told: Vec<Value> =
+            called(&world, 0, "anne").into_iter().map(|one| json!([one[0], one[1], one[2]])).collect();
+        let word = rule.split('(').next().unwrap();
+        assert_eq!(told, [json!(["gitlab", word, "anne"]), json!(["zitadel", "apply", "anna"])], "{rule}");
+        world.homeward(&["--lab", "apply", "--yes", "hr=next.csv"]);
+        assert_eq!(world.user("zitadel", "email", "anna@example.com")["username"], "anna", "{rule}");
+        // And the next night there is nothing to bring back to GitLab.
+        assert_eq!(calls(&world.json(0, &["plan", "hr=next.csv"])), Vec::<String>::new(), "{rule}");
+    }
+    // Where GitLab is protected, nobody can say yet what she is to be called.
+    let world = world("[limits]\nprotected = [\"gitlab:anna\"]\n", "", false);
+    world.write("rules/people.rhai", format!("{RULES}{account}").as_bytes());
+    let told: Vec<Value> = called(&world, 0, "anne").into_iter().map(|one| one[1].clone()).collect();
+    assert_eq!(told, ["hold", "hold"]);
+    let plan = world.json(0, &["plan", "hr=next.csv"]);
+    assert_eq!(calls(&plan), Vec::<String>::new());
+}
