@@ -18,14 +18,17 @@ use crate::{
     model::{
         id::{CallId, SystemName},
         links::Link,
-        plan::{Call, Plan},
+        plan::{Call, Input, Plan},
     },
-    plan::guard::{GuardedPlan, Tripped},
+    plan::guard::{GuardedPlan, Tripped, part::replaces},
     run::{
         RunError, correct,
         execute::{Report, execute},
         expectations::sights,
-        holds::{Asides, Judged, Parted, Past, apart, asides, expire, how_to_settle, judge, replace, told},
+        holds::{
+            Asides, Judged, Parted, Past, REPLACEABLE, apart, asides, expire, how_to_end, how_to_settle, judge,
+            replace, told,
+        },
         prepare::Prepared,
         seal::unseal,
         sign_in::together,
@@ -92,7 +95,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     let about = Occasion { input: wanted.inputs.join(" "), ..Occasion::default() };
     let (guarded, parted) = match judged? {
         Judged::Free(guarded) => (guarded, None),
-        Judged::Held(tripped) => return hold(given, &stage, &prepared.plan, &about, &tripped),
+        Judged::Held(tripped) => return hold(given, &stage, &prepared.plan, &about, &tripped, is_saved),
         Judged::Parted(parted) => {
             let Parted { rest, aside, tripped } = *parted;
             (rest, Some((aside, tripped)))
@@ -111,7 +114,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     let asides = asides(&store, &prepared.plan, parted.as_ref().map(|(aside, _)| aside)).map_err(RunError::from)?;
     let held = parted.as_ref().filter(|_| asides.same.is_none());
     let held = held.map(|(aside, tripped)| Held { plan: aside.clone(), told: told(tripped) });
-    let begun = Begun::Now(Box::new(Fresh { about, counted: past.counted, held, asides }));
+    let begun = Begun::Now(Box::new(Fresh { about, counted: past.counted, held, asides, is_saved }));
     let seen = sights(&prepared.expected, given.judges_by());
     if !seen.is_empty() {
         store.sighted(&seen, &jiff::Timestamp::now().to_string()).map_err(RunError::from)?;
@@ -202,29 +205,34 @@ pub(super) fn by_name(tripped: &[Tripped]) -> serde_json::Value {
     tripped.iter().map(one).collect()
 }
 
-/// What a feed holds is settled before anything later of the same source is carried out. What was held when somebody gave
-/// inputs by hand gives way to what is given now.
-fn past_no_hold(stage: &plan::Stage, plan: &Plan, again: &str) -> Result<(), Trouble> {
+/// What waits is settled, and what broke off is finished, before anything later of the same source is carried out: but for
+/// what was held when somebody gave inputs by hand, where what is given now says all of it anew. A plan that was saved may be
+/// the older one, and takes nobody's place.
+fn past_no_hold(stage: &plan::Stage, plan: &Plan, is_saved: bool, again: &str) -> Result<(), Trouble> {
     if stage.state().is_none_or(|state| !state.exists()) {
         return Ok(());
     }
     let store = stage.store()?;
-    let now = jiff::Timestamp::now().to_string();
     expire(&store, &stage.project.terms, jiff::Timestamp::now()).map_err(RunError::from)?;
     // What was set aside blocks nobody.
-    let waits = store.unsettled().map_err(RunError::from)?.into_iter().filter(|run| run.standing != Standing::Aside);
+    let mut waits = store.unsettled().map_err(RunError::from)?;
+    waits.retain(|run| run.standing != Standing::Aside);
+    if is_saved {
+        let begun = store.unfinished().map_err(RunError::from)?;
+        waits.extend(begun.into_iter().filter(|run| run.standing == Standing::Open));
+    }
     for run in waits {
-        let Some((held, _)) = store.run(run.id).map_err(RunError::from)? else { continue };
-        let same = |input: &crate::model::plan::Input| held.inputs.iter().any(|other| other.system == input.system);
-        let Some(input) = plan.inputs.iter().find(|input| same(input)) else { continue };
-        if run.feed.is_some() {
-            let message = format!("run {} of {} waits to be settled, and comes first", run.id, input.system);
-            let hint =
-                format!("look at it with `{1} runs {0}`, then `{1} approve {0}` or `{1} reject {0}`", run.id, again);
-            return Err(Trouble::new(Exit::Refused, message, Some(hint)));
+        let Some(held) = store.plan(run.id).map_err(RunError::from)? else { continue };
+        let same = |input: &&Input| held.inputs.iter().any(|other| other.system == input.system);
+        let Some(input) = plan.inputs.iter().find(same) else { continue };
+        let gives_way = run.feed.is_none() && run.standing.is_held() && !is_saved && replaces(plan, &held);
+        if gives_way || run.feed.is_none() && held.id == plan.id {
+            continue;
         }
-        let from = [Standing::Held, Standing::Waiting];
-        store.stand(run.id, &from, Standing::Superseded, "inputs were given anew", &now).map_err(RunError::from)?;
+        let what = if run.standing == Standing::Open { "broke off or is under way" } else { "waits to be settled" };
+        let message = format!("run {} of {} {what}, and comes first", run.id, input.system);
+        let hint = format!("look at it with `{again} runs {}`; {}", run.id, how_to_end(again, run.id, run.standing));
+        return Err(Trouble::new(Exit::Refused, message, Some(hint)));
     }
     Ok(())
 }
@@ -236,6 +244,7 @@ pub(super) fn hold(
     plan: &Plan,
     about: &Occasion,
     tripped: &[Tripped],
+    is_saved: bool,
 ) -> Result<Exit, Trouble> {
     let told = told(tripped);
     let trouble = Trouble::tripped(tripped);
@@ -243,9 +252,12 @@ pub(super) fn hold(
     if !is_kept {
         return Err(trouble);
     }
-    past_no_hold(stage, plan, given.again())?;
-    let now = jiff::Timestamp::now().to_string();
-    let run = stage.store()?.keep(Some(plan), about, Standing::Held, &told, &now).map_err(RunError::from)?;
+    past_no_hold(stage, plan, is_saved, given.again())?;
+    let (store, now) = (stage.store()?, jiff::Timestamp::now());
+    let before = asides(&store, plan, None).map_err(RunError::from)?;
+    let run = store.keep(Some(plan), about, Standing::Held, &told, &now.to_string()).map_err(RunError::from)?;
+    let from = [Standing::Held, Standing::Waiting];
+    let_go(given, &replace(&store, &before, &from, now).map_err(RunError::from)?);
     if given.json() {
         let fields = json!({ "run": run, "plan": plan.id, "held": told, "tripped": by_name(tripped) });
         print_document(&document("report", fields));
@@ -255,6 +267,13 @@ pub(super) fn hold(
     Ok(trouble.exit)
 }
 
+/// Tells which runs wait no more.
+fn let_go(given: &Invocation<'_>, gone: &[i64]) {
+    for run in gone.iter().filter(|_| given.talks()) {
+        tell(&format!("run {run} waits no more: what is given now takes its place"));
+    }
+}
+
 /// A run that begins now, with what was known when its plan was judged.
 pub(super) struct Fresh {
     pub(super) about: Occasion,
@@ -262,8 +281,10 @@ pub(super) struct Fresh {
     pub(super) counted: i64,
     /// What a limit took out of its plan.
     pub(super) held: Option<Held>,
-    /// What was set aside before.
+    /// What waited before.
     pub(super) asides: Asides,
+    /// True for a plan that was made before, nobody knows when.
+    pub(super) is_saved: bool,
 }
 
 /// A part of a plan that a limit holds.
@@ -324,10 +345,10 @@ pub(super) async fn send(
     let now = || jiff::Timestamp::now().to_string();
     let run = match begun {
         Begun::Now(fresh) => {
-            past_no_hold(stage, plan, given.again())?;
+            past_no_hold(stage, plan, fresh.is_saved, given.again())?;
             // Whoever was asked may have answered late.
             not_overtaken(plan, given.again(), |system| Ok(store.accepted(system)?))?;
-            begin(stage, &store, plan, fresh)?
+            begin(given, stage, &store, plan, fresh)?
         }
         Begun::Before { run, from, .. } => {
             // The service, or somebody else who settled it too, may have been faster.
@@ -346,14 +367,20 @@ pub(super) async fn send(
 }
 
 /// Opens the run, as it was judged. Where somebody else began another one meanwhile, that one counts.
-fn begin(stage: &plan::Stage, store: &dyn Store, plan: &Plan, fresh: &Fresh) -> Result<i64, Trouble> {
+fn begin(
+    given: &Invocation<'_>,
+    stage: &plan::Stage,
+    store: &dyn Store,
+    plan: &Plan,
+    fresh: &Fresh,
+) -> Result<i64, Trouble> {
     let apart = apart(&fresh.about);
     let aside = fresh.held.as_ref().map(|held| Aside { plan: &held.plan, about: &apart, told: &held.told });
     let mut beginning = Beginning { plan, about: &fresh.about, counted: fresh.counted, aside };
     loop {
         let now = jiff::Timestamp::now();
         if let Some(run) = store.begin_judged(&beginning, &now.to_string()).map_err(RunError::from)? {
-            replace(store, &fresh.asides, now).map_err(RunError::from)?;
+            let_go(given, &replace(store, &fresh.asides, &REPLACEABLE, now).map_err(RunError::from)?);
             return Ok(run);
         }
         let past = stage.past()?;

@@ -16,7 +16,7 @@ use crate::{
         id::{AccountId, PersonId, SystemName},
         links::Link,
     },
-    run::{RunError, correct},
+    run::{RunError, correct, holds::how_to_end},
     state::{Correction, Memory, Store, lock::Locks, sqlite::Sqlite},
 };
 
@@ -155,7 +155,7 @@ fn write(
     if let Some(run) = correct::still_wanted(&store, link)? {
         let (id, standing) = (run.id, run.standing);
         let message = format!("run {id} is {} and about this person or account", standing.word());
-        let hint = format!("settle it first, then plan again: {again} reject {id}, or {again} approve {id}");
+        let hint = format!("{}; then plan again", how_to_end(again, id, standing));
         return Err(Trouble::new(Exit::Usage, message, Some(hint)));
     }
     let by = super::settle::who(by);

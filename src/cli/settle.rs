@@ -13,6 +13,7 @@ use crate::{
         RunError,
         holds::{Terms, expire},
         prepare::guarded,
+        resume::is_past,
         seal::fits,
     },
     state::{Heard, RunSummary, Said, Standing, Store, Word, lock, sqlite::Sqlite},
@@ -28,6 +29,16 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
         return Err(super::runs::unknown(wanted.run, given.again()));
     };
     fits(&format!("run {}", wanted.run), &plan, &stage.fleet.homes())?;
+    if let Some(later) = is_past(&store, &summary, &plan)? {
+        let again = given.again();
+        let message = format!("run {} has a later input of the same source than run {}", later, wanted.run);
+        let hint = format!(
+            "what that one says may be the opposite of this: look at `{again} runs {later}`, let go of this one with \
+             `{again} reject {}`, and plan again",
+            wanted.run
+        );
+        return Err(Trouble::new(Exit::Usage, message, Some(hint)));
+    }
     if plan.rules != stage.project.rules.digest() && !wanted.anyway {
         let hint = format!(
             "a plan of these rules: plan again, and `{1} reject {0}`; this one as it was shown: `{1} approve {0} --anyway`",

@@ -11,7 +11,7 @@ use crate::{
     model::plan::{Decision, Plan},
     run::{
         RunError, document,
-        holds::{Asides, Judged, judge},
+        holds::{Judged, asides, how_to_end, judge},
         prepare::{Desk, Prepared},
         seal::fits,
         undo,
@@ -79,7 +79,7 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
     let about = Occasion { input: format!("undo of run {}", wanted.run), ..Occasion::default() };
     let guarded = match judged {
         Ok(guarded) => guarded,
-        Err(tripped) => return hold(given, &stage, &plan, &about, &tripped),
+        Err(tripped) => return hold(given, &stage, &plan, &about, &tripped, false),
     };
     let calls = plan.calls.len() as u64;
     if calls > 0 && !wanted.yes && !agreed(given, "Carry out", calls, &format!("undo --out plan.json {}", wanted.run))?
@@ -87,7 +87,8 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
-    let fresh = Fresh { about, counted: past.counted, held: None, asides: Asides::default() };
+    let asides = asides(&stage.store()?, &plan, None).map_err(RunError::from)?;
+    let fresh = Fresh { about, counted: past.counted, held: None, asides, is_saved: false };
     let exit = carry_out(given, &stage, &guarded, &Begun::Now(Box::new(fresh))).await?;
     // What nobody knows the end of is not taken back.
     Ok(if is_in_doubt { exit.max(Exit::Doubt) } else { exit })
@@ -107,7 +108,7 @@ fn over(stage: &plan::Stage, run: i64, homeward: &str) -> Result<(Plan, Vec<Entr
         }
         Standing::Waiting | Standing::Held | Standing::Aside | Standing::Approved => {
             let message = format!("run {run} has changed nothing yet: it is {}", standing.word());
-            return no(message, format!("drop it with: {homeward} reject {run}"));
+            return no(message, how_to_end(homeward, run, standing));
         }
         Standing::Rejected | Standing::Refused | Standing::Duplicate | Standing::Superseded | Standing::Expired => {
             let message = format!("run {run} has changed nothing: it is {}", standing.word());

@@ -1,6 +1,7 @@
 //! Reading: inputs become statements. Nothing is changed anywhere.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     fs::File,
     path::{Path, PathBuf},
@@ -15,6 +16,7 @@ use crate::{
         few::Few,
         id::{PersonId, SystemName},
         keys::Keys,
+        links::Link,
         plan::{Believed, Input, List, Seen},
         record::{Before, RecordOrigin, Rejected, Statement},
         values::Values,
@@ -562,7 +564,7 @@ impl Recall<'_> {
 
     /// A new key with the address or the username of somebody who is missing, and much like hers or with all that she is
     /// known by, is that person under a key that was damaged, and not a leaver and a newcomer: the row is not used, and
-    /// she does not count as gone.
+    /// she does not count as gone. Where somebody has said of all her accounts that they are the new key's, it is used.
     fn keep_apart(
         &self,
         said: &mut Said,
@@ -589,6 +591,20 @@ impl Recall<'_> {
             let looks = |of: &Values| LOOKS.map(|name| of.get(&AttributeName::new(name)));
             written_alike(key, &statement.key) || looks(values) == looks(&statement.values)
         };
+        // Asked for where there is anybody of the kind.
+        let accounts: OnceCell<BTreeMap<&str, Vec<String>>> = OnceCell::new();
+        let of = |key: &str, missing: &BTreeMap<&str, &Values>| {
+            let accounts = accounts.get_or_init(|| {
+                let mut accounts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+                let is_asked = |key: &str| missing.contains_key(key) || self.known.get(self.system, key).is_none();
+                let hers = |link: &Link<'_>| link.person.system == *self.system && is_asked(&link.person.key);
+                for link in self.memory.links.iter().filter(hers) {
+                    accounts.entry(&link.person.key).or_default().push(format!("{}:{}", link.system, link.account));
+                }
+                accounts
+            });
+            accounts.get(key).cloned().unwrap_or_default()
+        };
         statements.retain(|statement| {
             let is_new = self.known.get(self.system, &statement.key).is_none();
             let same = |name| {
@@ -597,16 +613,26 @@ impl Recall<'_> {
                 missing.get(key).is_some_and(|values| is_same(key, values, statement)).then_some(*key)
             };
             let Some(before) = known_by.iter().filter(|_| is_new).find_map(same) else { return true };
+            let (hers, now) = (of(before, missing), of(&statement.key, missing));
+            if hers.is_empty() && !now.is_empty() {
+                return true;
+            }
             missing.remove(before);
+            let person = format!("{}/{}", self.system, statement.key);
+            let links: Vec<String> = hers.iter().map(|account| format!("`homeward link {person} {account}`")).collect();
+            let links = if links.is_empty() { String::new() } else { format!(": {}", links.join(", ")) };
             let rejected = Rejected {
                 system: self.system.clone(),
                 file: shown.to_owned(),
                 line: statement.origin.line,
                 column: Some(self.source.key.clone()),
                 code: "key_changed".to_owned(),
-                reason: "somebody who is not listed any more had this address or username under another key, and a key names one \
-                         person for good: let the one leave with one list and the other come with the next"
-                    .to_owned(),
+                reason: format!(
+                    "{}/{before}, who is not listed any more, had this address or username, and a key names one person for \
+                     good: where it is she, say so of each of her accounts and give the list again{links}; where it is \
+                     somebody else, let the one leave with one list and the other come with the next",
+                    self.system
+                ),
             };
             said.unused.insert((self.system.clone(), Arc::clone(&statement.key)), rejected.clone());
             refused.push(rejected);

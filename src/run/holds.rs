@@ -41,6 +41,11 @@ pub(crate) fn how_to_settle(homeward: &str, run: i64) -> String {
     format!("carry it out with `{homeward} approve {run}`, or drop it with `{homeward} reject {run}`")
 }
 
+/// What somebody does about a run that is not settled: one that was approved can only be finished.
+pub(crate) fn how_to_end(homeward: &str, run: i64, standing: Standing) -> String {
+    if standing.is_held() { how_to_settle(homeward, run) } else { format!("finish it with `{homeward} resume {run}`") }
+}
+
 /// What limits say to a plan.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one is made for each plan")]
@@ -105,7 +110,7 @@ pub(crate) fn apart(about: &Occasion) -> Occasion {
     Occasion { feed: about.feed.clone(), input: format!("{} (held)", about.input), sha256: None }
 }
 
-/// Runs that were set aside before, in the light of a new plan.
+/// Runs that wait, in the light of a new plan.
 #[derive(Debug, Default)]
 pub(crate) struct Asides {
     /// The one that holds the same as the new plan's: nobody need look at it twice.
@@ -114,28 +119,45 @@ pub(crate) struct Asides {
     pub(crate) replaced: Vec<i64>,
 }
 
-/// Looks at what was set aside before. `plan` is the new one as a whole, `aside` what is held of it now.
+/// Looks at what was set aside before, and at what was held when somebody gave inputs by hand. `plan` is the new one as a
+/// whole, `aside` what is held of it now.
 pub(crate) fn asides(store: &dyn Store, plan: &Plan, aside: Option<&Plan>) -> Result<Asides, StateError> {
     let mut found = Asides::default();
-    for run in store.unsettled()?.into_iter().filter(|run| run.standing == Standing::Aside) {
-        let Some((before, _)) = store.run(run.id)? else { continue };
-        if aside.is_some_and(|aside| does_the_same(&before, aside)) {
+    let gives_way = |run: &RunSummary| match run.standing {
+        Standing::Aside => true,
+        Standing::Held | Standing::Waiting => run.feed.is_none(),
+        _ => false,
+    };
+    for run in store.unsettled()?.into_iter().filter(gives_way) {
+        let Some(before) = store.plan(run.id)? else { continue };
+        if run.standing == Standing::Aside && aside.is_some_and(|aside| does_the_same(&before, aside)) {
             found.same = Some(run.id);
-        } else if replaces(plan, &before) {
+        } else if before.id == plan.id || replaces(plan, &before) {
             found.replaced.push(run.id);
         }
     }
     Ok(found)
 }
 
-/// Lets go of runs that were set aside and that a new plan replaces.
-pub(crate) fn replace(store: &dyn Store, asides: &Asides, now: Timestamp) -> Result<(), StateError> {
+/// Lets go of runs that wait as one of these and that a new plan replaces, and gives them.
+pub(crate) fn replace(
+    store: &dyn Store,
+    asides: &Asides,
+    from: &[Standing],
+    now: Timestamp,
+) -> Result<Vec<i64>, StateError> {
+    let told = "a newer input took its place";
+    let mut gone = Vec::new();
     for run in &asides.replaced {
-        let told = "a newer input took its place";
-        store.stand(*run, &[Standing::Aside], Standing::Superseded, told, &now.to_string())?;
+        if store.stand(*run, from, Standing::Superseded, told, &now.to_string())? {
+            gone.push(*run);
+        }
     }
-    Ok(())
+    Ok(gone)
 }
+
+/// How a run waits that a newer plan may take the place of.
+pub(crate) const REPLACEABLE: [Standing; 3] = [Standing::Aside, Standing::Held, Standing::Waiting];
 
 /// Lets runs expire that have waited too long, and gives them.
 pub(crate) fn expire(store: &dyn Store, terms: &Terms, now: Timestamp) -> Result<Vec<RunSummary>, StateError> {

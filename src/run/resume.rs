@@ -11,6 +11,7 @@ use crate::{
         id::{CallId, SystemName},
         plan::{Decision, Plan},
     },
+    plan::guard::part::speaks_anew,
     state::{
         Entry, Outcome, RunSummary, Sent, Standing, StateError, Store,
         lock::{self, Locks},
@@ -57,19 +58,47 @@ pub(crate) fn is_left_to_service(run: &RunSummary, state: &Path) -> bool {
     by_itself && lock::is_watched(state)
 }
 
-/// A run after this one that took it back, or was carried out with a later input of the same source. What that one says now may be the
+/// What has an input that counts: it was carried out, or is to be. What nobody let pass says nothing.
+const COUNTS: [Standing; 6] =
+    [Standing::Done, Standing::Partly, Standing::Open, Standing::Approved, Standing::Held, Standing::Waiting];
+
+/// What was carried out, at least in part, or is just being.
+const CARRIED_OUT: [Standing; 3] = [Standing::Done, Standing::Partly, Standing::Open];
+
+/// A run after this one that took it back, or has a later input of the same source. What that one says now may be the
 /// opposite of what this one still has to do, and look as if nothing had happened.
 pub(crate) fn overtaken(store: &dyn Store, run: i64) -> Result<Option<i64>, RunError> {
     let Some(plan) = store.plan(run)? else { return Ok(None) };
     // A run that was taken back is overtaken by that.
     let undo = undo_of(run);
     let sources: BTreeSet<&SystemName> = plan.inputs.iter().map(|input| &input.system).chain([&undo]).collect();
-    Ok(store.later(run, &sources.into_iter().collect::<Vec<_>>())?)
+    Ok(store.later(run, &sources.into_iter().collect::<Vec<_>>(), &COUNTS)?.pop())
 }
 
 /// The run that took this one back.
 pub(crate) fn taken_back(store: &dyn Store, run: i64) -> Result<Option<i64>, RunError> {
-    Ok(store.later(run, &[&undo_of(run)])?)
+    Ok(store.later(run, &[&undo_of(run)], &CARRIED_OUT)?.pop())
+}
+
+/// The run that says something newer than one that waits to be approved: any that counts and has a later input of the same
+/// source. While a part that was set aside waits, others may go on: it is past only where one of them speaks anew of
+/// somebody it is about.
+pub(crate) fn is_past(store: &dyn Store, run: &RunSummary, plan: &Plan) -> Result<Option<i64>, RunError> {
+    let sources: Vec<&SystemName> = plan.inputs.iter().map(|input| &input.system).collect();
+    let later = store.later(run.id, &sources, &COUNTS)?;
+    if !run.standing.is_held() {
+        // It was approved when it was not.
+        return Ok(None);
+    }
+    if run.standing != Standing::Aside {
+        return Ok(later.into_iter().next_back());
+    }
+    for run in later.into_iter().rev() {
+        if store.plan(run)?.is_some_and(|newer| speaks_anew(&newer, plan)) {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
 }
 
 /// True where another process is at work at one of the systems of a run, perhaps on this very run.

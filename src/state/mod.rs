@@ -501,8 +501,8 @@ pub(crate) trait Store: Send + Sync {
     /// The runs that broke off, were approved and not carried out, or left calls undone, oldest first.
     fn unfinished(&self) -> Result<Vec<RunSummary>, StateError>;
 
-    /// The newest run after this one that was carried out with an input of one of these sources.
-    fn later(&self, run: i64, sources: &[&SystemName]) -> Result<Option<i64>, StateError>;
+    /// The runs after this one that have an input of one of these sources and stand as one of these, oldest first.
+    fn later(&self, run: i64, sources: &[&SystemName], standings: &[Standing]) -> Result<Vec<i64>, StateError>;
 
     /// The last run about this input of this source that has a say about it: not one that broke off.
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError>;

@@ -35,6 +35,7 @@ mod lying;
 mod mattermost_sets;
 mod meanwhile;
 mod mutation;
+mod overtaken;
 mod owner_first;
 mod readme;
 mod rejected_records;

@@ -12,7 +12,7 @@ use super::Tripped;
 use crate::model::{
     attribute::AttributeName,
     id::{CallId, PersonId, SystemName},
-    plan::{Call, Decision, Input, Plan, PlannedChange, PlannedOperation, Summary},
+    plan::{Call, Decision, Input, Plan, PlannedChange, PlannedOperation, Seen, Summary},
 };
 
 /// A plan in two, neither of which has an id yet.
@@ -153,20 +153,42 @@ pub(crate) fn does_the_same(one: &Plan, other: &Plan) -> bool {
     one.calls == other.calls && one.systems == other.systems && one.rules == other.rules
 }
 
-/// True where nothing of a plan that was set aside counts any more once `newer` was made: it comes of a list of everybody
-/// of the same source, or decides anew on all of it.
-pub(crate) fn replaces(newer: &Plan, aside: &Plan) -> bool {
-    let is_of_it = |input: &&Input| aside.inputs.iter().any(|other| other.system == input.system);
-    let mut of_it = newer.inputs.iter().filter(is_of_it).peekable();
-    if of_it.peek().is_none() {
-        return false;
-    }
+/// True where nothing of a plan that waits counts any more once `newer` was made: that comes of lists of everybody of all its
+/// sources, or speaks anew of all of it.
+pub(crate) fn replaces(newer: &Plan, waits: &Plan) -> bool {
     // Only a list of everybody keeps its last lines.
-    if of_it.any(|input| input.list.as_ref().is_some_and(|list| !list.tail.is_empty())) {
+    let is_whole = |input: &Input| {
+        let mut lists = newer.inputs.iter().filter(|other| other.system == input.system);
+        lists.any(|other| other.list.as_ref().is_some_and(|list| !list.tail.is_empty()))
+    };
+    if !waits.inputs.is_empty() && waits.inputs.iter().all(is_whole) {
         return true;
+    }
+    if !newer.inputs.iter().any(|input| waits.inputs.iter().any(|other| other.system == input.system)) {
+        return false;
     }
     let decided: BTreeSet<_> = newer.changes.iter().map(|it| (&it.person, &it.system, &it.attribute)).collect();
     let asked: BTreeSet<&String> = newer.operations.iter().map(|it| &it.mark).collect();
-    aside.changes.iter().all(|it| decided.contains(&(&it.person, &it.system, &it.attribute)))
-        && aside.operations.iter().all(|it| asked.contains(&it.mark))
+    let anew = spoken_of(newer);
+    let is_said = |it: &PlannedChange| {
+        let said = anew.get(&it.person).into_iter().flatten();
+        said.copied().any(|seen| seen.values.get(&it.attribute).is_some())
+    };
+    waits.changes.iter().all(|it| decided.contains(&(&it.person, &it.system, &it.attribute)) || is_said(it))
+        && waits.operations.iter().all(|it| asked.contains(&it.mark))
+}
+
+/// True where `newer` speaks anew of somebody whom a plan that waits would do something for.
+pub(crate) fn speaks_anew(newer: &Plan, waits: &Plan) -> bool {
+    let anew = spoken_of(newer);
+    waits.calls.iter().any(|call| anew.contains_key(&call.person))
+}
+
+/// Of whom a plan's inputs say something else than they last did, and what.
+fn spoken_of(plan: &Plan) -> BTreeMap<&PersonId, Vec<&Seen>> {
+    let mut spoken: BTreeMap<&PersonId, Vec<&Seen>> = BTreeMap::new();
+    for (seen, person) in plan.seen.iter().filter_map(|seen| Some((seen, seen.person.as_ref()?))) {
+        spoken.entry(person).or_default().push(seen);
+    }
+    spoken
 }

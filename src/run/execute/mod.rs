@@ -141,7 +141,8 @@ pub(crate) async fn execute(
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
             let hindrance = hindrance.or_else(|| not_made(call, &unproved)).or_else(|| may_be_made(call, &may_have));
             let hindrance = hindrance.or_else(|| {
-                let is_overtaken = |later: i64| vec![format!("run {later} had a later list of everybody")];
+                let is_overtaken =
+                    |later: i64| vec![format!("run {later} took it back, or has a later input of its source")];
                 overtaken.map(|later| Outcome::Moved(is_overtaken(later)))
             });
             let hindrance = hindrance.or_else(|| for_a_person(call, so_far));

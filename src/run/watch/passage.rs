@@ -231,7 +231,7 @@ fn begin(
     let aside = aside.map(|(plan, told)| Aside { plan, about: &apart, told });
     let beginning = Beginning { plan: guarded.plan(), about, counted, aside };
     let Some(run) = store.begin_judged(&beginning, &service.now())? else { return Ok(None) };
-    holds::replace(store, &asides, service.clock.now())?;
+    holds::replace(store, &asides, &holds::REPLACEABLE, service.clock.now())?;
     if let Some((_, told)) = &held {
         service.met(Met::Held);
         warn!(run, input = about.input, "a part of it is held: {told}");
@@ -260,7 +260,7 @@ pub(super) fn how_to_settle(service: &Service, run: i64) -> String {
 
 /// Carries out a run that was approved, where it still is.
 pub(super) async fn approved(service: &Service, seat: &mut Seat, run: i64) -> Result<Came, StateError> {
-    let Some((plan, _)) = service.store.run(run)? else { return Ok(Came::Nothing) };
+    let Some(plan) = service.store.plan(run)? else { return Ok(Came::Nothing) };
     seat.fleet.forget();
     if let Err(error) = seal::fits(&format!("run {run}"), &plan, &seat.fleet.homes()) {
         service.store.stand(run, &[Standing::Approved], Standing::Held, &told(&error), &service.now())?;

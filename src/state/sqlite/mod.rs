@@ -477,13 +477,17 @@ impl Store for Sqlite {
         summaries(&self.connection(), chosen, [])
     }
 
-    fn later(&self, run: i64, sources: &[&SystemName]) -> Result<Option<i64>, StateError> {
+    fn later(&self, run: i64, sources: &[&SystemName], standings: &[Standing]) -> Result<Vec<i64>, StateError> {
         let sources: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
-        let sql = "select max(runs.id) from runs, json_each(runs.document, '$.inputs') as input
-                   where runs.id > ?1 and standing in ('done', 'partly') and document <> ''
-                   and json_extract(input.value, '$.system') in (select value from json_each(?2))";
-        let sources = serde_json::to_string(&sources)?;
-        Ok(self.connection().query_row(sql, params![run, sources], |row| row.get(0))?)
+        let standings: Vec<&str> = standings.iter().map(|standing| standing.word()).collect();
+        let sql = "select distinct runs.id from runs, json_each(runs.document, '$.inputs') as input
+                   where runs.id > ?1 and document <> '' and standing in (select value from json_each(?3))
+                   and json_extract(input.value, '$.system') in (select value from json_each(?2)) order by runs.id";
+        let (sources, standings) = (serde_json::to_string(&sources)?, serde_json::to_string(&standings)?);
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params![run, sources, standings], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError> {
@@ -692,6 +696,11 @@ impl Store for Sqlite {
             let rows = statement.query_map([before], |row| row.get(0))?;
             rows.filter(|run| run.as_ref().map_or(true, |run| !keep.contains(run))).collect::<Result<Vec<i64>, _>>()?
         };
+        // What a run that can still be carried out is overtaken by is told by the plans of those after it.
+        let ready = "select min(id) from runs where document <> '' and standing in
+                     ('open', 'waiting', 'held', 'aside', 'approved', 'partly') and id not in (select value from json_each(?1))";
+        let oldest: Option<i64> = transaction.query_row(ready, [serde_json::to_string(&runs)?], |row| row.get(0))?;
+        let runs: Vec<i64> = runs.into_iter().filter(|run| oldest.is_none_or(|oldest| *run < oldest)).collect();
         let entries = journal::prune(&transaction, &runs)?;
         let chosen = serde_json::to_string(&runs)?;
         expectations::prune(&transaction, &chosen)?;

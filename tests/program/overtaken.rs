@@ -1,0 +1,197 @@
+//! What an older list says is not carried out where a newer one of the same source says otherwise: whether that one was
+//! carried out, waits for somebody, or broke off.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use serde_json::{Value, json};
+
+use crate::common::World;
+
+const SETTINGS: &str = r#"
+[systems.hr]
+kind = "csv"
+key = "id"
+says = "state"
+coverage = "COVERAGE"
+folder = "drop"
+order = "arrival"
+quiet = { looks = 1, time = "1ms" }
+[systems.gitlab]
+kind = "gitlab"
+url = "https://git.example.com"
+token = { env = "GITLAB_TOKEN" }
+concurrency = 1
+"#;
+
+const RULES: &str = r#"
+owner(["username", "email", "display_name", "active"], "hr");
+copies(["username", "email", "display_name"], "gitlab");
+source("hr", |row| #{
+    key: row.id, username: row.username, email: row.email, display_name: row.name, active: row.status == "Active",
+});
+join("gitlab", "email");
+account("gitlab", |person| person.active);
+guard(|plan| if plan.count("gitlab", "display_name") > 1 { hold("more than one new name") });
+"#;
+
+const FIRST: &str = "1002,Ben,ben,Active\n1001,Anna,anna,Active\n1003,Cleo,cleo,Active\n";
+/// A mistake: Anna has left.
+const WRONG: &str = "1001,Anna,anna,Left\n1000,Ada,ada,Active\n1002,Ben,ben,Active\n1003,Cleo,cleo,Active\n";
+/// What is right, with more new names than go through unseen.
+const RIGHT: &str =
+    "1001,Anna,anna,Active\n1000,Ada,ada,Active\n1002,Benjamin,ben,Active\n1003,Cleopatra,cleo,Active\n";
+
+fn list(rows: &str) -> Vec<u8> {
+    let row = |row: &str| {
+        let [id, name, username, status] = row.split(',').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        format!("{id},{name},{username}@example.com,{username},{status}\n")
+    };
+    format!("id,name,email,username,status\n{}", rows.lines().map(row).collect::<String>()).into_bytes()
+}
+
+/// Anna, Ben and Cleo are at GitLab, and the first list was carried out.
+fn world(coverage: &str) -> World {
+    let user = |id: u32, name: &str| {
+        let username = name.to_lowercase();
+        json!({ "id": id, "username": username, "name": name, "email": format!("{username}@example.com") })
+    };
+    let users = json!({ "users": [user(41, "Anna"), user(42, "Ben"), user(43, "Cleo")] });
+    let mut world = World::new()
+        .file("homeward.toml", &SETTINGS.replace("COVERAGE", coverage))
+        .file("rules/people.rhai", RULES)
+        .file("lab/gitlab.json", &users.to_string());
+    for (name, rows) in [("first", FIRST), ("wrong", WRONG), ("right", RIGHT)] {
+        world.write(&format!("{name}.csv"), &list(rows));
+    }
+    std::fs::create_dir(world.path("drop")).unwrap();
+    world.start_lab(&[]);
+    world.json(0, &["apply", "--yes", "hr=first.csv"]);
+    world
+}
+
+fn chaos(world: &World, faults: &Value) {
+    world.lab("gitlab", "POST", "chaos", &json!({ "faults": faults }));
+}
+
+fn calm(world: &World) {
+    world.lab("gitlab", "DELETE", "chaos", &Value::Null);
+}
+
+/// Applies a list while GitLab takes no writes: its run is left with all it has to do.
+fn applied_in_vain(world: &World, exit: i32, name: &str) {
+    chaos(world, &json!([{ "kind": "overloaded", "when": "before", "of": "writes", "at": 1, "times": 50 }]));
+    world.json(exit, &["apply", "--yes", &format!("hr={name}.csv")]);
+    calm(world);
+}
+
+fn anna(world: &World) -> Value {
+    world.user("gitlab", "email", "anna@example.com")["state"].clone()
+}
+
+fn standings(world: &World) -> Vec<String> {
+    let mut runs: Vec<Value> = world.json(0, &["runs"])["runs"].as_array().unwrap().clone();
+    runs.sort_by_key(|run| run["run"].as_i64());
+    runs.iter().map(|run| run["standing"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_older_list_is_not_finished_while_a_newer_one_waits() {
+    let world = world("full");
+    applied_in_vain(&world, 8, "wrong");
+    world.json(6, &["apply", "--yes", "hr=right.csv"]);
+    assert_eq!(standings(&world), ["done", "partly", "held"]);
+    for resume in [&["resume"][..], &["resume", "2"]] {
+        let ran = world.homeward(&[&["--lab"], resume].concat());
+        assert_eq!(anna(&world), "active", "{resume:?}: {}{}", ran.stdout, ran.stderr);
+    }
+    world.json(0, &["approve", "--yes", "3"]);
+    assert_eq!(anna(&world), "active");
+}
+
+#[test]
+fn a_plan_that_was_saved_takes_no_newer_ones_place() {
+    let world = world("full");
+    world.json(0, &["plan", "hr=wrong.csv", "--out", "old.json"]);
+    world.json(6, &["apply", "--yes", "hr=right.csv"]);
+    let told = world.json(4, &["apply", "--yes", "old.json"]);
+    let message = told["errors"][0]["message"].as_str().unwrap();
+    assert_eq!(message, "run 2 of hr waits to be settled, and comes first");
+    assert_eq!((anna(&world), standings(&world)), (json!("active"), vec!["done".to_owned(), "held".to_owned()]));
+    // The one that waits may itself be given again.
+    world.json(6, &["plan", "hr=right.csv", "--out", "new.json"]);
+    world.json(6, &["apply", "--yes", "new.json"]);
+    world.json(6, &["apply", "--yes", "new.json"]);
+    assert_eq!(standings(&world), ["done", "superseded", "superseded", "held"]);
+}
+
+#[test]
+fn what_waits_gives_way_only_to_what_says_all_of_it_anew() {
+    let world = world("partial");
+    let guard = "guard(|plan| if plan.count(\"gitlab\", \"active\") > 1 { hold(\"two leave\") });\n";
+    world.write("rules/people.rhai", format!("{RULES}{guard}").as_bytes());
+    world.write("monday.csv", &list("1001,Anna,anna,Left\n1002,Ben,ben,Left\n"));
+    world.write("tuesday.csv", &list("1003,Cleopatra,cleo,Active\n"));
+    world.write("corrected.csv", &list("1001,Anna,anna,Left\n1002,Benjamin,ben,Active\n"));
+    world.json(6, &["apply", "--yes", "hr=monday.csv"]);
+    let told = world.json(4, &["apply", "--yes", "hr=tuesday.csv"]);
+    let message = told["errors"][0]["message"].as_str().unwrap();
+    assert_eq!(message, "run 2 of hr waits to be settled, and comes first");
+    assert_eq!(standings(&world), ["done", "held"]);
+    // The same once more says all of it.
+    world.json(6, &["apply", "--yes", "hr=monday.csv"]);
+    assert_eq!(standings(&world), ["done", "superseded", "held"]);
+    world.json(0, &["approve", "--yes", "3"]);
+    world.json(0, &["apply", "--yes", "hr=tuesday.csv"]);
+    assert_eq!((anna(&world), standings(&world)[3].as_str()), (json!("blocked"), "done"));
+}
+
+#[test]
+fn a_list_of_everybody_takes_the_place_of_one_that_waits_and_says_so() {
+    let world = world("full");
+    let guard = "guard(|plan| if plan.count(\"gitlab\", \"active\") > 0 { hold(\"somebody leaves\") });\n";
+    world.write("rules/people.rhai", format!("{}{guard}", RULES.replace("> 1", "> 5")).as_bytes());
+    world.json(6, &["apply", "--yes", "hr=wrong.csv"]);
+    let ran = world.homeward(&["--lab", "apply", "--yes", "hr=right.csv"]);
+    assert!(ran.stderr.contains("run 2 waits no more: what is given now takes its place"), "{}", ran.stderr);
+    assert_eq!(standings(&world), ["done", "superseded", "done"]);
+}
+
+#[test]
+fn what_a_feed_brought_since_is_not_undone_by_approving_what_was_given_by_hand() {
+    for coverage in ["full", "partial"] {
+        let world = world(coverage);
+        let guard = "guard(|plan| if plan.count(\"gitlab\", \"active\") > 0 { hold(\"somebody leaves\") });\n";
+        world.write("rules/people.rhai", format!("{}{guard}", RULES.replace("> 1", "> 5")).as_bytes());
+        world.json(6, &["apply", "--yes", "hr=wrong.csv"]);
+        world.write("drop/right.csv", &list(RIGHT));
+        world.homeward(&["--lab", "watch", "--once", "--apply"]);
+        let approved = world.homeward(&["--lab", "approve", "--yes", "2"]);
+        assert_eq!((approved.status, anna(&world)), (2, json!("active")), "{coverage}: {}", approved.stderr);
+    }
+}
+
+#[test]
+fn what_overtakes_a_run_is_not_removed_before_it() {
+    let world = world("full");
+    world.write("rules/people.rhai", RULES.replace("> 1", "> 5").as_bytes());
+    applied_in_vain(&world, 8, "wrong");
+    world.json(0, &["apply", "--yes", "hr=right.csv"]);
+    world.json(0, &["runs", "--prune", "1ms", "--yes"]);
+    world.homeward(&["--lab", "resume"]);
+    assert_eq!(anna(&world), "active");
+}
+
+#[test]
+fn somebody_under_a_new_key_is_said_to_be_herself_without_being_switched_off() {
+    let world = world("full");
+    world.write("next.csv", &list("1002,Ben,ben,Active\n2001,Anna,anna,Active\n1003,Cleo,cleo,Active\n"));
+    let rejected = world.json(4, &["apply", "--yes", "hr=next.csv"]);
+    let run = rejected["run"].to_string();
+    let reason = world.json(0, &["runs", &run])["plan"]["rejected"][0]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("homeward link hr/2001 gitlab:41"), "{reason}");
+    world.json(0, &["link", "hr/2001", "gitlab:41", "--yes"]);
+    let plan = world.json(0, &["plan", "hr=next.csv"]);
+    assert_eq!((&plan["rejected"], &plan["calls"]), (&json!([]), &json!([])));
+    world.json(0, &["apply", "--yes", "hr=next.csv"]);
+    assert_eq!(anna(&world), "active");
+}
