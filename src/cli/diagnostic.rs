@@ -410,7 +410,6 @@ impl From<RunError> for Trouble {
                 Self::new(exit, text, Some(hint.to_owned()))
             }
             RunError::Stopped { .. } => Self::new(Exit::Fault, text, None),
-            RunError::Tripped(tripped) => Self::tripped(&tripped),
             RunError::BadPlan { ref cause, .. } => {
                 let hint = if cause.contains("no JSON") {
                     "a saved plan is what `homeward plan … --out plan.json` wrote; an input is SYSTEM=FILE: hr=people.csv"

@@ -21,7 +21,7 @@ use crate::{
         prepare::Desk,
         seal,
     },
-    state::{Entry, Outcome, Store, sqlite::Sqlite},
+    state::{Entry, Outcome, Store, progress::Progress, sqlite::Sqlite},
 };
 
 /// What was typed, by its form.
@@ -170,12 +170,10 @@ fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, 
     let path = lab::state(given, &config);
     let found = stored(&path, run)?;
     let Some((plan, entries)) = found else { return Err(runs::unknown(run, given.again())) };
+    let progress = Progress::of(&entries);
     let outcome = |id: &CallId| {
-        let settled = entries.iter().rev().find_map(|entry| match entry {
-            Entry::Settled { call, outcome } if call == id => Some(outcome),
-            _ => None,
-        });
-        Some(match settled? {
+        let Some(Progress::Over(outcome)) = progress.get(id) else { return None };
+        Some(match outcome {
             Outcome::Done => "done".to_owned(),
             Outcome::Refused(refusal) => format!("refused, {refusal}"),
             Outcome::Moved(what) => format!("not sent: no longer as planned ({})", what.join(", ")),

@@ -13,11 +13,10 @@ use super::{
 };
 use crate::{
     model::{id::CallId, plan::Input},
-    plan::guard::Approval,
+    plan::guard::approved,
     run::{
         RunError,
         holds::how_to_settle,
-        prepare::guarded,
         resume::{self, NotInDoubt, Resumable, Said, UNFINISHED},
         seal::fits,
     },
@@ -148,7 +147,7 @@ fn say(
         };
         Trouble::new(Exit::Usage, error.to_string(), Some(hint))
     })?;
-    let by = wanted.by.clone().or_else(crate::config::late::user).unwrap_or_else(|| "somebody".to_owned());
+    let by = super::settle::who(wanted.by.as_ref());
     resume::tell(store, summary.id, &plan, &said, &by)?;
     if given.talks() {
         let count = render::count((said.done.len() + said.again.len()) as u64, "call");
@@ -166,7 +165,7 @@ async fn finish(
     overtaken: Option<i64>,
 ) -> Result<(Exit, Option<serde_json::Value>), Trouble> {
     let run = summary.id;
-    let Some((plan, _)) = store.run(run).map_err(RunError::from)? else {
+    let Some(plan) = store.plan(run).map_err(RunError::from)? else {
         return Err(super::runs::unknown(run, given.again()));
     };
     fits(&format!("run {run}"), &plan, &stage.fleet.homes())?;
@@ -183,8 +182,7 @@ async fn finish(
         }
     }
     // It passed its limits when it was begun, or was approved.
-    let approval = Approval { plan: plan.id.clone() };
-    let guarded = guarded(plan, &stage.project.rules, &stage.project.limits, Some(&approval))?;
+    let guarded = approved(plan, &stage.project.limits);
     let begun = Begun::Before { run, from: &UNFINISHED, overtaken };
     let report = send(given, stage, &guarded, &begun).await;
     // It may be one that was saved long before it was begun.

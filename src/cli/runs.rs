@@ -16,7 +16,7 @@ use crate::{
         plan::{Plan, PlannedChange},
     },
     run::{RunError, resume, verify},
-    state::{Entry, Outcome, RunSummary, Standing, StateError, Store, sqlite::Sqlite},
+    state::{Entry, Outcome, RunSummary, Standing, StateError, Store, progress::Progress, sqlite::Sqlite},
 };
 
 /// So many runs are listed where not all are asked for.
@@ -27,6 +27,10 @@ pub(super) fn runs(given: &Invocation<'_>, wanted: &arguments::Runs) -> Result<E
     let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
     let path = lab::state(given, &config);
     let age = wanted.prune.as_deref().map(age).transpose()?;
+    if !path.exists() && (wanted.verify || wanted.backup.is_some() || age.is_some()) {
+        let hint = format!("look where the state is to be: `state` in {}, and -C", given.config().display());
+        return Err(Trouble::new(Exit::Usage, format!("there is no state store at {}", path.display()), Some(hint)));
+    }
     if !path.exists() && wanted.run.is_none() {
         show(given, Vec::new());
         in_the_lab(given, &config.root);
@@ -232,15 +236,9 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
 
 /// Each call with what it was to change, and what became of it.
 fn calls(plan: &Plan, entries: &[Entry]) -> Table {
-    let mut outcomes: BTreeMap<&CallId, &Outcome> = BTreeMap::new();
-    let mut sent: BTreeSet<&CallId> = BTreeSet::new();
-    for entry in entries {
-        match entry {
-            Entry::Settled { call, outcome } => _ = outcomes.insert(call, outcome),
-            Entry::Calling { call, .. } => _ = sent.insert(call),
-            _ => {}
-        }
-    }
+    let progress = Progress::of(entries);
+    let calling = |entry: &Entry| if let Entry::Calling { call, .. } = entry { Some(call.clone()) } else { None };
+    let sent: BTreeSet<CallId> = entries.iter().filter_map(calling).collect();
     let mut of_calls: BTreeMap<&CallId, Vec<&PlannedChange>> = BTreeMap::new();
     for change in &plan.changes {
         if let Some(call) = &change.call {
@@ -249,10 +247,10 @@ fn calls(plan: &Plan, entries: &[Entry]) -> Table {
     }
     let mut table = render::aligned(&["call", "system", "person", "does", "attribute", "before → after", "outcome"]);
     for call in &plan.calls {
-        let outcome = match outcomes.get(&call.id) {
-            None => "not settled".to_owned(),
-            Some(Outcome::Done) if !sent.contains(&call.id) => "was so already".to_owned(),
-            Some(outcome) => render::outcome(call, outcome).unwrap_or_else(|| "done".to_owned()),
+        let outcome = match progress.get(&call.id) {
+            Some(Progress::Over(Outcome::Done)) if !sent.contains(&call.id) => "was so already".to_owned(),
+            Some(Progress::Over(outcome)) => render::outcome(call, outcome).unwrap_or_else(|| "done".to_owned()),
+            None | Some(Progress::Ahead | Progress::Sent) => "not settled".to_owned(),
         };
         let does = format!("{:?}", call.operation).to_lowercase();
         let person = render::harmless(&call.person.to_string());

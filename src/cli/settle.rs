@@ -8,11 +8,10 @@ use super::{
     lab, plan, print, render, tell, width,
 };
 use crate::{
-    plan::guard::Approval,
+    plan::guard::approved,
     run::{
         RunError,
         holds::{Terms, expire},
-        prepare::guarded,
         resume::is_past,
         seal::fits,
     },
@@ -25,7 +24,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
     let stage = plan::stage(given, &[]).await?;
     let store = stage.store()?;
     let summary = settleable(&store, wanted.run, &stage.project.terms, given.again())?;
-    let Some((plan, _)) = store.run(wanted.run).map_err(RunError::from)? else {
+    let Some(plan) = store.plan(wanted.run).map_err(RunError::from)? else {
         return Err(super::runs::unknown(wanted.run, given.again()));
     };
     fits(&format!("run {}", wanted.run), &plan, &stage.fleet.homes())?;
@@ -68,8 +67,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
         tell("approved; the service that is running carries it out");
         return Ok(Exit::Done);
     }
-    let approval = Approval { plan: plan.id.clone() };
-    let guarded = guarded(plan, &stage.project.rules, &stage.project.limits, Some(&approval))?;
+    let guarded = approved(plan, &stage.project.limits);
     carry_out(given, &stage, &guarded, &Begun::Before { run: wanted.run, from: &[Standing::Approved], overtaken: None })
         .await
 }

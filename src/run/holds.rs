@@ -88,13 +88,13 @@ pub(crate) fn past(store: &dyn Store, terms: &Terms, now: Timestamp) -> Result<P
 /// Where a rule fails.
 pub(crate) fn judge(plan: &Plan, rules: &RuleSet, limits: &Limits, past: &Past) -> Result<Judged, RunError> {
     let objections = rules.guard(plan).map_err(|fault| RunError::Rule(Box::new(fault)))?;
-    let tripped = match guard(plan.clone(), limits, &past.history, objections, None) {
+    let tripped = match guard(plan.clone(), limits, &past.history, objections) {
         Ok(guarded) => return Ok(Judged::Free(guarded)),
         Err(tripped) => tripped,
     };
     let Some(Parts { rest, aside }) = part(plan, &tripped) else { return Ok(Judged::Held(tripped)) };
     // The `guard` lines said nothing to more than this.
-    match guard(seal(rest), limits, &past.history, Vec::new(), None) {
+    match guard(seal(rest), limits, &past.history, Vec::new()) {
         Ok(rest) => Ok(Judged::Parted(Box::new(Parted { rest, aside: seal(aside), tripped }))),
         Err(_) => Ok(Judged::Held(tripped)),
     }

@@ -6,7 +6,6 @@
 use crate::{
     connector::ConnectorError,
     model::id::SystemName,
-    plan::guard::Tripped,
     rules::RuleError,
     source::{FileRefused, wordpress::refused::ListRefused},
     state::StateError,
@@ -95,9 +94,6 @@ pub(crate) enum RunError {
     /// The store could not be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A limit stopped the plan.
-    #[error("the plan passes {} limit(s)", .0.len())]
-    Tripped(Vec<Tripped>),
     /// Somebody asked to stop before all was sent.
     #[error("stopped before {left} calls of run {run} were sent")]
     Stopped { run: i64, left: usize },

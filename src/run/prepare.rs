@@ -37,7 +37,7 @@ use crate::{
         correlate::{Found, Material, Ties, correlate},
         decide::{Decided, Rest, decide},
         deeds::{DecidedDeed, deeds},
-        guard::{Approval, GuardedPlan, History, Limits, guard, protect},
+        guard::{Limits, protect},
         order::{Holders, contested},
     },
     rules::{RuleError, RuleSet},
@@ -509,18 +509,6 @@ impl Hooks for Asked<'_> {
     fn refused(&self, question: &Question<'_>, kind: RefusalKind, reason: &str) -> Option<Instruction> {
         if self.silent { None } else { self.answer(self.rules.refused(question, kind, reason)) }
     }
-}
-
-/// A plan that may be carried out because somebody approved it, or because it was begun before. What is new is judged
-/// with what runs did before it: see [`super::holds`].
-pub(crate) fn guarded(
-    plan: Plan,
-    rules: &RuleSet,
-    limits: &Limits,
-    approval: Option<&Approval>,
-) -> Result<GuardedPlan, RunError> {
-    let objections = rules.guard(&plan).map_err(|fault| RunError::Rule(Box::new(fault)))?;
-    guard(plan, limits, &History::default(), objections, approval).map_err(RunError::Tripped)
 }
 
 /// Sources that state what is come before those that only tell of changes, then by name.

@@ -248,31 +248,25 @@ impl Tripped {
     }
 }
 
-/// What somebody said to one plan that was held: this plan may be carried out, and no other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Approval {
-    /// The id of the plan, which is a digest of everything in it.
-    pub(crate) plan: String,
+/// A plan that somebody approved, or that was begun before with nothing against it: whatever held it is settled. Protected
+/// accounts stay protected.
+pub(crate) fn approved(plan: Plan, limits: &Limits) -> GuardedPlan {
+    GuardedPlan { plan, protected: limits.protected.clone() }
 }
 
 /// Judges a plan, together with what runs of the window did. Everything that trips is told, not only the first.
 ///
-/// `objections` are what the `guard` lines of the rules say to it. A plan that was approved passes what held it;
-/// protected accounts stay protected.
+/// `objections` are what the `guard` lines of the rules say to it.
 pub(crate) fn guard(
     plan: Plan,
     limits: &Limits,
     history: &History,
     objections: Vec<Objection>,
-    approval: Option<&Approval>,
 ) -> Result<GuardedPlan, Vec<Tripped>> {
-    if approval.is_some_and(|approval| approval.plan == plan.id) {
-        return Ok(GuardedPlan { plan, protected: limits.protected.clone() });
-    }
     let mut tripped: Vec<Tripped> = objections.into_iter().map(Tripped::Rule).collect();
     tripped.extend(excesses(&plan, limits, history).into_iter().map(Tripped::People));
     tripped.extend(plan.inputs.iter().flat_map(|input| of_input(input, limits)));
-    if tripped.is_empty() { Ok(GuardedPlan { plan, protected: limits.protected.clone() }) } else { Err(tripped) }
+    if tripped.is_empty() { Ok(approved(plan, limits)) } else { Err(tripped) }
 }
 
 /// Where a plan, with what was done before it, would touch more people than a limit allows.
@@ -399,7 +393,7 @@ mod tests {
     fn tripped(plan: &Plan, before: &[Plan], at_least: u64) -> Vec<String> {
         let limits = Limits { removals: Some(Threshold { share: 0, at_least }), ..Limits::default() };
         let history = History::new(before.iter().flat_map(tallies), BTreeMap::new(), "24h");
-        let judged = guard(plan.clone(), &limits, &history, Vec::new(), None);
+        let judged = guard(plan.clone(), &limits, &history, Vec::new());
         judged.err().unwrap_or_default().iter().map(ToString::to_string).collect()
     }
 
@@ -431,8 +425,8 @@ mod tests {
     fn a_share_is_of_those_who_are_known_to_be_there_where_the_input_speaks_of_few() {
         let limits = Limits { removals: Some(Threshold { share: 100_000, at_least: 0 }), ..Limits::default() };
         let known = History::new([], [("gitlab".into(), 40)].into(), "24h");
-        assert!(guard(removing(0..4), &limits, &known, Vec::new(), None).is_ok());
-        assert!(guard(removing(0..5), &limits, &known, Vec::new(), None).is_err());
-        assert!(guard(removing(0..1), &limits, &History::default(), Vec::new(), None).is_err());
+        assert!(guard(removing(0..4), &limits, &known, Vec::new()).is_ok());
+        assert!(guard(removing(0..5), &limits, &known, Vec::new()).is_err());
+        assert!(guard(removing(0..1), &limits, &History::default(), Vec::new()).is_err());
     }
 }

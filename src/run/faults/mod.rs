@@ -19,8 +19,9 @@ use super::{
     execute::{Report, Watcher, execute},
     fleet::Fleet,
     gather::{Given, named},
+    holds::{Judged, Past, judge},
     kinds::PROVIDERS,
-    prepare::{Desk, guarded, prepare},
+    prepare::{Desk, prepare},
     project::{Project, benches, fleet, open},
     resume,
 };
@@ -34,7 +35,7 @@ use crate::{
         id::CallId,
         plan::{Call, Plan},
     },
-    plan::guard::{Approval, GuardedPlan},
+    plan::guard::{GuardedPlan, approved},
     state::{Memory, Occasion, Outcome, Store, sqlite::Sqlite},
 };
 
@@ -189,7 +190,8 @@ impl Company {
             let plan = prepare(&desk, &[Given::File(given)], &mut fleet).await.unwrap().plan;
             let store = Sqlite::in_memory().unwrap();
             let run = store.begin(&plan, &Occasion::default(), NOW).unwrap();
-            let whole = guarded(plan.clone(), &project.rules, &project.limits, None).unwrap();
+            let judged = judge(&plan, &project.rules, &project.limits, &Past::default()).unwrap();
+            let Judged::Free(whole) = judged else { panic!("{judged:?}") };
             let report = carry_out(&whole, &fleet, &store, run).await;
             assert_eq!(undone(&report), Vec::<String>::new());
             let calm = SYSTEMS.map(|system| (system, plain(&lab.state(system))));
@@ -217,8 +219,7 @@ impl Company {
     }
 
     fn approved(&self) -> GuardedPlan {
-        let approval = Approval { plan: self.plan.id.clone() };
-        guarded(self.plan.clone(), &self.project.rules, &self.project.limits, Some(&approval)).unwrap()
+        approved(self.plan.clone(), &self.project.limits)
     }
 
     /// Carries the plan out with these faults, then finishes it without. The error tells what is wrong.

@@ -10,7 +10,7 @@ use crate::{
         id::SystemName,
         plan::{Call, Plan},
     },
-    plan::guard::{Approval, GuardedPlan},
+    plan::guard::{GuardedPlan, approved as guarded},
     run::{
         RunError,
         belief::Belief,
@@ -18,7 +18,7 @@ use crate::{
         fleet::Fleet,
         gather::Given,
         holds::{self, Judged, judge, past},
-        prepare::{Desk, guarded, prepare},
+        prepare::{Desk, prepare},
         project::{self, OpenError, Project},
         seal,
     },
@@ -266,11 +266,7 @@ pub(super) async fn approved(service: &Service, seat: &mut Seat, run: i64) -> Re
         service.store.stand(run, &[Standing::Approved], Standing::Held, &told(&error), &service.now())?;
         return Ok(Came::Held);
     }
-    let approval = Approval { plan: plan.id.clone() };
-    match guarded(plan, &seat.project.rules, &seat.project.limits, Some(&approval)) {
-        Ok(guarded) => carry_out(service, seat, &guarded, run).await,
-        Err(error) => Ok(Came::Later { why: told(&error) }),
-    }
+    carry_out(service, seat, &guarded(plan, &seat.project.limits), run).await
 }
 
 async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i64) -> Result<Came, StateError> {

@@ -180,8 +180,12 @@ impl Sqlite {
         let copy = |source| StateError::Copy { path: to.to_owned(), source };
         // Nobody else is to read it, and nothing is to be written over.
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(copy)?;
-        self.connection().execute("vacuum into ?1", [to.to_string_lossy()])?;
-        Ok(())
+        let copied = self.connection().execute("vacuum into ?1", [to.to_string_lossy()]);
+        if copied.is_err() {
+            // Half a copy is none, and would stand in the way of the next one.
+            let _ = std::fs::remove_file(to);
+        }
+        Ok(copied.map(drop)?)
     }
 
     /// Opens a file that is there, to read and nothing else.
@@ -480,9 +484,13 @@ impl Store for Sqlite {
     fn later(&self, run: i64, sources: &[&SystemName], standings: &[Standing]) -> Result<Vec<i64>, StateError> {
         let sources: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
         let standings: Vec<&str> = standings.iter().map(|standing| standing.word()).collect();
-        let sql = "select distinct runs.id from runs, json_each(runs.document, '$.inputs') as input
+        // What a list of everybody was taken over by is known for longer than its plan.
+        let sql = "select runs.id from runs, json_each(runs.document, '$.inputs') as input
                    where runs.id > ?1 and document <> '' and standing in (select value from json_each(?3))
-                   and json_extract(input.value, '$.system') in (select value from json_each(?2)) order by runs.id";
+                   and json_extract(input.value, '$.system') in (select value from json_each(?2))
+                   union select runs.id from runs join accepted on runs.id = json_extract(accepted.list, '$.run')
+                   where runs.id > ?1 and standing in (select value from json_each(?3))
+                   and accepted.system in (select value from json_each(?2)) order by 1";
         let (sources, standings) = (serde_json::to_string(&sources)?, serde_json::to_string(&standings)?);
         let connection = self.connection();
         let mut statement = connection.prepare_cached(sql)?;
@@ -696,11 +704,6 @@ impl Store for Sqlite {
             let rows = statement.query_map([before], |row| row.get(0))?;
             rows.filter(|run| run.as_ref().map_or(true, |run| !keep.contains(run))).collect::<Result<Vec<i64>, _>>()?
         };
-        // What a run that can still be carried out is overtaken by is told by the plans of those after it.
-        let ready = "select min(id) from runs where document <> '' and standing in
-                     ('open', 'waiting', 'held', 'aside', 'approved', 'partly') and id not in (select value from json_each(?1))";
-        let oldest: Option<i64> = transaction.query_row(ready, [serde_json::to_string(&runs)?], |row| row.get(0))?;
-        let runs: Vec<i64> = runs.into_iter().filter(|run| oldest.is_none_or(|oldest| *run < oldest)).collect();
         let entries = journal::prune(&transaction, &runs)?;
         let chosen = serde_json::to_string(&runs)?;
         expectations::prune(&transaction, &chosen)?;
