@@ -2,7 +2,7 @@
 //!
 //! A wish is a value; nothing happens where it is made. What becomes of it is decided in the plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext};
 
@@ -134,7 +134,7 @@ fn performance(
 }
 
 fn read_arguments(table: &OperationCapability, given: rhai::Map) -> Result<BTreeMap<String, Value>, Fault> {
-    let mut arguments = BTreeMap::new();
+    let (mut arguments, mut empty) = (BTreeMap::new(), BTreeSet::new());
     for (name, value) in given {
         let Some(argument) = table.arguments.iter().find(|it| it.name == name.as_str()) else {
             let all: Vec<String> = table.arguments.iter().map(|it| it.name.to_owned()).collect();
@@ -142,12 +142,18 @@ fn read_arguments(table: &OperationCapability, given: rhai::Map) -> Result<BTree
             return Err(Fault::UnknownArgument { operation: table.name, name: name.to_string(), near, all });
         };
         let value = read_argument(table, argument, value)?;
-        if !value.is_empty() {
+        if value.is_empty() {
+            empty.insert(argument.name);
+        } else {
             arguments.insert(name.to_string(), value);
         }
     }
     match table.arguments.iter().find(|it| it.required && !arguments.contains_key(it.name)) {
-        Some(missing) => Err(Fault::MissingArgument { operation: table.name, name: missing.name }),
+        Some(missing) => Err(Fault::MissingArgument {
+            operation: table.name,
+            name: missing.name,
+            is_empty: empty.contains(missing.name),
+        }),
         None => Ok(arguments),
     }
 }

@@ -92,8 +92,8 @@ pub(crate) enum Fault {
     UnknownOperation { system: SystemName, name: String, near: Option<String>, all: Vec<String> },
     #[error("`{operation}` takes no `{name}`")]
     UnknownArgument { operation: &'static str, name: String, near: Option<String>, all: Vec<String> },
-    #[error("`{operation}` needs `{name}`")]
-    MissingArgument { operation: &'static str, name: &'static str },
+    #[error("`{operation}` needs `{name}`{}", if *.is_empty { ", which is empty here" } else { "" })]
+    MissingArgument { operation: &'static str, name: &'static str, is_empty: bool },
     #[error("`{attribute}` is no set: it has one value, and no members")]
     NoSet { attribute: AttributeName },
     #[error("no `range` line says which members of `{attribute}` these rules may touch")]
@@ -313,7 +313,13 @@ impl RuleError {
     pub(crate) fn rejects_record(&self) -> bool {
         self.0.record.is_some()
             && (self.exceeds_limit()
-                || matches!(self.0.fault, Fault::NoKey | Fault::NotADate { .. } | Fault::Thrown(_)))
+                || matches!(
+                    self.0.fault,
+                    Fault::NoKey
+                        | Fault::NotADate { .. }
+                        | Fault::Thrown(_)
+                        | Fault::MissingArgument { is_empty: true, .. }
+                ))
     }
 
     /// True where a rule was stopped because it took too long or too much. One record can make it so; where many do, the
@@ -612,6 +618,9 @@ impl Fault {
             )),
             Self::UnknownProperty { .. } => Some("look at the spelling, and at what stands before the dot".to_owned()),
             Self::TooLate { .. } => Some("move it to the top level of the file".to_owned()),
+            Self::MissingArgument { name, is_empty: true, .. } => {
+                Some(format!("ask for it only where there is a `{name}`: `if … != \"\" {{ perform(…) }}`"))
+            }
             Self::NotADate { format, .. } => Some(format!("`date_or_empty` takes blank cells; the form is `{format}`")),
             _ => None,
         }

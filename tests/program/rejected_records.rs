@@ -172,3 +172,42 @@ fn a_rule_that_exceeds_a_limit_on_many_records_is_wrong_though_it_can_read_some(
     "#);
     assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
 }
+
+#[test]
+fn an_operation_that_a_record_has_nothing_for_rejects_that_record_and_one_that_none_has_anything_for_is_wrong() {
+    let rules = |arguments: &str| {
+        format!(
+            r#"owner("email", "hr");
+copies("email", "zitadel");
+join("zitadel", "email");
+source("hr", |row| [
+    #{{ key: row.id, email: row.email }},
+    perform("zitadel", "set_metadata", #{{ {arguments} }}),
+]);
+"#
+        )
+    };
+    let settings = "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\n\n[systems.zitadel]\nkind = \"zitadel\"\n\
+                    url = \"https://id.example.com\"\ntoken = { env = \"TOKEN\" }\n";
+    let people = "id,email,manager\n1,anna@example.com,2\n2,ben@example.com,\n";
+    let world = World::new().file("homeward.toml", settings).file("people.csv", people);
+    world.write("rules/people.rhai", rules("key: \"manager\", value: row.manager").as_bytes());
+    let ran = world.homeward(&["--lab", "plan", "hr=people.csv", "--format", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let rejected = &plan["rejected"][0];
+    assert_eq!(
+        (&rejected["line"], &rejected["code"], &rejected["reason"], &plan["inputs"][0]["records"]),
+        (
+            &serde_json::json!(3),
+            &serde_json::json!("missing_argument"),
+            &serde_json::json!("`set_metadata` needs `value`, which is empty here"),
+            &serde_json::json!(1)
+        ),
+        "{}",
+        ran.stderr
+    );
+    world.write("rules/people.rhai", rules("key: \"manager\"").as_bytes());
+    let ran = world.homeward(&["--lab", "plan", "hr=people.csv"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`set_metadata` needs `value`"), "{}", ran.stderr);
+}
