@@ -30,6 +30,7 @@ use crate::{
             replace, told,
         },
         prepare::Prepared,
+        resume,
         seal::unseal,
         sign_in::together,
     },
@@ -111,7 +112,8 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         return Ok(Exit::Done);
     }
     let store = stage.store()?;
-    let asides = asides(&store, &prepared.plan, parted.as_ref().map(|(aside, _)| aside)).map_err(RunError::from)?;
+    let asides = asides(&store, &prepared.plan, parted.as_ref().map(|(aside, _)| aside), is_saved);
+    let asides = asides.map_err(RunError::from)?;
     let held = parted.as_ref().filter(|_| asides.same.is_none());
     let held = held.map(|(aside, tripped)| Held { plan: aside.clone(), told: told(tripped) });
     let begun = Begun::Now(Box::new(Fresh { about, counted: past.counted, held, asides, is_saved }));
@@ -219,14 +221,19 @@ fn past_no_hold(stage: &plan::Stage, plan: &Plan, is_saved: bool, again: &str) -
     waits.retain(|run| run.standing != Standing::Aside);
     if is_saved {
         let begun = store.unfinished().map_err(RunError::from)?;
-        waits.extend(begun.into_iter().filter(|run| run.standing == Standing::Open));
+        for run in begun.into_iter().filter(|run| run.standing == Standing::Open) {
+            // What another one has overtaken says nothing any more.
+            if resume::overtaken(&store, run.id)?.is_none() {
+                waits.push(run);
+            }
+        }
     }
     for run in waits {
         let Some(held) = store.plan(run.id).map_err(RunError::from)? else { continue };
         let same = |input: &&Input| held.inputs.iter().any(|other| other.system == input.system);
         let Some(input) = plan.inputs.iter().find(same) else { continue };
-        let gives_way = run.feed.is_none() && run.standing.is_held() && !is_saved && replaces(plan, &held);
-        if gives_way || run.feed.is_none() && held.id == plan.id {
+        let is_anew = held.id == plan.id || !is_saved && replaces(plan, &held);
+        if run.feed.is_none() && run.standing.is_held() && is_anew {
             continue;
         }
         let what = if run.standing == Standing::Open { "broke off or is under way" } else { "waits to be settled" };
@@ -254,7 +261,7 @@ pub(super) fn hold(
     }
     past_no_hold(stage, plan, is_saved, given.again())?;
     let (store, now) = (stage.store()?, jiff::Timestamp::now());
-    let before = asides(&store, plan, None).map_err(RunError::from)?;
+    let before = asides(&store, plan, None, is_saved).map_err(RunError::from)?;
     let run = store.keep(Some(plan), about, Standing::Held, &told, &now.to_string()).map_err(RunError::from)?;
     let from = [Standing::Held, Standing::Waiting];
     let_go(given, &replace(&store, &before, &from, now).map_err(RunError::from)?);

@@ -43,6 +43,11 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
             return Ok(Exit::Done);
         }
         is_finishable(given, &summary)?;
+        if let Some(later) = resume::waits_for(&store, run)? {
+            let message =
+                format!("run {later} has a later input of the same source than run {run}, and waits to be settled");
+            return Err(Trouble::new(Exit::Refused, message, Some(how_to_settle(given.again(), later))));
+        }
         let overtaken = overtaken(&stage, &store, &summary)?;
         let (exit, report) = finish(given, &stage, &store, &summary, overtaken).await?;
         if given.json() {
@@ -51,9 +56,15 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
         return Ok(exit);
     }
     let (mut worst, mut any, mut reports) = (Exit::Done, false, Vec::new());
-    for Resumable { run: summary, overtaken } in resume::unfinished(&store)? {
+    for Resumable { run: summary, overtaken, behind } in resume::unfinished(&store)? {
         any = true;
-        if resume::is_left_to_service(&summary, &file) {
+        if let Some(later) = behind {
+            let first = how_to_settle(given.again(), later);
+            tell(&format!(
+                "run {} is left out: run {later} has a later input of its source and waits: {first}",
+                summary.id
+            ));
+        } else if resume::is_left_to_service(&summary, &file) {
             tell(&format!("run {} is left to the service that is running", summary.id));
         } else if resume::is_under_way(&store, &file, summary.id)? {
             tell(&format!("run {} is left out: another process writes to one of its systems", summary.id));

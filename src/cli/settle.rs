@@ -1,11 +1,13 @@
 //! `homeward approve` and `homeward reject`: what was held is settled by a person.
 
+use serde_json::json;
+
 use super::{
     Exit, Invocation,
     apply::{Begun, agreed, carry_out},
     arguments,
     diagnostic::Trouble,
-    lab, plan, print, render, tell, width,
+    document, lab, plan, print, print_document, render, tell, width,
 };
 use crate::{
     plan::guard::approved,
@@ -61,9 +63,11 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
     if summary.standing != Standing::Approved
         && !said(given, &store, &summary, wanted.by.as_ref(), &stage.project.terms)?
     {
+        settled(given, wanted.run, summary.standing);
         return Ok(Exit::Refused);
     }
     if stage.state().is_some_and(|state| lock::is_watched(&state)) {
+        settled(given, wanted.run, Standing::Approved);
         tell("approved; the service that is running carries it out");
         return Ok(Exit::Done);
     }
@@ -88,10 +92,18 @@ pub(super) fn reject(given: &Invocation<'_>, wanted: &arguments::Reject) -> Resu
         let message = format!("run {} was approved already and cannot be rejected any more", wanted.run);
         return Err(Trouble::new(Exit::Usage, message, Some(hint)));
     }
+    settled(given, wanted.run, Standing::Rejected);
     if given.talks() {
         tell(&format!("run {} is rejected: nothing of it will be carried out", wanted.run));
     }
     Ok(Exit::Done)
+}
+
+/// Tells a machine how the run stands now, where nothing else is told of it.
+fn settled(given: &Invocation<'_>, run: i64, standing: Standing) {
+    if given.json() {
+        print_document(&document("settled", json!({ "run": run, "standing": standing.word() })));
+    }
 }
 
 /// Writes down that somebody approves the plan she was shown. False where that is not enough yet.

@@ -87,7 +87,7 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
-    let asides = asides(&stage.store()?, &plan, None).map_err(RunError::from)?;
+    let asides = asides(&stage.store()?, &plan, None, false).map_err(RunError::from)?;
     let fresh = Fresh { about, counted: past.counted, held: None, asides, is_saved: false };
     let exit = carry_out(given, &stage, &guarded, &Begun::Now(Box::new(fresh))).await?;
     // What nobody knows the end of is not taken back.

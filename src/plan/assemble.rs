@@ -91,8 +91,11 @@ pub(crate) fn assemble(
         if leave_behind(&mut decided, &were_to_go) {
             continue;
         }
+        let before = applied(&decided);
         let (nodes, edges) = nodes(&mut decided, &order, policy, providers);
-        if !leave_behind(&mut decided, &were_to_go) {
+        leave_behind(&mut decided, &were_to_go);
+        // What stays as it is frees no name, and takes none.
+        if applied(&decided) == before {
             break (nodes, edges);
         }
     };
@@ -182,6 +185,11 @@ pub(crate) fn assemble(
     }
 }
 
+/// How many changes are to be made.
+fn applied(decided: &[Decided]) -> usize {
+    decided.iter().filter(|one| one.planned.decision == Decision::Apply).count()
+}
+
 fn key(planned: &PlannedChange) -> (&PersonId, &AttributeName, &SystemName, &Decision, &Value) {
     (&planned.person, &planned.attribute, &planned.system, &planned.decision, &planned.after)
 }
@@ -245,6 +253,7 @@ fn nodes(
             edges.insert((*first, *second));
         }
     }
+    follow_owners(&mut edges, decided, &reaches);
     // A temporary name carries no change to its end: the plan shows the call that does.
     for at in order.parked.keys() {
         if let Some(node) = leaves.get(at).filter(|node| reaches.get(at) != Some(node)) {
@@ -252,6 +261,43 @@ fn nodes(
         }
     }
     (nodes, edges)
+}
+
+/// A copy comes after what it is a copy of, so that it stays behind with it: but where names force it to come first.
+fn follow_owners(edges: &mut BTreeSet<(usize, usize)>, decided: &[Decided], reaches: &BTreeMap<usize, usize>) {
+    let place = |planned: &PlannedChange, system: &SystemName| {
+        (planned.person.clone(), system.clone(), planned.attribute.clone())
+    };
+    let is_copy = |planned: &PlannedChange| planned.owner.as_ref().is_some_and(|owner| *owner != planned.system);
+    let mut owners: BTreeMap<(PersonId, SystemName, AttributeName), usize> = BTreeMap::new();
+    for (at, node) in reaches {
+        let planned = &decided[*at].planned;
+        if planned.owner.as_ref() == Some(&planned.system) {
+            owners.insert(place(planned, &planned.system), *node);
+        }
+    }
+    if owners.is_empty() {
+        return;
+    }
+    for (at, copy) in reaches.iter().filter(|(at, _)| is_copy(&decided[**at].planned)) {
+        let planned = &decided[*at].planned;
+        let first = planned.owner.as_ref().and_then(|owner| owners.get(&place(planned, owner)));
+        if let Some(first) = first.filter(|first| *first != copy && !leads(edges, *copy, **first)) {
+            edges.insert((*first, *copy));
+        }
+    }
+}
+
+/// True where one node has to come before another already.
+fn leads(edges: &BTreeSet<(usize, usize)>, from: usize, to: usize) -> bool {
+    let (mut left, mut known) = (vec![from], BTreeSet::from([from]));
+    while let Some(at) = left.pop() {
+        if at == to {
+            return true;
+        }
+        left.extend(edges.range((at, 0)..=(at, usize::MAX)).map(|(_, next)| *next).filter(|next| known.insert(*next)));
+    }
+    false
 }
 
 /// One account's changes, apart where two names of it must wait for different people: one call could not be in two places

@@ -5,7 +5,7 @@
 //! held against each other is it known whose name is taken, which account is protected, and for what there is no call. Why
 //! a change is not made is not known here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::Decided;
 use crate::model::{
@@ -27,10 +27,11 @@ pub(crate) fn leave_behind(decided: &mut [Decided], were_to_go: &[bool]) -> bool
     if off.is_empty() {
         return false;
     }
+    let concerned: BTreeSet<PersonId> = off.iter().map(|at| decided[*at].planned.person.clone()).collect();
     let place = |planned: &PlannedChange| (planned.person.clone(), planned.system.clone(), planned.attribute.clone());
     let mut led: BTreeMap<(PersonId, SystemName, AttributeName), Vec<usize>> = BTreeMap::new();
     let mut creations: BTreeMap<(PersonId, SystemName), Vec<usize>> = BTreeMap::new();
-    for (at, one) in decided.iter().enumerate() {
+    for (at, one) in decided.iter().enumerate().filter(|(_, one)| concerned.contains(&one.planned.person)) {
         let planned = &one.planned;
         let leader = match planned.decision {
             Decision::Follow => planned.belongs_to.as_ref(),

@@ -620,7 +620,11 @@ impl Recall<'_> {
             missing.remove(before);
             let person = format!("{}/{}", self.system, statement.key);
             let links: Vec<String> = hers.iter().map(|account| format!("`homeward link {person} {account}`")).collect();
-            let links = if links.is_empty() { String::new() } else { format!(": {}", links.join(", ")) };
+            let say = if links.is_empty() {
+                "give her the old key in the list".to_owned()
+            } else {
+                format!("say so of each of her accounts, and the next list is taken: {}", links.join(", "))
+            };
             let rejected = Rejected {
                 system: self.system.clone(),
                 file: shown.to_owned(),
@@ -629,8 +633,7 @@ impl Recall<'_> {
                 code: "key_changed".to_owned(),
                 reason: format!(
                     "{}/{before}, who is not listed any more, had this address or username, and a key names one person for \
-                     good: where it is she, say so of each of her accounts and give the list again{links}; where it is \
-                     somebody else, let the one leave with one list and the other come with the next",
+                     good: where it is she, {say}; where it is somebody else, let the one leave with one list and the other come with the next",
                     self.system
                 ),
             };

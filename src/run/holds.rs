@@ -120,8 +120,13 @@ pub(crate) struct Asides {
 }
 
 /// Looks at what was set aside before, and at what was held when somebody gave inputs by hand. `plan` is the new one as a
-/// whole, `aside` what is held of it now.
-pub(crate) fn asides(store: &dyn Store, plan: &Plan, aside: Option<&Plan>) -> Result<Asides, StateError> {
+/// whole, `aside` what is held of it now. A plan that was saved may be older than what waits, and replaces only itself.
+pub(crate) fn asides(
+    store: &dyn Store,
+    plan: &Plan,
+    aside: Option<&Plan>,
+    is_saved: bool,
+) -> Result<Asides, StateError> {
     let mut found = Asides::default();
     let gives_way = |run: &RunSummary| match run.standing {
         Standing::Aside => true,
@@ -132,7 +137,7 @@ pub(crate) fn asides(store: &dyn Store, plan: &Plan, aside: Option<&Plan>) -> Re
         let Some(before) = store.plan(run.id)? else { continue };
         if run.standing == Standing::Aside && aside.is_some_and(|aside| does_the_same(&before, aside)) {
             found.same = Some(run.id);
-        } else if before.id == plan.id || replaces(plan, &before) {
+        } else if before.id == plan.id || !is_saved && replaces(plan, &before) {
             found.replaced.push(run.id);
         }
     }

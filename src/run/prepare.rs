@@ -211,6 +211,7 @@ pub(super) fn settle(
     let mut seen = said.seen;
     let (mut fault, mut are_plain) = (None, true);
     let mut exceeded = 0;
+    let mut taken_back = Vec::new();
     let mut settled = |one: Result<Settled, RunError>| {
         let Settled { id, statements, group, changes, deeds, judged, stopped_by, is_plain } = match one {
             Ok(settled) => settled,
@@ -227,6 +228,9 @@ pub(super) fn settle(
             }
         }
         people += u64::from(statements.iter().any(|said| !said.of_nobody));
+        if let Some(waiting) = desk.memory.waiting.get(&id) {
+            taken_back.extend(so_already(&id, &statements, &changes, waiting, desk.sources));
+        }
         are_plain &= is_plain;
         decided.extend(changes);
         asked_for.extend(deeds);
@@ -256,6 +260,12 @@ pub(super) fn settle(
     let ties = settle_all(&material, desk.rules, &attributes, providers, interest, &mut settled);
     if let Some(fault) = fault {
         return Err(fault);
+    }
+    for one in taken_back {
+        let place = seen.partition_point(|it| (&it.system, &it.key) < (&one.system, &one.key));
+        if seen.get(place).is_none_or(|it| (&it.system, &it.key) != (&one.system, &one.key)) {
+            seen.insert(place, one);
+        }
     }
     let mut inputs = said.inputs;
     if !are_plain {
@@ -289,6 +299,29 @@ pub(super) fn settle(
         contested.iter().any(|(other, name)| other == system && name == attribute)
     });
     Ok(assemble(decided, asked_for, &holders, policy, providers, frame))
+}
+
+/// What files say of somebody of whom something waits to be approved, where that is so already: whoever approves it later has
+/// to know that it was taken back. A website is asked again and again, and each time would be news.
+fn so_already(
+    id: &PersonId,
+    statements: &[Arc<Statement>],
+    changes: &[Decided],
+    waiting: &BTreeSet<AttributeName>,
+    sources: &BTreeMap<SystemName, Source>,
+) -> Vec<Seen> {
+    let is_so = |name: &AttributeName| !changes.iter().any(|one| one.planned.attribute == *name);
+    let takes_back = |said: &&Arc<Statement>| {
+        let is_file = sources.get(&said.system).is_some_and(|source| source.csv.is_some());
+        said.fresh && is_file && waiting.iter().any(|name| is_so(name) && said.values.get(name).is_some())
+    };
+    let seen = |said: &Arc<Statement>| Seen {
+        system: said.system.clone(),
+        key: Arc::clone(&said.key),
+        person: Some(id.clone()),
+        values: said.values.clone(),
+    };
+    statements.iter().filter(takes_back).map(seen).collect()
 }
 
 /// Which earlier runs may have made accounts of people of whom nothing is said now: whoever has left is not switched off while

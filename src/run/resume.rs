@@ -24,7 +24,8 @@ pub(crate) const UNFINISHED: [Standing; 3] = [Standing::Open, Standing::Approved
 
 /// The runs that are worth finishing without being named: those that broke off, those that were approved and not carried
 /// out, and those that left calls for a reason that passes, or in doubt. Oldest first. One that a later input of the same
-/// source has overtaken is looked after where something of it is in doubt, or may have made an account.
+/// source has overtaken is looked after where something of it is in doubt, or may have made an account; one behind which a
+/// later input waits for somebody comes after that.
 pub(crate) fn unfinished(store: &dyn Store) -> Result<Vec<Resumable>, RunError> {
     let mut runs = Vec::new();
     let open: BTreeSet<i64> = store.ties()?.open.iter().map(|open| open.run).collect();
@@ -37,7 +38,8 @@ pub(crate) fn unfinished(store: &dyn Store) -> Result<Vec<Resumable>, RunError> 
             (None, _) => true,
         };
         if is_worth_it {
-            runs.push(Resumable { run, overtaken });
+            let behind = waits_for(store, run.id)?;
+            runs.push(Resumable { run, overtaken, behind });
         }
     }
     Ok(runs)
@@ -49,6 +51,8 @@ pub(crate) struct Resumable {
     pub(crate) run: RunSummary,
     /// The later run with an input of the same source.
     pub(crate) overtaken: Option<i64>,
+    /// The one that waits for somebody, and comes first.
+    pub(crate) behind: Option<i64>,
 }
 
 /// True for a run that the service which is running begins again by itself. What it has carried out in part it gives up
@@ -58,21 +62,29 @@ pub(crate) fn is_left_to_service(run: &RunSummary, state: &Path) -> bool {
     by_itself && lock::is_watched(state)
 }
 
-/// What has an input that counts: it was carried out, or is to be. What nobody let pass says nothing.
+/// What has an input that counts: it was carried out, or may be. What nobody let pass says nothing.
 const COUNTS: [Standing; 6] =
     [Standing::Done, Standing::Partly, Standing::Open, Standing::Approved, Standing::Held, Standing::Waiting];
 
-/// What was carried out, at least in part, or is just being.
-const CARRIED_OUT: [Standing; 3] = [Standing::Done, Standing::Partly, Standing::Open];
+/// What was carried out, at least in part, or is to be.
+const CARRIED_OUT: [Standing; 4] = [Standing::Done, Standing::Partly, Standing::Open, Standing::Approved];
 
-/// A run after this one that took it back, or has a later input of the same source. What that one says now may be the
-/// opposite of what this one still has to do, and look as if nothing had happened.
+/// A run after this one that took it back, or has a later input of the same source and was carried out or is to be. What that
+/// one says now may be the opposite of what this one still has to do, and look as if nothing had happened.
 pub(crate) fn overtaken(store: &dyn Store, run: i64) -> Result<Option<i64>, RunError> {
     let Some(plan) = store.plan(run)? else { return Ok(None) };
     // A run that was taken back is overtaken by that.
     let undo = undo_of(run);
     let sources: BTreeSet<&SystemName> = plan.inputs.iter().map(|input| &input.system).chain([&undo]).collect();
-    Ok(store.later(run, &sources.into_iter().collect::<Vec<_>>(), &COUNTS)?.pop())
+    Ok(store.later(run, &sources.into_iter().collect::<Vec<_>>(), &CARRIED_OUT)?.pop())
+}
+
+/// The run after this one that has a later input of the same source and waits for somebody: until that is settled nobody
+/// knows whether anything more of this one is to be sent.
+pub(crate) fn waits_for(store: &dyn Store, run: i64) -> Result<Option<i64>, RunError> {
+    let Some(plan) = store.plan(run)? else { return Ok(None) };
+    let sources: Vec<&SystemName> = plan.inputs.iter().map(|input| &input.system).collect();
+    Ok(store.later(run, &sources, &[Standing::Held, Standing::Waiting])?.pop())
 }
 
 /// The run that took this one back.
@@ -84,12 +96,12 @@ pub(crate) fn taken_back(store: &dyn Store, run: i64) -> Result<Option<i64>, Run
 /// source. While a part that was set aside waits, others may go on: it is past only where one of them speaks anew of
 /// somebody it is about.
 pub(crate) fn is_past(store: &dyn Store, run: &RunSummary, plan: &Plan) -> Result<Option<i64>, RunError> {
-    let sources: Vec<&SystemName> = plan.inputs.iter().map(|input| &input.system).collect();
-    let later = store.later(run.id, &sources, &COUNTS)?;
     if !run.standing.is_held() {
         // It was approved when it was not.
         return Ok(None);
     }
+    let sources: Vec<&SystemName> = plan.inputs.iter().map(|input| &input.system).collect();
+    let later = store.later(run.id, &sources, &COUNTS)?;
     if run.standing != Standing::Aside {
         return Ok(later.into_iter().next_back());
     }
@@ -135,8 +147,8 @@ pub(crate) struct Unfinished {
 /// The runs that nobody is at work on, and that do not finish by themselves: what `homeward resume` is for.
 pub(crate) fn waiting(store: &dyn Store, state: &Path) -> Result<Vec<Unfinished>, RunError> {
     let mut waiting = Vec::new();
-    for Resumable { run, overtaken } in unfinished(store)? {
-        if is_left_to_service(&run, state) || is_under_way(store, state, run.id)? {
+    for Resumable { run, overtaken, behind } in unfinished(store)? {
+        if behind.is_some() || is_left_to_service(&run, state) || is_under_way(store, state, run.id)? {
             continue;
         }
         let left = left(store, run.id)?;

@@ -120,3 +120,57 @@ fn a_new_account_is_given_what_its_owner_holds_and_not_what_was_asked_of_it_in_v
     let plan = world.json(0, &["plan", "hr=next.csv"]);
     assert_eq!(calls(&plan), Vec::<String>::new());
 }
+
+#[test]
+fn what_a_limit_holds_at_the_owner_is_not_sent_to_others_as_the_owners() {
+    let people = |suffix: &str| {
+        let row = |n: u32| format!("{n},user{n}{suffix},user{n}@example.com,First,Last{n}\n");
+        format!("id,username,email,first,last\n{}", (1..=6).map(row).collect::<String>())
+    };
+    let users: Vec<Value> = (1..=6)
+        .map(|n| json!({ "id": n + 1, "username": format!("user{n}"), "name": format!("First Last{n}"), "email": format!("user{n}@example.com") }))
+        .collect();
+    let first = json!({
+        "organization": "org1", "username": "user1", "email": "user1@example.com", "first_name": "First",
+        "last_name": "Last1", "display_name": "First Last1",
+    });
+    let zitadel = json!({ "organizations": [{ "id": "org1", "name": "Example" }], "users": [first] });
+    let mut world = World::new()
+        .file("homeward.toml", &format!("{SETTINGS}[limits]\nchanges = \"5%\"\n"))
+        .file("rules/people.rhai", RULES)
+        .file("lab/gitlab.json", &json!({ "users": users }).to_string())
+        .file("lab/zitadel.json", &zitadel.to_string())
+        .file("day1.csv", &people(""))
+        .file("day2.csv", &people("b"));
+    world.start_lab(&[]);
+    world.json(0, &["apply", "--yes", "hr=day1.csv"]);
+    // Six at GitLab are one too many, and nobody is too many at ZITADEL.
+    world.homeward(&["--lab", "apply", "--yes", "hr=day2.csv"]);
+    let name = |system: &str| world.user(system, "email", "user1@example.com")["username"].clone();
+    assert_eq!((name("gitlab"), name("zitadel")), (json!("user1"), json!("user1")));
+    let runs = world.json(0, &["runs"]);
+    let waits = |run: &&Value| ["held", "aside"].contains(&run["standing"].as_str().unwrap());
+    let held = runs["runs"].as_array().unwrap().iter().find(waits).unwrap()["run"].to_string();
+    // The same list again is nothing new: what waits can still be approved, and brings it to both.
+    world.homeward(&["--lab", "apply", "--yes", "hr=day2.csv"]);
+    let runs = world.json(0, &["runs"]);
+    let held = runs["runs"].as_array().unwrap().iter().find(waits).map_or(held, |run| run["run"].to_string());
+    world.json(0, &["approve", "--yes", &held]);
+    assert_eq!((name("gitlab"), name("zitadel")), (json!("user1b"), json!("user1b")));
+}
+
+#[test]
+fn a_copy_is_not_sent_where_its_owner_said_no() {
+    let world = world("", "", true);
+    let list = "id,username,email,first,last\n1,anne,anna@example.com,Anna,Berg\n";
+    world.write("next.csv", list.as_bytes());
+    let faults =
+        json!({ "faults": [{ "kind": "overloaded", "when": "before", "of": "writes", "at": 1, "times": 50 }] });
+    world.lab("gitlab", "POST", "chaos", &faults);
+    world.homeward(&["--lab", "apply", "--yes", "hr=next.csv"]);
+    world.lab("gitlab", "DELETE", "chaos", &Value::Null);
+    let name = |system: &str| world.user(system, "email", "anna@example.com")["username"].clone();
+    assert_eq!((name("gitlab"), name("zitadel")), (json!("anna"), json!("anna")));
+    world.json(0, &["resume"]);
+    assert_eq!((name("gitlab"), name("zitadel")), (json!("anne"), json!("anne")));
+}

@@ -137,9 +137,10 @@ impl Desk<'_> {
             let told = owned
                 .as_ref()
                 .filter(|owned| row.required || owned.system == *system || self.is_copied_to(system, &attribute));
-            // Of an owner that has an account of hers, what that will hold: what is asked of it may be in vain.
+            // Of an owner that has an account of hers, and shows it, what that will hold: what is asked of it may be in vain.
             let is_held_there = |owner: &SystemName| {
-                self.person.accounts.contains_key(owner) && self.providers.capabilities(owner).is_some()
+                let account = self.person.accounts.get(owner);
+                account.is_some_and(|account| account.attributes.contains_key(&attribute))
             };
             let stands = |owned: &Owned| match &owned.system {
                 owner if is_held_there(owner) => self.will_hold(owner, &attribute),

@@ -10,7 +10,7 @@ use std::{
 
 use super::Tripped;
 use crate::model::{
-    attribute::AttributeName,
+    attribute::{AttributeName, Value},
     id::{CallId, PersonId, SystemName},
     plan::{Call, Decision, Input, Plan, PlannedChange, PlannedOperation, Seen, Summary},
 };
@@ -170,18 +170,28 @@ pub(crate) fn replaces(newer: &Plan, waits: &Plan) -> bool {
     let decided: BTreeSet<_> = newer.changes.iter().map(|it| (&it.person, &it.system, &it.attribute)).collect();
     let asked: BTreeSet<&String> = newer.operations.iter().map(|it| &it.mark).collect();
     let anew = spoken_of(newer);
-    let is_said = |it: &PlannedChange| {
-        let said = anew.get(&it.person).into_iter().flatten();
-        said.copied().any(|seen| seen.values.get(&it.attribute).is_some())
-    };
-    waits.changes.iter().all(|it| decided.contains(&(&it.person, &it.system, &it.attribute)) || is_said(it))
+    waits.changes.iter().all(|it| decided.contains(&(&it.person, &it.system, &it.attribute)) || is_said(&anew, it))
         && waits.operations.iter().all(|it| asked.contains(&it.mark))
 }
 
-/// True where `newer` speaks anew of somebody whom a plan that waits would do something for.
+/// True where `newer` says something else than a plan that waits of what that one would change. That it says the same and is
+/// held too is nothing new.
 pub(crate) fn speaks_anew(newer: &Plan, waits: &Plan) -> bool {
     let anew = spoken_of(newer);
-    waits.calls.iter().any(|call| anew.contains_key(&call.person))
+    let decided: BTreeMap<_, &Value> =
+        newer.changes.iter().map(|it| ((&it.person, &it.system, &it.attribute), &it.after)).collect();
+    let is_otherwise = |it: &PlannedChange| match decided.get(&(&it.person, &it.system, &it.attribute)) {
+        Some(after) => **after != it.after,
+        // It is so already.
+        None => is_said(&anew, it),
+    };
+    waits.changes.iter().filter(|it| it.decision == Decision::Apply).any(is_otherwise)
+}
+
+/// True where something is said anew of what this would change.
+fn is_said(anew: &BTreeMap<&PersonId, Vec<&Seen>>, change: &PlannedChange) -> bool {
+    let said = anew.get(&change.person).into_iter().flatten();
+    said.copied().any(|seen| seen.values.get(&change.attribute).is_some())
 }
 
 /// Of whom a plan's inputs say something else than they last did, and what.

@@ -225,13 +225,15 @@ fn begin(
         Judged::Held(_) => return Ok(None),
     };
     let store = &service.store;
-    let asides = holds::asides(store, plan, held.as_ref().map(|(aside, _)| aside))?;
+    let asides = holds::asides(store, plan, held.as_ref().map(|(aside, _)| aside), false)?;
     let apart = holds::apart(about);
     let aside = held.as_ref().filter(|_| asides.same.is_none());
     let aside = aside.map(|(plan, told)| Aside { plan, about: &apart, told });
     let beginning = Beginning { plan: guarded.plan(), about, counted, aside };
     let Some(run) = store.begin_judged(&beginning, &service.now())? else { return Ok(None) };
-    holds::replace(store, &asides, &holds::REPLACEABLE, service.clock.now())?;
+    for gone in holds::replace(store, &asides, &holds::REPLACEABLE, service.clock.now())? {
+        info!(run = gone, by = run, "it waits no more: a newer input took its place");
+    }
     if let Some((_, told)) = &held {
         service.met(Met::Held);
         warn!(run, input = about.input, "a part of it is held: {told}");

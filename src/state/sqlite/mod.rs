@@ -267,7 +267,8 @@ impl Store for Sqlite {
             let values = packer.pack(&serde_json::from_str(text(2)?)?);
             seen.push(Seen { system: shared(&mut last, text(0)?).clone(), key: text(1)?.into(), person: None, values });
         }
-        Ok(Memory { seen, ..ties })
+        let waiting = stands::waiting(&connection)?;
+        Ok(Memory { seen, waiting, ..ties })
     }
 
     fn ties(&self) -> Result<Memory, StateError> {
@@ -302,7 +303,8 @@ impl Store for Sqlite {
             }
         }
         let open = open::creations(&connection, &links)?;
-        Ok(Memory { links, corrections, seen: Vec::new(), deeds, accepted, expectations, open, place })
+        let (seen, waiting) = (Vec::new(), BTreeMap::new());
+        Ok(Memory { links, corrections, seen, deeds, accepted, expectations, open, waiting, place })
     }
 
     fn begin_judged(&self, beginning: &Beginning<'_>, now: &str) -> Result<Option<i64>, StateError> {

@@ -1,9 +1,35 @@
 //! How a run stands, and how that changes: each change is written to its journal with it.
 
-use rusqlite::{Connection, params};
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::{Entry, Standing, StateError, journal};
 use super::{open, ties};
+use crate::model::{
+    attribute::AttributeName,
+    id::PersonId,
+    plan::{Decision, Plan},
+};
+
+/// Of whom runs that were set aside would change something, and which attributes.
+pub(super) fn waiting(connection: &Connection) -> Result<BTreeMap<PersonId, BTreeSet<AttributeName>>, StateError> {
+    let mut waiting: BTreeMap<PersonId, BTreeSet<AttributeName>> = BTreeMap::new();
+    // A store that was only looked into may be older than this.
+    let is_there = "select 1 from pragma_table_info('runs') where name = 'standing'";
+    if connection.query_row(is_there, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(waiting);
+    }
+    let mut statement = connection.prepare("select document from runs where standing = 'aside' and document <> ''")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let plan: Plan = serde_json::from_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        for change in plan.changes.into_iter().filter(|change| change.decision == Decision::Apply) {
+            waiting.entry(change.person).or_default().insert(change.attribute);
+        }
+    }
+    Ok(waiting)
+}
 
 /// Lets a run stand otherwise, where it stands as one of these. False where it does not.
 pub(super) fn put(
