@@ -1,7 +1,7 @@
 //! What an older list says is not carried out where a newer one of the same source says otherwise: whether that one was
 //! carried out, waits for somebody, or broke off.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use serde_json::{Value, json};
 

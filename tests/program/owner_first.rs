@@ -41,7 +41,7 @@ fn world(settings: &str, rules: &str, is_at_zitadel: bool) -> World {
         { "id": 2, "username": "anna", "name": "Anna Berg", "email": "anna@example.com" },
         { "id": 3, "username": "taken", "name": "T", "email": "taken@example.com" },
     ] });
-    let zitadel: Vec<Value> = is_at_zitadel.then(|| anna_at_zitadel()).into_iter().collect();
+    let zitadel: Vec<Value> = is_at_zitadel.then(anna_at_zitadel).into_iter().collect();
     let mut world = World::new()
         .file("homeward.toml", &format!("{SETTINGS}{settings}"))
         .file("rules/people.rhai", &format!("{RULES}{rules}"))
@@ -105,8 +105,8 @@ fn a_new_account_is_given_what_its_owner_holds_and_not_what_was_asked_of_it_in_v
         world.write("rules/people.rhai", format!("{RULES}{account}{}", rules.replace("RULE", rule)).as_bytes());
         let told: Vec<Value> =
             called(&world, 0, "anne").into_iter().map(|one| json!([one[0], one[1], one[2]])).collect();
-        let word = rule.split('(').next().unwrap();
-        assert_eq!(told, [json!(["gitlab", word, "anne"]), json!(["zitadel", "apply", "anna"])], "{rule}");
+        let decision = rule.split('(').next().unwrap();
+        assert_eq!(told, [json!(["gitlab", decision, "anne"]), json!(["zitadel", "apply", "anna"])], "{rule}");
         world.homeward(&["--lab", "apply", "--yes", "hr=next.csv"]);
         assert_eq!(world.user("zitadel", "email", "anna@example.com")["username"], "anna", "{rule}");
         // And the next night there is nothing to bring back to GitLab.
@@ -123,7 +123,7 @@ fn a_new_account_is_given_what_its_owner_holds_and_not_what_was_asked_of_it_in_v
 
 #[test]
 fn what_a_limit_holds_at_the_owner_is_not_sent_to_others_as_the_owners() {
-    let people = |suffix: &str| {
+    let everybody = |suffix: &str| {
         let row = |n: u32| format!("{n},user{n}{suffix},user{n}@example.com,First,Last{n}\n");
         format!("id,username,email,first,last\n{}", (1..=6).map(row).collect::<String>())
     };
@@ -140,8 +140,8 @@ fn what_a_limit_holds_at_the_owner_is_not_sent_to_others_as_the_owners() {
         .file("rules/people.rhai", RULES)
         .file("lab/gitlab.json", &json!({ "users": users }).to_string())
         .file("lab/zitadel.json", &zitadel.to_string())
-        .file("day1.csv", &people(""))
-        .file("day2.csv", &people("b"));
+        .file("day1.csv", &everybody(""))
+        .file("day2.csv", &everybody("b"));
     world.start_lab(&[]);
     world.json(0, &["apply", "--yes", "hr=day1.csv"]);
     // Six at GitLab are one too many, and nobody is too many at ZITADEL.

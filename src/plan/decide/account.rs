@@ -143,8 +143,8 @@ impl Desk<'_> {
                 account.is_some_and(|account| account.attributes.contains_key(&attribute))
             };
             let stands = |owned: &Owned| match &owned.system {
-                owner if is_held_there(owner) => self.will_hold(owner, &attribute),
-                owner => self.person.decided(owner, &attribute),
+                home if is_held_there(home) => self.will_hold(home, &attribute),
+                home => self.person.decided(home, &attribute),
             };
             let value = told
                 .and_then(stands)

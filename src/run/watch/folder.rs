@@ -444,6 +444,8 @@ impl FolderFeed {
                 }
                 // What was done in part is worth another try.
                 Standing::Done if self.is_known(service, seat, &sha256)? => {
+                    // Whatever was refused before it: what is to be so is so.
+                    self.refused = None;
                     let told = format!("its content was used before, in run {} (`{}`)", run.id, run.input);
                     let about = self.about(&held.claim, Some(sha256.clone()));
                     if !self.is_told(service, &held, &sha256)? {
