@@ -26,7 +26,7 @@ use crate::{
         execute::{Report, execute},
         expectations::sights,
         holds::{
-            Asides, Judged, Parted, Past, REPLACEABLE, apart, asides, expire, how_to_end, how_to_settle, judge,
+            Asides, Judged, Parted, Past, REPLACEABLE, apart, asides, expire, how_to_end, how_to_settle, judge, note,
             replace, told,
         },
         prepare::Prepared,
@@ -203,7 +203,13 @@ async fn carry_out_parts(
 
 /// Every limit that trips, with everybody it is about.
 pub(super) fn by_name(tripped: &[Tripped]) -> serde_json::Value {
-    let one = |one: &Tripped| json!({ "limit": one.to_string(), "system": one.system(), "people": one.who() });
+    let one = |one: &Tripped| {
+        let (count, allowed) = one.counts().unzip();
+        json!({
+            "name": one.name(), "limit": one.to_string(), "system": one.system(), "count": count, "allowed": allowed,
+            "people": one.who(),
+        })
+    };
     tripped.iter().map(one).collect()
 }
 
@@ -370,6 +376,9 @@ pub(super) async fn send(
     bar.stop_on_signals(stage.fleet.members.values().map(|member| Arc::clone(&member.line)).collect());
     let report = execute(guarded, &stage.fleet, &store, run, begun.overtaken(), &now, &mut bar).await;
     bar.finish();
+    if report.is_ok() {
+        note(&store, plan, run, jiff::Timestamp::now()).map_err(RunError::from)?;
+    }
     Ok(Some(report.map_err(|error| broke_off(given, run, error))?))
 }
 

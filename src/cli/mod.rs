@@ -134,10 +134,20 @@ impl Invocation<'_> {
 
 /// The whole program in order.
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind], simulations: &[Simulation]) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let is_for_machines = arguments.windows(2).any(|two| two == ["--format", "json"])
+        || arguments.iter().any(|one| one == "--format=json");
     let arguments = match Arguments::try_parse_from(arguments).and_then(Arguments::fitting) {
         Ok(arguments) => arguments,
         Err(error) => {
             let error = Arguments::belonging(error);
+            if is_for_machines && error.use_stderr() {
+                let told = error.render().to_string();
+                let (message, more) = told.trim_start_matches("error: ").split_once('\n').unwrap_or((&told, ""));
+                let hint = more.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+                let hint = Some(hint).filter(|hint| !hint.is_empty());
+                print_document(&Trouble::new(Exit::Usage, message.to_owned(), hint).as_json());
+            }
             // Help and version are answers, not faults; clap knows which stream each belongs to.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };

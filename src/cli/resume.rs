@@ -43,12 +43,12 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
             return Ok(Exit::Done);
         }
         is_finishable(given, &summary)?;
-        if let Some(later) = resume::waits_for(&store, run)? {
+        let overtaken = overtaken(&stage, &store, &summary)?;
+        if let (None, Some(later)) = (overtaken, resume::waits_for(&store, run)?) {
             let message =
                 format!("run {later} has a later input of the same source than run {run}, and waits to be settled");
             return Err(Trouble::new(Exit::Refused, message, Some(how_to_settle(given.again(), later))));
         }
-        let overtaken = overtaken(&stage, &store, &summary)?;
         let (exit, report) = finish(given, &stage, &store, &summary, overtaken).await?;
         if given.json() {
             print_document(&document("resumed", json!({ "runs": report.as_slice() })));

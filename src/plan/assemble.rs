@@ -253,7 +253,7 @@ fn nodes(
             edges.insert((*first, *second));
         }
     }
-    follow_owners(&mut edges, decided, &reaches);
+    follow_owners(&mut edges, decided, &leaves, &reaches);
     // A temporary name carries no change to its end: the plan shows the call that does.
     for at in order.parked.keys() {
         if let Some(node) = leaves.get(at).filter(|node| reaches.get(at) != Some(node)) {
@@ -264,7 +264,12 @@ fn nodes(
 }
 
 /// A copy comes after what it is a copy of, so that it stays behind with it: but where names force it to come first.
-fn follow_owners(edges: &mut BTreeSet<(usize, usize)>, decided: &[Decided], reaches: &BTreeMap<usize, usize>) {
+fn follow_owners(
+    edges: &mut BTreeSet<(usize, usize)>,
+    decided: &[Decided],
+    leaves: &BTreeMap<usize, usize>,
+    reaches: &BTreeMap<usize, usize>,
+) {
     let place = |planned: &PlannedChange, system: &SystemName| {
         (planned.person.clone(), system.clone(), planned.attribute.clone())
     };
@@ -279,22 +284,30 @@ fn follow_owners(edges: &mut BTreeSet<(usize, usize)>, decided: &[Decided], reac
     if owners.is_empty() {
         return;
     }
-    for (at, copy) in reaches.iter().filter(|(at, _)| is_copy(&decided[**at].planned)) {
+    let mut patience = PATIENCE;
+    for at in reaches.keys().filter(|at| is_copy(&decided[**at].planned)) {
         let planned = &decided[*at].planned;
-        let first = planned.owner.as_ref().and_then(|owner| owners.get(&place(planned, owner)));
-        if let Some(first) = first.filter(|first| *first != copy && !leads(edges, *copy, **first)) {
-            edges.insert((*first, *copy));
+        let Some(first) = planned.owner.as_ref().and_then(|owner| owners.get(&place(planned, owner))) else { continue };
+        // Not even a temporary name is given before: it would stay.
+        for copy in [leaves.get(at), reaches.get(at)].into_iter().flatten().filter(|copy| *copy != first) {
+            if !leads(edges, *copy, *first, &mut patience) {
+                edges.insert((*first, *copy));
+            }
         }
     }
 }
 
-/// True where one node has to come before another already.
-fn leads(edges: &BTreeSet<(usize, usize)>, from: usize, to: usize) -> bool {
+/// So many steps are gone along chains of names, in all, to find out what is forced by them.
+const PATIENCE: usize = 2_000_000;
+
+/// True where one node has to come before another already, or where it takes too long to tell.
+fn leads(edges: &BTreeSet<(usize, usize)>, from: usize, to: usize, patience: &mut usize) -> bool {
     let (mut left, mut known) = (vec![from], BTreeSet::from([from]));
     while let Some(at) = left.pop() {
-        if at == to {
+        if at == to || *patience == 0 {
             return true;
         }
+        *patience -= 1;
         left.extend(edges.range((at, 0)..=(at, usize::MAX)).map(|(_, next)| *next).filter(|next| known.insert(*next)));
     }
     false

@@ -164,6 +164,29 @@ pub(crate) fn replace(
 /// How a run waits that a newer plan may take the place of.
 pub(crate) const REPLACEABLE: [Standing; 3] = [Standing::Aside, Standing::Held, Standing::Waiting];
 
+/// Writes beside a run what of its plan was not to be carried out: what is listed as done must not hide it.
+pub(crate) fn note(store: &dyn Store, plan: &Plan, run: i64, now: Timestamp) -> Result<(), StateError> {
+    let told = store.summary(run)?.and_then(|run| run.told);
+    let summary = &plan.summary;
+    let counts = [
+        (summary.rejected, "row could not be used", "rows could not be used"),
+        (summary.held, "change is held", "changes are held"),
+        (summary.refused, "change is refused", "changes are refused"),
+    ];
+    let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
+    let counts = counts.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));
+    // A run that is finished later says it once.
+    let is_new = |part: &String| told.as_ref().is_none_or(|told| !told.split("; ").any(|one| one == part));
+    let parts: Vec<String> = told.iter().cloned().chain(counts.filter(is_new)).collect();
+    if parts.len() == usize::from(told.is_some()) {
+        return Ok(());
+    }
+    for standing in [Standing::Done, Standing::Partly] {
+        store.stand(run, &[standing], standing, &parts.join("; "), &now.to_string())?;
+    }
+    Ok(())
+}
+
 /// Lets runs expire that have waited too long, and gives them.
 pub(crate) fn expire(store: &dyn Store, terms: &Terms, now: Timestamp) -> Result<Vec<RunSummary>, StateError> {
     let Some(patience) = terms.expires else { return Ok(Vec::new()) };

@@ -211,7 +211,7 @@ pub(super) fn settle(
     let mut seen = said.seen;
     let (mut fault, mut are_plain) = (None, true);
     let mut exceeded = 0;
-    let mut taken_back = Vec::new();
+    let mut taken_back: Vec<Seen> = Vec::new();
     let mut settled = |one: Result<Settled, RunError>| {
         let Settled { id, statements, group, changes, deeds, judged, stopped_by, is_plain } = match one {
             Ok(settled) => settled,
@@ -261,11 +261,13 @@ pub(super) fn settle(
     if let Some(fault) = fault {
         return Err(fault);
     }
-    for one in taken_back {
-        let place = seen.partition_point(|it| (&it.system, &it.key) < (&one.system, &one.key));
-        if seen.get(place).is_none_or(|it| (&it.system, &it.key) != (&one.system, &one.key)) {
-            seen.insert(place, one);
-        }
+    let by_key = |one: &Seen, other: &Seen| (&one.system, &one.key).cmp(&(&other.system, &other.key));
+    taken_back.retain(|one| seen.binary_search_by(|it| by_key(it, one)).is_err());
+    taken_back.sort_by(by_key);
+    taken_back.dedup_by(|one, other| by_key(one, other).is_eq());
+    if !taken_back.is_empty() {
+        seen.extend(taken_back);
+        seen.sort_by(by_key);
     }
     let mut inputs = said.inputs;
     if !are_plain {
@@ -307,13 +309,17 @@ fn so_already(
     id: &PersonId,
     statements: &[Arc<Statement>],
     changes: &[Decided],
-    waiting: &BTreeSet<AttributeName>,
+    waiting: &BTreeSet<(SystemName, AttributeName)>,
     sources: &BTreeMap<SystemName, Source>,
 ) -> Vec<Seen> {
-    let is_so = |name: &AttributeName| !changes.iter().any(|one| one.planned.attribute == *name);
+    let is_so = |system: &SystemName, name: &AttributeName| {
+        !changes.iter().any(|one| one.planned.system == *system && one.planned.attribute == *name)
+    };
     let takes_back = |said: &&Arc<Statement>| {
         let is_file = sources.get(&said.system).is_some_and(|source| source.csv.is_some());
-        said.fresh && is_file && waiting.iter().any(|name| is_so(name) && said.values.get(name).is_some())
+        said.fresh
+            && is_file
+            && waiting.iter().any(|(system, name)| is_so(system, name) && said.values.get(name).is_some())
     };
     let seen = |said: &Arc<Statement>| Seen {
         system: said.system.clone(),

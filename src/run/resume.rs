@@ -38,7 +38,8 @@ pub(crate) fn unfinished(store: &dyn Store) -> Result<Vec<Resumable>, RunError> 
             (None, _) => true,
         };
         if is_worth_it {
-            let behind = waits_for(store, run.id)?;
+            // Of one that is overtaken nothing more is sent anyway.
+            let behind = if overtaken.is_none() { waits_for(store, run.id)? } else { None };
             runs.push(Resumable { run, overtaken, behind });
         }
     }
@@ -106,7 +107,8 @@ pub(crate) fn is_past(store: &dyn Store, run: &RunSummary, plan: &Plan) -> Resul
         return Ok(later.into_iter().next_back());
     }
     for run in later.into_iter().rev() {
-        if store.plan(run)?.is_some_and(|newer| speaks_anew(&newer, plan)) {
+        // What nobody knows any more may have said anything.
+        if store.plan(run)?.is_none_or(|newer| speaks_anew(&newer, plan)) {
             return Ok(Some(run));
         }
     }

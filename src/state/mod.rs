@@ -140,8 +140,9 @@ pub(crate) struct Memory {
     pub(crate) expectations: Vec<Expectation>,
     /// Accounts that earlier runs may have made, of people who are tied to none there.
     pub(crate) open: Vec<OpenCreation>,
-    /// Of whom something was set aside, and which attributes: what is said of those now counts, even where it is so already.
-    pub(crate) waiting: BTreeMap<PersonId, BTreeSet<AttributeName>>,
+    /// Of whom something was set aside, and of what at which system: what is said of that now counts, even where it is so
+    /// already.
+    pub(crate) waiting: BTreeMap<PersonId, BTreeSet<(SystemName, AttributeName)>>,
     /// The place of the journal's last entry before all this was read; 0 where there was none.
     pub(crate) place: i64,
 }

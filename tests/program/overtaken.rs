@@ -190,14 +190,16 @@ fn what_a_feed_brought_since_is_not_undone_by_approving_what_was_given_by_hand()
 }
 
 #[test]
-fn what_overtakes_a_run_is_not_removed_before_it() {
-    let world = world("full");
-    world.write("rules/people.rhai", RULES.replace("> 1", "> 5").as_bytes());
-    applied_in_vain(&world, 8, "wrong");
-    world.json(0, &["apply", "--yes", "hr=right.csv"]);
-    world.json(0, &["runs", "--prune", "1ms", "--yes"]);
-    world.homeward(&["--lab", "resume"]);
-    assert_eq!(anna(&world), "active");
+fn what_overtakes_a_run_is_known_when_its_plan_was_removed() {
+    for coverage in ["full", "partial"] {
+        let world = world_with(coverage, "", &RULES.replace("> 1", "> 5"));
+        applied_in_vain(&world, 8, "wrong");
+        world.json(0, &["apply", "--yes", "hr=right.csv"]);
+        world.json(0, &["runs", "--prune", "1ms", "--yes"]);
+        assert_eq!(world.json(0, &["runs", "3"])["plan"], Value::Null);
+        world.homeward(&["--lab", "resume"]);
+        assert_eq!(anna(&world), "active", "{coverage}");
+    }
 }
 
 #[test]

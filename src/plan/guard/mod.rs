@@ -173,34 +173,38 @@ pub(crate) struct Excess {
     pub(crate) who: Vec<PersonId>,
 }
 
+impl Excess {
+    /// The limit, by its key in `[limits]`.
+    fn name(&self) -> &'static str {
+        match (&self.touch, self.group.is_some()) {
+            (Touch::Changed, false) => "changes",
+            (Touch::Changed, true) => "groups.changes",
+            (Touch::Removed, false) => "removals",
+            (Touch::Removed, true) => "groups.removals",
+            (Touch::Created, false) => "creations",
+            (Touch::Created, true) => "groups.creations",
+            (Touch::Attribute(_), _) => "attributes",
+        }
+    }
+}
+
 impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { touch, system, group, count, earlier, window, people, allowed, who: _ } = self;
-        let part = if group.is_some() { "groups." } else { "" };
         let within =
             group.as_ref().map_or_else(String::new, |(attribute, value)| format!(" with `{attribute}` {value}"));
-        let limit = match touch {
-            Touch::Changed => {
-                write!(f, "{count} of {people} people{within} would change at {system}")?;
-                "changes"
-            }
-            Touch::Removed => {
-                write!(f, "{count} of {people} people{within} would lose {system}")?;
-                "removals"
-            }
-            Touch::Created => {
-                write!(f, "{count} accounts would be made at {system} for {people} people{within}")?;
-                "creations"
-            }
+        match touch {
+            Touch::Changed => write!(f, "{count} of {people} people{within} would change at {system}"),
+            Touch::Removed => write!(f, "{count} of {people} people{within} would lose {system}"),
+            Touch::Created => write!(f, "{count} accounts would be made at {system} for {people} people{within}"),
             Touch::Attribute(attribute) => {
-                write!(f, "`{attribute}` of {count} of {people} people would change at {system}")?;
-                "attributes"
+                write!(f, "`{attribute}` of {count} of {people} people would change at {system}")
             }
-        };
+        }?;
         if *earlier > 0 {
             write!(f, ", {earlier} of them by runs of the last {window}")?;
         }
-        write!(f, "; `limits.{part}{limit}` allows {allowed}")
+        write!(f, "; `limits.{}` allows {allowed}", self.name())
     }
 }
 
@@ -233,6 +237,30 @@ impl Tripped {
     /// The system it is about, where it is about one: what concerns others need not wait for it.
     pub(crate) fn system(&self) -> Option<&SystemName> {
         if let Self::People(excess) = self { Some(&excess.system) } else { None }
+    }
+
+    /// What it is called by machines: the key in `[limits]`, or what else stands against the plan.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::People(excess) => excess.name(),
+            Self::Missing { .. } => "missing",
+            Self::Rejected { .. } => "rejected",
+            Self::Differing { .. } => "differing",
+            Self::CutOff { .. } => "cut_off",
+            Self::EndsEarly { .. } => "ends_early",
+            Self::Rule(_) => "guard",
+        }
+    }
+
+    /// How many were counted, and how many are allowed, where it is about a number.
+    pub(crate) fn counts(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::People(Excess { count, allowed, .. })
+            | Self::Missing { count, allowed, .. }
+            | Self::Rejected { count, allowed, .. }
+            | Self::Differing { count, allowed, .. } => Some((*count, *allowed)),
+            Self::CutOff { .. } | Self::EndsEarly { .. } | Self::Rule(_) => None,
+        }
     }
 
     /// Everybody it is about, as far as it names people.

@@ -160,6 +160,13 @@ pub(super) async fn pass_if(
         Err(error) => return Ok(Some(Came::Later { why: told(&error) })),
     };
     let is_idle = plan.calls.is_empty();
+    if is_idle && !memory.waiting.is_empty() {
+        // Where nothing is to be done, what was set aside may be what nobody wants any more.
+        let asides = holds::asides(&service.store, &plan, None, false)?;
+        for gone in holds::replace(&service.store, &asides, &[Standing::Aside], service.clock.now())? {
+            info!(run = gone, "it waits no more: a newer input took its place");
+        }
+    }
     if how.in_passing && is_idle && plan.seen.is_empty() && plan.links.is_empty() && plan.rejected.is_empty() {
         return Ok(Some(Came::Nothing));
     }
@@ -303,7 +310,7 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
             }
             let done = report.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Done).count();
             info!(run, done, calls = report.outcomes.len(), "carried out");
-            note(service, plan, run)?;
+            holds::note(&service.store, plan, run, service.clock.now())?;
             service.expects(&service.store.expectations()?);
             let passes = |outcome: &Outcome| match outcome {
                 Outcome::Refused(refusal) => refusal.kind.may_pass(),
@@ -316,27 +323,6 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
         Err(RunError::State(error)) => Err(error),
         Err(error) => Ok(Came::Later { why: told(&error) }),
     }
-}
-
-/// Writes beside a run what of its plan was not to be carried out: what is listed as done must not hide it.
-fn note(service: &Service, plan: &Plan, run: i64) -> Result<(), StateError> {
-    let told = service.store.summary(run)?.and_then(|run| run.told);
-    let summary = &plan.summary;
-    let counts = [
-        (summary.rejected, "row could not be used", "rows could not be used"),
-        (summary.held, "change is held", "changes are held"),
-        (summary.refused, "change is refused", "changes are refused"),
-    ];
-    let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
-    let counts = counts.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));
-    let parts: Vec<String> = told.iter().cloned().chain(counts).collect();
-    if parts.len() == usize::from(told.is_some()) {
-        return Ok(());
-    }
-    for standing in [Standing::Done, Standing::Partly] {
-        service.store.stand(run, &[standing], standing, &parts.join("; "), &service.now())?;
-    }
-    Ok(())
 }
 
 /// Goes on until the service stops.

@@ -99,6 +99,9 @@ const TABLES: &str = "
     ) without rowid, strict;
     create index if not exists tallies_at on tallies (at);
     create index if not exists approvals_run on approvals (run);
+    create table if not exists inputs (
+        run integer not null, system text not null, primary key (system, run)
+    ) without rowid, strict;
     create index if not exists runs_about on runs (feed, sha256);
     create index if not exists runs_standing on runs (standing);
 ";
@@ -233,8 +236,12 @@ impl Sqlite {
                 }
             }
         }
+        let is_new = !transaction.table_exists(MAIN, "inputs")?;
         transaction.execute_batch(TABLES)?;
         transaction.execute_batch(journal::TABLES)?;
+        if is_new {
+            transaction.execute_batch(stands::FROM_PLANS)?;
+        }
         if transaction.table_exists(MAIN, "journal_2")? {
             bind(&transaction)?;
             transaction.execute_batch("drop table journal_2")?;
@@ -484,20 +491,7 @@ impl Store for Sqlite {
     }
 
     fn later(&self, run: i64, sources: &[&SystemName], standings: &[Standing]) -> Result<Vec<i64>, StateError> {
-        let sources: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
-        let standings: Vec<&str> = standings.iter().map(|standing| standing.word()).collect();
-        // What a list of everybody was taken over by is known for longer than its plan.
-        let sql = "select runs.id from runs, json_each(runs.document, '$.inputs') as input
-                   where runs.id > ?1 and document <> '' and standing in (select value from json_each(?3))
-                   and json_extract(input.value, '$.system') in (select value from json_each(?2))
-                   union select runs.id from runs join accepted on runs.id = json_extract(accepted.list, '$.run')
-                   where runs.id > ?1 and standing in (select value from json_each(?3))
-                   and accepted.system in (select value from json_each(?2)) order by 1";
-        let (sources, standings) = (serde_json::to_string(&sources)?, serde_json::to_string(&standings)?);
-        let connection = self.connection();
-        let mut statement = connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params![run, sources, standings], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        stands::later(&self.connection(), run, sources, standings)
     }
 
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError> {
@@ -806,6 +800,9 @@ fn insert_run(
     )?;
     let run = connection.last_insert_rowid();
     if let Some(plan) = plan {
+        if standing != Standing::Aside {
+            stands::is_about(connection, run, plan)?;
+        }
         journal::write(connection, run, &Entry::Began { plan: plan.id.clone() })?;
     }
     if standing != Standing::Open {

@@ -3,18 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::Deserialize;
 
 use super::super::{Entry, Standing, StateError, journal};
 use super::{open, ties};
 use crate::model::{
     attribute::AttributeName,
-    id::PersonId,
+    id::{PersonId, SystemName},
     plan::{Decision, Plan},
 };
 
-/// Of whom runs that were set aside would change something, and which attributes.
-pub(super) fn waiting(connection: &Connection) -> Result<BTreeMap<PersonId, BTreeSet<AttributeName>>, StateError> {
-    let mut waiting: BTreeMap<PersonId, BTreeSet<AttributeName>> = BTreeMap::new();
+/// As much of a plan as is asked for here.
+#[derive(Deserialize)]
+struct Changes {
+    changes: Vec<Of>,
+}
+
+/// What one change is about.
+#[derive(Deserialize)]
+struct Of {
+    person: PersonId,
+    system: SystemName,
+    attribute: AttributeName,
+    decision: Decision,
+}
+
+/// Of whom runs that were set aside would change something, and what at which system.
+pub(super) fn waiting(connection: &Connection) -> Result<Waiting, StateError> {
+    let mut waiting = Waiting::new();
     // A store that was only looked into may be older than this.
     let is_there = "select 1 from pragma_table_info('runs') where name = 'standing'";
     if connection.query_row(is_there, [], |_| Ok(())).optional()?.is_none() {
@@ -23,12 +39,57 @@ pub(super) fn waiting(connection: &Connection) -> Result<BTreeMap<PersonId, BTre
     let mut statement = connection.prepare("select document from runs where standing = 'aside' and document <> ''")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let plan: Plan = serde_json::from_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let plan: Changes = serde_json::from_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
         for change in plan.changes.into_iter().filter(|change| change.decision == Decision::Apply) {
-            waiting.entry(change.person).or_default().insert(change.attribute);
+            waiting.entry(change.person).or_default().insert((change.system, change.attribute));
         }
     }
     Ok(waiting)
+}
+
+/// As [`super::super::Memory::waiting`].
+type Waiting = BTreeMap<PersonId, BTreeSet<(SystemName, AttributeName)>>;
+
+/// What runs of before there was such a table are known to be about.
+pub(super) const FROM_PLANS: &str = "
+    insert or ignore into inputs (run, system)
+        select runs.id, json_extract(input.value, '$.system') from runs, json_each(runs.document, '$.inputs') as input
+        where json_valid(document) and runs.input not like '% (held)';
+";
+
+/// Takes note of which sources a run is about: that is known for longer than its plan. What was set aside is about those of
+/// the run it was taken from, which says nothing later than that.
+pub(super) fn is_about(connection: &Connection, run: i64, plan: &Plan) -> Result<(), StateError> {
+    let mut statement = connection.prepare_cached("insert or ignore into inputs (run, system) values (?1, ?2)")?;
+    for input in &plan.inputs {
+        statement.execute(params![run, input.system.as_str()])?;
+    }
+    Ok(())
+}
+
+/// As [`super::super::Store::later`].
+pub(super) fn later(
+    connection: &Connection,
+    run: i64,
+    sources: &[&SystemName],
+    standings: &[Standing],
+) -> Result<Vec<i64>, StateError> {
+    let sources: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
+    let standings: Vec<&str> = standings.iter().map(|standing| standing.word()).collect();
+    // A store that was only looked into may be older than the table.
+    let sql = if connection.table_exists(None, "inputs")? {
+        "select distinct run from inputs join runs on runs.id = run
+         where run > ?1 and system in (select value from json_each(?2))
+         and standing in (select value from json_each(?3)) order by run"
+    } else {
+        "select distinct runs.id from runs, json_each(runs.document, '$.inputs') as input
+         where runs.id > ?1 and document <> '' and json_extract(input.value, '$.system') in (select value from json_each(?2))
+         and standing in (select value from json_each(?3)) order by runs.id"
+    };
+    let (sources, standings) = (serde_json::to_string(&sources)?, serde_json::to_string(&standings)?);
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(params![run, sources, standings], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Lets a run stand otherwise, where it stands as one of these. False where it does not.
