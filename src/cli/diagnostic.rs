@@ -517,7 +517,10 @@ fn unread_hint(system: &SystemName, error: &ConnectorError) -> String {
             "try again later; nothing was changed".to_owned()
         }
         ConnectorError::Refused { refusal, .. } if refusal.kind == RefusalKind::NotFound => {
-            format!("check `url` in [systems.{system}], and that its `kind` is that of the server")
+            format!(
+                "check `url` in [systems.{system}], which is the server's own without `/api/…`, and that its `kind` is that of \
+                 the server"
+            )
         }
         ConnectorError::Refused { .. } => format!(
             "the token of [systems.{system}] must be right, not expired, and an administrator's; \

@@ -53,7 +53,7 @@ pub(super) fn notes(given: &Invocation<'_>, judged: &[Judged]) {
     let late = judged.iter().filter(is_late).count() as u64;
     if late > 0 {
         let what = render::count(late, "expected value");
-        tell(&format!("note: {what} should have come by now: see `homeward status`"));
+        tell(&format!("note: {what} should have come by now: see `{} status`", given.again()));
     }
 }
 

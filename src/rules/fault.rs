@@ -449,6 +449,11 @@ impl Fault {
                 "functions see constants whose value is written out; compute this one inside the function".to_owned(),
             ),
             Self::UnknownVariable { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            Self::UnknownVariable { name, .. }
+                if ["person", "row", "change", "account", "plan"].contains(&name.as_str()) =>
+            {
+                Some(format!("what looks at it is a function, with its name between bars: `|{name}| …`"))
+            }
             Self::UnknownVariable { name, .. } => {
                 Some(format!("text is written in quotes: \"{name}\"; a function sees its arguments and constants only"))
             }

@@ -712,6 +712,11 @@ fn what_does_not_parse_and_what_is_not_known_is_shown_with_its_place() {
              a function sees its arguments and constants only",
         ),
         (
+            "account(\"gitlab\", person.active);",
+            "rules/people.rhai:1:19 [person] unknown variable `person`; \
+             what looks at it is a function, with its name between bars: `|person| …`",
+        ),
+        (
             "let limit = 5;\nsource(\"hr\", |row| #{ key: limit });",
             "rules/people.rhai:2:28 [limit] unknown variable `limit`; \
              functions see constants only: write `const limit = ...` instead of `let`",

@@ -129,7 +129,7 @@ fn what_has_not_come_in_time_is_told_until_it_comes() {
     let table = world.homeward(&["--lab", "--today", LATER, "status"]).stdout;
     assert!(table.contains("overdue"), "{table}");
     let plan = ["--lab", "--today", LATER, "plan", "website=after.csv"];
-    assert_eq!(said(&world, &plan), "note: 1 expected value should have come by now: see `homeward status`\n");
+    assert_eq!(said(&world, &plan), "note: 1 expected value should have come by now: see `homeward --lab status`\n");
     // Nor is it forgotten by a run that saw that it has not come.
     world.json(0, &["--today", LATER, "apply", "--yes", "website=after.csv"]);
     assert_eq!(expectations(&world).len(), 1);
