@@ -236,3 +236,24 @@ fn what_was_set_aside_is_not_approved_once_a_later_list_takes_it_back() {
         assert_eq!((approved.status, anna(&world)), (exit, json!(state)), "{tuesday}: {}", approved.stderr);
     }
 }
+
+#[test]
+fn what_was_approved_is_carried_out_though_a_guard_line_fails_by_now() {
+    let world = world("full");
+    world.json(6, &["apply", "--yes", "hr=right.csv"]);
+    world.write("rules/people.rhai", format!("{RULES}guard(|plan| throw \"not today\");\n").as_bytes());
+    world.json(0, &["approve", "--yes", "--anyway", "2"]);
+    assert_eq!(world.user("gitlab", "email", "ben@example.com")["name"], "Benjamin");
+}
+
+#[test]
+fn a_store_that_is_not_there_cannot_be_copied_looked_through_or_pruned() {
+    let world =
+        World::new().file("homeward.toml", &SETTINGS.replace("COVERAGE", "full")).file("rules/people.rhai", RULES);
+    for option in [&["--backup", "copy.db"][..], &["--verify"], &["--prune", "400d", "--yes"]] {
+        let ran = world.homeward(&[&["runs"], option].concat());
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{option:?}");
+        assert!(ran.stderr.contains("there is no state store at"), "{}", ran.stderr);
+    }
+    assert!(!world.path("copy.db").exists());
+}
