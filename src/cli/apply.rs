@@ -242,7 +242,11 @@ fn past_no_hold(stage: &plan::Stage, plan: &Plan, is_saved: bool, again: &str) -
         if run.feed.is_none() && run.standing.is_held() && is_anew {
             continue;
         }
-        let what = if run.standing == Standing::Open { "broke off or is under way" } else { "waits to be settled" };
+        let what = match run.standing {
+            Standing::Open => "broke off or is under way",
+            Standing::Approved => "is approved and not carried out yet",
+            _ => "waits to be settled",
+        };
         let message = format!("run {} of {} {what}, and comes first", run.id, input.system);
         let hint = format!("look at it with `{again} runs {}`; {}", run.id, how_to_end(again, run.id, run.standing));
         return Err(Trouble::new(Exit::Refused, message, Some(hint)));

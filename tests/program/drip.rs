@@ -175,7 +175,11 @@ fn the_part_that_a_limit_holds_is_a_run_of_its_own_and_gives_way_to_what_is_plan
     let at_gitlab: Vec<&Value> = at_gitlab.map(|call| &call["id"]).collect();
     assert_eq!((told["held"].clone(), at_gitlab.len()), (json!(at_gitlab), 3), "{told}");
     assert_eq!(told["tripped"][0]["people"], json!(["hr/git0", "hr/git1", "hr/git2"]), "{told}");
-    assert!(told["errors"][0]["message"].as_str().unwrap().contains("would lose gitlab"), "{told}");
+    let [name, count, allowed] = ["name", "count", "allowed"].map(|key| &told["tripped"][0][key]);
+    let message = told["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("would lose gitlab"), "{told}");
+    assert_eq!(name, "removals");
+    assert!(message.starts_with(&format!("{count} of ")) && message.ends_with(&format!("allows {allowed}")), "{told}");
 
     let report = world.json(6, &["apply", "--yes", "hr=next.csv"]);
     assert_eq!((report["run"].clone(), report["held_run"].clone()), (json!(1), json!(2)), "{report}");

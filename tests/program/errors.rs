@@ -1664,6 +1664,16 @@ fn a_command_with_a_slip_of_the_finger() {
     For more information, try '--help'.
     -- exit 2
     ");
+    // Who asked for JSON gets it, whatever was wrong with the rest.
+    for format in [&["--format", "json"][..], &["--format=json"]] {
+        let ran = world.homeward(&[format, &["pln"]].concat());
+        let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let error = &told["errors"][0];
+        assert_eq!((ran.status, &told["format"]), (2, &"homeward.errors/1".into()));
+        assert_eq!(error["message"], "unrecognized subcommand 'pln'");
+        assert!(error["hint"].as_str().unwrap().contains("'plan'"), "{told}");
+    }
+    assert_eq!(world.homeward(&["--format", "json", "--version"]).status, 0);
     insta::assert_snapshot!(told(&world, &["plan"]), @r"
     -- stderr
     error: the following required arguments were not provided:

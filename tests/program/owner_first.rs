@@ -80,6 +80,11 @@ fn a_copy_of_what_the_owner_cannot_take_is_refused_with_it() {
     let no = told[0][3].as_str().unwrap();
     let copy = format!("it would come from gitlab, where it is refused: {no}");
     assert_eq!(told, [json!(["gitlab", "refuse", "taken", no]), json!(["zitadel", "refuse", "taken", copy])]);
+    // Who carries it out by hand finds beside the run what of it was not done.
+    let report = world.json(4, &["apply", "--yes", "hr=next.csv"]);
+    let run =
+        world.json(0, &["runs"])["runs"].as_array().unwrap().iter().find(|run| run["run"] == report["run"]).cloned();
+    assert_eq!(run.unwrap()["told"], "2 changes are refused");
     // What she may be called goes to both.
     let told: Vec<Value> = called(&world, 0, "anne").into_iter().map(|one| one[1].clone()).collect();
     assert_eq!(told, ["apply", "apply"]);

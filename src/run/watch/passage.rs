@@ -10,7 +10,7 @@ use crate::{
         id::SystemName,
         plan::{Call, Plan},
     },
-    plan::guard::{GuardedPlan, approved as guarded},
+    plan::guard::{self, GuardedPlan},
     run::{
         RunError,
         belief::Belief,
@@ -275,7 +275,7 @@ pub(super) async fn approved(service: &Service, seat: &mut Seat, run: i64) -> Re
         service.store.stand(run, &[Standing::Approved], Standing::Held, &told(&error), &service.now())?;
         return Ok(Came::Held);
     }
-    carry_out(service, seat, &guarded(plan, &seat.project.limits), run).await
+    carry_out(service, seat, &guard::approved(plan, &seat.project.limits), run).await
 }
 
 async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i64) -> Result<Came, StateError> {
