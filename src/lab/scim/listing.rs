@@ -113,20 +113,20 @@ pub(super) fn list(world: &World, kinds: &[Kind], wish: &Wish) -> Result<Value, 
         }
         None => None,
     };
-    let mut found: Vec<(Kind, &Entry, Value)> = Vec::new();
+    let mut found: Vec<(Kind, &Entry)> = Vec::new();
     for kind in kinds {
         let shape = world.shape(*kind);
         for entry in world.of(*kind) {
-            let shown = world.show(*kind, entry);
-            let fits = match (&filter, shown.as_object()) {
-                (Some(filter), Some(object)) => {
+            // A resource is put together only where somebody looks at it: of 100,000 most pages show a hundred.
+            let fits = match &filter {
+                Some(filter) => {
                     let scope = if kinds.len() > 1 { Scope::Any(shape) } else { Scope::Resource(shape) };
-                    filter.fits(scope, object)?
+                    world.show(*kind, entry).as_object().map_or(Ok(true), |object| filter.fits(scope, object))?
                 }
-                _ => true,
+                None => true,
             };
             if fits {
-                found.push((*kind, entry, shown));
+                found.push((*kind, entry));
             }
         }
     }
@@ -153,7 +153,7 @@ pub(super) fn list(world: &World, kinds: &[Kind], wish: &Wish) -> Result<Value, 
         .into_iter()
         .skip(first)
         .take(size)
-        .map(|(kind, _, shown)| cut(world.shape(kind), shown, &wish.parts))
+        .map(|(kind, entry)| cut(world.shape(kind), world.show(kind, entry), &wish.parts))
         .collect();
     let mut answer = json!({ "schemas": [LIST], "totalResults": total, "itemsPerPage": page.len() });
     if by_cursor {
@@ -178,13 +178,13 @@ fn place(text: &str, length: usize) -> Result<usize, Fault> {
     if place > length { Err(Fault::bad("expiredCursor", "The cursor has expired.")) } else { Ok(place) }
 }
 
-fn sort(world: &World, found: &mut [(Kind, &Entry, Value)], by: &str, descending: bool) -> Result<(), Fault> {
-    let known = found.iter().any(|(kind, ..)| world.shape(*kind).place(by).is_some()) || found.is_empty();
+fn sort(world: &World, found: &mut [(Kind, &Entry)], by: &str, descending: bool) -> Result<(), Fault> {
+    let known = found.iter().any(|(kind, _)| world.shape(*kind).place(by).is_some()) || found.is_empty();
     if !known {
         return Err(Fault::bad("invalidPath", "sortBy names an attribute that is not known."));
     }
-    found.sort_by_cached_key(|(kind, entry, shown)| {
-        let key = key(world.shape(*kind), shown, by);
+    found.sort_by_cached_key(|(kind, entry)| {
+        let key = key(world.shape(*kind), &world.show(*kind, entry), by);
         // What has no value comes last in ascending order (RFC 7644 3.4.2.3).
         (key.is_none(), key, entry.number)
     });
