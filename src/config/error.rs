@@ -73,12 +73,22 @@ fn odd_texts(table: &str) -> Vec<Range<usize>> {
             key = named.trim_end().rsplit([' ', ',', '{', '.']).next().unwrap_or_default();
         }
         let close = table[open + 1..].find(quote).map_or(table.len(), |length| open + 1 + length);
-        if !PLAIN.contains(&key) {
+        if !PLAIN.contains(&key) || key == "env" && !may_be_variable(&table[open + 1..close]) {
             found.push(open + 1..close);
         }
         rest = (close + 1).min(table.len());
     }
     found
+}
+
+/// True for what may be the name of an environment variable, and is not rather the secret itself: POSIX has letters, digits
+/// and `_`, and nobody makes long names of small letters and digits without any `_`.
+pub(super) fn may_be_variable(name: &str) -> bool {
+    const LONG: usize = 20;
+    let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_mixed = name.contains(|c: char| c.is_ascii_lowercase()) && name.contains(|c: char| c.is_ascii_digit());
+    let is_random = name.len() >= LONG && is_mixed && !name.contains('_');
+    is_word && !name.starts_with(|c: char| c.is_ascii_digit()) && !is_random
 }
 
 /// One thing that is wrong.
@@ -167,6 +177,8 @@ pub(super) enum Fault {
     ProtectedSystem { system: String, suggestion: Option<String> },
     #[error("a store at an address is not supported yet")]
     StoreAddress,
+    #[error("what `env` says is no name of an environment variable")]
+    NoVariable { key: String },
     #[error("the environment variable {variable} is not set")]
     VariableUnset { variable: String },
     #[error("the environment variable {variable} is not text")]
@@ -218,6 +230,10 @@ impl Fault {
             Self::SecretNowhere { key } => {
                 format!("such as `{key} = {{ env = \"NAME\" }}` or `{key} = {{ file = \"/run/secrets/name\" }}`")
             }
+            Self::NoVariable { key } => format!(
+                "`{key} = {{ env = \"NAME\" }}` names a variable that holds the secret; a secret that stood in this file has \
+                 to be replaced by a new one"
+            ),
             Self::TokensNowhere => {
                 "such as `per_person = { file = \"tokens.json\" }` or `per_person = { store = { key = { env = \"NAME\" } } }`"
                     .to_owned()
@@ -303,6 +319,9 @@ mod tests {
             ("proxy = \"http://me:s3cret@proxy\"", "proxy = \"http://*********@proxy\""),
             ("proxy = \"http://proxy:3128\"", "proxy = \"http://proxy:3128\""),
             ("token = { env = \"TOKEN\" }", "token = { env = \"TOKEN\" }"),
+            ("token = { env = \"gitlab_token_2\" }", "token = { env = \"gitlab_token_2\" }"),
+            ("token = { env = \"glpat-s3cret\" }", "token = { env = \"************\" }"),
+            ("token = { env = \"k3t9nnw7pj8x5zq1m4ab6cd2ef\" }", "token = { env = \"**************************\" }"),
             ("token = { command = [\"bin/tokens\", \"-v\"] }", "token = { command = [\"bin/tokens\", \"-v\"] }"),
         ] {
             let errors = ConfigErrors { file: "homeward.toml".to_owned(), text: text.into(), errors: Vec::new() };

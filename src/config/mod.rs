@@ -32,7 +32,7 @@ use url::Url;
 
 use self::{
     document::{Document, Places},
-    error::{ConfigError, ConfigErrors, Fault, Within, nearest},
+    error::{ConfigError, ConfigErrors, Fault, Within, may_be_variable, nearest},
     proxy::ProxySource,
     quantity::{Rate, Share, duration},
     schema::{
@@ -709,6 +709,11 @@ impl Reading<'_> {
         match (keys.env, keys.file) {
             (Some(_), Some(_)) => {
                 self.fault(way, Fault::Both { first: "env", second: "file" });
+                None
+            }
+            (Some(variable), None) if !variable.trim().is_empty() && !may_be_variable(&variable) => {
+                let key = way.last().copied().unwrap_or_default().to_owned();
+                self.fault(way, Fault::NoVariable { key });
                 None
             }
             (Some(variable), None) if !variable.trim().is_empty() => Some(SecretSource::Env(variable)),
