@@ -156,7 +156,7 @@ pub(crate) enum Fault {
     TooMuch(String),
     #[error("the record has no key")]
     NoKey,
-    #[error("not a date of the form `{format}`")]
+    #[error("{}", no_date(format, said))]
     NotADate { format: String, said: Unshown },
     #[error("`{format}` is no form of a date")]
     BadFormat { format: String },
@@ -169,6 +169,15 @@ pub(crate) enum Fault {
     Needs(AttributeName),
     #[error("{0} more things are wrong that are not shown")]
     More(usize),
+}
+
+/// Whether a value is blank is told, for then another word is meant.
+fn no_date(format: &str, Unshown(said): &Unshown) -> String {
+    if said.trim().is_empty() {
+        format!("blank, and not a date of the form `{format}`: `date_or_empty` takes blank cells")
+    } else {
+        format!("not a date of the form `{format}`")
+    }
 }
 
 /// What a record says, kept to find its place in there: no error shows it, not even to those who debug.
@@ -448,6 +457,11 @@ impl Fault {
             Self::UnknownVariable { declared: Some(_), .. } => Some(
                 "functions see constants whose value is written out; compute this one inside the function".to_owned(),
             ),
+            Self::UnknownVariable { name, .. }
+                if ["null", "nil", "none", "undefined"].contains(&name.to_lowercase().as_str()) =>
+            {
+                Some("what is not there is `()`".to_owned())
+            }
             Self::UnknownVariable { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             Self::UnknownVariable { name, .. }
                 if ["person", "row", "change", "account", "plan"].contains(&name.as_str()) =>
@@ -626,7 +640,9 @@ impl Fault {
             Self::MissingArgument { name, is_empty: true, .. } => {
                 Some(format!("ask for it only where there is a `{name}`: `if … != \"\" {{ perform(…) }}`"))
             }
-            Self::NotADate { format, .. } => Some(format!("`date_or_empty` takes blank cells; the form is `{format}`")),
+            Self::NotADate { format, .. } => {
+                Some(format!("the form is `{format}`; `date_or_empty` takes blank cells as well"))
+            }
             _ => None,
         }
     }

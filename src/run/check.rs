@@ -287,7 +287,8 @@ impl Inspection<'_> {
         let owners = self.policy.owners.iter().enumerate().map(|(at, line)| (eyes.of_owner(at), &line.origin));
         let accounts = self.policy.accounts.iter().map(|(system, origin)| (eyes.of_account(system), origin));
         let (mut found, mut any) = (BTreeMap::new(), false);
-        for (sight, origin) in owners.chain(accounts).filter_map(|(sight, origin)| Some((sight?, origin))) {
+        let of_people = owners.chain(accounts).filter_map(|(sight, origin)| Some((sight?, origin)));
+        for (sight, origin) in of_people.chain(eyes.of_changes()) {
             any |= sight.anything;
             for look in sight.looks.into_iter().filter(|look| look.system.is_none()) {
                 match look.attribute {

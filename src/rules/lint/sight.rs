@@ -11,6 +11,7 @@ use rhai::{ASTNode, Expr, FnCallExpr, FnPtr, Stmt};
 use crate::model::{
     attribute::{AttributeName, Value},
     id::SystemName,
+    origin::Origin,
 };
 
 use super::{
@@ -61,29 +62,37 @@ pub(crate) struct Eyes<'a> {
 /// A function: its unit, its name, how many arguments it takes.
 type Named = (usize, String, usize);
 
-/// An argument of a function: a person or, where that is named, her account at a system.
+/// What an argument is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Whole {
+    Person,
+    /// Her account, or her record.
+    Account(SystemName),
+    /// A change that a `route` or `refused` line is asked about.
+    Change,
+}
+
+/// An argument of a function.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Step {
     function: Named,
     at: usize,
-    account: Option<SystemName>,
+    is: Whole,
 }
 
 /// An argument that is being followed through a function, and where others were followed already.
 struct Trail<'u> {
     unit: usize,
     name: &'u str,
-    account: Option<SystemName>,
+    is: Whole,
     been: &'u mut BTreeSet<Step>,
     sight: &'u mut Sight,
 }
 
 /// What an expression is that begins with an argument.
 enum Seen {
-    /// The person herself.
-    Person,
-    /// Her account, or her record, as a whole.
-    Account(SystemName),
+    /// All that there is to look at.
+    Whole(Whole),
     /// What some system shows, or what is decided.
     Value(Option<SystemName>, AttributeName),
     /// What no call changes.
@@ -117,6 +126,13 @@ impl Eyes<'_> {
         account.condition.as_ref().map(|function| self.sight(function))
     }
 
+    /// What each `route` and `refused` line looks at of the person, with where it stands.
+    pub(crate) fn of_changes(&self) -> impl Iterator<Item = (Sight, &Origin)> {
+        let declared = &self.rules.declared;
+        let lines = declared.routes.iter().chain(declared.refusals.iter().map(|(_, line)| line));
+        lines.map(|line| (self.sees(&line.function, Whole::Change), &line.place.origin))
+    }
+
     /// What a `route` line may answer, by its place among all.
     pub(crate) fn of_route(&self, line: usize) -> Ways {
         let line = self.rules.declared.routes.get(line);
@@ -137,18 +153,22 @@ impl Eyes<'_> {
         self.answers(&named, &mut BTreeSet::new(), &mut said).then_some(said)
     }
 
-    fn sight(&self, function: &Function) -> Sight {
+    fn sees(&self, function: &Function, is: Whole) -> Sight {
         let mut sight = Sight::default();
         let named = (function.script, function.name.to_string(), 1);
-        let step = Step { function: named, at: 0, account: None };
-        self.follow(step, &mut BTreeSet::new(), &mut sight);
+        self.follow(Step { function: named, at: 0, is }, &mut BTreeSet::new(), &mut sight);
+        sight
+    }
+
+    fn sight(&self, function: &Function) -> Sight {
+        let mut sight = self.sees(function, Whole::Person);
         sight.compares = self.compares(function).filter(|_| !sight.anything && sight.looks.len() == 1);
         sight
     }
 
-    /// Follows one argument through a function: a person, or her account at a system.
+    /// Follows one argument through a function.
     fn follow(&self, step: Step, been: &mut BTreeSet<Step>, sight: &mut Sight) {
-        let (unit, at, account) = (step.function.0, step.at, step.account.clone());
+        let (unit, at, is) = (step.function.0, step.at, step.is.clone());
         let body = self.units.get(unit).and_then(|unit| unit.bodies.get(&(step.function.1.clone(), step.function.2)));
         let Some((body, name)) = body.and_then(|body| Some((body, body.params.get(at)?))) else {
             sight.anything = true;
@@ -157,7 +177,7 @@ impl Eyes<'_> {
         if !been.insert(step) {
             return;
         }
-        let mut trail = Trail { unit, name, account, been, sight };
+        let mut trail = Trail { unit, name, is, been, sight };
         walk(&body.statements, &mut |path| self.notice(&mut trail, path));
     }
 
@@ -176,12 +196,17 @@ impl Eyes<'_> {
         if is_begun || !matches!(root, Expr::Variable(it, ..) if it.1 == trail.name) {
             return;
         }
-        let seen = match &trail.account {
-            None if chain.is_empty() => Seen::Person,
-            None => self.look(&chain),
-            Some(system) => self.look_at(system, &chain),
+        let seen = match &trail.is {
+            whole if chain.is_empty() => Seen::Whole(whole.clone()),
+            Whole::Person => self.look(&chain),
+            Whole::Account(system) => self.look_at(system, &chain),
+            Whole::Change => match chain.split_first() {
+                Some((first, rest)) if word(first) == Some("person") => self.look(rest),
+                // The change itself is no value of hers.
+                _ => Seen::Fact,
+            },
         };
-        let account = match seen {
+        let whole = match seen {
             Seen::Fact => return,
             Seen::Value(system, attribute) => {
                 trail.sight.looks.insert(Look { system, attribute: Some(attribute) });
@@ -192,9 +217,8 @@ impl Eyes<'_> {
                 return;
             }
             // Whether there is an account is a fact.
-            Seen::Account(_) if is_tested(parent) => return,
-            Seen::Account(system) => Some(system),
-            Seen::Person => None,
+            Seen::Whole(Whole::Account(_)) if is_tested(parent) => return,
+            Seen::Whole(whole) => whole,
         };
         let callee = match parent {
             Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
@@ -204,12 +228,12 @@ impl Eyes<'_> {
             }
             _ => None,
         };
-        match (callee, account) {
-            (Some((function, at)), account) => self.follow(Step { function, at, account }, trail.been, trail.sight),
-            (None, Some(system)) => {
+        match (callee, whole) {
+            (Some((function, at)), is) => self.follow(Step { function, at, is }, trail.been, trail.sight),
+            (None, Whole::Account(system)) => {
                 trail.sight.looks.insert(Look { system: Some(system), attribute: None });
             }
-            (None, None) => trail.sight.anything = true,
+            (None, Whole::Person | Whole::Change) => trail.sight.anything = true,
         }
     }
 
@@ -229,7 +253,7 @@ impl Eyes<'_> {
 
     /// What a chain that begins with a person looks at.
     fn look(&self, chain: &[(Link<'_>, bool)]) -> Seen {
-        let Some((first, rest)) = chain.split_first() else { return Seen::Person };
+        let Some((first, rest)) = chain.split_first() else { return Seen::Whole(Whole::Person) };
         let Some(name) = word(first) else { return Seen::Anything };
         if let Some(attribute) = self.rules.known.attribute(name) {
             return Seen::Value(None, attribute);
@@ -241,7 +265,7 @@ impl Eyes<'_> {
     /// What a chain that begins with an account, or with a source's record, looks at.
     fn look_at(&self, system: &SystemName, chain: &[(Link<'_>, bool)]) -> Seen {
         let Some(of) = self.rules.known.systems.get(system) else { return Seen::Anything };
-        let Some(name) = chain.first().and_then(word) else { return Seen::Account(system.clone()) };
+        let Some(name) = chain.first().and_then(word) else { return Seen::Whole(Whole::Account(system.clone())) };
         if has(&of.own_attributes, name) || of.sets.contains_key(name) {
             Seen::Value(Some(system.clone()), AttributeName::of_system(system, name))
         } else if has(&of.attributes, name) {
