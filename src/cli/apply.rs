@@ -113,13 +113,13 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     }
     let store = stage.store()?;
     let asides = asides(&store, &prepared.plan, parted.as_ref().map(|(aside, _)| aside), is_saved);
-    let asides = asides.map_err(RunError::from)?;
+    let asides = asides?;
     let held = parted.as_ref().filter(|_| asides.same.is_none());
     let held = held.map(|(aside, tripped)| Held { plan: aside.clone(), told: told(tripped) });
     let begun = Begun::Now(Box::new(Fresh { about, counted: past.counted, held, asides, is_saved }));
     let seen = sights(&prepared.expected, given.judges_by());
     if !seen.is_empty() {
-        store.sighted(&seen, &jiff::Timestamp::now().to_string()).map_err(RunError::from)?;
+        store.sighted(&seen, &jiff::Timestamp::now().to_string())?;
     }
     let disturbed = wanted.chaos.zip(stage.lab.as_ref());
     if let Some((chaos, stand)) = disturbed {
@@ -128,7 +128,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
     let came = carry_out_parts(given, &stage, &guarded, &begun, parted).await;
     // A saved plan does not say when those were looked at whom it does nothing for.
     if is_saved {
-        store.disbelieve().map_err(RunError::from)?;
+        store.disbelieve()?;
     }
     if let Some((chaos, stand)) = disturbed {
         let is_done = matches!(came, Ok(Exit::Done | Exit::Refused | Exit::Limit));
@@ -181,7 +181,7 @@ async fn carry_out_parts(
     let Some((aside, tripped)) = parted else { return carry_out(given, stage, guarded, begun).await };
     let store = stage.store()?;
     let report = send(given, stage, guarded, begun).await?;
-    let kept = store.unsettled().map_err(RunError::from)?.into_iter().find(|run| run.plan == aside.id);
+    let kept = store.unsettled()?.into_iter().find(|run| run.plan == aside.id);
     let kept = kept.map(|run| run.id).or(if let Begun::Now(fresh) = begun { fresh.asides.same } else { None });
     let exit = report.as_ref().map_or(Exit::Done, |report| exit(guarded.plan(), report));
     if given.json() {
@@ -221,12 +221,12 @@ fn past_no_hold(stage: &plan::Stage, plan: &Plan, is_saved: bool, again: &str) -
         return Ok(());
     }
     let store = stage.store()?;
-    expire(&store, &stage.project.terms, jiff::Timestamp::now()).map_err(RunError::from)?;
+    expire(&store, &stage.project.terms, jiff::Timestamp::now())?;
     // What was set aside blocks nobody.
-    let mut waits = store.unsettled().map_err(RunError::from)?;
+    let mut waits = store.unsettled()?;
     waits.retain(|run| run.standing != Standing::Aside);
     if is_saved {
-        let begun = store.unfinished().map_err(RunError::from)?;
+        let begun = store.unfinished()?;
         for run in begun.into_iter().filter(|run| run.standing == Standing::Open) {
             // What another one has overtaken says nothing any more.
             if resume::overtaken(&store, run.id)?.is_none() {
@@ -235,7 +235,7 @@ fn past_no_hold(stage: &plan::Stage, plan: &Plan, is_saved: bool, again: &str) -
         }
     }
     for run in waits {
-        let Some(held) = store.plan(run.id).map_err(RunError::from)? else { continue };
+        let Some(held) = store.plan(run.id)? else { continue };
         let same = |input: &&Input| held.inputs.iter().any(|other| other.system == input.system);
         let Some(input) = plan.inputs.iter().find(same) else { continue };
         let is_anew = held.id == plan.id || !is_saved && replaces(plan, &held);
@@ -271,10 +271,10 @@ pub(super) fn hold(
     }
     past_no_hold(stage, plan, is_saved, given.again())?;
     let (store, now) = (stage.store()?, jiff::Timestamp::now());
-    let before = asides(&store, plan, None, is_saved).map_err(RunError::from)?;
-    let run = store.keep(Some(plan), about, Standing::Held, &told, &now.to_string()).map_err(RunError::from)?;
+    let before = asides(&store, plan, None, is_saved)?;
+    let run = store.keep(Some(plan), about, Standing::Held, &told, &now.to_string())?;
     let from = [Standing::Held, Standing::Waiting];
-    let_go(given, &replace(&store, &before, &from, now).map_err(RunError::from)?);
+    let_go(given, &replace(&store, &before, &from, now)?);
     if given.json() {
         let fields = json!({ "run": run, "plan": plan.id, "held": told, "tripped": by_name(tripped) });
         print_document(&document("report", fields));
@@ -358,7 +358,7 @@ pub(super) async fn send(
     let systems = plan.calls.iter().map(|call| call.system.clone()).collect();
     let kept = stage.state();
     // A lab of this command's own can be reached by nobody else, and ends with it.
-    let _locks = kept.as_deref().map(|state| Locks::take(state, &systems)).transpose().map_err(RunError::from)?;
+    let _locks = kept.as_deref().map(|state| Locks::take(state, &systems)).transpose()?;
     let now = || jiff::Timestamp::now().to_string();
     let run = match begun {
         Begun::Now(fresh) => {
@@ -369,7 +369,7 @@ pub(super) async fn send(
         }
         Begun::Before { run, from, .. } => {
             // The service, or somebody else who settled it too, may have been faster.
-            if !store.standing(*run).map_err(RunError::from)?.is_some_and(|standing| from.contains(&standing)) {
+            if !store.standing(*run)?.is_some_and(|standing| from.contains(&standing)) {
                 tell(&format!("run {run} is carried out already: see `{} runs {run}`", given.again()));
                 return Ok(None);
             }
@@ -381,7 +381,7 @@ pub(super) async fn send(
     let report = execute(guarded, &stage.fleet, &store, run, begun.overtaken(), &now, &mut bar).await;
     bar.finish();
     if report.is_ok() {
-        note(&store, plan, run, jiff::Timestamp::now()).map_err(RunError::from)?;
+        note(&store, plan, run, jiff::Timestamp::now())?;
     }
     Ok(Some(report.map_err(|error| broke_off(given, run, error))?))
 }
@@ -399,8 +399,8 @@ fn begin(
     let mut beginning = Beginning { plan, about: &fresh.about, counted: fresh.counted, aside };
     loop {
         let now = jiff::Timestamp::now();
-        if let Some(run) = store.begin_judged(&beginning, &now.to_string()).map_err(RunError::from)? {
-            let_go(given, &replace(store, &fresh.asides, &REPLACEABLE, now).map_err(RunError::from)?);
+        if let Some(run) = store.begin_judged(&beginning, &now.to_string())? {
+            let_go(given, &replace(store, &fresh.asides, &REPLACEABLE, now)?);
             return Ok(run);
         }
         let past = stage.past()?;
@@ -504,7 +504,8 @@ pub(super) fn as_text(plan: &Plan, report: &Report, kept: bool) -> String {
     let word = if done == all { "Done".green().to_string() } else { "Partly done".yellow().to_string() };
     let found_done = match report.found_done {
         0 => String::new(),
-        all if all == done => " All of it was so already: nothing was sent.".to_owned(),
+        found if found == all => " All of it was so already: nothing was sent.".to_owned(),
+        found if found == done => " What is done was so already.".to_owned(),
         1 => " 1 of them was so already.".to_owned(),
         some => format!(" {} of them were so already.", render::thousands(some)),
     };

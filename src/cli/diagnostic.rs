@@ -334,6 +334,12 @@ fn byte_of(text: &str, line: usize, column: usize) -> usize {
     text.len()
 }
 
+impl From<StateError> for Trouble {
+    fn from(error: StateError) -> Self {
+        RunError::from(error).into()
+    }
+}
+
 impl From<RunError> for Trouble {
     fn from(error: RunError) -> Self {
         let text = chain(&error);

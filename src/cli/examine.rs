@@ -21,11 +21,8 @@ pub(super) fn files_of(given: &Invocation<'_>, inputs: &[String]) -> Result<Exit
     let project = given.open()?;
     let files = files(given, &project, &given.kinds, &inputs.iter().collect::<Vec<_>>())?;
     let path = lab::state(given, &project.config);
-    let memory = if path.exists() {
-        Sqlite::look_into(&path).and_then(|store| store.memory()).map_err(RunError::from)?
-    } else {
-        Memory::default()
-    };
+    let memory =
+        if path.exists() { Sqlite::look_into(&path).and_then(|store| store.memory())? } else { Memory::default() };
     let mut exit = Exit::Done;
     let (mut documents, mut troubles) = (Vec::new(), Vec::new());
     for file in &files {

@@ -154,9 +154,9 @@ fn latest(given: &Invocation<'_>, asked: &Asked) -> Result<i64, Trouble> {
         mine.any(|change| attribute.is_none_or(|attribute| change.attribute.as_str() == attribute))
     };
     if path.exists() {
-        let store = Sqlite::look_into(&path).map_err(RunError::from)?;
-        for run in store.runs().map_err(RunError::from)? {
-            if store.plan(run.id).map_err(RunError::from)?.is_some_and(|plan| speaks(&plan)) {
+        let store = Sqlite::look_into(&path)?;
+        for run in store.runs()? {
+            if store.plan(run.id)?.is_some_and(|plan| speaks(&plan)) {
                 return Ok(run.id);
             }
         }
@@ -184,7 +184,7 @@ fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, 
     let mut explanation =
         recall(&plan, asked, Some(run), &|id| Some(outcome(id).unwrap_or_else(|| "not settled".to_owned())))?;
     explanation.run = Some(run);
-    let open = Sqlite::look_into(&path).and_then(|store| store.expectations()).map_err(RunError::from)?;
+    let open = Sqlite::look_into(&path).and_then(|store| store.expectations())?;
     for told in &mut explanation.people {
         for of in &mut told.attributes {
             for cell in &mut of.cells {
@@ -199,7 +199,7 @@ fn stored(path: &Path, run: i64) -> Result<Option<(Plan, Vec<Entry>)>, Trouble> 
     if !path.exists() {
         return Ok(None);
     }
-    Ok(Sqlite::look_into(path).and_then(|store| store.run(run)).map_err(RunError::from)?)
+    Ok(Sqlite::look_into(path).and_then(|store| store.run(run))?)
 }
 
 fn recall(

@@ -16,7 +16,7 @@ use crate::{
         id::{AccountId, PersonId, SystemName},
         links::Link,
     },
-    run::{RunError, correct, holds::how_to_end},
+    run::{correct, holds::how_to_end},
     state::{Correction, Memory, Store, lock::Locks, sqlite::Sqlite},
 };
 
@@ -30,7 +30,7 @@ pub(super) async fn link(given: &Invocation<'_>, wanted: &arguments::Link) -> Re
         let path = lab::state(given, &project.config);
         let ties =
             if path.exists() { Sqlite::look_into(&path).and_then(|store| store.ties()) } else { Ok(Memory::default()) };
-        let ties = ties.map_err(RunError::from)?;
+        let ties = ties?;
         return Ok(show(given, &correct::meant(&named, &ties.links), &ties));
     };
     let stage = plan::staged(given, project, &[]).await?;
@@ -151,7 +151,7 @@ fn write(
     let link = link_of(person, system, account);
     let store = stage.store()?;
     // Nobody sends anything to this system meanwhile, or is about to.
-    let _locks = Locks::take(&file, &BTreeSet::from([system.clone()])).map_err(RunError::from)?;
+    let _locks = Locks::take(&file, &BTreeSet::from([system.clone()]))?;
     if let Some(run) = correct::still_wanted(&store, link)? {
         let (id, standing) = (run.id, run.standing);
         let message = format!("run {id} is {} and about this person or account", standing.word());
@@ -163,7 +163,7 @@ fn write(
     let what = if is_hers { "is" } else { "is not" };
     let sentence = format!("{system}:{account} {what} {person}'s, says {by}");
     let now = jiff::Timestamp::now().to_string();
-    let run = store.correct(&Correction { link, is_hers, by: &by }, &sentence, &now).map_err(RunError::from)?;
+    let run = store.correct(&Correction { link, is_hers, by: &by }, &sentence, &now)?;
     let exit = said(given, Some(run), link, is_hers, " from now on");
     for line in told.into_iter().flatten().filter(|_| !given.json()) {
         print(&render::harmless(&line));

@@ -82,7 +82,7 @@ impl Stage {
             Some(lab) => lab.store(),
             None => Sqlite::open(&self.project.config.state),
         };
-        Ok(store.map_err(RunError::from)?)
+        Ok(store?)
     }
 
     /// The file of the store; `None` for one that ends with the command.
@@ -101,8 +101,8 @@ impl Stage {
     /// What runs did that limits count; reads only, and makes no file where there is none.
     pub(super) fn past(&self) -> Result<Past, Trouble> {
         let Some(path) = self.state().filter(|path| path.exists()) else { return Ok(Past::default()) };
-        let store = Sqlite::look_into(&path).map_err(RunError::from)?;
-        Ok(past(&store, &self.project.terms, jiff::Timestamp::now()).map_err(RunError::from)?)
+        let store = Sqlite::look_into(&path)?;
+        Ok(past(&store, &self.project.terms, jiff::Timestamp::now())?)
     }
 
     /// What one passage is made of: files, and what websites tell now.
@@ -181,7 +181,7 @@ impl Stage {
     /// The plan for inputs that are what they were, where that is known without looking at anybody.
     fn unchanged(&self, belief: &Belief, ask: Ask) -> Result<Option<Prepared>, Trouble> {
         let Some(state) = self.state().filter(|path| self.asked.is_empty() && path.exists()) else { return Ok(None) };
-        let store = Sqlite::look_into(&state).map_err(RunError::from)?;
+        let store = Sqlite::look_into(&state)?;
         let found = unchanged(&self.files, &self.project, belief, &store, &self.fleet)?;
         // What carries out remembers in which order the rows stand, to see the next time that a list ends early.
         let found = found.filter(|(_, same)| ask == Ask::ToShow || same.iter().all(|same| !same.reordered));

@@ -100,6 +100,23 @@ fn acts(c: char) -> bool {
     c.is_control() || turns || matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
+/// What of a plan is held or refused, each with why; empty where nothing is.
+pub(super) fn left(plan: &Plan, width: Option<usize>) -> String {
+    let is_left = |decision: Decision| matches!(decision, Decision::Hold | Decision::Refuse);
+    let changes = plan.changes.iter().filter(|change| is_left(change.decision)).map(Line::from);
+    let operations = plan.operations.iter().filter(|asked| is_left(asked.decision)).map(Line::from);
+    let mut lines: Vec<Line> = changes.chain(operations).collect();
+    lines.sort_by(|a, b| a.person.cmp(&b.person));
+    let (mut text, lines) = (String::new(), gathered(lines));
+    let shown: Vec<&Line> = lines.iter().collect();
+    if lines.len() > READABLE {
+        summed_up(&mut text, &shown, width);
+    } else {
+        by_person(&mut text, &shown, true, width);
+    }
+    text
+}
+
 /// A plan for a person: everybody's changes, then the totals. `width` is that of the terminal, where there is one.
 pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
     let mut text = String::new();

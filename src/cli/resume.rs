@@ -12,10 +12,9 @@ use super::{
     document, plan, print, print_document, render, tell,
 };
 use crate::{
-    model::{id::CallId, plan::Input},
+    model::id::{CallId, SystemName},
     plan::guard::approved,
     run::{
-        RunError,
         holds::how_to_settle,
         resume::{self, NotInDoubt, Resumable, Said, UNFINISHED},
         seal::fits,
@@ -35,7 +34,7 @@ pub(super) async fn resume(given: &Invocation<'_>, wanted: &arguments::Resume) -
     };
     let store = stage.store()?;
     if let Some(run) = wanted.run {
-        let Some(summary) = store.summary(run).map_err(RunError::from)? else {
+        let Some(summary) = store.summary(run)? else {
             return Err(super::runs::unknown(run, given.again()));
         };
         let is_told = say(given, &store, &file, &summary, wanted)?;
@@ -104,14 +103,13 @@ fn nothing(given: &Invocation<'_>) -> Exit {
 /// which has said again what is still wanted.
 fn overtaken(stage: &plan::Stage, store: &Sqlite, summary: &RunSummary) -> Result<Option<i64>, Trouble> {
     let run = summary.id;
-    let (Some(later), Some(plan)) = (resume::overtaken(store, run)?, store.plan(run).map_err(RunError::from)?) else {
+    let (Some(later), Some(plan)) = (resume::overtaken(store, run)?, store.plan(run)?) else {
         return Ok(None);
     };
-    let is_full = |input: &Input| {
-        stage.project.sources.get(&input.system).is_some_and(|source| source.coverage == Coverage::Full)
-    };
+    let is_full =
+        |system: &SystemName| stage.project.sources.get(system).is_some_and(|source| source.coverage == Coverage::Full);
     let taken_back = resume::taken_back(store, run)?;
-    Ok(taken_back.or(plan.inputs.iter().any(is_full).then_some(later)))
+    Ok(taken_back.or(resume::sources(store, &plan)?.iter().any(is_full).then_some(later)))
 }
 
 /// Refuses a run that there is nothing to finish of.
@@ -144,7 +142,7 @@ fn say(
         return Ok(false);
     }
     let _locks = resume::locks(store, state, summary.id)?;
-    let Some((plan, entries)) = store.run(summary.id).map_err(RunError::from)? else { return Ok(false) };
+    let Some((plan, entries)) = store.run(summary.id)? else { return Ok(false) };
     resume::is_about_doubts(summary.id, &plan, &entries, &said).map_err(|error| {
         let hint = match &error {
             NotInDoubt::Unknown { doubtful, .. } | NotInDoubt::Known { doubtful, .. } if doubtful.is_empty() => {
@@ -176,7 +174,7 @@ async fn finish(
     overtaken: Option<i64>,
 ) -> Result<(Exit, Option<serde_json::Value>), Trouble> {
     let run = summary.id;
-    let Some(plan) = store.plan(run).map_err(RunError::from)? else {
+    let Some(plan) = store.plan(run)? else {
         return Err(super::runs::unknown(run, given.again()));
     };
     fits(&format!("run {run}"), &plan, &stage.fleet.homes())?;
@@ -198,7 +196,7 @@ async fn finish(
     let report = send(given, stage, &guarded, &begun).await;
     // It may be one that was saved long before it was begun.
     if summary.feed.is_none() {
-        store.disbelieve().map_err(RunError::from)?;
+        store.disbelieve()?;
     }
     let Some(report) = report? else { return Ok((Exit::Done, None)) };
     let plan = guarded.plan();

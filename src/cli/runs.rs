@@ -39,7 +39,7 @@ pub(super) fn runs(given: &Invocation<'_>, wanted: &arguments::Runs) -> Result<E
     if let Some(run) = wanted.run.filter(|_| !path.exists()) {
         return Err(unknown(run, given.again()));
     }
-    let store = Sqlite::open(&path).map_err(RunError::from)?;
+    let store = Sqlite::open(&path)?;
     if wanted.verify {
         return verified(given, &store);
     }
@@ -117,7 +117,7 @@ fn pruned(given: &Invocation<'_>, store: &Sqlite, age: std::time::Duration, yes:
     }
     // What is not finished is still needed.
     let keep: Vec<i64> = resume::unfinished(store)?.into_iter().map(|one| one.run.id).collect();
-    let pruned = store.prune(&before.to_string(), &keep).map_err(RunError::from)?;
+    let pruned = store.prune(&before.to_string(), &keep)?;
     if given.json() {
         print_document(&document("pruning", json!(pruned)));
     } else {
@@ -135,7 +135,7 @@ pub(super) fn unknown(run: i64, again: &str) -> Trouble {
 fn list(given: &Invocation<'_>, store: &Sqlite, all: bool) -> Result<Exit, Trouble> {
     // One more than is shown, to know whether there are more.
     let runs = if all { store.runs() } else { store.newest(NEWEST + 1) };
-    let mut runs = runs.map_err(RunError::from)?;
+    let mut runs = runs?;
     if !all && runs.len() > NEWEST as usize {
         runs.truncate(NEWEST as usize);
         if !given.global.quiet {
@@ -175,8 +175,8 @@ fn show(given: &Invocation<'_>, runs: Vec<RunSummary>) {
 }
 
 fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble> {
-    let Some((plan, entries)) = store.run(run).map_err(RunError::from)? else {
-        let Some(summary) = store.summary(run).map_err(RunError::from)? else {
+    let Some((plan, entries)) = store.run(run)? else {
+        let Some(summary) = store.summary(run)? else {
             return Err(unknown(run, given.again()));
         };
         if given.json() {
@@ -187,19 +187,19 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
         }
         return Ok(Exit::Done);
     };
-    let expected = store.expected_of(run).map_err(RunError::from)?;
+    let expected = store.expected_of(run)?;
     if given.json() {
         let left = outlook::documents(&expected, given.judges_by());
-        let summary = store.summary(run).map_err(RunError::from)?;
+        let summary = store.summary(run)?;
         let mut fields = json!({ "summary": summary, "plan": plan, "journal": entries, "expectations": left });
-        let said = store.said(run).map_err(RunError::from)?;
+        let said = store.said(run)?;
         if !said.is_empty() {
             fields["said"] = json!(said);
         }
         print_document(&document("run", fields));
         return Ok(Exit::Done);
     }
-    if let Some(summary) = store.summary(run).map_err(RunError::from)? {
+    if let Some(summary) = store.summary(run)? {
         let from = summary.feed.as_ref().map(|feed| format!("{feed}: ")).unwrap_or_default();
         let word = summary.standing.word();
         print(&render::harmless(&format!(
@@ -211,7 +211,7 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
             print(&render::harmless(told));
         }
         if summary.standing.is_held() {
-            for one in store.said(run).map_err(RunError::from)? {
+            for one in store.said(run)? {
                 print(&render::harmless(&format!(
                     "approved by {} at {}, which is not enough",
                     one.who,
@@ -227,6 +227,10 @@ fn one(given: &Invocation<'_>, store: &Sqlite, run: i64) -> Result<Exit, Trouble
         }
     }
     print(&render::drawn(&calls(&plan, &entries)));
+    let left = render::left(&plan, width(&std::io::stdout()));
+    if !left.is_empty() {
+        print(&given.reaching(&format!("\nNot carried out, and decided anew with each plan:\n{}", left.trim_end())));
+    }
     super::plan::warn(given, &plan);
     if !expected.is_empty() {
         print(&format!("\n{}", outlook::table(&expected, given.judges_by())));

@@ -12,7 +12,6 @@ use super::{
 use crate::{
     plan::guard::approved,
     run::{
-        RunError,
         holds::{Terms, expire},
         resume::is_past,
         seal::fits,
@@ -26,7 +25,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
     let stage = plan::stage(given, &[]).await?;
     let store = stage.store()?;
     let summary = settleable(&store, wanted.run, &stage.project.terms, given.again())?;
-    let Some(plan) = store.plan(wanted.run).map_err(RunError::from)? else {
+    let Some(plan) = store.plan(wanted.run)? else {
         return Err(super::runs::unknown(wanted.run, given.again()));
     };
     fits(&format!("run {}", wanted.run), &plan, &stage.fleet.homes())?;
@@ -84,10 +83,10 @@ pub(super) fn reject(given: &Invocation<'_>, wanted: &arguments::Reject) -> Resu
     if !path.exists() {
         return Err(super::runs::unknown(wanted.run, given.again()));
     }
-    let store = Sqlite::open(&path).map_err(RunError::from)?;
+    let store = Sqlite::open(&path)?;
     let summary = settleable(&store, wanted.run, &terms, given.again())?;
     // What was approved may be on its way already.
-    if store.say(&word(&summary, wanted.by.as_ref(), Word::Rejected), 1).map_err(RunError::from)? != Heard::Settled {
+    if store.say(&word(&summary, wanted.by.as_ref(), Word::Rejected), 1)? != Heard::Settled {
         let hint = "what was approved is carried out; it can be changed back by another plan".to_owned();
         let message = format!("run {} was approved already and cannot be rejected any more", wanted.run);
         return Err(Trouble::new(Exit::Usage, message, Some(hint)));
@@ -116,7 +115,7 @@ fn said(
 ) -> Result<bool, Trouble> {
     let run = summary.id;
     let word = word(summary, by, Word::Approved);
-    match store.say(&word, terms.approvals).map_err(RunError::from)? {
+    match store.say(&word, terms.approvals)? {
         Heard::Settled => Ok(true),
         Heard::Waits { approvals } => {
             let homeward = given.again();
@@ -160,8 +159,8 @@ fn word(summary: &RunSummary, by: Option<&String>, word: Word) -> Said {
 
 /// A run that waits for somebody.
 fn settleable(store: &Sqlite, run: i64, terms: &Terms, again: &str) -> Result<RunSummary, Trouble> {
-    expire(store, terms, jiff::Timestamp::now()).map_err(RunError::from)?;
-    let Some(summary) = store.summary(run).map_err(RunError::from)? else {
+    expire(store, terms, jiff::Timestamp::now())?;
+    let Some(summary) = store.summary(run)? else {
         return Err(super::runs::unknown(run, again));
     };
     if summary.standing.is_held() || summary.standing == Standing::Approved {
@@ -171,7 +170,7 @@ fn settleable(store: &Sqlite, run: i64, terms: &Terms, again: &str) -> Result<Ru
         let hint = "plan again: what it would do now is another plan".to_owned();
         return Err(Trouble::new(Exit::Usage, format!("run {run} waited too long and is expired"), Some(hint)));
     }
-    let unsettled = store.unsettled().map_err(RunError::from)?;
+    let unsettled = store.unsettled()?;
     let held: Vec<String> = unsettled.iter().filter(|it| it.standing.is_held()).map(|it| it.id.to_string()).collect();
     let hint =
         if held.is_empty() { "no run waits for anybody".to_owned() } else { format!("waiting: {}", held.join(", ")) };

@@ -17,10 +17,7 @@ use crate::{
         id::{PersonId, SystemName},
         own_token::KeptToken,
     },
-    run::{
-        RunError,
-        project::{Project, open_vault},
-    },
+    run::project::{Project, open_vault},
     state::{sqlite::Sqlite, vault::SealedToken},
 };
 
@@ -109,11 +106,8 @@ fn read() -> Result<KeptToken, Trouble> {
 
 fn list(given: &Invocation<'_>, project: &Project) -> Result<Exit, Trouble> {
     let path = &project.config.state;
-    let rows: Vec<SealedToken> = if path.exists() {
-        Sqlite::look_into(path).and_then(|store| store.tokens()).map_err(RunError::from)?
-    } else {
-        Vec::new()
-    };
+    let rows: Vec<SealedToken> =
+        if path.exists() { Sqlite::look_into(path).and_then(|store| store.tokens())? } else { Vec::new() };
     let end = |row: &SealedToken| row.expires_at.and_then(|end| jiff::Timestamp::from_second(end).ok());
     if given.json() {
         let told = |row: &SealedToken| {
@@ -143,10 +137,8 @@ fn list(given: &Invocation<'_>, project: &Project) -> Result<Exit, Trouble> {
 fn remove(given: &Invocation<'_>, project: &Project, of: &TokenOf) -> Result<Exit, Trouble> {
     let (system, _) = place(project, of.system.as_deref())?;
     let path = &project.config.state;
-    let is_removed = path.exists()
-        && Sqlite::open(path)
-            .and_then(|store| store.remove_token(system.as_str(), &of.person))
-            .map_err(RunError::from)?;
+    let is_removed =
+        path.exists() && Sqlite::open(path).and_then(|store| store.remove_token(system.as_str(), &of.person))?;
     if !is_removed {
         let message = format!("no token of {} is kept for {system}", render::harmless(&of.person));
         return Err(Trouble::new(Exit::Usage, message, Some("list them with: homeward token list".to_owned())));

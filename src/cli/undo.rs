@@ -10,7 +10,7 @@ use super::{
 use crate::{
     model::plan::{Decision, Plan},
     run::{
-        RunError, document,
+        document,
         holds::{Judged, asides, how_to_end, judge},
         prepare::{Desk, Prepared},
         seal::fits,
@@ -36,7 +36,7 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         today: given.today().to_string(),
         belief: None,
     };
-    let tied_by = stage.store()?.tied_by(wanted.run).map_err(RunError::from)?;
+    let tied_by = stage.store()?.tied_by(wanted.run)?;
     let plan = undo::undo(wanted.run, &done, &entries, &tied_by, &desk, &mut stage.fleet).await?;
     let is_in_doubt = Progress::of(&entries).values().any(Progress::is_in_doubt);
     let prepared = Prepared::of(plan);
@@ -87,7 +87,7 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
-    let asides = asides(&stage.store()?, &plan, None, false).map_err(RunError::from)?;
+    let asides = asides(&stage.store()?, &plan, None, false)?;
     let fresh = Fresh { about, counted: past.counted, held: None, asides, is_saved: false };
     let exit = carry_out(given, &stage, &guarded, &Begun::Now(Box::new(fresh))).await?;
     // What nobody knows the end of is not taken back.
@@ -97,8 +97,8 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
 /// A run that is over, with its journal: what is still going on, or never began, cannot be undone.
 fn over(stage: &plan::Stage, run: i64, homeward: &str) -> Result<(Plan, Vec<Entry>), Trouble> {
     let Some(file) = stage.state().filter(|file| file.exists()) else { return Err(runs::unknown(run, homeward)) };
-    let store = Sqlite::look_into(&file).map_err(RunError::from)?;
-    let Some(standing) = store.standing(run).map_err(RunError::from)? else { return Err(runs::unknown(run, homeward)) };
+    let store = Sqlite::look_into(&file)?;
+    let Some(standing) = store.standing(run)? else { return Err(runs::unknown(run, homeward)) };
     let no = |message: String, hint: String| Err(Trouble::new(Exit::Usage, message, Some(hint)));
     match standing {
         Standing::Done | Standing::Partly | Standing::Redone => {}
@@ -115,7 +115,7 @@ fn over(stage: &plan::Stage, run: i64, homeward: &str) -> Result<(Plan, Vec<Entr
             return no(message, format!("what it was is shown by: {homeward} runs {run}"));
         }
     }
-    match store.run(run).map_err(RunError::from)? {
+    match store.run(run)? {
         Some(it) => Ok(it),
         None => no(
             format!("run {run} has no plan that could be undone"),

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     model::id::SystemName,
     run::{
-        self, RunError, resume,
+        self, resume,
         watch::{Fares, Met, Orders, WatchError},
     },
     state::{Accepted, RunSummary, Standing, Store, lock, sqlite::Sqlite},
@@ -41,6 +41,9 @@ impl From<WatchError> for Trouble {
                 format!("the secret of the webhook of {system} cannot be used: {cause}"),
                 Some("a secret for standard signatures is `whsec_` and Base64 of 32 random bytes".to_owned()),
             ),
+            WatchError::Ended { feed } => {
+                Self::new(Exit::Fault, format!("the feed {feed} ended by a fault of ours"), None)
+            }
             WatchError::System(cause) => Self::new(Exit::Fault, format!("the service cannot run: {cause}"), None),
         }
     }
@@ -100,10 +103,9 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         runs::in_the_lab(given, &config.root);
         return Ok(Exit::Done);
     }
-    let store = Sqlite::open(&path).map_err(RunError::from)?;
+    let store = Sqlite::open(&path)?;
     let feeds: BTreeMap<String, Fares> = store
-        .feeds()
-        .map_err(RunError::from)?
+        .feeds()?
         .into_iter()
         .map(|(name, told)| {
             let unread = |_| {
@@ -117,13 +119,13 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         .collect();
     let mut accepted = BTreeMap::new();
     for system in config.systems.keys() {
-        if let Some(list) = store.accepted(system).map_err(RunError::from)? {
+        if let Some(list) = store.accepted(system)? {
             accepted.insert(system.clone(), list);
         }
     }
-    let unsettled = store.unsettled().map_err(RunError::from)?;
+    let unsettled = store.unsettled()?;
     let is_watched = lock::is_watched(&path);
-    let expected = store.expectations().map_err(RunError::from)?;
+    let expected = store.expectations()?;
     let unfinished = resume::waiting(&store, &path)?;
     let at = |system: &SystemName| {
         let provider = config.systems.get(system)?.provider.as_ref()?;

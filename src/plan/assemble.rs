@@ -9,7 +9,8 @@ use super::{
     behind::{leave_behind, to_go},
     decide::Decided,
     deeds::{self, DecidedDeed},
-    order::{Holders, Order, order},
+    order::{Holders, Order, order, spread_refused_creations},
+    twins::hold_twins,
 };
 use crate::model::{
     account::Account,
@@ -45,6 +46,10 @@ pub(crate) struct Frame {
     pub(crate) groups: Option<Groups>,
     /// Who has to sign in, where everybody has her own token.
     pub(crate) sign_in: Vec<SignIn>,
+    /// Sources in the order in which they may give a person her name.
+    pub(crate) sources: Vec<SystemName>,
+    /// What somebody said not to be whose.
+    pub(crate) not_hers: Links,
 }
 
 /// A request on its way to being a call.
@@ -86,6 +91,8 @@ pub(crate) fn assemble(
 ) -> Plan {
     decided.sort_by(|a, b| key(&a.planned).cmp(&key(&b.planned)));
     let were_to_go = to_go(&decided);
+    hold_twins(&mut decided, policy, providers, &frame.sources, &frame.not_hers);
+    spread_refused_creations(&mut decided);
     let (mut nodes, mut edges) = loop {
         let order = order(&mut decided, holders, policy, providers);
         if leave_behind(&mut decided, &were_to_go) {

@@ -21,6 +21,7 @@ use self::{
 use super::{
     Providers,
     doubts::{Doubt, Doubts, command},
+    few_of,
     handed_on::HandedOn,
     index::{Index, Known, Name, Place, Who, small},
     spread::{parts, spread},
@@ -728,10 +729,9 @@ pub(crate) fn correlate<'a>(
                 if holder == Some(person) {
                     continue;
                 }
-                let names: Vec<String> = claims.iter().map(ToString::to_string).collect();
                 let (system, account) = (index.name(*place), index.id(*place));
                 draft.held.get_or_insert_with(|| {
-                    let names = names.join(", ");
+                    let names = few_of(claims, ", ", |claim| claim);
                     // Each of them is told the same: who says of each that it is not hers makes it nobody's.
                     let word = match claims.first().filter(|_| holder.is_none()) {
                         Some(first) => format!("is, as in {}", command("link", first, system, account)),

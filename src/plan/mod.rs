@@ -5,7 +5,7 @@
 //! connectors; what a rule says arrives as [`crate::model::policy::Policy`] and
 //! [`crate::model::policy::Ownership`].
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use crate::model::{
     account::{Account, Facts},
@@ -33,6 +33,7 @@ pub(crate) mod order;
 pub(crate) mod restore;
 pub(crate) mod rounds;
 pub(crate) mod spread;
+mod twins;
 pub(crate) mod why;
 
 /// What the planner may ask about providers. Every answer is a function of its arguments.
@@ -65,6 +66,17 @@ pub(crate) trait Providers: Sync {
     /// The configured providers of a kind.
     fn of_kind(&self, kind: &str) -> Vec<SystemName> {
         self.names().into_iter().filter(|name| self.kind(name) == Some(kind)).collect()
+    }
+}
+
+/// The first few of many, and how many more there are: each of those that one reason names is told it, and a reason that grows
+/// with them would take the square of their number.
+pub(crate) fn few_of<'a, T, N: fmt::Display>(many: &'a [T], between: &str, name: impl Fn(&'a T) -> N) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> = many.iter().take(SHOWN).map(|one| name(one).to_string()).collect();
+    match many.len().saturating_sub(SHOWN) {
+        0 => shown.join(between),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

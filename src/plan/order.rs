@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Providers, decide::Decided, folded};
+use super::{Providers, decide::Decided, few_of, folded};
 use crate::model::{
     attribute::{AttributeName, Value},
     capability::{Change, Unique, Verdict},
@@ -122,10 +122,14 @@ fn refuse_taken(
         }
         let one = &moves[at];
         let rivals = wanted.get(one.to.as_str()).map(Vec::as_slice).unwrap_or_default();
-        let planned = |at: usize| decided[moves[at].at].planned.person.to_string();
         let reason = if rivals.len() > 1 {
-            let names: Vec<String> = rivals.iter().map(|rival| planned(rival.person_order)).collect();
-            Some((Decision::Hold, format!("{} want the same `{attribute}` at {system}", names.join(" and "))))
+            let names = few_of(rivals, " and ", |rival| &decided[rival.at].planned.person);
+            Some((
+                Decision::Hold,
+                format!(
+                    "{names} want the same `{attribute}` at {system}: all but one need another, from their records or a rule"
+                ),
+            ))
         } else {
             let holder = held.get(&one.to).filter(|holder| one.account.as_ref() != Some(holder));
             holder
@@ -223,12 +227,12 @@ fn arrange(
                 space.1, space.0
             )
         };
-        let names: Vec<String> = ring.iter().map(|at| decided[moves[*at].at].planned.person.to_string()).collect();
+        let names = few_of(ring, ", ", |at| &decided[moves[*at].at].planned.person);
         for at in ring {
             let planned = &mut decided[moves[*at].at].planned;
             planned.decision = Decision::Hold;
             planned.side_effect = None;
-            planned.reason = format!("{} exchange `{}` at {} in a ring; {reason}", names.join(", "), space.1, space.0);
+            planned.reason = format!("{names} exchange `{}` at {} in a ring; {reason}", space.1, space.0);
         }
         settled = false;
     }
@@ -279,7 +283,7 @@ fn temporary(
 }
 
 /// A creation is one call: if one of its values is refused or held, none of it happens.
-fn spread_refused_creations(decided: &mut [Decided]) {
+pub(crate) fn spread_refused_creations(decided: &mut [Decided]) {
     let broken: BTreeMap<_, _> = decided
         .iter()
         .filter(|one| one.account.id.is_none())

@@ -58,8 +58,12 @@ pub(crate) fn restore(left: &[Left], accounts: &AccountsThere, providers: &dyn P
             Err(waiting) => late.push((one, *waiting)),
         }
     }
+    // Who cannot sign in where any more.
+    let mut off: BTreeSet<(PersonId, SystemName)> = decided.iter().filter_map(switched_off).collect();
     for (one, waiting) in late {
-        decided.push(desk.switched(one, waiting, &decided));
+        let settled = desk.switched(one, waiting, &off);
+        off.extend(switched_off(&settled));
+        decided.push(settled);
     }
     let restored: BTreeSet<(PersonId, SystemName, AttributeName)> = decided
         .iter()
@@ -68,6 +72,15 @@ pub(crate) fn restore(left: &[Left], accounts: &AccountsThere, providers: &dyn P
         .collect();
     decided.extend(left.iter().filter(|one| one.follows).filter_map(|one| desk.followed(one, &restored)));
     decided
+}
+
+/// Whose account is off where, where that is what was decided.
+fn switched_off(one: &Decided) -> Option<(PersonId, SystemName)> {
+    let planned = &one.planned;
+    let is_off = planned.attribute.as_str() == "active"
+        && planned.after == Value::Bool(false)
+        && matches!(planned.decision, Decision::Apply | Decision::Unchanged);
+    is_off.then(|| (planned.person.clone(), planned.system.clone()))
 }
 
 /// A switch whose effect depends on what becomes of the account its holder signs in through.
@@ -129,17 +142,9 @@ impl Desk<'_> {
         Ok(self.settled(one, account, change, foresight))
     }
 
-    fn switched(&self, one: &Left, waiting: Waiting, decided: &[Decided]) -> Decided {
+    fn switched(&self, one: &Left, waiting: Waiting, off: &BTreeSet<(PersonId, SystemName)>) -> Decided {
         let Waiting { account, change, mut foresight, leader } = waiting;
-        let is_off = |other: &Decided| {
-            let planned = &other.planned;
-            planned.person == one.person
-                && planned.system == leader
-                && planned.attribute == one.attribute
-                && matches!(planned.decision, Decision::Apply | Decision::Unchanged)
-                && planned.after == Value::Bool(false)
-        };
-        if change.after == Value::Bool(false) && decided.iter().any(is_off) {
+        if change.after == Value::Bool(false) && off.contains(&(one.person.clone(), leader)) {
             foresight = Foresight::takes();
         }
         self.settled(one, account, change, foresight)

@@ -112,7 +112,9 @@ impl fmt::Display for Why {
                 write!(f, "{system} is a source: it speaks, and nothing is written to it")
             }
             Self::Source { system, owns: false, speaks: false } => write!(f, "{system} says nothing of it"),
-            Self::NobodySays => f.write_str("no record of this run speaks of it"),
+            Self::NobodySays => {
+                f.write_str("no record of this run speaks of it; an empty text says nothing, `clear()` says \"empty\"")
+            }
             Self::Quiet { source, first: true } => {
                 write!(
                     f,

@@ -459,6 +459,11 @@ impl Recall<'_> {
         }
         let mut of_nobody = BTreeSet::new();
         let mut done_before = 0;
+        // What a source that says changes has said of anybody so far.
+        let says_changes = self.source.says == Says::Changes;
+        let before = self.memory.seen.iter().filter(|seen| says_changes && seen.system == *self.system);
+        let spoken_of: BTreeSet<&AttributeName> = before.flat_map(|seen| seen.values.keys()).collect();
+        let mut new_attributes: BTreeSet<AttributeName> = BTreeSet::new();
         said.statements.reserve(statements.len());
         for mut statement in statements {
             let before = self.known.get(self.system, &statement.key);
@@ -474,17 +479,20 @@ impl Recall<'_> {
             {
                 statement.values.set(&active, Some(Value::Bool(true)));
             }
-            let is_first = self.source.says == Says::Changes && !statement.of_nobody && before.is_none();
-            if self.source.says == Says::Changes && !statement.of_nobody {
+            let is_first = says_changes && !statement.of_nobody && before.is_none();
+            if says_changes && !statement.of_nobody {
                 statement.quiet = match before {
                     // First sight is a baseline: the source has not changed anything yet.
                     None => {
                         *said.firsts.entry(self.system.clone()).or_default() += 1;
                         statement.values.keys().cloned().collect()
                     }
+                    // So is the first sight of an attribute: a rule that says more is no change of everybody.
                     Some(before) => {
                         let differing = statement.values.differing(before);
-                        let same = |name: &&AttributeName| differing.binary_search(name).is_err();
+                        let is_new = |name: &AttributeName| !spoken_of.contains(name);
+                        new_attributes.extend(statement.values.keys().filter(|name| is_new(name)).cloned());
+                        let same = |name: &&AttributeName| is_new(name) || differing.binary_search(name).is_err();
                         statement.values.keys().filter(same).cloned().collect()
                     }
                 };
@@ -537,6 +545,14 @@ impl Recall<'_> {
             list: (is_whole || (order.is_some() && self.source.coverage == Coverage::Partial)).then_some(list),
         });
         said.rejected.extend(refused);
+        if !new_attributes.is_empty() {
+            let names: Vec<String> = new_attributes.iter().map(|name| format!("`{name}`")).collect();
+            said.notes.push(format!(
+                "{shown}: {} says {} for the first time: a baseline, nothing of it is asked for",
+                self.system,
+                names.join(", ")
+            ));
+        }
         if done_before > 0 {
             said.notes
                 .push(format!("{shown}: {done_before} operations were done by earlier runs and are not done again"));

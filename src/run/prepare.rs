@@ -295,6 +295,8 @@ pub(super) fn settle(
         people,
         groups,
         sign_in: shown.sign_in.clone(),
+        sources,
+        not_hers: desk.memory.corrections.not_hers.clone(),
     };
     let contested = contested(&decided, providers);
     let holders = holders_where(shown, providers, &|system, attribute| {

@@ -5,7 +5,11 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::{RunError, tokens::may_be_renewed, undo::undo_of};
+use super::{
+    RunError,
+    tokens::may_be_renewed,
+    undo::{UNDO_OF, undo_of, undone},
+};
 use crate::{
     model::{
         id::{CallId, SystemName},
@@ -73,19 +77,60 @@ const CARRIED_OUT: [Standing; 4] = [Standing::Done, Standing::Partly, Standing::
 /// A run after this one that took it back, or has a later input of the same source and was carried out or is to be. What that
 /// one says now may be the opposite of what this one still has to do, and look as if nothing had happened.
 pub(crate) fn overtaken(store: &dyn Store, run: i64) -> Result<Option<i64>, RunError> {
-    let Some(plan) = store.plan(run)? else { return Ok(None) };
+    let Some((plan, entries)) = store.run(run)? else { return Ok(None) };
     // A run that was taken back is overtaken by that.
-    let undo = undo_of(run);
-    let sources: BTreeSet<&SystemName> = plan.inputs.iter().map(|input| &input.system).chain([&undo]).collect();
-    Ok(store.later(run, &sources.into_iter().collect::<Vec<_>>(), &CARRIED_OUT)?.pop())
+    if let Some(undo) = taken_back(store, run)? {
+        return Ok(Some(undo));
+    }
+    let later = store.later(run, &names(&sources(store, &plan)?), &CARRIED_OUT)?;
+    let is_aside = |entry: &Entry| matches!(entry, Entry::Stands { standing: Standing::Aside, .. });
+    if entries.iter().any(is_aside) { newest_anew(store, later, &plan) } else { Ok(later.last().copied()) }
+}
+
+/// The sources that a run is about: those of its inputs, and where it takes back what another run did, of that one's too.
+pub(crate) fn sources(store: &dyn Store, plan: &Plan) -> Result<BTreeSet<SystemName>, StateError> {
+    let mut all: BTreeSet<SystemName> = plan.inputs.iter().map(|input| input.system.clone()).collect();
+    // A run that was taken back is older, so this ends.
+    for run in plan.inputs.iter().filter_map(|input| undone(&input.system)) {
+        if let Some(plan) = store.plan(run)? {
+            all.extend(sources(store, &plan)?);
+        }
+    }
+    Ok(all)
+}
+
+fn names(sources: &BTreeSet<SystemName>) -> Vec<&SystemName> {
+    sources.iter().collect()
+}
+
+/// The newest of these runs that speaks anew of somebody whom a part is about that was set aside: others may go on while it
+/// waits. What nobody knows any more may have said anything.
+fn newest_anew(store: &dyn Store, later: Vec<i64>, aside: &Plan) -> Result<Option<i64>, RunError> {
+    for run in later.into_iter().rev() {
+        if store.plan(run)?.is_none_or(|newer| speaks_anew(&newer, aside)) {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
+}
+
+/// A run after this one that took back something this source said: said once more, it would be done once more.
+pub(crate) fn taken_back_since(store: &dyn Store, run: i64, source: &SystemName) -> Result<Option<i64>, StateError> {
+    for undo in store.later_of(run, UNDO_OF, &CARRIED_OUT)?.into_iter().rev() {
+        // What nobody knows any more may have been about anything.
+        let about = store.plan(undo)?.map(|plan| sources(store, &plan)).transpose()?;
+        if about.is_none_or(|about| about.contains(source)) {
+            return Ok(Some(undo));
+        }
+    }
+    Ok(None)
 }
 
 /// The run after this one that has a later input of the same source and waits for somebody: until that is settled nobody
 /// knows whether anything more of this one is to be sent.
 pub(crate) fn waits_for(store: &dyn Store, run: i64) -> Result<Option<i64>, RunError> {
     let Some(plan) = store.plan(run)? else { return Ok(None) };
-    let sources: Vec<&SystemName> = plan.inputs.iter().map(|input| &input.system).collect();
-    Ok(store.later(run, &sources, &[Standing::Held, Standing::Waiting])?.pop())
+    Ok(store.later(run, &names(&sources(store, &plan)?), &[Standing::Held, Standing::Waiting])?.pop())
 }
 
 /// The run that took this one back.
@@ -101,18 +146,8 @@ pub(crate) fn is_past(store: &dyn Store, run: &RunSummary, plan: &Plan) -> Resul
         // It was approved when it was not.
         return Ok(None);
     }
-    let sources: Vec<&SystemName> = plan.inputs.iter().map(|input| &input.system).collect();
-    let later = store.later(run.id, &sources, &COUNTS)?;
-    if run.standing != Standing::Aside {
-        return Ok(later.into_iter().next_back());
-    }
-    for run in later.into_iter().rev() {
-        // What nobody knows any more may have said anything.
-        if store.plan(run)?.is_none_or(|newer| speaks_anew(&newer, plan)) {
-            return Ok(Some(run));
-        }
-    }
-    Ok(None)
+    let later = store.later(run.id, &names(&sources(store, plan)?), &COUNTS)?;
+    if run.standing == Standing::Aside { newest_anew(store, later, plan) } else { Ok(later.last().copied()) }
 }
 
 /// True where another process is at work at one of the systems of a run, perhaps on this very run.

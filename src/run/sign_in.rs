@@ -51,7 +51,10 @@ pub(crate) fn together(one: &[SignIn], other: &[SignIn]) -> Vec<SignIn> {
 /// # Errors
 /// Where the store cannot be read.
 pub(crate) fn waiting(store: &Sqlite, home: &dyn Fn(&SystemName) -> Option<String>) -> Result<Vec<SignIn>, RunError> {
-    let tokens = store.tokens()?;
+    // When each token was kept.
+    let kept = store.tokens()?;
+    let kept: BTreeMap<(&str, &str), &str> =
+        kept.iter().map(|row| ((row.system.as_str(), row.person.as_str()), row.saved.as_str())).collect();
     let mut heard: BTreeSet<SystemName> = BTreeSet::new();
     let mut people = People::new();
     for last in store.newest_sign_ins()? {
@@ -74,8 +77,7 @@ pub(crate) fn waiting(store: &Sqlite, home: &dyn Fn(&SystemName) -> Option<Strin
         for it in all {
             let is_kept = |person: &PersonId| {
                 let name = person.to_string();
-                let mut hers = tokens.iter().filter(|row| row.system == it.system.as_str() && row.person == name);
-                hers.any(|row| row.saved > last.started)
+                kept.get(&(it.system.as_str(), name.as_str())).is_some_and(|saved| *saved > last.started.as_str())
             };
             let open = it.people.iter().filter(|person| !is_kept(person)).cloned();
             people.entry(it.system.clone()).or_default().extend(open);

@@ -32,6 +32,7 @@ use crate::{
         Providers,
         assemble::{Frame, assemble},
         correlate::Opened,
+        few_of,
         guard::protect,
         restore::{AccountsThere, Left, restore},
     },
@@ -48,7 +49,12 @@ struct Did<'a> {
     in_doubt: Vec<&'a Call>,
     /// Not done because the provider was not there for them or had enough: whoever resumes the run has them sent.
     put_off: Vec<&'a Call>,
+    /// What was to change, by account and attribute, and then by person: an account that was to be made has no id.
+    changes: BTreeMap<Changed<'a>, &'a PlannedChange>,
 }
+
+/// What a change is about: the account where there is one, its attribute, and whose it is.
+type Changed<'a> = (&'a SystemName, Option<&'a AccountId>, &'a AttributeName, &'a PersonId);
 
 impl<'a> Did<'a> {
     fn of(run: i64, plan: &'a Plan, entries: &[Entry]) -> Self {
@@ -62,9 +68,13 @@ impl<'a> Did<'a> {
             Some(Progress::Over(Outcome::Refused(refusal))) => refusal.kind.may_pass(),
             _ => false,
         };
+        let applied = plan.changes.iter().filter(|change| change.decision == Decision::Apply);
         Self {
             run,
             plan,
+            changes: applied
+                .map(|change| ((&change.system, change.account.as_ref(), &change.attribute, &change.person), change))
+                .collect(),
             done: sent().filter(is_done).collect(),
             in_doubt: sent().filter(is_in_doubt).collect(),
             put_off: plan.calls.iter().filter(is_put_off).collect(),
@@ -73,13 +83,7 @@ impl<'a> Did<'a> {
 
     /// The change of a plan that a call worked on.
     fn change(&self, call: &Call, attribute: &AttributeName) -> Option<&'a PlannedChange> {
-        self.plan.changes.iter().find(|change| {
-            change.decision == Decision::Apply
-                && change.person == call.person
-                && change.system == call.system
-                && change.attribute == *attribute
-                && change.account == call.account
-        })
+        self.changes.get(&(&call.system, call.account.as_ref(), attribute, &call.person)).copied()
     }
 
     /// Every attribute that a call of this run changed, with what was there before the first and after the last of them.
@@ -179,7 +183,10 @@ impl<'a> Did<'a> {
         }
         if !self.put_off.is_empty() {
             let calls: Vec<&CallId> = self.put_off.iter().map(|call| &call.id).collect();
-            told.push(format!("`homeward resume {run}` would still send what was put off ({})", listed(&calls)));
+            told.push(format!(
+                "`homeward resume {run}` would still send what was put off ({})",
+                few_of(&calls, ", ", |call| call)
+            ));
         }
         let mut creations: BTreeMap<&SystemName, Vec<&CallId>> = BTreeMap::new();
         let mut operations: BTreeMap<(&SystemName, &str), Vec<&CallId>> = BTreeMap::new();
@@ -199,13 +206,19 @@ impl<'a> Did<'a> {
         }
         for (system, calls) in creations {
             let what = if calls.len() == 1 { "the account" } else { "the accounts" };
-            told.push(format!("cannot be taken back: {system} keeps {what} that run {run} made ({})", listed(&calls)));
+            told.push(format!(
+                "cannot be taken back: {system} keeps {what} that run {run} made ({})",
+                few_of(&calls, ", ", |call| call)
+            ));
         }
         for ((system, name), calls) in operations {
-            told.push(format!("cannot be taken back: `{name}` at {system} ({})", listed(&calls)));
+            told.push(format!("cannot be taken back: `{name}` at {system} ({})", few_of(&calls, ", ", |call| call)));
         }
         for (system, calls) in passwords {
-            told.push(format!("cannot be taken back: passwords that were set anew at {system} ({})", listed(&calls)));
+            told.push(format!(
+                "cannot be taken back: passwords that were set anew at {system} ({})",
+                few_of(&calls, ", ", |call| call)
+            ));
         }
         let done: BTreeSet<&CallId> = self.done.iter().map(|call| &call.id).collect();
         let is_done = |call: &Option<CallId>| call.as_ref().is_some_and(|call| done.contains(call));
@@ -253,24 +266,22 @@ fn touched(entries: &[Entry]) -> BTreeSet<&CallId> {
     touched
 }
 
-const UNDO_OF: &str = "undo of run ";
+/// What the name of whoever asks for what is put back begins with.
+pub(super) const UNDO_OF: &str = "undo of run ";
 
 /// Who asks for what is put back: no system of a project, and another one for each run.
 pub(super) fn undo_of(run: i64) -> SystemName {
     format!("{UNDO_OF}{run}").into()
 }
 
+/// The run that is taken back, where this is who asks for it.
+pub(super) fn undone(asks: &SystemName) -> Option<i64> {
+    asks.as_str().strip_prefix(UNDO_OF)?.parse().ok()
+}
+
 /// True for a plan that takes back what a run did.
 pub(super) fn takes_back(plan: &Plan) -> bool {
     plan.inputs.iter().any(|input| input.system.as_str().starts_with(UNDO_OF))
-}
-
-/// The first few of some calls, and how many more there are.
-fn listed(calls: &[&CallId]) -> String {
-    const SHOWN: usize = 5;
-    let shown: Vec<String> = calls.iter().take(SHOWN).map(ToString::to_string).collect();
-    let more = calls.len().saturating_sub(SHOWN);
-    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
 /// Plans the inverse of a run that is over, of which `tied_by` are the ties. Looks at the accounts, writes nothing.
@@ -417,16 +428,21 @@ fn said_again(did: &Did<'_>, planned: &[&PlannedChange], desk: &Desk<'_>) -> Vec
         did.plan.inputs.iter().map(|input| &input.system).filter(|system| states(system)).collect();
     let mut again: BTreeMap<&SystemName, u64> = BTreeMap::new();
     let undone = planned.iter().filter(|change| matches!(change.decision, Decision::Apply | Decision::Follow));
+    // Who asked for what was changed; without an attribute, for the account.
+    let mut asked: BTreeMap<(&PersonId, &SystemName, Option<&AttributeName>), &SystemName> = BTreeMap::new();
+    for it in &did.plan.changes {
+        let attribute = it.account.is_some().then_some(&it.attribute);
+        asked.entry((&it.person, &it.system, attribute)).or_insert(&it.asked_by.system);
+    }
     for change in undone {
-        let asked = did.plan.changes.iter().find(|it| {
-            (&it.person, &it.system, &it.attribute) == (&change.person, &change.system, &change.attribute)
-                || (it.account.is_none() && (&it.person, &it.system) == (&change.person, &change.system))
-        });
-        let Some(asked) = asked.map(|it| &it.asked_by.system) else { continue };
+        let (person, system) = (&change.person, &change.system);
+        let asked =
+            asked.get(&(person, system, Some(&change.attribute))).or_else(|| asked.get(&(person, system, None)));
+        let Some(asked) = asked else { continue };
         // A copy is asked for by its owner, on behalf of a source that was read then.
-        let by: Vec<&SystemName> = match inputs.get(asked) {
+        let by: Vec<&SystemName> = match inputs.get(*asked) {
             Some(source) => vec![source],
-            None if desk.sources.contains_key(asked) => Vec::new(),
+            None if desk.sources.contains_key(*asked) => Vec::new(),
             None => inputs.iter().copied().collect(),
         };
         for source in by {

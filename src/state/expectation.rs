@@ -89,6 +89,13 @@ impl Ending {
     }
 }
 
+/// How much is still to come by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expecting {
+    pub(crate) open: u32,
+    pub(crate) overdue: u32,
+}
+
 /// What a run leaves to come by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FollowUps {

@@ -28,7 +28,7 @@ pub(crate) mod sqlite;
 pub(crate) mod vault;
 
 use self::{
-    expectation::{Expectation, FollowUps, Sight},
+    expectation::{Expectation, Expecting, FollowUps, Sight},
     journal::Verified,
     scribe::{Note, Receipt},
 };
@@ -307,6 +307,15 @@ pub(crate) struct Occasion {
     pub(crate) sha256: Option<String>,
 }
 
+/// A run that waits for somebody, or for being carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Waits {
+    pub(crate) id: i64,
+    pub(crate) standing: Standing,
+    pub(crate) feed: Option<SystemName>,
+    pub(crate) input: String,
+}
+
 /// One run as the store lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct RunSummary {
@@ -502,11 +511,17 @@ pub(crate) trait Store: Send + Sync {
     /// The runs that wait for somebody, or for being carried out after somebody approved them, oldest first.
     fn unsettled(&self) -> Result<Vec<RunSummary>, StateError>;
 
+    /// The same, as much of each as is told without looking into what is written of its calls: this is asked all the time.
+    fn waits(&self) -> Result<Vec<Waits>, StateError>;
+
     /// The runs that broke off, were approved and not carried out, or left calls undone, oldest first.
     fn unfinished(&self) -> Result<Vec<RunSummary>, StateError>;
 
     /// The runs after this one that have an input of one of these sources and stand as one of these, oldest first.
     fn later(&self, run: i64, sources: &[&SystemName], standings: &[Standing]) -> Result<Vec<i64>, StateError>;
+
+    /// The same for inputs of sources whose names begin so.
+    fn later_of(&self, run: i64, beginning: &str, standings: &[Standing]) -> Result<Vec<i64>, StateError>;
 
     /// The last run about this input of this source that has a say about it: not one that broke off.
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError>;
@@ -550,6 +565,12 @@ pub(crate) trait Store: Send + Sync {
 
     /// What is still to come by itself, the oldest first.
     fn expectations(&self) -> Result<Vec<Expectation>, StateError>;
+
+    /// At most so many of those whose number is greater than this, by number.
+    fn expected_after(&self, id: i64, most: usize) -> Result<Vec<Expectation>, StateError>;
+
+    /// How many there are, and how many of them should be there by now (ISO 8601).
+    fn expecting(&self, now: &str) -> Result<Expecting, StateError>;
 
     /// What a run left to come by itself, with how it ended.
     fn expected_of(&self, run: i64) -> Result<Vec<Expectation>, StateError>;

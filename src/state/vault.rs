@@ -114,17 +114,18 @@ impl Vault {
         if !self.path.exists() {
             return Ok(BTreeMap::new());
         }
-        let mut rows = Sqlite::look_into(&self.path)?.tokens()?;
-        rows.retain(|row| row.system == system.as_str());
-        let wanted = rows.iter().filter(|row| people.contains(&row.person));
-        let opened: Opened = wanted.map(|row| (row.person.clone(), self.unseal(system, row))).collect();
-        let opens = opened.values().any(Result::is_ok) || rows.iter().any(|row| self.unseal(system, row).is_ok());
-        match opened.values().find_map(|token| token.as_ref().err()) {
-            Some(Shut::Sealed { system, person }) if !opens => {
-                Err(Shut::Sealed { system: system.clone(), person: person.clone() })
-            }
-            _ => Ok(opened),
+        let store = Sqlite::look_into(&self.path)?;
+        let rows = store.tokens_of(system, people)?;
+        let opened: Opened = rows.iter().map(|row| (row.person.clone(), self.unseal(system, row))).collect();
+        let Some(Shut::Sealed { system, person }) = opened.values().find_map(|token| token.as_ref().err()) else {
+            return Ok(opened);
+        };
+        // Others may open: then it is these tokens and not the key.
+        let is_others = |row: &SealedToken| row.system == system.as_str() && self.unseal(system, row).is_ok();
+        if opened.values().any(Result::is_ok) || store.tokens()?.iter().any(is_others) {
+            return Ok(opened);
         }
+        Err(Shut::Sealed { system: system.clone(), person: person.clone() })
     }
 
     /// Everybody of whom a token is kept there.

@@ -131,7 +131,7 @@ fn what_is_done_by_hand_counts_for_the_service_and_a_removal_too_many_holds_no_o
 
     // Nothing waits behind it.
     world.write("drop/guests/3.csv", leavers("guests", "chat", 2..3).as_bytes());
-    world.json_less(0, &["watch", "--once", "--apply"]);
+    world.json_less(4, &["watch", "--once", "--apply"]);
     assert_eq!(gone(&world), (3, 3));
     run(&world, "2.csv (held)", "aside");
 

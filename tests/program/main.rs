@@ -52,5 +52,6 @@ mod rules_test;
 #[path = "../safety/server.rs"]
 mod server;
 mod terminal;
+mod twins;
 mod undo;
 mod unfinished;

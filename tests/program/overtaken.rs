@@ -257,3 +257,66 @@ fn a_store_that_is_not_there_cannot_be_copied_looked_through_or_pruned() {
     }
     assert!(!world.path("copy.db").exists());
 }
+
+#[test]
+fn an_undo_is_past_too_once_a_newer_list_is_there() {
+    let world = world("full");
+    world.json(6, &["apply", "--yes", "hr=right.csv"]);
+    world.json(0, &["approve", "--yes", "2"]);
+    // Two names would be taken back: a guard line holds it.
+    world.json(6, &["undo", "2", "--yes"]);
+    world.write("newer.csv", &list(&RIGHT.replace("Benjamin", "Benno")));
+    world.json(0, &["apply", "--yes", "hr=newer.csv"]);
+    let approved = world.homeward(&["--lab", "approve", "--yes", "3"]);
+    let name = &world.user("gitlab", "email", "ben@example.com")["name"];
+    assert_eq!((approved.status, name), (2, &json!("Benno")), "{}", approved.stderr);
+}
+
+#[test]
+fn an_undo_that_broke_off_is_not_finished_after_a_newer_list() {
+    let world = world_with("full", "", &RULES.replace("> 1", "> 5"));
+    world.json(0, &["apply", "--yes", "hr=right.csv"]);
+    chaos(&world, &json!([{ "kind": "overloaded", "when": "before", "of": "writes", "at": 1, "times": 50 }]));
+    world.homeward(&["--lab", "undo", "2", "--yes"]);
+    calm(&world);
+    assert_eq!(standings(&world), ["done", "done", "partly"]);
+    world.write("newer.csv", &list(&RIGHT.replace("Cleopatra", "Cleo")));
+    world.json(0, &["apply", "--yes", "hr=newer.csv"]);
+    world.homeward(&["--lab", "resume"]);
+    assert_eq!(world.user("gitlab", "email", "ben@example.com")["name"], "Benjamin");
+}
+
+#[test]
+fn a_day_that_begins_does_not_do_again_what_was_taken_back() {
+    let world = world_with("full", "", &RULES.replace("> 1", "> 5"));
+    world.write("drop/right.csv", &list(RIGHT));
+    let watch = |today: &str| world.homeward(&["--lab", "watch", "--once", "--apply", "--today", today]);
+    watch("2026-11-20");
+    let name = || world.user("gitlab", "email", "ben@example.com")["name"].clone();
+    assert_eq!((name(), standings(&world)), (json!("Benjamin"), vec!["done".to_owned(); 2]));
+    world.json(0, &["undo", "2", "--yes"]);
+    let ran = watch("2026-11-21");
+    assert_eq!((name(), standings(&world).len()), (json!("Ben"), 3), "{}", ran.stderr);
+    let told = &world.json(0, &["status"])["feeds"]["hr"]["warnings"][0];
+    let stale = "run 3 took back what `right.csv` had asked for: what falls due today waits for the next list";
+    assert_eq!(told, stale);
+}
+
+#[test]
+fn what_was_set_aside_and_approved_is_finished_though_the_same_list_came_again() {
+    let settings = "[systems.zitadel]\nkind = \"zitadel\"\nurl = \"https://id.example.com\"\ntoken = { env = \"Z\" }\n\
+                    [limits]\nremovals = { share = \"0%\", at_least = 0 }\n";
+    let world = world_with("full", settings, &format!("{RULES}join(\"zitadel\", \"email\");\n"));
+    world.write("monday.csv", &list("1002,Ben,ben,Active\n1001,Anna,anna,Left\n1003,Cleopatra,cleo,Active\n"));
+    world.json(6, &["apply", "--yes", "hr=monday.csv"]);
+    world.homeward(&["--lab", "apply", "--yes", "hr=monday.csv"]);
+    let runs = world.json(0, &["runs"]);
+    let aside = runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap();
+    let aside = aside["run"].to_string();
+    chaos(&world, &json!([{ "kind": "overloaded", "when": "before", "of": "writes", "at": 1, "times": 50 }]));
+    world.homeward(&["--lab", "approve", "--yes", &aside]);
+    calm(&world);
+    assert_eq!(anna(&world), "active");
+    world.json(0, &["resume"]);
+    assert_eq!(anna(&world), "blocked");
+}

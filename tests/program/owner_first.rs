@@ -179,3 +179,37 @@ fn a_copy_is_not_sent_where_its_owner_said_no() {
     world.json(0, &["resume"]);
     assert_eq!((name("gitlab"), name("zitadel")), (json!("anne"), json!("anne")));
 }
+
+#[test]
+fn what_was_set_aside_copies_only_what_its_owner_has_taken() {
+    // Of Anna's new display name none goes through unseen at ZITADEL, and her username is in the same call.
+    let limit = "[limits]\nattributes = { display_name = { share = \"0%\", at_least = 0 } }\n";
+    let rules = RULES.replace(
+        "[\"username\", \"email\", \"display_name\"], [\"gitlab\", \"zitadel\"]",
+        "[\"username\", \"email\"], [\"gitlab\", \"zitadel\"]",
+    );
+    for (meanwhile, name) in [("anna", "anna"), ("anne", "anne")] {
+        let world = world(limit, "", true);
+        world.write("rules/people.rhai", format!("{rules}copies(\"display_name\", \"zitadel\");\n").as_bytes());
+        world.json(0, &["apply", "--yes", "hr=day1.csv"]);
+        world.write("next.csv", b"id,username,email,first,last\n1,anne,anna@example.com,Anne,Berg\n");
+        // GitLab has too much to do for Anna's new name, and the rest of the list is over with that.
+        let faults =
+            json!({ "faults": [{ "kind": "overloaded", "when": "before", "of": "writes", "at": 1, "times": 50 }] });
+        world.lab("gitlab", "POST", "chaos", &faults);
+        world.homeward(&["--lab", "apply", "--yes", "hr=next.csv"]);
+        world.lab("gitlab", "DELETE", "chaos", &Value::Null);
+        if meanwhile == "anne" {
+            world.homeward(&["--lab", "resume"]);
+        }
+        let runs = world.json(0, &["runs"]);
+        let aside = runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap();
+        let ran = world.homeward(&["--lab", "approve", "--yes", &aside["run"].to_string()]);
+        let called = |system: &str| world.user(system, "email", "anna@example.com")["username"].clone();
+        assert_eq!((called("gitlab"), called("zitadel")), (json!(name), json!(name)), "{}{}", ran.stdout, ran.stderr);
+        if meanwhile == "anna" {
+            let why = "gitlab, whose `username` this copies, does not hold it";
+            assert!(ran.status == 7 && ran.stdout.contains(why), "{}{}", ran.stdout, ran.stderr);
+        }
+    }
+}

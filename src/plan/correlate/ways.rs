@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::{
     super::{
         doubts::{Doubt, command},
-        fold, folded,
+        few_of, fold, folded,
         handed_on::wanted,
         index::{Index, Name, Place},
     },
@@ -119,15 +119,14 @@ pub(super) fn by_joins(
                     break;
                 }
                 several => {
-                    let ids: Vec<&str> = several.iter().map(|place| index.id(*place)).collect();
+                    let ids = few_of(several, ", ", |place| index.id(*place));
                     // Of a source no account is linked that is hers by her own record, and each that is not hers can be said.
                     let (which, word) =
                         if material.sources.contains(system) { ("is not hers", "unlink") } else { ("is hers", "link") };
                     found.hold(format!(
-                        "{system} has {} accounts with this {attribute}: {}; say which {which}, as in {}",
-                        ids.len(),
-                        ids.join(", "),
-                        command(word, whose, system, ids[0])
+                        "{system} has {} accounts with this {attribute}: {ids}; say which {which}, as in {}",
+                        several.len(),
+                        command(word, whose, system, index.id(several[0]))
                     ));
                     break;
                 }

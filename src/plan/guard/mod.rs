@@ -188,23 +188,30 @@ impl Excess {
     }
 }
 
+impl Excess {
+    /// The sentence; `within` tells which group it is about.
+    fn told(&self, within: &str) -> String {
+        let Self { touch, system, count, earlier, window, people, allowed, .. } = self;
+        let what = match touch {
+            Touch::Changed => format!("{count} of {people} people{within} would change at {system}"),
+            Touch::Removed => format!("{count} of {people} people{within} would lose {system}"),
+            Touch::Created => format!("{count} accounts would be made at {system} for {people} people{within}"),
+            Touch::Attribute(attribute) => {
+                format!("`{attribute}` of {count} of {people} people would change at {system}")
+            }
+        };
+        let earlier = match earlier {
+            0 => String::new(),
+            earlier => format!(", {earlier} of them by runs of the last {window}"),
+        };
+        format!("{what}{earlier}; `limits.{}` allows {allowed}", self.name())
+    }
+}
+
 impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { touch, system, group, count, earlier, window, people, allowed, who: _ } = self;
-        let within =
-            group.as_ref().map_or_else(String::new, |(attribute, value)| format!(" with `{attribute}` {value}"));
-        match touch {
-            Touch::Changed => write!(f, "{count} of {people} people{within} would change at {system}"),
-            Touch::Removed => write!(f, "{count} of {people} people{within} would lose {system}"),
-            Touch::Created => write!(f, "{count} accounts would be made at {system} for {people} people{within}"),
-            Touch::Attribute(attribute) => {
-                write!(f, "`{attribute}` of {count} of {people} people would change at {system}")
-            }
-        }?;
-        if *earlier > 0 {
-            write!(f, ", {earlier} of them by runs of the last {window}")?;
-        }
-        write!(f, "; `limits.{}` allows {allowed}", self.name())
+        let group = self.group.as_ref();
+        f.write_str(&self.told(&group.map_or_else(String::new, |(name, value)| format!(" with `{name}` {value}"))))
     }
 }
 
@@ -237,6 +244,18 @@ impl Tripped {
     /// The system it is about, where it is about one: what concerns others need not wait for it.
     pub(crate) fn system(&self) -> Option<&SystemName> {
         if let Self::People(excess) = self { Some(&excess.system) } else { None }
+    }
+
+    /// The same for a log, which holds no value of anybody: neither a group's nor what a rule says in its own words.
+    pub(crate) fn for_log(&self) -> String {
+        match self {
+            Self::People(excess) => {
+                let group = excess.group.as_ref();
+                excess.told(&group.map_or_else(String::new, |(name, _)| format!(" with one `{name}`")))
+            }
+            Self::Rule(objection) => format!("a rule holds this plan ({})", objection.origin),
+            other => other.to_string(),
+        }
     }
 
     /// What it is called by machines: the key in `[limits]`, or what else stands against the plan.

@@ -4,6 +4,7 @@
 //! come before them, calls of one account never overlap, and each system has only so many under way. A call whose answer
 //! never came is settled by looking, never by sending it again blindly.
 
+mod owners;
 mod proof;
 mod queue;
 mod world;
@@ -17,6 +18,7 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use tracing::{Instrument, info_span};
 
 use self::{
+    owners::Owners,
     proof::{check, differing, holds, is_unique, judge, look, names, prove, unmet},
     queue::Queue,
     world::{World, read_again},
@@ -85,9 +87,12 @@ pub(crate) async fn execute(
     let budget = Budget::new(fleet.allotment);
     let memory = store.ties()?;
     let objections = Objections::on(plan, &memory);
-    let mut world = read_again(plan, fleet, &memory.links, objections.to_look_for(plan)).await;
-    let asked = asked_for(plan);
     let entries = store.entries(run)?;
+    let owners = Owners::of(plan, &entries, &memory.links);
+    let mut besides = objections.to_look_for(plan);
+    besides.extend(owners.accounts());
+    let mut world = read_again(plan, fleet, &memory.links, besides).await;
+    let asked = asked_for(plan);
     let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
     let broken_off = broken_off(plan, &world, fleet, (&progress, &unproved), &objections);
     for call in &plan.calls {
@@ -139,6 +144,7 @@ pub(crate) async fn execute(
                 .or_else(|| hindrance(call, &outcomes, &place, &world, &broken_off, &objections, fleet));
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
+            let hindrance = hindrance.or_else(|| owners.stand_against(&call.id, &world, fleet));
             let hindrance = hindrance.or_else(|| not_made(call, &unproved)).or_else(|| may_be_made(call, &may_have));
             let hindrance = hindrance.or_else(|| {
                 let is_overtaken =
@@ -496,9 +502,15 @@ fn hindrance(
         moved
     } else {
         // What no two accounts can hold is not free, whoever has it. By another name she would have been found, but not
-        // where that account is known to be somebody else's.
+        // where that account is known to be somebody else's: two keys of one source are two people, and records of two
+        // sources may be one.
+        let are_two = |other: &PersonId| {
+            let record = Link { person: other, system: &call.person.system, account: &call.person.key };
+            let other_record = Link { person: &call.person, system: &other.system, account: &other.key };
+            other.system == call.person.system || objections.deny(record) || objections.deny(other_record)
+        };
         let is_anothers = |id: &AccountId| {
-            world.other(call, id).is_some()
+            world.other(call, id).is_some_and(are_two)
                 || objections.deny(Link { person: &call.person, system: &call.system, account: id.as_str() })
         };
         let moved = call.expects.iter().filter_map(|(attribute, value)| {

@@ -129,7 +129,7 @@ pub(super) async fn prove_at(
             proof.wrong.extend(outcome.map(|outcome| (*at, outcome)));
         }
         // One of several servers may still show what was: those are looked at again.
-        calls.retain(|(at, _)| proof.wrong.iter().any(|(wrong, _)| wrong == at));
+        calls.retain(|(at, _)| proof.wrong.binary_search_by_key(at, |(wrong, _)| *wrong).is_ok());
         if calls.is_empty() {
             break;
         }

@@ -22,7 +22,6 @@ use crate::{
     plan::Providers,
     run::{
         RunError,
-        correct::meant,
         fleet::Fleet,
         observe, own,
         tokens::{bearers, not_hers},
@@ -69,19 +68,24 @@ impl World {
     }
 
     /// Learns what earlier runs know of whose accounts are, as far as the creations of this plan depend on it.
-    fn recall(&mut self, plan: &Plan, links: &Links) {
+    fn recall<'p>(&mut self, plan: &'p Plan, links: &'p Links) {
         let creations = plan.calls.iter().filter(|call| call.operation == Operation::Create);
+        let name = |call: &'p Call| (&call.person.system, &*call.person.key);
+        let mut meant: BTreeMap<(&SystemName, &str), &PersonId> =
+            creations.clone().map(|call| (name(call), &call.person)).collect();
         // She may have become known as a record of somebody since the plan was made.
-        let mut known: BTreeMap<&PersonId, PersonId> = BTreeMap::new();
-        let mut people: BTreeMap<(&SystemName, PersonId), &PersonId> = BTreeMap::new();
-        for call in creations {
-            let meant = known.entry(&call.person).or_insert_with(|| meant(&call.person, links));
-            people.insert((&call.system, meant.clone()), &call.person);
+        let systems: BTreeSet<&SystemName> = creations.clone().map(|call| &call.person.system).collect();
+        for link in links.iter().filter(|link| systems.contains(link.system)) {
+            if let Some(person) = meant.get_mut(&(link.system, link.account)) {
+                *person = link.person;
+            }
         }
+        let people: BTreeMap<(&SystemName, &PersonId), &PersonId> =
+            creations.map(|call| ((&call.system, meant[&name(call)]), &call.person)).collect();
         let systems: BTreeSet<&SystemName> = people.keys().map(|(system, _)| *system).collect();
         for link in links.iter().chain(plan.links.iter()).filter(|link| systems.contains(link.system)) {
             let (system, account) = (link.system.clone(), AccountId::from(link.account));
-            let whose = people.get(&(link.system, link.person.clone()));
+            let whose = people.get(&(link.system, link.person));
             if let Some(person) = whose {
                 self.linked.entry(((*person).clone(), system.clone())).or_default().insert(account.clone());
             }
@@ -193,6 +197,10 @@ pub(super) async fn read_again(
             }
         }
     }
+    let mut calls: BTreeMap<(&SystemName, &PersonId), Vec<&Call>> = BTreeMap::new();
+    for call in plan.calls.iter().filter(|_| !own.is_empty()) {
+        calls.entry((&call.system, &call.person)).or_default().push(call);
+    }
     for (system, answer) in own {
         let own::Opened { accounts, server, .. } = match answer {
             Ok(opened) => opened,
@@ -209,8 +217,8 @@ pub(super) async fn read_again(
         for (person, answer) in accounts {
             match answer {
                 Ok(account) => {
-                    let of_her = |call: &&Call| call.system == system && call.person == person;
-                    let other = plan.calls.iter().filter(of_her).find(|call| call.account != account.id);
+                    let hers = calls.get(&(&system, &person)).map(Vec::as_slice).unwrap_or_default();
+                    let other = hers.iter().find(|call| call.account != account.id);
                     if let Some(call) = other.filter(|call| call.account.is_some()) {
                         let reason = format!(
                             "the token kept for {person} at {system} opens another account than {}: is it another person's?",

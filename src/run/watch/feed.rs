@@ -167,7 +167,7 @@ async fn carry_out_approved(
             service.wake(feed);
         }
     }
-    let runs = service.store.unsettled()?;
+    let runs = service.store.waits()?;
     let mut woken = Vec::new();
     put_off.retain(|id, _| runs.iter().any(|run| run.id == *id));
     for run in runs.iter().filter(|run| run.standing == Standing::Approved) {
@@ -215,6 +215,7 @@ pub(super) fn watch_told(error: &WatchError) -> String {
         }
         WatchError::Secret { system, cause } => format!("the webhook of {system}: {cause}"),
         WatchError::System(error) => error.to_string(),
+        WatchError::Ended { feed } => format!("the feed {feed} ended by a fault of ours"),
     }
 }
 

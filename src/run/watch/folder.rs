@@ -26,7 +26,10 @@ use super::{
 };
 use crate::{
     model::{id::SystemName, plan::Plan},
-    run::gather::{Given, Named},
+    run::{
+        gather::{Given, Named},
+        resume,
+    },
     source::{
         csv_file::{self, reject_file, settings::Coverage},
         drop_folder::{
@@ -200,10 +203,6 @@ impl FolderFeed {
         // What is approved is carried out now; its file is put away after it.
         // Where something is in the way, whoever asked for one passage hears of it instead of waiting for its end.
         let idle = !more || self.trouble.is_some() || blocked && !self.is_approved(service)?;
-        if idle && service.orders.once && self.is_blocked(service)? && !self.is_approved(service)? {
-            // It may have been so before this passage began.
-            service.met(Met::Held);
-        }
         if idle && service.orders.once {
             if look.waiting.iter().any(|waiting| waiting.why.looks_wrong()) {
                 service.met(Met::Held);
@@ -242,15 +241,12 @@ impl FolderFeed {
 
     /// True while a plan of this feed waits for somebody: later files do not slip past it.
     fn is_blocked(&self, service: &Service) -> Result<bool, StateError> {
-        // What was set aside waits for somebody, and nothing waits for it.
-        let blocks = |run: &RunSummary| run.feed.as_ref() == Some(&self.name) && run.standing != Standing::Aside;
-        Ok(service.store.unsettled()?.iter().any(blocks))
+        Ok(!service.blocks(&self.name)?.is_empty())
     }
 
     /// True while a plan of this feed is to be carried out, or is.
     fn is_approved(&self, service: &Service) -> Result<bool, StateError> {
-        let is_it = |run: &RunSummary| run.feed.as_ref() == Some(&self.name) && run.standing == Standing::Approved;
-        Ok(service.store.unsettled()?.iter().any(is_it))
+        Ok(service.blocks(&self.name)?.iter().any(|run| run.standing == Standing::Approved))
     }
 
     /// Says that files in hand still are, and throws away what is old enough.
@@ -798,9 +794,17 @@ impl FolderFeed {
         // A day may have begun while nobody was watching: then the list knows what day its rules saw last.
         let last = self.day.map_or_else(|| accepted.today.clone(), |day| day.to_string());
         let again = format!("{}@{today}", accepted.sha256);
+        let is_seen = last == today.to_string() || service.store.about(&self.name, &again)?.is_some();
         self.day = Some(today);
         self.stale = None;
-        if last == today.to_string() || service.store.about(&self.name, &again)?.is_some() {
+        if is_seen {
+            return Ok(());
+        }
+        if let Some(undo) = resume::taken_back_since(&service.store, accepted.run, &self.name)? {
+            self.stale = Some(format!(
+                "run {undo} took back what `{}` had asked for: what falls due today waits for the next list",
+                accepted.file
+            ));
             return Ok(());
         }
         let opened = find(&self.folder.settings().archive, &accepted.sha256)
@@ -826,8 +830,11 @@ impl FolderFeed {
             order: accepted.order.clone(),
         };
         let how = How { in_passing: true, first_is_held: false };
-        if let Came::Later { why } = pass(service, seat, &[Given::File(named)], &about, how).await? {
+        let came = pass(service, seat, &[Given::File(named)], &about, how).await;
+        if matches!(came, Err(_) | Ok(Came::Later { .. })) {
             self.day = None;
+        }
+        if let Came::Later { why } = came? {
             self.trouble = Some(why);
         }
         Ok(())

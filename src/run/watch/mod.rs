@@ -46,7 +46,7 @@ use crate::{
     model::id::SystemName,
     rules::lint::{Finding, code::Severity},
     source::drop_folder::holder::Holder,
-    state::{Standing, StateError, Store, lock, sqlite::Sqlite},
+    state::{Standing, StateError, Store, Waits, expectation::Expecting, lock, sqlite::Sqlite},
     wire::Line,
 };
 
@@ -106,6 +106,10 @@ pub(crate) enum WatchError {
     },
     /// A signal cannot be awaited, a thread cannot be made.
     System(std::io::Error),
+    /// A feed ended by a fault of ours.
+    Ended {
+        feed: SystemName,
+    },
 }
 
 impl From<OpenError> for WatchError {
@@ -188,7 +192,7 @@ pub(crate) struct Service {
     worst: Mutex<Option<Met>>,
     /// What was to come by itself when somebody looked last: a store that cannot be used must not keep those waiting who ask
     /// how the service fares.
-    expected: Mutex<outlook::Expected>,
+    expected: Mutex<Expecting>,
     holder: Holder,
     /// How many feeds have read configuration and rules since the start.
     seated: AtomicU64,
@@ -232,7 +236,15 @@ impl Service {
 
     /// True while a plan is to be carried out that somebody approved.
     fn has_approved(&self) -> Result<bool, StateError> {
-        Ok(self.store.unsettled()?.iter().any(|run| run.standing == Standing::Approved))
+        Ok(self.store.waits()?.iter().any(|run| run.standing == Standing::Approved))
+    }
+
+    /// The plans of a feed that are to be settled before anything else of it: later inputs do not slip past them.
+    fn blocks(&self, feed: &SystemName) -> Result<Vec<Waits>, StateError> {
+        let mut waits = self.store.waits()?;
+        // What was set aside waits for somebody, and nothing waits for it.
+        waits.retain(|run| run.feed.as_ref() == Some(feed) && run.standing != Standing::Aside);
+        Ok(waits)
     }
 
     /// Waits until the service stops.
@@ -407,8 +419,22 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
     if tokio::time::timeout(LAST_CALLS, all_left).await.is_err() {
         warn!("some calls are still under way: the next start looks what became of them");
     }
+    if service.orders.once {
+        // It may have waited before this passage began.
+        let is_ours = |run: &Waits| run.feed.as_ref().is_some_and(|feed| feeds.contains_key(feed));
+        if service.store.waits()?.iter().any(|run| is_ours(run) && run.standing != Standing::Approved) {
+            service.met(Met::Held);
+        }
+    }
     if service.health().values().any(|fares| fares.trouble.is_some()) {
         service.met(Met::Trouble);
+    }
+    for (name, running) in feeds {
+        // One that goes on after its time is not waited for.
+        if running.thread.is_finished() && running.thread.join().is_err() {
+            error!(feed = %name, "it ended by a fault of ours");
+            return Err(WatchError::Ended { feed: name });
+        }
     }
     let worst = *service.worst.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(worst)

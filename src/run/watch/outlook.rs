@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     run::expectations::{Held, Judged, is_overdue, look, moment, sights},
-    state::{StateError, Store, expectation::Expectation},
+    state::{
+        StateError, Store,
+        expectation::{Expectation, Expecting},
+    },
 };
 
 /// How often all of them are looked at. People sign in by the day, not by the minute.
@@ -24,37 +27,28 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// How many are told of one by one.
 const NAMED: usize = 10;
 
-/// How much is still to come by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Expected {
-    pub(super) open: usize,
-    pub(super) overdue: usize,
-}
-
 /// The looks at accounts of which something is expected.
 #[derive(Default)]
 pub(super) struct Outlook {
     /// The number of the expectation that was looked at last in this round.
     after: i64,
-    /// Those that were told to be overdue.
+    /// Those that were told to be overdue, and those that are in this round.
     told: BTreeSet<i64>,
+    late: BTreeSet<i64>,
     fault: Option<String>,
 }
 
 impl Outlook {
     /// Looks at some of them.
     pub(super) async fn step(&mut self, service: &Service, seat: &Seat) -> Result<Next, StateError> {
-        let mut open = service.store.expectations()?;
-        service.expects(&open);
-        let ids: BTreeSet<i64> = open.iter().map(|one| one.id).collect();
-        self.told.retain(|id| ids.contains(id));
-        open.retain(|one| one.id > self.after);
-        open.sort_by_key(|one| one.id);
+        service.expects()?;
+        let mut open = service.store.expected_after(self.after, BATCH + 1)?;
         let is_last = open.len() <= BATCH;
         open.truncate(BATCH);
         self.after = if is_last { 0 } else { open.last().map_or(0, |one| one.id) };
         let next = Next { wait: if is_last { LOOK_EVERY } else { PAUSE }, idle: is_last };
         if open.is_empty() {
+            self.told = std::mem::take(&mut self.late);
             return Ok(next);
         }
         let (judged, faults) = tokio::select! {
@@ -72,13 +66,17 @@ impl Outlook {
         let is_late =
             |one: &&Judged| matches!(one.held, Held::Unseen | Held::AsBefore) && is_overdue(&one.expectation, now);
         let late = judged.iter().filter(is_late).map(|one| &one.expectation);
-        let late: Vec<&Expectation> = late.filter(|one| self.told.insert(one.id)).collect();
+        let late: Vec<&Expectation> =
+            late.filter(|one| self.late.insert(one.id) && !self.told.contains(&one.id)).collect();
         for one in late.iter().take(NAMED) {
             let (system, account, attribute, run) = (&one.system, &one.account, &one.attribute, one.run);
             warn!(%system, %account, %attribute, run, "what should have come {} is overdue", one.when);
         }
         if late.len() > NAMED {
             warn!(more = late.len() - NAMED, "so it is with others: see `homeward status`");
+        }
+        if is_last {
+            self.told = std::mem::take(&mut self.late);
         }
         Ok(next)
     }
@@ -100,8 +98,7 @@ pub(super) fn take_note(service: &Service, judged: &[Judged]) -> Result<(), Stat
             Held::Unseen | Held::AsBefore => {}
         }
     }
-    service.expects(&service.store.expectations()?);
-    Ok(())
+    service.expects()
 }
 
 impl Service {
@@ -111,14 +108,14 @@ impl Service {
     }
 
     /// Takes note of how much is still to come by itself.
-    pub(super) fn expects(&self, open: &[Expectation]) {
-        let now = self.judges_by();
-        let overdue = open.iter().filter(|one| is_overdue(one, now)).count();
-        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = Expected { open: open.len(), overdue };
+    pub(super) fn expects(&self) -> Result<(), StateError> {
+        let expecting = self.store.expecting(&self.judges_by().to_string())?;
+        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = expecting;
+        Ok(())
     }
 
     /// How much is still to come by itself, as far as was seen last.
-    pub(super) fn expected(&self) -> Expected {
+    pub(super) fn expected(&self) -> Expecting {
         *self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,9 +8,9 @@ use super::{Met, Service, outlook::take_note};
 use crate::{
     model::{
         id::SystemName,
-        plan::{Call, Plan},
+        plan::{Call, Plan, Summary},
     },
-    plan::guard::{self, GuardedPlan},
+    plan::guard::{self, GuardedPlan, Tripped},
     run::{
         RunError,
         belief::Belief,
@@ -157,7 +157,7 @@ pub(super) async fn pass_if(
             return Ok(Some(Came::Refused { why }));
         }
         Err(RunError::State(error)) => return Err(error),
-        Err(error) => return Ok(Some(Came::Later { why: told(&error) })),
+        Err(error) => return Ok(Some(Came::Later { why: in_the_way(&error) })),
     };
     let is_idle = plan.calls.is_empty();
     if is_idle && !memory.waiting.is_empty() {
@@ -182,7 +182,7 @@ pub(super) async fn pass_if(
         let past = past(&service.store, &seat.project.terms, service.clock.now())?;
         let judged = match judge(&plan, &seat.project.rules, &seat.project.limits, &past) {
             Ok(judged) => judged,
-            Err(error) => return Ok(Some(Came::Later { why: told(&error) })),
+            Err(error) => return Ok(Some(Came::Later { why: in_the_way(&error) })),
         };
         let tripped = match &judged {
             Judged::Free(_) => [].as_slice(),
@@ -193,9 +193,11 @@ pub(super) async fn pass_if(
         // Nothing is carried out of its own accord where a person is to look at it anyway.
         let waits = question.against.is_some() || is_first || !service.orders.apply;
         if question.against.is_some() || matches!(judged, Judged::Held(_)) || waits && !tripped.is_empty() {
-            let reasons = question.against.into_iter().chain(tripped.iter().map(ToString::to_string));
-            let told = reasons.collect::<Vec<_>>().join("; ");
-            return hold(service, &plan, about, Standing::Held, &told).map(Some);
+            let reasons = |of: fn(&Tripped) -> String| {
+                question.against.iter().cloned().chain(tripped.iter().map(of)).collect::<Vec<_>>().join("; ")
+            };
+            let (told, logged) = (reasons(Tripped::to_string), reasons(Tripped::for_log));
+            return hold(service, &plan, about, Standing::Held, &told, &logged).map(Some);
         }
         if is_first {
             let feed = about.feed.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -205,10 +207,11 @@ pub(super) async fn pass_if(
                 plan.calls.len(),
                 if plan.calls.len() == 1 { "" } else { "s" }
             );
-            return hold(service, &plan, about, Standing::Waiting, &told).map(Some);
+            return hold(service, &plan, about, Standing::Waiting, &told, &told).map(Some);
         }
         if !service.orders.apply && !is_idle {
-            return hold(service, &plan, about, Standing::Waiting, "it waits for somebody to approve it").map(Some);
+            let told = "it waits for somebody to approve it";
+            return hold(service, &plan, about, Standing::Waiting, told, told).map(Some);
         }
         // Where somebody else began something meanwhile, that counts too.
         if let Some((run, guarded)) = begin(service, &plan, judged, about, past.counted)? {
@@ -228,22 +231,24 @@ fn begin(
 ) -> Result<Option<(i64, GuardedPlan)>, StateError> {
     let (guarded, held) = match judged {
         Judged::Free(guarded) => (guarded, None),
-        Judged::Parted(parted) => (parted.rest, Some((parted.aside, holds::told(&parted.tripped)))),
+        Judged::Parted(parted) => (parted.rest, Some((parted.aside, parted.tripped))),
         Judged::Held(_) => return Ok(None),
     };
     let store = &service.store;
     let asides = holds::asides(store, plan, held.as_ref().map(|(aside, _)| aside), false)?;
     let apart = holds::apart(about);
     let aside = held.as_ref().filter(|_| asides.same.is_none());
-    let aside = aside.map(|(plan, told)| Aside { plan, about: &apart, told });
+    let told = held.as_ref().map(|(_, tripped)| holds::told(tripped)).unwrap_or_default();
+    let aside = aside.map(|(plan, _)| Aside { plan, about: &apart, told: &told });
     let beginning = Beginning { plan: guarded.plan(), about, counted, aside };
     let Some(run) = store.begin_judged(&beginning, &service.now())? else { return Ok(None) };
     for gone in holds::replace(store, &asides, &holds::REPLACEABLE, service.clock.now())? {
         info!(run = gone, by = run, "it waits no more: a newer input took its place");
     }
-    if let Some((_, told)) = &held {
+    if let Some((_, tripped)) = &held {
+        let logged: Vec<String> = tripped.iter().map(Tripped::for_log).collect();
         service.met(Met::Held);
-        warn!(run, input = about.input, "a part of it is held: {told}");
+        warn!(run, input = about.input, "a part of it is held: {}", logged.join("; "));
     }
     Ok(Some((run, guarded)))
 }
@@ -253,11 +258,19 @@ fn is_first(plan: &Plan, memory: &Memory) -> bool {
     plan.inputs.iter().any(|input| !memory.accepted.contains_key(&input.system))
 }
 
-fn hold(service: &Service, plan: &Plan, about: &Occasion, standing: Standing, told: &str) -> Result<Came, StateError> {
+/// Keeps a plan for somebody to look at, with why (`told`), and says in the log that it waits (`logged`).
+fn hold(
+    service: &Service,
+    plan: &Plan,
+    about: &Occasion,
+    standing: Standing,
+    told: &str,
+    logged: &str,
+) -> Result<Came, StateError> {
     let run = service.store.keep(Some(plan), about, standing, told, &service.now())?;
     service.store.redone(run, &service.now())?;
     service.met(Met::Held);
-    warn!(run, input = about.input, "{}: {told}; {}", standing.word(), how_to_settle(service, run));
+    warn!(run, input = about.input, "{}: {logged}; {}", standing.word(), how_to_settle(service, run));
     Ok(Came::Held)
 }
 
@@ -310,8 +323,16 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
             }
             let done = report.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Done).count();
             info!(run, done, calls = report.outcomes.len(), "carried out");
+            if plan.summary.left() > 0 {
+                let Summary { held, refused, rejected, .. } = plan.summary;
+                let homeward = if service.orders.lab.is_some() { "homeward --lab" } else { "homeward" };
+                warn!(
+                    run,
+                    held, refused, rejected, "a part of it is left: `{homeward} runs {run}` shows what, and why"
+                );
+            }
             holds::note(&service.store, plan, run, service.clock.now())?;
-            service.expects(&service.store.expectations()?);
+            service.expects()?;
             let passes = |outcome: &Outcome| match outcome {
                 Outcome::Refused(refusal) => refusal.kind.may_pass(),
                 Outcome::InDoubt(_) => true,
@@ -321,7 +342,7 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
         }
         Err(RunError::Stopped { .. }) => Ok(Came::Stopped),
         Err(RunError::State(error)) => Err(error),
-        Err(error) => Ok(Came::Later { why: told(&error) }),
+        Err(error) => Ok(Came::Later { why: in_the_way(&error) }),
     }
 }
 
@@ -339,6 +360,17 @@ impl Watcher for Going<'_> {
 
     fn goes_on(&self) -> bool {
         !self.service.stops()
+    }
+}
+
+/// What stands in the way, for the log as well: what a rule throws may be a value of somebody.
+fn in_the_way(error: &RunError) -> String {
+    match error {
+        RunError::Rule(fault) if fault.code() == "thrown" => {
+            let place = fault.origin().map(|origin| format!(" ({origin})")).unwrap_or_default();
+            format!("a rule stops by itself{place}; `homeward plan` shows what it says")
+        }
+        other => told(other),
     }
 }
 

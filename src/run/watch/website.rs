@@ -31,7 +31,7 @@ use crate::{
             refused::{ListRefused, Why},
         },
     },
-    state::{Notice, Occasion, RunSummary, Standing, StateError, Store},
+    state::{Notice, Occasion, Standing, StateError, Store, Waits},
 };
 
 /// How often a website is read where nothing is said.
@@ -114,7 +114,7 @@ impl WebsiteFeed {
     /// Deals with what the website told, and reads all of it where it is time.
     pub(super) async fn step(&mut self, service: &Service, seat: &mut Seat) -> Result<Next, StateError> {
         let every = seat.project.config.systems.get(&self.name).and_then(|system| system.poll).unwrap_or(USUAL);
-        let blocking = self.blocking(service)?;
+        let blocking = service.blocks(&self.name)?;
         if !blocking.is_empty() {
             if self.until_poll(service, every).is_zero()
                 && let [held] = blocking.as_slice()
@@ -130,14 +130,14 @@ impl WebsiteFeed {
         if self.polled.is_some() {
             self.notices(service, seat, every).await?;
         }
-        if self.blocking(service)?.is_empty() && self.until_poll(service, every).is_zero() {
+        if service.blocks(&self.name)?.is_empty() && self.until_poll(service, every).is_zero() {
             self.read(service, seat, every, None).await?;
         }
         self.tell(service, seat);
         let mut wait = self.until_poll(service, every);
         if let Some(unread) = &self.unread {
             wait = wait.min(unread.after.saturating_duration_since(service.clock.instant()));
-        } else if self.blocking(service)?.is_empty() && !service.store.notices(&self.name)?.is_empty() {
+        } else if service.blocks(&self.name)?.is_empty() && !service.store.notices(&self.name)?.is_empty() {
             // Told while everybody was read.
             wait = Duration::ZERO;
         }
@@ -150,16 +150,9 @@ impl WebsiteFeed {
         self.pause.unwrap_or(every).saturating_sub(service.clock.instant().duration_since(polled))
     }
 
-    /// What has to be settled before anything else of this feed.
-    fn blocking(&self, service: &Service) -> Result<Vec<RunSummary>, StateError> {
-        // What was set aside waits for somebody, and nothing waits for it.
-        let blocks = |run: &RunSummary| run.feed.as_ref() == Some(&self.name) && run.standing != Standing::Aside;
-        Ok(service.store.unsettled()?.into_iter().filter(blocks).collect())
-    }
-
     /// True for a list that is held for nothing but that too much of it cannot be used. A website that answered nonsense
     /// once can be asked again; a file cannot.
-    fn is_only_unusable(&self, service: &Service, seat: &mut Seat, held: &RunSummary) -> Result<bool, StateError> {
+    fn is_only_unusable(&self, service: &Service, seat: &mut Seat, held: &Waits) -> Result<bool, StateError> {
         if held.standing != Standing::Held || held.input != everybody(&self.name) {
             return Ok(false);
         }

@@ -10,7 +10,7 @@ use crate::{
     },
     state::{
         StateError,
-        expectation::{Ended, Ending, Expectation, FollowUps, Sight},
+        expectation::{Ended, Ending, Expectation, Expecting, FollowUps, Sight},
     },
 };
 
@@ -24,6 +24,19 @@ pub(super) fn open(connection: &Connection) -> Result<Vec<Expectation>, StateErr
         return Ok(Vec::new());
     }
     chosen(connection, "where ended is null order by made, id", [])
+}
+
+/// At most so many of those whose number is greater than this, by number.
+pub(super) fn after(connection: &Connection, id: i64, most: usize) -> Result<Vec<Expectation>, StateError> {
+    let chosen_by = "where ended is null and id > ?1 order by id limit ?2";
+    chosen(connection, chosen_by, params![id, i64::try_from(most).unwrap_or(i64::MAX)])
+}
+
+/// How many are open, and how many of them should be there by now.
+pub(super) fn expecting(connection: &Connection, now: &str) -> Result<Expecting, StateError> {
+    let sql = "select count(*), count(case when julianday(deadline) < julianday(?1) then 1 end)
+               from expectations where ended is null";
+    Ok(connection.query_row(sql, [now], |row| Ok(Expecting { open: row.get(0)?, overdue: row.get(1)? }))?)
 }
 
 /// Those that a run made, however they ended.

@@ -16,8 +16,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::{
     Accepted, Aside, Beginning, Correction, Counted, Entry, Heard, Memory, Notice, Occasion, Pruned, RunSummary, Said,
-    Sent, Settlement, Standing, StateError, Store, Word,
-    expectation::{Expectation, Sight},
+    Sent, Settlement, Standing, StateError, Store, Waits, Word,
+    expectation::{Expectation, Expecting, Sight},
     journal::{self, Flaw, Verified},
     scribe::{Note, Receipt, Scribe},
 };
@@ -85,6 +85,7 @@ const TABLES: &str = "
     ) strict;
     create unique index if not exists expectations_open on expectations (system, account, attribute) where ended is null;
     create index if not exists expectations_run on expectations (run);
+    create index if not exists expectations_of on expectations (system, account, attribute);
     create table if not exists tallies (
         id integer primary key autoincrement, run integer not null, at text not null, touch text not null,
         system text not null, whom text not null, person text not null, part text
@@ -259,6 +260,15 @@ impl Sqlite {
         // Every statement stands alone or in a transaction that rolls back, so a panic elsewhere leaves nothing half done.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Writes all of it or nothing; durable on return.
+    fn whole<T>(&self, write: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>) -> Result<T, StateError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
+        let written = write(&transaction)?;
+        transaction.commit()?;
+        Ok(written)
+    }
 }
 
 impl Store for Sqlite {
@@ -424,11 +434,7 @@ impl Store for Sqlite {
     }
 
     fn correct(&self, correction: &Correction<'_>, told: &str, now: &str) -> Result<i64, StateError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        let run = ties::correct(&transaction, correction, told, now)?;
-        transaction.commit()?;
-        Ok(run)
+        self.whole(|transaction| ties::correct(transaction, correction, told, now))
     }
 
     fn said(&self, run: i64) -> Result<Vec<Said>, StateError> {
@@ -443,19 +449,11 @@ impl Store for Sqlite {
         told: &str,
         now: &str,
     ) -> Result<i64, StateError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        let run = insert_run(&transaction, plan, about, standing, Some(told), now)?;
-        transaction.commit()?;
-        Ok(run)
+        self.whole(|transaction| insert_run(transaction, plan, about, standing, Some(told), now))
     }
 
     fn stand(&self, run: i64, from: &[Standing], to: Standing, told: &str, now: &str) -> Result<bool, StateError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        let changed = stands::put(&transaction, run, from, to, told, now)?;
-        transaction.commit()?;
-        Ok(changed)
+        self.whole(|transaction| stands::put(transaction, run, from, to, told, now))
     }
 
     fn accepted(&self, system: &SystemName) -> Result<Option<Accepted>, StateError> {
@@ -485,6 +483,10 @@ impl Store for Sqlite {
         summaries(&self.connection(), chosen, [])
     }
 
+    fn waits(&self) -> Result<Vec<Waits>, StateError> {
+        stands::waits(&self.connection())
+    }
+
     fn unfinished(&self) -> Result<Vec<RunSummary>, StateError> {
         let chosen = "where standing in ('open', 'approved', 'partly') order by id";
         summaries(&self.connection(), chosen, [])
@@ -492,6 +494,10 @@ impl Store for Sqlite {
 
     fn later(&self, run: i64, sources: &[&SystemName], standings: &[Standing]) -> Result<Vec<i64>, StateError> {
         stands::later(&self.connection(), run, sources, standings)
+    }
+
+    fn later_of(&self, run: i64, beginning: &str, standings: &[Standing]) -> Result<Vec<i64>, StateError> {
+        stands::later_of(&self.connection(), run, beginning, standings)
     }
 
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError> {
@@ -505,11 +511,7 @@ impl Store for Sqlite {
     }
 
     fn redone(&self, by: i64, now: &str) -> Result<(), StateError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        stands::redone(&transaction, by, now)?;
-        transaction.commit()?;
-        Ok(())
+        self.whole(|transaction| stands::redone(transaction, by, now))
     }
 
     fn notice(&self, notice: &Notice) -> Result<bool, StateError> {
@@ -585,11 +587,7 @@ impl Store for Sqlite {
     }
 
     fn append(&self, run: i64, entry: &Entry) -> Result<(), StateError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        journal::write(&transaction, run, entry)?;
-        transaction.commit()?;
-        Ok(())
+        self.whole(|transaction| journal::write(transaction, run, entry))
     }
 
     fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError> {
@@ -634,6 +632,14 @@ impl Store for Sqlite {
         expectations::open(&self.connection())
     }
 
+    fn expected_after(&self, id: i64, most: usize) -> Result<Vec<Expectation>, StateError> {
+        expectations::after(&self.connection(), id, most)
+    }
+
+    fn expecting(&self, now: &str) -> Result<Expecting, StateError> {
+        expectations::expecting(&self.connection(), now)
+    }
+
     fn expected_of(&self, run: i64) -> Result<Vec<Expectation>, StateError> {
         expectations::of_run(&self.connection(), run)
     }
@@ -642,19 +648,11 @@ impl Store for Sqlite {
         if sights.is_empty() {
             return Ok(());
         }
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        expectations::seen(&transaction, sights, now)?;
-        transaction.commit()?;
-        Ok(())
+        self.whole(|transaction| expectations::seen(transaction, sights, now))
     }
 
     fn over(&self, run: i64, entry: &Entry, mark: &str, sent: Option<Sent>) -> Result<(), StateError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        write_over(&transaction, run, entry, mark, sent)?;
-        transaction.commit()?;
-        Ok(())
+        self.whole(|transaction| write_over(transaction, run, entry, mark, sent))
     }
 
     fn verify(&self) -> Result<Verified, StateError> {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Deserialize;
 
-use super::super::{Entry, Standing, StateError, journal};
-use super::{open, ties};
+use super::super::{Entry, Standing, StateError, Waits, journal};
+use super::{MAIN, open, ties};
 use crate::model::{
     attribute::AttributeName,
     id::{PersonId, SystemName},
@@ -67,6 +67,23 @@ pub(super) fn is_about(connection: &Connection, run: i64, plan: &Plan) -> Result
     Ok(())
 }
 
+/// As [`super::super::Store::waits`].
+pub(super) fn waits(connection: &Connection) -> Result<Vec<Waits>, StateError> {
+    let sql = "select id, standing, feed, input from runs
+               where standing in ('waiting', 'held', 'aside', 'approved') order by id";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| {
+        let standing = Standing::of(&row.get::<_, String>(1)?).unwrap_or(Standing::Open);
+        Ok(Waits {
+            id: row.get(0)?,
+            standing,
+            feed: row.get::<_, Option<String>>(2)?.map(SystemName::from),
+            input: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// As [`super::super::Store::later`].
 pub(super) fn later(
     connection: &Connection,
@@ -89,6 +106,27 @@ pub(super) fn later(
     let (sources, standings) = (serde_json::to_string(&sources)?, serde_json::to_string(&standings)?);
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params![run, sources, standings], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// As [`super::super::Store::later_of`].
+pub(super) fn later_of(
+    connection: &Connection,
+    run: i64,
+    beginning: &str,
+    standings: &[Standing],
+) -> Result<Vec<i64>, StateError> {
+    // A store that was only looked into may be older than the table.
+    if !connection.table_exists(MAIN, "inputs")? {
+        return Ok(Vec::new());
+    }
+    let standings: Vec<&str> = standings.iter().map(|standing| standing.word()).collect();
+    let mut statement = connection.prepare_cached(
+        "select distinct run from inputs join runs on runs.id = run
+         where run > ?1 and substr(system, 1, length(?2)) = ?2
+         and standing in (select value from json_each(?3)) order by run",
+    )?;
+    let rows = statement.query_map(params![run, beginning, serde_json::to_string(&standings)?], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

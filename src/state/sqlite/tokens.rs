@@ -31,15 +31,31 @@ pub(crate) struct LastSaid {
 impl Sqlite {
     /// All sealed tokens, by system and person.
     pub(crate) fn tokens(&self) -> Result<Vec<SealedToken>, StateError> {
+        self.chosen_tokens("", [])
+    }
+
+    /// Those of these people for one system, by person.
+    pub(crate) fn tokens_of(
+        &self,
+        system: &SystemName,
+        people: &BTreeSet<String>,
+    ) -> Result<Vec<SealedToken>, StateError> {
+        let people = serde_json::to_string(people)?;
+        let chosen = "where system = ?1 and person in (select value from json_each(?2))";
+        self.chosen_tokens(chosen, params![system.as_str(), people])
+    }
+
+    fn chosen_tokens(&self, chosen: &str, parameters: impl rusqlite::Params) -> Result<Vec<SealedToken>, StateError> {
         let connection = self.connection();
         // A store that was only looked into may be older than this table.
         if !connection.table_exists(MAIN, "tokens")? {
             return Ok(Vec::new());
         }
-        let mut statement = connection.prepare(
-            "select system, person, nonce, sealed, saved, expires_at, renewable from tokens order by system, person",
-        )?;
-        let rows = statement.query_map([], |row| {
+        let mut statement = connection.prepare(&format!(
+            "select system, person, nonce, sealed, saved, expires_at, renewable from tokens {chosen}
+             order by system, person"
+        ))?;
+        let rows = statement.query_map(parameters, |row| {
             Ok(SealedToken {
                 system: row.get(0)?,
                 person: row.get(1)?,

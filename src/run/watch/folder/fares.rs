@@ -65,7 +65,7 @@ impl FolderFeed {
         if blocked && self.turn.is_none() {
             warn!(feed = %self.name, "another process handles a file of this folder{behind}");
         } else if blocked {
-            let waits = service.store.unsettled()?.into_iter();
+            let waits = service.store.waits()?.into_iter();
             let waits = waits.filter(|run| run.feed.as_ref() == Some(&self.name) && run.standing.is_held());
             for run in waits {
                 let (stands, settle) = (run.standing.word(), how_to_settle(service, run.id));
