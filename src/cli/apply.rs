@@ -26,8 +26,8 @@ use crate::{
         execute::{Report, execute},
         expectations::sights,
         holds::{
-            Asides, Judged, Parted, Past, REPLACEABLE, apart, asides, expire, how_to_end, how_to_settle, judge, note,
-            replace, told,
+            Asides, GivenBy, Judged, Parted, Past, REPLACEABLE, apart, asides, expire, how_to_end, how_to_settle,
+            judge, note, replace, told,
         },
         prepare::Prepared,
         resume,
@@ -112,8 +112,8 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         return Ok(Exit::Done);
     }
     let store = stage.store()?;
-    let asides = asides(&store, &prepared.plan, parted.as_ref().map(|(aside, _)| aside), is_saved);
-    let asides = asides?;
+    let aside = parted.as_ref().map(|(aside, _)| aside);
+    let asides = asides(&store, &prepared.plan, aside, GivenBy::hand(is_saved))?;
     let held = parted.as_ref().filter(|_| asides.same.is_none());
     let held = held.map(|(aside, tripped)| Held { plan: aside.clone(), told: told(tripped) });
     let begun = Begun::Now(Box::new(Fresh { about, counted: past.counted, held, asides, is_saved }));
@@ -271,7 +271,7 @@ pub(super) fn hold(
     }
     past_no_hold(stage, plan, is_saved, given.again())?;
     let (store, now) = (stage.store()?, jiff::Timestamp::now());
-    let before = asides(&store, plan, None, is_saved)?;
+    let before = asides(&store, plan, None, GivenBy::hand(is_saved))?;
     let run = store.keep(Some(plan), about, Standing::Held, &told, &now.to_string())?;
     let from = [Standing::Held, Standing::Waiting];
     let_go(given, &replace(&store, &before, &from, now)?);

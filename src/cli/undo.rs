@@ -11,7 +11,7 @@ use crate::{
     model::plan::{Decision, Plan},
     run::{
         document,
-        holds::{Judged, asides, how_to_end, judge},
+        holds::{GivenBy, Judged, asides, how_to_end, judge},
         prepare::{Desk, Prepared},
         seal::fits,
         undo,
@@ -87,7 +87,7 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
         tell("nothing was changed");
         return Ok(Exit::Done);
     }
-    let asides = asides(&stage.store()?, &plan, None, false)?;
+    let asides = asides(&stage.store()?, &plan, None, GivenBy::Input)?;
     let fresh = Fresh { about, counted: past.counted, held: None, asides, is_saved: false };
     let exit = carry_out(given, &stage, &guarded, &Begun::Now(Box::new(fresh))).await?;
     // What nobody knows the end of is not taken back.

@@ -13,10 +13,10 @@ use crate::{
     model::plan::Plan,
     plan::guard::{
         GuardedPlan, History, Limits, Tripped, guard,
-        part::{Parts, does_the_same, part, replaces},
+        part::{Parts, does_the_same, part, replaces, speaks_anew},
     },
     rules::RuleSet,
-    state::{Occasion, RunSummary, Standing, StateError, Store},
+    state::{Occasion, RunSummary, Standing, StateError, Store, Waits},
 };
 
 /// How limits count, and how what waits is settled.
@@ -119,25 +119,48 @@ pub(crate) struct Asides {
     pub(crate) replaced: Vec<i64>,
 }
 
+/// Where a plan comes from that may take the place of what waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GivenBy {
+    /// It was saved: it may be older than what waits, and replaces only itself.
+    Saved,
+    /// Files, which nobody gives again.
+    Input,
+    /// A website, which is asked again: what it still wants of a part that it takes back in part is planned anew.
+    Website,
+}
+
+impl GivenBy {
+    /// By somebody's hand.
+    pub(crate) fn hand(is_saved: bool) -> Self {
+        if is_saved { Self::Saved } else { Self::Input }
+    }
+}
+
 /// Looks at what was set aside before, and at what was held when somebody gave inputs by hand. `plan` is the new one as a
-/// whole, `aside` what is held of it now. A plan that was saved may be older than what waits, and replaces only itself.
+/// whole, `aside` what is held of it now.
 pub(crate) fn asides(
     store: &dyn Store,
     plan: &Plan,
     aside: Option<&Plan>,
-    is_saved: bool,
+    given: GivenBy,
 ) -> Result<Asides, StateError> {
     let mut found = Asides::default();
-    let gives_way = |run: &RunSummary| match run.standing {
+    let gives_way = |run: &Waits| match run.standing {
         Standing::Aside => true,
         Standing::Held | Standing::Waiting => run.feed.is_none(),
         _ => false,
     };
-    for run in store.unsettled()?.into_iter().filter(gives_way) {
+    let gives_way_to = |before: &Plan| match given {
+        GivenBy::Saved => false,
+        GivenBy::Input => replaces(plan, before),
+        GivenBy::Website => replaces(plan, before) || speaks_anew(plan, before),
+    };
+    for run in store.waits()?.into_iter().filter(gives_way) {
         let Some(before) = store.plan(run.id)? else { continue };
         if run.standing == Standing::Aside && aside.is_some_and(|aside| does_the_same(&before, aside)) {
             found.same = Some(run.id);
-        } else if before.id == plan.id || !is_saved && replaces(plan, &before) {
+        } else if before.id == plan.id || gives_way_to(&before) {
             found.replaced.push(run.id);
         }
     }

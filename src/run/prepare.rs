@@ -229,7 +229,7 @@ pub(super) fn settle(
         }
         people += u64::from(statements.iter().any(|said| !said.of_nobody));
         if let Some(waiting) = desk.memory.waiting.get(&id) {
-            taken_back.extend(so_already(&id, &statements, &changes, waiting, desk.sources));
+            taken_back.extend(so_already(&id, &statements, &changes, waiting));
         }
         are_plain &= is_plain;
         decided.extend(changes);
@@ -305,23 +305,19 @@ pub(super) fn settle(
     Ok(assemble(decided, asked_for, &holders, policy, providers, frame))
 }
 
-/// What files say of somebody of whom something waits to be approved, where that is so already: whoever approves it later has
-/// to know that it was taken back. A website is asked again and again, and each time would be news.
+/// What inputs say of somebody of whom something waits to be approved, where that is so already: whoever approves it later has
+/// to know that it was taken back.
 fn so_already(
     id: &PersonId,
     statements: &[Arc<Statement>],
     changes: &[Decided],
     waiting: &BTreeSet<(SystemName, AttributeName)>,
-    sources: &BTreeMap<SystemName, Source>,
 ) -> Vec<Seen> {
     let is_so = |system: &SystemName, name: &AttributeName| {
         !changes.iter().any(|one| one.planned.system == *system && one.planned.attribute == *name)
     };
     let takes_back = |said: &&Arc<Statement>| {
-        let is_file = sources.get(&said.system).is_some_and(|source| source.csv.is_some());
-        said.fresh
-            && is_file
-            && waiting.iter().any(|(system, name)| is_so(system, name) && said.values.get(name).is_some())
+        said.fresh && waiting.iter().any(|(system, name)| is_so(system, name) && said.values.get(name).is_some())
     };
     let seen = |said: &Arc<Statement>| Seen {
         system: said.system.clone(),

@@ -20,6 +20,7 @@ use crate::{
         Entry, Outcome, RunSummary, Sent, Standing, StateError, Store,
         lock::{self, Locks},
         progress::Progress,
+        was_set_aside,
     },
 };
 
@@ -83,8 +84,7 @@ pub(crate) fn overtaken(store: &dyn Store, run: i64) -> Result<Option<i64>, RunE
         return Ok(Some(undo));
     }
     let later = store.later(run, &names(&sources(store, &plan)?), &CARRIED_OUT)?;
-    let is_aside = |entry: &Entry| matches!(entry, Entry::Stands { standing: Standing::Aside, .. });
-    if entries.iter().any(is_aside) { newest_anew(store, later, &plan) } else { Ok(later.last().copied()) }
+    if was_set_aside(&entries) { newest_anew(store, later, &plan) } else { Ok(later.last().copied()) }
 }
 
 /// The sources that a run is about: those of its inputs, and where it takes back what another run did, of that one's too.

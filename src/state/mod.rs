@@ -307,6 +307,11 @@ pub(crate) struct Occasion {
     pub(crate) sha256: Option<String>,
 }
 
+/// True for the journal of a run that was set aside of another one.
+pub(crate) fn was_set_aside(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| matches!(entry, Entry::Stands { standing: Standing::Aside, .. }))
+}
+
 /// A run that waits for somebody, or for being carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Waits {

@@ -3,7 +3,7 @@
 //! A list of so many people, of whom one in a hundred differs from what all providers hold, is planned, and the saved plan
 //! is applied; what the simulators were asked in each is counted. The least is computed here, from what the contracts say
 //! of pages, batches and proof. The rows of 10 and of 1,000 people are counted with every run of the tests;
-//! `HOMEWARD_REQUESTS=100000` counts those of 100,000 too, which takes some minutes.
+//! `HOMEWARD_REQUESTS=100000` counts those of 100,000 too, which takes three minutes with an optimised build.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

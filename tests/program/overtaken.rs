@@ -320,3 +320,48 @@ fn what_was_set_aside_and_approved_is_finished_though_the_same_list_came_again()
     world.json(0, &["resume"]);
     assert_eq!(anna(&world), "blocked");
 }
+
+/// What GitLab owns.
+const CHANGES: &str = r#"
+owner(["username", "email", "display_name", "active"], "gitlab");
+source("hr", |row| #{ key: row.id, display_name: row.name, email: row.email });
+join("gitlab", "email");
+join("zitadel", "email");
+"#;
+
+/// HR says changes, of which none of a display name goes through unseen. It said nothing but what these rules make of it.
+fn world_of_changes(rules: &str) -> World {
+    let settings = "[systems.zitadel]\nkind = \"zitadel\"\nurl = \"https://id.example.com\"\ntoken = { env = \"Z\" }\n\
+                    [limits]\nattributes = { display_name = { share = \"0%\", at_least = 0 } }\n";
+    let world = world_with("partial", settings, rules);
+    let config = std::fs::read_to_string(world.path("homeward.toml")).unwrap();
+    world.write("homeward.toml", config.replace("says = \"state\"", "says = \"changes\"").as_bytes());
+    world
+}
+
+#[test]
+fn what_was_set_aside_and_carried_out_is_not_said_again() {
+    let world = world_of_changes(CHANGES);
+    let ben = || world.user("gitlab", "email", "ben@example.com")["name"].clone();
+    world.write("news.csv", &list("1002,Benjamin,ben,Active\n"));
+    world.json(6, &["apply", "--yes", "hr=news.csv"]);
+    let runs = world.json(0, &["runs"]);
+    let aside = runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap();
+    world.json(0, &["approve", "--yes", &aside["run"].to_string()]);
+    assert_eq!(ben(), "Benjamin");
+    // Who owns it gives him another name, and HR says what it said.
+    world.lab("gitlab", "POST", "meddle/42", &json!({ "name": "Benno" }));
+    let plan = world.json(0, &["plan", "hr=news.csv"]);
+    assert_eq!(plan["changes"], json!([]), "{plan:#}");
+}
+
+#[test]
+fn an_attribute_of_which_nothing_was_ever_said_is_a_baseline() {
+    let world = world_of_changes(&CHANGES.replace("display_name: row.name, ", ""));
+    world.write("other.csv", &list(&FIRST.replace("Anna", "Annabel")));
+    world.write("rules/people.rhai", CHANGES.as_bytes());
+    let ran = world.homeward(&["--lab", "plan", "hr=other.csv"]);
+    assert!(ran.status == 0 && ran.stdout.starts_with("Plan: 0 changes in 0 calls"), "{}", ran.stdout);
+    let note = "hr says `display_name` for the first time: a baseline, nothing of it is asked for";
+    assert!(ran.stderr.contains(note), "{}", ran.stderr);
+}

@@ -324,3 +324,37 @@ fn copies_go_back_to_the_website_except_the_login_and_nothing_goes_back_and_fort
     await_that("some polls", || site.world.asked("website").len() > asked + 10);
     assert_eq!(site.world.writes("website").len(), written, "{}", watch.log());
 }
+
+#[test]
+fn what_was_set_aside_is_let_go_where_the_website_takes_it_back() {
+    let site = Site::new("1s");
+    let config = site.world.read("homeward.toml");
+    let limit = "[limits]\nattributes = { nickname = { share = \"0%\", at_least = 0 } }\n";
+    site.world.write("homeward.toml", format!("{config}\n{limit}").as_bytes());
+    let rules = r#"
+owner(["username", "email", "nickname"], "mattermost");
+source("website", |user| #{ key: user.id, username: user.username.lower(), email: user.email.lower(), nickname: user.first_name });
+join("gitlab", ["email"]);
+join("mattermost", ["email"]);
+"#;
+    site.world.write("rules/people.rhai", rules.as_bytes());
+    let passes = || {
+        let ran = site.world.homeward(&["--lab", "watch", "--once", "--apply"]);
+        let count = |standing: &str| site.runs().iter().filter(|run| run["standing"] == standing).count();
+        (ran.status, count("aside"), count("superseded"))
+    };
+    assert_eq!(passes(), (0, 0, 0));
+    site.meddle("7", &json!({ "first_name": "Annie" }));
+    site.meddle("8", &json!({ "first_name": "Benny" }));
+    assert_eq!(passes(), (4, 1, 0));
+    // What is still wanted waits anew.
+    site.meddle("7", &json!({ "first_name": "Anna" }));
+    assert_eq!(passes(), (4, 1, 1));
+    assert_eq!(passes(), (4, 1, 1), "once is enough");
+    let aside = site.runs().into_iter().find(|run| run["standing"] == "aside").unwrap()["run"].to_string();
+    assert_eq!(site.world.homeward(&["--lab", "approve", "--yes", &aside]).status, 0);
+    let users = site.world.state("mattermost")["users"].clone();
+    let nicknames: Vec<&str> =
+        users.as_object().unwrap().values().filter_map(|user| user["nickname"].as_str()).collect();
+    assert!(nicknames.contains(&"Benny") && !nicknames.contains(&"Annie"), "{nicknames:?}");
+}

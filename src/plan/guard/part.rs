@@ -20,7 +20,7 @@ use crate::model::{
 pub(crate) struct Parts {
     /// What no limit is in the way of.
     pub(crate) rest: Plan,
-    /// What waits for somebody. It remembers nothing when it is carried out: later plans may know better by then.
+    /// What waits for somebody. When it is carried out it remembers what it has done, where later plans know no better.
     pub(crate) aside: Plan,
 }
 
@@ -118,6 +118,7 @@ fn aside(plan: &Plan, kept_back: &BTreeSet<&CallId>) -> Plan {
         ..call.clone()
     });
     let open = Open::of(plan, kept_back);
+    let seen = plan.seen.iter().filter(|seen| seen.person.as_ref().is_some_and(|person| open.0.contains_key(person)));
     let changes = plan.changes.iter().filter_map(|change| {
         let call = renamed(&change.call);
         // What comes by itself comes when this is done, and not before.
@@ -135,7 +136,7 @@ fn aside(plan: &Plan, kept_back: &BTreeSet<&CallId>) -> Plan {
         calls: calls.collect(),
         rejected: Vec::new(),
         links: Arc::default(),
-        seen: Arc::default(),
+        seen: Arc::new(seen.cloned().collect()),
         sign_in: Vec::new(),
         ..plan.clone()
     };

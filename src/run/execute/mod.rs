@@ -39,6 +39,7 @@ use crate::{
         Entry, Outcome, Sent, Settlement, Standing, StateError, Store,
         progress::{Progress, Unproved, unproved},
         scribe::{Note, Receipt},
+        was_set_aside,
     },
     wire::Budget,
 };
@@ -88,7 +89,8 @@ pub(crate) async fn execute(
     let memory = store.ties()?;
     let objections = Objections::on(plan, &memory);
     let entries = store.entries(run)?;
-    let owners = Owners::of(plan, &entries, &memory.links);
+    let was_aside = was_set_aside(&entries);
+    let owners = Owners::of(plan, was_aside, &memory.links);
     let mut besides = objections.to_look_for(plan);
     besides.extend(owners.accounts());
     let mut world = read_again(plan, fleet, &memory.links, besides).await;
@@ -263,7 +265,7 @@ pub(crate) async fn execute(
     // What a baseline shows was so before anybody asked: it is never asked for.
     let baseline = plan.operations.iter().filter(|asked| asked.decision == Decision::Unchanged);
     let marks: Vec<&str> = baseline.map(|asked| asked.mark.as_str()).collect();
-    let seen = shown(plan, &outcomes, &place, store)?;
+    let seen = shown(plan, &outcomes, &place, store, was_aside)?;
     let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
     let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
     let mut links = Arc::clone(&plan.links);
@@ -291,7 +293,11 @@ fn shown(
     outcomes: &[Option<Outcome>],
     place: &BTreeMap<&CallId, usize>,
     store: &dyn Store,
+    was_aside: bool,
 ) -> Result<Arc<Vec<Seen>>, RunError> {
+    if was_aside {
+        return shown_aside(plan, outcomes, place, store);
+    }
     let is_open = |change: &&PlannedChange| match change.decision {
         Decision::Apply => !is_done(change, outcomes, place),
         Decision::Hold => true,
@@ -317,6 +323,35 @@ fn shown(
         }
     }
     Ok(seen)
+}
+
+/// The same of what was set aside: of what it has done, and of nothing else. The rest of the list has its own end.
+fn shown_aside(
+    plan: &Plan,
+    outcomes: &[Option<Outcome>],
+    place: &BTreeMap<&CallId, usize>,
+    store: &dyn Store,
+) -> Result<Arc<Vec<Seen>>, RunError> {
+    let mut done: BTreeMap<&PersonId, BTreeSet<&AttributeName>> = BTreeMap::new();
+    for change in plan.changes.iter().filter(|change| is_done(change, outcomes, place)) {
+        done.entry(&change.person).or_default().insert(&change.attribute);
+    }
+    // What is done at one system and not at another one is still asked for.
+    for change in plan.changes.iter().filter(|change| change.decision == Decision::Apply) {
+        if let Some(done) = done.get_mut(&change.person).filter(|_| !is_done(change, outcomes, place)) {
+            done.remove(&change.attribute);
+        }
+    }
+    let before = store.memory()?.seen;
+    let before: BTreeMap<(&SystemName, &str), &Seen> =
+        before.iter().map(|one| ((&one.system, &*one.key), one)).collect();
+    let remembered = plan.seen.iter().filter_map(|said| {
+        let done = done.get(said.person.as_ref()?).filter(|done| !done.is_empty())?;
+        let mut values = before.get(&(&said.system, &*said.key))?.values.clone();
+        values.set_all(done.iter().map(|attribute| (*attribute, said.values.get(attribute))));
+        Some(Seen { values, ..said.clone() })
+    });
+    Ok(Arc::new(remembered.collect()))
 }
 
 fn is_done(change: &PlannedChange, outcomes: &[Option<Outcome>], place: &BTreeMap<&CallId, usize>) -> bool {

@@ -15,7 +15,7 @@ use crate::{
         plan::{Decision, Plan, PlannedChange},
     },
     plan::Providers as _,
-    state::{Entry, Outcome, Standing},
+    state::Outcome,
 };
 
 /// The copies of a plan by their calls, each with the account of its owner.
@@ -24,9 +24,8 @@ pub(super) struct Owners<'p>(BTreeMap<&'p CallId, Vec<(&'p PlannedChange, &'p Sy
 
 impl<'p> Owners<'p> {
     /// Of a plan that was set aside; of another one there is nothing to look at, for its calls wait for each other.
-    pub(super) fn of(plan: &'p Plan, entries: &[Entry], links: &Links) -> Self {
-        let is_aside = |entry: &Entry| matches!(entry, Entry::Stands { standing: Standing::Aside, .. });
-        if !entries.iter().any(is_aside) {
+    pub(super) fn of(plan: &'p Plan, was_aside: bool, links: &Links) -> Self {
+        if !was_aside {
             return Self::default();
         }
         let sent = || plan.changes.iter().filter(|change| change.decision == Decision::Apply);

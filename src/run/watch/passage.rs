@@ -17,7 +17,7 @@ use crate::{
         execute::{Watcher, execute},
         fleet::Fleet,
         gather::Given,
-        holds::{self, Judged, judge, past},
+        holds::{self, GivenBy, Judged, judge, past},
         prepare::{Desk, prepare},
         project::{self, OpenError, Project},
         seal,
@@ -160,9 +160,11 @@ pub(super) async fn pass_if(
         Err(error) => return Ok(Some(Came::Later { why: in_the_way(&error) })),
     };
     let is_idle = plan.calls.is_empty();
+    let is_website = about.feed.as_ref().is_some_and(|feed| seat.project.websites.contains_key(feed));
+    let given_by = if is_website { GivenBy::Website } else { GivenBy::Input };
     if is_idle && !memory.waiting.is_empty() {
         // Where nothing is to be done, what was set aside may be what nobody wants any more.
-        let asides = holds::asides(&service.store, &plan, None, false)?;
+        let asides = holds::asides(&service.store, &plan, None, given_by)?;
         for gone in holds::replace(&service.store, &asides, &[Standing::Aside], service.clock.now())? {
             info!(run = gone, "it waits no more: a newer input took its place");
         }
@@ -214,7 +216,7 @@ pub(super) async fn pass_if(
             return hold(service, &plan, about, Standing::Waiting, told, told).map(Some);
         }
         // Where somebody else began something meanwhile, that counts too.
-        if let Some((run, guarded)) = begin(service, &plan, judged, about, past.counted)? {
+        if let Some((run, guarded)) = begin(service, &plan, judged, about, (past.counted, given_by))? {
             service.store.redone(run, &service.now())?;
             return carry_out(service, seat, &guarded, run).await.map(Some);
         }
@@ -227,7 +229,7 @@ fn begin(
     plan: &Plan,
     judged: Judged,
     about: &Occasion,
-    counted: i64,
+    (counted, given_by): (i64, GivenBy),
 ) -> Result<Option<(i64, GuardedPlan)>, StateError> {
     let (guarded, held) = match judged {
         Judged::Free(guarded) => (guarded, None),
@@ -235,7 +237,7 @@ fn begin(
         Judged::Held(_) => return Ok(None),
     };
     let store = &service.store;
-    let asides = holds::asides(store, plan, held.as_ref().map(|(aside, _)| aside), false)?;
+    let asides = holds::asides(store, plan, held.as_ref().map(|(aside, _)| aside), given_by)?;
     let apart = holds::apart(about);
     let aside = held.as_ref().filter(|_| asides.same.is_none());
     let told = held.as_ref().map(|(_, tripped)| holds::told(tripped)).unwrap_or_default();
