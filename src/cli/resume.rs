@@ -103,13 +103,11 @@ fn nothing(given: &Invocation<'_>) -> Exit {
 /// which has said again what is still wanted.
 fn overtaken(stage: &plan::Stage, store: &Sqlite, summary: &RunSummary) -> Result<Option<i64>, Trouble> {
     let run = summary.id;
-    let (Some(later), Some(plan)) = (resume::overtaken(store, run)?, store.plan(run)?) else {
-        return Ok(None);
-    };
+    let Some(later) = resume::overtaken(store, run)? else { return Ok(None) };
     let is_full =
         |system: &SystemName| stage.project.sources.get(system).is_some_and(|source| source.coverage == Coverage::Full);
     let taken_back = resume::taken_back(store, run)?;
-    Ok(taken_back.or(resume::sources(store, &plan)?.iter().any(is_full).then_some(later)))
+    Ok(taken_back.or(resume::sources(store, run)?.iter().any(is_full).then_some(later)))
 }
 
 /// Refuses a run that there is nothing to finish of.

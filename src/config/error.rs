@@ -82,13 +82,15 @@ fn odd_texts(table: &str) -> Vec<Range<usize>> {
 }
 
 /// True for what may be the name of an environment variable, and is not rather the secret itself: POSIX has letters, digits
-/// and `_`, and nobody makes long names of small letters and digits without any `_`.
+/// and `_`, and no word of a name is a long mixture of small letters and digits.
 pub(super) fn may_be_variable(name: &str) -> bool {
-    const LONG: usize = 20;
+    const LONG: usize = 16;
     let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let is_mixed = name.contains(|c: char| c.is_ascii_lowercase()) && name.contains(|c: char| c.is_ascii_digit());
-    let is_random = name.len() >= LONG && is_mixed && !name.contains('_');
-    is_word && !name.starts_with(|c: char| c.is_ascii_digit()) && !is_random
+    let is_random = |word: &str| {
+        let has = |of: fn(&char) -> bool| word.chars().any(|c| of(&c));
+        word.len() >= LONG && has(char::is_ascii_lowercase) && has(char::is_ascii_digit)
+    };
+    is_word && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.split('_').any(is_random)
 }
 
 /// One thing that is wrong.
@@ -321,6 +323,7 @@ mod tests {
             ("token = { env = \"TOKEN\" }", "token = { env = \"TOKEN\" }"),
             ("token = { env = \"gitlab_token_2\" }", "token = { env = \"gitlab_token_2\" }"),
             ("token = { env = \"glpat-s3cret\" }", "token = { env = \"************\" }"),
+            ("token = { env = \"xapp_k3t9nnw7pj8x5zq1m4ab\" }", "token = { env = \"*************************\" }"),
             ("token = { env = \"k3t9nnw7pj8x5zq1m4ab6cd2ef\" }", "token = { env = \"**************************\" }"),
             ("token = { command = [\"bin/tokens\", \"-v\"] }", "token = { command = [\"bin/tokens\", \"-v\"] }"),
         ] {

@@ -10,7 +10,7 @@ use super::{
     decide::Decided,
     deeds::{self, DecidedDeed},
     order::{Holders, Order, order, spread_refused_creations},
-    twins::hold_twins,
+    twins::{Known, hold_twins},
 };
 use crate::model::{
     account::Account,
@@ -46,10 +46,6 @@ pub(crate) struct Frame {
     pub(crate) groups: Option<Groups>,
     /// Who has to sign in, where everybody has her own token.
     pub(crate) sign_in: Vec<SignIn>,
-    /// Sources in the order in which they may give a person her name.
-    pub(crate) sources: Vec<SystemName>,
-    /// What somebody said not to be whose.
-    pub(crate) not_hers: Links,
 }
 
 /// A request on its way to being a call.
@@ -80,22 +76,27 @@ fn asked_for(at: usize, planned: &PlannedOperation, request: Request) -> Node {
     }
 }
 
-/// Makes the plan.
+/// Makes the plan. `known` tells who is who where records are what it is made of.
 pub(crate) fn assemble(
     mut decided: Vec<Decided>,
     mut deeds: Vec<DecidedDeed>,
     holders: &Holders,
     policy: &Policy,
     providers: &dyn Providers,
+    known: Option<Known<'_>>,
     frame: Frame,
 ) -> Plan {
     decided.sort_by(|a, b| key(&a.planned).cmp(&key(&b.planned)));
     let were_to_go = to_go(&decided);
-    hold_twins(&mut decided, policy, providers, &frame.sources, &frame.not_hers);
-    spread_refused_creations(&mut decided);
     let (mut nodes, mut edges) = loop {
         let order = order(&mut decided, holders, policy, providers);
         if leave_behind(&mut decided, &were_to_go) {
+            continue;
+        }
+        // Whoever is given none herself is in nobody's way.
+        if known.is_some_and(|known| hold_twins(&mut decided, policy, providers, known)) {
+            spread_refused_creations(&mut decided);
+            leave_behind(&mut decided, &were_to_go);
             continue;
         }
         let before = applied(&decided);

@@ -246,7 +246,7 @@ fn plan_of(case: &Case) -> Plan {
         decided.extend(decide(person, &ownership, &case.policy, &Plain, &Unrouted));
     }
     let frame = Frame { people: people.len() as u64, links: ties.links, ..Frame::default() };
-    assemble(decided, Vec::new(), &holders, &case.policy, &Plain, frame)
+    assemble(decided, Vec::new(), &holders, &case.policy, &Plain, None, frame)
 }
 
 /// Carries out a plan perfectly, and fails where a call finds another state than it expects or a name that is taken.

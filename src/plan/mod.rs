@@ -33,7 +33,7 @@ pub(crate) mod order;
 pub(crate) mod restore;
 pub(crate) mod rounds;
 pub(crate) mod spread;
-mod twins;
+pub(crate) mod twins;
 pub(crate) mod why;
 
 /// What the planner may ask about providers. Every answer is a function of its arguments.

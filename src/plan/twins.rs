@@ -3,9 +3,9 @@
 //! Records are put together by the accounts they lead to. Where there is none yet, each of two records that speak of one
 //! person leads to nothing, and each would be given an account; the list that comes after would find two. So of those whose
 //! accounts a `join` line could not tell apart, only the first is given one; with the next list the other record finds it.
-//! Two keys of one source are two people. Who they are is not known here, only what they say.
+//! Two keys of one source are two people. Who they are is not known here, only what they say and what was said of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Providers, decide::Decided, doubts::command, folded, index::Name};
 use crate::model::{
@@ -16,44 +16,92 @@ use crate::model::{
     policy::Policy,
 };
 
-/// Holds creations for whoever may be somebody else for whom one is made too. `sources` are in the order in which they may
-/// give a person her name; `not_hers` is what somebody said not to be whose.
+/// What is known of who is who, beside records.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// Sources in the order in which they may give a person her name.
+    pub(crate) sources: &'a [SystemName],
+    /// Ties from earlier runs.
+    pub(crate) links: &'a Links,
+    /// What somebody said not to be whose.
+    pub(crate) not_hers: &'a Links,
+}
+
+/// Who cannot be one person.
+pub(crate) struct Kinship<'a> {
+    /// The keys that sources know somebody by beside her own.
+    keys: BTreeMap<(&'a PersonId, &'a SystemName), Vec<&'a str>>,
+    /// Records that are not hers, by somebody's word.
+    apart: BTreeSet<(&'a PersonId, &'a SystemName, &'a str)>,
+}
+
+impl<'a> Kinship<'a> {
+    /// What is known of these people and of everybody who is tied to anything.
+    pub(crate) fn of(known: Known<'a>, people: impl IntoIterator<Item = &'a PersonId>) -> Self {
+        let Known { links, not_hers, .. } = known;
+        let people = people.into_iter().map(|person| &person.system);
+        let sources: BTreeSet<&SystemName> = people.chain(links.iter().map(|link| &link.person.system)).collect();
+        let mut keys: BTreeMap<(&PersonId, &SystemName), Vec<&str>> = BTreeMap::new();
+        for link in links.iter().filter(|link| sources.contains(link.system)) {
+            keys.entry((link.person, link.system)).or_default().push(link.account);
+        }
+        Self { keys, apart: not_hers.iter().map(|link| (link.person, link.system, link.account)).collect() }
+    }
+
+    /// True for two people: one source has a key for each of them, or somebody said that they are two.
+    pub(crate) fn are_two(&self, one: &PersonId, other: &PersonId) -> bool {
+        let differ = |one: &PersonId, other: &PersonId| {
+            let keys = self.keys.get(&(one, &other.system)).into_iter().flatten();
+            keys.copied().any(|key| *key != *other.key) || self.apart.contains(&(one, &other.system, &*other.key))
+        };
+        one.system == other.system || differ(one, other) || differ(other, one)
+    }
+}
+
+/// Holds creations for whoever may be somebody else for whom one is made too. True where any is held.
 pub(crate) fn hold_twins(
     decided: &mut [Decided],
     policy: &Policy,
     providers: &dyn Providers,
-    sources: &[SystemName],
-    not_hers: &Links,
-) {
+    known: Known<'_>,
+) -> bool {
     let is_creation = |one: &Decided| one.account.id.is_none() && one.planned.decision == Decision::Apply;
-    let mut creations: Vec<usize> = (0..decided.len()).filter(|at| is_creation(&decided[*at])).collect();
-    let source = |at: &usize| &decided[*at].planned.person.system;
-    if creations.iter().all(|at| source(at) == source(&creations[0])) {
-        return;
+    let creations = || decided.iter().enumerate().filter(|(_, one)| is_creation(one));
+    let source = |one: &Decided| one.planned.person.system.clone();
+    let mut sources = creations().map(|(_, one)| source(one));
+    let Some(first) = sources.next() else { return false };
+    if sources.all(|other| other == first) {
+        return false;
     }
-    let rank = |source: &SystemName| sources.iter().position(|other| other == source).unwrap_or(usize::MAX);
-    creations.sort_by_key(|at| (rank(source(at)), *at));
-    let are_told_apart = |one: &PersonId, other: &PersonId| {
-        let said = |person: &PersonId, record: &PersonId| {
-            let is_it = |system: &SystemName, key: &str| *system == record.system && *key == *record.key;
-            not_hers.iter().any(|link| link.person == person && is_it(link.system, link.account))
-        };
-        said(one, other) || said(other, one)
-    };
-    let mut first: BTreeMap<(&SystemName, &AttributeName, String), usize> = BTreeMap::new();
+    let people: Vec<PersonId> = creations().map(|(_, one)| one.planned.person.clone()).collect();
+    let kinship = Kinship::of(known, &people);
+    let rank = |source: &SystemName| known.sources.iter().position(|it| it == source).unwrap_or(usize::MAX);
+    // All that one account would begin with, those first who may name a person first.
+    let mut accounts: BTreeMap<(usize, &PersonId, &SystemName), Vec<usize>> = BTreeMap::new();
+    for (at, one) in creations() {
+        let planned = &one.planned;
+        accounts.entry((rank(&planned.person.system), &planned.person, &planned.system)).or_default().push(at);
+    }
+    let mut taken: BTreeMap<(&SystemName, &AttributeName, String), &PersonId> = BTreeMap::new();
     let mut twins: Vec<(usize, String)> = Vec::new();
-    for at in creations {
-        let planned = &decided[at].planned;
-        let (system, attribute) = (&planned.system, &planned.attribute);
-        if !policy.joins.get(system).is_some_and(|line| line.attributes.contains(attribute)) {
+    for ((_, person, system), changes) in &accounts {
+        let Some(line) = policy.joins.get(*system) else { continue };
+        let found_by = |at: &&usize| line.attributes.contains(&decided[**at].planned.attribute);
+        let names = changes.iter().filter(found_by).filter_map(|at| {
+            let planned = &decided[*at].planned;
+            let value = folded(&providers.normalize(system, &planned.attribute, &planned.after))?;
+            Some((*at, (*system, &planned.attribute, value)))
+        });
+        let names: Vec<_> = names.collect();
+        let other = names.iter().find_map(|(at, name)| {
+            let other = taken.get(name).filter(|other| !kinship.are_two(person, other))?;
+            Some((*at, *other))
+        });
+        let Some((at, other)) = other else {
+            taken.extend(names.into_iter().map(|(_, name)| (name, *person)));
             continue;
-        }
-        let Some(value) = folded(&providers.normalize(system, attribute, &planned.after)) else { continue };
-        let other = *first.entry((system, attribute, value)).or_insert(at);
-        let (person, other) = (&planned.person, &decided[other].planned.person);
-        if person.system == other.system || are_told_apart(person, other) {
-            continue;
-        }
+        };
+        let attribute = &decided[at].planned.attribute;
         let word = command("unlink", &Name::from(other), &person.system, &person.key);
         let reason = format!(
             "{other}, for whom an account is made at {system}, says the same `{attribute}`: with the next list this is found \
@@ -61,10 +109,12 @@ pub(crate) fn hold_twins(
         );
         twins.push((at, reason));
     }
+    let are_any = !twins.is_empty();
     for (at, reason) in twins {
         let planned = &mut decided[at].planned;
         planned.decision = Decision::Hold;
         planned.side_effect = None;
         planned.reason = reason;
     }
+    are_any
 }

@@ -197,6 +197,6 @@ pub(crate) fn unchanged(
         people,
         ..Frame::default()
     };
-    let plan = assemble(Vec::new(), Vec::new(), &BTreeMap::new(), &Policy::default(), fleet, frame);
+    let plan = assemble(Vec::new(), Vec::new(), &BTreeMap::new(), &Policy::default(), fleet, None, frame);
     Ok(Some((seal(plan), told)))
 }

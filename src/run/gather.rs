@@ -463,7 +463,7 @@ impl Recall<'_> {
         let says_changes = self.source.says == Says::Changes;
         let before = self.memory.seen.iter().filter(|seen| says_changes && seen.system == *self.system);
         let spoken_of: BTreeSet<&AttributeName> = before.flat_map(|seen| seen.values.keys()).collect();
-        let mut new_attributes: BTreeSet<AttributeName> = BTreeSet::new();
+        let mut new_attributes: BTreeMap<AttributeName, u64> = BTreeMap::new();
         said.statements.reserve(statements.len());
         for mut statement in statements {
             let before = self.known.get(self.system, &statement.key);
@@ -487,12 +487,13 @@ impl Recall<'_> {
                         *said.firsts.entry(self.system.clone()).or_default() += 1;
                         statement.values.keys().cloned().collect()
                     }
-                    // So is the first sight of an attribute: a rule that says more is no change of everybody.
                     Some(before) => {
                         let differing = statement.values.differing(before);
-                        let is_new = |name: &AttributeName| !spoken_of.contains(name);
-                        new_attributes.extend(statement.values.keys().filter(|name| is_new(name)).cloned());
-                        let same = |name: &&AttributeName| is_new(name) || differing.binary_search(name).is_err();
+                        let is_new = |name: &&AttributeName| !spoken_of.contains(*name) && **name != active;
+                        for name in statement.values.keys().filter(is_new) {
+                            *new_attributes.entry(name.clone()).or_default() += 1;
+                        }
+                        let same = |name: &&AttributeName| differing.binary_search(name).is_err();
                         statement.values.keys().filter(same).cloned().collect()
                     }
                 };
@@ -545,13 +546,10 @@ impl Recall<'_> {
             list: (is_whole || (order.is_some() && self.source.coverage == Coverage::Partial)).then_some(list),
         });
         said.rejected.extend(refused);
-        if !new_attributes.is_empty() {
-            let names: Vec<String> = new_attributes.iter().map(|name| format!("`{name}`")).collect();
-            said.notes.push(format!(
-                "{shown}: {} says {} for the first time: a baseline, nothing of it is asked for",
-                self.system,
-                names.join(", ")
-            ));
+        // Whether the rule is new or the column was filled in, nobody can tell here: either way they are changes.
+        for (name, people) in new_attributes {
+            let (system, whom) = (self.system, if people == 1 { "somebody" } else { &format!("{people} people") });
+            said.notes.push(format!("{shown}: {system} says `{name}` for the first time, of {whom}: each is a change"));
         }
         if done_before > 0 {
             said.notes

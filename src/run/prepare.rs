@@ -39,6 +39,7 @@ use crate::{
         deeds::{DecidedDeed, deeds},
         guard::{Limits, protect},
         order::{Holders, contested},
+        twins::Known,
     },
     rules::{RuleError, RuleSet},
     source::csv_file::settings::Coverage,
@@ -229,7 +230,7 @@ pub(super) fn settle(
         }
         people += u64::from(statements.iter().any(|said| !said.of_nobody));
         if let Some(waiting) = desk.memory.waiting.get(&id) {
-            taken_back.extend(so_already(&id, &statements, &changes, waiting));
+            taken_back.extend(so_already(&id, &statements, &changes, waiting, desk.sources));
         }
         are_plain &= is_plain;
         decided.extend(changes);
@@ -295,14 +296,13 @@ pub(super) fn settle(
         people,
         groups,
         sign_in: shown.sign_in.clone(),
-        sources,
-        not_hers: desk.memory.corrections.not_hers.clone(),
     };
     let contested = contested(&decided, providers);
     let holders = holders_where(shown, providers, &|system, attribute| {
         contested.iter().any(|(other, name)| other == system && name == attribute)
     });
-    Ok(assemble(decided, asked_for, &holders, policy, providers, frame))
+    let known = Known { sources: &sources, links: &desk.memory.links, not_hers: &desk.memory.corrections.not_hers };
+    Ok(assemble(decided, asked_for, &holders, policy, providers, Some(known), frame))
 }
 
 /// What inputs say of somebody of whom something waits to be approved, where that is so already: whoever approves it later has
@@ -311,13 +311,17 @@ fn so_already(
     id: &PersonId,
     statements: &[Arc<Statement>],
     changes: &[Decided],
-    waiting: &BTreeSet<(SystemName, AttributeName)>,
+    waiting: &BTreeMap<(SystemName, AttributeName), bool>,
+    sources: &BTreeMap<SystemName, Source>,
 ) -> Vec<Seen> {
     let is_so = |system: &SystemName, name: &AttributeName| {
         !changes.iter().any(|one| one.planned.system == *system && one.planned.attribute == *name)
     };
     let takes_back = |said: &&Arc<Statement>| {
-        said.fresh && waiting.iter().any(|(system, name)| is_so(system, name) && said.values.get(name).is_some())
+        // A website is asked again and again, and where nothing gives way to what it says each time would be news.
+        let is_file = sources.get(&said.system).is_some_and(|source| source.csv.is_some());
+        let mut about = waiting.iter().filter(|(_, gives_way)| is_file || **gives_way).map(|(about, _)| about);
+        said.fresh && about.any(|(system, name)| is_so(system, name) && said.values.get(name).is_some())
     };
     let seen = |said: &Arc<Statement>| Seen {
         system: said.system.clone(),

@@ -83,18 +83,19 @@ pub(crate) fn overtaken(store: &dyn Store, run: i64) -> Result<Option<i64>, RunE
     if let Some(undo) = taken_back(store, run)? {
         return Ok(Some(undo));
     }
-    let later = store.later(run, &names(&sources(store, &plan)?), &CARRIED_OUT)?;
+    let later = store.later(run, &names(&sources(store, run)?), &CARRIED_OUT)?;
     if was_set_aside(&entries) { newest_anew(store, later, &plan) } else { Ok(later.last().copied()) }
 }
 
 /// The sources that a run is about: those of its inputs, and where it takes back what another run did, of that one's too.
-pub(crate) fn sources(store: &dyn Store, plan: &Plan) -> Result<BTreeSet<SystemName>, StateError> {
-    let mut all: BTreeSet<SystemName> = plan.inputs.iter().map(|input| input.system.clone()).collect();
-    // A run that was taken back is older, so this ends.
-    for run in plan.inputs.iter().filter_map(|input| undone(&input.system)) {
-        if let Some(plan) = store.plan(run)? {
-            all.extend(sources(store, &plan)?);
-        }
+pub(crate) fn sources(store: &dyn Store, run: i64) -> Result<BTreeSet<SystemName>, StateError> {
+    let mut all: BTreeSet<SystemName> = BTreeSet::new();
+    let mut runs = vec![run];
+    while let Some(run) = runs.pop() {
+        let about = store.sources(run)?;
+        // What was taken back is older. A plan that is carried out elsewhere may name any number.
+        runs.extend(about.iter().filter_map(undone).filter(|older| *older < run));
+        all.extend(about);
     }
     Ok(all)
 }
@@ -117,9 +118,7 @@ fn newest_anew(store: &dyn Store, later: Vec<i64>, aside: &Plan) -> Result<Optio
 /// A run after this one that took back something this source said: said once more, it would be done once more.
 pub(crate) fn taken_back_since(store: &dyn Store, run: i64, source: &SystemName) -> Result<Option<i64>, StateError> {
     for undo in store.later_of(run, UNDO_OF, &CARRIED_OUT)?.into_iter().rev() {
-        // What nobody knows any more may have been about anything.
-        let about = store.plan(undo)?.map(|plan| sources(store, &plan)).transpose()?;
-        if about.is_none_or(|about| about.contains(source)) {
+        if sources(store, undo)?.contains(source) {
             return Ok(Some(undo));
         }
     }
@@ -129,8 +128,7 @@ pub(crate) fn taken_back_since(store: &dyn Store, run: i64, source: &SystemName)
 /// The run after this one that has a later input of the same source and waits for somebody: until that is settled nobody
 /// knows whether anything more of this one is to be sent.
 pub(crate) fn waits_for(store: &dyn Store, run: i64) -> Result<Option<i64>, RunError> {
-    let Some(plan) = store.plan(run)? else { return Ok(None) };
-    Ok(store.later(run, &names(&sources(store, &plan)?), &[Standing::Held, Standing::Waiting])?.pop())
+    Ok(store.later(run, &names(&sources(store, run)?), &[Standing::Held, Standing::Waiting])?.pop())
 }
 
 /// The run that took this one back.
@@ -146,7 +144,7 @@ pub(crate) fn is_past(store: &dyn Store, run: &RunSummary, plan: &Plan) -> Resul
         // It was approved when it was not.
         return Ok(None);
     }
-    let later = store.later(run.id, &names(&sources(store, plan)?), &COUNTS)?;
+    let later = store.later(run.id, &names(&sources(store, run.id)?), &COUNTS)?;
     if run.standing == Standing::Aside { newest_anew(store, later, plan) } else { Ok(later.last().copied()) }
 }
 

@@ -352,7 +352,7 @@ pub(crate) async fn undo(
         ..Frame::default()
     };
     let holders = holders(&shown, &*fleet);
-    Ok(seal(assemble(decided, Vec::new(), &holders, desk.rules.policy(), &*fleet, frame)))
+    Ok(seal(assemble(decided, Vec::new(), &holders, desk.rules.policy(), &*fleet, None, frame)))
 }
 
 /// The accounts that creations made, where the ties tell which.

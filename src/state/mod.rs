@@ -141,8 +141,8 @@ pub(crate) struct Memory {
     /// Accounts that earlier runs may have made, of people who are tied to none there.
     pub(crate) open: Vec<OpenCreation>,
     /// Of whom something was set aside, and of what at which system: what is said of that now counts, even where it is so
-    /// already.
-    pub(crate) waiting: BTreeMap<PersonId, BTreeSet<(SystemName, AttributeName)>>,
+    /// already. True where it still waits, and a newer input may take its place.
+    pub(crate) waiting: BTreeMap<PersonId, BTreeMap<(SystemName, AttributeName), bool>>,
     /// The place of the journal's last entry before all this was read; 0 where there was none.
     pub(crate) place: i64,
 }
@@ -525,7 +525,10 @@ pub(crate) trait Store: Send + Sync {
     /// The runs after this one that have an input of one of these sources and stand as one of these, oldest first.
     fn later(&self, run: i64, sources: &[&SystemName], standings: &[Standing]) -> Result<Vec<i64>, StateError>;
 
-    /// The same for inputs of sources whose names begin so.
+    /// The sources of a run's inputs: known for longer than its plan.
+    fn sources(&self, run: i64) -> Result<Vec<SystemName>, StateError>;
+
+    /// As [`Store::later`], for inputs of sources whose names begin so.
     fn later_of(&self, run: i64, beginning: &str, standings: &[Standing]) -> Result<Vec<i64>, StateError>;
 
     /// The last run about this input of this source that has a say about it: not one that broke off.

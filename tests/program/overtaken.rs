@@ -356,12 +356,31 @@ fn what_was_set_aside_and_carried_out_is_not_said_again() {
 }
 
 #[test]
-fn an_attribute_of_which_nothing_was_ever_said_is_a_baseline() {
+fn an_attribute_of_which_nothing_was_ever_said_is_told() {
     let world = world_of_changes(&CHANGES.replace("display_name: row.name, ", ""));
     world.write("other.csv", &list(&FIRST.replace("Anna", "Annabel")));
     world.write("rules/people.rhai", CHANGES.as_bytes());
-    let ran = world.homeward(&["--lab", "plan", "hr=other.csv"]);
-    assert!(ran.status == 0 && ran.stdout.starts_with("Plan: 0 changes in 0 calls"), "{}", ran.stdout);
-    let note = "hr says `display_name` for the first time: a baseline, nothing of it is asked for";
+    let ran = world.homeward(&["--lab", "-v", "plan", "hr=other.csv"]);
+    let note = "other.csv: hr says `display_name` for the first time, of 3 people: each is a change";
     assert!(ran.stderr.contains(note), "{}", ran.stderr);
+}
+
+#[test]
+fn what_was_set_aside_and_approved_is_not_finished_once_a_later_list_takes_it_back() {
+    let settings = "[systems.zitadel]\nkind = \"zitadel\"\nurl = \"https://id.example.com\"\ntoken = { env = \"Z\" }\n\
+                    [limits]\nremovals = { share = \"0%\", at_least = 0 }\n";
+    let world = world_with("full", settings, &format!("{RULES}join(\"zitadel\", \"email\");\n"));
+    world.write("monday.csv", &list("1002,Ben,ben,Active\n1001,Anna,anna,Left\n1003,Cleo,cleo,Active\n"));
+    world.write("tuesday.csv", &list("1002,Benjamin,ben,Active\n1001,Anna,anna,Active\n1003,Cleo,cleo,Active\n"));
+    world.json(6, &["apply", "--yes", "hr=monday.csv"]);
+    let runs = world.json(0, &["runs"]);
+    let aside = runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap();
+    let aside = aside["run"].to_string();
+    chaos(&world, &json!([{ "kind": "overloaded", "when": "before", "of": "writes", "at": 1, "times": 50 }]));
+    world.homeward(&["--lab", "approve", "--yes", &aside]);
+    calm(&world);
+    world.json(0, &["apply", "--yes", "hr=tuesday.csv"]);
+    world.homeward(&["--lab", "resume"]);
+    world.homeward(&["--lab", "resume", &aside]);
+    assert_eq!(anna(&world), "active");
 }

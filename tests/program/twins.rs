@@ -90,3 +90,20 @@ fn plans_that_were_made_side_by_side_make_no_two_accounts_for_one_person() {
     world.homeward(&["--lab", "apply", "--yes", "ext.json"]);
     assert_eq!(names(&world), ["anna", "ben", "cleo", "dora"]);
 }
+
+#[test]
+fn somebody_whose_twin_is_given_no_account_is_given_one() {
+    let world = world();
+    // Nextcloud has an `anna.b` already, who is nobody on these lists.
+    let ran = world.homeward(&["--lab", "lab", "show", "cloud"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let body = json!({ "userid": "anna.b", "password": "Xk29-qLw7-Zp41", "email": "other@example.com" });
+    let made = world.ask("cloud", "POST", "/ocs/v2.php/cloud/users", &[("OCS-APIRequest", "true")], &body);
+    assert_eq!(made.status, 200, "{}", made.text);
+    let plan = world.json(0, &["plan", "hr=hr.csv", "ext=ext.csv"]);
+    let decided = |person: &str| {
+        let changes = plan["changes"].as_array().unwrap();
+        changes.iter().find(|it| it["person"] == person && it["attribute"] == "email").unwrap()["decision"].clone()
+    };
+    assert_eq!((decided("ext/X9"), decided("hr/1")), (json!("refuse"), json!("apply")), "{plan:#}");
+}

@@ -129,8 +129,10 @@ impl Eyes<'_> {
     /// What each `route` and `refused` line looks at of the person, with where it stands.
     pub(crate) fn of_changes(&self) -> impl Iterator<Item = (Sight, &Origin)> {
         let declared = &self.rules.declared;
-        let lines = declared.routes.iter().chain(declared.refusals.iter().map(|(_, line)| line));
-        lines.map(|line| (self.sees(&line.function, Whole::Change), &line.place.origin))
+        let routes = declared.routes.iter().map(|line| (line, 1));
+        // The second argument is the provider's no.
+        let lines = routes.chain(declared.refusals.iter().map(|(_, line)| (line, 2)));
+        lines.map(|(line, takes)| (self.sees(&line.function, takes, Whole::Change), &line.place.origin))
     }
 
     /// What a `route` line may answer, by its place among all.
@@ -153,15 +155,16 @@ impl Eyes<'_> {
         self.answers(&named, &mut BTreeSet::new(), &mut said).then_some(said)
     }
 
-    fn sees(&self, function: &Function, is: Whole) -> Sight {
+    /// What a function of so many arguments looks at of the first.
+    fn sees(&self, function: &Function, takes: usize, is: Whole) -> Sight {
         let mut sight = Sight::default();
-        let named = (function.script, function.name.to_string(), 1);
+        let named = (function.script, function.name.to_string(), takes);
         self.follow(Step { function: named, at: 0, is }, &mut BTreeSet::new(), &mut sight);
         sight
     }
 
     fn sight(&self, function: &Function) -> Sight {
-        let mut sight = self.sees(function, Whole::Person);
+        let mut sight = self.sees(function, 1, Whole::Person);
         sight.compares = self.compares(function).filter(|_| !sight.anything && sight.looks.len() == 1);
         sight
     }

@@ -10,6 +10,7 @@ mod queue;
 mod world;
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -34,7 +35,11 @@ use crate::{
         plan::{Call, Decision, OpenCreation, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen, SignIn},
         refusal::{Refusal, RefusalKind},
     },
-    plan::{Providers, guard::GuardedPlan},
+    plan::{
+        Providers,
+        guard::GuardedPlan,
+        twins::{Kinship, Known},
+    },
     state::{
         Entry, Outcome, Sent, Settlement, Standing, StateError, Store,
         progress::{Progress, Unproved, unproved},
@@ -90,10 +95,8 @@ pub(crate) async fn execute(
     let objections = Objections::on(plan, &memory);
     let entries = store.entries(run)?;
     let was_aside = was_set_aside(&entries);
-    let owners = Owners::of(plan, was_aside, &memory.links);
-    let mut besides = objections.to_look_for(plan);
-    besides.extend(owners.accounts());
-    let mut world = read_again(plan, fleet, &memory.links, besides).await;
+    let owners = Owners::of(plan, was_aside, &memory.links, fleet);
+    let mut world = read_again(plan, fleet, &memory.links, objections.to_look_for(plan), &owners).await;
     let asked = asked_for(plan);
     let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
     let broken_off = broken_off(plan, &world, fleet, (&progress, &unproved), &objections);
@@ -107,6 +110,12 @@ pub(crate) async fn execute(
     for open in memory.open.iter().filter(|open| open.run != run) {
         may_have.entry((&open.person, &open.system)).or_insert(open);
     }
+    let kinship = OnceCell::new();
+    let are_two = |one: &PersonId, other: &PersonId| {
+        let (links, not_hers) = (&memory.links, &memory.corrections.not_hers);
+        let people = plan.calls.iter().map(|call| &call.person);
+        kinship.get_or_init(|| Kinship::of(Known { sources: &[], links, not_hers }, people)).are_two(one, other)
+    };
     let strange = strangers(plan, &world, fleet, &progress);
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
     let contradicted: Vec<bool> = plan.calls.iter().map(|call| objections.stand_against(call, &is_there)).collect();
@@ -143,7 +152,7 @@ pub(crate) async fn execute(
                 .then(|| Outcome::Moved(vec!["somebody has said since whose account it is".to_owned()]));
             let hindrance = denied
                 .or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far))
-                .or_else(|| hindrance(call, &outcomes, &place, &world, &broken_off, &objections, fleet));
+                .or_else(|| hindrance(call, (&outcomes, &place), &world, &broken_off, (&objections, &are_two), fleet));
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
             let hindrance = hindrance.or_else(|| owners.stand_against(&call.id, &world, fleet));
@@ -312,14 +321,31 @@ fn shown(
     if open.is_empty() {
         return Ok(seen);
     }
+    // What was begun and not finished, such as a name on its way through another one, is neither as it was nor as it was to be:
+    // whatever is said of it next is news.
+    let done = plan.calls.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Some(Outcome::Done));
+    let begun: BTreeSet<(&SystemName, &AccountId, &AttributeName)> = done
+        .filter_map(|(call, _)| Some((call, call.account.as_ref()?)))
+        .flat_map(|(call, account)| call.intends.keys().map(move |attribute| (&call.system, account, attribute)))
+        .collect();
+    let halfway: BTreeSet<(&PersonId, &AttributeName)> = plan
+        .changes
+        .iter()
+        .filter(|change| change.decision == Decision::Apply && !is_done(change, outcomes, place))
+        .filter(|change| {
+            change.account.as_ref().is_some_and(|it| begun.contains(&(&change.system, it, &change.attribute)))
+        })
+        .map(|change| (&change.person, &change.attribute))
+        .collect();
     let before = store.memory()?.seen;
     let before: BTreeMap<(&SystemName, &str), &Seen> =
         before.iter().map(|one| ((&one.system, &*one.key), one)).collect();
     for one in Arc::make_mut(&mut seen) {
         // A first sight said nothing, so nothing of it can be left open.
         let Some(before) = before.get(&(&one.system, &*one.key)) else { continue };
-        if let Some(open) = one.person.as_ref().and_then(|person| open.get(person)) {
-            one.values.set_all(open.iter().map(|attribute| (*attribute, before.values.get(attribute))));
+        if let Some((person, open)) = one.person.as_ref().and_then(|person| open.get_key_value(person)) {
+            let before = |name: &AttributeName| before.values.get(name).filter(|_| !halfway.contains(&(person, name)));
+            one.values.set_all(open.iter().map(|attribute| (*attribute, before(attribute))));
         }
     }
     Ok(seen)
@@ -501,14 +527,16 @@ fn for_a_person(call: &Call, progress: Option<&Progress>) -> Option<Outcome> {
     })
 }
 
+/// Whether two names are known to be those of two people.
+type AreTwo<'a> = dyn Fn(&PersonId, &PersonId) -> bool + 'a;
+
 /// Why a call whose turn has come is not sent; `None` where nothing stands in its way.
 fn hindrance(
     call: &Call,
-    outcomes: &[Option<Outcome>],
-    place: &BTreeMap<&CallId, usize>,
+    (outcomes, place): (&[Option<Outcome>], &BTreeMap<&CallId, usize>),
     world: &World,
     broken_off: &BTreeMap<CallId, AccountId>,
-    objections: &Objections<'_>,
+    (objections, are_two): (&Objections<'_>, &AreTwo<'_>),
     fleet: &Fleet,
 ) -> Option<Outcome> {
     for needed in &call.after {
@@ -539,13 +567,8 @@ fn hindrance(
         // What no two accounts can hold is not free, whoever has it. By another name she would have been found, but not
         // where that account is known to be somebody else's: two keys of one source are two people, and records of two
         // sources may be one.
-        let are_two = |other: &PersonId| {
-            let record = Link { person: other, system: &call.person.system, account: &call.person.key };
-            let other_record = Link { person: &call.person, system: &other.system, account: &other.key };
-            other.system == call.person.system || objections.deny(record) || objections.deny(other_record)
-        };
         let is_anothers = |id: &AccountId| {
-            world.other(call, id).is_some_and(are_two)
+            world.other(call, id).is_some_and(|other| are_two(&call.person, other))
                 || objections.deny(Link { person: &call.person, system: &call.system, account: id.as_str() })
         };
         let moved = call.expects.iter().filter_map(|(attribute, value)| {

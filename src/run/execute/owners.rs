@@ -24,7 +24,7 @@ pub(super) struct Owners<'p>(BTreeMap<&'p CallId, Vec<(&'p PlannedChange, &'p Sy
 
 impl<'p> Owners<'p> {
     /// Of a plan that was set aside; of another one there is nothing to look at, for its calls wait for each other.
-    pub(super) fn of(plan: &'p Plan, was_aside: bool, links: &Links) -> Self {
+    pub(super) fn of(plan: &'p Plan, was_aside: bool, links: &Links, fleet: &Fleet) -> Self {
         if !was_aside {
             return Self::default();
         }
@@ -34,6 +34,13 @@ impl<'p> Owners<'p> {
         let copies: Vec<(&CallId, &PlannedChange, &SystemName)> = sent()
             .filter_map(|change| {
                 let owner = change.owner.as_ref().filter(|owner| **owner != change.system)?;
+                // What a source says, or a rule sends elsewhere, is no copy. Of a new account all but that it is there is one.
+                let is_of_new = change.account.is_none() && change.attribute.as_str() != "active";
+                let is_copy = is_of_new || change.asked_by.system == *owner;
+                let is_seen = fleet.members.contains_key(owner) && fleet.keyed(owner).is_none();
+                if !is_copy || !is_seen {
+                    return None;
+                }
                 let is_apart = !here.contains(&(&change.person, owner, &change.attribute));
                 Some((change.call.as_ref().filter(|_| is_apart)?, change, owner))
             })
@@ -55,9 +62,9 @@ impl<'p> Owners<'p> {
         all
     }
 
-    /// The accounts to look at.
-    pub(super) fn accounts(&self) -> impl Iterator<Item = (SystemName, AccountId)> {
-        self.0.values().flatten().map(|(_, owner, account)| ((*owner).clone(), account.clone()))
+    /// What to look at besides the accounts of the calls: which accounts, and which of their attributes.
+    pub(super) fn to_look_at(&self) -> impl Iterator<Item = (&SystemName, &AccountId, &AttributeName)> {
+        self.0.values().flatten().map(|(change, owner, account)| (*owner, account, &change.attribute))
     }
 
     /// What stands against a call: its owner does not hold what it would copy, or cannot be looked at.

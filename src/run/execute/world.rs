@@ -9,7 +9,10 @@ use std::{
 
 use futures::future::join_all;
 
-use super::proof::{want_holders, want_sets};
+use super::{
+    owners::Owners,
+    proof::{want_holders, want_sets},
+};
 use crate::{
     model::{
         account::{Account, Facts, Wanted},
@@ -146,6 +149,7 @@ pub(super) async fn read_again(
     fleet: &Fleet,
     ties: &Links,
     besides: BTreeSet<(SystemName, AccountId)>,
+    owners: &Owners<'_>,
 ) -> World {
     let mut world = World::default();
     world.recall(plan, ties);
@@ -166,6 +170,12 @@ pub(super) async fn read_again(
             }
             None => want_holders(wanted, call),
         }
+    }
+    for (system, account, attribute) in owners.to_look_at() {
+        let wanted = wanted.entry(system).or_default();
+        wanted.fresh = true;
+        wanted.ids.insert(account.clone());
+        wanted.about.get_or_insert_default().insert(attribute.clone());
     }
     for asked in plan.operations.iter().filter(|asked| asked.call.is_some()) {
         let table = fleet.capabilities(&asked.system).and_then(|table| table.operation(&asked.operation));

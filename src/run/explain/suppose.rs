@@ -151,7 +151,7 @@ impl Material<'_> {
         let mut mine = decided.changes;
         protect(&mut mine, &mut [], &limits);
         let (all, holders) = self.among_others(at, mine, &names, &waived);
-        let plan = assemble(all, Vec::new(), &holders, &policy, &providers, Frame::default());
+        let plan = assemble(all, Vec::new(), &holders, &policy, &providers, None, Frame::default());
         Ok(plan.changes.into_iter().filter(|change| change.person == id).collect())
     }
 

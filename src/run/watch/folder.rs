@@ -32,16 +32,13 @@ use crate::{
     },
     source::{
         csv_file::{self, reject_file, settings::Coverage},
-        drop_folder::{
-            Claim, Folder, FolderError, Look, Ready, Waiting,
-            names::OrderKey,
-            settings::{Order, Settings},
-        },
+        drop_folder::{Claim, Folder, FolderError, Look, Ready, Waiting, settings::Settings},
     },
     state::{Occasion, RunSummary, Standing, StateError, Store, lock},
 };
 
 mod fares;
+mod turn;
 
 /// How long to leave a file alone whose systems or rules are not as they must be; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -52,9 +49,6 @@ const TRIES: u32 = 8;
 
 /// How often to say that we are still at a file.
 const RENEW_EVERY: Duration = Duration::from_secs(15);
-
-/// How far ahead of today the date in a name may be: some lists are for the week to come.
-const FUTURE_DAYS: i32 = 14;
 
 /// Names that are passed over are shown once they have been there for so long.
 const IGNORED_AFTER: Duration = Duration::from_hours(24);
@@ -80,6 +74,8 @@ impl InHand {
     /// True where this run was made of this very file, and not of an earlier one with the same content.
     fn made(&self, run: &RunSummary) -> bool {
         let is_later = run.started.parse::<Timestamp>().is_ok_and(|started| started >= self.claim.taken());
+        // A clock may have gone back since. What a person rejected is not to come again by that.
+        let is_later = is_later || run.standing == Standing::Rejected;
         self.inherited && is_later && run.input == self.claim.name().to_string()
     }
 }
@@ -587,86 +583,6 @@ impl FolderFeed {
         self.in_hand.push(held);
     }
 
-    /// True where a content that was used before is not to be used again: it is the last list, or says what happened and
-    /// not what is. A list of everybody that comes back after another one is news.
-    fn is_known(&self, service: &Service, seat: &Seat, sha256: &str) -> Result<bool, StateError> {
-        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
-        if !is_full {
-            return Ok(true);
-        }
-        let accepted = service.store.accepted(&self.name)?;
-        Ok(accepted.is_some_and(|accepted| accepted.sha256 == sha256))
-    }
-
-    /// Why a list comes too late, where it is older than the last accepted one of everybody.
-    fn is_late(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
-        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
-        let Some(accepted) = service.store.accepted(&self.name)?.filter(|_| is_full) else {
-            return Ok(None);
-        };
-        let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
-        // Two of one kind can be compared; a date and a time of arrival cannot.
-        let is_older = last.is_some_and(|last| claim.order() < last);
-        Ok(is_older.then(|| format!("it is older than `{}`, which was used in run {}", accepted.file, accepted.run)))
-    }
-
-    /// Why a file is for a person to look at first: by its name, for a date far ahead, none where the last one had one, a
-    /// number out of turn; or because it is an earlier list again, which may be meant or a slip.
-    fn doubt(&self, service: &Service, seat: &Seat, claim: &Claim, sha256: &str) -> Result<Option<String>, StateError> {
-        let name = claim.name();
-        if let OrderKey::Date { date, .. } = claim.order()
-            && date > service.clock.today().saturating_add(jiff::Span::new().days(FUTURE_DAYS))
-        {
-            // Once it were used, every list up to that day would come too late.
-            return Ok(Some(format!("the date in the name of `{name}` is still to come")));
-        }
-        let Some(accepted) = service.store.accepted(&self.name)? else { return Ok(None) };
-        let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
-        if matches!((last, claim.order()), (Some(OrderKey::Date { .. }), OrderKey::Arrival(_))) {
-            let told = format!(
-                "`{}` had a date in its name and `{name}` has none: nobody can tell which is newer",
-                accepted.file
-            );
-            return Ok(Some(told));
-        }
-        // What a list of changes left undone is tried again by itself.
-        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
-        let used = service.store.about(&self.name, sha256)?;
-        let used = used.filter(|run| is_full && matches!(run.standing, Standing::Done | Standing::Partly));
-        if let (Some(run), OrderKey::Arrival(_)) = (used, claim.order())
-            && accepted.sha256 != sha256
-        {
-            let (last, by) = (&accepted.file, accepted.run);
-            let told =
-                format!("`{name}` says what `{}` said in run {}, before `{last}` in run {by}", run.input, run.id);
-            return Ok(Some(told));
-        }
-        self.gap(service, seat, claim)
-    }
-
-    /// What is wrong with the number of a list of changes, where such lists are numbered.
-    fn gap(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
-        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
-        let is_numbered = self.folder.settings().order == Some(Order::Number);
-        let Some(accepted) = service.store.accepted(&self.name)?.filter(|_| is_numbered && !is_full) else {
-            return Ok(None);
-        };
-        let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
-        let (Some(OrderKey::Number(last)), OrderKey::Number(number)) = (last, claim.order()) else { return Ok(None) };
-        let is_next = number.checked_sub(last) == Some(1);
-        Ok((!is_next).then(|| {
-            if number <= last {
-                return format!("`{}` came before `{}`, by their numbers", claim.name(), accepted.file);
-            }
-            let missing = if number - last == 2 {
-                format!("number {} is", last + 1)
-            } else {
-                format!("numbers {} to {} are", last + 1, number - 1)
-            };
-            format!("{missing} missing between `{}` and `{}`", accepted.file, claim.name())
-        }))
-    }
-
     /// Puts a file away that was used, with what became of it and the rows that were not.
     fn finish(
         &mut self,
@@ -795,12 +711,13 @@ impl FolderFeed {
         let last = self.day.map_or_else(|| accepted.today.clone(), |day| day.to_string());
         let again = format!("{}@{today}", accepted.sha256);
         let is_seen = last == today.to_string() || service.store.about(&self.name, &again)?.is_some();
+        let taken_back = resume::taken_back_since(&service.store, accepted.run, &self.name)?;
         self.day = Some(today);
         self.stale = None;
         if is_seen {
             return Ok(());
         }
-        if let Some(undo) = resume::taken_back_since(&service.store, accepted.run, &self.name)? {
+        if let Some(undo) = taken_back {
             self.stale = Some(format!(
                 "run {undo} took back what `{}` had asked for: what falls due today waits for the next list",
                 accepted.file

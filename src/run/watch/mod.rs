@@ -15,7 +15,8 @@ mod website;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -109,6 +110,10 @@ pub(crate) enum WatchError {
     /// A feed ended by a fault of ours.
     Ended {
         feed: SystemName,
+    },
+    /// The store was removed, or another one stands in its place.
+    StoreGone {
+        path: PathBuf,
     },
 }
 
@@ -343,6 +348,7 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(WatchError::System)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(WatchError::System)?;
     let store = Sqlite::open(&orders.state)?;
+    let (path, place) = (orders.state.clone(), place_of(&orders.state));
     let _watching = lock::watching(&orders.state)?;
     let service = Arc::new(Service {
         clock: Clock::new(orders.pace, orders.today),
@@ -386,6 +392,7 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
     let mut heartbeat = tokio::time::interval(alive);
     let mut rounds = tokio::time::interval(ROUNDS);
     let mut ends = tokio::time::interval(Duration::from_millis(50));
+    let mut gone = false;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -399,10 +406,19 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
             _ = heartbeat.tick() => if feeds.values().all(|feed| feed.life.hangs().is_none()) {
                 let _ = sd_notify::notify(&[NotifyState::Watchdog]);
             },
-            _ = rounds.tick(), if !service.orders.once => look_after(&service, &mut feeds).map_err(WatchError::System)?,
+            _ = rounds.tick(), if !service.orders.once => {
+                look_after(&service, &mut feeds).map_err(WatchError::System)?;
+                if place_of(&path) != place {
+                    // What would be done from now on, nobody would know of.
+                    gone = true;
+                    break;
+                }
+            }
             _ = ends.tick(), if service.orders.once => {
                 let all_idle = feeds.iter().all(|(name, feed)| name.as_str() == APPROVED || feed.thread.is_finished());
-                if all_idle && !service.has_approved()? {
+                // Whoever would carry out what is approved may have ended by a fault of ours.
+                let carries_out = feeds.get(&SystemName::from(APPROVED)).is_some_and(|feed| !feed.thread.is_finished());
+                if all_idle && !(carries_out && service.has_approved()?) {
                     break;
                 }
             }
@@ -418,6 +434,9 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
     };
     if tokio::time::timeout(LAST_CALLS, all_left).await.is_err() {
         warn!("some calls are still under way: the next start looks what became of them");
+    }
+    if gone {
+        return Err(WatchError::StoreGone { path });
     }
     if service.orders.once {
         // It may have waited before this passage began.
@@ -518,6 +537,11 @@ fn start(service: &Arc<Service>, name: &SystemName, sort: Sort) -> std::io::Resu
         })?
     };
     Ok(Running { sort, thread, wake, leave, life })
+}
+
+/// Which file lies there.
+fn place_of(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// Starts feeds again that ended by a fault of ours, and tells of those that give no sign of life.

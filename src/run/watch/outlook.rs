@@ -32,23 +32,23 @@ const NAMED: usize = 10;
 pub(super) struct Outlook {
     /// The number of the expectation that was looked at last in this round.
     after: i64,
-    /// Those that were told to be overdue, and those that are in this round.
+    /// Those that were told to be overdue.
     told: BTreeSet<i64>,
-    late: BTreeSet<i64>,
     fault: Option<String>,
 }
 
 impl Outlook {
     /// Looks at some of them.
     pub(super) async fn step(&mut self, service: &Service, seat: &Seat) -> Result<Next, StateError> {
-        service.expects()?;
+        if self.after == 0 {
+            service.expects()?;
+        }
         let mut open = service.store.expected_after(self.after, BATCH + 1)?;
         let is_last = open.len() <= BATCH;
         open.truncate(BATCH);
         self.after = if is_last { 0 } else { open.last().map_or(0, |one| one.id) };
         let next = Next { wait: if is_last { LOOK_EVERY } else { PAUSE }, idle: is_last };
         if open.is_empty() {
-            self.told = std::mem::take(&mut self.late);
             return Ok(next);
         }
         let (judged, faults) = tokio::select! {
@@ -65,18 +65,18 @@ impl Outlook {
         let now = service.judges_by();
         let is_late =
             |one: &&Judged| matches!(one.held, Held::Unseen | Held::AsBefore) && is_overdue(&one.expectation, now);
-        let late = judged.iter().filter(is_late).map(|one| &one.expectation);
+        let (late, others): (Vec<&Judged>, Vec<&Judged>) = judged.iter().partition(is_late);
+        for one in others {
+            self.told.remove(&one.expectation.id);
+        }
         let late: Vec<&Expectation> =
-            late.filter(|one| self.late.insert(one.id) && !self.told.contains(&one.id)).collect();
+            late.into_iter().map(|one| &one.expectation).filter(|one| self.told.insert(one.id)).collect();
         for one in late.iter().take(NAMED) {
             let (system, account, attribute, run) = (&one.system, &one.account, &one.attribute, one.run);
             warn!(%system, %account, %attribute, run, "what should have come {} is overdue", one.when);
         }
         if late.len() > NAMED {
             warn!(more = late.len() - NAMED, "so it is with others: see `homeward status`");
-        }
-        if is_last {
-            self.told = std::mem::take(&mut self.late);
         }
         Ok(next)
     }

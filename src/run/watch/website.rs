@@ -65,6 +65,8 @@ pub(super) struct WebsiteFeed {
     unread: Option<Unread>,
     /// Digest of the last list that came to an end: the same again has nothing new.
     settled: Option<String>,
+    /// The last list, where it was refused, and why: the same again is refused without a word.
+    refused: Option<(String, String)>,
     /// The last list of which something was not done.
     again: Option<Again>,
     last: Option<String>,
@@ -103,7 +105,17 @@ fn everybody(feed: &SystemName) -> String {
 
 impl WebsiteFeed {
     pub(super) fn new(name: SystemName) -> Self {
-        Self { name, polled: None, pause: None, trouble: None, unread: None, settled: None, again: None, last: None }
+        Self {
+            name,
+            polled: None,
+            pause: None,
+            trouble: None,
+            unread: None,
+            settled: None,
+            refused: None,
+            again: None,
+            last: None,
+        }
     }
 
     /// Configuration or rules are new: the same list may mean something else now, and what was in the way may be gone.
@@ -207,6 +219,9 @@ impl WebsiteFeed {
         if held.is_some() && same.as_ref().map(|run| run.id) == held {
             return Ok(Ok(()));
         }
+        if let Some((_, why)) = self.refused.as_ref().filter(|(refused, _)| *refused == sha256) {
+            return Ok(Err(why.clone()));
+        }
         let stood = same.map(|run| run.standing);
         let is_early =
             self.again.as_ref().is_some_and(|again| again.sha256 == sha256 && service.clock.instant() < again.after);
@@ -236,7 +251,11 @@ impl WebsiteFeed {
             }
             Came::Held => self.last = Some(about.input),
             Came::Stopped => return Ok(Ok(())),
-            Came::Refused { why } | Came::Later { why } => return Ok(Err(why)),
+            Came::Refused { why } => {
+                self.refused = Some((sha256, why.clone()));
+                return Ok(Err(why));
+            }
+            Came::Later { why } => return Ok(Err(why)),
         }
         if let Some(held) = held {
             let told = "a newer list took its place";

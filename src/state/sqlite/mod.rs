@@ -496,6 +496,10 @@ impl Store for Sqlite {
         stands::later(&self.connection(), run, sources, standings)
     }
 
+    fn sources(&self, run: i64) -> Result<Vec<SystemName>, StateError> {
+        stands::sources(&self.connection(), run)
+    }
+
     fn later_of(&self, run: i64, beginning: &str, standings: &[Standing]) -> Result<Vec<i64>, StateError> {
         stands::later_of(&self.connection(), run, beginning, standings)
     }

@@ -1,6 +1,6 @@
 //! How a run stands, and how that changes: each change is written to its journal with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Deserialize;
@@ -28,7 +28,8 @@ struct Of {
     decision: Decision,
 }
 
-/// Of whom runs that were set aside would change something, and what at which system.
+/// Of whom runs that were set aside would change something, and what at which system: also those that were approved and are
+/// not done.
 pub(super) fn waiting(connection: &Connection) -> Result<Waiting, StateError> {
     let mut waiting = Waiting::new();
     // A store that was only looked into may be older than this.
@@ -36,19 +37,24 @@ pub(super) fn waiting(connection: &Connection) -> Result<Waiting, StateError> {
     if connection.query_row(is_there, [], |_| Ok(())).optional()?.is_none() {
         return Ok(waiting);
     }
-    let mut statement = connection.prepare("select document from runs where standing = 'aside' and document <> ''")?;
+    let mut statement = connection.prepare(
+        "select document, standing = 'aside' from runs where document <> '' and
+         (standing = 'aside' or standing in ('approved', 'open', 'partly') and input like '% (held)')",
+    )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let plan: Changes = serde_json::from_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let gives_way: bool = row.get(1)?;
         for change in plan.changes.into_iter().filter(|change| change.decision == Decision::Apply) {
-            waiting.entry(change.person).or_default().insert((change.system, change.attribute));
+            *waiting.entry(change.person).or_default().entry((change.system, change.attribute)).or_default() |=
+                gives_way;
         }
     }
     Ok(waiting)
 }
 
 /// As [`super::super::Memory::waiting`].
-type Waiting = BTreeMap<PersonId, BTreeSet<(SystemName, AttributeName)>>;
+type Waiting = BTreeMap<PersonId, BTreeMap<(SystemName, AttributeName), bool>>;
 
 /// What runs of before there was such a table are known to be about.
 pub(super) const FROM_PLANS: &str = "
@@ -107,6 +113,26 @@ pub(super) fn later(
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params![run, sources, standings], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// As [`super::super::Store::sources`].
+pub(super) fn sources(connection: &Connection, run: i64) -> Result<Vec<SystemName>, StateError> {
+    let read = |sql: &str| -> Result<Vec<SystemName>, StateError> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map([run], |row| Ok(SystemName::from(row.get::<_, String>(0)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    };
+    // A store that was only looked into may be older than the table, and what was set aside is not in it.
+    if connection.table_exists(MAIN, "inputs")? {
+        let noted = read("select system from inputs where run = ?1")?;
+        if !noted.is_empty() {
+            return Ok(noted);
+        }
+    }
+    read(
+        "select distinct json_extract(input.value, '$.system') from runs, json_each(runs.document, '$.inputs') as input
+         where runs.id = ?1 and json_valid(document)",
+    )
 }
 
 /// As [`super::super::Store::later_of`].
