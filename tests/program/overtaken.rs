@@ -384,3 +384,21 @@ fn what_was_set_aside_and_approved_is_not_finished_once_a_later_list_takes_it_ba
     world.homeward(&["--lab", "resume", &aside]);
     assert_eq!(anna(&world), "active");
 }
+
+#[test]
+fn a_name_that_was_left_halfway_is_news_whatever_is_said_of_it_next() {
+    let rules =
+        CHANGES.replace("display_name: row.name", "username: row.username") + "temporary(\"username\", \"gitlab\");\n";
+    let world = world_of_changes(&rules);
+    let swap =
+        "id,name,email,username,status\n1001,Anna,anna@example.com,ben,Active\n1002,Ben,ben@example.com,anna,Active\n";
+    world.write("swap.csv", swap.as_bytes());
+    chaos(&world, &json!([{ "kind": "overloaded", "when": "before", "of": "writes", "at": 2, "times": 50 }]));
+    world.homeward(&["--lab", "apply", "--yes", "hr=swap.csv"]);
+    calm(&world);
+    let name = |id: &str| world.state("gitlab")["users"][id]["username"].clone();
+    assert!(name("41").as_str().unwrap().contains("moving") || name("42").as_str().unwrap().contains("moving"));
+    // HR takes it back: nobody is left with a name that was for a moment.
+    world.json(0, &["apply", "--yes", "hr=first.csv"]);
+    assert_eq!((name("41"), name("42")), (json!("anna"), json!("ben")));
+}

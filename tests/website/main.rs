@@ -358,3 +358,14 @@ join("mattermost", ["email"]);
         users.as_object().unwrap().values().filter_map(|user| user["nickname"].as_str()).collect();
     assert!(nicknames.contains(&"Benny") && !nicknames.contains(&"Annie"), "{nicknames:?}");
 }
+
+#[test]
+fn the_service_ends_where_its_store_is_gone() {
+    let site = Site::new("1h");
+    let mut watch = site.watch();
+    for name in ["lab.db", "lab.db-wal", "lab.db-shm"] {
+        std::fs::remove_file(site.world.path(&format!(".homeward/{name}"))).unwrap();
+    }
+    assert_eq!(watch.ended(), Some(2));
+    assert!(watch.log().contains("was removed or replaced: the service stops"), "{}", watch.log());
+}

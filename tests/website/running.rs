@@ -123,6 +123,11 @@ impl Watch<'_> {
         self.child.wait().unwrap();
     }
 
+    /// Waits until it ends by itself: with which code.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     /// Ends it as a service manager does.
     pub(crate) fn stop(mut self) {
         self.signal("TERM");

@@ -709,4 +709,23 @@ account("gitlab", |person| person.active);
         found: &["rules/case.rhai:3:82 cannot_be", "rules/case.rhai:3:87 cannot_be"],
         ..CASE
     },
+    Case {
+        name: "what only lines about changes look at",
+        with_base: false,
+        files: &[(
+            "rules/case.rhai",
+            r#"owner(["username", "active", "department"], "hr");
+copies("username", ["gitlab", "mattermost"]);
+source("hr", |row| #{ key: row.id, username: row.username, active: row.status == "Active", department: row.first_name });
+join("gitlab", ["username"]);
+join("mattermost", ["username"]);
+account("gitlab", |person| person.active);
+fn of_sales(change) { change.person.department == "Sales" }
+route(|change| if of_sales(change) { hold("ask them") });
+refused("mattermost", |change, refusal| if change.person.position == "Nurse" && refusal.kind == "taken" { drop("not now") });
+"#,
+        )],
+        found: &["rules/case.rhai:9:1 never_known"],
+        ..CASE
+    },
 ];
