@@ -41,14 +41,7 @@ pub(super) async fn compare(given: &Invocation<'_>, wanted: &arguments::Compare)
     let memory = stage.memory()?;
     let inputs = stage.inputs(&memory).await?;
     let project = &stage.project;
-    let desk = |rules| Desk {
-        rules,
-        sources: &project.sources,
-        limits: &project.limits,
-        memory: &memory,
-        today: given.today().to_string(),
-        belief: None,
-    };
+    let desk = |rules| Desk { rules, ..project.desk(&memory, given.today().to_string(), None) };
     let (by_old, by_new) = (desk(&project.rules), desk(&new));
     let comparison = compared(&by_old, &by_new, &inputs, &mut stage.fleet).await?;
     if given.json() {

@@ -19,7 +19,7 @@ use crate::{
         Place, RuleError,
         lint::{Finding, code::Severity as Found},
     },
-    run::RunError,
+    run::{RunError, told},
     state::StateError,
     wire::WireError,
 };
@@ -342,7 +342,7 @@ impl From<StateError> for Trouble {
 
 impl From<RunError> for Trouble {
     fn from(error: RunError) -> Self {
-        let text = chain(&error);
+        let text = told(&error);
         match error {
             RunError::UnknownSystem { ref name, ref known } => {
                 let hint = did_you_mean(name, known.iter().map(String::as_str))
@@ -492,7 +492,7 @@ pub(super) fn without_list(message: &str) -> (String, Option<String>) {
 
 /// The fault itself says which system it was, so that nothing is said twice.
 fn unread(system: &SystemName, error: &ConnectorError) -> String {
-    let text = chain(error);
+    let text = told(error);
     if text.contains(system.as_str()) { text } else { format!("{system} could not be read: {text}") }
 }
 
@@ -536,20 +536,6 @@ fn unread_hint(system: &SystemName, error: &ConnectorError) -> String {
             format!("check that `url` in [systems.{system}] is the server itself, not a login page or a proxy")
         }
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let more = next.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = next.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ use crate::{
             telling::{CellTold, Depth, Explanation, FORMAT, OfAttribute, TakesTold, Told, expected},
             whom::{Found, find_in},
         },
-        prepare::Desk,
         seal,
     },
     state::{Entry, Outcome, Store, progress::Progress, sqlite::Sqlite},
@@ -101,14 +100,7 @@ async fn fresh(given: &Invocation<'_>, wanted: &arguments::Explain, asked: &Aske
     let memory = stage.memory()?;
     let inputs = stage.inputs(&memory).await?;
     let project = &stage.project;
-    let desk = Desk {
-        rules: &project.rules,
-        sources: &project.sources,
-        limits: &project.limits,
-        memory: &memory,
-        today: given.today().to_string(),
-        belief: None,
-    };
+    let desk = project.desk(&memory, given.today().to_string(), None);
     let read = gather(&desk, &inputs, &mut stage.fleet).await?;
     if given.talks() && given.global.verbose > 0 {
         for note in &read.notes {

@@ -28,11 +28,10 @@ use crate::{
         fleet::Fleet,
         gather::{Given, Hearing, Named, ask, hear, named},
         holds::{Judged, Parted, Past, judge, past},
-        prepare::{Desk, Prepared, draft},
+        prepare::{Prepared, draft},
         project::{Project, fleet},
         seal::{seal, seal_into},
     },
-    source::csv_file::settings::Coverage,
     state::{Memory, Store, sqlite::Sqlite},
 };
 
@@ -138,14 +137,7 @@ impl Stage {
             return Ok(prepared);
         }
         let (memory, heard) = self.hear()?;
-        let desk = Desk {
-            rules: &self.project.rules,
-            sources: &self.project.sources,
-            limits: &self.project.limits,
-            memory: &memory,
-            today,
-            belief: Some(belief),
-        };
+        let desk = self.project.desk(&memory, today, Some(belief));
         let heard = match heard {
             Some(heard) => heard,
             None => desk.hear(&self.inputs(&memory).await?).map_err(Trouble::from)?,
@@ -242,7 +234,7 @@ pub(super) fn files(
             let hint = Some("name each file once".to_owned());
             return Err(Trouble::new(Exit::Usage, format!("`{input}` is given twice"), hint));
         }
-        let lists_everybody = project.sources.get(&file.system).is_some_and(|it| it.coverage == Coverage::Full);
+        let lists_everybody = project.lists_everybody(&file.system);
         if lists_everybody && files.iter().any(|other: &Named| other.system == file.system) {
             let hint = "each would say that the people of the other have gone: give the newest alone".to_owned();
             let message = format!("two lists of {} are given, and each holds everybody", file.system);

@@ -19,7 +19,6 @@ use crate::{
         resume::{self, NotInDoubt, Resumable, Said, UNFINISHED},
         seal::fits,
     },
-    source::csv_file::settings::Coverage,
     state::{RunSummary, Store, sqlite::Sqlite},
 };
 
@@ -104,8 +103,7 @@ fn nothing(given: &Invocation<'_>) -> Exit {
 fn overtaken(stage: &plan::Stage, store: &Sqlite, summary: &RunSummary) -> Result<Option<i64>, Trouble> {
     let run = summary.id;
     let Some(later) = resume::overtaken(store, run)? else { return Ok(None) };
-    let is_full =
-        |system: &SystemName| stage.project.sources.get(system).is_some_and(|source| source.coverage == Coverage::Full);
+    let is_full = |system: &SystemName| stage.project.lists_everybody(system);
     let taken_back = resume::taken_back(store, run)?;
     Ok(taken_back.or(resume::sources(store, run)?.iter().any(is_full).then_some(later)))
 }

@@ -12,7 +12,7 @@ use crate::{
     run::{
         document,
         holds::{GivenBy, Judged, asides, how_to_end, judge},
-        prepare::{Desk, Prepared},
+        prepare::Prepared,
         seal::fits,
         undo,
     },
@@ -28,14 +28,7 @@ pub(super) async fn undo(given: &Invocation<'_>, wanted: &arguments::Undo) -> Re
     let (done, entries) = over(&stage, wanted.run, given.again())?;
     fits(&format!("run {}", wanted.run), &done, &stage.fleet.homes())?;
     let memory = stage.memory()?;
-    let desk = Desk {
-        rules: &stage.project.rules,
-        sources: &stage.project.sources,
-        limits: &stage.project.limits,
-        memory: &memory,
-        today: given.today().to_string(),
-        belief: None,
-    };
+    let desk = stage.project.desk(&memory, given.today().to_string(), None);
     let tied_by = stage.store()?.tied_by(wanted.run)?;
     let plan = undo::undo(wanted.run, &done, &entries, &tied_by, &desk, &mut stage.fleet).await?;
     let is_in_doubt = Progress::of(&entries).values().any(Progress::is_in_doubt);

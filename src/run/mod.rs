@@ -52,6 +52,14 @@ mod conformance;
 #[cfg(test)]
 mod faults;
 
+/// An error with its causes, in one line. What a cause says that was said already is left out.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes
+        .map(ToString::to_string)
+        .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
+}
+
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {

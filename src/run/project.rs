@@ -6,10 +6,13 @@ use jiff::civil::Date;
 use url::Url;
 
 use super::{
-    RunError, expectations,
+    RunError,
+    belief::Belief,
+    expectations,
     fleet::{Again, Fleet, Member},
     gather::Source,
     holds::Terms,
+    prepare::Desk,
     route::route,
     tokens::{self, Keyring, Place, Renewer, of_lab},
 };
@@ -34,7 +37,10 @@ use crate::{
         csv_file::{self, settings::Coverage},
         drop_folder, wordpress,
     },
-    state::vault::{Shut, Vault},
+    state::{
+        Memory,
+        vault::{Shut, Vault},
+    },
     wire::{Allotment, Client, Credential, Habits, Line, Rate, Reach, Route},
 };
 
@@ -71,6 +77,19 @@ pub(crate) struct Project {
     pub(crate) folders: BTreeMap<SystemName, drop_folder::settings::Settings>,
     /// The websites that records come from.
     pub(crate) websites: BTreeMap<SystemName, wordpress::settings::Settings>,
+}
+
+impl Project {
+    /// What a plan is made with, by the rules as they are.
+    pub(crate) fn desk<'a>(&'a self, memory: &'a Memory, today: String, belief: Option<Belief>) -> Desk<'a> {
+        let Self { rules, sources, limits, .. } = self;
+        Desk { rules, sources, limits, memory, today, belief }
+    }
+
+    /// True for a source whose inputs tell of everybody: who is missing in one is gone.
+    pub(crate) fn lists_everybody(&self, system: &SystemName) -> bool {
+        self.sources.get(system).is_some_and(|source| source.coverage == Coverage::Full)
+    }
 }
 
 /// Reads configuration and rules. Reads no secret and sends nothing.

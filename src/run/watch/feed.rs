@@ -16,12 +16,12 @@ use super::{
     Fares, Service, WatchError,
     folder::FolderFeed,
     outlook::Outlook,
-    passage::{Seat, approved, told},
+    passage::{Seat, approved},
     website::WebsiteFeed,
 };
 use crate::{
     model::id::SystemName,
-    run::{holds, project::OpenError},
+    run::{holds, project::OpenError, told},
     state::{Standing, StateError, Store},
 };
 

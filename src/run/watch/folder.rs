@@ -22,16 +22,15 @@ use super::{
     Met, Service,
     feed::Next,
     passage::{Came, How, Question, Seat, pass, pass_if},
-    told,
 };
 use crate::{
     model::{id::SystemName, plan::Plan},
     run::{
         gather::{Given, Named},
-        resume,
+        resume, told,
     },
     source::{
-        csv_file::{self, reject_file, settings::Coverage},
+        csv_file::{self, reject_file},
         drop_folder::{Claim, Folder, FolderError, Look, Ready, Waiting, settings::Settings},
     },
     state::{Occasion, RunSummary, Standing, StateError, Store, lock},
@@ -311,7 +310,7 @@ impl FolderFeed {
 
     /// Takes the files whose turn it is. Of several lists that each hold everybody only the newest is used.
     async fn take(&mut self, service: &Service, seat: &mut Seat, look: &Look) -> Result<(), StateError> {
-        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        let is_full = seat.project.lists_everybody(&self.name);
         let mut waiting: VecDeque<&Ready> = look.ready.iter().collect();
         let begun = service.clock.instant();
         while let Some(ready) = if is_full { waiting.pop_back() } else { waiting.pop_front() } {

@@ -34,13 +34,8 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use self::{
-    clock::Clock,
-    feed::Sort,
-    life::Life,
-    passage::{Seat, told},
-};
-use super::{RunError, fleet::Fleet, project::OpenError};
+use self::{clock::Clock, feed::Sort, life::Life, passage::Seat};
+use super::{RunError, fleet::Fleet, project::OpenError, told};
 use crate::{
     connector::Kind,
     lab::Address,

@@ -4,13 +4,12 @@ use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
 
 use tracing::{info, warn};
 
-use super::{
-    Service,
-    feed::Next,
-    passage::{Seat, told},
-};
+use super::{Service, feed::Next, passage::Seat};
 use crate::{
-    run::expectations::{Held, Judged, is_overdue, look, moment, sights},
+    run::{
+        expectations::{Held, Judged, is_overdue, look, moment, sights},
+        told,
+    },
     state::{
         StateError, Store,
         expectation::{Expectation, Expecting},

@@ -18,9 +18,9 @@ use crate::{
         fleet::Fleet,
         gather::Given,
         holds::{self, GivenBy, Judged, judge, past},
-        prepare::{Desk, prepare},
+        prepare::prepare,
         project::{self, OpenError, Project},
-        seal,
+        seal, told,
     },
     state::{Aside, Beginning, Memory, Occasion, Outcome, Standing, StateError, Store, lock::Locks},
 };
@@ -113,14 +113,7 @@ pub(super) async fn pass_if(
     // The rules see the day it is, not the day they were read.
     seat.project.rules.see(today);
     let belief = Belief::new(&seat.project, &seat.fleet, &today.to_string(), service.clock.now());
-    let desk = Desk {
-        rules: &seat.project.rules,
-        sources: &seat.project.sources,
-        limits: &seat.project.limits,
-        memory: &memory,
-        today: today.to_string(),
-        belief: Some(belief),
-    };
+    let desk = seat.project.desk(&memory, today.to_string(), Some(belief));
     // Looking may be given up at any time; nothing is begun yet.
     let prepared = tokio::select! {
         prepared = prepare(&desk, given, &mut seat.fleet) => prepared,
@@ -374,19 +367,4 @@ fn in_the_way(error: &RunError) -> String {
         }
         other => told(other),
     }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut inner = error.source();
-    while let Some(cause) = inner {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        inner = cause.source();
-    }
-    text
 }

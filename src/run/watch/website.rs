@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use super::{
     Fares, Service,
     feed::Next,
-    passage::{Came, How, Seat, pass, told},
+    passage::{Came, How, Seat, pass},
 };
 use crate::{
     model::{id::SystemName, record::Rejected},
@@ -22,6 +22,7 @@ use crate::{
     run::{
         gather::{Given, Heard, ask},
         holds::{Judged, judge, past},
+        told,
     },
     source::{
         Read, Row,
@@ -212,7 +213,7 @@ impl WebsiteFeed {
             }
         };
         // Where a list that misses somebody switches her off, the first one is for a person to look at.
-        let first_is_held = seat.project.sources.get(&self.name).is_some_and(|it| it.coverage == Coverage::Full);
+        let first_is_held = seat.project.lists_everybody(&self.name);
         // The day counts too: a rule may speak of it.
         let sha256 = format!("{}@{}", heard.read.sha256, service.clock.today());
         let same = service.store.about(&self.name, &sha256)?;

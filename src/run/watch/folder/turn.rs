@@ -5,10 +5,7 @@
 use super::FolderFeed;
 use crate::{
     run::watch::{Service, passage::Seat},
-    source::{
-        csv_file::settings::Coverage,
-        drop_folder::{Claim, names::OrderKey, settings::Order},
-    },
+    source::drop_folder::{Claim, names::OrderKey, settings::Order},
     state::{Standing, StateError, Store},
 };
 
@@ -19,7 +16,7 @@ impl FolderFeed {
     /// True where a content that was used before is not to be used again: it is the last list, or says what happened and
     /// not what is. A list of everybody that comes back after another one is news.
     pub(super) fn is_known(&self, service: &Service, seat: &Seat, sha256: &str) -> Result<bool, StateError> {
-        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        let is_full = seat.project.lists_everybody(&self.name);
         if !is_full {
             return Ok(true);
         }
@@ -29,7 +26,7 @@ impl FolderFeed {
 
     /// Why a list comes too late, where it is older than the last accepted one of everybody.
     pub(super) fn is_late(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
-        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        let is_full = seat.project.lists_everybody(&self.name);
         let Some(accepted) = service.store.accepted(&self.name)?.filter(|_| is_full) else {
             return Ok(None);
         };
@@ -73,7 +70,7 @@ impl FolderFeed {
             return Ok(Some(told));
         }
         // What a list of changes left undone is tried again by itself.
-        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        let is_full = seat.project.lists_everybody(&self.name);
         let used = service.store.about(&self.name, sha256)?;
         let used = used.filter(|run| is_full && matches!(run.standing, Standing::Done | Standing::Partly));
         if let (Some(run), OrderKey::Arrival(_)) = (used, claim.order())
@@ -89,7 +86,7 @@ impl FolderFeed {
 
     /// What is wrong with the number of a list of changes, where such lists are numbered.
     fn gap(&self, service: &Service, seat: &Seat, claim: &Claim) -> Result<Option<String>, StateError> {
-        let is_full = seat.project.sources.get(&self.name).is_some_and(|source| source.coverage == Coverage::Full);
+        let is_full = seat.project.lists_everybody(&self.name);
         let is_numbered = self.folder.settings().order == Some(Order::Number);
         let Some(accepted) = service.store.accepted(&self.name)?.filter(|_| is_numbered && !is_full) else {
             return Ok(None);
