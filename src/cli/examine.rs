@@ -159,7 +159,7 @@ fn compared(found: &Examined) -> String {
         let what = if found.is_full { "list of everybody" } else { "input" };
         return format!("  compared   nothing: it would be the first {what}\n");
     };
-    let new = render::count(found.new.len() as u64, "new person").replace("persons", "people");
+    let new = render::count(found.new.len() as u64, "new person");
     let mut text = format!("  compared   with {} (run {}): {new}", render::harmless(&last.file), last.run);
     if !found.activated.is_empty() {
         let _ = write!(text, ", {} active now", found.activated.len());

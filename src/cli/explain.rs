@@ -137,7 +137,7 @@ fn whom_at(material: &Material<'_>, id: &PersonId) -> usize {
 
 /// The last run that decided anything of this person, for who names nothing to explain it from.
 fn latest(given: &Invocation<'_>, asked: &Asked) -> Result<i64, Trouble> {
-    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
+    let config = given.settings()?;
     let path = lab::state(given, &config);
     let (person, attribute) = (asked.person.as_deref().unwrap_or_default(), asked.attribute.as_deref());
     let speaks = |plan: &Plan| {
@@ -158,7 +158,7 @@ fn latest(given: &Invocation<'_>, asked: &Asked) -> Result<i64, Trouble> {
 }
 
 fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, Trouble> {
-    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
+    let config = given.settings()?;
     let path = lab::state(given, &config);
     let found = stored(&path, run)?;
     let Some((plan, entries)) = found else { return Err(runs::unknown(run, given.again())) };

@@ -17,9 +17,9 @@ use super::{
     document, print, render, tell,
 };
 use crate::{
-    config::{self, Config},
+    config::Config,
     lab::{self, Address, Lab},
-    run::{RunError, kinds, project::benches},
+    run::{RunError, project::benches},
     state::{StateError, sqlite::Sqlite},
     wire,
 };
@@ -296,7 +296,7 @@ fn lab_trouble(error: lab::LabError) -> Trouble {
 
 /// Starts a simulator for each configured provider, writes `.homeward/lab.json`, and waits for the signal to stop.
 pub(super) async fn serve(given: &Invocation<'_>, wanted: &arguments::Lab) -> Result<Exit, Trouble> {
-    let config = config::load(&given.config(), &kinds::for_config(&given.kinds))?;
+    let config = given.settings()?;
     let folder = config.root.join(".homeward");
     if let Some(act) = &wanted.act {
         if wanted.detach || wanted.people.is_some() {

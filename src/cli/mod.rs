@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    config::{self, Config},
     connector::Kind,
     lab::Simulation,
     run::{kinds, project::OpenError},
@@ -102,6 +103,11 @@ struct Invocation<'a> {
 impl Invocation<'_> {
     fn config(&self) -> PathBuf {
         self.root.join(&self.global.config)
+    }
+
+    /// What the configuration says. No rule is read, and no secret.
+    fn settings(&self) -> Result<Config, Trouble> {
+        Ok(config::load(&self.config(), &kinds::for_config(&self.kinds))?)
     }
 
     fn json(&self) -> bool {

@@ -38,6 +38,7 @@ pub(super) fn count(number: u64, noun: &str) -> String {
     match (number, noun) {
         (1, noun) => format!("1 {noun}"),
         (number, "person") => format!("{} people", thousands(number)),
+        (number, "new person") => format!("{} new people", thousands(number)),
         (number, noun) => format!("{} {noun}s", thousands(number)),
     }
 }

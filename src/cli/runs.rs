@@ -24,7 +24,7 @@ const NEWEST: u32 = 50;
 
 /// Lists the runs, shows one with its calls and what became of each, or looks after what is kept of them.
 pub(super) fn runs(given: &Invocation<'_>, wanted: &arguments::Runs) -> Result<Exit, Trouble> {
-    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
+    let config = given.settings()?;
     let path = lab::state(given, &config);
     let age = wanted.prune.as_deref().map(age).transpose()?;
     if !path.exists() && (wanted.verify || wanted.backup.is_some() || age.is_some()) {

@@ -77,7 +77,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
 
 /// Rejects the plan of one run: it is never carried out.
 pub(super) fn reject(given: &Invocation<'_>, wanted: &arguments::Reject) -> Result<Exit, Trouble> {
-    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
+    let config = given.settings()?;
     let terms = Terms::of(&config.limits);
     let path = lab::state(given, &config);
     if !path.exists() {

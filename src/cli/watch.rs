@@ -57,7 +57,7 @@ impl From<WatchError> for Trouble {
 
 /// Serves until it is told to stop.
 pub(super) async fn watch(given: &Invocation<'_>, wanted: &arguments::Watch) -> Result<Exit, Trouble> {
-    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
+    let config = given.settings()?;
     let stand = if given.global.lab { Some(lab::stand(given, &config).await?) } else { None };
     let state = match &stand {
         Some(stand) => stand.state().map(std::path::Path::to_owned),
@@ -92,7 +92,7 @@ pub(super) async fn watch(given: &Invocation<'_>, wanted: &arguments::Watch) -> 
 
 /// Shows how the feeds fare and what waits for somebody.
 pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
-    let config = crate::config::load(&given.config(), &crate::run::kinds::for_config(&given.kinds))?;
+    let config = given.settings()?;
     let path = lab::state(given, &config);
     if !path.exists() {
         if given.json() {

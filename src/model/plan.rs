@@ -387,6 +387,14 @@ pub(crate) struct PlannedChange {
     pub(crate) side_effect: Option<String>,
 }
 
+impl PlannedChange {
+    /// Lets it not be made after all. What is not made sets off nothing, and does not come by itself either.
+    pub(crate) fn stop(&mut self, decision: Decision, refusal: Option<RefusalKind>, reason: String) {
+        (self.decision, self.refusal, self.reason) = (decision, refusal, reason);
+        (self.call, self.side_effect, self.when) = (None, None, None);
+    }
+}
+
 /// An operation that a record asks for, with what was decided and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -345,11 +345,7 @@ fn made(
         Ok(requests) => requests,
         Err(refusal) => {
             for (at, _) in changes {
-                let planned = &mut decided[*at].planned;
-                planned.decision = Decision::Refuse;
-                planned.refusal = Some(refusal.kind);
-                planned.side_effect = None;
-                planned.reason.clone_from(&refusal.reason);
+                decided[*at].planned.stop(Decision::Refuse, Some(refusal.kind), refusal.reason.clone());
             }
             return None;
         }

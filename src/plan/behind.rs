@@ -49,9 +49,7 @@ pub(crate) fn leave_behind(decided: &mut [Decided], were_to_go: &[bool]) -> bool
     let mut stays = false;
     let mut stay = |planned: &mut PlannedChange, leader: &PlannedChange, reason: String| {
         stays |= planned.decision == Decision::Apply;
-        (planned.decision, planned.refusal) = (leader.decision, leader.refusal);
-        (planned.when, planned.side_effect) = (None, None);
-        planned.reason = reason;
+        planned.stop(leader.decision, leader.refusal, reason);
     };
     while let Some(leader) = off.pop() {
         let leader = decided[leader].planned.clone();

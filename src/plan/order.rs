@@ -155,11 +155,8 @@ fn refuse_taken(
         stays[at] = true;
         // Whoever was to take the name that is now kept must be looked at again.
         waiting.extend(one.account.as_ref().and_then(|account| next.get(account)));
-        let planned = &mut decided[one.at].planned;
-        planned.decision = decision;
-        planned.refusal = (decision == Decision::Refuse).then_some(RefusalKind::Taken);
-        planned.side_effect = None;
-        planned.reason = reason;
+        let refusal = (decision == Decision::Refuse).then_some(RefusalKind::Taken);
+        decided[one.at].planned.stop(decision, refusal, reason);
     }
     !stays.contains(&true)
 }
@@ -229,10 +226,8 @@ fn arrange(
         };
         let names = few_of(ring, ", ", |at| &decided[moves[*at].at].planned.person);
         for at in ring {
-            let planned = &mut decided[moves[*at].at].planned;
-            planned.decision = Decision::Hold;
-            planned.side_effect = None;
-            planned.reason = format!("{names} exchange `{}` at {} in a ring; {reason}", space.1, space.0);
+            let reason = format!("{names} exchange `{}` at {} in a ring; {reason}", space.1, space.0);
+            decided[moves[*at].at].planned.stop(Decision::Hold, None, reason);
         }
         settled = false;
     }
@@ -296,10 +291,8 @@ pub(crate) fn spread_refused_creations(decided: &mut [Decided]) {
     for one in decided.iter_mut().filter(|one| one.account.id.is_none() && one.planned.decision == Decision::Apply) {
         let key = (one.planned.person.clone(), one.planned.system.clone());
         if let Some((attribute, decision)) = broken.get(&key) {
-            one.planned.decision = *decision;
-            one.planned.side_effect = None;
-            one.planned.refusal = (*decision == Decision::Refuse).then_some(RefusalKind::Taken);
-            one.planned.reason = format!("no account is made without its `{attribute}`");
+            let refusal = (*decision == Decision::Refuse).then_some(RefusalKind::Taken);
+            one.planned.stop(*decision, refusal, format!("no account is made without its `{attribute}`"));
         }
     }
 }

@@ -111,10 +111,7 @@ pub(crate) fn hold_twins(
     }
     let are_any = !twins.is_empty();
     for (at, reason) in twins {
-        let planned = &mut decided[at].planned;
-        planned.decision = Decision::Hold;
-        planned.side_effect = None;
-        planned.reason = reason;
+        decided[at].planned.stop(Decision::Hold, None, reason);
     }
     are_any
 }

@@ -388,6 +388,8 @@ pub(crate) fn of_input(input: &Input, limits: &Limits) -> Vec<Tripped> {
     tripped
 }
 
+const PROTECTED: &str = "the account is protected by `limits.protected`";
+
 /// Holds every change of a protected account, and every operation on one: administrators and emergency accounts are no
 /// feed's to change.
 pub(crate) fn protect(decided: &mut [Decided], deeds: &mut [DecidedDeed], limits: &Limits) {
@@ -397,22 +399,19 @@ pub(crate) fn protect(decided: &mut [Decided], deeds: &mut [DecidedDeed], limits
             one.planned.decision = Decision::Hold;
             one.planned.side_effect = None;
             one.request = None;
-            "the account is protected by `limits.protected`".clone_into(&mut one.planned.reason);
+            PROTECTED.clone_into(&mut one.planned.reason);
         }
     }
     let were_to_go = to_go(decided);
     for one in decided.iter_mut().filter(|one| one.planned.decision == Decision::Apply) {
         if is_protected(&one.account, &limits.protected) {
-            one.planned.decision = Decision::Hold;
-            one.planned.side_effect = None;
-            "the account is protected by `limits.protected`".clone_into(&mut one.planned.reason);
+            one.planned.stop(Decision::Hold, None, PROTECTED.to_owned());
         } else if !limits.administrators && switches_off(&one.planned) && one.account.is("is_admin") {
-            one.planned.decision = Decision::Hold;
-            one.planned.side_effect = None;
             let system = &one.planned.system;
-            one.planned.reason = format!(
+            let reason = format!(
                 "an administrator of {system} is not switched off by a source: look first (`limits.administrators`)"
             );
+            one.planned.stop(Decision::Hold, None, reason);
         }
     }
     leave_behind(decided, &were_to_go);

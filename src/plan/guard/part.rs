@@ -60,15 +60,10 @@ fn rest(plan: &Plan, told: &BTreeMap<&SystemName, String>, kept_back: &BTreeSet<
     let mut rest = Plan { id: String::new(), ..plan.clone() };
     let open = Open::of(plan, kept_back);
     for change in rest.changes.iter_mut().filter(|change| is_back(&change.call)) {
-        change.decision = Decision::Hold;
-        change.call = None;
-        change.side_effect = None;
-        change.reason = reason(&change.system);
+        change.stop(Decision::Hold, None, reason(&change.system));
     }
     for change in rest.changes.iter_mut().filter(|change| open.leads_to(change)) {
-        change.decision = Decision::Hold;
-        change.when = None;
-        "what it would follow is held by a limit".clone_into(&mut change.reason);
+        change.stop(Decision::Hold, None, "what it would follow is held by a limit".to_owned());
     }
     for asked in rest.operations.iter_mut().filter(|asked| is_back(&asked.call)) {
         asked.decision = Decision::Hold;
