@@ -10,7 +10,7 @@ use super::{
     decide::Decided,
     deeds::{self, DecidedDeed},
     order::{Holders, Order, order, spread_refused_creations},
-    twins::{Known, hold_twins},
+    twins::{Known, Wanted, hold_twins, twins},
 };
 use crate::model::{
     account::Account,
@@ -76,6 +76,67 @@ fn asked_for(at: usize, planned: &PlannedOperation, request: Request) -> Node {
     }
 }
 
+/// The requests of all that is made, and the order that is forced on them. Of those who may be one person only the first is
+/// given an account; where that one is given none after all, it is in nobody's way.
+fn apart(
+    decided: &mut Vec<Decided>,
+    holders: &Holders,
+    policy: &Policy,
+    providers: &dyn Providers,
+    known: Option<Known<'_>>,
+) -> (Vec<Node>, BTreeSet<(usize, usize)>) {
+    let were_to_go = to_go(decided);
+    let twins = |decided: &[Decided], barred: &BTreeSet<Wanted>| {
+        known.map(|known| twins(decided, policy, providers, known, barred)).unwrap_or_default()
+    };
+    let mut barred = BTreeSet::new();
+    let found = twins(decided, &barred);
+    if found.is_empty() {
+        return named_apart(decided, &were_to_go, holders, policy, providers);
+    }
+    let (untouched, mut found) = (decided.clone(), found);
+    loop {
+        hold_twins(decided, &found);
+        spread_refused_creations(decided);
+        leave_behind(decided, &were_to_go);
+        let made = named_apart(decided, &were_to_go, holders, policy, providers);
+        let is_made = |first: &Wanted| {
+            let is_it = |one: &&Decided| (&one.planned.person, &one.planned.system) == (&first.0, &first.1);
+            decided.iter().filter(is_it).any(|one| one.planned.decision == Decision::Apply)
+        };
+        let before = barred.len();
+        barred.extend(found.iter().map(|twin| twin.first.clone()).filter(|first| !is_made(first)));
+        if barred.len() == before {
+            return made;
+        }
+        decided.clone_from(&untouched);
+        found = twins(decided, &barred);
+    }
+}
+
+/// The same, where nobody may be somebody else.
+fn named_apart(
+    decided: &mut [Decided],
+    were_to_go: &[bool],
+    holders: &Holders,
+    policy: &Policy,
+    providers: &dyn Providers,
+) -> (Vec<Node>, BTreeSet<(usize, usize)>) {
+    loop {
+        let order = order(decided, holders, policy, providers);
+        if leave_behind(decided, were_to_go) {
+            continue;
+        }
+        let before = applied(decided);
+        let (nodes, edges) = nodes(decided, &order, policy, providers);
+        leave_behind(decided, were_to_go);
+        // What stays as it is frees no name, and takes none.
+        if applied(decided) == before {
+            return (nodes, edges);
+        }
+    }
+}
+
 /// Makes the plan. `known` tells who is who where records are what it is made of.
 pub(crate) fn assemble(
     mut decided: Vec<Decided>,
@@ -87,26 +148,7 @@ pub(crate) fn assemble(
     frame: Frame,
 ) -> Plan {
     decided.sort_by(|a, b| key(&a.planned).cmp(&key(&b.planned)));
-    let were_to_go = to_go(&decided);
-    let (mut nodes, mut edges) = loop {
-        let order = order(&mut decided, holders, policy, providers);
-        if leave_behind(&mut decided, &were_to_go) {
-            continue;
-        }
-        // Whoever is given none herself is in nobody's way.
-        if known.is_some_and(|known| hold_twins(&mut decided, policy, providers, known)) {
-            spread_refused_creations(&mut decided);
-            leave_behind(&mut decided, &were_to_go);
-            continue;
-        }
-        let before = applied(&decided);
-        let (nodes, edges) = nodes(&mut decided, &order, policy, providers);
-        leave_behind(&mut decided, &were_to_go);
-        // What stays as it is frees no name, and takes none.
-        if applied(&decided) == before {
-            break (nodes, edges);
-        }
-    };
+    let (mut nodes, mut edges) = apart(&mut decided, holders, policy, providers, known);
     deeds.sort_by(|a, b| deeds::key(a).cmp(&deeds::key(b)));
     let mut changes_of: BTreeMap<PersonId, Vec<usize>> = BTreeMap::new();
     for (at, node) in nodes.iter().enumerate() {

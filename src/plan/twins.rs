@@ -58,23 +58,34 @@ impl<'a> Kinship<'a> {
     }
 }
 
-/// Holds creations for whoever may be somebody else for whom one is made too. True where any is held.
-pub(crate) fn hold_twins(
-    decided: &mut [Decided],
+/// An account that is to be made: whose, and where.
+pub(crate) type Wanted = (PersonId, SystemName);
+
+/// A creation that has to wait.
+pub(crate) struct Twin {
+    /// The change that is held, by its position.
+    at: usize,
+    /// The account that is made first.
+    pub(crate) first: Wanted,
+    reason: String,
+}
+
+/// The creations for whoever may be somebody else for whom one is made too. Those that are `barred` are made for nobody.
+pub(crate) fn twins(
+    decided: &[Decided],
     policy: &Policy,
     providers: &dyn Providers,
     known: Known<'_>,
-) -> bool {
+    barred: &BTreeSet<Wanted>,
+) -> Vec<Twin> {
     let is_creation = |one: &Decided| one.account.id.is_none() && one.planned.decision == Decision::Apply;
     let creations = || decided.iter().enumerate().filter(|(_, one)| is_creation(one));
-    let source = |one: &Decided| one.planned.person.system.clone();
-    let mut sources = creations().map(|(_, one)| source(one));
-    let Some(first) = sources.next() else { return false };
+    let mut sources = creations().map(|(_, one)| &one.planned.person.system);
+    let Some(first) = sources.next() else { return Vec::new() };
     if sources.all(|other| other == first) {
-        return false;
+        return Vec::new();
     }
-    let people: Vec<PersonId> = creations().map(|(_, one)| one.planned.person.clone()).collect();
-    let kinship = Kinship::of(known, &people);
+    let kinship = Kinship::of(known, creations().map(|(_, one)| &one.planned.person));
     let rank = |source: &SystemName| known.sources.iter().position(|it| it == source).unwrap_or(usize::MAX);
     // All that one account would begin with, those first who may name a person first.
     let mut accounts: BTreeMap<(usize, &PersonId, &SystemName), Vec<usize>> = BTreeMap::new();
@@ -82,8 +93,8 @@ pub(crate) fn hold_twins(
         let planned = &one.planned;
         accounts.entry((rank(&planned.person.system), &planned.person, &planned.system)).or_default().push(at);
     }
-    let mut taken: BTreeMap<(&SystemName, &AttributeName, String), &PersonId> = BTreeMap::new();
-    let mut twins: Vec<(usize, String)> = Vec::new();
+    let mut taken: BTreeMap<(&SystemName, &AttributeName, String), Vec<&PersonId>> = BTreeMap::new();
+    let mut twins: Vec<Twin> = Vec::new();
     for ((_, person, system), changes) in &accounts {
         let Some(line) = policy.joins.get(*system) else { continue };
         let found_by = |at: &&usize| line.attributes.contains(&decided[**at].planned.attribute);
@@ -94,24 +105,29 @@ pub(crate) fn hold_twins(
         });
         let names: Vec<_> = names.collect();
         let other = names.iter().find_map(|(at, name)| {
-            let other = taken.get(name).filter(|other| !kinship.are_two(person, other))?;
+            let other = taken.get(name)?.iter().find(|other| !kinship.are_two(person, other))?;
             Some((*at, *other))
         });
-        let Some((at, other)) = other else {
-            taken.extend(names.into_iter().map(|(_, name)| (name, *person)));
-            continue;
-        };
-        let attribute = &decided[at].planned.attribute;
-        let word = command("unlink", &Name::from(other), &person.system, &person.key);
-        let reason = format!(
-            "{other}, for whom an account is made at {system}, says the same `{attribute}`: with the next list this is found \
-             to be hers; where they are two people, say so: {word}"
-        );
-        twins.push((at, reason));
+        if let Some((at, other)) = other {
+            let attribute = &decided[at].planned.attribute;
+            let word = command("unlink", &Name::from(other), &person.system, &person.key);
+            let reason = format!(
+                "{other}, for whom an account is made at {system}, says the same `{attribute}`: with the next list this is \
+                 found to be hers; where they are two people, say so: {word}"
+            );
+            twins.push(Twin { at, first: (other.clone(), (*system).clone()), reason });
+        } else if !barred.contains(&((*person).clone(), (*system).clone())) {
+            for (_, name) in names {
+                taken.entry(name).or_default().push(person);
+            }
+        }
     }
-    let are_any = !twins.is_empty();
-    for (at, reason) in twins {
-        decided[at].planned.stop(Decision::Hold, None, reason);
+    twins
+}
+
+/// Holds them.
+pub(crate) fn hold_twins(decided: &mut [Decided], twins: &[Twin]) {
+    for twin in twins {
+        decided[twin.at].planned.stop(Decision::Hold, None, twin.reason.clone());
     }
-    are_any
 }

@@ -129,6 +129,8 @@ pub(crate) struct Said {
     /// What to remember: only what differs from what is remembered.
     pub(crate) seen: Vec<Seen>,
     pub(crate) notes: Vec<String>,
+    /// What an operator should read before anything is done.
+    pub(crate) warnings: Vec<String>,
     /// How many people were left out, for nothing new is said of them.
     pub(crate) believed: u64,
     /// How many people a source that says changes showed for the first time.
@@ -549,7 +551,7 @@ impl Recall<'_> {
         // Whether the rule is new or the column was filled in, nobody can tell here: either way they are changes.
         for (name, people) in new_attributes {
             let (system, whom) = (self.system, if people == 1 { "somebody" } else { &format!("{people} people") });
-            said.notes.push(format!("{shown}: {system} says `{name}` for the first time, of {whom}: each is a change"));
+            said.warnings.push(format!("{system} says `{name}` for the first time, of {whom}: each is a change"));
         }
         if done_before > 0 {
             said.notes

@@ -154,7 +154,7 @@ pub(crate) fn asides(
     let gives_way_to = |before: &Plan| match given {
         GivenBy::Saved => false,
         GivenBy::Input => replaces(plan, before),
-        GivenBy::Website => replaces(plan, before) || speaks_anew(plan, before),
+        GivenBy::Website => replaces(plan, before) || is_of_same(plan, before) && speaks_anew(plan, before),
     };
     for run in store.waits()?.into_iter().filter(gives_way) {
         let Some(before) = store.plan(run.id)? else { continue };
@@ -165,6 +165,11 @@ pub(crate) fn asides(
         }
     }
     Ok(found)
+}
+
+/// True where all that a plan which waits was made of is said again.
+fn is_of_same(plan: &Plan, waits: &Plan) -> bool {
+    waits.inputs.iter().all(|input| plan.inputs.iter().any(|again| again.system == input.system))
 }
 
 /// Lets go of runs that wait as one of these and that a new plan replaces, and gives them.

@@ -290,7 +290,7 @@ pub(super) fn settle(
         inputs,
         systems: homes,
         rejected: said.rejected,
-        warnings: shown.warnings.iter().cloned().chain(ties.warnings).chain(unfinished).collect(),
+        warnings: shown.warnings.iter().cloned().chain(said.warnings).chain(ties.warnings).chain(unfinished).collect(),
         links: ties.links,
         seen,
         people,
@@ -311,7 +311,7 @@ fn so_already(
     id: &PersonId,
     statements: &[Arc<Statement>],
     changes: &[Decided],
-    waiting: &BTreeMap<(SystemName, AttributeName), bool>,
+    waiting: &BTreeMap<(SystemName, AttributeName), Option<SystemName>>,
     sources: &BTreeMap<SystemName, Source>,
 ) -> Vec<Seen> {
     let is_so = |system: &SystemName, name: &AttributeName| {
@@ -320,7 +320,8 @@ fn so_already(
     let takes_back = |said: &&Arc<Statement>| {
         // A website is asked again and again, and where nothing gives way to what it says each time would be news.
         let is_file = sources.get(&said.system).is_some_and(|source| source.csv.is_some());
-        let mut about = waiting.iter().filter(|(_, gives_way)| is_file || **gives_way).map(|(about, _)| about);
+        let mut about =
+            waiting.iter().filter(|(_, of)| is_file || of.as_ref() == Some(&said.system)).map(|(about, _)| about);
         said.fresh && about.any(|(system, name)| is_so(system, name) && said.values.get(name).is_some())
     };
     let seen = |said: &Arc<Statement>| Seen {

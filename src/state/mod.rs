@@ -141,8 +141,8 @@ pub(crate) struct Memory {
     /// Accounts that earlier runs may have made, of people who are tied to none there.
     pub(crate) open: Vec<OpenCreation>,
     /// Of whom something was set aside, and of what at which system: what is said of that now counts, even where it is so
-    /// already. True where it still waits, and a newer input may take its place.
-    pub(crate) waiting: BTreeMap<PersonId, BTreeMap<(SystemName, AttributeName), bool>>,
+    /// already. With the one source it is of, where it still waits and that source may take its place.
+    pub(crate) waiting: BTreeMap<PersonId, BTreeMap<(SystemName, AttributeName), Option<SystemName>>>,
     /// The place of the journal's last entry before all this was read; 0 where there was none.
     pub(crate) place: i64,
 }

@@ -360,8 +360,8 @@ fn an_attribute_of_which_nothing_was_ever_said_is_told() {
     let world = world_of_changes(&CHANGES.replace("display_name: row.name, ", ""));
     world.write("other.csv", &list(&FIRST.replace("Anna", "Annabel")));
     world.write("rules/people.rhai", CHANGES.as_bytes());
-    let ran = world.homeward(&["--lab", "-v", "plan", "hr=other.csv"]);
-    let note = "other.csv: hr says `display_name` for the first time, of 3 people: each is a change";
+    let ran = world.homeward(&["--lab", "plan", "hr=other.csv"]);
+    let note = "warning: hr says `display_name` for the first time, of 3 people: each is a change";
     assert!(ran.stderr.contains(note), "{}", ran.stderr);
 }
 

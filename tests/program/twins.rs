@@ -107,3 +107,24 @@ fn somebody_whose_twin_is_given_no_account_is_given_one() {
     };
     assert_eq!((decided("ext/X9"), decided("hr/1")), (json!("refuse"), json!("apply")), "{plan:#}");
 }
+
+#[test]
+fn where_no_two_may_hold_an_address_one_of_two_records_is_given_the_account() {
+    let mut world = World::new()
+        .file("homeward.toml", &SETTINGS.replace("nextcloud", "mattermost").replace("username = \"homeward\"\n", ""))
+        .file(
+            "rules/people.rhai",
+            &RULES
+                .replace("\"display_name\", ", "")
+                .replace(", \"display_name\"", "")
+                .replace(" display_name: row.username,", ""),
+        )
+        .file("lab/cloud.json", "{}")
+        .file("hr.csv", "id,username,email\n1,anna,anna@example.com\n")
+        .file("ext.csv", "id,username,email\nX9,anna.b,anna@example.com\n");
+    world.start_lab(&[]);
+    let plan = world.json(0, &["plan", "hr=hr.csv", "ext=ext.csv"]);
+    let made: Vec<&str> =
+        plan["calls"].as_array().unwrap().iter().map(|call| call["person"].as_str().unwrap()).collect();
+    assert_eq!(made, ["ext/X9"], "{plan:#}");
+}

@@ -125,6 +125,7 @@ impl Watch<'_> {
 
     /// Waits until it ends by itself: with which code.
     pub(crate) fn ended(&mut self) -> Option<i32> {
+        await_that("the service ends", || self.child.try_wait().unwrap().is_some());
         self.child.wait().unwrap().code()
     }
 

@@ -321,22 +321,7 @@ fn shown(
     if open.is_empty() {
         return Ok(seen);
     }
-    // What was begun and not finished, such as a name on its way through another one, is neither as it was nor as it was to be:
-    // whatever is said of it next is news.
-    let done = plan.calls.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Some(Outcome::Done));
-    let begun: BTreeSet<(&SystemName, &AccountId, &AttributeName)> = done
-        .filter_map(|(call, _)| Some((call, call.account.as_ref()?)))
-        .flat_map(|(call, account)| call.intends.keys().map(move |attribute| (&call.system, account, attribute)))
-        .collect();
-    let halfway: BTreeSet<(&PersonId, &AttributeName)> = plan
-        .changes
-        .iter()
-        .filter(|change| change.decision == Decision::Apply && !is_done(change, outcomes, place))
-        .filter(|change| {
-            change.account.as_ref().is_some_and(|it| begun.contains(&(&change.system, it, &change.attribute)))
-        })
-        .map(|change| (&change.person, &change.attribute))
-        .collect();
+    let halfway = halfway(plan, outcomes, place);
     let before = store.memory()?.seen;
     let before: BTreeMap<(&SystemName, &str), &Seen> =
         before.iter().map(|one| ((&one.system, &*one.key), one)).collect();
@@ -349,6 +334,28 @@ fn shown(
         }
     }
     Ok(seen)
+}
+
+/// What was begun and not finished, such as a name on its way through another one: it is neither as it was nor as it was to be,
+/// and whatever is said of it next is news.
+fn halfway<'p>(
+    plan: &'p Plan,
+    outcomes: &[Option<Outcome>],
+    place: &BTreeMap<&CallId, usize>,
+) -> BTreeSet<(&'p PersonId, &'p AttributeName)> {
+    let done = plan.calls.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Some(Outcome::Done));
+    let begun: BTreeSet<(&SystemName, &AccountId, &AttributeName)> = done
+        .filter_map(|(call, _)| Some((call, call.account.as_ref()?)))
+        .flat_map(|(call, account)| call.intends.keys().map(move |attribute| (&call.system, account, attribute)))
+        .collect();
+    plan.changes
+        .iter()
+        .filter(|change| change.decision == Decision::Apply && !is_done(change, outcomes, place))
+        .filter(|change| {
+            change.account.as_ref().is_some_and(|it| begun.contains(&(&change.system, it, &change.attribute)))
+        })
+        .map(|change| (&change.person, &change.attribute))
+        .collect()
 }
 
 /// The same of what was set aside: of what it has done, and of nothing else. The rest of the list has its own end.
@@ -368,13 +375,19 @@ fn shown_aside(
             done.remove(&change.attribute);
         }
     }
+    let halfway = halfway(plan, outcomes, place);
+    for (person, attribute) in &halfway {
+        done.entry(person).or_default().insert(attribute);
+    }
     let before = store.memory()?.seen;
     let before: BTreeMap<(&SystemName, &str), &Seen> =
         before.iter().map(|one| ((&one.system, &*one.key), one)).collect();
     let remembered = plan.seen.iter().filter_map(|said| {
-        let done = done.get(said.person.as_ref()?).filter(|done| !done.is_empty())?;
+        let person = said.person.as_ref()?;
+        let done = done.get(person).filter(|done| !done.is_empty())?;
         let mut values = before.get(&(&said.system, &*said.key))?.values.clone();
-        values.set_all(done.iter().map(|attribute| (*attribute, said.values.get(attribute))));
+        let said_of = |name: &AttributeName| said.values.get(name).filter(|_| !halfway.contains(&(person, name)));
+        values.set_all(done.iter().map(|attribute| (*attribute, said_of(attribute))));
         Some(Seen { values, ..said.clone() })
     });
     Ok(Arc::new(remembered.collect()))

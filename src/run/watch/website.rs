@@ -231,6 +231,7 @@ impl WebsiteFeed {
             self.dealt(service, &notices)?;
             return Ok(Ok(()));
         }
+        self.refused = None;
         let about =
             Occasion { feed: Some(self.name.clone()), input: everybody(&self.name), sha256: Some(sha256.clone()) };
         let how = How { in_passing: true, first_is_held };

@@ -600,11 +600,16 @@ impl Store for Sqlite {
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         ties::write(&transaction, run, links)?;
         {
-            let mut statement = transaction.prepare(
-                // An older run that is finished after a newer one does not take back what that one saw.
-                "insert into seen (system, key, said, run) values (?1, ?2, ?3, ?4) on conflict do update
-                     set said = excluded.said, run = excluded.run where excluded.run >= seen.run",
-            )?;
+            // An older run that is finished after a newer one does not take back what that one saw. A part that was set aside
+            // tells what it has done of whatever is known by now.
+            let is_newer = if stands::was_set_aside(&transaction, run)? {
+                "said = excluded.said"
+            } else {
+                "said = excluded.said, run = excluded.run where excluded.run >= seen.run"
+            };
+            let mut statement = transaction.prepare(&format!(
+                "insert into seen (system, key, said, run) values (?1, ?2, ?3, ?4) on conflict do update set {is_newer}"
+            ))?;
             for one in *seen {
                 let values = serde_json::to_string(&one.values)?;
                 statement.execute(params![one.system.as_str(), one.key, values, run])?;

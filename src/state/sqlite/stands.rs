@@ -16,7 +16,14 @@ use crate::model::{
 /// As much of a plan as is asked for here.
 #[derive(Deserialize)]
 struct Changes {
+    inputs: Vec<From>,
     changes: Vec<Of>,
+}
+
+/// Whose one input is.
+#[derive(Deserialize)]
+struct From {
+    system: SystemName,
 }
 
 /// What one change is about.
@@ -28,6 +35,16 @@ struct Of {
     decision: Decision,
 }
 
+/// True of a run that was set aside of another one.
+const WAS_SET_ASIDE: &str = "exists (select 1 from journal where journal.run = runs.id
+                             and instr(entry, '\"standing\":\"aside\"') > 0)";
+
+/// The same of one run.
+pub(super) fn was_set_aside(connection: &Connection, run: i64) -> Result<bool, rusqlite::Error> {
+    let sql = format!("select 1 from runs where id = ?1 and {WAS_SET_ASIDE}");
+    connection.prepare_cached(&sql)?.exists([run])
+}
+
 /// Of whom runs that were set aside would change something, and what at which system: also those that were approved and are
 /// not done.
 pub(super) fn waiting(connection: &Connection) -> Result<Waiting, StateError> {
@@ -37,24 +54,32 @@ pub(super) fn waiting(connection: &Connection) -> Result<Waiting, StateError> {
     if connection.query_row(is_there, [], |_| Ok(())).optional()?.is_none() {
         return Ok(waiting);
     }
-    let mut statement = connection.prepare(
+    let sql = format!(
         "select document, standing = 'aside' from runs where document <> '' and
-         (standing = 'aside' or standing in ('approved', 'open', 'partly') and input like '% (held)')",
-    )?;
+         (standing = 'aside' or standing in ('approved', 'open', 'partly') and {WAS_SET_ASIDE})"
+    );
+    let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let plan: Changes = serde_json::from_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
-        let gives_way: bool = row.get(1)?;
+        let source = match plan.inputs.as_slice() {
+            [one] if row.get(1)? => Some(&one.system),
+            _ => None,
+        };
         for change in plan.changes.into_iter().filter(|change| change.decision == Decision::Apply) {
-            *waiting.entry(change.person).or_default().entry((change.system, change.attribute)).or_default() |=
-                gives_way;
+            let place = waiting.entry(change.person).or_default().entry((change.system, change.attribute));
+            // Of two that differ, neither gives way.
+            let known = place.or_insert_with(|| source.cloned());
+            if known.as_ref() != source {
+                *known = None;
+            }
         }
     }
     Ok(waiting)
 }
 
 /// As [`super::super::Memory::waiting`].
-type Waiting = BTreeMap<PersonId, BTreeMap<(SystemName, AttributeName), bool>>;
+type Waiting = BTreeMap<PersonId, BTreeMap<(SystemName, AttributeName), Option<SystemName>>>;
 
 /// What runs of before there was such a table are known to be about.
 pub(super) const FROM_PLANS: &str = "

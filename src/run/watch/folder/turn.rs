@@ -55,12 +55,15 @@ impl FolderFeed {
         }
         let Some(accepted) = service.store.accepted(&self.name)? else { return Ok(None) };
         let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
-        if let Some(last) = last.filter(|last| claim.order() < *last && is_to_come(last, service)) {
-            let told = format!(
-                "`{}`, which was used, has a date in its name that is still to come ({last}), and `{name}` an earlier one",
-                accepted.file
-            );
-            return Ok(Some(told));
+        let is_full = seat.project.lists_everybody(&self.name);
+        if let Some(OrderKey::Date { date, .. }) =
+            last.filter(|last| claim.order() < *last && is_to_come(last, service))
+            && is_full
+        {
+            let file = &accepted.file;
+            return Ok(Some(format!(
+                "`{file}` was used, whose name has a date to come ({date}), and `{name}` has an earlier one"
+            )));
         }
         if matches!((last, claim.order()), (Some(OrderKey::Date { .. }), OrderKey::Arrival(_))) {
             let told = format!(
@@ -70,7 +73,6 @@ impl FolderFeed {
             return Ok(Some(told));
         }
         // What a list of changes left undone is tried again by itself.
-        let is_full = seat.project.lists_everybody(&self.name);
         let used = service.store.about(&self.name, sha256)?;
         let used = used.filter(|run| is_full && matches!(run.standing, Standing::Done | Standing::Partly));
         if let (Some(run), OrderKey::Arrival(_)) = (used, claim.order())
