@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Invocation, render, tell};
 use crate::{
-    run::expectations::{Held, Judged, is_overdue, moment},
+    run::expectations::{Compared, Held, is_overdue, moment},
     state::expectation::{Ending, Expectation},
 };
 
@@ -15,20 +15,20 @@ const NAMED: usize = 3;
 const SHOWN: usize = 50;
 
 impl Invocation<'_> {
-    /// The time that deadlines are judged by.
+    /// The time that deadlines are compared by.
     pub(super) fn judges_by(&self) -> jiff::Timestamp {
         moment(self.global.today, jiff::Timestamp::now())
     }
 }
 
 /// Tells on the side what was seen of what earlier runs left to come: where, and no values.
-pub(super) fn notes(given: &Invocation<'_>, judged: &[Judged]) {
+pub(super) fn notes(given: &Invocation<'_>, compared: &[Compared]) {
     if !given.talks() {
         return;
     }
     let now = given.judges_by();
     let of = |wanted: &dyn Fn(&Held) -> bool| -> Vec<&Expectation> {
-        judged.iter().filter(|one| wanted(&one.held)).map(|one| &one.expectation).collect()
+        compared.iter().filter(|one| wanted(&one.held)).map(|one| &one.expectation).collect()
     };
     let place =
         |one: &Expectation| format!("`{}` of {} {}", one.attribute, one.system, render::harmless(one.account.as_str()));
@@ -49,8 +49,8 @@ pub(super) fn notes(given: &Invocation<'_>, judged: &[Judged]) {
         }
     }
     let is_late =
-        |one: &&Judged| matches!(one.held, Held::Unseen | Held::AsBefore) && is_overdue(&one.expectation, now);
-    let late = judged.iter().filter(is_late).count() as u64;
+        |one: &&Compared| matches!(one.held, Held::Unseen | Held::AsBefore) && is_overdue(&one.expectation, now);
+    let late = compared.iter().filter(is_late).count() as u64;
     if late > 0 {
         let what = render::count(late, "expected value");
         tell(&format!("note: {what} should have come by now: see `{} status`", given.again()));

@@ -15,7 +15,7 @@ use super::{
     fleet::Fleet,
     gather::{self, Given, Said},
     observe::{Shown, observe},
-    prepare::{Desk, Judged, settle},
+    prepare::{Desk, Owning, settle},
     seal::seal,
 };
 use crate::model::{
@@ -219,7 +219,7 @@ pub(crate) async fn compare(
 
 fn outcome(desk: &Desk<'_>, said: Said, shown: &Shown, fleet: &Fleet) -> Result<Outcome, RunError> {
     let (mut owners, mut accounts) = (BTreeMap::new(), BTreeMap::new());
-    let mut each = |Judged { person, ownership }: Judged| {
+    let mut each = |Owning { person, ownership }: Owning| {
         let line = |says: String, origin: &Origin| Line { says, line: Because::from(origin) };
         for (attribute, Owned { system, origin, .. }) in ownership.owners.iter() {
             owners.insert((person.id.clone(), attribute.to_string()), line(system.to_string(), origin));

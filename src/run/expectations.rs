@@ -141,7 +141,7 @@ impl Desk<'_> {
 
 /// An open expectation, with what its account was seen to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Judged {
+pub(crate) struct Compared {
     pub(crate) expectation: Expectation,
     pub(crate) held: Held,
 }
@@ -162,17 +162,17 @@ pub(crate) enum Held {
 }
 
 /// Compares what is expected with accounts as they were seen. Whoever was not seen may be there.
-pub(crate) fn judge<'a>(
+pub(crate) fn compare<'a>(
     open: &[Expectation],
     shown: impl IntoIterator<Item = &'a Account>,
     fleet: &Fleet,
-) -> Vec<Judged> {
+) -> Vec<Compared> {
     if open.is_empty() {
         return Vec::new();
     }
     let with_id = |account: &'a Account| Some(((&account.system, account.id.as_ref()?), account));
     let shown: BTreeMap<(&SystemName, &AccountId), &Account> = shown.into_iter().filter_map(with_id).collect();
-    let judged = open.iter().map(|one| {
+    let compared = open.iter().map(|one| {
         let stored = |value| fleet.normalize(&one.system, &one.attribute, value);
         let account = shown.get(&(&one.system, &one.account));
         // What could not be read is not what is empty.
@@ -183,14 +183,14 @@ pub(crate) fn judge<'a>(
             Some(held) if held == stored(&one.before) => Held::AsBefore,
             Some(held) => Held::Other(held),
         };
-        Judged { expectation: one.clone(), held }
+        Compared { expectation: one.clone(), held }
     });
-    judged.collect()
+    compared.collect()
 }
 
 /// Looks at the accounts of which something is expected, by their ids alone, all systems side by side. Systems that could
-/// not be read are named with why, and nothing is judged there.
-pub(crate) async fn look(open: &[Expectation], fleet: &Fleet) -> (Vec<Judged>, Vec<(SystemName, ConnectorError)>) {
+/// not be read are named with why, and nothing is compared there.
+pub(crate) async fn look(open: &[Expectation], fleet: &Fleet) -> (Vec<Compared>, Vec<(SystemName, ConnectorError)>) {
     let mut wanted: BTreeMap<&SystemName, Wanted> = BTreeMap::new();
     for one in open {
         wanted.entry(&one.system).or_default().ids.insert(one.account.clone());
@@ -228,8 +228,8 @@ pub(crate) async fn look(open: &[Expectation], fleet: &Fleet) -> (Vec<Judged>, V
             }
         }
     }
-    let mut judged = judge(open, &shown, fleet);
-    for one in judged.iter_mut().filter(|one| one.held == Held::Unseen) {
+    let mut compared = compare(open, &shown, fleet);
+    for one in compared.iter_mut().filter(|one| one.held == Held::Unseen) {
         let Expectation { system, account, .. } = &one.expectation;
         let is_shown = shown.iter().any(|other| other.system == *system && other.id.as_ref() == Some(account));
         // It was asked for by its id, and whoever is there is shown.
@@ -237,7 +237,7 @@ pub(crate) async fn look(open: &[Expectation], fleet: &Fleet) -> (Vec<Judged>, V
             one.held = Held::Gone;
         }
     }
-    (judged, faults)
+    (compared, faults)
 }
 
 /// True where it should have come by now.
@@ -245,7 +245,7 @@ pub(crate) fn is_overdue(expectation: &Expectation, now: Timestamp) -> bool {
     expectation.ended.is_none() && expectation.deadline.parse::<Timestamp>().is_ok_and(|deadline| deadline < now)
 }
 
-impl Judged {
+impl Compared {
     /// What to write down; nothing where nothing is new.
     fn sights(&self, now: Timestamp) -> Vec<Sight> {
         match &self.held {
@@ -273,8 +273,8 @@ impl Judged {
 }
 
 /// What is to be written down of what was seen, by the numbers of the expectations.
-pub(crate) fn sights(judged: &[Judged], now: Timestamp) -> Vec<(i64, Sight)> {
+pub(crate) fn sights(compared: &[Compared], now: Timestamp) -> Vec<(i64, Sight)> {
     let of_one =
-        |one: &Judged| one.sights(now).into_iter().map(|sight| (one.expectation.id, sight)).collect::<Vec<_>>();
-    judged.iter().flat_map(of_one).collect()
+        |one: &Compared| one.sights(now).into_iter().map(|sight| (one.expectation.id, sight)).collect::<Vec<_>>();
+    compared.iter().flat_map(of_one).collect()
 }

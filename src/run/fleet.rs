@@ -1,4 +1,6 @@
 //! The configured providers, opened: each with its connector and its line, and what was learned of its server.
+//!
+//! Which kinds there are is not known here, nor whose an account is.
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 

@@ -1,6 +1,7 @@
 //! Looking with people's own tokens: each opens one account, which is hers.
 //!
-//! A no to one token is one person's trouble. A system that does not answer is everybody's, as it always is.
+//! A no to one token is one person's trouble. A system that does not answer is everybody's, as it always is. Where tokens
+//! are kept is not known here.
 
 use std::{collections::BTreeMap, sync::Arc};
 

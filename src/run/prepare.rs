@@ -11,7 +11,7 @@ use super::{
     belief::{Belief, Same, is_certain, said_before},
     crew::{ALONE, Crew, Shift, threads},
     ears::MAX_EXCEEDED,
-    expectations::{Judged as Expected, judge},
+    expectations::{Compared, compare},
     fleet::Fleet,
     gather::{self, Given, Hearing, Said, Source},
     observe::{Shown, observe},
@@ -75,7 +75,7 @@ pub(crate) struct Prepared {
     /// Which accounts that are there would be tied to people from now on, and by which lines they were found.
     pub(crate) ties: Vec<String>,
     /// What earlier runs left to come by itself, with what was seen of it now.
-    pub(crate) expected: Vec<Expected>,
+    pub(crate) expected: Vec<Compared>,
     /// Inputs that are what they were when they were carried out: then nobody was asked and there is nothing to do.
     pub(crate) same: Vec<Same>,
     /// Where a list says something new of some: how many it says nothing new of, who were not looked at, and when they were.
@@ -129,7 +129,7 @@ pub(crate) async fn draft(desk: &Desk<'_>, heard: Vec<Hearing>, fleet: &mut Flee
         (plan, shown, None)
     };
     let ties = ties(&plan, policy);
-    let expected = judge(&desk.memory.expectations, &awaited(&desk.memory.expectations, &shown), fleet);
+    let expected = compare(&desk.memory.expectations, &awaited(&desk.memory.expectations, &shown), fleet);
     Ok(Prepared { plan, notes, firsts, ties, expected, same: Vec::new(), believed })
 }
 
@@ -167,7 +167,7 @@ fn ties(plan: &Plan, policy: &Policy) -> Vec<String> {
 }
 
 /// A person with what the rules say of her.
-pub(crate) struct Judged {
+pub(crate) struct Owning {
     pub(crate) person: Person,
     pub(crate) ownership: Arc<Ownership>,
 }
@@ -180,7 +180,7 @@ pub(super) fn settle(
     shown: &Shown,
     providers: &dyn Providers,
     homes: BTreeMap<SystemName, Home>,
-    mut each: Option<&mut dyn FnMut(Judged)>,
+    mut each: Option<&mut dyn FnMut(Owning)>,
 ) -> Result<Plan, RunError> {
     let policy = desk.rules.policy();
     let sources = in_rank(desk.sources);
@@ -363,7 +363,7 @@ struct Settled {
     group: Option<String>,
     changes: Vec<Decided>,
     deeds: Vec<DecidedDeed>,
-    judged: Option<Box<Judged>>,
+    judged: Option<Box<Owning>>,
     /// As [`Decisions::stopped_by`].
     stopped_by: Option<Box<RuleError>>,
     /// True where she is not held, and all her accounts could be seen.
@@ -415,7 +415,7 @@ fn settle_all(
         let Decisions { person, ownership, changes, stopped_by } = decide_for(person, rules, attributes, providers)?;
         let (id, statements) = (person.id.clone(), person.statements.clone());
         let is_plain = person.held.is_none() && person.unseen.is_empty();
-        let judged = interest.judged.then(|| Box::new(Judged { person, ownership }));
+        let judged = interest.judged.then(|| Box::new(Owning { person, ownership }));
         Ok(Settled { id, statements, group, changes, deeds, judged, stopped_by, is_plain })
     };
     let policy = rules.policy();

@@ -3,7 +3,10 @@
 //! A call proves itself by its answer. What follows has no answer, so it is remembered until it has been seen, or for as
 //! long as it has not. Whether it has is judged elsewhere; here are only the words for it.
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Serialize,
+    de::{self, value::StrDeserializer},
+};
 
 use crate::model::{
     attribute::{AttributeName, Value},
@@ -69,8 +72,6 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    const ALL: [Self; 6] = [Self::Met, Self::Instead, Self::Replaced, Self::Withdrawn, Self::Gone, Self::NotHers];
-
     /// The word for it in the store and in reports.
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -85,7 +86,7 @@ impl Ending {
 
     /// The ending of this word.
     pub(super) fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|ending| ending.word() == word)
+        Self::deserialize(StrDeserializer::<de::value::Error>::new(word)).ok()
     }
 }
 

@@ -1,9 +1,9 @@
 //! One run at a time writes to one system. The operating system keeps the lock, so it goes with the process, however that
-//! ends.
+//! ends. What a run does meanwhile is not known here.
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -21,9 +21,6 @@ impl Locks {
     /// Takes the locks of all these systems, beside the store, or none.
     pub(crate) fn take(store: &Path, systems: &BTreeSet<SystemName>) -> Result<Self, StateError> {
         let mut files = Vec::new();
-        if let Some(folder) = store.parent() {
-            fs::create_dir_all(folder).map_err(|source| StateError::Folder { path: store.to_owned(), source })?;
-        }
         for system in systems {
             let path = store.with_extension(format!("{system}.lock"));
             let file = File::create(&path).map_err(|source| StateError::Lock { path: path.clone(), source })?;
@@ -54,9 +51,6 @@ fn service(store: &Path) -> PathBuf {
 /// Held by a service for as long as it runs. Several may run side by side and share the work.
 pub(crate) fn watching(store: &Path) -> Result<File, StateError> {
     let path = service(store);
-    if let Some(folder) = store.parent() {
-        fs::create_dir_all(folder).map_err(|source| StateError::Folder { path: store.to_owned(), source })?;
-    }
     let file = File::create(&path).map_err(|source| StateError::Lock { path: path.clone(), source })?;
     // Only somebody who asks whether a service is there ever holds it alone, and only for that moment.
     file.lock_shared().map_err(|source| StateError::Lock { path, source })?;

@@ -8,7 +8,10 @@ use std::{
     path::PathBuf,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Serialize,
+    de::{self, value::StrDeserializer},
+};
 
 use crate::model::{
     attribute::AttributeName,
@@ -277,22 +280,7 @@ impl Standing {
 
     /// The standing of this word.
     fn of(word: &str) -> Option<Self> {
-        const ALL: [Standing; 13] = [
-            Standing::Open,
-            Standing::Done,
-            Standing::Partly,
-            Standing::Waiting,
-            Standing::Held,
-            Standing::Approved,
-            Standing::Rejected,
-            Standing::Refused,
-            Standing::Duplicate,
-            Standing::Superseded,
-            Standing::Redone,
-            Standing::Aside,
-            Standing::Expired,
-        ];
-        ALL.into_iter().find(|standing| standing.word() == word)
+        Self::deserialize(StrDeserializer::<de::value::Error>::new(word)).ok()
     }
 }
 

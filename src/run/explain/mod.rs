@@ -21,7 +21,7 @@ use super::{
     fleet::Fleet,
     gather::{self, Given, Said},
     observe::{Shown, observe},
-    prepare::{Desk, Judged, decide_for, holders, settle},
+    prepare::{Desk, Owning, decide_for, holders, settle},
 };
 use crate::{
     model::{
@@ -107,7 +107,7 @@ pub(crate) struct Material<'a> {
     desk: &'a Desk<'a>,
     fleet: &'a Fleet,
     pub(crate) plan: Plan,
-    pub(crate) people: Vec<Judged>,
+    pub(crate) people: Vec<Owning>,
     /// What was decided for each of the people before they met each other.
     decided: Vec<Vec<Decided>>,
     /// Attributes that have an owner line.
@@ -189,7 +189,7 @@ impl<'a> Material<'a> {
 
     /// One of the people with what was decided, to ask why.
     pub(crate) fn case<'c>(&'c self, at: usize, known_before: &'c dyn Fn(&Statement) -> bool) -> Case<'c> {
-        let Judged { person, ownership } = &self.people[at];
+        let Owning { person, ownership } = &self.people[at];
         let (policy, providers) = (self.desk.rules.policy(), self.fleet);
         Case { person, ownership, policy, providers, changes: self.changes(at), known_before }
     }

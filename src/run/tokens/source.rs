@@ -1,4 +1,4 @@
-//! The places where people's own tokens are found.
+//! The places where people's own tokens are found. What a system says to them is not known here.
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 

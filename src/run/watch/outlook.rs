@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use super::{Service, feed::Next, passage::Seat};
 use crate::{
     run::{
-        expectations::{Held, Judged, is_overdue, look, moment, sights},
+        expectations::{Compared, Held, is_overdue, look, moment, sights},
         told,
     },
     state::{
@@ -50,7 +50,7 @@ impl Outlook {
         if open.is_empty() {
             return Ok(next);
         }
-        let (judged, faults) = tokio::select! {
+        let (compared, faults) = tokio::select! {
             looked = look(&open, &seat.fleet) => looked,
             () = service.until_stopped() => return Ok(next),
         };
@@ -60,11 +60,11 @@ impl Outlook {
             warn!("accounts of which something is expected could not be looked at: {fault}");
         }
         self.fault = fault;
-        take_note(service, &judged)?;
+        take_note(service, &compared)?;
         let now = service.judges_by();
         let is_late =
-            |one: &&Judged| matches!(one.held, Held::Unseen | Held::AsBefore) && is_overdue(&one.expectation, now);
-        let (late, others): (Vec<&Judged>, Vec<&Judged>) = judged.iter().partition(is_late);
+            |one: &&Compared| matches!(one.held, Held::Unseen | Held::AsBefore) && is_overdue(&one.expectation, now);
+        let (late, others): (Vec<&Compared>, Vec<&Compared>) = compared.iter().partition(is_late);
         for one in others {
             self.told.remove(&one.expectation.id);
         }
@@ -82,13 +82,13 @@ impl Outlook {
 }
 
 /// Writes down what was seen and logs what is new of it: where, and never what.
-pub(super) fn take_note(service: &Service, judged: &[Judged]) -> Result<(), StateError> {
-    let sights = sights(judged, service.judges_by());
+pub(super) fn take_note(service: &Service, compared: &[Compared]) -> Result<(), StateError> {
+    let sights = sights(compared, service.judges_by());
     if sights.is_empty() {
         return Ok(());
     }
     service.store.sighted(&sights, &service.now())?;
-    for Judged { expectation: one, held } in judged.iter().filter(|one| one.is_news()) {
+    for Compared { expectation: one, held } in compared.iter().filter(|one| one.is_news()) {
         let (system, account, attribute, run) = (&one.system, &one.account, &one.attribute, one.run);
         match held {
             Held::Expected => info!(%system, %account, %attribute, run, "what was expected is there"),
@@ -101,7 +101,7 @@ pub(super) fn take_note(service: &Service, judged: &[Judged]) -> Result<(), Stat
 }
 
 impl Service {
-    /// The time that deadlines are judged by.
+    /// The time that deadlines are compared by.
     pub(super) fn judges_by(&self) -> jiff::Timestamp {
         moment(self.orders.today, self.clock.now())
     }

@@ -1,4 +1,4 @@
-//! The table of what is to come by itself.
+//! The table of what is to come by itself. Whether it came is for others to see.
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 

@@ -297,8 +297,7 @@ impl Store for Sqlite {
         let mut deeds = BTreeMap::new();
         // A store that was only looked into may be older than this table.
         if connection.table_exists(MAIN, "deeds")? {
-            let by = "select 1 from pragma_table_info('deeds') where name = 'run'";
-            let run = if connection.query_row(by, [], |_| Ok(())).optional()?.is_some() { "run" } else { "0" };
+            let run = if connection.column_exists(MAIN, "deeds", "run")? { "run" } else { "0" };
             let mut statement = connection.prepare(&format!("select mark, in_doubt, {run} from deeds"))?;
             for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))? {
                 let (mark, in_doubt, run) = row?;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 
 use super::super::{
     StateError, journal,
     progress::{Progress, Unproved, unproved},
 };
+use super::MAIN;
 use crate::model::{
     id::{CallId, PersonId, SystemName},
     links::Links,
@@ -17,11 +18,7 @@ use crate::model::{
 /// The creations of unfinished runs of which nobody knows what became, but for people who are tied to an account there.
 pub(super) fn creations(connection: &Connection, links: &Links) -> Result<Vec<OpenCreation>, StateError> {
     // A store that was only looked into may be older than this.
-    if connection
-        .query_row("select 1 from pragma_table_info('runs') where name = 'standing'", [], |_| Ok(()))
-        .optional()?
-        .is_none()
-    {
+    if !connection.column_exists(MAIN, "runs", "standing")? {
         return Ok(Vec::new());
     }
     // Of what was finished in part the journal tells a doubt. One that broke off again ends otherwise than by telling how it

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use serde::Deserialize;
 
 use super::super::{Entry, Standing, StateError, Waits, journal};
@@ -50,8 +50,7 @@ pub(super) fn was_set_aside(connection: &Connection, run: i64) -> Result<bool, r
 pub(super) fn waiting(connection: &Connection) -> Result<Waiting, StateError> {
     let mut waiting = Waiting::new();
     // A store that was only looked into may be older than this.
-    let is_there = "select 1 from pragma_table_info('runs') where name = 'standing'";
-    if connection.query_row(is_there, [], |_| Ok(())).optional()?.is_none() {
+    if !connection.column_exists(MAIN, "runs", "standing")? {
         return Ok(waiting);
     }
     let sql = format!(
