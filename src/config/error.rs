@@ -137,7 +137,13 @@ pub(super) enum Fault {
     #[error("unknown attribute `{key}` in [limits.attributes]{}", asking(suggestion.as_deref()))]
     UnknownAttribute { key: String, suggestion: Option<String> },
     #[error("`{key}` is {found}, but must be {expected}")]
-    WrongType { key: String, expected: String, found: &'static str },
+    WrongType {
+        key: String,
+        expected: String,
+        found: &'static str,
+        /// What a table there would hold.
+        keys: Vec<String>,
+    },
     #[error("`{key}` must be {limit}")]
     OutOfRange { key: String, limit: String },
     #[error("`{key}` cannot be `{value}`{}", asking(suggestion.as_deref()))]
@@ -206,6 +212,10 @@ impl Fault {
                 // The item of a list goes by its number.
                 let is_item = key.chars().all(|c| c.is_ascii_digit());
                 if is_item { "write it in quotes".to_owned() } else { format!("write it as `{key} = \"…\"`") }
+            }
+            Self::WrongType { key, expected, keys, .. } if expected == "a table" && !keys.is_empty() => {
+                let keys: Vec<String> = keys.iter().map(|key| format!("{key} = …")).collect();
+                format!("such as `{key} = {{ {} }}`", keys.join(", "))
             }
             Self::WrongType { expected, found: "a text", .. } if expected.ends_with("number") => {
                 "write it without quotes".to_owned()

@@ -46,7 +46,7 @@ impl Shape<'_> {
                     let fault = Fault::NotOneOf { key, value: word.clone(), allowed, suggestion };
                     vec![misfit(way, at_value(), fault)]
                 }
-                other => vec![misfit(way, at_value(), wrong_type(key, TEXT, other))],
+                other => vec![misfit(way, at_value(), wrong_type(key, TEXT, other, schema))],
             };
         }
         if let Some(expected) = mismatch(data, schema) {
@@ -55,7 +55,7 @@ impl Shape<'_> {
                 let variable = variable.collect::<Vec<_>>().join("_").replace('-', "_");
                 return vec![misfit(way, at_value(), Fault::SecretInClear { key, variable })];
             }
-            return vec![misfit(way, at_value(), wrong_type(key, &expected, data))];
+            return vec![misfit(way, at_value(), wrong_type(key, &expected, data, schema))];
         }
         match data {
             Value::Object(table) => self.table(table, schema, way),
@@ -158,7 +158,7 @@ fn misfit(way: &Way, span: Option<Range<usize>>, fault: Fault) -> Misfit {
     Misfit { way: Some(way.clone()), error: ConfigError::new(span, fault) }
 }
 
-fn wrong_type(key: String, expected: &str, found: &Value) -> Fault {
+fn wrong_type(key: String, expected: &str, found: &Value, schema: &Value) -> Fault {
     let found = match found {
         Value::Null => "nothing",
         Value::Bool(_) => "true or false",
@@ -167,7 +167,9 @@ fn wrong_type(key: String, expected: &str, found: &Value) -> Fault {
         Value::Array(_) => "a list",
         Value::Object(_) => "a table",
     };
-    Fault::WrongType { key, expected: expected.to_owned(), found }
+    let keys = schema.get("properties").and_then(Value::as_object);
+    let keys = keys.into_iter().flat_map(|keys| keys.keys().cloned()).collect();
+    Fault::WrongType { key, expected: expected.to_owned(), found, keys }
 }
 
 /// The words a schema allows, where it allows only words.

@@ -139,6 +139,22 @@ fn little_is_needed() {
 }
 
 #[test]
+fn a_value_where_a_table_belongs_is_told_what_the_table_holds() {
+    let text = "[systems.hr]\nkind = \"table\"\nkey = \"id\"\nsays = \"state\"\n[limits]\nremovals = \"5%\"\n";
+    assert_eq!(
+        faults(text),
+        ["\"5%\" | `removals` is a text, but must be a table | such as `removals = { share = …, at_least = … }`"]
+    );
+}
+
+#[test]
+fn what_is_no_name_of_a_variable_is_not_shown() {
+    let text = "[systems.git]\nkind = \"forge\"\nurl = \"https://g\"\ntoken = { env = \"glpat-secret\" }\n";
+    let told = faults(text).join("\n");
+    assert!(told.contains("what `env` says is no name of an environment variable"), "{told}");
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_at_once_and_in_order() {
     let text = r#"
 rulez = "rules"
