@@ -9,8 +9,8 @@ use super::{
     behind::{leave_behind, to_go},
     decide::Decided,
     deeds::{self, DecidedDeed},
-    order::{Holders, Order, order, spread_refused_creations},
-    twins::{Known, Wanted, hold_twins, twins},
+    order::{Holders, Order, order},
+    twins::{Known, hold_twins, is_creation, twins},
 };
 use crate::model::{
     account::Account,
@@ -86,30 +86,32 @@ fn apart(
     known: Option<Known<'_>>,
 ) -> (Vec<Node>, BTreeSet<(usize, usize)>) {
     let were_to_go = to_go(decided);
-    let twins = |decided: &[Decided], barred: &BTreeSet<Wanted>| {
+    let twins = |decided: &[Decided], barred: &BTreeSet<PersonId>| {
         known.map(|known| twins(decided, policy, providers, known, barred)).unwrap_or_default()
     };
-    let mut barred = BTreeSet::new();
-    let found = twins(decided, &barred);
+    let mut barred: BTreeSet<PersonId> = BTreeSet::new();
+    let mut found = twins(decided, &barred);
     if found.is_empty() {
         return named_apart(decided, &were_to_go, holders, policy, providers);
     }
-    let (untouched, mut found) = (decided.clone(), found);
+    let untouched = decided.clone();
     loop {
         hold_twins(decided, &found);
-        spread_refused_creations(decided);
         leave_behind(decided, &were_to_go);
         let made = named_apart(decided, &were_to_go, holders, policy, providers);
-        let is_made = |first: &Wanted| {
-            let is_it = |one: &&Decided| (&one.planned.person, &one.planned.system) == (&first.0, &first.1);
-            decided.iter().filter(is_it).any(|one| one.planned.decision == Decision::Apply)
-        };
-        let before = barred.len();
-        barred.extend(found.iter().map(|twin| twin.first.clone()).filter(|first| !is_made(first)));
-        if barred.len() == before {
+        let given: BTreeSet<&PersonId> =
+            decided.iter().filter(|one| is_creation(one)).map(|one| &one.planned.person).collect();
+        let refused = found.iter().map(|twin| &twin.first).filter(|first| !given.contains(first));
+        let refused: BTreeSet<PersonId> = refused.filter(|first| !barred.contains(first)).cloned().collect();
+        if refused.is_empty() {
             return made;
         }
-        decided.clone_from(&untouched);
+        barred.extend(refused);
+        // Why they are given none stays as it was found.
+        let before = std::mem::replace(decided, untouched.clone());
+        for (one, before) in decided.iter_mut().zip(before).filter(|(one, _)| barred.contains(&one.planned.person)) {
+            *one = before;
+        }
         found = twins(decided, &barred);
     }
 }

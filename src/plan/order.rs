@@ -278,7 +278,7 @@ fn temporary(
 }
 
 /// A creation is one call: if one of its values is refused or held, none of it happens.
-pub(crate) fn spread_refused_creations(decided: &mut [Decided]) {
+fn spread_refused_creations(decided: &mut [Decided]) {
     let broken: BTreeMap<_, _> = decided
         .iter()
         .filter(|one| one.account.id.is_none())

@@ -2,7 +2,7 @@
 //!
 //! Records are put together by the accounts they lead to. Where there is none yet, each of two records that speak of one
 //! person leads to nothing, and each would be given an account; the list that comes after would find two. So of those whose
-//! accounts a `join` line could not tell apart, only the first is given one; with the next list the other record finds it.
+//! accounts a `join` line could not tell apart, only the first is given any; with the next list the other record finds them.
 //! Two keys of one source are two people. Who they are is not known here, only what they say and what was said of them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,27 +58,29 @@ impl<'a> Kinship<'a> {
     }
 }
 
-/// An account that is to be made: whose, and where.
-pub(crate) type Wanted = (PersonId, SystemName);
-
-/// A creation that has to wait.
+/// Somebody for whom no account is made yet.
 pub(crate) struct Twin {
-    /// The change that is held, by its position.
-    at: usize,
-    /// The account that is made first.
-    pub(crate) first: Wanted,
+    /// The changes that would make her accounts, by their position.
+    creations: Vec<usize>,
+    /// Who comes first.
+    pub(crate) first: PersonId,
     reason: String,
 }
 
-/// The creations for whoever may be somebody else for whom one is made too. Those that are `barred` are made for nobody.
+/// True for a change that makes an account.
+pub(crate) fn is_creation(one: &Decided) -> bool {
+    one.account.id.is_none() && one.planned.decision == Decision::Apply
+}
+
+/// Those for whom accounts would be made and who may be somebody else for whom some are made too. Whoever is `barred` is given
+/// none and is in nobody's way.
 pub(crate) fn twins(
     decided: &[Decided],
     policy: &Policy,
     providers: &dyn Providers,
     known: Known<'_>,
-    barred: &BTreeSet<Wanted>,
+    barred: &BTreeSet<PersonId>,
 ) -> Vec<Twin> {
-    let is_creation = |one: &Decided| one.account.id.is_none() && one.planned.decision == Decision::Apply;
     let creations = || decided.iter().enumerate().filter(|(_, one)| is_creation(one));
     let mut sources = creations().map(|(_, one)| &one.planned.person.system);
     let Some(first) = sources.next() else { return Vec::new() };
@@ -86,38 +88,41 @@ pub(crate) fn twins(
         return Vec::new();
     }
     let kinship = Kinship::of(known, creations().map(|(_, one)| &one.planned.person));
-    let rank = |source: &SystemName| known.sources.iter().position(|it| it == source).unwrap_or(usize::MAX);
-    // All that one account would begin with, those first who may name a person first.
-    let mut accounts: BTreeMap<(usize, &PersonId, &SystemName), Vec<usize>> = BTreeMap::new();
+    // Whose word counts first is to be heard first: what an account begins with may stay for good.
+    let rank = |source: &SystemName| {
+        let owns = policy.owners.iter().position(|line| line.system == *source).unwrap_or(usize::MAX);
+        (owns, known.sources.iter().position(|it| it == source).unwrap_or(usize::MAX))
+    };
+    let mut people: BTreeMap<((usize, usize), &PersonId), Vec<usize>> = BTreeMap::new();
     for (at, one) in creations() {
-        let planned = &one.planned;
-        accounts.entry((rank(&planned.person.system), &planned.person, &planned.system)).or_default().push(at);
+        let person = &one.planned.person;
+        people.entry((rank(&person.system), person)).or_default().push(at);
     }
     let mut taken: BTreeMap<(&SystemName, &AttributeName, String), Vec<&PersonId>> = BTreeMap::new();
     let mut twins: Vec<Twin> = Vec::new();
-    for ((_, person, system), changes) in &accounts {
-        let Some(line) = policy.joins.get(*system) else { continue };
-        let found_by = |at: &&usize| line.attributes.contains(&decided[**at].planned.attribute);
-        let names = changes.iter().filter(found_by).filter_map(|at| {
-            let planned = &decided[*at].planned;
-            let value = folded(&providers.normalize(system, &planned.attribute, &planned.after))?;
-            Some((*at, (*system, &planned.attribute, value)))
-        });
-        let names: Vec<_> = names.collect();
-        let other = names.iter().find_map(|(at, name)| {
+    for ((_, person), creations) in people {
+        let names: Vec<(&SystemName, &AttributeName, String)> = creations
+            .iter()
+            .map(|at| &decided[*at].planned)
+            .filter(|it| policy.joins.get(&it.system).is_some_and(|line| line.attributes.contains(&it.attribute)))
+            .filter_map(|it| {
+                let value = folded(&providers.normalize(&it.system, &it.attribute, &it.after))?;
+                Some((&it.system, &it.attribute, value))
+            })
+            .collect();
+        let other = names.iter().find_map(|name| {
             let other = taken.get(name)?.iter().find(|other| !kinship.are_two(person, other))?;
-            Some((*at, *other))
+            Some((name.0, name.1, *other))
         });
-        if let Some((at, other)) = other {
-            let attribute = &decided[at].planned.attribute;
+        if let Some((system, attribute, other)) = other {
             let word = command("unlink", &Name::from(other), &person.system, &person.key);
             let reason = format!(
                 "{other}, for whom an account is made at {system}, says the same `{attribute}`: with the next list this is \
                  found to be hers; where they are two people, say so: {word}"
             );
-            twins.push(Twin { at, first: (other.clone(), (*system).clone()), reason });
-        } else if !barred.contains(&((*person).clone(), (*system).clone())) {
-            for (_, name) in names {
+            twins.push(Twin { creations, first: other.clone(), reason });
+        } else if !barred.contains(person) {
+            for name in names {
                 taken.entry(name).or_default().push(person);
             }
         }
@@ -128,6 +133,8 @@ pub(crate) fn twins(
 /// Holds them.
 pub(crate) fn hold_twins(decided: &mut [Decided], twins: &[Twin]) {
     for twin in twins {
-        decided[twin.at].planned.stop(Decision::Hold, None, twin.reason.clone());
+        for at in &twin.creations {
+            decided[*at].planned.stop(Decision::Hold, None, twin.reason.clone());
+        }
     }
 }

@@ -34,6 +34,10 @@ account("gitlab", |person| person.active);
 guard(|plan| if plan.count("gitlab", "display_name") > 1 { hold("more than one new name") });
 "#;
 
+/// Nobody is switched off unseen. The second system is what makes it worth while to take a plan apart.
+const NO_REMOVALS: &str = "[systems.zitadel]\nkind = \"zitadel\"\nurl = \"https://id.example.com\"\ntoken = { env = \"Z\" }\n\
+                           [limits]\nremovals = { share = \"0%\", at_least = 0 }\n";
+
 const FIRST: &str = "1002,Ben,ben,Active\n1001,Anna,anna,Active\n1003,Cleo,cleo,Active\n";
 /// A mistake: Anna has left.
 const WRONG: &str = "1001,Anna,anna,Left\n1000,Ada,ada,Active\n1002,Ben,ben,Active\n1003,Cleo,cleo,Active\n";
@@ -55,6 +59,10 @@ fn world(coverage: &str) -> World {
 }
 
 fn world_with(coverage: &str, settings: &str, rules: &str) -> World {
+    world_seeded(coverage, settings, rules, None)
+}
+
+fn world_seeded(coverage: &str, settings: &str, rules: &str, zitadel: Option<&Value>) -> World {
     let user = |id: u32, name: &str| {
         let username = name.to_lowercase();
         json!({ "id": id, "username": username, "name": name, "email": format!("{username}@example.com") })
@@ -64,6 +72,9 @@ fn world_with(coverage: &str, settings: &str, rules: &str) -> World {
         .file("homeward.toml", &format!("{}{settings}", SETTINGS.replace("COVERAGE", coverage)))
         .file("rules/people.rhai", rules)
         .file("lab/gitlab.json", &users.to_string());
+    if let Some(zitadel) = zitadel {
+        world.write("lab/zitadel.json", zitadel.to_string().as_bytes());
+    }
     for (name, rows) in [("first", FIRST), ("wrong", WRONG), ("right", RIGHT)] {
         world.write(&format!("{name}.csv"), &list(rows));
     }
@@ -90,6 +101,13 @@ fn applied_in_vain(world: &World, exit: i32, name: &str) {
 
 fn anna(world: &World) -> Value {
     world.user("gitlab", "email", "anna@example.com")["state"].clone()
+}
+
+/// The run that was set aside.
+fn aside(world: &World) -> String {
+    let runs = world.json(0, &["runs"]);
+    let aside = runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap();
+    aside["run"].to_string()
 }
 
 fn standings(world: &World) -> Vec<String> {
@@ -220,17 +238,11 @@ fn somebody_under_a_new_key_is_said_to_be_herself_without_being_switched_off() {
 #[test]
 fn what_was_set_aside_is_not_approved_once_a_later_list_takes_it_back() {
     for (tuesday, exit, state) in [("Active", 2, "active"), ("Left", 0, "blocked")] {
-        // The second system is what makes it worth while to take the plan apart.
-        let settings = "[systems.zitadel]\nkind = \"zitadel\"\nurl = \"https://id.example.com\"\ntoken = { env = \"Z\" }\n\
-                        [limits]\nremovals = { share = \"0%\", at_least = 0 }\n";
-        let world = world_with("partial", settings, &format!("{RULES}join(\"zitadel\", \"email\");\n"));
+        let world = world_with("partial", NO_REMOVALS, &format!("{RULES}join(\"zitadel\", \"email\");\n"));
         world.write("monday.csv", &list("1001,Anna,anna,Left\n1003,Cleopatra,cleo,Active\n"));
         world.write("tuesday.csv", &list(&format!("1001,Anna,anna,{tuesday}\n")));
         world.json(6, &["apply", "--yes", "hr=monday.csv"]);
-        let aside =
-            world.json(0, &["runs"])["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap()
-                ["run"]
-                .to_string();
+        let aside = aside(&world);
         world.homeward(&["--lab", "apply", "--yes", "hr=tuesday.csv"]);
         let approved = world.homeward(&["--lab", "approve", "--yes", &aside]);
         assert_eq!((approved.status, anna(&world)), (exit, json!(state)), "{tuesday}: {}", approved.stderr);
@@ -304,15 +316,11 @@ fn a_day_that_begins_does_not_do_again_what_was_taken_back() {
 
 #[test]
 fn what_was_set_aside_and_approved_is_finished_though_the_same_list_came_again() {
-    let settings = "[systems.zitadel]\nkind = \"zitadel\"\nurl = \"https://id.example.com\"\ntoken = { env = \"Z\" }\n\
-                    [limits]\nremovals = { share = \"0%\", at_least = 0 }\n";
-    let world = world_with("full", settings, &format!("{RULES}join(\"zitadel\", \"email\");\n"));
+    let world = world_with("full", NO_REMOVALS, &format!("{RULES}join(\"zitadel\", \"email\");\n"));
     world.write("monday.csv", &list("1002,Ben,ben,Active\n1001,Anna,anna,Left\n1003,Cleopatra,cleo,Active\n"));
     world.json(6, &["apply", "--yes", "hr=monday.csv"]);
     world.homeward(&["--lab", "apply", "--yes", "hr=monday.csv"]);
-    let runs = world.json(0, &["runs"]);
-    let aside = runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap();
-    let aside = aside["run"].to_string();
+    let aside = aside(&world);
     chaos(&world, &json!([{ "kind": "overloaded", "when": "before", "of": "writes", "at": 1, "times": 50 }]));
     world.homeward(&["--lab", "approve", "--yes", &aside]);
     calm(&world);
@@ -345,9 +353,7 @@ fn what_was_set_aside_and_carried_out_is_not_said_again() {
     let ben = || world.user("gitlab", "email", "ben@example.com")["name"].clone();
     world.write("news.csv", &list("1002,Benjamin,ben,Active\n"));
     world.json(6, &["apply", "--yes", "hr=news.csv"]);
-    let runs = world.json(0, &["runs"]);
-    let aside = runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap();
-    world.json(0, &["approve", "--yes", &aside["run"].to_string()]);
+    world.json(0, &["approve", "--yes", &aside(&world)]);
     assert_eq!(ben(), "Benjamin");
     // Who owns it gives him another name, and HR says what it said.
     world.lab("gitlab", "POST", "meddle/42", &json!({ "name": "Benno" }));
@@ -367,15 +373,11 @@ fn an_attribute_of_which_nothing_was_ever_said_is_told() {
 
 #[test]
 fn what_was_set_aside_and_approved_is_not_finished_once_a_later_list_takes_it_back() {
-    let settings = "[systems.zitadel]\nkind = \"zitadel\"\nurl = \"https://id.example.com\"\ntoken = { env = \"Z\" }\n\
-                    [limits]\nremovals = { share = \"0%\", at_least = 0 }\n";
-    let world = world_with("full", settings, &format!("{RULES}join(\"zitadel\", \"email\");\n"));
+    let world = world_with("full", NO_REMOVALS, &format!("{RULES}join(\"zitadel\", \"email\");\n"));
     world.write("monday.csv", &list("1002,Ben,ben,Active\n1001,Anna,anna,Left\n1003,Cleo,cleo,Active\n"));
     world.write("tuesday.csv", &list("1002,Benjamin,ben,Active\n1001,Anna,anna,Active\n1003,Cleo,cleo,Active\n"));
     world.json(6, &["apply", "--yes", "hr=monday.csv"]);
-    let runs = world.json(0, &["runs"]);
-    let aside = runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap();
-    let aside = aside["run"].to_string();
+    let aside = aside(&world);
     chaos(&world, &json!([{ "kind": "overloaded", "when": "before", "of": "writes", "at": 1, "times": 50 }]));
     world.homeward(&["--lab", "approve", "--yes", &aside]);
     calm(&world);
@@ -401,4 +403,36 @@ fn a_name_that_was_left_halfway_is_news_whatever_is_said_of_it_next() {
     // HR takes it back: nobody is left with a name that was for a moment.
     world.json(0, &["apply", "--yes", "hr=first.csv"]);
     assert_eq!((name("41"), name("42")), (json!("anna"), json!("ben")));
+}
+
+#[test]
+fn what_the_rest_of_a_list_has_left_undone_is_said_again_after_its_part_was_approved() {
+    let rules = r#"
+owner("email", "hr");
+owner(["username", "display_name", "active"], "zitadel");
+copies("email", ["gitlab", "zitadel"]);
+source("hr", |row| #{ key: row.id, username: row.username, email: row.email, display_name: row.name });
+join("gitlab", "username");
+join("zitadel", "username");
+"#;
+    let settings = "[systems.zitadel]\nkind = \"zitadel\"\nurl = \"https://id.example.com\"\ntoken = { env = \"Z\" }\n\
+                    [limits]\nattributes = { display_name = { share = \"0%\", at_least = 0 } }\n";
+    let user = |name: &str| {
+        let username = name.to_lowercase();
+        json!({ "organization": "org1", "username": username, "email": format!("{username}@example.com"),
+            "first_name": name, "last_name": "B", "display_name": name })
+    };
+    let users = ["Anna", "Ben", "Cleo"].map(user);
+    let zitadel = json!({ "organizations": [{ "id": "org1", "name": "Example" }], "users": users });
+    let world = world_seeded("partial", settings, rules, Some(&zitadel));
+    let config = std::fs::read_to_string(world.path("homeward.toml")).unwrap();
+    world.write("homeward.toml", config.replace("says = \"state\"", "says = \"changes\"").as_bytes());
+    let news = "id,name,email,username,status\n1001,Anne,anne@example.com,anna,Active\n";
+    world.write("news.csv", news.as_bytes());
+    chaos(&world, &json!([{ "kind": "overloaded", "when": "before", "of": "writes", "at": 1, "times": 50 }]));
+    world.homeward(&["--lab", "apply", "--yes", "hr=news.csv"]);
+    world.json(0, &["approve", "--yes", &aside(&world)]);
+    calm(&world);
+    world.homeward(&["--lab", "apply", "--yes", "hr=news.csv"]);
+    assert_eq!(world.state("gitlab")["users"]["41"]["email"], "anne@example.com");
 }

@@ -274,7 +274,7 @@ pub(crate) async fn execute(
     // What a baseline shows was so before anybody asked: it is never asked for.
     let baseline = plan.operations.iter().filter(|asked| asked.decision == Decision::Unchanged);
     let marks: Vec<&str> = baseline.map(|asked| asked.mark.as_str()).collect();
-    let seen = shown(plan, &outcomes, &place, store, was_aside)?;
+    let seen = shown(plan, &outcomes, &place, store, (run, was_aside))?;
     let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
     let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
     let mut links = Arc::clone(&plan.links);
@@ -302,10 +302,10 @@ fn shown(
     outcomes: &[Option<Outcome>],
     place: &BTreeMap<&CallId, usize>,
     store: &dyn Store,
-    was_aside: bool,
+    (run, was_aside): (i64, bool),
 ) -> Result<Arc<Vec<Seen>>, RunError> {
     if was_aside {
-        return shown_aside(plan, outcomes, place, store);
+        return shown_aside(plan, outcomes, place, store, run);
     }
     let is_open = |change: &&PlannedChange| match change.decision {
         Decision::Apply => !is_done(change, outcomes, place),
@@ -364,6 +364,7 @@ fn shown_aside(
     outcomes: &[Option<Outcome>],
     place: &BTreeMap<&CallId, usize>,
     store: &dyn Store,
+    run: i64,
 ) -> Result<Arc<Vec<Seen>>, RunError> {
     let mut done: BTreeMap<&PersonId, BTreeSet<&AttributeName>> = BTreeMap::new();
     for change in plan.changes.iter().filter(|change| is_done(change, outcomes, place)) {
@@ -373,6 +374,18 @@ fn shown_aside(
     for change in plan.changes.iter().filter(|change| change.decision == Decision::Apply) {
         if let Some(done) = done.get_mut(&change.person).filter(|_| !is_done(change, outcomes, place)) {
             done.remove(&change.attribute);
+        }
+    }
+    // Nor is anything over that another run has left undone, such as the one this was set aside of.
+    let others = if done.is_empty() { Vec::new() } else { store.unfinished()? };
+    for other in others.into_iter().filter(|other| other.id != run) {
+        let Some((other, entries)) = store.run(other.id)? else { continue };
+        let progress = Progress::of(&entries);
+        let is_left = |call: &CallId| !progress.get(call).is_some_and(Progress::is_done);
+        for change in other.changes.iter().filter(|change| change.call.as_ref().is_some_and(is_left)) {
+            if let Some(done) = done.get_mut(&change.person) {
+                done.remove(&change.attribute);
+            }
         }
     }
     let halfway = halfway(plan, outcomes, place);
