@@ -86,33 +86,31 @@ fn apart(
     known: Option<Known<'_>>,
 ) -> (Vec<Node>, BTreeSet<(usize, usize)>) {
     let were_to_go = to_go(decided);
-    let twins = |decided: &[Decided], barred: &BTreeSet<PersonId>| {
-        known.map(|known| twins(decided, policy, providers, known, barred)).unwrap_or_default()
-    };
-    let mut barred: BTreeSet<PersonId> = BTreeSet::new();
-    let mut found = twins(decided, &barred);
+    let twins = |decided: &[Decided]| known.map_or_else(Vec::new, |known| twins(decided, policy, providers, known));
+    let mut found = twins(decided);
     if found.is_empty() {
         return named_apart(decided, &were_to_go, holders, policy, providers);
     }
-    let untouched = decided.clone();
+    let mut untouched = decided.clone();
     loop {
         hold_twins(decided, &found);
         leave_behind(decided, &were_to_go);
         let made = named_apart(decided, &were_to_go, holders, policy, providers);
         let given: BTreeSet<&PersonId> =
             decided.iter().filter(|one| is_creation(one)).map(|one| &one.planned.person).collect();
-        let refused = found.iter().map(|twin| &twin.first).filter(|first| !given.contains(first));
-        let refused: BTreeSet<PersonId> = refused.filter(|first| !barred.contains(first)).cloned().collect();
+        let refused: BTreeSet<&PersonId> =
+            found.iter().map(|twin| &twin.first).filter(|first| !given.contains(first)).collect();
         if refused.is_empty() {
             return made;
         }
-        barred.extend(refused);
-        // Why they are given none stays as it was found.
-        let before = std::mem::replace(decided, untouched.clone());
-        for (one, before) in decided.iter_mut().zip(before).filter(|(one, _)| barred.contains(&one.planned.person)) {
-            *one = before;
+        // Why they are given none stays as it was found, and they want none any more: each round has fewer who do.
+        for (one, settled) in untouched.iter_mut().zip(&*decided) {
+            if refused.contains(&one.planned.person) {
+                one.clone_from(settled);
+            }
         }
-        found = twins(decided, &barred);
+        decided.clone_from(&untouched);
+        found = twins(decided);
     }
 }
 

@@ -72,15 +72,8 @@ pub(crate) fn is_creation(one: &Decided) -> bool {
     one.account.id.is_none() && one.planned.decision == Decision::Apply
 }
 
-/// Those for whom accounts would be made and who may be somebody else for whom some are made too. Whoever is `barred` is given
-/// none and is in nobody's way.
-pub(crate) fn twins(
-    decided: &[Decided],
-    policy: &Policy,
-    providers: &dyn Providers,
-    known: Known<'_>,
-    barred: &BTreeSet<PersonId>,
-) -> Vec<Twin> {
+/// Those for whom accounts would be made and who may be somebody else for whom some are made too.
+pub(crate) fn twins(decided: &[Decided], policy: &Policy, providers: &dyn Providers, known: Known<'_>) -> Vec<Twin> {
     let creations = || decided.iter().enumerate().filter(|(_, one)| is_creation(one));
     let mut sources = creations().map(|(_, one)| &one.planned.person.system);
     let Some(first) = sources.next() else { return Vec::new() };
@@ -121,7 +114,7 @@ pub(crate) fn twins(
                  found to be hers; where they are two people, say so: {word}"
             );
             twins.push(Twin { creations, first: other.clone(), reason });
-        } else if !barred.contains(person) {
+        } else {
             for name in names {
                 taken.entry(name).or_default().push(person);
             }

@@ -186,9 +186,7 @@ impl Excess {
             (Touch::Attribute(_), _) => "attributes",
         }
     }
-}
 
-impl Excess {
     /// The sentence; `within` tells which group it is about.
     fn told(&self, within: &str) -> String {
         let Self { touch, system, count, earlier, window, people, allowed, .. } = self;

@@ -20,7 +20,7 @@ use crate::model::{
 pub(crate) struct Parts {
     /// What no limit is in the way of.
     pub(crate) rest: Plan,
-    /// What waits for somebody. When it is carried out it remembers what it has done, where later plans know no better.
+    /// What waits for somebody. When it is carried out it remembers what it has done, and nothing else.
     pub(crate) aside: Plan,
 }
 

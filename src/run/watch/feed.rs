@@ -1,5 +1,6 @@
-//! What every feed does: look, tell how it fares, wait until there is a reason to look again. What there is to
-//! look at, only the sorts of feeds know.
+//! What every feed does: look, tell how it fares, wait until there is a reason to look again.
+//!
+//! What there is to look at, only the sorts of feeds know.
 
 use std::{
     collections::BTreeMap,

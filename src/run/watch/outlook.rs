@@ -101,7 +101,7 @@ pub(super) fn take_note(service: &Service, compared: &[Compared]) -> Result<(), 
 }
 
 impl Service {
-    /// The time that deadlines are compared by.
+    /// The time that deadlines are judged by.
     pub(super) fn judges_by(&self) -> jiff::Timestamp {
         moment(self.orders.today, self.clock.now())
     }

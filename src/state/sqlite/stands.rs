@@ -124,7 +124,7 @@ pub(super) fn later(
     let sources: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
     let standings: Vec<&str> = standings.iter().map(|standing| standing.word()).collect();
     // A store that was only looked into may be older than the table.
-    let sql = if connection.table_exists(None, "inputs")? {
+    let sql = if connection.table_exists(MAIN, "inputs")? {
         "select distinct run from inputs join runs on runs.id = run
          where run > ?1 and system in (select value from json_each(?2))
          and standing in (select value from json_each(?3)) order by run"
@@ -154,8 +154,8 @@ pub(super) fn sources(connection: &Connection, run: i64) -> Result<Vec<SystemNam
         }
     }
     read(
-        "select distinct json_extract(input.value, '$.system') from runs, json_each(runs.document, '$.inputs') as input
-         where runs.id = ?1 and json_valid(document)",
+        "select distinct json_extract(input.value, '$.system') from runs,
+         json_each(iif(json_valid(document), document, '{}'), '$.inputs') as input where runs.id = ?1",
     )
 }
 

@@ -244,3 +244,27 @@ fn a_list_is_believed_until_another_run_sends_or_learns_something_whichever_bega
         (true, false)
     );
 }
+
+#[test]
+fn what_a_run_was_about_is_asked_of_any_run() {
+    let store = Sqlite::in_memory().unwrap();
+    let input = |system: &str| Input {
+        system: system.into(),
+        file: "people.csv".to_owned(),
+        sha256: String::new(),
+        records: 0,
+        rejected: 0,
+        list: None,
+        same_as: None,
+    };
+    let plan = Plan { inputs: vec![input("hr"), input("website")], ..Plan::empty() };
+    let both: Vec<SystemName> = vec!["hr".into(), "website".into()];
+    let keep = |standing| store.keep(Some(&plan), &Occasion::default(), standing, "", "2026-11-20T00:00:00Z").unwrap();
+    let (whole, part) = (keep(Standing::Done), keep(Standing::Aside));
+    assert_eq!((store.sources(whole).unwrap(), store.sources(part).unwrap()), (both.clone(), both.clone()));
+    assert!(store.stand(part, &[Standing::Aside], Standing::Rejected, "", "2026-11-20T00:00:01Z").unwrap());
+    store.prune("2026-11-21T00:00:00Z", &[]).unwrap();
+    // Of a part nothing is noted beside its plan.
+    assert_eq!((store.sources(whole).unwrap(), store.sources(part).unwrap()), (both, Vec::new()));
+    assert_eq!(store.sources(99).unwrap(), Vec::new());
+}
