@@ -69,7 +69,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
                 let hint = format!("plan again; `{} link {person}` shows what was said", given.again());
                 return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(&hint))));
             }
-            moves_no_tie(file, &plan, &memory)?;
+            moves_no_tie("this plan", &plan, &memory, "plan again")?;
             Prepared::of(plan)
         }
         None if wanted.recheck => stage.prepare(given, plan::Ask::Everybody, None).await?,
@@ -158,16 +158,13 @@ fn not_overtaken(
     Ok(())
 }
 
-/// Refuses a saved plan that gives an account of one person to another: nobody would see it in what is shown.
-fn moves_no_tie(file: &str, plan: &Plan, memory: &Memory) -> Result<(), Trouble> {
-    let known: BTreeMap<_, _> = memory.links.iter().map(|tie| ((tie.system, tie.account), tie.person)).collect();
-    let moved = plan
-        .links
-        .iter()
-        .find(|link| known.get(&(link.system, link.account)).is_some_and(|person| *person != link.person));
-    let Some(link) = moved else { return Ok(()) };
-    let cause = format!("it ties an account of {} to somebody else than it belongs to", link.system);
-    Err(RunError::BadPlan { file: file.to_owned(), cause }.into())
+/// Refuses a plan of people who are somebody else by now: nobody would see it in what is shown.
+pub(super) fn moves_no_tie(what: &str, plan: &Plan, memory: &Memory, hint: &str) -> Result<(), Trouble> {
+    let otherwise = correct::tied_otherwise(plan, &memory.links);
+    let Some((person, claim)) = otherwise.first_key_value() else { return Ok(()) };
+    let message =
+        format!("{what} takes {}:{} for {person}'s, and it is somebody else's by now", claim.system, claim.account);
+    Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(hint))))
 }
 
 /// Carries out what nothing stands against, and tells of what is set aside.

@@ -1,6 +1,6 @@
 //! `homeward explain`: why each attribute of a person is at each system as it is, why not, and what would change that.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use owo_colors::OwoColorize;
 
@@ -11,6 +11,7 @@ use crate::{
         id::{CallId, PersonId},
         plan::{Decision, Plan},
     },
+    plan::guard::Tripped,
     run::{
         RunError,
         explain::{
@@ -18,9 +19,10 @@ use crate::{
             telling::{CellTold, Depth, Explanation, FORMAT, OfAttribute, TakesTold, Told, expected},
             whom::{Found, find_in},
         },
+        holds::{Judged, judge},
         seal,
     },
-    state::{Entry, Outcome, Store, progress::Progress, sqlite::Sqlite},
+    state::{Entry, Outcome, Standing, Store, progress::Progress, sqlite::Sqlite},
 };
 
 /// What was typed, by its form.
@@ -119,7 +121,7 @@ async fn fresh(given: &Invocation<'_>, wanted: &arguments::Explain, asked: &Aske
     let depth = Depth { takes: given.json() || only.is_some() };
     let told: Result<Vec<Told>, RunError> =
         whom.into_iter().map(|at| material.tell(at, only.as_ref(), depth)).collect();
-    let told = told?;
+    let mut told = told?;
     if let (Some(only), [one]) = (&only, told.as_slice())
         && one.attributes.is_empty()
     {
@@ -127,8 +129,36 @@ async fn fresh(given: &Invocation<'_>, wanted: &arguments::Explain, asked: &Aske
         return Err(no_attribute(only, &all));
     }
     let plan = &material.plan;
+    hold_back(&mut told, judge(plan, &project.rules, &project.limits, &stage.past()?)?);
     let (run, inputs, untold) = (None, plan.inputs.clone(), Vec::new());
     Ok(Explanation { format: FORMAT, plan: plan.id.clone(), run, inputs, untold, people: told })
+}
+
+/// Says of each call that a limit or a `guard` line holds that it is not sent now.
+fn hold_back(told: &mut [Told], judged: Judged) {
+    let (tripped, goes): (Vec<Tripped>, BTreeSet<CallId>) = match judged {
+        Judged::Free(_) => return,
+        Judged::Held(tripped) => (tripped, BTreeSet::new()),
+        Judged::Parted(parted) => {
+            let calls = &parted.rest.plan().calls;
+            (parted.tripped, calls.iter().map(|call| call.id.clone()).collect())
+        }
+    };
+    let by = |one: &Tripped| match one {
+        Tripped::Rule(objection) => objection.origin.to_string(),
+        Tripped::CutOff { .. } | Tripped::EndsEarly { .. } => "a list that may be cut off".to_owned(),
+        limit => format!("`limits.{}`", limit.name()),
+    };
+    for cell in told.iter_mut().flat_map(|one| &mut one.attributes).flat_map(|of| &mut of.cells) {
+        let here = tripped.iter().filter(|one| one.system().is_none_or(|system| *system == cell.system));
+        let here: BTreeSet<String> = here.map(by).collect();
+        // What is held with what a limit holds elsewhere comes after that.
+        let all = if here.is_empty() { tripped.iter().map(by).collect() } else { here };
+        let outcome = format!("held by {}", all.into_iter().collect::<Vec<_>>().join(", "));
+        for call in cell.calls.iter_mut().filter(|call| !goes.contains(&call.id)) {
+            call.outcome = Some(outcome.clone());
+        }
+    }
 }
 
 fn whom_at(material: &Material<'_>, id: &PersonId) -> usize {
@@ -162,6 +192,7 @@ fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, 
     let path = lab::state(given, &config);
     let found = stored(&path, run)?;
     let Some((plan, entries)) = found else { return Err(runs::unknown(run, given.again())) };
+    let standing = Sqlite::look_into(&path)?.standing(run)?;
     let progress = Progress::of(&entries);
     let outcome = |id: &CallId| {
         let Some(Progress::Over(outcome)) = progress.get(id) else { return None };
@@ -173,8 +204,12 @@ fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, 
             Outcome::InDoubt(refusal) => format!("in doubt: {}", refusal.reason),
         })
     };
+    let unsettled = match standing {
+        None | Some(Standing::Open | Standing::Done | Standing::Partly | Standing::Redone) => "not settled".to_owned(),
+        Some(standing) => format!("not sent: the run is {}", standing.word()),
+    };
     let mut explanation =
-        recall(&plan, asked, Some(run), &|id| Some(outcome(id).unwrap_or_else(|| "not settled".to_owned())))?;
+        recall(&plan, asked, Some(run), &|id| Some(outcome(id).unwrap_or_else(|| unsettled.clone())))?;
     explanation.run = Some(run);
     let open = Sqlite::look_into(&path).and_then(|store| store.expectations())?;
     for told in &mut explanation.people {
@@ -223,12 +258,17 @@ fn the_one(found: Found, asked: Option<&str>) -> Result<PersonId, Trouble> {
             let number = render::count(all.len() as u64, "person");
             Err(Trouble::new(Exit::Usage, format!("`{asked}` could be {number}"), Some(hint)))
         }
-        Found::Nobody { near, unused, among } => {
+        Found::Nobody { near, unused, before, among } => {
             let hint = if let Some(row) = unused.first() {
                 let column = row.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
                 format!(
                     "the row with this key was rejected: {}:{}{column}: {} ({})",
                     row.file, row.line, row.reason, row.code
+                )
+            } else if let Some(source) = before {
+                format!(
+                    "{source} showed this key in an earlier run and does not now; who is not listed counts as gone only where a \
+                     list holds everybody, and every row of it tells whose it is"
                 )
             } else if near.is_empty() {
                 let number = render::count(among as u64, "person");

@@ -5,6 +5,7 @@
 //! Where a later attribute of a join would have found another account, which is nobody's, the first is taken and it is told.
 //! What somebody said is not hers is not found at all.
 
+mod rivals;
 mod undone;
 mod ways;
 
@@ -15,6 +16,7 @@ use std::{
 };
 
 use self::{
+    rivals::Rivals,
     undone::Undone,
     ways::{by_identities, by_joins, by_own_tokens},
 };
@@ -660,6 +662,17 @@ impl<'a> Everybody<'a> {
         claimed
     }
 
+    /// The accounts that people would have and nobody is known to have.
+    fn free(&self, index: &Index<'_>, known: &Known<'_>) -> BTreeSet<Place> {
+        let mut free = BTreeSet::new();
+        self.each_account(index, &mut |_, place| {
+            if known.tie_of(place).is_none() {
+                free.insert(place);
+            }
+        });
+        free
+    }
+
     /// Accounts that several people would have, with all of those.
     fn contested(&self, index: &Index<'_>) -> BTreeMap<Place, Vec<Name<'a>>> {
         let mut claimed: Vec<Vec<bool>> = index.accounts.iter().map(|accounts| vec![false; accounts.len()]).collect();
@@ -700,6 +713,7 @@ pub(crate) fn correlate<'a>(
     let apart = Apart::new(material, &index, &known);
     let sight = Sight { material, policy, providers, index: &index, known: &known, apart: &apart };
     let everybody = Everybody::new(&sight);
+    let rivals = Rivals::new(&sight, || everybody.free(&index, &known));
     // Nobody is looked for by a value any more.
     index.forget_values();
     // An account that two people would have is nobody's until a person decides.
@@ -743,6 +757,7 @@ pub(crate) fn correlate<'a>(
         }
         let mut statements: Vec<&Arc<Statement>> = everybody.said(said).collect();
         let reason = undone.stands_against(person, &statements, &draft.accounts);
+        let reason = reason.or_else(|| rivals.stand_against(person, &statements, &draft.accounts, (&index, &known)));
         if let Some(reason) = reason {
             draft.hold(reason);
         }

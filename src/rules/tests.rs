@@ -845,3 +845,27 @@ proptest::proptest! {
         let _ = rules.map(&"hr".into(), &record(&[("id", &field)]));
     }
 }
+
+#[test]
+fn what_values_are_held_against_is_told_by_their_names_and_no_other_text_is() {
+    let rules = load(
+        r#"
+        const STAFF = ["internal", "intern"];
+        fn post(change) { switch change.person.position { "Head" => hold("who is the head?"), _ => () } }
+        owner("email", "gitlab", |person| person.gitlab?.state == "active");
+        owner("nickname", "mattermost", |person| person.mattermost?.auth_service in ["saml", "ldap"]);
+        account("zitadel", |person| { let kind = person.last_name; person.active && kind != "Bot" });
+        route(|change| post(change));
+        source("hr", |row| #{ key: row.id, position: row.job + " (" + row.town + ")", active: row.ends.date("%d.%m.%Y") > "2026-01-01" });
+        "#,
+    );
+    let told: Vec<String> = rules
+        .compared()
+        .into_iter()
+        .map(|(name, texts)| format!("{name}: {}", texts.into_iter().collect::<Vec<_>>().join(", ")))
+        .collect();
+    assert_eq!(
+        told,
+        [": Bot, intern, internal", "auth_service: ldap, saml", "ends: 2026-01-01", "position: Head", "state: active",]
+    );
+}

@@ -11,6 +11,7 @@ use super::{RunError, fleet::Fleet, undo};
 use crate::{
     model::{
         account::Wanted,
+        finder::{Finder, digest},
         id::{AccountId, CallId, PersonId, SystemName},
         links::{Link, Links},
         plan::{Call, Plan, PlannedChange},
@@ -188,6 +189,31 @@ pub(crate) async fn overtaken<'p>(
     let is_there = |system: &SystemName, account: &str| there.contains(&(system.clone(), account.into()));
     let call = plan.calls.iter().find(|call| objections.stand_against(call, &is_there)).map(claim);
     Ok(call.or_else(|| plan.links.iter().find(|link| objections.contradict(*link, &is_there))))
+}
+
+/// People of a plan who are somebody else by now: a tie that was made since says so of their record, or of an account that the
+/// plan holds to be theirs. What is done for them would be done for half a person. What takes a run back is about whomever
+/// that was.
+pub(crate) fn tied_otherwise<'p>(plan: &'p Plan, links: &Links) -> BTreeMap<&'p PersonId, Link<'p>> {
+    let mut otherwise = BTreeMap::new();
+    if links.is_empty() || undo::takes_back(plan) {
+        return otherwise;
+    }
+    let records = plan.calls.iter().map(|call| &call.person);
+    let records = records.map(|person| Link { person, system: &person.system, account: &person.key });
+    let mut claimed: Vec<Link<'_>> = claims(plan).filter(|claim| !claim.account.is_empty()).chain(records).collect();
+    claimed.sort_unstable();
+    claimed.dedup();
+    let digests = claimed.iter().enumerate().map(|(at, claim)| (digest((claim.system.as_str(), claim.account)), at));
+    let finder = Finder::new(claimed.len(), digests);
+    for link in links.iter() {
+        for claim in finder.of(digest((link.system.as_str(), link.account))).map(|at| claimed[at]) {
+            if (claim.system, claim.account) == (link.system, link.account) && claim.person != link.person {
+                otherwise.entry(claim.person).or_insert(claim);
+            }
+        }
+    }
+    otherwise
 }
 
 /// Which accounts a plan holds to be whose. One that is to be made has no id.

@@ -447,8 +447,10 @@ impl Recall<'_> {
                 }
             }
             if anybodys > 0 && !missing.is_empty() {
-                said.notes.push(format!(
-                    "{shown}: {anybodys} rows may be anybody's, so none of the {} people who are not listed counts as gone",
+                let rows = if anybodys == 1 { "a row".to_owned() } else { format!("{anybodys} rows") };
+                said.warnings.push(format!(
+                    "{shown}: {rows} that could not be used may be anybody's, so nobody counts as gone (not listed now: {}); \
+                     mend the list, or name a row that is no person's in `skip`",
                     missing.len()
                 ));
                 missing.clear();

@@ -26,7 +26,7 @@ use crate::{
         capability::Unique,
         id::{AccountId, PersonId, SystemName},
         person::Person,
-        plan::{Groups, Home, OpenCreation, Plan, Seen},
+        plan::{Decision, Groups, Home, OpenCreation, Plan, Seen},
         policy::{Instruction, Ownership, Policy, Question},
         record::Statement,
         refusal::RefusalKind,
@@ -210,11 +210,11 @@ pub(super) fn settle(
     let mut here: BTreeMap<String, u64> = BTreeMap::new();
     let (mut decided, mut asked_for, mut people) = (Vec::new(), Vec::new(), said.believed);
     let mut seen = said.seen;
-    let (mut fault, mut are_plain) = (None, true);
+    let (mut fault, mut are_plain, mut untold) = (None, true, Vec::new());
     let mut exceeded = 0;
     let mut taken_back: Vec<Seen> = Vec::new();
     let mut settled = |one: Result<Settled, RunError>| {
-        let Settled { id, statements, group, changes, deeds, judged, stopped_by, is_plain } = match one {
+        let Settled { id, statements, group, changes, deeds, judged, stopped_by, is_plain, held } = match one {
             Ok(settled) => settled,
             Err(error) => {
                 fault = Some(error);
@@ -233,6 +233,7 @@ pub(super) fn settle(
             taken_back.extend(so_already(&id, &statements, &changes, waiting, desk.sources));
         }
         are_plain &= is_plain;
+        untold.extend(held.map(|reason| format!("{id} is held: {reason}")));
         decided.extend(changes);
         asked_for.extend(deeds);
         if let (Some(groups), Some(group)) = (&mut groups, group) {
@@ -290,7 +291,7 @@ pub(super) fn settle(
         inputs,
         systems: homes,
         rejected: said.rejected,
-        warnings: shown.warnings.iter().cloned().chain(said.warnings).chain(ties.warnings).chain(unfinished).collect(),
+        warnings: [&shown.warnings[..], &said.warnings, &ties.warnings, &unfinished, &few_told(untold)].concat(),
         links: ties.links,
         seen,
         people,
@@ -355,6 +356,17 @@ fn unfinished(statements: &[Arc<Statement>], open: &[&OpenCreation]) -> Vec<Stri
     runs.into_iter().map(told).collect()
 }
 
+/// So many of those who are held and of whom nothing is asked for are named.
+const FEW: usize = 5;
+
+/// The first of these, and how many more there are.
+fn few_told(mut told: Vec<String>) -> Vec<String> {
+    let more = told.len().saturating_sub(FEW);
+    told.truncate(FEW);
+    told.extend((more > 0).then(|| format!("{more} more people are held, of whom nothing is asked for now")));
+    told
+}
+
 /// What was decided for one person, and whatever is asked for beside. Her accounts stay where she was looked at: of most
 /// people nothing else is needed.
 struct Settled {
@@ -368,6 +380,8 @@ struct Settled {
     stopped_by: Option<Box<RuleError>>,
     /// True where she is not held, and all her accounts could be seen.
     is_plain: bool,
+    /// Why she is held, where none of her changes tells it: nothing is asked for of her.
+    held: Option<String>,
 }
 
 /// What is wanted to be known of each person.
@@ -408,6 +422,7 @@ fn settle_all(
                 judged: None,
                 stopped_by: None,
                 is_plain: true,
+                held: None,
             });
         }
         let person = found.person();
@@ -415,8 +430,10 @@ fn settle_all(
         let Decisions { person, ownership, changes, stopped_by } = decide_for(person, rules, attributes, providers)?;
         let (id, statements) = (person.id.clone(), person.statements.clone());
         let is_plain = person.held.is_none() && person.unseen.is_empty();
+        let is_told = !deeds.is_empty() || changes.iter().any(|one| one.planned.decision == Decision::Hold);
+        let held = person.held.clone().filter(|_| !is_told);
         let judged = interest.judged.then(|| Box::new(Owning { person, ownership }));
-        Ok(Settled { id, statements, group, changes, deeds, judged, stopped_by, is_plain })
+        Ok(Settled { id, statements, group, changes, deeds, judged, stopped_by, is_plain, held })
     };
     let policy = rules.policy();
     let many = material.statements.len() >= ALONE;

@@ -130,7 +130,7 @@ pub(super) struct Reading<'u> {
     moving: BTreeSet<String>,
     answers: Vec<Answer>,
     /// The properties of which the function asks whether they are there; `None` where another function may have asked.
-    asked_after: Option<BTreeSet<String>>,
+    pub(super) asked_after: Option<BTreeSet<String>>,
     /// The attribute a change is known to be about here.
     pub(super) about: Option<AttributeName>,
     /// True for the declarations, which run when rules are loaded: what is wrong with their words is told then.

@@ -14,7 +14,7 @@ use super::{
     },
     Finding,
     body::{Examiner, Reading, Unit, is_constant, mean, position},
-    shape::{shape, start},
+    shape::{links, path, shape, start},
     thing::{Compared, Entry, Thing},
 };
 
@@ -64,10 +64,11 @@ impl<'a> Examiner<'a> {
                     },
                 }
             }
-            ("!", [one]) => match self.expr(on, one) {
-                Thing::Is(truth) => Thing::Is(!truth),
-                _ => Thing::Truth,
-            },
+            ("!", [one]) => {
+                let thing = self.expr(on, one);
+                self.turned_round(on, one, &thing);
+                if let Thing::Is(truth) = thing { Thing::Is(!truth) } else { Thing::Truth }
+            }
             ("contains", [many, one]) => {
                 self.expr(on, many);
                 let thing = self.expr(on, one);
@@ -104,6 +105,20 @@ impl<'a> Examiner<'a> {
                 }
             }
         }
+    }
+
+    /// Tells of `!` before a value that may be `()`, which it does not take, without a question whether it is.
+    fn turned_round(&self, on: &Reading<'_>, one: &Expr, thing: &Thing) {
+        let (root, chain) = links(one);
+        let (Some(path), Some(asked_after)) = (path(root, &chain), &on.asked_after) else { return };
+        let is_asked = path.rsplit('.').next().is_some_and(|name| asked_after.contains(name));
+        if is_asked || thing.parts().len() < 2 || !thing.parts().contains(&Thing::Nothing) {
+            return;
+        }
+        let message =
+            format!("`{path}` is `()` where nothing is known of it, and the rule fails: `!` takes true or false");
+        let hint = format!("write `{path} == false`, or `{path} != true`, which is so of `()` too");
+        self.report(on.unit, "may_be_missing", start(one), message, Some(hint));
     }
 
     /// `x in ["a", "b"]`: what of the list `x` can never be.

@@ -53,8 +53,12 @@ pub(super) fn links(expr: &Expr) -> (&Expr, Vec<(Link<'_>, bool)>) {
 /// variable alone.
 pub(super) fn path(root: &Expr, chain: &[(Link<'_>, bool)]) -> Option<String> {
     let Expr::Variable(variable, _, _) = root else { return None };
-    let names: Vec<&str> = chain.iter().map(|(link, _)| property(link)).collect::<Option<_>>()?;
-    (!names.is_empty()).then(|| format!("{}.{}", variable.1, names.join(".")))
+    let mut path = variable.1.to_string();
+    for (link, questioned) in chain {
+        path.push_str(if *questioned { "?." } else { "." });
+        path.push_str(property(link)?);
+    }
+    (!chain.is_empty()).then_some(path)
 }
 
 fn property<'e>(link: &Link<'e>) -> Option<&'e str> {
@@ -73,6 +77,8 @@ pub(super) fn asked_after(statements: &[Stmt]) -> BTreeSet<String> {
     for statement in statements {
         statement.walk(&mut Vec::new(), &mut |nodes| {
             match nodes.last() {
+                // What is turned round is taken for true or false.
+                Some(ASTNode::Expr(Expr::FnCall(call, _))) if call.op_token.is_some() && call.name == "!" => {}
                 Some(ASTNode::Expr(Expr::FnCall(call, _))) => call.args.iter().for_each(&mut last),
                 Some(ASTNode::Expr(Expr::Coalesce(parts, _))) => parts.iter().for_each(&mut last),
                 Some(ASTNode::Stmt(Stmt::Switch(switch, _))) => last(&switch.0),

@@ -17,7 +17,7 @@ use crate::model::{
 use super::{
     super::{RuleSet, known::has, vocabulary::Function},
     body::Unit,
-    shape::{Link, links},
+    shape::{Link, links, start},
 };
 
 /// A value of a person that a condition looks at.
@@ -110,6 +110,73 @@ impl RuleSet {
             units.push(Unit::new(script));
         }
         Eyes { rules: self, units, modules }
+    }
+
+    /// The texts that scripts hold values against, by the name of the value: those beside a comparison, in a list that is
+    /// searched and in the cases of a `switch`. What has no name there, or is a name for texts itself, is under the empty one.
+    pub(crate) fn compared(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut texts = Compared::default();
+        for script in self.scripts.iter().chain(self.modules.values()) {
+            script.ast().walk(&mut |path| {
+                match path.last() {
+                    Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)))
+                        if COMPARISONS.contains(&call.name.as_str()) =>
+                    {
+                        if let [one, other] = call.args.as_slice() {
+                            written_out(one, value_of(other), &mut texts);
+                            written_out(other, value_of(one), &mut texts);
+                        }
+                    }
+                    Some(ASTNode::Expr(Expr::Dot(pair, ..))) => {
+                        if let Expr::MethodCall(call, _) = &pair.rhs
+                            && let ("contains", [one]) = (call.name.as_str(), call.args.as_slice())
+                        {
+                            written_out(&pair.lhs, value_of(one), &mut texts);
+                        }
+                    }
+                    Some(ASTNode::Stmt(Stmt::Var(var, ..))) => written_out(&var.1, "", &mut texts),
+                    Some(ASTNode::Stmt(Stmt::Switch(switch, _))) => {
+                        let place = script.source.place(start(&switch.0));
+                        let cases = place.into_iter().flat_map(|from| script.source.cases(&from.origin));
+                        texts.entry(value_of(&switch.0).to_owned()).or_default().extend(cases.map(|(text, _)| text));
+                    }
+                    _ => {}
+                }
+                true
+            });
+        }
+        texts
+    }
+}
+
+/// Texts by the name of the value they are held against.
+type Compared = BTreeMap<String, BTreeSet<String>>;
+
+/// The operators that hold one value against another; `x in list` is a call of `contains`.
+const COMPARISONS: [&str; 7] = ["==", "!=", "<", "<=", ">", ">=", "contains"];
+
+/// The name of a value: `state` in `person.gitlab?.state.lower()`. Empty where it has none.
+fn value_of(expr: &Expr) -> &str {
+    let (_, chain) = links(expr);
+    chain.iter().rev().find_map(word).unwrap_or_default()
+}
+
+/// Takes note of the texts that stand in an expression as they are.
+fn written_out(expr: &Expr, against: &str, texts: &mut Compared) {
+    let mut put = |text: &str| {
+        if !text.is_empty() {
+            texts.entry(against.to_owned()).or_default().insert(text.to_owned());
+        }
+    };
+    match expr {
+        Expr::StringConstant(text, _) => put(text),
+        Expr::Array(items, _) => items.iter().for_each(|item| written_out(item, against, texts)),
+        Expr::DynamicConstant(value, _) => {
+            let items = value.read_lock::<rhai::Array>();
+            let items = items.iter().flat_map(|items| items.iter());
+            items.filter_map(|item| item.clone().into_immutable_string().ok()).for_each(|text| put(&text));
+        }
+        _ => {}
     }
 }
 

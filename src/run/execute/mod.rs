@@ -24,7 +24,14 @@ use self::{
     queue::Queue,
     world::{World, read_again},
 };
-use super::{RunError, correct::Objections, expectations, fleet::Fleet, own, sign_in::of_outcomes};
+use super::{
+    RunError,
+    correct::{Objections, tied_otherwise},
+    expectations,
+    fleet::Fleet,
+    own,
+    sign_in::of_outcomes,
+};
 use crate::{
     model::{
         account::Account,
@@ -119,6 +126,7 @@ pub(crate) async fn execute(
     let strange = strangers(plan, &world, fleet, &progress);
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
     let contradicted: Vec<bool> = plan.calls.iter().map(|call| objections.stand_against(call, &is_there)).collect();
+    let otherwise = tied_otherwise(plan, &memory.links);
     let mut queue = Queue::new(plan, fleet);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; plan.calls.len()];
     let mut under_way = FuturesUnordered::new();
@@ -150,6 +158,11 @@ pub(crate) async fn execute(
             let so_far = progress.get(&call.id);
             let denied = contradicted[at]
                 .then(|| Outcome::Moved(vec!["somebody has said since whose account it is".to_owned()]));
+            let tied = otherwise.get(&call.person);
+            let denied = denied.or_else(|| {
+                let whose = |claim: &Link<'_>| format!("{}:{} is somebody else's by now", claim.system, claim.account);
+                tied.map(|claim| Outcome::Moved(vec![whose(claim)]))
+            });
             let hindrance = denied
                 .or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far))
                 .or_else(|| hindrance(call, (&outcomes, &place), &world, &broken_off, (&objections, &are_two), fleet));

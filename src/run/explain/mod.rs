@@ -125,8 +125,8 @@ pub(crate) struct Material<'a> {
     before: BTreeSet<(SystemName, Arc<str>)>,
     /// Values that facts of accounts have, a few of each.
     usual: BTreeMap<SystemName, BTreeMap<String, BTreeMap<Value, u64>>>,
-    /// Texts that rules may compare with.
-    quoted: BTreeSet<String>,
+    /// Texts that rules hold values against, by the name of the value.
+    compared: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// So many values of one fact are remembered as usual.
@@ -166,7 +166,7 @@ impl<'a> Material<'a> {
             unused,
             before,
             usual: usual(&shown),
-            quoted: desk.rules.quoted().into_iter().map(str::to_owned).collect(),
+            compared: desk.rules.compared(),
         };
         for (at, own) in decided.iter().enumerate() {
             let moves: Vec<_> = own.iter().filter_map(|one| material.unique_move(one)).collect();

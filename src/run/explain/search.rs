@@ -397,8 +397,7 @@ impl<'m, 'd> Study<'m, 'd> {
             if now == Value::Empty || kinds().any(|kind| kind == now) {
                 values.extend(kinds());
             }
-            let words = self.material.quoted.iter().filter(|word| !self.is_name(word));
-            values.extend(words.map(|word| Value::text(word)));
+            values.extend(self.compared(name));
         }
         if values.iter().all(|value| *value == now) {
             values.push(Value::Bool(true));
@@ -410,9 +409,16 @@ impl<'m, 'd> Study<'m, 'd> {
         all.extend(values.into_iter().map(fact));
     }
 
+    /// What rules may tell a value of this name from: what they hold it against, and what has no name there.
+    fn compared(&self, name: &str) -> impl Iterator<Item = Value> {
+        let texts = [name, ""].into_iter().filter_map(|name| self.material.compared.get(name)).flatten();
+        texts.filter(|word| !self.is_name(word)).map(|word| Value::text(word))
+    }
+
     /// True for the names that every script is full of.
     fn is_name(&self, word: &str) -> bool {
-        self.material.attributes.iter().any(|attribute| attribute.as_str() == word)
+        let (attributes, systems) = (&self.material.attributes, &self.material.fleet.members);
+        attributes.iter().any(|attribute| attribute.as_str() == word) || systems.contains_key(&SystemName::from(word))
     }
 
     /// What a source could say instead, of this cell.
@@ -487,8 +493,7 @@ impl<'m, 'd> Study<'m, 'd> {
     fn likely(&self, attribute: &AttributeName, now: Option<&Value>) -> Vec<Value> {
         let mut values = self.others(attribute, now);
         if values.iter().any(|value| value.as_text().is_some()) {
-            let words = self.material.quoted.iter().filter(|word| !self.is_name(word));
-            values.extend(words.map(|word| Value::text(word)));
+            values.extend(self.compared(attribute.local()));
         }
         values.retain(|value| Some(value) != now);
         values.truncate(VALUES);

@@ -3,12 +3,15 @@
 //! Only what was typed is compared, whole and without regard to letter case. Where nobody is found, near ids are named and
 //! no value of anybody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::Material;
 use crate::model::{
     attribute::{AttributeName, Value},
-    id::PersonId,
+    id::{PersonId, SystemName},
     plan::Plan,
     record::Rejected,
 };
@@ -24,6 +27,8 @@ pub(crate) enum Found {
         near: Vec<PersonId>,
         /// Rows that could not be used and that have this key.
         unused: Vec<Rejected>,
+        /// The source that showed this key in an earlier run.
+        before: Option<SystemName>,
         /// How many people there are.
         among: usize,
     },
@@ -57,7 +62,14 @@ impl Material<'_> {
         let ids: BTreeSet<&PersonId> = self.people.iter().map(|judged| &judged.person.id).collect();
         let key = text.split_once('/').map_or(text, |(_, key)| key);
         let unused = self.unused.iter().filter(|((_, it), _)| **it == *key).map(|(_, row)| row.clone()).collect();
-        settled(&ids, hits, text, unused)
+        let is_it = |(system, it): &&(SystemName, Arc<str>)| {
+            **it == *key && (key == text || text.starts_with(&format!("{system}/")))
+        };
+        let before = self.before.iter().find(is_it).map(|(system, _)| system.clone());
+        match settled(&ids, hits, text) {
+            Found::Nobody { near, among, .. } => Found::Nobody { near, unused, before, among },
+            found => found,
+        }
     }
 }
 
@@ -92,7 +104,7 @@ pub(crate) fn find_in(plan: &Plan, text: &str) -> Found {
     for id in &ids {
         by_key(&mut hits, id, &id.key, text);
     }
-    settled(&ids, hits, text, Vec::new())
+    settled(&ids, hits, text)
 }
 
 fn by_key(hits: &mut Hits, person: &PersonId, key: &str, text: &str) {
@@ -117,7 +129,7 @@ fn by_values<'a>(
     }
 }
 
-fn settled(ids: &BTreeSet<&PersonId>, hits: Hits, text: &str, unused: Vec<Rejected>) -> Found {
+fn settled(ids: &BTreeSet<&PersonId>, hits: Hits, text: &str) -> Found {
     if let Some(exact) = ids.iter().find(|id| id.to_string() == text) {
         return Found::One((*exact).clone());
     }
@@ -136,5 +148,5 @@ fn settled(ids: &BTreeSet<&PersonId>, hits: Hits, text: &str, unused: Vec<Reject
     near.retain(|(distance, _)| *distance <= allowed && *distance < key.chars().count());
     near.sort();
     let near = near.into_iter().take(NEAR).map(|(_, id)| id.clone()).collect();
-    Found::Nobody { near, unused, among: ids.len() }
+    Found::Nobody { near, unused: Vec::new(), before: None, among: ids.len() }
 }

@@ -85,6 +85,18 @@ route(|change| if change.person.hr.department == "x" { hold("ask them") });
         ..CASE
     },
     Case {
+        name: "values that `!` does not take",
+        files: &[(
+            "rules/case.rhai",
+            r#"account("mattermost", |person| if !person.active { false });
+route(|change| if change.person.active != () && !change.person.active { hold("gone") });
+route(|change| if !change.person.gitlab?.is_admin { hold("no administrator") });
+"#,
+        )],
+        found: &["rules/case.rhai:1:36 may_be_missing", "rules/case.rhai:3:20 may_be_missing"],
+        ..CASE
+    },
+    Case {
         name: "accounts that are looked into where they are there",
         files: &[(
             "rules/case.rhai",

@@ -1,0 +1,119 @@
+//! What one list was held for is not forgotten because the next one names fewer people, and a plan of somebody who is somebody
+//! else by now is not carried out.
+
+use serde_json::{Value, json};
+
+use crate::common::World;
+
+const SETTINGS: &str = r#"
+[systems.hr]
+kind = "csv"
+key = "id"
+says = "state"
+[systems.website]
+kind = "wordpress"
+url = "https://www.example.com"
+username = "homeward"
+token = { env = "WORDPRESS_APPLICATION_PASSWORD" }
+says = "changes"
+[systems.directory]
+kind = "scim"
+url = "https://directory.example.com/scim/v2"
+token = { env = "DIRECTORY_TOKEN" }
+[systems.portal]
+kind = "scim"
+url = "https://portal.example.com/scim/v2"
+token = { env = "PORTAL_TOKEN" }
+"#;
+
+const RULES: &str = r#"
+owner(["username", "email", "first_name", "last_name", "active"], "hr");
+copies(["username", "email", "first_name", "last_name"], "directory");
+source("hr", |row| #{ key: row.id, username: row.username, email: row.email, first_name: row.first_name, last_name: "Berg",
+                      active: true });
+source("website", |user| #{ key: user.id, email: user.email, username: user.username });
+join("directory", ["email", "username"]);
+"#;
+
+const HELD_AT_PORTAL: &str = r#"
+join("portal", ["email", "username"]);
+account("portal", |person| person.active);
+guard(|plan| if plan.count("portal") > 0 { hold("look first") });
+"#;
+
+const PEOPLE: &str = r#"{"people": [{"id": "d2", "userName": "cem", "name": {"givenName": "Cem", "familyName": "Berg"},
+    "emails": [{"value": "office@example.com"}], "active": true}]}"#;
+
+fn world(rules: &str, says: &str) -> World {
+    let settings = SETTINGS.replacen("says = \"state\"", &format!("says = \"{says}\""), 1);
+    let website = r#"{"username": "homeward", "settings": {"rights": "reader"},
+        "people": [{"id": 10, "username": "cem", "email": "office@example.com", "name": "Cem Berg", "roles": ["subscriber"]}]}"#;
+    let mut world = World::new()
+        .file("homeward.toml", &settings)
+        .file("rules/people.rhai", rules)
+        .file("lab/directory.json", PEOPLE)
+        .file("lab/website.json", website)
+        .file("lab/portal.json", "{}")
+        .file(
+            "both.csv",
+            "id,username,email,first_name\n1,anna,office@example.com,Anna\n3,cem,office@example.com,Cem\n",
+        )
+        .file("one.csv", "id,username,email,first_name\n1,anna,office@example.com,Anni\n")
+        .file("cem.csv", "id,username,email,first_name\n3,cem,office@example.com,Cem\n");
+    world.start_lab(&[]);
+    world
+}
+
+fn decisions(plan: &Value) -> Vec<(String, String)> {
+    let of = |change: &Value, key: &str| change[key].as_str().unwrap_or_default().to_owned();
+    plan["changes"].as_array().unwrap().iter().map(|it| (of(it, "decision"), of(it, "reason"))).collect()
+}
+
+#[test]
+fn two_rows_of_one_account_are_held_also_where_the_next_list_has_only_one_of_them() {
+    for says in ["state", "changes"] {
+        let world = world(RULES, says);
+        let before = world.state("directory");
+        let first = world.homeward(&["--lab", "apply", "--yes", "hr=both.csv"]);
+        if says == "changes" {
+            // Nothing is asked for at first sight, so that no change can tell it.
+            assert!(
+                first.stderr.contains("hr/1 is held: both.csv:2 and both.csv:3 both seem to speak"),
+                "{}",
+                first.stderr
+            );
+        }
+        let plan = world.json(0, &["plan", "hr=one.csv"]);
+        let decisions = decisions(&plan);
+        let reason = "one.csv:2 and hr/3, of whom an earlier run was told, both lead to directory account d2: correct one, or \
+                      say whose it is, as in `homeward link hr/1 directory:d2`";
+        assert!(!decisions.is_empty() && decisions.iter().all(|it| *it == ("hold".into(), reason.into())), "{plan:#}");
+        world.json(4, &["apply", "--yes", "hr=one.csv"]);
+        assert_eq!(world.state("directory"), before, "{says}");
+        // A word settles it, whichever way.
+        world.json(0, &["link", "hr/3", "directory:d2"]);
+        let plan = world.json(0, &["plan", "hr=one.csv"]);
+        assert_eq!(plan["calls"], json!([]), "{plan:#}");
+        let plan = world.json(0, &["plan", "hr=cem.csv"]);
+        assert!(plan["changes"].as_array().unwrap().iter().all(|change| change["decision"] != "hold"), "{plan:#}");
+    }
+}
+
+#[test]
+fn what_waits_is_not_approved_for_somebody_who_is_somebody_else_by_now() {
+    let rules = RULES.replace("], \"directory\");\nsource", "], [\"directory\", \"portal\"]);\nsource");
+    let world = world(&format!("{rules}{HELD_AT_PORTAL}"), "state");
+    let portal = world.state("portal");
+    world.json(6, &["apply", "--yes", "hr=cem.csv"]);
+    // The website is heard after that, and its record is what the account is tied to.
+    world.json(0, &["apply", "--yes", "website"]);
+    let approved = world.homeward(&["--lab", "approve", "1", "--yes"]);
+    assert_eq!(approved.status, 2, "{}", approved.stderr);
+    let told = "run 1 takes directory:d2 for hr/3's, and it is somebody else's by now";
+    assert!(approved.stderr.contains(told), "{}", approved.stderr);
+    assert_eq!(world.state("portal"), portal);
+    world.json(0, &["reject", "1"]);
+    let plan = world.json(6, &["plan", "hr=cem.csv"]);
+    let people: Vec<&Value> = plan["calls"].as_array().unwrap().iter().map(|call| &call["person"]).collect();
+    assert_eq!(people, [&json!("website/10")], "{plan:#}");
+}
