@@ -34,7 +34,7 @@ use crate::{
         seal::unseal,
         sign_in::together,
     },
-    state::{Accepted, Aside, Beginning, Memory, Occasion, Outcome, Standing, Store, lock::Locks},
+    state::{Accepted, Aside, Beginning, Memory, Occasion, Outcome, Standing, StateError, Store, lock::Locks},
 };
 
 /// Makes or reads the plan, asks, and does exactly that.
@@ -411,6 +411,10 @@ fn begin(
 
 /// A run that stopped before it was over: nothing of it is lost, and somebody has to finish it.
 fn broke_off(given: &Invocation<'_>, run: i64, error: RunError) -> Trouble {
+    let is_gone = matches!(&error, RunError::State(error) if matches!(error.root(), StateError::Gone { .. }));
+    if is_gone {
+        return error.into();
+    }
     let trouble = Trouble::from(error);
     let homeward = given.again();
     trouble.and(Trouble::new(

@@ -401,7 +401,17 @@ impl From<RunError> for Trouble {
                 Self::new(Exit::Usage, text, Some(hint.to_owned()))
             }
             RunError::State(ref state) => {
-                let (exit, hint) = match state {
+                let (exit, hint) = match state.root() {
+                    StateError::Gone { .. } => (
+                        Exit::Fault,
+                        "put it back, or a copy of `homeward runs --backup`: what was done since it went is not in it; nothing \
+                         more was sent",
+                    ),
+                    damaged if damaged.is_damage() => (
+                        Exit::Fault,
+                        "put a backup back: stop what uses it, remove the files beside it that end in `-wal` and `-shm`, which \
+                         belong to the one before, and copy the backup there",
+                    ),
                     StateError::Newer { .. } => {
                         (Exit::Fault, "use the version of homeward that wrote it, or a newer one")
                     }

@@ -109,12 +109,28 @@ pub(crate) enum StateError {
     Newer { found: i64, known: i64 },
     #[error(transparent)]
     Together(std::sync::Arc<Self>),
+    #[error("the state store {path} is not the file any more that was opened: it was removed, moved or replaced")]
+    Gone { path: PathBuf },
     #[error("the state store was closed before it had written everything")]
     Unwritten,
     #[error("the state store holds something unreadable")]
     Unreadable(#[from] serde_json::Error),
     #[error("another run is writing to {system} (lock {path})")]
     Locked { system: SystemName, path: PathBuf },
+}
+
+impl StateError {
+    /// What went wrong where several were waiting for it.
+    pub(crate) fn root(&self) -> &Self {
+        if let Self::Together(one) = self { one.root() } else { self }
+    }
+
+    /// True where the file holds something else than was written to it.
+    pub(crate) fn is_damage(&self) -> bool {
+        let (Self::Open { source, .. } | Self::Use(source)) = self.root() else { return false };
+        let code = source.sqlite_error_code();
+        matches!(code, Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
+    }
 }
 
 /// What is known of an operation that was sent.

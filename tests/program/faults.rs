@@ -16,6 +16,8 @@ use std::{
         fs::{MetadataExt, PermissionsExt},
         process::CommandExt,
     },
+    process::Stdio,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -203,6 +205,29 @@ fn a_store_that_is_no_store_is_damaged_or_is_newer_stops_everything_before_the_f
     fs::remove_file(world.path(STORE)).unwrap();
     fs::create_dir(world.path(STORE)).unwrap();
     assert_stopped_before_the_first_write(&world, &apply(&world), "cannot be opened");
+}
+
+#[test]
+fn a_store_that_goes_while_a_run_is_carried_out_ends_it() {
+    let world = with_store();
+    world.write("homeward.toml", format!("{CONFIG}concurrency = 1\n").as_bytes());
+    world.lab("gitlab", "POST", "settings", &json!({ "latency_ms": 300 }));
+    let mut command = world.command();
+    command.args(["--lab", "apply", "hr=people.csv", "--yes"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let begun = Instant::now();
+    while world.writes("gitlab").is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing was sent");
+    }
+    for companion in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(world.path(&format!("{STORE}{companion}")));
+    }
+    let ran = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(1), "{told}");
+    assert!(told.contains("it was removed, moved or replaced") && !told.contains("homeward --lab resume"), "{told}");
+    // What was under way is finished, and nothing else is begun.
+    assert!(world.writes("gitlab").len() < OLD + NEW, "{}", world.writes("gitlab").len());
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What one list was held for is not forgotten because the next one names fewer people, and a plan of somebody who is somebody
 //! else by now is not carried out.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use serde_json::{Value, json};
 
 use crate::common::World;

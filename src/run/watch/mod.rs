@@ -15,8 +15,7 @@ mod website;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -343,7 +342,6 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(WatchError::System)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(WatchError::System)?;
     let store = Sqlite::open(&orders.state)?;
-    let (path, place) = (orders.state.clone(), place_of(&orders.state));
     let _watching = lock::watching(&orders.state)?;
     let service = Arc::new(Service {
         clock: Clock::new(orders.pace, orders.today),
@@ -403,7 +401,7 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
             },
             _ = rounds.tick(), if !service.orders.once => {
                 look_after(&service, &mut feeds).map_err(WatchError::System)?;
-                if place_of(&path) != place {
+                if service.store.is_there().is_err() {
                     // What would be done from now on, nobody would know of.
                     gone = true;
                     break;
@@ -431,7 +429,7 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
         warn!("some calls are still under way: the next start looks what became of them");
     }
     if gone {
-        return Err(WatchError::StoreGone { path });
+        return Err(WatchError::StoreGone { path: service.orders.state.clone() });
     }
     if service.orders.once {
         // It may have waited before this passage began.
@@ -532,11 +530,6 @@ fn start(service: &Arc<Service>, name: &SystemName, sort: Sort) -> std::io::Resu
         })?
     };
     Ok(Running { sort, thread, wake, leave, life })
-}
-
-/// Which file lies there.
-fn place_of(path: &Path) -> Option<(u64, u64)> {
-    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// Starts feeds again that ended by a fault of ours, and tells of those that give no sign of life.

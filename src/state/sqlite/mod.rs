@@ -6,8 +6,8 @@
 use std::{
     collections::BTreeMap,
     fs::{DirBuilder, OpenOptions},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -157,6 +157,33 @@ fn is_passing(error: &rusqlite::Error) -> bool {
 pub(crate) struct Sqlite {
     connection: Arc<Mutex<Connection>>,
     scribe: Scribe,
+    /// Where its file lies, if it has one that is written to.
+    home: Option<Home>,
+}
+
+/// The file of a store, and by what it is known there.
+#[derive(Clone, Debug)]
+struct Home {
+    path: PathBuf,
+    file: (u64, u64),
+}
+
+impl Home {
+    fn of(path: &Path) -> Result<Self, StateError> {
+        let file = place_of(path).ok_or_else(|| StateError::Gone { path: path.to_owned() })?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// What is written to a file that was removed or replaced, nobody will ever read.
+    fn is_there(&self) -> Result<(), StateError> {
+        let is_it = place_of(&self.path) == Some(self.file);
+        if is_it { Ok(()) } else { Err(StateError::Gone { path: self.path.clone() }) }
+    }
+}
+
+/// Which file lies there.
+fn place_of(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 impl Sqlite {
@@ -173,10 +200,19 @@ impl Sqlite {
         let open = |source| StateError::Open { path: path.to_owned(), source };
         // The file, too; SQLite gives its companions the same rights. What stands in the way is SQLite's to tell.
         let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-        patiently(|| Self::prepare(Connection::open(path)?)).map_err(|error| match error {
+        let opened = patiently(|| Self::prepare(Connection::open(path)?)).map_err(|error| match error {
             StateError::Use(source) => open(source),
             other => other,
-        })
+        })?;
+        Ok(Self { home: Some(Home::of(path)?), ..opened })
+    }
+
+    /// Whether its file is still where it was opened.
+    ///
+    /// # Errors
+    /// Where it was removed, or another one lies there.
+    pub(crate) fn is_there(&self) -> Result<(), StateError> {
+        self.home.as_ref().map_or(Ok(()), Home::is_there)
     }
 
     /// Writes a copy of the whole store, as it is at one moment, to a file that is not there yet.
@@ -253,7 +289,7 @@ impl Sqlite {
     }
 
     fn with(connection: Connection) -> Self {
-        Self { connection: Arc::new(Mutex::new(connection)), scribe: Scribe::default() }
+        Self { connection: Arc::new(Mutex::new(connection)), scribe: Scribe::default(), home: None }
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -267,6 +303,7 @@ impl Sqlite {
         let transaction = connection.transaction_with_behavior(AT_ONCE)?;
         let written = write(&transaction)?;
         transaction.commit()?;
+        self.is_there()?;
         Ok(written)
     }
 }
@@ -325,18 +362,19 @@ impl Store for Sqlite {
 
     fn begin_judged(&self, beginning: &Beginning<'_>, now: &str) -> Result<Option<i64>, StateError> {
         let Beginning { plan, about, counted, aside } = beginning;
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        if last_tally(&transaction)? > *counted {
-            return Ok(None);
-        }
-        let run = insert_run(&transaction, Some(plan), about, Standing::Open, None, now)?;
-        count(&transaction, run, plan, now)?;
-        if let Some(Aside { plan, about, told }) = aside {
-            insert_run(&transaction, Some(plan), about, Standing::Aside, Some(told), now)?;
-        }
-        transaction.commit()?;
-        Ok(Some(run))
+        self.whole(|transaction| {
+            let last = last_tally(transaction)?;
+            // A store that knows of less is not the one it was judged by.
+            if last > *counted || (last < *counted && *counted < i64::MAX) {
+                return Ok(None);
+            }
+            let run = insert_run(transaction, Some(plan), about, Standing::Open, None, now)?;
+            count(transaction, run, plan, now)?;
+            if let Some(Aside { plan, about, told }) = aside {
+                insert_run(transaction, Some(plan), about, Standing::Aside, Some(told), now)?;
+            }
+            Ok(Some(run))
+        })
     }
 
     fn counted(&self, since: Option<&str>) -> Result<Counted, StateError> {
@@ -542,20 +580,19 @@ impl Store for Sqlite {
     }
 
     fn dealt(&self, system: &SystemName, notices: &[Notice], forget: &str) -> Result<(), StateError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        for notice in notices {
+        self.whole(|transaction| {
+            for notice in notices {
+                transaction.execute(
+                    "update notices set dealt = 1 where system = ?1 and delivery = ?2 and received = ?3",
+                    params![system.as_str(), notice.delivery, notice.received],
+                )?;
+            }
             transaction.execute(
-                "update notices set dealt = 1 where system = ?1 and delivery = ?2 and received = ?3",
-                params![system.as_str(), notice.delivery, notice.received],
+                "delete from notices where system = ?1 and dealt = 1 and received < ?2",
+                params![system.as_str(), forget],
             )?;
-        }
-        transaction.execute(
-            "delete from notices where system = ?1 and dealt = 1 and received < ?2",
-            params![system.as_str(), forget],
-        )?;
-        transaction.commit()?;
-        Ok(())
+            Ok(())
+        })
     }
 
     fn fares(&self, feed: &SystemName, told: &str) -> Result<(), StateError> {
@@ -577,7 +614,7 @@ impl Store for Sqlite {
     }
 
     fn note(&self, run: i64, note: Note) -> Receipt {
-        let connection = Arc::clone(&self.connection);
+        let (connection, home) = (Arc::clone(&self.connection), self.home.clone());
         self.scribe.take(run, note, move |notes| {
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let transaction = connection.transaction_with_behavior(AT_ONCE)?;
@@ -585,7 +622,7 @@ impl Store for Sqlite {
                 write_note(&transaction, run, note)?;
             }
             transaction.commit()?;
-            Ok(())
+            home.as_ref().map_or(Ok(()), Home::is_there)
         })
     }
 
@@ -595,45 +632,44 @@ impl Store for Sqlite {
 
     fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError> {
         let Settlement { links, seen, marks, standing, follow_ups } = settlement;
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        ties::write(&transaction, run, links)?;
-        {
-            // An older run that is finished after a newer one does not take back what that one saw. A part that was set aside
-            // tells what it has done of whatever is known by now.
-            let is_newer = if stands::was_set_aside(&transaction, run)? {
-                "said = excluded.said"
-            } else {
-                "said = excluded.said, run = excluded.run where excluded.run >= seen.run"
-            };
-            let mut statement = transaction.prepare(&format!(
+        self.whole(|transaction| {
+            ties::write(transaction, run, links)?;
+            {
+                // An older run that is finished after a newer one does not take back what that one saw. A part that was set aside
+                // tells what it has done of whatever is known by now.
+                let is_newer = if stands::was_set_aside(transaction, run)? {
+                    "said = excluded.said"
+                } else {
+                    "said = excluded.said, run = excluded.run where excluded.run >= seen.run"
+                };
+                let mut statement = transaction.prepare(&format!(
                 "insert into seen (system, key, said, run) values (?1, ?2, ?3, ?4) on conflict do update set {is_newer}"
             ))?;
-            for one in *seen {
-                let values = serde_json::to_string(&one.values)?;
-                statement.execute(params![one.system.as_str(), one.key, values, run])?;
+                for one in *seen {
+                    let values = serde_json::to_string(&one.values)?;
+                    statement.execute(params![one.system.as_str(), one.key, values, run])?;
+                }
             }
-        }
-        {
-            let mut statement =
-                transaction.prepare("insert or replace into deeds (mark, in_doubt, run) values (?1, 0, ?2)")?;
-            for mark in *marks {
-                statement.execute(params![mark, run])?;
+            {
+                let mut statement =
+                    transaction.prepare("insert or replace into deeds (mark, in_doubt, run) values (?1, 0, ?2)")?;
+                for mark in *marks {
+                    statement.execute(params![mark, run])?;
+                }
             }
-        }
-        lists::keep(&transaction, run, settlement, now)?;
-        expectations::keep(&transaction, follow_ups, now)?;
-        transaction.execute(
-            "update runs set finished = ?2, standing = ?3 where id = ?1",
-            params![run, now, standing.word()],
-        )?;
-        let knows_more = !links.is_empty() || !seen.is_empty() || !marks.is_empty() || !follow_ups.made.is_empty();
-        let entry = Entry::Stands { standing: *standing, told: String::new(), news: knows_more };
-        journal::write(&transaction, run, &entry)?;
-        // Whoever they may have made an account for may be tied to it now.
-        stands::redone(&transaction, run, now)?;
-        transaction.commit()?;
-        Ok(())
+            lists::keep(transaction, run, settlement, now)?;
+            expectations::keep(transaction, follow_ups, now)?;
+            transaction.execute(
+                "update runs set finished = ?2, standing = ?3 where id = ?1",
+                params![run, now, standing.word()],
+            )?;
+            let knows_more = !links.is_empty() || !seen.is_empty() || !marks.is_empty() || !follow_ups.made.is_empty();
+            let entry = Entry::Stands { standing: *standing, told: String::new(), news: knows_more };
+            journal::write(transaction, run, &entry)?;
+            // Whoever they may have made an account for may be tied to it now.
+            stands::redone(transaction, run, now)?;
+            Ok(())
+        })
     }
 
     fn expectations(&self) -> Result<Vec<Expectation>, StateError> {
