@@ -31,7 +31,10 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
     fits(&format!("run {}", wanted.run), &plan, &stage.fleet.homes())?;
     if let Some(later) = is_past(&store, &summary, &plan)? {
         let again = given.again();
-        let message = format!("run {} has a later input of the same source than run {}", later, wanted.run);
+        let message = format!(
+            "run {later} has a later input of the same source than run {}, or took back what that was a part of",
+            wanted.run
+        );
         let hint = format!(
             "what that one says may be the opposite of this: look at `{again} runs {later}`, let go of this one with \
              `{again} reject {}`, and plan again",

@@ -8,12 +8,12 @@ use std::{collections::BTreeSet, path::Path};
 use super::{
     RunError,
     tokens::may_be_renewed,
-    undo::{UNDO_OF, undo_of, undone},
+    undo::{UNDO_OF, takes_back, undo_of, undone},
 };
 use crate::{
     model::{
         id::{CallId, SystemName},
-        plan::{Decision, Plan},
+        plan::{Decision, Plan, PlannedChange},
     },
     plan::guard::part::speaks_anew,
     state::{
@@ -83,8 +83,9 @@ pub(crate) fn overtaken(store: &dyn Store, run: i64) -> Result<Option<i64>, RunE
     if let Some(undo) = taken_back(store, run)? {
         return Ok(Some(undo));
     }
-    let later = store.later(run, &names(&sources(store, run)?), &CARRIED_OUT)?;
-    if was_set_aside(&entries) { newest_anew(store, later, &plan) } else { Ok(later.last().copied()) }
+    let sources = sources(store, run)?;
+    let later = store.later(run, &names(&sources), &CARRIED_OUT)?;
+    if was_set_aside(&entries) { newest_anew(store, run, (later, &sources), &plan) } else { Ok(later.last().copied()) }
 }
 
 /// The sources that a run is about: those of its inputs, and where it takes back what another run did, of that one's too.
@@ -104,15 +105,35 @@ fn names(sources: &BTreeSet<SystemName>) -> Vec<&SystemName> {
     sources.iter().collect()
 }
 
-/// The newest of these runs that speaks anew of somebody whom a part is about that was set aside: others may go on while it
-/// waits. What nobody knows any more may have said anything.
-fn newest_anew(store: &dyn Store, later: Vec<i64>, aside: &Plan) -> Result<Option<i64>, RunError> {
+/// The newest of these runs that speaks anew of somebody whom a part is about that was set aside, or of those that took back
+/// what one of these sources said and with it the rest of that: others may go on while it waits. What nobody knows any more may
+/// have said anything.
+fn newest_anew(
+    store: &dyn Store,
+    run: i64,
+    (mut later, sources): (Vec<i64>, &BTreeSet<SystemName>),
+    aside: &Plan,
+) -> Result<Option<i64>, RunError> {
+    for source in sources {
+        later.extend(taken_back_since(store, run, source)?);
+    }
+    later.sort_unstable();
     for run in later.into_iter().rev() {
-        if store.plan(run)?.is_none_or(|newer| speaks_anew(&newer, aside)) {
+        if store.plan(run)?.is_none_or(|newer| speaks_anew(&newer, aside) || takes_back_rest(&newer, aside)) {
             return Ok(Some(run));
         }
     }
     Ok(None)
+}
+
+/// True for a plan that takes back elsewhere what a part that was set aside would change.
+fn takes_back_rest(undo: &Plan, aside: &Plan) -> bool {
+    if !takes_back(undo) {
+        return false;
+    }
+    let is_applied = |change: &&PlannedChange| change.decision == Decision::Apply;
+    let back: BTreeSet<_> = undo.changes.iter().filter(is_applied).map(|it| (&it.person, &it.attribute)).collect();
+    aside.changes.iter().filter(is_applied).any(|change| back.contains(&(&change.person, &change.attribute)))
 }
 
 /// A run after this one that took back something this source said: said once more, it would be done once more.
@@ -144,8 +165,10 @@ pub(crate) fn is_past(store: &dyn Store, run: &RunSummary, plan: &Plan) -> Resul
         // It was approved when it was not.
         return Ok(None);
     }
-    let later = store.later(run.id, &names(&sources(store, run.id)?), &COUNTS)?;
-    if run.standing == Standing::Aside { newest_anew(store, later, plan) } else { Ok(later.last().copied()) }
+    let sources = sources(store, run.id)?;
+    let later = store.later(run.id, &names(&sources), &COUNTS)?;
+    let is_aside = run.standing == Standing::Aside;
+    if is_aside { newest_anew(store, run.id, (later, &sources), plan) } else { Ok(later.last().copied()) }
 }
 
 /// True where another process is at work at one of the systems of a run, perhaps on this very run.

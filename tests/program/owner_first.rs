@@ -213,3 +213,28 @@ fn what_was_set_aside_copies_only_what_its_owner_has_taken() {
         }
     }
 }
+
+#[test]
+fn what_was_set_aside_is_not_approved_once_the_rest_of_it_is_taken_back() {
+    let limit = "[limits]\nattributes = { display_name = { share = \"0%\", at_least = 0 } }\n";
+    let rules = RULES.replace(
+        "[\"username\", \"email\", \"display_name\"], [\"gitlab\", \"zitadel\"]",
+        "[\"username\", \"email\"], [\"gitlab\", \"zitadel\"]",
+    );
+    let world = world(limit, "", true);
+    world.write("rules/people.rhai", format!("{rules}copies(\"display_name\", \"zitadel\");\n").as_bytes());
+    world.json(0, &["apply", "--yes", "hr=day1.csv"]);
+    world.write("next.csv", b"id,username,email,first,last\n1,anne,anna@example.com,Anne,Berg\n");
+    world.json(6, &["apply", "--yes", "hr=next.csv"]);
+    let called = |system: &str| world.user(system, "email", "anna@example.com")["username"].clone();
+    let runs = world.json(0, &["runs"]);
+    let run = |standing: &str| {
+        let run = runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == standing).unwrap();
+        run["run"].to_string()
+    };
+    assert_eq!((called("gitlab"), called("zitadel")), (json!("anne"), json!("anna")));
+    world.json(0, &["undo", "--yes", &run("done")]);
+    let ran = world.homeward(&["--lab", "approve", "--yes", &run("aside")]);
+    assert_eq!((ran.status, called("gitlab"), called("zitadel")), (2, json!("anna"), json!("anna")), "{}", ran.stderr);
+    assert!(ran.stderr.contains("took back what that was a part of"), "{}", ran.stderr);
+}
