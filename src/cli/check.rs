@@ -55,7 +55,16 @@ pub(super) fn check(given: &Invocation<'_>, wanted: &arguments::Check) -> Result
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match output {
-        Output::Text => text(&checked, errors, warnings),
+        Output::Text => {
+            text(&checked, errors, warnings);
+            for source in checked.unseen.iter().filter(|_| given.talks() && checked.errors.is_empty()) {
+                tell(&format!(
+                    "note: whether lists of {source} have the columns that rules read is not known: there is no {source}.csv or \
+                     samples/{source}.csv here; with one at hand: {} check {source}=FILE",
+                    given.again()
+                ));
+            }
+        }
         Output::Json => print(&pretty(&as_json(&checked, errors, warnings))),
         Output::Sarif => print(&pretty(&sarif::document(&checked))),
         Output::Github => {
@@ -88,7 +97,16 @@ fn not_opened(given: &Invocation<'_>, error: OpenError) -> Result<Checked, Troub
         OpenError::Run(error) => return Err(error.into()),
     };
     let root = given.config().parent().unwrap_or(std::path::Path::new("")).to_owned();
-    Ok(Checked { findings, errors: Vec::new(), systems: 0, owner_lines: 0, root, config: String::new(), rounds: None })
+    Ok(Checked {
+        findings,
+        errors: Vec::new(),
+        systems: 0,
+        owner_lines: 0,
+        root,
+        config: String::new(),
+        rounds: None,
+        unseen: Vec::new(),
+    })
 }
 
 fn text(checked: &Checked, errors: u64, warnings: u64) {

@@ -214,6 +214,9 @@ pub(super) fn files(
             let is_source = |name: &str| project.sources.contains_key(&SystemName::from(name));
             let hint = if known.is_empty() {
                 "write SYSTEM=FILE; this project has no source yet, such as one with kind = \"csv\"".to_owned()
+            } else if project.config.systems.contains_key(&SystemName::from(input.as_str())) && !is_source(input) {
+                let sources = project.sources.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                format!("{input} is a provider, and has no records; sources are {sources}")
             } else if is_source(input) {
                 format!("name its file as well, with no blank between: {input}=people.csv")
             } else if let Some((source, file)) = input.split_once(':').filter(|(source, _)| is_source(source)) {

@@ -208,13 +208,25 @@ impl Fault {
             }
             Self::Unreadable { .. } => "check that it is a file and that we may read it".to_owned(),
             Self::NotUtf8 { .. } => "save the file as UTF-8".to_owned(),
+            Self::WrongType { key, expected, found, .. }
+                if expected == "text in quotes" && matches!(key.as_str(), "changes" | "share") && *found == "a number" =>
+            {
+                format!("a share of all, such as `{key} = \"20%\"`")
+            }
             Self::WrongType { key, expected, .. } if expected == "text in quotes" => {
                 // The item of a list goes by its number.
                 let is_item = key.chars().all(|c| c.is_ascii_digit());
                 if is_item { "write it in quotes".to_owned() } else { format!("write it as `{key} = \"…\"`") }
             }
             Self::WrongType { key, expected, keys, .. } if expected == "a table" && !keys.is_empty() => {
-                let keys: Vec<String> = keys.iter().map(|key| format!("{key} = …")).collect();
+                let sample = |key: &str| match key {
+                    "share" => "\"2%\"",
+                    "at_least" => "5",
+                    "looks" => "3",
+                    "time" => "\"10s\"",
+                    _ => "…",
+                };
+                let keys: Vec<String> = keys.iter().map(|key| format!("{key} = {}", sample(key))).collect();
                 format!("such as `{key} = {{ {} }}`", keys.join(", "))
             }
             Self::WrongType { expected, found: "a text", .. } if expected.ends_with("number") => {

@@ -143,7 +143,7 @@ fn a_value_where_a_table_belongs_is_told_what_the_table_holds() {
     let text = "[systems.hr]\nkind = \"table\"\nkey = \"id\"\nsays = \"state\"\n[limits]\nremovals = \"5%\"\n";
     assert_eq!(
         faults(text),
-        ["\"5%\" | `removals` is a text, but must be a table | such as `removals = { share = …, at_least = … }`"]
+        ["\"5%\" | `removals` is a text, but must be a table | such as `removals = { share = \"2%\", at_least = 5 }`"]
     );
 }
 

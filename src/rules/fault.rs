@@ -171,12 +171,23 @@ pub(crate) enum Fault {
     More(usize),
 }
 
-/// Whether a value is blank is told, for then another word is meant.
+/// Ways in which lists mostly write dates.
+const FORMS: [&str; 6] = ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y%m%d"];
+
+/// What can be told without the value: whether it is blank, for then another word is meant, and whether it has another form or
+/// is no day at all.
 fn no_date(format: &str, Unshown(said): &Unshown) -> String {
-    if said.trim().is_empty() {
-        format!("blank, and not a date of the form `{format}`: `date_or_empty` takes blank cells")
-    } else {
-        format!("not a date of the form `{format}`")
+    let said = said.trim();
+    if said.is_empty() {
+        return format!("blank, and not a date of the form `{format}`: `date_or_empty` takes blank cells");
+    }
+    let is_of = |form: &str| jiff::civil::Date::strptime(form, said).is_ok_and(|date| date.year() >= 1000);
+    let has_form = jiff::fmt::strtime::parse(format, said).is_ok();
+    let others = FORMS.into_iter().filter(|form| *form != format && is_of(form)).collect::<Vec<_>>();
+    match others.first() {
+        _ if has_form => format!("of the form `{format}`, but there is no such day"),
+        Some(other) => format!("not a date of the form `{format}`, but it looks like one of the form `{other}`"),
+        None => format!("not a date of the form `{format}`"),
     }
 }
 
@@ -413,6 +424,27 @@ impl RuleError {
         match &self.0.fault {
             Fault::Parse(_) if word == "and" || word == "or" => {
                 Some(format!("`{word}` is no word here: conditions are put together with `&&` and `||`"))
+            }
+            Fault::Parse(_) if here.starts_with("=>") => {
+                Some("a function is written with its argument between bars, as in `|change| …`".to_owned())
+            }
+            Fault::Parse(_) if here.starts_with(['„', '“', '”', '‘', '’', '«', '»']) => {
+                Some("texts stand in plain quotes, as in \"website\"".to_owned())
+            }
+            Fault::Parse(_) if matches!(word, "null" | "nil" | "None" | "undefined") => {
+                Some("nothing is written as `()`".to_owned())
+            }
+            Fault::Parse(said) if said.contains("name of a property") && !word.is_empty() => {
+                let record = before.trim_end_matches(['.', '?']).rsplit(|c| !is_of_name(c)).next()?;
+                Some(format!(
+                    "`{word}` is a word of the language; a column of this name is read as `{record}[\"{word}\"]`"
+                ))
+            }
+            Fault::Parse(said) if said.contains("start a statement block") => {
+                Some("what depends on a condition stands in braces, as in `if … { clear() }`".to_owned())
+            }
+            Fault::Parse(said) if here.starts_with(':') && said.contains("terminate this statement") => {
+                Some("a map begins with `#{`, as in `#{ key: row.id }`; `{` alone begins a block".to_owned())
             }
             Fault::Parse(_) if here.starts_with('=') && !here.starts_with("==") => {
                 Some("`=` gives a variable a value; to compare, write `==`".to_owned())

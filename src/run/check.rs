@@ -53,6 +53,8 @@ pub(crate) struct Checked {
     pub(crate) config: String,
     /// Whether runs come to rest; not known of rules that cannot be loaded.
     pub(crate) rounds: Option<Verdict>,
+    /// Sources of which no list is there to look into: whether it has the columns that rules read is not known.
+    pub(crate) unseen: Vec<SystemName>,
 }
 
 /// Checks a project. Sends nothing and reads no secret.
@@ -69,6 +71,9 @@ pub(crate) fn check(file: &Path, kinds: &[Kind], today: Date) -> Result<Checked,
     }
     let (samples, unread) = samples(&project);
     let examined = project.rules.examine(&samples, errors.is_empty());
+    let is_seen = |name: &SystemName| samples.get(name).is_some_and(|sample| sample.file.is_some());
+    let files = project.sources.iter().filter(|(_, source)| source.csv.is_some()).map(|(name, _)| name);
+    let unseen = files.filter(|name| unread.is_empty() && !is_seen(name)).cloned().collect();
     let mut findings: Vec<Finding> = errors.iter().map(Finding::from).collect();
     findings.extend(unread);
     findings.extend(examined.findings);
@@ -108,6 +113,7 @@ pub(crate) fn check(file: &Path, kinds: &[Kind], today: Date) -> Result<Checked,
         root: config.root.clone(),
         config: config.file.clone(),
         rounds,
+        unseen,
     })
 }
 

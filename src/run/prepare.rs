@@ -211,6 +211,7 @@ pub(super) fn settle(
     let (mut decided, mut asked_for, mut people) = (Vec::new(), Vec::new(), said.believed);
     let mut seen = said.seen;
     let (mut fault, mut are_plain, mut untold) = (None, true, Vec::new());
+    let mut more = 0_u64;
     let mut exceeded = 0;
     let mut taken_back: Vec<Seen> = Vec::new();
     let mut settled = |one: Result<Settled, RunError>| {
@@ -233,7 +234,12 @@ pub(super) fn settle(
             taken_back.extend(so_already(&id, &statements, &changes, waiting, desk.sources));
         }
         are_plain &= is_plain;
-        untold.extend(held.map(|reason| format!("{id} is held: {reason}")));
+        if let Some(reason) = held {
+            match untold.len() {
+                FEW => more += 1,
+                _ => untold.push(format!("{id} is held: {reason}")),
+            }
+        }
         decided.extend(changes);
         asked_for.extend(deeds);
         if let (Some(groups), Some(group)) = (&mut groups, group) {
@@ -276,6 +282,7 @@ pub(super) fn settle(
         // Whoever is held has something left open, even where nothing is asked for of her.
         inputs.iter_mut().filter_map(|input| input.list.as_mut()).for_each(|list| list.believed = None);
     }
+    untold.extend((more > 0).then(|| format!("{more} more people are held, of whom nothing is asked for now")));
     if let Some(groups) = &mut groups {
         for (group, count) in here {
             let known = groups.people.entry(group).or_default();
@@ -291,7 +298,7 @@ pub(super) fn settle(
         inputs,
         systems: homes,
         rejected: said.rejected,
-        warnings: [&shown.warnings[..], &said.warnings, &ties.warnings, &unfinished, &few_told(untold)].concat(),
+        warnings: [&shown.warnings[..], &said.warnings, &ties.warnings, &unfinished, &untold].concat(),
         links: ties.links,
         seen,
         people,
@@ -358,14 +365,6 @@ fn unfinished(statements: &[Arc<Statement>], open: &[&OpenCreation]) -> Vec<Stri
 
 /// So many of those who are held and of whom nothing is asked for are named.
 const FEW: usize = 5;
-
-/// The first of these, and how many more there are.
-fn few_told(mut told: Vec<String>) -> Vec<String> {
-    let more = told.len().saturating_sub(FEW);
-    told.truncate(FEW);
-    told.extend((more > 0).then(|| format!("{more} more people are held, of whom nothing is asked for now")));
-    told
-}
 
 /// What was decided for one person, and whatever is asked for beside. Her accounts stay where she was looked at: of most
 /// people nothing else is needed.

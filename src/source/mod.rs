@@ -115,7 +115,12 @@ pub(crate) enum Why {
     #[error("the file is UTF-8, but `encoding` says {configured}: letters beyond ASCII would be taken for others")]
     IsUtf8 { configured: &'static str },
     #[error("no header was found in the first {searched} lines: no line holds the column `{key}`")]
-    NoHeader { key: String, searched: u64 },
+    NoHeader {
+        key: String,
+        searched: u64,
+        /// What is written nearly so, and its line.
+        near: Option<(String, u64)>,
+    },
     #[error("the header in line {line} has no column {}", quoted(missing))]
     MissingColumns {
         line: u64,
@@ -181,6 +186,9 @@ impl FileRefused {
             }
             Why::OtherEncoding { .. } => "remove `encoding` from this system, or export without the mark".to_owned(),
             Why::IsUtf8 { .. } => "remove `encoding` from this system: UTF-8 is what is expected".to_owned(),
+            Why::NoHeader { near: Some((name, line)), .. } => {
+                format!("did you mean `{name}`, which stands in line {line}?")
+            }
             Why::NoHeader { key, .. } => format!(
                 "check `key`; where the column has another name in this file, say so: \
                  columns = {{ {} = [\"its name\"] }}; and check `delimiter`",

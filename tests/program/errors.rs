@@ -458,7 +458,7 @@ protected = ["root", "gitlb:root"]
         ·           ──
      16 │ removals = { share = "200%" }
         ╰────
-      help: write it as `changes = "…"`
+      help: a share of all, such as `changes = "20%"`
 
       × `share` is not a share of people
         ╭─[homeward.toml:16:22]

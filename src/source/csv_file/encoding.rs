@@ -115,7 +115,12 @@ fn wide_without_mark(head: &[u8]) -> Option<&'static [&'static str]> {
 
 /// As [`Decoded::is_utf8_after_all`], of the beginning of a file.
 pub(super) fn begins_as_utf8(head: &[u8], encoded: Encoded) -> bool {
-    encoded.encoding.is_single_byte() && AsUtf8::default().with(head).is_some_and(|it| it.beyond_ascii)
+    let as_utf8 = AsUtf8::default().with(head);
+    if encoded.encoding == UTF_16LE || encoded.encoding == UTF_16BE {
+        // Every second byte of most texts in those is zero.
+        return as_utf8.is_some() && !head.contains(&0);
+    }
+    encoded.encoding.is_single_byte() && as_utf8.is_some_and(|it| it.beyond_ascii)
 }
 
 /// A file as UTF-8, a piece at a time.

@@ -82,7 +82,7 @@ pub(super) fn find<R: Read + Seek>(input: &mut R, encoded: Encoded, settings: &S
             Err(Trouble { why: why @ (Why::Unreadable(_) | Why::Zeros { .. }), .. }) => return Err(why),
             // With another delimiter this may be a row below the header, which is for others to look at.
             Err(Trouble { why: why @ Why::Undecodable { .. }, .. }) => undecodable = Some(why),
-            Err(worse) if trouble.as_ref().is_some_and(|trouble| trouble.matched >= worse.matched) => {}
+            Err(worse) if trouble.as_ref().is_some_and(|trouble| trouble.came() >= worse.came()) => {}
             Err(better) => trouble = Some(better),
         }
     }
@@ -119,6 +119,13 @@ pub(super) fn is_folded(name: &str, folded: &str) -> bool {
 struct Trouble {
     matched: usize,
     why: Why,
+}
+
+impl Trouble {
+    /// How near it came.
+    fn came(&self) -> (usize, bool) {
+        (self.matched, matches!(self.why, Why::NoHeader { near: Some(_), .. }))
+    }
 }
 
 impl From<Why> for Trouble {
@@ -160,6 +167,7 @@ fn search<R: Read + Seek>(
     let accepted = accepted(settings);
     let (mut raw, mut any) = (Raw::default(), false);
     let mut nearest: Option<Trouble> = None;
+    let mut near: Option<(String, u64)> = None;
     let ended = loop {
         match records.next(&mut raw) {
             Ok(true) if raw.line > SEARCHED => break None,
@@ -185,6 +193,9 @@ fn search<R: Read + Seek>(
             let own = names.iter().enumerate().filter(|(at, _)| !added.contains(at));
             names = own.filter_map(|(_, name)| std::str::from_utf8(reject_file::bare(name.as_bytes())).ok()).collect();
         }
+        if near.is_none() {
+            near = names.iter().find(|name| is_near(name, &settings.key)).map(|name| (spaced(name), raw.line));
+        }
         match recognize(&names, &accepted, settings, delimiter, raw.line) {
             Ok(mut found) => {
                 // Labels are not repeated in a file of rejected rows.
@@ -205,8 +216,15 @@ fn search<R: Read + Seek>(
         (Some(nearest), _) if nearest.matched > 0 => nearest,
         (_, Some(why)) => why.into(),
         (None, None) if !any => Why::Empty.into(),
-        _ => Why::NoHeader { key: settings.key.clone(), searched: SEARCHED }.into(),
+        _ => Why::NoHeader { key: settings.key.clone(), searched: SEARCHED, near }.into(),
     })
+}
+
+/// True for a name that is written nearly as another one. No value of anybody is.
+fn is_near(name: &str, wanted: &str) -> bool {
+    let (name, wanted) = (fold(name), fold(wanted));
+    let allowed = (wanted.chars().count() / 4).max(1);
+    !name.is_empty() && wanted.chars().count() > 2 && strsim::osa_distance(&name, &wanted) <= allowed
 }
 
 /// Where the columns stand that we add to a file of rejected rows, if this is the header of one.
@@ -252,7 +270,7 @@ fn recognize(
         return Err(Trouble { matched, why: Why::DoubledColumn { line, name: shown(at) } });
     }
     let Some(key) = wanted.iter().position(|column| *column == Some(settings.key.as_str())) else {
-        return Err(Why::NoHeader { key: settings.key.clone(), searched: SEARCHED }.into());
+        return Err(Why::NoHeader { key: settings.key.clone(), searched: SEARCHED, near: None }.into());
     };
     let extra = (0..names.len()).filter(|at| wanted[*at].is_none() && !folded[*at].is_empty()).map(shown).collect();
     let header = Header::new((0..names.len()).map(shown));
