@@ -17,7 +17,7 @@ use super::{
 use crate::{
     model::{
         id::{CallId, SystemName},
-        links::Link,
+        links::{Link, Links},
         plan::{Call, Input, Plan},
     },
     plan::guard::{GuardedPlan, Tripped, part::replaces},
@@ -34,7 +34,7 @@ use crate::{
         seal::unseal,
         sign_in::together,
     },
-    state::{Accepted, Aside, Beginning, Memory, Occasion, Outcome, Standing, StateError, Store, lock::Locks},
+    state::{Accepted, Aside, Beginning, Occasion, Outcome, Standing, StateError, Store, lock::Locks},
 };
 
 /// Makes or reads the plan, asks, and does exactly that.
@@ -69,7 +69,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
                 let hint = format!("plan again; `{} link {person}` shows what was said", given.again());
                 return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(&hint))));
             }
-            moves_no_tie("this plan", &plan, &memory, "plan again")?;
+            moves_no_tie("this plan", &plan, &memory.links, "plan again")?;
             Prepared::of(plan)
         }
         None if wanted.recheck => stage.prepare(given, plan::Ask::Everybody, None).await?,
@@ -159,11 +159,10 @@ fn not_overtaken(
 }
 
 /// Refuses a plan of people who are somebody else by now: nobody would see it in what is shown.
-pub(super) fn moves_no_tie(what: &str, plan: &Plan, memory: &Memory, hint: &str) -> Result<(), Trouble> {
-    let otherwise = correct::tied_otherwise(plan, &memory.links);
-    let Some((person, claim)) = otherwise.first_key_value() else { return Ok(()) };
-    let message =
-        format!("{what} takes {}:{} for {person}'s, and it is somebody else's by now", claim.system, claim.account);
+pub(super) fn moves_no_tie(what: &str, plan: &Plan, links: &Links, hint: &str) -> Result<(), Trouble> {
+    let otherwise = correct::tied_otherwise(plan, links);
+    let Some(by_now) = otherwise.values().next() else { return Ok(()) };
+    let message = format!("{what} is older than what is known of its people: {by_now}");
     Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(hint))))
 }
 

@@ -57,10 +57,15 @@ pub(super) fn check(given: &Invocation<'_>, wanted: &arguments::Check) -> Result
     match output {
         Output::Text => {
             text(&checked, errors, warnings);
-            for source in checked.unseen.iter().filter(|_| given.talks() && checked.errors.is_empty()) {
+            if let [first, ..] = checked.unseen.as_slice()
+                && given.talks()
+                && checked.errors.is_empty()
+            {
+                let names: Vec<String> = checked.unseen.iter().map(|source| format!("{source}.csv")).collect();
                 tell(&format!(
-                    "note: whether lists of {source} have the columns that rules read is not known: there is no {source}.csv or \
-                     samples/{source}.csv here; with one at hand: {} check {source}=FILE",
+                    "note: no {} is here, nor in samples, so columns that rules read are not looked at; of a list at hand: {} \
+                     check {first}=FILE",
+                    names.join(" or "),
                     given.again()
                 ));
             }

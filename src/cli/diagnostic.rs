@@ -402,15 +402,19 @@ impl From<RunError> for Trouble {
             }
             RunError::State(ref state) => {
                 let (exit, hint) = match state.root() {
+                    // Whatever starts it again would begin with an empty one.
                     StateError::Gone { .. } => (
-                        Exit::Fault,
-                        "put it back, or a copy of `homeward runs --backup`: what was done since it went is not in it; nothing \
-                         more was sent",
+                        Exit::Usage,
+                        "nothing more was sent; put the file back and finish with `homeward resume`, or put back a copy of \
+                         `homeward runs --backup`, which knows nothing of what was done since it was made",
                     ),
+                    strange if strange.is_strange() => {
+                        (Exit::Fault, "check that `state` names the store, and not another file")
+                    }
                     damaged if damaged.is_damage() => (
                         Exit::Fault,
-                        "put a backup back: stop what uses it, remove the files beside it that end in `-wal` and `-shm`, which \
-                         belong to the one before, and copy the backup there",
+                        "put a backup back: stop what uses the store, move it away with the files beside it that end in `-wal` \
+                         and `-shm`, and copy the backup there",
                     ),
                     StateError::Newer { .. } => {
                         (Exit::Fault, "use the version of homeward that wrote it, or a newer one")

@@ -1,6 +1,9 @@
 //! `homeward explain`: why each attribute of a person is at each system as it is, why not, and what would change that.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use owo_colors::OwoColorize;
 
@@ -8,7 +11,7 @@ use super::{Exit, Invocation, arguments, diagnostic::Trouble, lab, plan, print, 
 use crate::{
     model::{
         attribute::{AttributeName, NEUTRAL},
-        id::{CallId, PersonId},
+        id::{CallId, PersonId, SystemName},
         plan::{Decision, Plan},
     },
     plan::guard::Tripped,
@@ -149,13 +152,16 @@ fn hold_back(told: &mut [Told], judged: Judged) {
         Tripped::CutOff { .. } | Tripped::EndsEarly { .. } => "a list that may be cut off".to_owned(),
         limit => format!("`limits.{}`", limit.name()),
     };
+    // What is held with what a limit holds elsewhere comes after that.
+    let mut outcomes: BTreeMap<SystemName, String> = BTreeMap::new();
     for cell in told.iter_mut().flat_map(|one| &mut one.attributes).flat_map(|of| &mut of.cells) {
-        let here = tripped.iter().filter(|one| one.system().is_none_or(|system| *system == cell.system));
-        let here: BTreeSet<String> = here.map(by).collect();
-        // What is held with what a limit holds elsewhere comes after that.
-        let all = if here.is_empty() { tripped.iter().map(by).collect() } else { here };
-        let outcome = format!("held by {}", all.into_iter().collect::<Vec<_>>().join(", "));
         for call in cell.calls.iter_mut().filter(|call| !goes.contains(&call.id)) {
+            let outcome = outcomes.entry(cell.system.clone()).or_insert_with(|| {
+                let is_here = |one: &&Tripped| one.system().is_none_or(|system| *system == cell.system);
+                let here: BTreeSet<String> = tripped.iter().filter(is_here).map(by).collect();
+                let all = if here.is_empty() { tripped.iter().map(by).collect() } else { here };
+                format!("held by {}", all.into_iter().collect::<Vec<_>>().join(", "))
+            });
             call.outcome = Some(outcome.clone());
         }
     }
@@ -191,25 +197,22 @@ fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, 
     let config = given.settings()?;
     let path = lab::state(given, &config);
     let found = stored(&path, run)?;
-    let Some((plan, entries)) = found else { return Err(runs::unknown(run, given.again())) };
-    let standing = Sqlite::look_into(&path)?.standing(run)?;
+    let Some((plan, entries, standing)) = found else { return Err(runs::unknown(run, given.again())) };
     let progress = Progress::of(&entries);
-    let outcome = |id: &CallId| {
-        let Some(Progress::Over(outcome)) = progress.get(id) else { return None };
-        Some(match outcome {
+    let outcome = |id: &CallId| match progress.get(id) {
+        Some(Progress::Over(outcome)) => match outcome {
             Outcome::Done => "done".to_owned(),
             Outcome::Refused(refusal) => format!("refused, {refusal}"),
             Outcome::Moved(what) => format!("not sent: no longer as planned ({})", what.join(", ")),
             Outcome::Skipped(other) => format!("not sent: {other} did not succeed"),
             Outcome::InDoubt(refusal) => format!("in doubt: {}", refusal.reason),
-        })
+        },
+        None | Some(Progress::Ahead) if standing.is_some_and(|it| it != Standing::Open) => {
+            format!("not sent: the run is {}", standing.map_or("open", Standing::word))
+        }
+        _ => "not settled".to_owned(),
     };
-    let unsettled = match standing {
-        None | Some(Standing::Open | Standing::Done | Standing::Partly | Standing::Redone) => "not settled".to_owned(),
-        Some(standing) => format!("not sent: the run is {}", standing.word()),
-    };
-    let mut explanation =
-        recall(&plan, asked, Some(run), &|id| Some(outcome(id).unwrap_or_else(|| unsettled.clone())))?;
+    let mut explanation = recall(&plan, asked, Some(run), &|id| Some(outcome(id)))?;
     explanation.run = Some(run);
     let open = Sqlite::look_into(&path).and_then(|store| store.expectations())?;
     for told in &mut explanation.people {
@@ -222,11 +225,16 @@ fn past(given: &Invocation<'_>, run: i64, asked: &Asked) -> Result<Explanation, 
     Ok(explanation)
 }
 
-fn stored(path: &Path, run: i64) -> Result<Option<(Plan, Vec<Entry>)>, Trouble> {
+/// The plan of a run, its journal, and how it stands.
+type Stored = (Plan, Vec<Entry>, Option<Standing>);
+
+fn stored(path: &Path, run: i64) -> Result<Option<Stored>, Trouble> {
     if !path.exists() {
         return Ok(None);
     }
-    Ok(Sqlite::look_into(path).and_then(|store| store.run(run))?)
+    let store = Sqlite::look_into(path)?;
+    let Some((plan, entries)) = store.run(run)? else { return Ok(None) };
+    Ok(Some((plan, entries, store.standing(run)?)))
 }
 
 fn recall(

@@ -20,7 +20,6 @@ use crate::{
     config::Config,
     lab::{self, Address, Lab},
     run::{RunError, project::benches},
-    state::{StateError, sqlite::Sqlite},
     wire,
 };
 
@@ -53,14 +52,6 @@ impl Stand {
         match self {
             Self::Running { state, .. } => Some(state),
             Self::Own { .. } => None,
-        }
-    }
-
-    /// The store that belongs to this lab.
-    pub(super) fn store(&self) -> Result<Sqlite, StateError> {
-        match self {
-            Self::Running { state, .. } => Sqlite::open(state),
-            Self::Own { .. } => Sqlite::in_memory(),
         }
     }
 }

@@ -32,7 +32,10 @@ use crate::{
         project::{Project, fleet},
         seal::{seal, seal_into},
     },
-    state::{Memory, Store, sqlite::Sqlite},
+    state::{
+        Memory, Store,
+        sqlite::{Place, Sqlite, place_of},
+    },
 };
 
 /// A project with its systems open, real or simulated.
@@ -45,6 +48,8 @@ pub(super) struct Stage {
     pub(super) asked: Vec<SystemName>,
     /// The simulators, where `--lab` had to start some: they live as long as this.
     pub(super) lab: Option<lab::Stand>,
+    /// The file of the store that was there to begin with.
+    place: Option<Place>,
 }
 
 /// Opens everything a plan needs. What was typed is looked at before a secret is read or a simulator started.
@@ -60,7 +65,9 @@ pub(super) async fn staged(given: &Invocation<'_>, project: Project, inputs: &[S
     let files = files(given, &project, &given.kinds, &inputs)?;
     let lab = if given.global.lab { Some(lab::stand(given, &project.config).await?) } else { None };
     let fleet = fleet(&project.config, &given.kinds, lab.as_ref().map(lab::Stand::systems))?;
-    Ok(Stage { project, fleet, files, asked, lab })
+    let mut stage = Stage { project, fleet, files, asked, lab, place: None };
+    stage.place = stage.state().and_then(|path| place_of(&path));
+    Ok(stage)
 }
 
 /// Who is asked for a plan.
@@ -77,9 +84,10 @@ pub(super) enum Ask {
 impl Stage {
     /// The store, opened for writing. A lab has its own, so that nothing simulated is remembered of the real world.
     pub(super) fn store(&self) -> Result<Sqlite, Trouble> {
-        let store = match &self.lab {
-            Some(lab) => lab.store(),
-            None => Sqlite::open(&self.project.config.state),
+        // A plan that was made of one store is not to be begun in another.
+        let store = match self.state() {
+            Some(path) => Sqlite::open_again(&path, self.place),
+            None => Sqlite::in_memory(),
         };
         Ok(store?)
     }

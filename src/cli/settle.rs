@@ -32,7 +32,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
     if let Some(later) = is_past(&store, &summary, &plan)? {
         let again = given.again();
         let message = format!(
-            "run {later} has a later input of the same source than run {}, or took back what that was a part of",
+            "run {later} is newer than run {}, and has an input of the same source or takes back what that would change",
             wanted.run
         );
         let hint = format!(
@@ -47,7 +47,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
         wanted.run,
         given.again()
     );
-    moves_no_tie(&format!("run {}", wanted.run), &plan, &stage.memory()?, &hint)?;
+    moves_no_tie(&format!("run {}", wanted.run), &plan, &store.ties()?.links, &hint)?;
     if plan.rules != stage.project.rules.digest() && !wanted.anyway {
         let hint = format!(
             "a plan of these rules: plan again, and `{1} reject {0}`; this one as it was shown: `{1} approve {0} --anyway`",

@@ -41,12 +41,6 @@ impl From<WatchError> for Trouble {
                 format!("the secret of the webhook of {system} cannot be used: {cause}"),
                 Some("a secret for standard signatures is `whsec_` and Base64 of 32 random bytes".to_owned()),
             ),
-            WatchError::StoreGone { path } => {
-                let hint =
-                    "put it back, or a copy of `homeward runs --backup`; what was done since it went is not in it";
-                let message = format!("the state store {} was removed or replaced: the service stops", path.display());
-                Self::new(Exit::Usage, message, Some(hint.to_owned()))
-            }
             WatchError::Ended { feed } => {
                 Self::new(Exit::Fault, format!("the feed {feed} ended by a fault of ours"), None)
             }

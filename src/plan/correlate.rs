@@ -757,7 +757,7 @@ pub(crate) fn correlate<'a>(
         }
         let mut statements: Vec<&Arc<Statement>> = everybody.said(said).collect();
         let reason = undone.stands_against(person, &statements, &draft.accounts);
-        let reason = reason.or_else(|| rivals.stand_against(person, &statements, &draft.accounts, (&index, &known)));
+        let reason = reason.or_else(|| rivals.stand_against(person, &statements, &draft.accounts, &index));
         if let Some(reason) = reason {
             draft.hold(reason);
         }

@@ -856,6 +856,9 @@ fn what_values_are_held_against_is_told_by_their_names_and_no_other_text_is() {
         owner("nickname", "mattermost", |person| person.mattermost?.auth_service in ["saml", "ldap"]);
         account("zitadel", |person| { let kind = person.last_name; person.active && kind != "Bot" });
         route(|change| post(change));
+        const KINDS = #{ few: ["guest"] };
+        fn is_kind(value, kind) { value == kind }
+        route(|change| if change.to == "Chief" || is_kind(change.person.username, "root") { hold("look") });
         source("hr", |row| #{ key: row.id, position: row.job + " (" + row.town + ")", active: row.ends.date("%d.%m.%Y") > "2026-01-01" });
         "#,
     );
@@ -866,6 +869,12 @@ fn what_values_are_held_against_is_told_by_their_names_and_no_other_text_is() {
         .collect();
     assert_eq!(
         told,
-        [": Bot, intern, internal", "auth_service: ldap, saml", "ends: 2026-01-01", "position: Head", "state: active",]
+        [
+            ": Bot, Chief, guest, intern, internal, root",
+            "auth_service: ldap, saml",
+            "ends: 2026-01-01",
+            "position: Head",
+            "state: active",
+        ]
     );
 }

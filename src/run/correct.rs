@@ -3,7 +3,10 @@
 //! Whether she is right is not known here, only whether there is such an account, and whether anything that was planned
 //! before would act on the opposite.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use futures::future::join_all;
 
@@ -191,10 +194,30 @@ pub(crate) async fn overtaken<'p>(
     Ok(call.or_else(|| plan.links.iter().find(|link| objections.contradict(*link, &is_there))))
 }
 
+/// What a plan claims of a person, and who has it by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ByNow {
+    claimed: PersonId,
+    /// Her account or her record.
+    of: PersonId,
+    person: PersonId,
+}
+
+impl fmt::Display for ByNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { claimed, of, person } = self;
+        if of == claimed {
+            write!(f, "{claimed} is known as {person} by now")
+        } else {
+            write!(f, "{}:{} is {person}'s by now, and not {claimed}'s", of.system, of.key)
+        }
+    }
+}
+
 /// People of a plan who are somebody else by now: a tie that was made since says so of their record, or of an account that the
 /// plan holds to be theirs. What is done for them would be done for half a person. What takes a run back is about whomever
 /// that was.
-pub(crate) fn tied_otherwise<'p>(plan: &'p Plan, links: &Links) -> BTreeMap<&'p PersonId, Link<'p>> {
+pub(crate) fn tied_otherwise<'p>(plan: &'p Plan, links: &Links) -> BTreeMap<&'p PersonId, ByNow> {
     let mut otherwise = BTreeMap::new();
     if links.is_empty() || undo::takes_back(plan) {
         return otherwise;
@@ -209,7 +232,11 @@ pub(crate) fn tied_otherwise<'p>(plan: &'p Plan, links: &Links) -> BTreeMap<&'p 
     for link in links.iter() {
         for claim in finder.of(digest((link.system.as_str(), link.account))).map(|at| claimed[at]) {
             if (claim.system, claim.account) == (link.system, link.account) && claim.person != link.person {
-                otherwise.entry(claim.person).or_insert(claim);
+                otherwise.entry(claim.person).or_insert_with(|| ByNow {
+                    claimed: claim.person.clone(),
+                    of: PersonId { system: claim.system.clone(), key: claim.account.into() },
+                    person: link.person.clone(),
+                });
             }
         }
     }
@@ -248,5 +275,33 @@ mod tests {
         let objections = Objections::on(&plan, &memory);
         let contradicted = [&record, &other, &her].map(|person| objections.contradict(claim(person), &|_, _| true));
         assert_eq!(contradicted, [true, false, false]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn person(name: &str) -> PersonId {
+        PersonId::parse(name).unwrap_or_else(|| unreachable!("{name}"))
+    }
+
+    fn links(all: &[(&str, &str, &str)]) -> Links {
+        let people: Vec<(PersonId, SystemName, &str)> =
+            all.iter().map(|(name, system, account)| (person(name), (*system).into(), *account)).collect();
+        people.iter().map(|(person, system, account)| Link { person, system, account }).collect()
+    }
+
+    #[test]
+    fn whoever_has_what_a_plan_claims_by_now_is_told_and_who_has_what_is_hers_is_not() {
+        let claimed = links(&[("hr/1", "directory", "d1"), ("hr/2", "directory", "d2"), ("hr/3", "website", "30")]);
+        let plan = Plan { links: Arc::new(claimed), ..Plan::empty() };
+        assert_eq!(tied_otherwise(&plan, &Links::default()), BTreeMap::new());
+        let known =
+            links(&[("hr/1", "directory", "d1"), ("website/20", "directory", "d2"), ("hr/3", "directory", "d3")]);
+        let told: Vec<String> = tied_otherwise(&plan, &known).values().map(ToString::to_string).collect();
+        assert_eq!(told, ["directory:d2 is website/20's by now, and not hr/2's"]);
     }
 }

@@ -282,7 +282,8 @@ pub(super) fn settle(
         // Whoever is held has something left open, even where nothing is asked for of her.
         inputs.iter_mut().filter_map(|input| input.list.as_mut()).for_each(|list| list.believed = None);
     }
-    untold.extend((more > 0).then(|| format!("{more} more people are held, of whom nothing is asked for now")));
+    let others = if more == 1 { "one more person is".to_owned() } else { format!("{more} more people are") };
+    untold.extend((more > 0).then(|| format!("{others} held, of whom nothing is asked for now")));
     if let Some(groups) = &mut groups {
         for (group, count) in here {
             let known = groups.people.entry(group).or_default();

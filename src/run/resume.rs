@@ -83,9 +83,10 @@ pub(crate) fn overtaken(store: &dyn Store, run: i64) -> Result<Option<i64>, RunE
     if let Some(undo) = taken_back(store, run)? {
         return Ok(Some(undo));
     }
-    let sources = sources(store, run)?;
-    let later = store.later(run, &names(&sources), &CARRIED_OUT)?;
-    if was_set_aside(&entries) { newest_anew(store, run, (later, &sources), &plan) } else { Ok(later.last().copied()) }
+    if was_set_aside(&entries) {
+        return newest_anew(store, run, &CARRIED_OUT, &plan);
+    }
+    Ok(store.later(run, &names(&sources(store, run)?), &CARRIED_OUT)?.pop())
 }
 
 /// The sources that a run is about: those of its inputs, and where it takes back what another run did, of that one's too.
@@ -105,17 +106,15 @@ fn names(sources: &BTreeSet<SystemName>) -> Vec<&SystemName> {
     sources.iter().collect()
 }
 
-/// The newest of these runs that speaks anew of somebody whom a part is about that was set aside, or of those that took back
-/// what one of these sources said and with it the rest of that: others may go on while it waits. What nobody knows any more may
-/// have said anything.
-fn newest_anew(
-    store: &dyn Store,
-    run: i64,
-    (mut later, sources): (Vec<i64>, &BTreeSet<SystemName>),
-    aside: &Plan,
-) -> Result<Option<i64>, RunError> {
-    for source in sources {
-        later.extend(taken_back_since(store, run, source)?);
+/// The newest run after a part that was set aside that speaks anew of somebody whom that is about, or takes back the rest of
+/// it: others may go on while it waits. What nobody knows any more may have said anything.
+fn newest_anew(store: &dyn Store, run: i64, standings: &[Standing], aside: &Plan) -> Result<Option<i64>, RunError> {
+    let sources = sources(store, run)?;
+    let mut later = store.later(run, &names(&sources), standings)?;
+    for undo in store.later_of(run, UNDO_OF, standings)? {
+        if !self::sources(store, undo)?.is_disjoint(&sources) {
+            later.push(undo);
+        }
     }
     later.sort_unstable();
     for run in later.into_iter().rev() {
@@ -165,10 +164,10 @@ pub(crate) fn is_past(store: &dyn Store, run: &RunSummary, plan: &Plan) -> Resul
         // It was approved when it was not.
         return Ok(None);
     }
-    let sources = sources(store, run.id)?;
-    let later = store.later(run.id, &names(&sources), &COUNTS)?;
-    let is_aside = run.standing == Standing::Aside;
-    if is_aside { newest_anew(store, run.id, (later, &sources), plan) } else { Ok(later.last().copied()) }
+    if run.standing == Standing::Aside {
+        return newest_anew(store, run.id, &COUNTS, plan);
+    }
+    Ok(store.later(run.id, &names(&sources(store, run.id)?), &COUNTS)?.pop())
 }
 
 /// True where another process is at work at one of the systems of a run, perhaps on this very run.

@@ -127,9 +127,17 @@ impl StateError {
 
     /// True where the file holds something else than was written to it.
     pub(crate) fn is_damage(&self) -> bool {
-        let (Self::Open { source, .. } | Self::Use(source)) = self.root() else { return false };
-        let code = source.sqlite_error_code();
-        matches!(code, Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
+        self.code() == Some(rusqlite::ErrorCode::DatabaseCorrupt)
+    }
+
+    /// True where the file is no store at all.
+    pub(crate) fn is_strange(&self) -> bool {
+        self.code() == Some(rusqlite::ErrorCode::NotADatabase)
+    }
+
+    fn code(&self) -> Option<rusqlite::ErrorCode> {
+        let (Self::Open { source, .. } | Self::Use(source)) = self.root() else { return None };
+        source.sqlite_error_code()
     }
 }
 

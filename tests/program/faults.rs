@@ -211,7 +211,7 @@ fn a_store_that_is_no_store_is_damaged_or_is_newer_stops_everything_before_the_f
 fn a_store_that_goes_while_a_run_is_carried_out_ends_it() {
     let world = with_store();
     world.write("homeward.toml", format!("{CONFIG}concurrency = 1\n").as_bytes());
-    world.lab("gitlab", "POST", "settings", &json!({ "latency_ms": 300 }));
+    world.lab("gitlab", "POST", "settings", &json!({ "latency_ms": 1_000 }));
     let mut command = world.command();
     command.args(["--lab", "apply", "hr=people.csv", "--yes"]).stdout(Stdio::null()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
@@ -224,8 +224,8 @@ fn a_store_that_goes_while_a_run_is_carried_out_ends_it() {
     }
     let ran = child.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&ran.stderr);
-    assert_eq!(ran.status.code(), Some(1), "{told}");
-    assert!(told.contains("it was removed, moved or replaced") && !told.contains("homeward --lab resume"), "{told}");
+    assert_eq!(ran.status.code(), Some(2), "{told}");
+    assert!(told.contains("it was removed, moved or replaced") && told.contains("put the file back"), "{told}");
     // What was under way is finished, and nothing else is begun.
     assert!(world.writes("gitlab").len() < OLD + NEW, "{}", world.writes("gitlab").len());
 }

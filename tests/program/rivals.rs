@@ -111,7 +111,7 @@ fn what_waits_is_not_approved_for_somebody_who_is_somebody_else_by_now() {
     world.json(0, &["apply", "--yes", "website"]);
     let approved = world.homeward(&["--lab", "approve", "1", "--yes"]);
     assert_eq!(approved.status, 2, "{}", approved.stderr);
-    let told = "run 1 takes directory:d2 for hr/3's, and it is somebody else's by now";
+    let told = "run 1 is older than what is known of its people: directory:d2 is website/10's by now, and not hr/3's";
     assert!(approved.stderr.contains(told), "{}", approved.stderr);
     assert_eq!(world.state("portal"), portal);
     world.json(0, &["reject", "1"]);

@@ -367,5 +367,5 @@ fn the_service_ends_where_its_store_is_gone() {
         std::fs::remove_file(site.world.path(&format!(".homeward/{name}"))).unwrap();
     }
     assert_eq!(watch.ended(), Some(2));
-    assert!(watch.log().contains("was removed or replaced: the service stops"), "{}", watch.log());
+    assert!(watch.log().contains("it was removed, moved or replaced"), "{}", watch.log());
 }

@@ -2,7 +2,8 @@
 //!
 //! Two rows of one list that lead to one account are held until somebody says whose it is. A list that names only some of the
 //! people, or a website that tells of one, settles nothing by being silent of the other: what was said of her still counts.
-//! Who of them is right is not known here.
+//! Who of them is right is not known here; nor what was not observed, so that somebody whose own account was not looked at may
+//! be taken for a rival, and a word settles it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,25 +13,27 @@ use std::{
 use super::{
     super::{
         doubts::command,
+        fold,
         handed_on::wanted,
-        index::{Index, Known, Name, Place},
+        index::{Index, Name, Place},
     },
     Sight,
 };
 use crate::model::{attribute::AttributeName, id::SystemName, record::Statement};
 
-/// What leads to accounts beside the records of now.
+/// What leads to accounts beside the records of now: of each source two people at most, one of whom is another than whoever
+/// is asked about.
 #[derive(Default)]
 pub(super) struct Rivals<'a> {
-    of: BTreeMap<Place, Vec<&'a Arc<Statement>>>,
+    of: BTreeMap<(Place, &'a SystemName), Vec<(Name<'a>, Name<'a>)>>,
 }
 
 impl<'a> Rivals<'a> {
     /// Looks for those of the accounts that nobody is tied to, which `free` tells of where there is anybody to look for.
     pub(super) fn new(sight: &Sight<'_, 'a>, free: impl FnOnce() -> BTreeSet<Place>) -> Self {
-        let Sight { material, policy, providers, index, known, apart } = *sight;
+        let Sight { material, policy, providers, index, known, .. } = *sight;
         let speaking: BTreeSet<&SystemName> = material.statements.iter().map(|said| &said.system).collect();
-        let is_there = |said: &&Arc<Statement>| {
+        let is_there = |said: &&'a Arc<Statement>| {
             speaking.contains(&said.system) && !said.of_nobody && !said.values.is(AttributeName::active(), false)
         };
         let mut others = material.remembered.iter().filter(is_there).peekable();
@@ -39,25 +42,32 @@ impl<'a> Rivals<'a> {
             return rivals;
         }
         let free = free();
-        if free.is_empty() {
-            return rivals;
+        // Few lead to any of them, and looking for all that somebody has takes longer.
+        let joined = |system: &SystemName| policy.joins.get(system).into_iter().flat_map(|line| &line.attributes);
+        let mut held: BTreeMap<(&SystemName, &AttributeName), BTreeSet<String>> = BTreeMap::new();
+        for place in &free {
+            let (system, account) = (index.name(*place), index.account(*place));
+            for attribute in joined(system) {
+                if let Some(text) = account.text(attribute) {
+                    held.entry((system, attribute)).or_default().insert(fold(text).into_owned());
+                }
+            }
         }
         for said in others {
-            let own = Name::own(said);
-            let person = known.of_id(index, &said.system, &said.key).unwrap_or(own);
-            for (system, line) in policy.joins.iter().filter(|(system, _)| !material.own.contains_key(*system)) {
-                if known.ties(person).any(|link| link.system == system) {
-                    continue;
-                }
-                let found = line.attributes.iter().find_map(|attribute| {
-                    let mut found = index.holding(system, attribute, &wanted(said, system, attribute, providers)?);
-                    found.retain(|place| ![own, person].iter().any(|name| apart.from(*name).contains(place)));
-                    (!found.is_empty()).then_some(found)
-                });
-                if let Some([place]) = found.as_deref()
-                    && free.contains(place)
-                {
-                    rivals.of.entry(*place).or_default().push(said);
+            let may_lead = held.iter().any(|((system, attribute), texts)| {
+                wanted(said, system, attribute, providers).is_some_and(|text| texts.contains(&text))
+            });
+            if !may_lead {
+                continue;
+            }
+            let (own, held_by) = (Name::own(said), known.of_id(index, &said.system, &said.key));
+            let person = held_by.unwrap_or(own);
+            for place in
+                sight.look(said, sight.tied(said, held_by)).accounts.iter().filter(|place| free.contains(place))
+            {
+                let there = rivals.of.entry((*place, &said.system)).or_default();
+                if there.len() < 2 && there.iter().all(|(other, _)| *other != person) {
+                    there.push((person, own));
                 }
             }
         }
@@ -68,31 +78,27 @@ impl<'a> Rivals<'a> {
     pub(super) fn stand_against(
         &self,
         person: Name<'_>,
-        said: &[&Arc<Statement>],
+        said: &[&'a Arc<Statement>],
         accounts: &[Place],
-        (index, known): (&Index<'_>, &Known<'_>),
+        index: &Index<'_>,
     ) -> Option<String> {
         if self.of.is_empty() {
             return None;
         }
-        accounts.iter().find_map(|place| {
-            let rivals = self.of.get(place)?;
-            let is_another = |rival: &Statement| {
-                known.of_id(index, &rival.system, &rival.key).unwrap_or(Name::own(rival)) != person
-            };
-            // Records of two sources that lead to one account are taken for those of one person.
-            let of_source = |rival: &Statement| said.iter().find(|it| it.system == rival.system && it.key != rival.key);
-            let (here, rival) = rivals
-                .iter()
-                .filter(|rival| is_another(rival))
-                .find_map(|rival| Some((of_source(rival)?, Name::own(rival))))?;
-            let (system, id) = (index.name(*place), index.id(*place));
-            Some(format!(
-                "{} and {rival}, of whom an earlier run was told, both lead to {system} account {id}: correct one, or say \
-                 whose it is, as in {}",
-                here.origin,
-                command("link", &person, system, id)
-            ))
-        })
+        // Records of two sources that lead to one account are taken for those of one person.
+        let of_source = |place: Place, here: &'a Arc<Statement>| {
+            let rivals = self.of.get(&(place, &here.system))?;
+            let (_, rival) = rivals.iter().find(|(other, _)| *other != person)?;
+            Some((place, here, *rival))
+        };
+        let (place, here, rival) =
+            accounts.iter().find_map(|place| said.iter().find_map(|here| of_source(*place, here)))?;
+        let (system, id) = (index.name(place), index.id(place));
+        Some(format!(
+            "{} and {rival}, of whom an earlier run was told, both lead to {system} account {id}: correct one, or say whose it \
+             is, as in {}",
+            here.origin,
+            command("link", &person, system, id)
+        ))
     }
 }

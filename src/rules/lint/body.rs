@@ -431,6 +431,7 @@ impl<'a> Examiner<'a> {
     fn condition(&self, on: &mut Reading<'_>, expr: &Expr) -> Thing {
         let told = self.told.get();
         let thing = self.expr(on, expr);
+        self.must_be_known(on, expr, &thing, "a condition is true or false");
         if let Thing::Is(truth) = thing
             && self.told.get() == told
         {

@@ -14,7 +14,7 @@ use super::{
     },
     Finding,
     body::{Examiner, Reading, Unit, is_constant, mean, position},
-    shape::{links, path, shape, start},
+    shape::{Link, links, path, shape, start},
     thing::{Compared, Entry, Thing},
 };
 
@@ -66,7 +66,7 @@ impl<'a> Examiner<'a> {
             }
             ("!", [one]) => {
                 let thing = self.expr(on, one);
-                self.turned_round(on, one, &thing);
+                self.must_be_known(on, one, &thing, "`!` takes true or false");
                 if let Thing::Is(truth) = thing { Thing::Is(!truth) } else { Thing::Truth }
             }
             ("contains", [many, one]) => {
@@ -107,18 +107,21 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    /// Tells of `!` before a value that may be `()`, which it does not take, without a question whether it is.
-    fn turned_round(&self, on: &Reading<'_>, one: &Expr, thing: &Thing) {
+    /// Tells of a value that is taken for true or false and may be `()`, without a question whether it is.
+    pub(super) fn must_be_known(&self, on: &Reading<'_>, one: &Expr, thing: &Thing, taken_by: &str) {
         let (root, chain) = links(one);
         let (Some(path), Some(asked_after)) = (path(root, &chain), &on.asked_after) else { return };
         let is_asked = path.rsplit('.').next().is_some_and(|name| asked_after.contains(name));
         if is_asked || thing.parts().len() < 2 || !thing.parts().contains(&Thing::Nothing) {
             return;
         }
-        let message =
-            format!("`{path}` is `()` where nothing is known of it, and the rule fails: `!` takes true or false");
-        let hint = format!("write `{path} == false`, or `{path} != true`, which is so of `()` too");
-        self.report(on.unit, "may_be_missing", start(one), message, Some(hint));
+        // What an account that is there shows is mostly known; one that may not be there is told of by itself.
+        let is_system = |link: &Link<'_>| matches!(link, Link::Property(name, _) if self.known.systems.contains_key(&SystemName::from(*name)));
+        if chain.iter().all(|(link, questioned)| !questioned && !is_system(link)) || chain.iter().any(|(_, it)| *it) {
+            let message = format!("`{path}` is `()` where nothing is known of it, and the rule fails: {taken_by}");
+            let hint = format!("write `{path} == true` or `{path} == false`: neither is so of `()`");
+            self.report(on.unit, "may_be_missing", start(one), message, Some(hint));
+        }
     }
 
     /// `x in ["a", "b"]`: what of the list `x` can never be.

@@ -130,7 +130,7 @@ const WARNINGS: &[(&str, &str)] = &[
     ("join_never_said", "A provider's accounts are looked for by an attribute that no source ever says."),
     (
         "may_be_missing",
-        "An account is looked into that not everybody has, or `!` turns a value round that may be `()`. For whoever has none \
+        "An account is looked into that not everybody has, or a value is taken for true or false that may be `()`. For whoever has none \
          the rule fails, and a rule that fails stops the plan: ask with `?.`, or compare it with `()` or `false` first.",
     ),
     ("never_answers", "A function that can only answer `()`: the line does nothing."),

@@ -116,15 +116,21 @@ impl RuleSet {
     /// searched and in the cases of a `switch`. What has no name there, or is a name for texts itself, is under the empty one.
     pub(crate) fn compared(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut texts = Compared::default();
-        for script in self.scripts.iter().chain(self.modules.values()) {
+        let scripts = || self.scripts.iter().chain(self.modules.values());
+        let own: BTreeSet<&str> =
+            scripts().flat_map(|script| script.ast().iter_functions()).map(|it| it.name).collect();
+        for script in scripts() {
             script.ast().walk(&mut |path| {
                 match path.last() {
-                    Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)))
-                        if COMPARISONS.contains(&call.name.as_str()) =>
-                    {
-                        if let [one, other] = call.args.as_slice() {
+                    Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
+                        if let [one, other] = call.args.as_slice()
+                            && COMPARISONS.contains(&call.name.as_str())
+                        {
                             written_out(one, value_of(other), &mut texts);
                             written_out(other, value_of(one), &mut texts);
+                        } else if own.contains(call.name.as_str()) {
+                            // What is handed to a function of the rules may be compared there.
+                            call.args.iter().for_each(|argument| written_out(argument, "", &mut texts));
                         }
                     }
                     Some(ASTNode::Expr(Expr::Dot(pair, ..))) => {
@@ -155,10 +161,10 @@ type Compared = BTreeMap<String, BTreeSet<String>>;
 /// The operators that hold one value against another; `x in list` is a call of `contains`.
 const COMPARISONS: [&str; 7] = ["==", "!=", "<", "<=", ">", ">=", "contains"];
 
-/// The name of a value: `state` in `person.gitlab?.state.lower()`. Empty where it has none.
+/// The name of a value: `state` in `person.gitlab?.state.lower()`. Empty where it has none, as has what a change is from and to.
 fn value_of(expr: &Expr) -> &str {
     let (_, chain) = links(expr);
-    chain.iter().rev().find_map(word).unwrap_or_default()
+    chain.iter().rev().find_map(word).filter(|name| !matches!(*name, "from" | "to")).unwrap_or_default()
 }
 
 /// Takes note of the texts that stand in an expression as they are.
@@ -171,6 +177,7 @@ fn written_out(expr: &Expr, against: &str, texts: &mut Compared) {
     match expr {
         Expr::StringConstant(text, _) => put(text),
         Expr::Array(items, _) => items.iter().for_each(|item| written_out(item, against, texts)),
+        Expr::Map(entries, _) => entries.0.iter().for_each(|(_, value)| written_out(value, against, texts)),
         Expr::DynamicConstant(value, _) => {
             let items = value.read_lock::<rhai::Array>();
             let items = items.iter().flat_map(|items| items.iter());

@@ -158,14 +158,13 @@ pub(crate) async fn execute(
             let so_far = progress.get(&call.id);
             let denied = contradicted[at]
                 .then(|| Outcome::Moved(vec!["somebody has said since whose account it is".to_owned()]));
-            let tied = otherwise.get(&call.person);
-            let denied = denied.or_else(|| {
-                let whose = |claim: &Link<'_>| format!("{}:{} is somebody else's by now", claim.system, claim.account);
-                tied.map(|claim| Outcome::Moved(vec![whose(claim)]))
-            });
             let hindrance = denied
                 .or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far))
                 .or_else(|| hindrance(call, (&outcomes, &place), &world, &broken_off, (&objections, &are_two), fleet));
+            let hindrance = hindrance.or_else(|| {
+                let by_now = otherwise.get(&call.person);
+                by_now.map(|by_now| Outcome::Moved(vec![by_now.to_string()]))
+            });
             let hindrance =
                 hindrance.or_else(|| forbidden(call, &world, guarded)).or_else(|| strange.get(&at).cloned());
             let hindrance = hindrance.or_else(|| owners.stand_against(&call.id, &world, fleet));
@@ -293,8 +292,9 @@ pub(crate) async fn execute(
     let mut links = Arc::clone(&plan.links);
     // Words may have come while this went on: those of before are known here, those of since to the store.
     let is_there = |system: &SystemName, account: &str| world.may_show(system, account, fleet);
-    if links.iter().any(|link| objections.contradict(link, &is_there)) {
-        links = Arc::new(links.iter().filter(|link| !objections.contradict(*link, &is_there)).collect());
+    let is_void = |link: Link<'_>| otherwise.contains_key(link.person) || objections.contradict(link, &is_there);
+    if links.iter().any(is_void) {
+        links = Arc::new(links.iter().filter(|link| !is_void(*link)).collect());
     }
     let settlement = Settlement { links: &links, seen: &seen, marks: &marks, standing, follow_ups: &follow_ups };
     store.settle(run, &settlement, &now())?;

@@ -411,8 +411,8 @@ impl<'m, 'd> Study<'m, 'd> {
 
     /// What rules may tell a value of this name from: what they hold it against, and what has no name there.
     fn compared(&self, name: &str) -> impl Iterator<Item = Value> {
-        let texts = [name, ""].into_iter().filter_map(|name| self.material.compared.get(name)).flatten();
-        texts.filter(|word| !self.is_name(word)).map(|word| Value::text(word))
+        let texts = |name| self.material.compared.get(name).into_iter().flatten();
+        texts(name).chain(texts("").filter(|word| !self.is_name(word))).map(|word| Value::text(word))
     }
 
     /// True for the names that every script is full of.

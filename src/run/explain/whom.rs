@@ -65,7 +65,9 @@ impl Material<'_> {
         let is_it = |(system, it): &&(SystemName, Arc<str>)| {
             **it == *key && (key == text || text.starts_with(&format!("{system}/")))
         };
-        let before = self.before.iter().find(is_it).map(|(system, _)| system.clone());
+        let is_heard =
+            |(system, _): &&(SystemName, Arc<str>)| self.plan.inputs.iter().any(|input| input.system == *system);
+        let before = self.before.iter().filter(is_heard).find(is_it).map(|(system, _)| system.clone());
         match settled(&ids, hits, text) {
             Found::Nobody { near, among, .. } => Found::Nobody { near, unused, before, among },
             found => found,

@@ -217,7 +217,6 @@ pub(super) fn watch_told(error: &WatchError) -> String {
         }
         WatchError::Secret { system, cause } => format!("the webhook of {system}: {cause}"),
         WatchError::System(error) => error.to_string(),
-        WatchError::StoreGone { path } => format!("the state store {} was removed or replaced", path.display()),
         WatchError::Ended { feed } => format!("the feed {feed} ended by a fault of ours"),
     }
 }

@@ -105,10 +105,6 @@ pub(crate) enum WatchError {
     Ended {
         feed: SystemName,
     },
-    /// The store was removed, or another one stands in its place.
-    StoreGone {
-        path: PathBuf,
-    },
 }
 
 impl From<OpenError> for WatchError {
@@ -385,7 +381,7 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
     let mut heartbeat = tokio::time::interval(alive);
     let mut rounds = tokio::time::interval(ROUNDS);
     let mut ends = tokio::time::interval(Duration::from_millis(50));
-    let mut gone = false;
+    let mut gone = None;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -401,13 +397,17 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
             },
             _ = rounds.tick(), if !service.orders.once => {
                 look_after(&service, &mut feeds).map_err(WatchError::System)?;
-                if service.store.is_there().is_err() {
-                    // What would be done from now on, nobody would know of.
-                    gone = true;
+                // What would be done from now on, nobody would know of.
+                gone = service.store.is_there().err();
+                if gone.is_some() {
                     break;
                 }
             }
             _ = ends.tick(), if service.orders.once => {
+                gone = service.store.is_there().err();
+                if gone.is_some() {
+                    break;
+                }
                 let all_idle = feeds.iter().all(|(name, feed)| name.as_str() == APPROVED || feed.thread.is_finished());
                 // Whoever would carry out what is approved may have ended by a fault of ours.
                 let carries_out = feeds.get(&SystemName::from(APPROVED)).is_some_and(|feed| !feed.thread.is_finished());
@@ -428,8 +428,8 @@ pub(crate) async fn watch(orders: Orders) -> Result<Option<Met>, WatchError> {
     if tokio::time::timeout(LAST_CALLS, all_left).await.is_err() {
         warn!("some calls are still under way: the next start looks what became of them");
     }
-    if gone {
-        return Err(WatchError::StoreGone { path: service.orders.state.clone() });
+    if let Some(error) = gone {
+        return Err(error.into());
     }
     if service.orders.once {
         // It may have waited before this passage began.

@@ -161,28 +161,30 @@ pub(crate) struct Sqlite {
     home: Option<Home>,
 }
 
+/// By what a file is known, wherever it lies: its device and its number there.
+pub(crate) type Place = (u64, u64);
+
 /// The file of a store, and by what it is known there.
 #[derive(Clone, Debug)]
 struct Home {
     path: PathBuf,
-    file: (u64, u64),
+    place: Place,
 }
 
 impl Home {
-    fn of(path: &Path) -> Result<Self, StateError> {
-        let file = place_of(path).ok_or_else(|| StateError::Gone { path: path.to_owned() })?;
-        Ok(Self { path: path.to_owned(), file })
-    }
-
-    /// What is written to a file that was removed or replaced, nobody will ever read.
+    /// What is written to a file that was removed or replaced, nobody will ever read. One that cannot be looked at may be
+    /// there.
     fn is_there(&self) -> Result<(), StateError> {
-        let is_it = place_of(&self.path) == Some(self.file);
-        if is_it { Ok(()) } else { Err(StateError::Gone { path: self.path.clone() }) }
+        let is_gone = match std::fs::metadata(&self.path) {
+            Ok(file) => (file.dev(), file.ino()) != self.place,
+            Err(cause) => cause.kind() == std::io::ErrorKind::NotFound,
+        };
+        if is_gone { Err(StateError::Gone { path: self.path.clone() }) } else { Ok(()) }
     }
 }
 
 /// Which file lies there.
-fn place_of(path: &Path) -> Option<(u64, u64)> {
+pub(crate) fn place_of(path: &Path) -> Option<Place> {
     std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
@@ -200,11 +202,30 @@ impl Sqlite {
         let open = |source| StateError::Open { path: path.to_owned(), source };
         // The file, too; SQLite gives its companions the same rights. What stands in the way is SQLite's to tell.
         let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        let place = place_of(path);
         let opened = patiently(|| Self::prepare(Connection::open(path)?)).map_err(|error| match error {
             StateError::Use(source) => open(source),
             other => other,
         })?;
-        Ok(Self { home: Some(Home::of(path)?), ..opened })
+        let Some(place) = place else { return Ok(opened) };
+        let home = Home { path: path.to_owned(), place };
+        // Another one may have been put there while this was opened.
+        home.is_there()?;
+        Ok(Self { home: Some(home), ..opened })
+    }
+
+    /// The same, where it is still the file that lay there before.
+    ///
+    /// # Errors
+    /// Where another one lies there by now, or it had to be made.
+    pub(crate) fn open_again(path: &Path, before: Option<Place>) -> Result<Self, StateError> {
+        let is_it = || before.is_none_or(|before| place_of(path) == Some(before));
+        let gone = || StateError::Gone { path: path.to_owned() };
+        if !is_it() {
+            return Err(gone());
+        }
+        let store = Self::open(path)?;
+        if is_it() { Ok(store) } else { Err(gone()) }
     }
 
     /// Whether its file is still where it was opened.
@@ -363,9 +384,7 @@ impl Store for Sqlite {
     fn begin_judged(&self, beginning: &Beginning<'_>, now: &str) -> Result<Option<i64>, StateError> {
         let Beginning { plan, about, counted, aside } = beginning;
         self.whole(|transaction| {
-            let last = last_tally(transaction)?;
-            // A store that knows of less is not the one it was judged by.
-            if last > *counted || (last < *counted && *counted < i64::MAX) {
+            if last_tally(transaction)? > *counted {
                 return Ok(None);
             }
             let run = insert_run(transaction, Some(plan), about, Standing::Open, None, now)?;
@@ -421,53 +440,51 @@ impl Store for Sqlite {
 
     fn say(&self, said: &Said, needed: u32) -> Result<Heard, StateError> {
         let Said { run, plan, who, at, word } = said;
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(AT_ONCE)?;
-        let sql = "select standing, plan, document from runs where id = ?1";
-        let texts = |row: &rusqlite::Row<'_>| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-        };
-        let Some((standing, planned, document)) = transaction.query_row(sql, [run], texts).optional()? else {
-            return Ok(Heard::TooLate);
-        };
-        let standing = Standing::of(&standing).unwrap_or(Standing::Open);
-        if !standing.is_held() || planned != *plan {
-            return Ok(Heard::TooLate);
-        }
-        let same = |one: &str, other: &str| one.trim().to_lowercase() == other.trim().to_lowercase();
-        let mut approved: Vec<Said> = said_to(&transaction, *run)?;
-        approved.retain(|one| one.word == Word::Approved && one.plan == *plan);
-        if *word == Word::Approved && approved.iter().any(|one| same(&one.who, who)) {
-            return Ok(Heard::Again);
-        }
-        transaction.execute(
-            "insert into approvals (run, plan, who, at, word) values (?1, ?2, ?3, ?4, ?5)",
-            params![run, plan, who, at, word.word()],
-        )?;
-        approved.push(said.clone());
-        let approvals = u32::try_from(approved.len()).unwrap_or(u32::MAX);
-        if *word == Word::Approved && approvals < needed {
-            transaction.commit()?;
-            return Ok(Heard::Waits { approvals });
-        }
-        let (to, told) = match word {
-            Word::Approved => {
-                let told = approved.iter().map(|one| format!("approved by {} at {}", one.who, one.at));
-                (Standing::Approved, told.collect::<Vec<_>>().join(", "))
+        self.whole(|transaction| {
+            let sql = "select standing, plan, document from runs where id = ?1";
+            let texts = |row: &rusqlite::Row<'_>| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+            };
+            let Some((standing, planned, document)) = transaction.query_row(sql, [run], texts).optional()? else {
+                return Ok(Heard::TooLate);
+            };
+            let standing = Standing::of(&standing).unwrap_or(Standing::Open);
+            if !standing.is_held() || planned != *plan {
+                return Ok(Heard::TooLate);
             }
-            Word::Rejected => (Standing::Rejected, format!("rejected by {who} at {at}")),
-        };
-        transaction.execute(
-            "update runs set standing = ?2, told = ?3, finished = ?4 where id = ?1",
-            params![run, to.word(), told, at],
-        )?;
-        journal::write(&transaction, *run, &Entry::Stands { standing: to, told, news: false })?;
-        // What a limit held and somebody let pass does not count against what comes after; what no limit held does.
-        if to == Standing::Approved && standing == Standing::Waiting {
-            count(&transaction, *run, &serde_json::from_str(&document)?, at)?;
-        }
-        transaction.commit()?;
-        Ok(Heard::Settled)
+            let same = |one: &str, other: &str| one.trim().to_lowercase() == other.trim().to_lowercase();
+            let mut approved: Vec<Said> = said_to(transaction, *run)?;
+            approved.retain(|one| one.word == Word::Approved && one.plan == *plan);
+            if *word == Word::Approved && approved.iter().any(|one| same(&one.who, who)) {
+                return Ok(Heard::Again);
+            }
+            transaction.execute(
+                "insert into approvals (run, plan, who, at, word) values (?1, ?2, ?3, ?4, ?5)",
+                params![run, plan, who, at, word.word()],
+            )?;
+            approved.push(said.clone());
+            let approvals = u32::try_from(approved.len()).unwrap_or(u32::MAX);
+            if *word == Word::Approved && approvals < needed {
+                return Ok(Heard::Waits { approvals });
+            }
+            let (to, told) = match word {
+                Word::Approved => {
+                    let told = approved.iter().map(|one| format!("approved by {} at {}", one.who, one.at));
+                    (Standing::Approved, told.collect::<Vec<_>>().join(", "))
+                }
+                Word::Rejected => (Standing::Rejected, format!("rejected by {who} at {at}")),
+            };
+            transaction.execute(
+                "update runs set standing = ?2, told = ?3, finished = ?4 where id = ?1",
+                params![run, to.word(), told, at],
+            )?;
+            journal::write(transaction, *run, &Entry::Stands { standing: to, told, news: false })?;
+            // What a limit held and somebody let pass does not count against what comes after; what no limit held does.
+            if to == Standing::Approved && standing == Standing::Waiting {
+                count(transaction, *run, &serde_json::from_str(&document)?, at)?;
+            }
+            Ok(Heard::Settled)
+        })
     }
 
     fn correct(&self, correction: &Correction<'_>, told: &str, now: &str) -> Result<i64, StateError> {
@@ -498,8 +515,8 @@ impl Store for Sqlite {
     }
 
     fn disbelieve(&self) -> Result<(), StateError> {
-        self.connection().execute("update accepted set list = json_remove(list, '$.believed')", [])?;
-        Ok(())
+        self.whole(|store| Ok(store.execute("update accepted set list = json_remove(list, '$.believed')", [])?))
+            .map(drop)
     }
 
     fn at_rest(&self, system: &SystemName) -> Result<Option<Accepted>, StateError> {
@@ -563,8 +580,7 @@ impl Store for Sqlite {
             "insert into notices (system, delivery, key, received, dealt) values (?1, ?2, ?3, ?4, 0)
              on conflict (system, delivery) {known}"
         );
-        let taken = self.connection().execute(&sql, params![system.as_str(), delivery, key, received])?;
-        Ok(taken > 0)
+        self.whole(|store| Ok(store.execute(&sql, params![system.as_str(), delivery, key, received])? > 0))
     }
 
     fn notices(&self, system: &SystemName) -> Result<Vec<Notice>, StateError> {

@@ -97,12 +97,14 @@ impl Sqlite {
 
     /// Keeps a sealed token; one that was there is replaced.
     pub(crate) fn put_token(&self, row: &SealedToken) -> Result<(), StateError> {
-        self.connection().execute(
-            "insert or replace into tokens (system, person, nonce, sealed, saved, expires_at, renewable)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![row.system, row.person, row.nonce, row.sealed, row.saved, row.expires_at, row.renewable],
-        )?;
-        Ok(())
+        self.whole(|store| {
+            store.execute(
+                "insert or replace into tokens (system, person, nonce, sealed, saved, expires_at, renewable)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![row.system, row.person, row.nonce, row.sealed, row.saved, row.expires_at, row.renewable],
+            )?;
+            Ok(())
+        })
     }
 
     /// Forgets a token. False where there was none.

@@ -85,15 +85,22 @@ route(|change| if change.person.hr.department == "x" { hold("ask them") });
         ..CASE
     },
     Case {
-        name: "values that `!` does not take",
+        name: "values that are neither true nor false",
         files: &[(
             "rules/case.rhai",
             r#"account("mattermost", |person| if !person.active { false });
 route(|change| if change.person.active != () && !change.person.active { hold("gone") });
 route(|change| if !change.person.gitlab?.is_admin { hold("no administrator") });
+route(|change| if change.person.gitlab != () && !change.person.gitlab.is_admin { hold("no administrator") });
+route(|change| if change.person.active && change.attribute == "email" { hold("still here") });
+route(|change| if change.person.active == true && change.attribute == "email" { hold("still here") });
 "#,
         )],
-        found: &["rules/case.rhai:1:36 may_be_missing", "rules/case.rhai:3:20 may_be_missing"],
+        found: &[
+            "rules/case.rhai:1:36 may_be_missing",
+            "rules/case.rhai:3:20 may_be_missing",
+            "rules/case.rhai:5:19 may_be_missing",
+        ],
         ..CASE
     },
     Case {
