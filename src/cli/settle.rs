@@ -47,7 +47,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
         wanted.run,
         given.again()
     );
-    moves_no_tie(&format!("run {}", wanted.run), &plan, &store.ties()?.links, &hint)?;
+    moves_no_tie(&format!("run {}", wanted.run), &plan, &store.ties()?.links, false, &hint)?;
     if plan.rules != stage.project.rules.digest() && !wanted.anyway {
         let hint = format!(
             "a plan of these rules: plan again, and `{1} reject {0}`; this one as it was shown: `{1} approve {0} --anyway`",

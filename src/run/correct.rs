@@ -215,8 +215,8 @@ impl fmt::Display for ByNow {
 }
 
 /// People of a plan who are somebody else by now: a tie that was made since says so of their record, or of an account that the
-/// plan holds to be theirs. What is done for them would be done for half a person. What takes a run back is about whomever
-/// that was.
+/// plan holds to be theirs. What is changed of that account was planned for whoever has it; but an account that is made would
+/// be one more, and a tie would part what belongs together. What takes a run back is about whomever that was.
 pub(crate) fn tied_otherwise<'p>(plan: &'p Plan, links: &Links) -> BTreeMap<&'p PersonId, ByNow> {
     let mut otherwise = BTreeMap::new();
     if links.is_empty() || undo::takes_back(plan) {
@@ -260,26 +260,6 @@ fn is_about(claim: Link<'_>, of: Link<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_planned_for_a_record_that_is_somebody_elses_by_now_is_contradicted() {
-        let person = |system: &str, key: &str| PersonId { system: system.into(), key: key.into() };
-        let (record, other, her) = (person("website", "7"), person("website", "8"), person("hr", "2"));
-        let gitlab = SystemName::from("gitlab");
-        let claim = |person| Link { person, system: &gitlab, account: "42" };
-        let mut memory = Memory::default();
-        memory.corrections.hers = [Link { person: &her, system: &record.system, account: "7" }].into_iter().collect();
-        memory.links = memory.corrections.hers.clone();
-        let plan = Plan::empty();
-        let objections = Objections::on(&plan, &memory);
-        let contradicted = [&record, &other, &her].map(|person| objections.contradict(claim(person), &|_, _| true));
-        assert_eq!(contradicted, [true, false, false]);
-    }
-}
-
-#[cfg(test)]
-mod tests {
     use std::sync::Arc;
 
     use super::*;
@@ -303,5 +283,20 @@ mod tests {
             links(&[("hr/1", "directory", "d1"), ("website/20", "directory", "d2"), ("hr/3", "directory", "d3")]);
         let told: Vec<String> = tied_otherwise(&plan, &known).values().map(ToString::to_string).collect();
         assert_eq!(told, ["directory:d2 is website/20's by now, and not hr/2's"]);
+    }
+
+    #[test]
+    fn what_was_planned_for_a_record_that_is_somebody_elses_by_now_is_contradicted() {
+        let person = |system: &str, key: &str| PersonId { system: system.into(), key: key.into() };
+        let (record, other, her) = (person("website", "7"), person("website", "8"), person("hr", "2"));
+        let gitlab = SystemName::from("gitlab");
+        let claim = |person| Link { person, system: &gitlab, account: "42" };
+        let mut memory = Memory::default();
+        memory.corrections.hers = [Link { person: &her, system: &record.system, account: "7" }].into_iter().collect();
+        memory.links = memory.corrections.hers.clone();
+        let plan = Plan::empty();
+        let objections = Objections::on(&plan, &memory);
+        let contradicted = [&record, &other, &her].map(|person| objections.contradict(claim(person), &|_, _| true));
+        assert_eq!(contradicted, [true, false, false]);
     }
 }

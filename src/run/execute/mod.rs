@@ -162,7 +162,7 @@ pub(crate) async fn execute(
                 .or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far))
                 .or_else(|| hindrance(call, (&outcomes, &place), &world, &broken_off, (&objections, &are_two), fleet));
             let hindrance = hindrance.or_else(|| {
-                let by_now = otherwise.get(&call.person);
+                let by_now = otherwise.get(&call.person).filter(|_| call.operation == Operation::Create);
                 by_now.map(|by_now| Outcome::Moved(vec![by_now.to_string()]))
             });
             let hindrance =
