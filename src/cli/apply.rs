@@ -1,7 +1,7 @@
 //! `homeward apply`: shows the plan, asks, and carries it out.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io::{BufRead, IsTerminal, Read, Write},
     path::Path,
     sync::Arc,
@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     model::{
-        id::{CallId, PersonId, SystemName},
+        id::{CallId, SystemName},
         links::{Link, Links},
-        plan::{Call, Input, Operation, Plan},
+        plan::{Call, Input, Plan},
     },
     plan::guard::{GuardedPlan, Tripped, part::replaces},
     run::{
@@ -69,7 +69,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
                 let hint = format!("plan again; `{} link {person}` shows what was said", given.again());
                 return Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(&hint))));
             }
-            moves_no_tie("this plan", &plan, &memory.links, true, "plan again")?;
+            moves_no_tie(&plan, &memory.links)?;
             Prepared::of(plan)
         }
         None if wanted.recheck => stage.prepare(given, plan::Ask::Everybody, None).await?,
@@ -158,16 +158,12 @@ fn not_overtaken(
     Ok(())
 }
 
-/// Refuses a plan that makes accounts for people who are somebody else by now; and one that was saved also where it changes
-/// any, for nobody would see it in what is shown.
-pub(super) fn moves_no_tie(what: &str, plan: &Plan, links: &Links, is_saved: bool, hint: &str) -> Result<(), Trouble> {
+/// Refuses a saved plan of people who are somebody else by now: nobody would see it in what is shown.
+fn moves_no_tie(plan: &Plan, links: &Links) -> Result<(), Trouble> {
     let otherwise = correct::tied_otherwise(plan, links);
-    let creations = plan.calls.iter().filter(|call| call.operation == Operation::Create);
-    let given: BTreeSet<&PersonId> = creations.map(|call| &call.person).collect();
-    let mut all = otherwise.iter();
-    let Some((_, by_now)) = all.find(|(person, _)| is_saved || given.contains(*person)) else { return Ok(()) };
-    let message = format!("{what} is older than what is known of its people: {by_now}");
-    Err(Trouble::new(Exit::Usage, render::harmless(&message), Some(render::harmless(hint))))
+    let Some(by_now) = otherwise.values().next() else { return Ok(()) };
+    let message = format!("this plan is older than what is known of its people: {by_now}");
+    Err(Trouble::new(Exit::Usage, render::harmless(&message), Some("plan again".to_owned())))
 }
 
 /// Carries out what nothing stands against, and tells of what is set aside.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Exit, Invocation,
-    apply::{Begun, agreed, carry_out, moves_no_tie},
+    apply::{Begun, agreed, carry_out},
     arguments,
     diagnostic::Trouble,
     document, lab, plan, print, print_document, render, tell, width,
@@ -42,12 +42,6 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
         );
         return Err(Trouble::new(Exit::Usage, message, Some(hint)));
     }
-    let hint = format!(
-        "`{1} reject {0}` lets go of it, and what it was about is planned with the next input",
-        wanted.run,
-        given.again()
-    );
-    moves_no_tie(&format!("run {}", wanted.run), &plan, &store.ties()?.links, false, &hint)?;
     if plan.rules != stage.project.rules.digest() && !wanted.anyway {
         let hint = format!(
             "a plan of these rules: plan again, and `{1} reject {0}`; this one as it was shown: `{1} approve {0} --anyway`",

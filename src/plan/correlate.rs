@@ -58,6 +58,8 @@ pub(crate) struct Material<'a> {
     pub(crate) accounts: &'a BTreeMap<SystemName, Accounts>,
     /// Sources in the order in which they may give a person her name.
     pub(crate) sources: &'a [SystemName],
+    /// Sources that told of everybody in this run.
+    pub(crate) whole: BTreeSet<SystemName>,
     /// At systems where everybody is seen with her own token: what it opened, under each name she is known by.
     pub(crate) own: &'a BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
 }
@@ -293,7 +295,8 @@ impl Sight<'_, '_> {
         let whose = tied.unwrap_or(own);
         by_joins(&mut found, (statement, &whose), self, &shut, &anothers);
         if index.has_identities() {
-            by_identities(&mut found, &whose, index, &is_apart);
+            let strange = |place: Place| anothers(place) && known.of(place) != tied;
+            by_identities(&mut found, &whose, index, &is_apart, &strange);
         }
         found
     }
@@ -662,17 +665,6 @@ impl<'a> Everybody<'a> {
         claimed
     }
 
-    /// The accounts that people would have and nobody is known to have.
-    fn free(&self, index: &Index<'_>, known: &Known<'_>) -> BTreeSet<Place> {
-        let mut free = BTreeSet::new();
-        self.each_account(index, &mut |_, place| {
-            if known.tie_of(place).is_none() {
-                free.insert(place);
-            }
-        });
-        free
-    }
-
     /// Accounts that several people would have, with all of those.
     fn contested(&self, index: &Index<'_>) -> BTreeMap<Place, Vec<Name<'a>>> {
         let mut claimed: Vec<Vec<bool>> = index.accounts.iter().map(|accounts| vec![false; accounts.len()]).collect();
@@ -713,7 +705,7 @@ pub(crate) fn correlate<'a>(
     let apart = Apart::new(material, &index, &known);
     let sight = Sight { material, policy, providers, index: &index, known: &known, apart: &apart };
     let everybody = Everybody::new(&sight);
-    let rivals = Rivals::new(&sight, || everybody.free(&index, &known));
+    let rivals = Rivals::new(&sight, |each| everybody.each_account(&index, &mut |_, place| each(place)));
     // Nobody is looked for by a value any more.
     index.forget_values();
     // An account that two people would have is nobody's until a person decides.
@@ -757,7 +749,7 @@ pub(crate) fn correlate<'a>(
         }
         let mut statements: Vec<&Arc<Statement>> = everybody.said(said).collect();
         let reason = undone.stands_against(person, &statements, &draft.accounts);
-        let reason = reason.or_else(|| rivals.stand_against(person, &statements, &draft.accounts, &index));
+        let reason = reason.or_else(|| rivals.stand_against(person, &statements, &draft.accounts, (&index, &known)));
         if let Some(reason) = reason {
             draft.hold(reason);
         }

@@ -222,6 +222,7 @@ fn plan_of(case: &Case) -> Plan {
         observed.entry(system.clone()).or_default().push(&account);
     }
     let material = Material {
+        whole: BTreeSet::new(),
         statements: case.statements.clone(),
         remembered: Vec::new(),
         links: &case.links,

@@ -131,6 +131,8 @@ pub(crate) struct Said {
     pub(crate) notes: Vec<String>,
     /// What an operator should read before anything is done.
     pub(crate) warnings: Vec<String>,
+    /// Sources that told of everybody, whatever it means not to be told of.
+    pub(crate) whole: BTreeSet<SystemName>,
     /// How many people were left out, for nothing new is said of them.
     pub(crate) believed: u64,
     /// How many people a source that says changes showed for the first time.
@@ -220,14 +222,15 @@ pub(crate) fn hear(
                     csv_file::read_at_once(&file.path, open, &file.shown, system, settings, sink)
                 })?;
                 let is_whole = source.coverage == Coverage::Full && !heard.read.repaired;
-                Hearing { is_whole, order: file.order.clone(), ..heard }
+                Hearing { is_whole, tells_all: is_whole, order: file.order.clone(), ..heard }
             }
             Given::Heard(told) => {
                 let heard = passage.hear(&told.shown, |sink| {
                     told.rows.iter().cloned().map(Told::Row).for_each(sink);
                     Ok(told.read.clone())
                 })?;
-                Hearing { is_whole: source.coverage == Coverage::Full && told.is_whole, ..heard }
+                let is_whole = source.coverage == Coverage::Full && told.is_whole;
+                Hearing { is_whole, tells_all: told.is_whole, ..heard }
             }
         });
     }
@@ -246,6 +249,9 @@ pub(crate) fn compared(
     for one in heard {
         if let Some(source) = sources.get(&one.system) {
             let system = one.system.clone();
+            if one.tells_all {
+                said.whole.insert(system.clone());
+            }
             Recall { system: &system, source, memory, known: &known, belief }.compare(&mut said, one);
         }
     }
@@ -322,6 +328,8 @@ pub(crate) struct Hearing {
     shown: String,
     /// True where it tells of everybody: who was heard of before and is not listed is said to be inactive.
     is_whole: bool,
+    /// True where it tells of everybody, whatever it means not to be told of.
+    tells_all: bool,
     /// Its place among the files of its source, where its name says one.
     order: Option<String>,
     read: Read,
@@ -402,8 +410,22 @@ impl Passage<'_> {
         listed.sort_unstable();
         listed.dedup();
         let (system, shown) = (self.system.clone(), shown.to_owned());
-        let (is_whole, order) = (false, None);
-        Ok(Hearing { system, shown, is_whole, order, read, statements, refused, listed, anybodys, lines, unused, rows })
+        let (is_whole, tells_all, order) = (false, false, None);
+        Ok(Hearing {
+            system,
+            shown,
+            is_whole,
+            tells_all,
+            order,
+            read,
+            statements,
+            refused,
+            listed,
+            anybodys,
+            lines,
+            unused,
+            rows,
+        })
     }
 }
 

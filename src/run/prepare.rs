@@ -192,6 +192,7 @@ pub(super) fn settle(
     let open: Vec<&OpenCreation> = desk.memory.open.iter().filter(|open| is_whole(open)).collect();
     let unfinished = unfinished(&said.statements, &open);
     let material = Material {
+        whole: said.whole,
         statements: said.statements,
         remembered: said.remembered,
         links: &desk.memory.links,

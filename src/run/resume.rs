@@ -3,7 +3,10 @@
 //! Nothing is sent here. A run is finished by carrying out its plan again: what its journal says to be done is left alone,
 //! what was sent without an answer is looked for first, and what moved meanwhile is not touched.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use super::{
     RunError,
@@ -107,7 +110,8 @@ fn names(sources: &BTreeSet<SystemName>) -> Vec<&SystemName> {
 }
 
 /// The newest run after a part that was set aside that speaks anew of somebody whom that is about, or takes back the rest of
-/// it: others may go on while it waits. What nobody knows any more may have said anything.
+/// it without a later one that says that again: others may go on while it waits. What nobody knows any more may have said
+/// anything.
 fn newest_anew(store: &dyn Store, run: i64, standings: &[Standing], aside: &Plan) -> Result<Option<i64>, RunError> {
     let sources = sources(store, run)?;
     let mut later = store.later(run, &names(&sources), standings)?;
@@ -118,8 +122,12 @@ fn newest_anew(store: &dyn Store, run: i64, standings: &[Standing], aside: &Plan
     }
     later.sort_unstable();
     for run in later.into_iter().rev() {
-        if store.plan(run)?.is_none_or(|newer| speaks_anew(&newer, aside) || takes_back_rest(&newer, aside)) {
+        let Some(newer) = store.plan(run)? else { return Ok(Some(run)) };
+        if speaks_anew(&newer, aside) || takes_back_rest(&newer, aside) {
             return Ok(Some(run));
+        }
+        if says_rest(&newer, aside) {
+            return Ok(None);
         }
     }
     Ok(None)
@@ -127,12 +135,24 @@ fn newest_anew(store: &dyn Store, run: i64, standings: &[Standing], aside: &Plan
 
 /// True for a plan that takes back elsewhere what a part that was set aside would change.
 fn takes_back_rest(undo: &Plan, aside: &Plan) -> bool {
-    if !takes_back(undo) {
-        return false;
-    }
+    takes_back(undo) && rest_of(undo, aside).any(|(newer, change)| newer.after != change.after)
+}
+
+/// True for a plan that does elsewhere what a part that was set aside would do.
+fn says_rest(newer: &Plan, aside: &Plan) -> bool {
+    rest_of(newer, aside).any(|(newer, change)| newer.after == change.after)
+}
+
+/// What a plan changes of the same attribute of the same person as a part that was set aside, with what that would change.
+fn rest_of<'p>(
+    newer: &'p Plan,
+    aside: &'p Plan,
+) -> impl Iterator<Item = (&'p PlannedChange, &'p PlannedChange)> + use<'p> {
     let is_applied = |change: &&PlannedChange| change.decision == Decision::Apply;
-    let back: BTreeSet<_> = undo.changes.iter().filter(is_applied).map(|it| (&it.person, &it.attribute)).collect();
-    aside.changes.iter().filter(is_applied).any(|change| back.contains(&(&change.person, &change.attribute)))
+    let wanted: BTreeMap<_, &PlannedChange> =
+        aside.changes.iter().filter(is_applied).map(|it| ((&it.person, &it.attribute), it)).collect();
+    let applied = newer.changes.iter().filter(is_applied);
+    applied.filter_map(move |newer| Some((newer, *wanted.get(&(&newer.person, &newer.attribute))?)))
 }
 
 /// A run after this one that took back something this source said: said once more, it would be done once more.

@@ -102,7 +102,7 @@ fn two_rows_of_one_account_are_held_also_where_the_next_list_has_only_one_of_the
 }
 
 #[test]
-fn what_waits_is_not_approved_for_somebody_who_is_somebody_else_by_now() {
+fn what_waits_makes_no_account_for_somebody_who_is_somebody_else_by_now() {
     let rules = RULES.replace("], \"directory\");\nsource", "], [\"directory\", \"portal\"]);\nsource");
     let world = world(&format!("{rules}{HELD_AT_PORTAL}"), "state");
     let portal = world.state("portal");
@@ -110,12 +110,28 @@ fn what_waits_is_not_approved_for_somebody_who_is_somebody_else_by_now() {
     // The website is heard after that, and its record is what the account is tied to.
     world.json(0, &["apply", "--yes", "website"]);
     let approved = world.homeward(&["--lab", "approve", "1", "--yes"]);
-    assert_eq!(approved.status, 2, "{}", approved.stderr);
-    let told = "run 1 is older than what is known of its people: directory:d2 is website/10's by now, and not hr/3's";
-    assert!(approved.stderr.contains(told), "{}", approved.stderr);
+    let told = "directory:d2 is website/10's by now, and not hr/3's";
+    assert!(approved.status == 7 && approved.stdout.contains(told), "{}{}", approved.stdout, approved.stderr);
     assert_eq!(world.state("portal"), portal);
-    world.json(0, &["reject", "1"]);
+    // Nor is it hers now.
+    assert!(!world.json(0, &["link", "hr/3"]).to_string().contains("d2"));
     let plan = world.json(6, &["plan", "hr=cem.csv"]);
     let people: Vec<&Value> = plan["calls"].as_array().unwrap().iter().map(|call| &call["person"]).collect();
     assert_eq!(people, [&json!("website/10")], "{plan:#}");
+}
+
+#[test]
+fn a_tie_that_another_source_made_does_not_say_which_of_two_rows_is_meant() {
+    let world = world(RULES, "state");
+    world.json(4, &["apply", "--yes", "hr=both.csv"]);
+    world.json(0, &["apply", "--yes", "website"]);
+    let before = world.state("directory");
+    world.json(4, &["apply", "--yes", "hr=one.csv"]);
+    assert_eq!(world.state("directory"), before);
+    let plan = world.json(0, &["plan", "hr=one.csv"]);
+    let word = "say whose it is, as in `homeward link website/10 hr:1`";
+    assert!(decisions(&plan).iter().all(|(decision, reason)| decision == "hold" && reason.ends_with(word)), "{plan:#}");
+    world.json(0, &["link", "website/10", "hr:1"]);
+    let plan = world.json(0, &["plan", "hr=one.csv"]);
+    assert!(decisions(&plan).iter().any(|(decision, _)| decision == "apply"), "{plan:#}");
 }

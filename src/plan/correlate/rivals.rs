@@ -15,7 +15,7 @@ use super::{
         doubts::command,
         fold,
         handed_on::wanted,
-        index::{Index, Name, Place},
+        index::{Index, Known, Name, Place},
     },
     Sight,
 };
@@ -29,19 +29,34 @@ pub(super) struct Rivals<'a> {
 }
 
 impl<'a> Rivals<'a> {
-    /// Looks for those of the accounts that nobody is tied to, which `free` tells of where there is anybody to look for.
-    pub(super) fn new(sight: &Sight<'_, 'a>, free: impl FnOnce() -> BTreeSet<Place>) -> Self {
+    /// Looks for those of the accounts that people would have, which `accounts` hands on where there is anybody to look for. A
+    /// tie that another source made does not tell two records of this one apart.
+    pub(super) fn new(sight: &Sight<'_, 'a>, accounts: impl FnOnce(&mut dyn FnMut(Place))) -> Self {
         let Sight { material, policy, providers, index, known, .. } = *sight;
         let speaking: BTreeSet<&SystemName> = material.statements.iter().map(|said| &said.system).collect();
         let is_there = |said: &&'a Arc<Statement>| {
-            speaking.contains(&said.system) && !said.of_nobody && !said.values.is(AttributeName::active(), false)
+            speaking.contains(&said.system)
+                && !material.whole.contains(&said.system)
+                && !said.of_nobody
+                && !said.values.is(AttributeName::active(), false)
         };
         let mut others = material.remembered.iter().filter(is_there).peekable();
         let mut rivals = Self::default();
         if others.peek().is_none() {
             return rivals;
         }
-        let free = free();
+        // By no key of hers does this source know whoever has it.
+        let is_open = |place: Place, source: &SystemName| {
+            known
+                .of(place)
+                .is_none_or(|holder| holder.system != source && !known.ties(holder).any(|link| link.system == source))
+        };
+        let mut free: BTreeSet<Place> = BTreeSet::new();
+        accounts(&mut |place| {
+            if speaking.iter().any(|source| is_open(place, source)) {
+                free.insert(place);
+            }
+        });
         // Few lead to any of them, and looking for all that somebody has takes longer.
         let joined = |system: &SystemName| policy.joins.get(system).into_iter().flat_map(|line| &line.attributes);
         let mut held: BTreeMap<(&SystemName, &AttributeName), BTreeSet<String>> = BTreeMap::new();
@@ -62,9 +77,8 @@ impl<'a> Rivals<'a> {
             }
             let (own, held_by) = (Name::own(said), known.of_id(index, &said.system, &said.key));
             let person = held_by.unwrap_or(own);
-            for place in
-                sight.look(said, sight.tied(said, held_by)).accounts.iter().filter(|place| free.contains(place))
-            {
+            let found = sight.look(said, sight.tied(said, held_by)).accounts;
+            for place in found.iter().filter(|place| free.contains(place) && is_open(**place, &said.system)) {
                 let there = rivals.of.entry((*place, &said.system)).or_default();
                 if there.len() < 2 && there.iter().all(|(other, _)| *other != person) {
                     there.push((person, own));
@@ -80,7 +94,7 @@ impl<'a> Rivals<'a> {
         person: Name<'_>,
         said: &[&'a Arc<Statement>],
         accounts: &[Place],
-        index: &Index<'_>,
+        (index, known): (&Index<'_>, &Known<'_>),
     ) -> Option<String> {
         if self.of.is_empty() {
             return None;
@@ -94,11 +108,15 @@ impl<'a> Rivals<'a> {
         let (place, here, rival) =
             accounts.iter().find_map(|place| said.iter().find_map(|here| of_source(*place, here)))?;
         let (system, id) = (index.name(place), index.id(place));
+        // Of an account that is known to be hers it is to be said which of the records is.
+        let word = match known.of(place) {
+            Some(holder) => command("link", &holder, &here.system, &here.key),
+            None => command("link", &person, system, id),
+        };
         Some(format!(
             "{} and {rival}, of whom an earlier run was told, both lead to {system} account {id}: correct one, or say whose it \
-             is, as in {}",
+             is, as in {word}",
             here.origin,
-            command("link", &person, system, id)
         ))
     }
 }

@@ -136,7 +136,13 @@ pub(super) fn by_joins(
 }
 
 /// Adds the accounts that an account signs in with, and those that sign in with it, until nothing new turns up.
-pub(super) fn by_identities(found: &mut Draft, own: &Name<'_>, index: &Index<'_>, is_apart: &dyn Fn(Place) -> bool) {
+pub(super) fn by_identities(
+    found: &mut Draft,
+    own: &Name<'_>,
+    index: &Index<'_>,
+    is_apart: &dyn Fn(Place) -> bool,
+    anothers: &dyn Fn(Place) -> bool,
+) {
     let mut waiting = found.accounts.clone();
     let mut looked_at = BTreeSet::new();
     while let Some(place) = waiting.pop() {
@@ -146,6 +152,17 @@ pub(super) fn by_identities(found: &mut Draft, own: &Name<'_>, index: &Index<'_>
         let with = index.account(place).identities().filter_map(|identity| index.of_identity(identity));
         let neighbours: Vec<Place> = with.chain(index.signing_in_with(place)).collect();
         for neighbour in neighbours.into_iter().filter(|neighbour| !is_apart(*neighbour)) {
+            if anothers(neighbour) {
+                // Whoever has the one has the other, so this record has neither.
+                let (system, id, with) = (index.name(place), index.id(place), index.name(neighbour));
+                found.hold(format!(
+                    "{system} account {id} signs in with {with}:{}, which is somebody else's whom this source knows: say that it \
+                     is not hers, as in {}",
+                    index.id(neighbour),
+                    command("unlink", own, system, id)
+                ));
+                continue;
+            }
             found.take(neighbour, "the way she signs in", own, index);
             waiting.push(neighbour);
         }
