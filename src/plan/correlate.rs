@@ -46,6 +46,8 @@ pub(crate) struct Material<'a> {
     pub(crate) statements: Vec<Arc<Statement>>,
     /// What sources said before, for keys that say nothing now.
     pub(crate) remembered: Vec<Arc<Statement>>,
+    /// What was said last of those of them of which something is open, in the order of source and key.
+    pub(crate) open_words: Vec<Arc<Statement>>,
     /// Ties from earlier runs.
     pub(crate) links: &'a Links,
     /// Those of the next whose account was said to be somebody's then or later.

@@ -122,6 +122,8 @@ pub(crate) struct Said {
     pub(crate) statements: Vec<Arc<Statement>>,
     /// What sources said in earlier runs of keys that they do not speak of now.
     pub(crate) remembered: Vec<Arc<Statement>>,
+    /// Of those of them of which something is still open what was said last. Nothing is carried out by it.
+    pub(crate) open_words: Vec<Arc<Statement>>,
     pub(crate) rejected: Vec<Rejected>,
     pub(crate) inputs: Vec<Input>,
     /// How each of them is written and the names its columns are known by, where it is a file.
@@ -259,6 +261,10 @@ pub(crate) fn compared(
         let spoken: Keys<'_> = said.statements.iter().map(|statement| (&statement.system, &*statement.key)).collect();
         let silent = memory.seen.iter().filter(|seen| !spoken.has(&seen.system, &seen.key));
         said.remembered.extend(silent.map(|seen| Arc::new(remembered(seen))));
+        let silent = memory.open_words.iter().filter(|seen| !spoken.has(&seen.system, &seen.key));
+        let open_words: Vec<Arc<Statement>> = silent.map(|seen| Arc::new(remembered(seen))).collect();
+        drop(spoken);
+        said.open_words = open_words;
     }
     said
 }
@@ -491,6 +497,8 @@ impl Recall<'_> {
         let spoken_of: BTreeSet<&AttributeName> = before.flat_map(|seen| seen.values.keys()).collect();
         let mut new_attributes: BTreeMap<AttributeName, u64> = BTreeMap::new();
         said.statements.reserve(statements.len());
+        let open_words: Vec<(&SystemName, &str)> =
+            self.memory.open_words.iter().map(|open| (&open.system, &*open.key)).collect();
         for mut statement in statements {
             let before = self.known.get(self.system, &statement.key);
             if statement.of_nobody && !of_nobody.insert(Arc::clone(&statement.key)) {
@@ -545,7 +553,9 @@ impl Recall<'_> {
                     None => Before::Never,
                 };
             }
-            if before != Some(&statement.values) && !statement.of_nobody {
+            // What was open is said otherwise by now, or again.
+            let is_open = || open_words.binary_search(&(&statement.system, &*statement.key)).is_ok();
+            if (before != Some(&statement.values) || is_open()) && !statement.of_nobody {
                 said.seen.push(Seen {
                     system: statement.system.clone(),
                     key: Arc::clone(&statement.key),

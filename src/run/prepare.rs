@@ -193,6 +193,7 @@ pub(super) fn settle(
     let unfinished = unfinished(&said.statements, &open);
     let material = Material {
         whole: said.whole,
+        open_words: said.open_words,
         statements: said.statements,
         remembered: said.remembered,
         links: &desk.memory.links,

@@ -192,6 +192,7 @@ mod tests {
             let settlement = Settlement {
                 links: &Links::default(),
                 seen: &[],
+                open_words: &[],
                 marks: &[],
                 standing: Standing::Done,
                 follow_ups: &FollowUps::default(),
@@ -280,6 +281,7 @@ mod tests {
         let settlement = Settlement {
             links: &Links::default(),
             seen: &[],
+            open_words: &[],
             marks: &[],
             standing: Standing::Done,
             follow_ups: &FollowUps::default(),
@@ -331,6 +333,7 @@ mod tests {
             let settlement = Settlement {
                 links: &Links::default(),
                 seen: &[seen(name)],
+                open_words: &[],
                 marks: &[],
                 standing: Standing::Done,
                 follow_ups: &FollowUps::default(),

@@ -129,9 +129,61 @@ fn a_tie_that_another_source_made_does_not_say_which_of_two_rows_is_meant() {
     world.json(4, &["apply", "--yes", "hr=one.csv"]);
     assert_eq!(world.state("directory"), before);
     let plan = world.json(0, &["plan", "hr=one.csv"]);
-    let word = "say whose it is, as in `homeward link website/10 hr:1`";
-    assert!(decisions(&plan).iter().all(|(decision, reason)| decision == "hold" && reason.ends_with(word)), "{plan:#}");
+    let settles = "say whose it is, as in `homeward link website/10 hr:1`";
+    assert!(
+        decisions(&plan).iter().all(|(decision, reason)| decision == "hold" && reason.ends_with(settles)),
+        "{plan:#}"
+    );
     world.json(0, &["link", "website/10", "hr:1"]);
     let plan = world.json(0, &["plan", "hr=one.csv"]);
     assert!(decisions(&plan).iter().any(|(decision, _)| decision == "apply"), "{plan:#}");
+}
+
+#[test]
+fn what_was_said_and_held_counts_until_it_is_said_otherwise() {
+    let world = world(RULES, "state");
+    let list = |name: &str, rows: &str| {
+        world.write(name, format!("id,username,email,first_name\n{rows}").as_bytes());
+    };
+    list("first.csv", "1,anna,anna@example.com,Anna\n2,berta,berta@example.com,Berta\n");
+    list("second.csv", "1,anna,office@example.com,Anna\n2,berta,office@example.com,Berta\n");
+    list("third.csv", "2,berta,office@example.com,Berta\n");
+    list("corrected.csv", "1,anna,anna@example.com,Anna\n");
+    world.json(0, &["apply", "--yes", "hr=first.csv"]);
+    world.json(4, &["apply", "--yes", "hr=second.csv"]);
+    let before = world.state("directory");
+    world.json(4, &["apply", "--yes", "hr=third.csv"]);
+    assert_eq!(world.state("directory"), before);
+    // HR takes back what it said of Anna.
+    world.json(0, &["apply", "--yes", "hr=corrected.csv"]);
+    let plan = world.json(0, &["plan", "hr=third.csv"]);
+    assert!(decisions(&plan).iter().any(|(decision, _)| decision == "apply"), "{plan:#}");
+}
+
+#[test]
+fn whoever_signs_in_with_an_account_of_another_key_of_the_source_is_not_found_by_it() {
+    let settings = "[systems.hr]\nkind = \"csv\"\nkey = \"id\"\nsays = \"state\"\n\
+                    [systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://git.example.com\"\ntoken = { env = \"GIT\" }\n\
+                    [systems.mattermost]\nkind = \"mattermost\"\nurl = \"https://chat.example.com\"\ntoken = { env = \"CHAT\" }\n";
+    let rules = r#"owner("email", "hr"); copies("email", "gitlab"); join("gitlab", "email"); join("mattermost", "email");
+                   source("hr", |row| #{ key: row.id, email: row.email });"#;
+    let gitlab = r#"{"users": [{"id": 42, "username": "anna", "name": "Anna", "email": "anna@example.com"}]}"#;
+    let mut world = World::new()
+        .file("homeward.toml", settings)
+        .file("rules/people.rhai", rules)
+        .file("lab/gitlab.json", gitlab)
+        .file("lab/mattermost.json", "{}")
+        .file("first.csv", "id,email\n1,anna@example.com\n")
+        .file("moved.csv", "id,email\n1,anna.b@example.com\n")
+        .file("newcomer.csv", "id,email\n2,anna@example.com\n");
+    world.start_lab(&[]);
+    world.json(0, &["apply", "--yes", "hr=first.csv"]);
+    let login = world.homeward(&["lab", "login", "mattermost", "anna"]);
+    assert_eq!(login.status, 0, "{}", login.stderr);
+    world.json(0, &["apply", "--yes", "hr=moved.csv"]);
+    world.json(4, &["apply", "--yes", "hr=newcomer.csv"]);
+    assert_eq!(world.user("gitlab", "username", "anna")["email"], "anna.b@example.com");
+    let plan = world.json(0, &["plan", "hr=newcomer.csv"]);
+    let told = "signs in with gitlab:42, which is somebody else's whom this source knows";
+    assert!(decisions(&plan).iter().all(|(decision, reason)| decision == "hold" && reason.contains(told)), "{plan:#}");
 }

@@ -287,6 +287,7 @@ pub(crate) async fn execute(
     let baseline = plan.operations.iter().filter(|asked| asked.decision == Decision::Unchanged);
     let marks: Vec<&str> = baseline.map(|asked| asked.mark.as_str()).collect();
     let seen = shown(plan, &outcomes, &place, store, (run, was_aside))?;
+    let open_words = if was_aside { Vec::new() } else { open_words(&plan.seen, &seen) };
     let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
     let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
     let mut links = Arc::clone(&plan.links);
@@ -296,7 +297,14 @@ pub(crate) async fn execute(
     if links.iter().any(is_void) {
         links = Arc::new(links.iter().filter(|link| !is_void(*link)).collect());
     }
-    let settlement = Settlement { links: &links, seen: &seen, marks: &marks, standing, follow_ups: &follow_ups };
+    let settlement = Settlement {
+        links: &links,
+        seen: &seen,
+        open_words: &open_words,
+        marks: &marks,
+        standing,
+        follow_ups: &follow_ups,
+    };
     store.settle(run, &settlement, &now())?;
     let outcomes = plan.calls.iter().zip(outcomes);
     let outcomes =
@@ -305,6 +313,12 @@ pub(crate) async fn execute(
     let home = |system: &SystemName| fleet.keyed(system).map(|(_, keyring)| keyring.home().to_owned());
     let sign_in = of_outcomes(plan, outcomes.iter().map(|(id, outcome)| (id, outcome)), &home);
     Ok(Report { run, outcomes, found_done, sign_in })
+}
+
+/// What was said of whom something else is remembered; both are of the same keys in the same order.
+fn open_words(said: &[Seen], remembered: &[Seen]) -> Vec<Seen> {
+    let differ = said.iter().zip(remembered).filter(|(said, remembered)| said.values != remembered.values);
+    differ.map(|(said, _)| said.clone()).collect()
 }
 
 /// What is remembered of what sources showed. What was asked for and is not done yet is left as it was remembered before:

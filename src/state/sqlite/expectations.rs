@@ -199,8 +199,14 @@ mod tests {
     fn settle(store: &Sqlite, left: &FollowUps) {
         let plan = crate::model::plan::Plan::empty();
         let run = store.begin(&plan, &Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
-        let settlement =
-            Settlement { links: &Links::default(), seen: &[], marks: &[], standing: Standing::Done, follow_ups: left };
+        let settlement = Settlement {
+            links: &Links::default(),
+            seen: &[],
+            open_words: &[],
+            marks: &[],
+            standing: Standing::Done,
+            follow_ups: left,
+        };
         store.settle(run, &settlement, "2026-11-20T00:00:01Z").unwrap();
     }
 

@@ -4,15 +4,53 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::super::{Accepted, Settled, Settlement, Standing, StateError, journal};
+use super::{
+    super::{Accepted, Settled, Settlement, Standing, StateError, journal},
+    MAIN,
+};
 use crate::model::{
     id::{PersonId, SystemName},
-    plan::{Decision, Plan},
+    plan::{Decision, Plan, Seen},
 };
 
 /// So many people may have to be looked at again for a list to be believed; where there are more, everybody may be looked at
 /// as well.
 const MOST_TOUCHED: usize = 10_000;
+
+/// Takes note of what was said and is open, in the place of what was of the same keys before.
+pub(super) fn keep_open_words(transaction: &Transaction<'_>, run: i64, said: &[Seen]) -> Result<(), StateError> {
+    transaction.execute(
+        "delete from open_words where run <= ?1 and exists (
+             select 1 from seen where seen.system = open_words.system and seen.key = open_words.key and seen.run = ?1
+         )",
+        [run],
+    )?;
+    let mut statement = transaction.prepare(
+        "insert into open_words (system, key, said, run) values (?1, ?2, ?3, ?4)
+         on conflict do update set said = excluded.said, run = excluded.run where excluded.run >= run",
+    )?;
+    for one in said {
+        statement.execute(params![one.system.as_str(), one.key, serde_json::to_string(&one.values)?, run])?;
+    }
+    Ok(())
+}
+
+/// What was said of keys and is open, in their order.
+pub(super) fn open_words(connection: &Connection) -> Result<Vec<Seen>, StateError> {
+    // A store that was only looked into may be older than the table.
+    if !connection.table_exists(MAIN, "open_words")? {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare("select system, key, said from open_words order by system, key")?;
+    let mut rows = statement.query([])?;
+    let mut words = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (system, key): (String, String) = (row.get(0)?, row.get(1)?);
+        let values = serde_json::from_str(&row.get::<_, String>(2)?)?;
+        words.push(Seen { system: system.into(), key: key.into(), person: None, values });
+    }
+    Ok(words)
+}
 
 /// Takes note of the lists of a run that is over.
 pub(super) fn keep(

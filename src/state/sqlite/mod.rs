@@ -6,8 +6,8 @@
 use std::{
     collections::BTreeMap,
     fs::{DirBuilder, OpenOptions},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -29,107 +29,29 @@ use crate::model::{
 };
 
 mod expectations;
+mod home;
 mod lists;
 mod notes;
 mod open;
+mod schema;
 mod stands;
 mod ties;
 mod tokens;
 
+pub(crate) use self::home::{Place, place_of};
 use self::{
+    home::Home,
     lists::{accepted_of, is_over},
     notes::{write_note, write_over},
+    schema::{FORMAT, FROM_1, FROM_2, TABLES, has_all_tables},
 };
-
-/// The format this program writes. A higher number in a file means a newer program wrote it.
-const FORMAT: i64 = 4;
 
 /// The database of a connection that is the store.
 const MAIN: Option<&str> = Some("main");
 
-const TABLES: &str = "
-    create table if not exists links (
-        system text not null, account text not null, person text not null,
-        run integer not null default 0, primary key (system, account)
-    ) without rowid, strict;
-    create table if not exists corrections (
-        system text not null, account text not null, person text not null, is_hers integer not null,
-        run integer not null, primary key (system, account, person)
-    ) without rowid, strict;
-    create table if not exists seen (
-        system text not null, key text not null, said text not null, run integer not null default 0,
-        primary key (system, key)
-    ) without rowid, strict;
-    create table if not exists deeds (
-        mark text not null primary key, in_doubt integer not null, run integer not null default 0
-    ) without rowid, strict;
-    create table if not exists runs (
-        id integer primary key, plan text not null, document text not null, started text not null, finished text,
-        standing text not null default 'done', feed text, input text not null default '', sha256 text, told text,
-        calls integer not null default 0
-    ) strict;
-    create table if not exists accepted (
-        system text not null primary key, list text not null
-    ) without rowid, strict;
-    create table if not exists notices (
-        system text not null, delivery text not null, key text not null, received text not null, dealt integer not null,
-        primary key (system, delivery)
-    ) without rowid, strict;
-    create table if not exists feeds (
-        feed text not null primary key, told text not null
-    ) without rowid, strict;
-    create table if not exists expectations (
-        id integer primary key, person text not null, system text not null, account text not null, attribute text not null,
-        source text, before text not null, value text not null, comes text not null, run integer not null,
-        made text not null, deadline text not null, became text, ended text, how text
-    ) strict;
-    create unique index if not exists expectations_open on expectations (system, account, attribute) where ended is null;
-    create index if not exists expectations_run on expectations (run);
-    create index if not exists expectations_of on expectations (system, account, attribute);
-    create table if not exists tallies (
-        id integer primary key autoincrement, run integer not null, at text not null, touch text not null,
-        system text not null, whom text not null, person text not null, part text
-    ) strict;
-    create table if not exists approvals (
-        id integer primary key autoincrement, run integer not null, plan text not null, who text not null,
-        at text not null, word text not null
-    ) strict;
-    create table if not exists tokens (
-        system text not null, person text not null, nonce blob not null, sealed blob not null, saved text not null,
-        expires_at integer, renewable integer not null, primary key (system, person)
-    ) without rowid, strict;
-    create index if not exists tallies_at on tallies (at);
-    create index if not exists approvals_run on approvals (run);
-    create table if not exists inputs (
-        run integer not null, system text not null, primary key (system, run)
-    ) without rowid, strict;
-    create index if not exists runs_about on runs (feed, sha256);
-    create index if not exists runs_standing on runs (standing);
-";
-
 /// How long, and after which pauses, a store is opened again that another process is just making or putting away.
 const MAKING: Duration = Duration::from_secs(1);
 const MAKING_PAUSE: Duration = Duration::from_millis(50);
-
-/// What format 1 lacks in tables that it has.
-const FROM_1: &str = "
-    alter table runs add column standing text not null default 'done';
-    alter table runs add column feed text;
-    alter table runs add column input text not null default '';
-    alter table runs add column sha256 text;
-    alter table runs add column told text;
-    alter table runs add column calls integer not null default 0;
-    update runs set calls = json_extract(document, '$.summary.calls');
-    update runs set standing = 'open' where finished is null;
-";
-
-/// What format 2 lacks, as far as it has these tables.
-const FROM_2: [(&str, &str); 4] = [
-    ("links", "alter table links add column run integer not null default 0"),
-    ("seen", "alter table seen add column run integer not null default 0"),
-    ("deeds", "alter table deeds add column run integer not null default 0"),
-    ("journal", "alter table journal rename to journal_2"),
-];
 
 /// A transaction waits for its turn to write when it begins. One that reads first and then finds that somebody else wrote
 /// would fail at once, however patient it is.
@@ -159,33 +81,6 @@ pub(crate) struct Sqlite {
     scribe: Scribe,
     /// Where its file lies, if it has one that is written to.
     home: Option<Home>,
-}
-
-/// By what a file is known, wherever it lies: its device and its number there.
-pub(crate) type Place = (u64, u64);
-
-/// The file of a store, and by what it is known there.
-#[derive(Clone, Debug)]
-struct Home {
-    path: PathBuf,
-    place: Place,
-}
-
-impl Home {
-    /// What is written to a file that was removed or replaced, nobody will ever read. One that cannot be looked at may be
-    /// there.
-    fn is_there(&self) -> Result<(), StateError> {
-        let is_gone = match std::fs::metadata(&self.path) {
-            Ok(file) => (file.dev(), file.ino()) != self.place,
-            Err(cause) => cause.kind() == std::io::ErrorKind::NotFound,
-        };
-        if is_gone { Err(StateError::Gone { path: self.path.clone() }) } else { Ok(()) }
-    }
-}
-
-/// Which file lies there.
-pub(crate) fn place_of(path: &Path) -> Option<Place> {
-    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 impl Sqlite {
@@ -342,8 +237,8 @@ impl Store for Sqlite {
             let values = packer.pack(&serde_json::from_str(text(2)?)?);
             seen.push(Seen { system: shared(&mut last, text(0)?).clone(), key: text(1)?.into(), person: None, values });
         }
-        let waiting = stands::waiting(&connection)?;
-        Ok(Memory { seen, waiting, ..ties })
+        let (waiting, open_words) = (stands::waiting(&connection)?, lists::open_words(&connection)?);
+        Ok(Memory { seen, open_words, waiting, ..ties })
     }
 
     fn ties(&self) -> Result<Memory, StateError> {
@@ -377,8 +272,8 @@ impl Store for Sqlite {
             }
         }
         let open = open::creations(&connection, &links)?;
-        let (seen, waiting) = (Vec::new(), BTreeMap::new());
-        Ok(Memory { links, corrections, seen, deeds, accepted, expectations, open, waiting, place })
+        let (seen, open_words, waiting) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Ok(Memory { links, corrections, seen, open_words, deeds, accepted, expectations, open, waiting, place })
     }
 
     fn begin_judged(&self, beginning: &Beginning<'_>, now: &str) -> Result<Option<i64>, StateError> {
@@ -647,13 +542,14 @@ impl Store for Sqlite {
     }
 
     fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError> {
-        let Settlement { links, seen, marks, standing, follow_ups } = settlement;
+        let Settlement { links, seen, open_words, marks, standing, follow_ups } = settlement;
         self.whole(|transaction| {
             ties::write(transaction, run, links)?;
             {
                 // An older run that is finished after a newer one does not take back what that one saw. A part that was set aside
                 // tells what it has done of whatever is known by now.
-                let is_newer = if stands::was_set_aside(transaction, run)? {
+                let was_aside = stands::was_set_aside(transaction, run)?;
+                let is_newer = if was_aside {
                     "said = excluded.said"
                 } else {
                     "said = excluded.said, run = excluded.run where excluded.run >= seen.run"
@@ -664,6 +560,9 @@ impl Store for Sqlite {
                 for one in *seen {
                     let values = serde_json::to_string(&one.values)?;
                     statement.execute(params![one.system.as_str(), one.key, values, run])?;
+                }
+                if !was_aside {
+                    lists::keep_open_words(transaction, run, open_words)?;
                 }
             }
             {
@@ -816,18 +715,6 @@ fn bind(transaction: &Transaction<'_>) -> Result<(), StateError> {
         journal::write_text(transaction, row.get(0)?, &row.get::<_, String>(1)?)?;
     }
     Ok(())
-}
-
-/// True where everything is there that [`TABLES`] makes.
-fn has_all_tables(connection: &Connection) -> Result<bool, rusqlite::Error> {
-    let mut statement = connection.prepare("select 1 from sqlite_master where name = ?1")?;
-    for made in [TABLES, journal::TABLES].iter().flat_map(|tables| tables.split("if not exists ").skip(1)) {
-        let name = made.split_whitespace().next().unwrap_or_default();
-        if !statement.exists([name])? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 fn insert_run(

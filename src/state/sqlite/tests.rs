@@ -30,6 +30,7 @@ fn what_is_settled_is_remembered_by_the_next_opening() {
         let settlement = Settlement {
             links: &links,
             seen: std::slice::from_ref(&seen),
+            open_words: &[],
             marks: &[],
             standing: Standing::Done,
             follow_ups: &FollowUps::default(),
@@ -211,7 +212,7 @@ fn calling() -> Entry {
 fn nothing_new() -> Settlement<'static> {
     static TIES: std::sync::LazyLock<Links> = std::sync::LazyLock::new(Links::default);
     static LATER: std::sync::LazyLock<FollowUps> = std::sync::LazyLock::new(FollowUps::default);
-    Settlement { links: &TIES, seen: &[], marks: &[], standing: Standing::Done, follow_ups: &LATER }
+    Settlement { links: &TIES, seen: &[], open_words: &[], marks: &[], standing: Standing::Done, follow_ups: &LATER }
 }
 
 #[test]
@@ -221,7 +222,9 @@ fn a_list_is_believed_until_another_run_sends_or_learns_something_whichever_bega
     let ends = |store: &Sqlite, run: i64| store.settle(run, &nothing_new(), "2026-11-20T12:00:00Z").unwrap();
     let learns = |store: &Sqlite, run: i64| {
         let seen = [Seen { system: "desk".into(), key: "7".into(), person: None, values: Values::default() }];
-        store.settle(run, &Settlement { seen: &seen, ..nothing_new() }, "2026-11-20T12:00:00Z").unwrap();
+        store
+            .settle(run, &Settlement { seen: &seen, open_words: &[], ..nothing_new() }, "2026-11-20T12:00:00Z")
+            .unwrap();
     };
     assert_eq!(is_believed(idle, idle), (true, true));
     assert_eq!(is_believed(ends, idle), (true, true));
