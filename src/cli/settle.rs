@@ -32,7 +32,7 @@ pub(super) async fn approve(given: &Invocation<'_>, wanted: &arguments::Settle) 
     if let Some(later) = is_past(&store, &summary, &plan)? {
         let again = given.again();
         let message = format!(
-            "run {later} is newer than run {}, and has an input of the same source or takes back what that would change",
+            "run {later} is newer than run {}, and its input or what it takes back is about the same",
             wanted.run
         );
         let hint = format!(

@@ -297,8 +297,9 @@ impl Sight<'_, '_> {
         let whose = tied.unwrap_or(own);
         by_joins(&mut found, (statement, &whose), self, &shut, &anothers);
         if index.has_identities() {
-            let strange = |place: Place| anothers(place) && known.of(place) != tied;
-            by_identities(&mut found, &whose, index, &is_apart, &strange);
+            let strange = |place: Place| known.of(place).filter(|holder| anothers(place) && Some(*holder) != tied);
+            let is_hers = |place: Place| tied.is_some() && known.of(place) == tied;
+            by_identities(&mut found, (statement, &whose), index, &is_apart, &strange, &is_hers);
         }
         found
     }

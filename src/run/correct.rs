@@ -203,6 +203,13 @@ pub(crate) struct ByNow {
     person: PersonId,
 }
 
+impl ByNow {
+    /// True where it is another person beyond doubt: one source has a key for each of them.
+    pub(crate) fn is_another(&self) -> bool {
+        self.person.system == self.claimed.system
+    }
+}
+
 impl fmt::Display for ByNow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { claimed, of, person } = self;

@@ -251,10 +251,12 @@ pub(crate) fn compared(
     for one in heard {
         if let Some(source) = sources.get(&one.system) {
             let system = one.system.clone();
-            if one.tells_all {
-                said.whole.insert(system.clone());
-            }
+            let tells_all = one.tells_all && one.anybodys == 0;
             Recall { system: &system, source, memory, known: &known, belief }.compare(&mut said, one);
+            // Whose row could not be used is there all the same.
+            if tells_all && said.inputs.last().is_some_and(|input| input.rejected == 0) {
+                said.whole.insert(system);
+            }
         }
     }
     if !memory.seen.is_empty() {

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     model::{
-        id::{CallId, SystemName},
+        attribute::{AttributeName, Value},
+        id::{CallId, PersonId, SystemName},
         plan::{Decision, Plan, PlannedChange},
     },
     plan::guard::part::speaks_anew,
@@ -110,7 +111,7 @@ fn names(sources: &BTreeSet<SystemName>) -> Vec<&SystemName> {
 }
 
 /// The newest run after a part that was set aside that speaks anew of somebody whom that is about, or takes back the rest of
-/// it without a later one that says that again: others may go on while it waits. What nobody knows any more may have said
+/// it, of which no later one has said the same again: others may go on while it waits. What nobody knows any more may have said
 /// anything.
 fn newest_anew(store: &dyn Store, run: i64, standings: &[Standing], aside: &Plan) -> Result<Option<i64>, RunError> {
     let sources = sources(store, run)?;
@@ -121,38 +122,37 @@ fn newest_anew(store: &dyn Store, run: i64, standings: &[Standing], aside: &Plan
         }
     }
     later.sort_unstable();
+    // What was carried out elsewhere since, as the part would have it.
+    let mut said_again: BTreeSet<(PersonId, AttributeName)> = BTreeSet::new();
     for run in later.into_iter().rev() {
         let Some(newer) = store.plan(run)? else { return Ok(Some(run)) };
-        if speaks_anew(&newer, aside) || takes_back_rest(&newer, aside) {
+        if speaks_anew(&newer, aside) {
             return Ok(Some(run));
         }
-        if says_rest(&newer, aside) {
-            return Ok(None);
+        let is_over = matches!(store.standing(run)?, Some(Standing::Done | Standing::Partly));
+        for (person, attribute, is_same) in rest_of(&newer, aside) {
+            let place = (person.clone(), attribute.clone());
+            if is_same && is_over {
+                said_again.insert(place);
+            } else if takes_back(&newer) && !is_same && !said_again.contains(&place) {
+                return Ok(Some(run));
+            }
         }
     }
     Ok(None)
 }
 
-/// True for a plan that takes back elsewhere what a part that was set aside would change.
-fn takes_back_rest(undo: &Plan, aside: &Plan) -> bool {
-    takes_back(undo) && rest_of(undo, aside).any(|(newer, change)| newer.after != change.after)
-}
-
-/// True for a plan that does elsewhere what a part that was set aside would do.
-fn says_rest(newer: &Plan, aside: &Plan) -> bool {
-    rest_of(newer, aside).any(|(newer, change)| newer.after == change.after)
-}
-
-/// What a plan changes of the same attribute of the same person as a part that was set aside, with what that would change.
-fn rest_of<'p>(
-    newer: &'p Plan,
-    aside: &'p Plan,
-) -> impl Iterator<Item = (&'p PlannedChange, &'p PlannedChange)> + use<'p> {
+/// Of whom a plan changes an attribute that a part which was set aside would change elsewhere, and whether to the same.
+fn rest_of<'p>(newer: &'p Plan, aside: &Plan) -> Vec<(&'p PersonId, &'p AttributeName, bool)> {
     let is_applied = |change: &&PlannedChange| change.decision == Decision::Apply;
-    let wanted: BTreeMap<_, &PlannedChange> =
-        aside.changes.iter().filter(is_applied).map(|it| ((&it.person, &it.attribute), it)).collect();
+    let wanted: BTreeMap<_, &Value> =
+        aside.changes.iter().filter(is_applied).map(|it| ((&it.person, &it.attribute), &it.after)).collect();
     let applied = newer.changes.iter().filter(is_applied);
-    applied.filter_map(move |newer| Some((newer, *wanted.get(&(&newer.person, &newer.attribute))?)))
+    let of_rest = applied.filter_map(|newer| {
+        let after = wanted.get(&(&newer.person, &newer.attribute))?;
+        Some((&newer.person, &newer.attribute, newer.after == **after))
+    });
+    of_rest.collect()
 }
 
 /// A run after this one that took back something this source said: said once more, it would be done once more.

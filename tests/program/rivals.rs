@@ -184,6 +184,6 @@ fn whoever_signs_in_with_an_account_of_another_key_of_the_source_is_not_found_by
     world.json(4, &["apply", "--yes", "hr=newcomer.csv"]);
     assert_eq!(world.user("gitlab", "username", "anna")["email"], "anna.b@example.com");
     let plan = world.json(0, &["plan", "hr=newcomer.csv"]);
-    let told = "signs in with gitlab:42, which is somebody else's whom this source knows";
+    let told = "signs in with gitlab:42, which is hr/1's: say that mattermost is not hers, as in `homeward unlink hr/2";
     assert!(decisions(&plan).iter().all(|(decision, reason)| decision == "hold" && reason.contains(told)), "{plan:#}");
 }

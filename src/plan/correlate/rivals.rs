@@ -114,10 +114,10 @@ impl<'a> Rivals<'a> {
         let (place, here, rival) =
             accounts.iter().find_map(|place| said.iter().find_map(|here| of_source(*place, here)))?;
         let (system, id) = (index.name(place), index.id(place));
-        // Of an account that is known to be hers it is to be said which of the records is.
-        let word = match known.of(place) {
-            Some(holder) => command("link", &holder, &here.system, &here.key),
-            None => command("link", &person, system, id),
+        // Of somebody whom another source knows it is to be said which of the records is hers.
+        let word = match known.of(place).or((person != Name::own(here)).then_some(person)) {
+            Some(holder) if holder != Name::own(here) => command("link", &holder, &here.system, &here.key),
+            _ => command("link", &person, system, id),
         };
         Some(format!(
             "{} and {rival}, of whom an earlier run was told, both lead to {system} account {id}: correct one, or say whose it \

@@ -135,13 +135,15 @@ pub(super) fn by_joins(
     }
 }
 
-/// Adds the accounts that an account signs in with, and those that sign in with it, until nothing new turns up.
-pub(super) fn by_identities(
+/// Adds the accounts that an account signs in with, and those that sign in with it, until nothing new turns up; holds where one
+/// of them is another's.
+pub(super) fn by_identities<'n>(
     found: &mut Draft,
-    own: &Name<'_>,
+    (statement, own): (&Statement, &Name<'_>),
     index: &Index<'_>,
     is_apart: &dyn Fn(Place) -> bool,
-    anothers: &dyn Fn(Place) -> bool,
+    anothers: &dyn Fn(Place) -> Option<Name<'n>>,
+    is_hers: &dyn Fn(Place) -> bool,
 ) {
     let mut waiting = found.accounts.clone();
     let mut looked_at = BTreeSet::new();
@@ -152,19 +154,27 @@ pub(super) fn by_identities(
         let with = index.account(place).identities().filter_map(|identity| index.of_identity(identity));
         let neighbours: Vec<Place> = with.chain(index.signing_in_with(place)).collect();
         for neighbour in neighbours.into_iter().filter(|neighbour| !is_apart(*neighbour)) {
-            if anothers(neighbour) {
-                // Whoever has the one has the other, so this record has neither.
-                let (system, id, with) = (index.name(place), index.id(place), index.name(neighbour));
-                found.hold(format!(
-                    "{system} account {id} signs in with {with}:{}, which is somebody else's whom this source knows: say that it \
-                     is not hers, as in {}",
-                    index.id(neighbour),
-                    command("unlink", own, system, id)
-                ));
+            let Some(holder) = anothers(neighbour) else {
+                found.take(neighbour, "the way she signs in", own, index);
+                waiting.push(neighbour);
                 continue;
+            };
+            // Whoever has the one has the other, so this record has neither; unless the one is known to be hers.
+            let is_hers = is_hers(place);
+            let strange = if is_hers { neighbour } else { place };
+            let (system, id, with, other) =
+                (index.name(place), index.id(place), index.name(neighbour), index.id(neighbour));
+            found.hold(format!(
+                "{system} account {id} signs in with {with}:{other}, which is {holder}'s: say that {} is not hers, as in {}, or \
+                 that this record is {holder}'s, as in {}",
+                index.name(strange),
+                command("unlink", own, index.name(strange), index.id(strange)),
+                command("link", &holder, &statement.system, &statement.key),
+            ));
+            if !is_hers {
+                found.accounts.retain(|other| *other != place);
+                break;
             }
-            found.take(neighbour, "the way she signs in", own, index);
-            waiting.push(neighbour);
         }
     }
 }

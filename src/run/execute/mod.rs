@@ -162,7 +162,8 @@ pub(crate) async fn execute(
                 .or_else(|| sent_before(call, asked.get(&call.id).copied(), &memory.deeds, run, so_far))
                 .or_else(|| hindrance(call, (&outcomes, &place), &world, &broken_off, (&objections, &are_two), fleet));
             let hindrance = hindrance.or_else(|| {
-                let by_now = otherwise.get(&call.person).filter(|_| call.operation == Operation::Create);
+                let by_now = otherwise.get(&call.person);
+                let by_now = by_now.filter(|it| call.operation == Operation::Create || it.is_another());
                 by_now.map(|by_now| Outcome::Moved(vec![by_now.to_string()]))
             });
             let hindrance =
@@ -287,7 +288,7 @@ pub(crate) async fn execute(
     let baseline = plan.operations.iter().filter(|asked| asked.decision == Decision::Unchanged);
     let marks: Vec<&str> = baseline.map(|asked| asked.mark.as_str()).collect();
     let seen = shown(plan, &outcomes, &place, store, (run, was_aside))?;
-    let open_words = if was_aside { Vec::new() } else { open_words(&plan.seen, &seen) };
+    let open_words = if was_aside || overtaken.is_some() { Vec::new() } else { open_words(&plan.seen, &seen) };
     let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
     let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
     let mut links = Arc::clone(&plan.links);

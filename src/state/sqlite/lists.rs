@@ -21,12 +21,14 @@ const MOST_TOUCHED: usize = 10_000;
 pub(super) fn keep_open_words(transaction: &Transaction<'_>, run: i64, said: &[Seen]) -> Result<(), StateError> {
     transaction.execute(
         "delete from open_words where run <= ?1 and exists (
-             select 1 from seen where seen.system = open_words.system and seen.key = open_words.key and seen.run = ?1
+             select 1 from seen where seen.system = open_words.system and seen.key = open_words.key
+             and (seen.run = ?1 or seen.said = open_words.said)
          )",
         [run],
     )?;
     let mut statement = transaction.prepare(
-        "insert into open_words (system, key, said, run) values (?1, ?2, ?3, ?4)
+        "insert into open_words (system, key, said, run) select ?1, ?2, ?3, ?4
+         where not exists (select 1 from seen where system = ?1 and key = ?2 and run > ?4)
          on conflict do update set said = excluded.said, run = excluded.run where excluded.run >= run",
     )?;
     for one in said {

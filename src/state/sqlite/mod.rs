@@ -561,9 +561,7 @@ impl Store for Sqlite {
                     let values = serde_json::to_string(&one.values)?;
                     statement.execute(params![one.system.as_str(), one.key, values, run])?;
                 }
-                if !was_aside {
-                    lists::keep_open_words(transaction, run, open_words)?;
-                }
+                lists::keep_open_words(transaction, run, open_words)?;
             }
             {
                 let mut statement =
