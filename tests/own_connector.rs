@@ -286,6 +286,8 @@ fn check_and_schema_know_a_kind_of_ones_own() {
     -- stdout
     Good: 2 systems, 1 owner line, 0 warnings, 1 silenced.
     Certified: no attribute can go back and forth.
+    -- stderr
+    note: no hr.csv is here, nor in samples, so columns that rules read are not looked at; of a list at hand: homeward check hr=FILE
     -- exit: 0
     "#);
     insta::assert_snapshot!(run(&world, &["check", "--connect"]), @r#"
