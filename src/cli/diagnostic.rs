@@ -413,7 +413,7 @@ impl From<RunError> for Trouble {
                     }
                     damaged if damaged.is_damage() => (
                         Exit::Fault,
-                        "put a backup back: stop what uses the store, move it away with the files beside it that end in `-wal` \
+                        "put a backup back: stop what uses the store, move the store away with the files beside it that end in `-wal` \
                          and `-shm`, and copy the backup there",
                     ),
                     StateError::Newer { .. } => {

@@ -152,13 +152,13 @@ fn hold_back(told: &mut [Told], judged: Judged) {
         Tripped::CutOff { .. } | Tripped::EndsEarly { .. } => "a list that may be cut off".to_owned(),
         limit => format!("`limits.{}`", limit.name()),
     };
-    // What is held with what a limit holds elsewhere comes after that.
     let mut outcomes: BTreeMap<SystemName, String> = BTreeMap::new();
     for cell in told.iter_mut().flat_map(|one| &mut one.attributes).flat_map(|of| &mut of.cells) {
         for call in cell.calls.iter_mut().filter(|call| !goes.contains(&call.id)) {
             let outcome = outcomes.entry(cell.system.clone()).or_insert_with(|| {
                 let is_here = |one: &&Tripped| one.system().is_none_or(|system| *system == cell.system);
                 let here: BTreeSet<String> = tripped.iter().filter(is_here).map(by).collect();
+                // What no limit holds here comes after what one holds elsewhere.
                 let all = if here.is_empty() { tripped.iter().map(by).collect() } else { here };
                 format!("held by {}", all.into_iter().collect::<Vec<_>>().join(", "))
             });

@@ -52,14 +52,14 @@ impl<'a> Rivals<'a> {
             return rivals;
         }
         // By no key of hers does this source know whoever has it.
-        let is_open = |place: Place, source: &SystemName| {
+        let is_free = |place: Place, source: &SystemName| {
             known
                 .of(place)
                 .is_none_or(|holder| holder.system != source && !known.ties(holder).any(|link| link.system == source))
         };
         let mut free: BTreeSet<Place> = BTreeSet::new();
         accounts(&mut |place| {
-            if speaking.iter().any(|source| is_open(place, source)) {
+            if speaking.iter().any(|source| is_free(place, source)) {
                 free.insert(place);
             }
         });
@@ -84,7 +84,7 @@ impl<'a> Rivals<'a> {
             let (own, held_by) = (Name::own(said), known.of_id(index, &said.system, &said.key));
             let person = held_by.unwrap_or(own);
             let found = sight.look(said, sight.tied(said, held_by)).accounts;
-            for place in found.iter().filter(|place| free.contains(place) && is_open(**place, &said.system)) {
+            for place in found.iter().filter(|place| free.contains(place) && is_free(**place, &said.system)) {
                 let there = rivals.of.entry((*place, &said.system)).or_default();
                 if there.len() < 2 && there.iter().all(|(other, _)| *other != person) {
                     there.push((person, own));

@@ -555,8 +555,9 @@ impl Store for Sqlite {
                     "said = excluded.said, run = excluded.run where excluded.run >= seen.run"
                 };
                 let mut statement = transaction.prepare(&format!(
-                "insert into seen (system, key, said, run) values (?1, ?2, ?3, ?4) on conflict do update set {is_newer}"
-            ))?;
+                    "insert into seen (system, key, said, run) values (?1, ?2, ?3, ?4)
+                     on conflict do update set {is_newer}"
+                ))?;
                 for one in *seen {
                     let values = serde_json::to_string(&one.values)?;
                     statement.execute(params![one.system.as_str(), one.key, values, run])?;

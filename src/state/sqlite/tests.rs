@@ -222,9 +222,7 @@ fn a_list_is_believed_until_another_run_sends_or_learns_something_whichever_bega
     let ends = |store: &Sqlite, run: i64| store.settle(run, &nothing_new(), "2026-11-20T12:00:00Z").unwrap();
     let learns = |store: &Sqlite, run: i64| {
         let seen = [Seen { system: "desk".into(), key: "7".into(), person: None, values: Values::default() }];
-        store
-            .settle(run, &Settlement { seen: &seen, open_words: &[], ..nothing_new() }, "2026-11-20T12:00:00Z")
-            .unwrap();
+        store.settle(run, &Settlement { seen: &seen, ..nothing_new() }, "2026-11-20T12:00:00Z").unwrap();
     };
     assert_eq!(is_believed(idle, idle), (true, true));
     assert_eq!(is_believed(ends, idle), (true, true));
