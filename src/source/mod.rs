@@ -118,8 +118,8 @@ pub(crate) enum Why {
     NoHeader {
         key: String,
         searched: u64,
-        /// What is written nearly so, and its line.
-        near: Option<(String, u64)>,
+        /// The line of something that is written nearly so. It may be somebody's name, and is not shown.
+        near: Option<u64>,
     },
     #[error("the header in line {line} has no column {}", quoted(missing))]
     MissingColumns {
@@ -186,8 +186,8 @@ impl FileRefused {
             }
             Why::OtherEncoding { .. } => "remove `encoding` from this system, or export without the mark".to_owned(),
             Why::IsUtf8 { .. } => "remove `encoding` from this system: UTF-8 is what is expected".to_owned(),
-            Why::NoHeader { near: Some((name, line)), .. } => {
-                format!("did you mean `{name}`, which stands in line {line}?")
+            Why::NoHeader { near: Some(line), .. } => {
+                format!("line {line} has something that is written nearly so: write `key` as it stands there")
             }
             Why::NoHeader { key, .. } => format!(
                 "check `key`; where the column has another name in this file, say so: \

@@ -167,7 +167,7 @@ fn search<R: Read + Seek>(
     let accepted = accepted(settings);
     let (mut raw, mut any) = (Raw::default(), false);
     let mut nearest: Option<Trouble> = None;
-    let mut near: Option<(String, u64)> = None;
+    let mut near: Option<u64> = None;
     let ended = loop {
         match records.next(&mut raw) {
             Ok(true) if raw.line > SEARCHED => break None,
@@ -194,7 +194,7 @@ fn search<R: Read + Seek>(
             names = own.filter_map(|(_, name)| std::str::from_utf8(reject_file::bare(name.as_bytes())).ok()).collect();
         }
         if near.is_none() {
-            near = names.iter().find(|name| is_near(name, &settings.key)).map(|name| (spaced(name), raw.line));
+            near = names.iter().any(|name| is_near(name, &settings.key)).then_some(raw.line);
         }
         match recognize(&names, &accepted, settings, delimiter, raw.line) {
             Ok(mut found) => {
@@ -220,7 +220,7 @@ fn search<R: Read + Seek>(
     })
 }
 
-/// True for a name that is written nearly as another one. No value of anybody is.
+/// True for a name that is written nearly as another one.
 fn is_near(name: &str, wanted: &str) -> bool {
     let (name, wanted) = (fold(name), fold(wanted));
     let allowed = (wanted.chars().count() / 4).max(1);
@@ -282,4 +282,19 @@ fn recognize(
 fn spaced(name: &str) -> String {
     let visible: String = name.chars().filter(|c| !super::values::is_zero_width(*c)).nfc().collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_is_near_and_another_name_is_not() {
+        for (name, wanted) in [("Personalnummer", "Personalnumer"), (" employee id", "employee_id"), ("IDS", "ids")] {
+            assert!(is_near(name, wanted), "{name}");
+        }
+        for (name, wanted) in [("", "id"), ("it", "id"), ("Vorname", "Nachname"), ("hire_date", "employee_id")] {
+            assert!(!is_near(name, wanted), "{name}");
+        }
+    }
 }
