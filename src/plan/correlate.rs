@@ -66,6 +66,18 @@ pub(crate) struct Material<'a> {
     pub(crate) own: &'a BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
 }
 
+impl<'a> Material<'a> {
+    /// What was said last of whoever is not spoken of now: it counts though it could not be carried out yet.
+    pub(super) fn said_last(&self) -> impl Iterator<Item = &Arc<Statement>> {
+        let open = &self.open_words;
+        let is_open = |said: &&Arc<Statement>| {
+            let name = Name::own(said);
+            open.binary_search_by(|open| Name::own(open).cmp(&name)).is_ok()
+        };
+        self.remembered.iter().filter(move |said| !is_open(said)).chain(open)
+    }
+}
+
 /// A person who was found, with her accounts where they lie.
 pub(crate) struct Found<'a> {
     id: PersonId,

@@ -2,20 +2,19 @@
 //!
 //! An account holds an address until it is written to, and from the moment the attribute's owner says that address of another
 //! person, a record that has it may be about her, and not about whoever has the account as yet. Whose record it is is not
-//! decided here, only that it is not known from this account. What an owner said and could not be carried out yet is
-//! remembered as it was before, so that of such a change nothing is known here until it is said again.
+//! decided here, only that it is not known from this account. What an owner said last counts, though it could not be carried
+//! out yet: the account is then still the holder's, and the record may be the other's all the same.
 
 use std::{
     cell::{OnceCell, RefCell},
     cmp::Reverse,
     collections::BTreeMap,
     rc::Rc,
-    sync::Arc,
 };
 
 use super::{
     Providers,
-    correlate::{Apart, Sight},
+    correlate::{Apart, Material, Sight},
     doubts::command,
     fold,
     index::{Index, Known, Name, Place},
@@ -36,8 +35,7 @@ pub(super) struct HandedOn<'s, 'a> {
     index: &'s Index<'a>,
     known: &'s Known<'a>,
     apart: &'s Apart<'a>,
-    statements: &'s [Arc<Statement>],
-    remembered: &'s [Arc<Statement>],
+    material: &'s Material<'a>,
     /// All of it but for those who had left in an earlier run, in order of name, once somebody asks.
     spoken: OnceCell<Vec<&'s Statement>>,
     /// For a system and an attribute of its `join` line, who is said to have which text by a source that may own it.
@@ -63,9 +61,8 @@ fn weight(said: &Statement) -> (bool, bool) {
 impl<'s, 'a> HandedOn<'s, 'a> {
     pub(super) fn new(sight: &Sight<'s, 'a>) -> Self {
         let Sight { material, policy, providers, index, known, apart } = *sight;
-        let (statements, remembered) = (material.statements.as_slice(), material.remembered.as_slice());
         let (spoken, saying) = (OnceCell::new(), RefCell::default());
-        Self { policy, providers, index, known, apart, statements, remembered, spoken, saying }
+        Self { policy, providers, index, known, apart, material, spoken, saying }
     }
 
     /// Why an account that `holder` has says nothing of a record that was found to lead to it: all that they have in common
@@ -180,7 +177,8 @@ impl<'s, 'a> HandedOn<'s, 'a> {
 
     fn spoken(&self) -> &[&'s Statement] {
         self.spoken.get_or_init(|| {
-            let mut all: Vec<&Statement> = self.statements.iter().chain(self.remembered).map(|said| &**said).collect();
+            let said = self.material.statements.iter().chain(self.material.said_last());
+            let mut all: Vec<&Statement> = said.map(|said| &**said).collect();
             all.retain(|said| !said.of_nobody && weight(said) > (false, false));
             all.sort_by_key(|said| Name::own(said));
             all

@@ -259,11 +259,13 @@ pub(crate) fn compared(
             }
         }
     }
-    if !memory.seen.is_empty() {
+    if !memory.seen.is_empty() || !memory.open_words.is_empty() {
         let spoken: Keys<'_> = said.statements.iter().map(|statement| (&statement.system, &*statement.key)).collect();
         let silent = memory.seen.iter().filter(|seen| !spoken.has(&seen.system, &seen.key));
         said.remembered.extend(silent.map(|seen| Arc::new(remembered(seen))));
-        let silent = memory.open_words.iter().filter(|seen| !spoken.has(&seen.system, &seen.key));
+        // A list of everybody takes the place of all that its source has said and that waits.
+        let is_open = |seen: &&Seen| !spoken.has(&seen.system, &seen.key) && !said.whole.contains(&seen.system);
+        let silent = memory.open_words.iter().filter(is_open);
         let open_words: Vec<Arc<Statement>> = silent.map(|seen| Arc::new(remembered(seen))).collect();
         drop(spoken);
         said.open_words = open_words;

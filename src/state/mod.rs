@@ -159,7 +159,7 @@ pub(crate) struct Memory {
     pub(crate) corrections: Corrections,
     /// The last thing each source showed of each key.
     pub(crate) seen: Vec<Seen>,
-    /// What was said last of each key of which something is still open, and is remembered as it was before.
+    /// What was said last of each key of which something waits or is still open, and is remembered as it was before.
     pub(crate) open_words: Vec<Seen>,
     /// Operations that were sent, by their marks.
     pub(crate) deeds: BTreeMap<String, Sent>,

@@ -709,6 +709,32 @@ fn of_an_address_that_was_handed_on_what_is_said_now_counts() {
 }
 
 #[test]
+fn what_an_owner_said_counts_for_whose_an_address_is_while_it_waits() {
+    // Anna gets another address and Berta hers, and that waits; of Berta the website tells meanwhile.
+    let world = two_people(&ANNA, &ANNA);
+    let before = links(&world, "hr/1");
+    let rules = world.read("rules/rules.rhai");
+    world.write("rules/rules.rhai", format!("{rules}guard(|plan| hold(\"look first\"));\n").as_bytes());
+    world.write("hr.csv", b"id,email\n1,new@example.com\n2,anna@example.com\n");
+    let waits = world.homeward(&["--lab", "apply", "--yes", "hr=hr.csv"]);
+    assert_eq!(waits.status, 6, "{waits:?}");
+    world.write("rules/rules.rhai", rules.as_bytes());
+    world.write("web.csv", b"id,email,name\n7,anna@example.com,Berta\n");
+    let reasons = held(&world, &["website=web.csv"]);
+    assert!(reasons.len() == 1 && reasons[0].contains("while hr says it of hr/2: carry that out first"), "{reasons:?}");
+    apply(&world, &["website=web.csv"]);
+    assert_eq!(links(&world, "hr/1"), before);
+    // Once it is carried out, the record leads to nobody's account.
+    let approved = world.homeward(&["--lab", "approve", "2", "--yes", "--anyway"]);
+    assert_eq!(approved.status, 0, "{approved:?}");
+    assert_eq!(held(&world, &["website=web.csv"]), Vec::<String>::new());
+    apply(&world, &["website=web.csv"]);
+    assert_eq!(links(&world, "hr/1"), before);
+    let nickname = world.user("mattermost", "username", "anna")["nickname"].clone();
+    assert!(nickname.is_null() || nickname == "", "{nickname}");
+}
+
+#[test]
 fn which_of_several_has_an_address_now_does_not_depend_on_the_order_of_rows() {
     let reasons = |rows: &str| {
         let world = two_people(&ANNA, &[]);

@@ -40,13 +40,7 @@ impl<'a> Rivals<'a> {
                 && !said.of_nobody
                 && !said.values.is(AttributeName::active(), false)
         };
-        // What was said last counts, though it could not be carried out yet.
-        let is_open = |said: &&Arc<Statement>| {
-            let name = Name::own(said);
-            material.open_words.binary_search_by(|open| Name::own(open).cmp(&name)).is_ok()
-        };
-        let settled = material.remembered.iter().filter(|said| !is_open(said));
-        let mut others = settled.chain(&material.open_words).filter(is_there).peekable();
+        let mut others = material.said_last().filter(is_there).peekable();
         let mut rivals = Self::default();
         if others.peek().is_none() {
             return rivals;

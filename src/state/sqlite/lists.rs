@@ -17,7 +17,7 @@ use crate::model::{
 /// as well.
 const MOST_TOUCHED: usize = 10_000;
 
-/// Takes note of what was said and is open, in the place of what was of the same keys before.
+/// Takes note of what was said and is open when a run is over, in the place of what was of the same keys before.
 pub(super) fn keep_open_words(transaction: &Transaction<'_>, run: i64, said: &[Seen]) -> Result<(), StateError> {
     transaction.execute(
         "delete from open_words where run <= ?1 and exists (
@@ -26,11 +26,28 @@ pub(super) fn keep_open_words(transaction: &Transaction<'_>, run: i64, said: &[S
          )",
         [run],
     )?;
-    let mut statement = transaction.prepare(
+    keep_words(transaction, run, said, "")
+}
+
+/// Takes note of what a plan was told that is begun or waits: it was said, whatever becomes of the plan. Of one that is begun
+/// only for whoever is remembered otherwise: nobody else can be mistaken for long, and there may be a million.
+pub(super) fn told(transaction: &Connection, run: i64, plan: &Plan, is_begun: bool) -> Result<(), StateError> {
+    let only = if is_begun { "and exists (select 1 from seen where system = ?1 and key = ?2)" } else { "" };
+    keep_words(transaction, run, &plan.seen, only)
+}
+
+/// Forgets what a plan was told that was let go of.
+pub(super) fn let_go(transaction: &Connection, run: i64) -> Result<(), StateError> {
+    transaction.execute("delete from open_words where run = ?1", [run])?;
+    Ok(())
+}
+
+fn keep_words(transaction: &Connection, run: i64, said: &[Seen], only: &str) -> Result<(), StateError> {
+    let mut statement = transaction.prepare_cached(&format!(
         "insert into open_words (system, key, said, run) select ?1, ?2, ?3, ?4
-         where not exists (select 1 from seen where system = ?1 and key = ?2 and run > ?4)
-         on conflict do update set said = excluded.said, run = excluded.run where excluded.run >= run",
-    )?;
+         where not exists (select 1 from seen where system = ?1 and key = ?2 and run > ?4) {only}
+         on conflict do update set said = excluded.said, run = excluded.run where excluded.run >= run"
+    ))?;
     for one in said {
         statement.execute(params![one.system.as_str(), one.key, serde_json::to_string(&one.values)?, run])?;
     }

@@ -746,6 +746,7 @@ fn insert_run(
     if let Some(plan) = plan {
         if standing != Standing::Aside {
             stands::is_about(connection, run, plan)?;
+            lists::told(connection, run, plan, standing == Standing::Open)?;
         }
         journal::write(connection, run, &Entry::Began { plan: plan.id.clone() })?;
     }

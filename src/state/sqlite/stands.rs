@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde::Deserialize;
 
 use super::super::{Entry, Standing, StateError, Waits, journal};
-use super::{MAIN, open, ties};
+use super::{MAIN, lists, open, ties};
 use crate::model::{
     attribute::AttributeName,
     id::{PersonId, SystemName},
@@ -195,6 +195,9 @@ pub(super) fn put(
             params![run, from.word(), to.word(), told, (to != Standing::Open).then_some(now)],
         )?;
         if changed > 0 {
+            if matches!(to, Standing::Rejected | Standing::Superseded | Standing::Expired) {
+                lists::let_go(transaction, run)?;
+            }
             journal::write(transaction, run, &Entry::Stands { standing: to, told: told.to_owned(), news: false })?;
             return Ok(true);
         }
