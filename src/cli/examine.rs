@@ -5,9 +5,16 @@ use std::fmt::Write as _;
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
-use super::{Exit, Invocation, diagnostic::Trouble, document, lab, plan::files, print, print_document, render};
+use super::{
+    Exit, Invocation,
+    diagnostic::{Told, Trouble},
+    document, lab,
+    plan::files,
+    print, print_document, render, tell,
+};
 use crate::{
     model::record::Rejected,
+    rules::lint::code::Severity,
     run::{
         RunError,
         examine::{Examined, examine},
@@ -58,7 +65,14 @@ pub(super) fn files_of(given: &Invocation<'_>, inputs: &[String]) -> Result<Exit
     if let Some(trouble) = Trouble::all(troubles) {
         trouble.tell();
     }
-    Ok(exit)
+    // What the file would say is worth nothing where the rules are faulty.
+    let checked = crate::run::check::check(&given.config(), &given.kinds, given.today())?;
+    let open = checked.findings.iter().filter(|finding| finding.silenced.is_none());
+    let faults: Vec<_> = open.filter(|finding| finding.severity() == Severity::Error).collect();
+    for fault in &faults {
+        tell(&format!("{}\n", Told::finding(fault).draw()));
+    }
+    Ok(if faults.is_empty() { exit } else { Exit::Usage })
 }
 
 fn delimiter(byte: u8) -> String {

@@ -19,7 +19,10 @@ use super::{
 use crate::{
     config::Config,
     lab::{self, Address, Lab},
-    run::{RunError, project::benches},
+    run::{
+        RunError,
+        project::{astray, benches},
+    },
     wire,
 };
 
@@ -75,8 +78,16 @@ pub(super) async fn stand(given: &Invocation<'_>, config: &Config) -> Result<Sta
         return Ok(Stand::Running { systems: notice.systems, state: store(&config.root) });
     }
     let benches = benches(config, &given.kinds)?;
+    tell_astray(given, config);
     let lab = lab::start(&benches, 0, given.simulations).await.map_err(lab_trouble)?;
     Ok(Stand::Own { lab })
+}
+
+/// Tells of a seed that nobody reads: what it holds would be missed.
+fn tell_astray(given: &Invocation<'_>, config: &Config) {
+    if let Some((file, meant)) = astray(config, &given.kinds) {
+        tell(&format!("note: {file} is read by no simulator, for no system has that name; did you mean {meant}?"));
+    }
 }
 
 /// With faults on purpose, nobody is waited for longer than this.

@@ -13,8 +13,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::sign_in;
 use crate::{
     model::{
-        id::PersonId,
-        plan::{Call, Decision, Input, Operation, Plan, PlannedChange, PlannedOperation},
+        id::{PersonId, SystemName},
+        plan::{Call, Decision, Doubtful, Input, Operation, Plan, PlannedChange, PlannedOperation},
         record::not_listed_in,
         refusal::RefusalKind,
     },
@@ -157,10 +157,18 @@ pub(super) fn plan(plan: &Plan, all: bool, width: Option<usize>) -> String {
         let _ = writeln!(text, "{}\n", totals(plan));
     }
     if all && !plan.links.is_empty() {
-        let mut table = aligned(&["tied from now on", "system", "account"]);
+        let doubts: BTreeMap<(&SystemName, &str), &Doubtful> =
+            plan.doubts.iter().map(|doubt| ((&doubt.system, doubt.account.as_str()), doubt)).collect();
+        let heads = ["tied from now on", "system", "account", "what speaks against it"];
+        let columns = if doubts.is_empty() { 3 } else { 4 };
+        let mut table = aligned(&heads[..columns]);
         for link in plan.links.iter() {
-            let cells = [link.person.to_string(), link.system.to_string(), link.account.to_string()];
-            table.add_row(cells.map(|cell| harmless(&cell)));
+            let doubt = doubts.get(&(link.system, link.account));
+            let against = doubt
+                .map(|doubt| format!("found by {}, but not by {}", doubt.found_by, doubt.against))
+                .unwrap_or_default();
+            let cells = [link.person.to_string(), link.system.to_string(), link.account.to_string(), against];
+            table.add_row(cells.iter().take(columns).map(|cell| harmless(cell)));
         }
         let _ = writeln!(text, "{}\n", drawn(&table));
     }

@@ -64,8 +64,21 @@ impl ConfigErrors {
 /// The texts of an inline table under keys that do not stand there, or whose value is no plain text: somebody may have
 /// written a secret there.
 fn odd_texts(table: &str) -> Vec<Range<usize>> {
-    const PLAIN: [&str; 12] =
-        ["env", "file", "kind", "command", "url", "time", "client_id", "id", "listen", "username", "header", "except"];
+    const PLAIN: [&str; 13] = [
+        "env",
+        "file",
+        "kind",
+        "command",
+        "url",
+        "time",
+        "client_id",
+        "id",
+        "listen",
+        "path",
+        "username",
+        "header",
+        "except",
+    ];
     let (mut found, mut key, mut rest) = (Vec::new(), "", 0);
     while let Some((open, quote)) = table[rest..].char_indices().find(|(_, c)| matches!(c, '"' | '\'')) {
         let open = rest + open;
@@ -99,11 +112,13 @@ pub(super) fn may_be_variable(name: &str) -> bool {
 pub(crate) struct ConfigError {
     span: Option<Range<usize>>,
     fault: Box<Fault>,
+    /// True for what a lab has in the place of: without it everything is right there.
+    is_of_servers: bool,
 }
 
 impl ConfigError {
     pub(super) fn new(span: Option<Range<usize>>, fault: Fault) -> Self {
-        Self { span, fault: Box::new(fault) }
+        Self { span, fault: Box::new(fault), is_of_servers: false }
     }
 
     /// The same, pointing at `span` where it points nowhere yet.
@@ -116,9 +131,16 @@ impl ConfigError {
         self.span.clone()
     }
 
+    /// The same of something that only real servers want.
+    pub(crate) fn of_servers(self) -> Self {
+        Self { is_of_servers: true, ..self }
+    }
+
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
-        self.fault.hint()
+        let hint = self.fault.hint()?;
+        let is_missing = matches!(*self.fault, Fault::VariableUnset { .. } | Fault::VariableEmpty { .. });
+        Some(if self.is_of_servers && is_missing { format!("{hint}; with --lab none is needed") } else { hint })
     }
 }
 
@@ -274,7 +296,7 @@ impl Fault {
             Self::ProtectedForm { .. } => "write `system:account`, such as `gitlab:root`".to_owned(),
             Self::StoreAddress => "name a file, such as `.homeward/state.db`".to_owned(),
             Self::VariableUnset { variable } | Self::VariableEmpty { variable } => {
-                format!("set it before the start: `export {variable}=…`; with --lab none is needed")
+                format!("set it before the start: `export {variable}=…`")
             }
             Self::VariableNotText { .. } => "a secret is UTF-8 text".to_owned(),
             Self::FileUnreadable { .. } | Self::SecretUnreadable { .. } => {

@@ -81,7 +81,7 @@ mod tests {
         let variable = "HOMEWARD_TEST_NOBODY_SETS_THIS";
         let (message, hint) = told(&SecretSource::Env(variable.to_owned()));
         assert_eq!(message, format!("the environment variable {variable} is not set"));
-        assert_eq!(hint.unwrap(), format!("set it before the start: `export {variable}=…`; with --lab none is needed"));
+        assert_eq!(hint.unwrap(), format!("set it before the start: `export {variable}=…`"));
 
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("token");

@@ -55,6 +55,9 @@ pub(crate) struct Plan {
     pub(crate) rejected: Vec<Rejected>,
     /// Ties between people and accounts that applying this plan will remember.
     pub(crate) links: Arc<Links>,
+    /// Those of these ties that something speaks against.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) doubts: Vec<Doubtful>,
     /// What sources showed that applying this plan will remember. Copies of the plan share this and the ties, which are most
     /// of a first one.
     pub(crate) seen: Arc<Vec<Seen>>,
@@ -64,6 +67,22 @@ pub(crate) struct Plan {
     /// Who has to sign in before anything is done for her there, at systems where everybody has her own token.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(crate) sign_in: Vec<SignIn>,
+}
+
+/// An account that was found by one attribute of the `join` line and speaks against itself by another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Doubtful {
+    /// Who is taken for its owner.
+    pub(crate) person: PersonId,
+    /// Where it is.
+    pub(crate) system: SystemName,
+    /// The account.
+    pub(crate) account: AccountId,
+    /// What it was found by.
+    pub(crate) found_by: AttributeName,
+    /// What it has otherwise than the record, or another account has as the record does.
+    pub(crate) against: AttributeName,
 }
 
 /// People without a token that a system accepts.
@@ -118,6 +137,7 @@ impl Plan {
             calls: Vec::new(),
             rejected: Vec::new(),
             links: Arc::default(),
+            doubts: Vec::new(),
             seen: Arc::default(),
             groups: None,
             sign_in: Vec::new(),
@@ -197,6 +217,9 @@ pub(crate) struct List {
     /// The SHA-256 of the last accepted list, with which it was compared; `None` where there was none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) compared_with: Option<String>,
+    /// The run that took that one over.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) compared_run: Option<i64>,
     /// What is to be remembered of it, so that those of whom the next list says the same need not be looked at for a while.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) believed: Option<Believed>,

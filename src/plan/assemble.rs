@@ -19,8 +19,8 @@ use crate::model::{
     id::{AccountId, CallId, PersonId, SystemName},
     links::Links,
     plan::{
-        Call, Decision, FORMAT, Groups, Home, Input, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen,
-        SignIn, Summary,
+        Call, Decision, Doubtful, FORMAT, Groups, Home, Input, Operation, Plan, PlannedChange, PlannedOperation,
+        Request, Seen, SignIn, Summary,
     },
     policy::{JoinLine, Policy},
     record::Rejected,
@@ -39,6 +39,7 @@ pub(crate) struct Frame {
     pub(crate) rejected: Vec<Rejected>,
     pub(crate) warnings: Vec<String>,
     pub(crate) links: Links,
+    pub(crate) doubts: Vec<Doubtful>,
     pub(crate) seen: Vec<Seen>,
     /// How many people the inputs speak of.
     pub(crate) people: u64,
@@ -229,6 +230,7 @@ pub(crate) fn assemble(
         calls,
         rejected: frame.rejected,
         links: frame.links.into(),
+        doubts: frame.doubts,
         seen: frame.seen.into(),
         groups,
         sign_in: frame.sign_in,

@@ -34,7 +34,7 @@ use crate::model::{
     id::{AccountId, PersonId, SystemName},
     links::{Link, Links},
     person::{Look, Person, Unseen, decided},
-    plan::OpenCreation,
+    plan::{Doubtful, OpenCreation},
     policy::Policy,
     record::Statement,
     refusal::RefusalKind,
@@ -46,7 +46,9 @@ pub(crate) struct Material<'a> {
     pub(crate) statements: Vec<Arc<Statement>>,
     /// What sources said before, for keys that say nothing now.
     pub(crate) remembered: Vec<Arc<Statement>>,
-    /// What was said last of those of them of which something is open, in the order of source and key.
+    /// What sources said before of keys that they name otherwise now.
+    pub(crate) former: Vec<Arc<Statement>>,
+    /// What was said last of those who are silent now and of whom something is open, in the order of source and key.
     pub(crate) open_words: Vec<Arc<Statement>>,
     /// Ties from earlier runs.
     pub(crate) links: &'a Links,
@@ -705,6 +707,8 @@ pub(crate) struct Ties {
     /// Those that were not known before.
     pub(crate) links: Links,
     /// Of which of them somebody should be sure first.
+    pub(crate) doubts: Vec<Doubtful>,
+    /// That in words, of a few of each system.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -789,7 +793,8 @@ pub(crate) fn correlate<'a>(
         let statements = statements.into_iter().cloned().collect();
         each(Found { id, statements, accounts, held: draft.held, unseen: draft.unseen });
     }
-    Ties { links, warnings: doubts.told() }
+    let (doubts, warnings) = doubts.told();
+    Ties { links, doubts, warnings }
 }
 
 /// Sources that may name people first, each in its own order.

@@ -223,6 +223,7 @@ fn plan_of(case: &Case) -> Plan {
     }
     let material = Material {
         whole: BTreeSet::new(),
+        former: Vec::new(),
         open_words: Vec::new(),
         statements: case.statements.clone(),
         remembered: Vec::new(),

@@ -18,6 +18,7 @@ use crate::{
         keys::Keys,
         links::Link,
         plan::{Believed, Input, List, Seen},
+        policy::Policy,
         record::{Before, RecordOrigin, Rejected, Statement},
         values::Values,
     },
@@ -105,8 +106,9 @@ pub(crate) async fn ask(
     };
     let listed: BTreeSet<Arc<str>> = rows.iter().filter_map(key).collect();
     if settings.coverage == Coverage::Full {
-        let active = AttributeName::new("active");
-        let before = memory.seen.iter().filter(|seen| seen.system == *system && !seen.values.is(&active, false));
+        let open = OpenWords::of_source(memory, system);
+        let is_there = |seen: &&Seen| !SaidBefore { remembered: &seen.values, open: open.of(&seen.key) }.is_gone();
+        let before = memory.seen.iter().filter(|seen| seen.system == *system).filter(is_there);
         for seen in before.filter(|seen| !listed.contains(&seen.key)) {
             if !wordpress::is_gone(&wire, &seen.key).await? {
                 return Err(ListRefused { system: system.clone(), why: wordpress::refused::Why::Shifts { walks: 1 } });
@@ -122,6 +124,8 @@ pub(crate) struct Said {
     pub(crate) statements: Vec<Arc<Statement>>,
     /// What sources said in earlier runs of keys that they do not speak of now.
     pub(crate) remembered: Vec<Arc<Statement>>,
+    /// What was remembered of keys that are spoken of now and had other names.
+    pub(crate) former: Vec<Arc<Statement>>,
     /// Of those of them of which something is still open what was said last. Nothing is carried out by it.
     pub(crate) open_words: Vec<Arc<Statement>>,
     pub(crate) rejected: Vec<Rejected>,
@@ -199,7 +203,7 @@ pub(crate) fn read(
     memory: &Memory,
     belief: Option<&Belief>,
 ) -> Result<Said, RunError> {
-    Ok(compared(hear(given, sources, rules)?, sources, memory, belief))
+    Ok(compared(hear(given, sources, rules)?, sources, rules.policy(), memory, belief))
 }
 
 /// Reads what is given and lets the rules say what each record means. What was heard before is not needed for that.
@@ -243,16 +247,18 @@ pub(crate) fn hear(
 pub(crate) fn compared(
     heard: Vec<Hearing>,
     sources: &BTreeMap<SystemName, Source>,
+    policy: &Policy,
     memory: &Memory,
     belief: Option<&Belief>,
 ) -> Said {
     let mut said = Said::default();
     let known = Known::new(&memory.seen);
+    let joined: BTreeSet<&AttributeName> = policy.joins.values().flat_map(|line| &line.attributes).collect();
     for one in heard {
         if let Some(source) = sources.get(&one.system) {
             let system = one.system.clone();
             let tells_all = one.tells_all && one.anybodys == 0;
-            Recall { system: &system, source, memory, known: &known, belief }.compare(&mut said, one);
+            Recall { system: &system, source, memory, known: &known, joined: &joined, belief }.compare(&mut said, one);
             // Whose row could not be used is there all the same.
             if tells_all && said.inputs.last().is_some_and(|input| input.rejected == 0) {
                 said.whole.insert(system);
@@ -320,6 +326,8 @@ pub(super) struct Recall<'a> {
     pub(super) source: &'a Source,
     pub(super) memory: &'a Memory,
     pub(super) known: &'a Known<'a>,
+    /// What accounts are found by.
+    pub(super) joined: &'a BTreeSet<&'a AttributeName>,
     /// What decisions follow from, where that is to be remembered.
     pub(super) belief: Option<&'a Belief>,
 }
@@ -459,23 +467,27 @@ impl Recall<'_> {
         let shown = shown.as_str();
         said.unused.extend(unused.into_iter().map(|(key, rejected)| ((self.system.clone(), key), rejected)));
         let active = AttributeName::new("active");
+        let open = OpenWords::of_source(self.memory, self.system);
         let mut list = List {
             final_line_end: read.final_line_end,
             columns: read.columns.clone(),
             order: order.clone(),
             compared_with: self.memory.accepted.get(self.system).map(|last| last.sha256.clone()),
+            compared_run: self.memory.accepted.get(self.system).map(|last| last.run),
             ..List::default()
         };
         list.is_cut_off =
             !read.final_line_end && self.memory.accepted.get(self.system).is_some_and(|last| last.final_line_end);
         if is_whole {
-            let is_gone = |values: &Values| values.is(&active, false);
-            let before = self.known.seen.iter().filter(|seen| seen.system == *self.system && !is_gone(&seen.values));
-            let mut missing: BTreeMap<&str, &Values> = BTreeMap::new();
-            for seen in before {
+            let mut missing: BTreeMap<&str, SaidBefore<'_>> = BTreeMap::new();
+            for seen in self.known.seen.iter().filter(|seen| seen.system == *self.system) {
+                let before = SaidBefore { remembered: &seen.values, open: open.of(&seen.key) };
+                if before.is_gone() {
+                    continue;
+                }
                 list.before += 1;
                 if !is_in(&listed, &seen.key) {
-                    missing.insert(&*seen.key, &seen.values);
+                    missing.insert(&*seen.key, before);
                 }
             }
             if anybodys > 0 && !missing.is_empty() {
@@ -487,22 +499,20 @@ impl Recall<'_> {
                 ));
                 missing.clear();
             }
-            self.keep_apart(said, shown, &mut statements, &mut refused, &mut missing);
+            self.keep_apart(said, shown, (&mut statements, &mut refused), &mut missing, &open);
             list.missing = missing.keys().map(|key| (*key).to_owned()).collect();
             list.ends_early = !missing.is_empty() && self.ends_early(&lines, &listed);
             list.tail = tail(&lines);
-            statements.extend(missing.iter().map(|(key, values)| self.absent(shown, key, values)));
+            statements.extend(missing.iter().map(|(key, before)| self.absent(shown, key, before.remembered)));
         }
         let mut of_nobody = BTreeSet::new();
         let mut done_before = 0;
-        // What a source that says changes has said of anybody so far.
+        // What the source has said of anybody so far.
         let says_changes = self.source.says == Says::Changes;
-        let before = self.memory.seen.iter().filter(|seen| says_changes && seen.system == *self.system);
+        let before = self.memory.seen.iter().filter(|seen| (says_changes || is_whole) && seen.system == *self.system);
         let spoken_of: BTreeSet<&AttributeName> = before.flat_map(|seen| seen.values.keys()).collect();
         let mut new_attributes: BTreeMap<AttributeName, u64> = BTreeMap::new();
         said.statements.reserve(statements.len());
-        let open_words: Vec<(&SystemName, &str)> =
-            self.memory.open_words.iter().map(|open| (&open.system, &*open.key)).collect();
         for mut statement in statements {
             let before = self.known.get(self.system, &statement.key);
             if statement.of_nobody && !of_nobody.insert(Arc::clone(&statement.key)) {
@@ -526,7 +536,11 @@ impl Recall<'_> {
                         statement.values.keys().cloned().collect()
                     }
                     Some(before) => {
-                        let differing = statement.values.differing(before);
+                        // What was asked for in the meantime and is taken back is asked for as well.
+                        let mut differing = statement.values.differing(before);
+                        differing
+                            .extend(open.of(&statement.key).into_iter().flat_map(|it| statement.values.differing(it)));
+                        differing.sort_unstable();
                         let is_new = |name: &&AttributeName| !spoken_of.contains(*name) && **name != active;
                         for name in statement.values.keys().filter(is_new) {
                             *new_attributes.entry(name.clone()).or_default() += 1;
@@ -542,8 +556,11 @@ impl Recall<'_> {
                 list.new += u64::from(before.is_none());
                 list.activated += u64::from(was_inactive && !is_gone);
             }
-            if let Some(before) = before.filter(|_| is_whole) {
-                for name in before.differing(&statement.values).into_iter().filter(|name| **name != active) {
+            // Counted are those whom the last list held. What was never said of anybody is no column that was shifted: the
+            // rules speak of it for the first time.
+            if let Some(before) = before.filter(|before| is_whole && !before.is(&active, false)) {
+                let may_be_shifted = |name: &&AttributeName| **name != active && spoken_of.contains(*name);
+                for name in before.differing(&statement.values).into_iter().filter(may_be_shifted) {
                     *list.differing.entry(name.clone()).or_default() += 1;
                 }
             }
@@ -557,8 +574,17 @@ impl Recall<'_> {
                     None => Before::Never,
                 };
             }
+            if let Some(values) = before.filter(|_| !statement.of_nobody && !statement.values.is(&active, false))
+                && self
+                    .joined
+                    .iter()
+                    .any(|name| values.text(name).is_some_and(|text| statement.values.text(name) != Some(text)))
+            {
+                let (system, key) = (self.system.clone(), Arc::clone(&statement.key));
+                said.former.push(Arc::new(remembered(&Seen { system, key, person: None, values: values.clone() })));
+            }
             // What was open is said otherwise by now, or again.
-            let is_open = || open_words.binary_search(&(&statement.system, &*statement.key)).is_ok();
+            let is_open = || open.of(&statement.key).is_some();
             if (before != Some(&statement.values) || is_open()) && !statement.of_nobody {
                 said.seen.push(Seen {
                     system: statement.system.clone(),
@@ -623,15 +649,15 @@ impl Recall<'_> {
         &self,
         said: &mut Said,
         shown: &str,
-        statements: &mut Vec<Statement>,
-        refused: &mut Vec<Rejected>,
-        missing: &mut BTreeMap<&str, &Values>,
+        (statements, refused): (&mut Vec<Statement>, &mut Vec<Rejected>),
+        missing: &mut BTreeMap<&str, SaidBefore<'_>>,
+        open: &OpenWords<'_>,
     ) {
         // What no two people have at one time; names change when somebody opens a list in the wrong program.
         let known_by = ["email", "username"].map(AttributeName::new);
         let mut gone: BTreeMap<(&AttributeName, String), &str> = BTreeMap::new();
-        for (key, values) in missing.iter() {
-            for name in &known_by {
+        for (key, before) in missing.iter() {
+            for (values, name) in before.each().flat_map(|values| known_by.iter().map(move |name| (values, name))) {
                 if let Some(text) = values.text(name) {
                     gone.insert((name, text.to_lowercase()), key);
                 }
@@ -647,10 +673,15 @@ impl Recall<'_> {
         };
         // Asked for where there is anybody of the kind.
         let accounts: OnceCell<BTreeMap<&str, Vec<String>>> = OnceCell::new();
-        let of = |key: &str, missing: &BTreeMap<&str, &Values>| {
+        // Who left under a key and comes back under it may be somebody whose key was damaged on the way there.
+        let is_new = |key: &str| {
+            let remembered = self.known.get(self.system, key);
+            remembered.is_none_or(|remembered| SaidBefore { remembered, open: open.of(key) }.is_gone())
+        };
+        let of = |key: &str, missing: &BTreeMap<&str, SaidBefore<'_>>| {
             let accounts = accounts.get_or_init(|| {
                 let mut accounts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-                let is_asked = |key: &str| missing.contains_key(key) || self.known.get(self.system, key).is_none();
+                let is_asked = |key: &str| missing.contains_key(key) || is_new(key);
                 let hers = |link: &Link<'_>| link.person.system == *self.system && is_asked(&link.person.key);
                 for link in self.memory.links.iter().filter(hers) {
                     accounts.entry(&link.person.key).or_default().push(format!("{}:{}", link.system, link.account));
@@ -660,12 +691,13 @@ impl Recall<'_> {
             accounts.get(key).cloned().unwrap_or_default()
         };
         statements.retain(|statement| {
-            let is_new = self.known.get(self.system, &statement.key).is_none();
             let same = |name| {
                 let text = statement.values.text(name)?.to_lowercase();
                 let key = gone.get(&(name, text))?;
-                missing.get(key).is_some_and(|values| is_same(key, values, statement)).then_some(*key)
+                let before = missing.get(key)?;
+                before.each().any(|values| is_same(key, values, statement)).then_some(*key)
             };
+            let is_new = is_new(&statement.key);
             let Some(before) = known_by.iter().filter(|_| is_new).find_map(same) else { return true };
             let (hers, now) = (of(before, missing), of(&statement.key, missing));
             if hers.is_empty() && !now.is_empty() {
@@ -705,6 +737,40 @@ impl Recall<'_> {
         let behind = last.tail.len() - end - 1;
         let new = lines.iter().rev().take_while(|key| key.as_ref() != last.tail[end].as_str()).count();
         behind > 0 && new < behind
+    }
+}
+
+/// What a source said last of keys of which something is still open.
+struct OpenWords<'m>(Vec<&'m Seen>);
+
+impl<'m> OpenWords<'m> {
+    fn of_source(memory: &'m Memory, system: &SystemName) -> Self {
+        // The store gives them in order of their keys.
+        Self(memory.open_words.iter().filter(|open| open.system == *system).collect())
+    }
+
+    fn of(&self, key: &str) -> Option<&'m Values> {
+        let at = self.0.binary_search_by(|open| (*open.key).cmp(key)).ok()?;
+        Some(&self.0[at].values)
+    }
+}
+
+/// What is remembered of a key, and what was said last where that is still open: of somebody who came back, or left, it may
+/// be done at one system and not at the next.
+#[derive(Clone, Copy)]
+struct SaidBefore<'m> {
+    remembered: &'m Values,
+    open: Option<&'m Values>,
+}
+
+impl<'m> SaidBefore<'m> {
+    fn each(self) -> impl Iterator<Item = &'m Values> {
+        std::iter::once(self.remembered).chain(self.open)
+    }
+
+    /// True where nothing that was said lets her be there.
+    fn is_gone(self) -> bool {
+        self.each().all(|values| values.is(AttributeName::active(), false))
     }
 }
 

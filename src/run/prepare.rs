@@ -99,7 +99,7 @@ pub(crate) async fn prepare(desk: &Desk<'_>, given: &[Given], fleet: &mut Fleet)
 /// The same with a plan that has no id yet, for whoever gives it one while writing it.
 pub(crate) async fn draft(desk: &Desk<'_>, heard: Vec<Hearing>, fleet: &mut Fleet) -> Result<Prepared, RunError> {
     let policy = desk.rules.policy();
-    let mut said = gather::compared(heard, desk.sources, desk.memory, desk.belief.as_ref());
+    let mut said = gather::compared(heard, desk.sources, policy, desk.memory, desk.belief.as_ref());
     let (mut notes, firsts) = (std::mem::take(&mut said.notes), std::mem::take(&mut said.firsts));
     let counts_groups = desk.limits.groups.is_some();
     let before = desk
@@ -193,6 +193,7 @@ pub(super) fn settle(
     let unfinished = unfinished(&said.statements, &open);
     let material = Material {
         whole: said.whole,
+        former: said.former,
         open_words: said.open_words,
         statements: said.statements,
         remembered: said.remembered,
@@ -303,6 +304,7 @@ pub(super) fn settle(
         rejected: said.rejected,
         warnings: [&shown.warnings[..], &said.warnings, &ties.warnings, &unfinished, &untold].concat(),
         links: ties.links,
+        doubts: ties.doubts,
         seen,
         people,
         groups,

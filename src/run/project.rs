@@ -1,6 +1,10 @@
 //! A project opened: configuration and rules read, systems ready to be spoken to. Nothing is sent yet.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use jiff::civil::Date;
 use url::Url;
@@ -369,7 +373,7 @@ fn options(
         let secret = if is_simulated {
             Secret::new("lab")
         } else {
-            place.read().map_err(|error| config.because(error.at(config.place(name, key))))?
+            place.read().map_err(|error| config.because(error.of_servers().at(config.place(name, key))))?
         };
         secrets.learn(&secret);
         options[key.as_str()] = secret.expose().into();
@@ -391,7 +395,7 @@ fn credential(
 ) -> Result<Credential, ConfigErrors> {
     let read = |secret: &SecretSource| {
         let key = if matches!(source, CredentialSource::Token(_)) { "token" } else { "key" };
-        secret.read().map_err(|error| config.because(error.at(config.place(name, key))))
+        secret.read().map_err(|error| config.because(error.of_servers().at(config.place(name, key))))
     };
     match (source, kind.capabilities.key_scope) {
         (CredentialSource::Token(token), _) => Ok(as_taken(read(token)?, system, kind)),
@@ -480,6 +484,21 @@ fn as_taken(token: Secret, system: &config::System, kind: &Kind) -> Credential {
 
 fn login(system: &config::System) -> Option<&str> {
     system.options.get("username").and_then(serde_json::Value::as_str)
+}
+
+/// A file of the `lab` folder that no simulator reads and that may be meant for one that has none, with the name it would
+/// need: a system has the name that the configuration gives it, and not that of its kind.
+pub(crate) fn astray(config: &Config, kinds: &[Kind]) -> Option<(String, String)> {
+    let lab = config.root.join("lab");
+    let systems = config.systems.iter().filter(|(_, system)| Fleet::kind_named(&system.kind, kinds).is_some());
+    let mut unseeded = systems.filter(|(name, _)| !lab.join(format!("{name}.json")).exists());
+    let files = std::fs::read_dir(&lab).ok()?.filter_map(|file| file.ok()?.file_name().into_string().ok());
+    let names: BTreeSet<String> = files.filter_map(|file| Some(file.strip_suffix(".json")?.to_owned())).collect();
+    let is_nobodys = |name: &&String| !config.systems.keys().any(|system| system.as_str() == *name);
+    unseeded.find_map(|(system, of)| {
+        let astray = names.iter().filter(is_nobodys).find(|name| **name == of.kind)?;
+        Some((format!("lab/{astray}.json"), format!("lab/{system}.json")))
+    })
 }
 
 /// The simulators this project would need, with the seeds from its `lab` folder.

@@ -316,7 +316,7 @@ impl Rehearsing<'_> {
         let passage = Passage { system, key: &source.key, rules: self.rules, strict: false };
         // A test tells of some people: it never means that all others are gone.
         let heard = passage.hear(&shown, read).map_err(unplanned)?;
-        Ok(gather::compared(vec![heard], &self.troupe.sources, &Memory::default(), None))
+        Ok(gather::compared(vec![heard], &self.troupe.sources, self.rules.policy(), &Memory::default(), None))
     }
 
     /// A file of the project; there is no way out of it.

@@ -172,7 +172,7 @@ pub(crate) fn waits_for(store: &dyn Store, run: i64) -> Result<Option<i64>, RunE
 }
 
 /// The run that took this one back.
-pub(crate) fn taken_back(store: &dyn Store, run: i64) -> Result<Option<i64>, RunError> {
+pub(crate) fn taken_back(store: &dyn Store, run: i64) -> Result<Option<i64>, StateError> {
     Ok(store.later(run, &[&undo_of(run)], &CARRIED_OUT)?.pop())
 }
 

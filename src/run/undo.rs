@@ -329,7 +329,6 @@ pub(crate) async fn undo(
     protect(&mut decided, &mut [], desk.limits);
     let mut warnings = std::mem::take(&mut shown.warnings);
     warnings.extend(did.stays(&made));
-    warnings.extend(said_again(&did, &decided.iter().map(|one| &one.planned).collect::<Vec<_>>(), desk));
     let input = Input {
         system: undo_of(run),
         file: format!("run {run}"),
@@ -352,7 +351,10 @@ pub(crate) async fn undo(
         ..Frame::default()
     };
     let holders = holders(&shown, &*fleet);
-    Ok(seal(assemble(decided, Vec::new(), &holders, desk.rules.policy(), &*fleet, None, frame)))
+    let mut undone = assemble(decided, Vec::new(), &holders, desk.rules.policy(), &*fleet, None, frame);
+    let again = said_again(&did, &undone.changes, desk);
+    undone.warnings.extend(again);
+    Ok(seal(undone))
 }
 
 /// The accounts that creations made, where the ties tell which.
@@ -422,7 +424,7 @@ fn back<'c>(changes: impl Iterator<Item = &'c PlannedChange>, seen: &[Seen], lin
 }
 
 /// The sources that hold to what is taken back here: they say it again with their next input, and it is done again.
-fn said_again(did: &Did<'_>, planned: &[&PlannedChange], desk: &Desk<'_>) -> Vec<String> {
+fn said_again(did: &Did<'_>, planned: &[PlannedChange], desk: &Desk<'_>) -> Vec<String> {
     let states = |system: &SystemName| desk.sources.get(system).is_some_and(|source| source.says == Says::State);
     let inputs: BTreeSet<&SystemName> =
         did.plan.inputs.iter().map(|input| &input.system).filter(|system| states(system)).collect();
@@ -450,9 +452,13 @@ fn said_again(did: &Did<'_>, planned: &[&PlannedChange], desk: &Desk<'_>) -> Vec
         }
     }
     let told = again.into_iter().map(|(source, count)| {
-        let (what, them) = if count == 1 { ("change", "it") } else { ("changes", "them") };
+        if count == 1 {
+            return format!(
+                "{source} says what is: with its next input it asks for one of these changes again; correct it there"
+            );
+        }
         format!(
-            "{source} says what is: with its next input it asks for {count} of these {what} again; correct {them} there"
+            "{source} says what is: with its next input it asks for {count} of these changes again; correct them there"
         )
     });
     told.collect()

@@ -1,7 +1,8 @@
 //! Records of earlier runs that lead to an account which a record of now is found by, and which is nobody's yet.
 //!
 //! Two rows of one list that lead to one account are held until somebody says whose it is. A list that names only some of the
-//! people, or a website that tells of one, settles nothing by being silent of the other: what was said of her still counts.
+//! people, or a website that tells of one, settles nothing by being silent of the other: what was said of her still counts. So it does where a list gives her
+//! another address and hers to a newcomer: an account that came meanwhile may be hers.
 //! Who of them is right is not known here; nor what was not observed, so that somebody whose own account was not looked at may
 //! be taken for a rival, and a word settles it.
 
@@ -26,6 +27,8 @@ use crate::model::{attribute::AttributeName, id::SystemName, record::Statement};
 #[derive(Default)]
 pub(super) struct Rivals<'a> {
     of: BTreeMap<(Place, &'a SystemName), Vec<(Name<'a>, Name<'a>)>>,
+    /// Who is spoken of now and was found by what she had until now.
+    once: BTreeMap<Name<'a>, Place>,
 }
 
 impl<'a> Rivals<'a> {
@@ -40,7 +43,9 @@ impl<'a> Rivals<'a> {
                 && !said.of_nobody
                 && !said.values.is(AttributeName::active(), false)
         };
-        let mut others = material.said_last().filter(is_there).peekable();
+        // Whoever had an address until now may have the account that holds it, and not yet be tied to it.
+        let silent = material.said_last().filter(is_there).map(|said| (said, false));
+        let mut others = silent.chain(material.former.iter().map(|said| (said, true))).peekable();
         let mut rivals = Self::default();
         if others.peek().is_none() {
             return rivals;
@@ -68,7 +73,7 @@ impl<'a> Rivals<'a> {
                 }
             }
         }
-        for said in others {
+        for (said, speaks) in others {
             let may_lead = held.iter().any(|((system, attribute), texts)| {
                 wanted(said, system, attribute, providers).is_some_and(|text| texts.contains(&text))
             });
@@ -79,6 +84,9 @@ impl<'a> Rivals<'a> {
             let person = held_by.unwrap_or(own);
             let found = sight.look(said, sight.tied(said, held_by)).accounts;
             for place in found.iter().filter(|place| free.contains(place) && is_free(**place, &said.system)) {
+                if speaks {
+                    rivals.once.insert(person, *place);
+                }
                 let there = rivals.of.entry((*place, &said.system)).or_default();
                 if there.len() < 2 && there.iter().all(|(other, _)| *other != person) {
                     there.push((person, own));
@@ -98,6 +106,15 @@ impl<'a> Rivals<'a> {
     ) -> Option<String> {
         if self.of.is_empty() {
             return None;
+        }
+        // A second account would be made for her while somebody else is given the first.
+        if let Some(place) = self.once.get(&person).filter(|place| !accounts.contains(place)) {
+            let (system, id) = (index.name(*place), index.id(*place));
+            let word = command("link", &person, system, id);
+            return Some(format!(
+                "{system} account {id} has what {person} was known by until now, and is found by another record: say whose it \
+                 is, as in {word}"
+            ));
         }
         // Records of two sources that lead to one account are taken for those of one person.
         let of_source = |place: Place, here: &'a Arc<Statement>| {

@@ -131,6 +131,7 @@ fn aside(plan: &Plan, kept_back: &BTreeSet<&CallId>) -> Plan {
         calls: calls.collect(),
         rejected: Vec::new(),
         links: Arc::default(),
+        doubts: Vec::new(),
         seen: Arc::new(seen.cloned().collect()),
         sign_in: Vec::new(),
         ..plan.clone()

@@ -177,12 +177,14 @@ impl FolderFeed {
         if self.turn.is_some() {
             self.put_away(service, seat).await?;
             blocked = self.is_blocked(service)?;
-            if !blocked {
-                self.new_day(service, seat).await?;
-            }
         }
         self.listen(service);
         let mut look = self.folder.look(service.clock.instant());
+        // A list that is here already says what falls due today by itself; without one, the last counts.
+        let comes = !look.ready.is_empty() || look.waiting.iter().any(|waiting| waiting.why.passes());
+        if self.turn.is_some() && !blocked && !comes && self.in_hand.is_empty() {
+            self.new_day(service, seat).await?;
+        }
         if let Some(trouble) = &look.trouble {
             self.trouble = Some(format!("{trouble}; {}", trouble.hint()));
         }
@@ -381,7 +383,7 @@ impl FolderFeed {
         let Ok(sha256) = digest(claim) else { return Ok(false) };
         let Some(run) = service.store.about(&self.name, &sha256)? else { return Ok(false) };
         Ok(match run.standing {
-            Standing::Done | Standing::Partly => self.is_known(service, seat, &sha256)?,
+            Standing::Done | Standing::Partly => self.is_known(service, seat, claim, &sha256)?,
             Standing::Rejected | Standing::Refused | Standing::Superseded | Standing::Duplicate => {
                 run.input == claim.name().to_string()
             }
@@ -434,7 +436,10 @@ impl FolderFeed {
                     return Ok(false);
                 }
                 // What was done in part is worth another try.
-                Standing::Done if self.is_known(service, seat, &sha256)? => {
+                Standing::Done
+                    if self.is_known(service, seat, &held.claim, &sha256)?
+                        && resume::taken_back(&service.store, run.id)?.is_none() =>
+                {
                     // Whatever was refused before it: what is to be so is so.
                     self.refused = None;
                     let told = format!("its content was used before, in run {} (`{}`)", run.id, run.input);

@@ -195,7 +195,8 @@ pub(super) fn put(
             params![run, from.word(), to.word(), told, (to != Standing::Open).then_some(now)],
         )?;
         if changed > 0 {
-            if matches!(to, Standing::Rejected | Standing::Superseded | Standing::Expired) {
+            // Of what was begun, something may be done.
+            if *from != Standing::Open && matches!(to, Standing::Rejected | Standing::Superseded | Standing::Expired) {
                 lists::let_go(transaction, run)?;
             }
             journal::write(transaction, run, &Entry::Stands { standing: to, told: told.to_owned(), news: false })?;

@@ -15,13 +15,22 @@ const FUTURE_DAYS: i32 = 14;
 impl FolderFeed {
     /// True where a content that was used before is not to be used again: it is the last list, or says what happened and
     /// not what is. A list of everybody that comes back after another one is news.
-    pub(super) fn is_known(&self, service: &Service, seat: &Seat, sha256: &str) -> Result<bool, StateError> {
-        let is_full = seat.project.lists_everybody(&self.name);
-        if !is_full {
-            return Ok(true);
+    pub(super) fn is_known(
+        &self,
+        service: &Service,
+        seat: &Seat,
+        claim: &Claim,
+        sha256: &str,
+    ) -> Result<bool, StateError> {
+        let Some(accepted) = service.store.accepted(&self.name)? else {
+            return Ok(!seat.project.lists_everybody(&self.name));
+        };
+        if accepted.sha256 == sha256 || seat.project.lists_everybody(&self.name) {
+            return Ok(accepted.sha256 == sha256);
         }
-        let accepted = service.store.accepted(&self.name)?;
-        Ok(accepted.is_some_and(|accepted| accepted.sha256 == sha256))
+        // What came behind a later list takes back what that one said.
+        let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
+        Ok(last.is_none_or(|last| claim.order() <= last))
     }
 
     /// Why a list comes too late, where it is older than the last accepted one of everybody.
@@ -72,9 +81,9 @@ impl FolderFeed {
             );
             return Ok(Some(told));
         }
-        // What a list of changes left undone is tried again by itself.
+        // What a list of some people left undone is tried again by itself.
         let used = service.store.about(&self.name, sha256)?;
-        let used = used.filter(|run| is_full && matches!(run.standing, Standing::Done | Standing::Partly));
+        let used = used.filter(|run| run.standing == Standing::Done || is_full && run.standing == Standing::Partly);
         if let (Some(run), OrderKey::Arrival(_)) = (used, claim.order())
             && accepted.sha256 != sha256
         {
