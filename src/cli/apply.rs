@@ -59,7 +59,7 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
                 tell("warning: the rules have changed since this plan was made; it is carried out as it was shown");
             }
             let memory = stage.memory()?;
-            not_overtaken(&plan, given.again(), |system| Ok(memory.accepted.get(system).cloned()))?;
+            not_overtaken(&plan, given.again(), None, |system| Ok(memory.accepted.get(system).cloned()))?;
             if let Some(Link { person, system, account }) = correct::overtaken(&plan, &memory, &stage.fleet).await? {
                 let account =
                     if account.is_empty() { "a new account".to_owned() } else { format!("account {account}") };
@@ -141,15 +141,15 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
 fn not_overtaken(
     plan: &Plan,
     again: &str,
+    store: Option<&dyn Store>,
     accepted: impl Fn(&SystemName) -> Result<Option<Accepted>, RunError>,
 ) -> Result<(), Trouble> {
     for input in &plan.inputs {
         let Some(list) = &input.list else { continue };
         let Some(newest) = accepted(&input.system)? else { continue };
         // What is left of its own list may be sent again. The same bytes may have come once more behind another list.
-        let is_last = list.compared_with.as_ref() == Some(&newest.sha256)
-            && list.compared_run.is_none_or(|run| run == newest.run);
-        if is_last || newest.sha256 == input.sha256 {
+        let is_known = |sha256: &str| sha256 == input.sha256 || list.compared_with.as_deref() == Some(sha256);
+        if is_known(&newest.sha256) && !has_been_otherwise(&input.system, list.compared_run, &is_known, store)? {
             continue;
         }
         let (system, shown, run) = (&input.system, render::harmless(&newest.file), newest.run);
@@ -158,6 +158,23 @@ fn not_overtaken(
         return Err(Trouble::new(Exit::Usage, message, Some(hint)));
     }
     Ok(())
+}
+
+/// True where a run later than this one took over another list of a source than those that are known.
+fn has_been_otherwise(
+    source: &SystemName,
+    since: Option<i64>,
+    is_known: &dyn Fn(&str) -> bool,
+    store: Option<&dyn Store>,
+) -> Result<bool, RunError> {
+    let (Some(since), Some(store)) = (since, store) else { return Ok(false) };
+    for run in store.later(since, &[source], &[Standing::Done, Standing::Partly])? {
+        let Some(plan) = store.plan(run)? else { continue };
+        if plan.inputs.iter().any(|input| input.system == *source && !is_known(&input.sha256)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Refuses a saved plan of people who are somebody else by now: nobody would see it in what is shown.
@@ -362,7 +379,7 @@ pub(super) async fn send(
         Begun::Now(fresh) => {
             past_no_hold(stage, plan, fresh.is_saved, given.again())?;
             // Whoever was asked may have answered late.
-            not_overtaken(plan, given.again(), |system| Ok(store.accepted(system)?))?;
+            not_overtaken(plan, given.again(), Some(&store), |system| Ok(store.accepted(system)?))?;
             begin(given, stage, &store, plan, fresh)?
         }
         Begun::Before { run, from, .. } => {

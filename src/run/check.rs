@@ -33,10 +33,7 @@ use crate::{
         Place, RuleError,
         lint::{Finding, Sample, Samples, Speech, code::Severity, silence::silence},
     },
-    source::{
-        Row,
-        csv_file::{self, settings::Coverage},
-    },
+    source::csv_file::{self, settings::Coverage},
 };
 
 /// What a check found.
@@ -177,14 +174,13 @@ fn samples(project: &Project) -> (Samples, Vec<Finding>) {
         let mut shown = None;
         let mut refused = None;
         for file in files.into_iter().filter(|file| file.is_file()) {
-            let mut sink = |row: Row| {
-                if let Row::Record(record) = row {
-                    columns.extend(record.header.names().iter().map(ToString::to_string));
-                }
-            };
             let label = file.strip_prefix(root).unwrap_or(&file).display().to_string();
-            match csv_file::read(&file, &label, name, settings, &mut sink) {
-                Ok(_) => shown = shown.or(Some(label)),
+            // Also where no row of it can be used, it has these.
+            match csv_file::read(&file, &label, name, settings, &mut |_| ()) {
+                Ok(read) => {
+                    columns.extend(read.columns);
+                    shown = shown.or(Some(label));
+                }
                 Err(why) => refused = refused.or(Some(why)),
             }
         }

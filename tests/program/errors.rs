@@ -1098,7 +1098,6 @@ fn a_folder_with_a_library_alone_holds_no_rules() {
     let world = config(&format!("rules = \"regeln\"\n{CONFIG}")).file("regeln/lib/text.rhai", "fn f(x) { x }\n");
     insta::assert_snapshot!(told(&world, &["check"]), @r"
     Usable: 3 systems, 0 owner lines, 1 warning.
-    Certified: no attribute can go back and forth.
     -- stderr
       ⚠ regeln holds no rules: write them into files such as regeln/people.rhai [no_rules]
 

@@ -292,11 +292,12 @@ mod tests {
     fn the_state_travels_alone_by_the_call_that_fits() {
         let off = calls(&account("active"), &[change("active", false)]);
         assert_eq!(off, Ok(vec![post(Operation::Disable, "block")]));
-        for (state, verb) in [("blocked", "unblock"), ("banned", "unblock"), ("deactivated", "activate")] {
+        for (state, verb) in [("blocked", "unblock"), ("banned", "unblock")] {
             let on = calls(&account(state), &[change("active", true)]);
             assert_eq!(on, Ok(vec![post(Operation::Enable, verb)]), "{state}");
         }
-        assert_eq!(calls(&account("deactivated"), &[change("active", false)]), Ok(vec![]));
+        let asleep = calls(&account("deactivated"), &[change("active", false)]);
+        assert_eq!(asleep, Ok(vec![post(Operation::Disable, "block")]));
         assert_eq!(kind(calls(&account("ldap_blocked"), &[change("active", true)])), RefusalKind::Forbidden);
     }
 

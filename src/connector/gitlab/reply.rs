@@ -17,7 +17,7 @@ use crate::{
     wire::Reply,
 };
 
-use super::{allowance::until_reset, foresee::PRIVATE, settings::TokenKind, table::CAPABILITIES};
+use super::{allowance::until_reset, foresee::PRIVATE, settings::TokenKind, switch::may_sign_in, table::CAPABILITIES};
 
 /// What a token must be to administer users.
 pub(super) const NEEDS: &str =
@@ -31,7 +31,7 @@ pub(super) fn account(system: &SystemName, user: &Json, server: &Arc<Facts>) -> 
     let mut attributes = BTreeMap::new();
     for row in CAPABILITIES.attributes.iter().filter(|row| row.set.is_none()) {
         let value = match user.get(row.remote) {
-            _ if row.name == "active" => Value::Bool(state == "active"),
+            _ if row.name == "active" => Value::Bool(may_sign_in(state)),
             Some(Json::String(address)) if row.name == "commit_email" && is_private(id, username, address) => {
                 PRIVATE.into()
             }
@@ -272,12 +272,18 @@ mod tests {
     }
 
     #[test]
-    fn only_active_is_active_and_what_is_not_shown_is_not_known() {
-        for state in ["blocked", "ldap_blocked", "deactivated", "banned", "blocked_pending_approval"] {
+    fn whoever_can_sign_in_is_active_and_what_is_not_shown_is_not_known() {
+        for (state, is_active) in [
+            ("deactivated", true),
+            ("blocked", false),
+            ("ldap_blocked", false),
+            ("banned", false),
+            ("blocked_pending_approval", false),
+        ] {
             let user = json!({ "id": 1, "username": "a", "state": state });
             let account = account(&"gitlab".into(), &user, &Arc::default()).unwrap();
             let active = BTreeMap::from([
-                (AttributeName::new("active"), Value::Bool(false)),
+                (AttributeName::new("active"), Value::Bool(is_active)),
                 (AttributeName::new("username"), Value::text("a")),
             ]);
             assert_eq!((account.attributes, account.facts["state"].as_text()), (active, Some(state)));

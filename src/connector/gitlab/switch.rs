@@ -1,9 +1,9 @@
 //! On and off: GitLab's account states and the calls that lead from one to the next (`gitlab.md` section 4).
 //!
-//! `active` is true for the state `active` alone: whoever is deactivated, banned or waiting for approval cannot work
-//! here, whatever the word. Switching off is always `block`. `deactivate` would be refused for everybody who worked here
-//! within the dormant period, and a deactivated account wakes up at its next sign-in. An account that is off already, in
-//! whatever state, is left in that state.
+//! `active` is true for whoever can sign in: also for a deactivated account, which wakes up at its next sign-in. So nobody
+//! wakes it before, and where its person leaves it is blocked like any other. Whoever is banned or waits for approval cannot
+//! sign in, whatever the word. Switching off is always `block`: `deactivate` would be refused for everybody who worked here
+//! within the dormant period. An account that is off already, in whatever state, is left in that state.
 
 use crate::model::{
     account::Account,
@@ -17,7 +17,6 @@ use crate::model::{
 pub(super) enum Switch {
     Block,
     Unblock,
-    Activate,
 }
 
 impl Switch {
@@ -26,16 +25,20 @@ impl Switch {
         match self {
             Self::Block => "block",
             Self::Unblock => "unblock",
-            Self::Activate => "activate",
         }
     }
 
     pub(super) fn operation(self) -> Operation {
         match self {
             Self::Block => Operation::Disable,
-            Self::Unblock | Self::Activate => Operation::Enable,
+            Self::Unblock => Operation::Enable,
         }
     }
+}
+
+/// True for a state in which its holder can sign in, or is let in by signing in.
+pub(super) fn may_sign_in(state: &str) -> bool {
+    matches!(state, "active" | "deactivated")
 }
 
 /// The call that makes the account active or not; `None` where it is so already.
@@ -45,20 +48,18 @@ impl Switch {
 pub(super) fn switch(account: &Account, active: bool) -> Result<Option<Switch>, Refusal> {
     let no = |kind, reason: &str| Err(Refusal::new(kind, reason));
     match (state(account), active) {
-        ("active", true)
-        | ("blocked" | "ldap_blocked" | "banned" | "deactivated" | "blocked_pending_approval", false) => Ok(None),
-        ("active", false) if is_us(account) => {
+        (state, true) if may_sign_in(state) => Ok(None),
+        ("blocked" | "ldap_blocked" | "banned" | "blocked_pending_approval", false) => Ok(None),
+        (state, false) if may_sign_in(state) && is_us(account) => {
             no(RefusalKind::Forbidden, "this is the account we work with, and GitLab lets nobody block herself")
         }
-        ("active", false) if is_internal(account) => no(
+        (state, false) if may_sign_in(state) && is_internal(account) => no(
             RefusalKind::Forbidden,
             "this is one of GitLab's own accounts or a token's bot; it is not blocked from outside",
         ),
-        ("active", false) => Ok(Some(Switch::Block)),
+        (state, false) if may_sign_in(state) => Ok(Some(Switch::Block)),
         // A banned user becomes active by this as well; `unban` is for another kind of decision.
         ("blocked" | "banned", true) => Ok(Some(Switch::Unblock)),
-        // `unblock` would be refused here.
-        ("deactivated", true) => Ok(Some(Switch::Activate)),
         ("ldap_blocked", true) => no(
             RefusalKind::Forbidden,
             "the LDAP directory blocks this account and only the directory can let it in again",
@@ -112,13 +113,15 @@ mod tests {
         assert_eq!(switch(&account("active"), false), Ok(Some(Switch::Block)));
         assert_eq!(switch(&account("blocked"), true), Ok(Some(Switch::Unblock)));
         assert_eq!(switch(&account("banned"), true), Ok(Some(Switch::Unblock)));
-        assert_eq!(switch(&account("deactivated"), true), Ok(Some(Switch::Activate)));
+        // It would wake up at its next sign-in.
+        assert_eq!(switch(&account("deactivated"), false), Ok(Some(Switch::Block)));
     }
 
     #[test]
     fn what_is_so_already_needs_no_call() {
         assert_eq!(switch(&account("active"), true), Ok(None));
-        for state in ["blocked", "ldap_blocked", "banned", "deactivated", "blocked_pending_approval"] {
+        assert_eq!(switch(&account("deactivated"), true), Ok(None));
+        for state in ["blocked", "ldap_blocked", "banned", "blocked_pending_approval"] {
             assert_eq!(switch(&account(state), false), Ok(None), "{state}");
         }
     }

@@ -80,7 +80,7 @@ pub(super) const OPERATIONS: &[OperationCapability] = &[
         arguments: &[],
         replay: Replay::Repeat,
         removes: true,
-        side_effect: "nobody can sign in with it, its tokens end, and `active` is false",
+        side_effect: "nobody can sign in with it until it is unlocked, and its tokens end; it is not switched off",
     },
     OperationCapability {
         name: "unlock",

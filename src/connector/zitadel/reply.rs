@@ -128,7 +128,9 @@ impl User {
         account.id = Some(self.id.into());
         let state = self.state.strip_prefix("USER_STATE_").unwrap_or("UNSPECIFIED").to_ascii_lowercase();
         // A person who has not set up the account yet could do so at any time: that is not switched off.
-        let active = matches!(state.as_str(), "active" | "initial");
+        // A lock is no decision about whether somebody belongs here: whoever leaves is switched off behind it, and nobody is
+        // unlocked because she stays.
+        let active = matches!(state.as_str(), "active" | "initial" | "locked");
         let attributes = &mut account.attributes;
         let mut hold = |name: &str, value: Value| attributes.insert(AttributeName::new(name), value);
         hold("username", Value::text(&self.username));
@@ -517,7 +519,7 @@ mod tests {
         assert_eq!(
             attributes,
             [
-                ("active", Value::Bool(false)),
+                ("active", Value::Bool(true)),
                 ("display_name", "Anna B".into()),
                 ("email", "a@example.org".into()),
                 ("first_name", "Anna".into()),

@@ -21,7 +21,7 @@ use super::{
         V1Email, V1Import, V1Phone, V1Profile, V1Username,
     },
     forecast::{ATTRIBUTES, foresee},
-    interface::{Interface, ORGANIZATION, encoded, is_machine, state, text},
+    interface::{Interface, ORGANIZATION, encoded, is_machine, text},
 };
 
 /// What an account shall be after some changes, and which attributes those are.
@@ -218,14 +218,10 @@ fn names<'a>(wish: &Wish<'a>) -> Result<(&'a str, &'a str), Refusal> {
     Ok((name("first_name")?, name("last_name")?))
 }
 
-/// Off, on, or unlocked: a call of its own on every interface (`zitadel.md` section 7).
+/// Off or on: a call of its own on every interface (`zitadel.md` section 7).
 fn switch(interface: Interface, wish: &Wish<'_>, id: &str) -> Option<Request> {
     let active = wish.changes.get("active")?.as_bool()?;
-    let (operation, word) = match (active, state(wish.account)) {
-        (false, _) => (Operation::Disable, "deactivate"),
-        (true, "locked") => (Operation::Enable, "unlock"),
-        (true, _) => (Operation::Enable, "reactivate"),
-    };
+    let (operation, word) = if active { (Operation::Enable, "reactivate") } else { (Operation::Disable, "deactivate") };
     let path = match interface {
         Interface::V2 | Interface::V2Human => format!("/v2/users/{}/{word}", encoded(id)),
         Interface::V1 => format!("/management/v1/users/{}/_{word}", encoded(id)),
@@ -491,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_back_is_switched_on_last_and_unlocked_if_locked() {
+    fn whoever_comes_back_is_switched_on_last() {
         let wanted = changes([("active", true.into()), ("username", "anna.b".into())]);
         let mut account = anna(Interface::V2);
         account.facts.insert("state".to_owned(), "inactive".into());
@@ -499,13 +495,11 @@ mod tests {
             sent(interface, account, &wanted).into_iter().map(|(line, _, _)| line).collect()
         };
         assert_eq!(of(&account, Interface::V2), ["PATCH /v2/users/u1", "POST /v2/users/u1/reactivate"]);
-        account.facts.insert("state".to_owned(), "locked".into());
-        assert_eq!(of(&account, Interface::V2), ["PATCH /v2/users/u1", "POST /v2/users/u1/unlock"]);
         assert_eq!(
             of(&account, Interface::V1),
             [
                 "PUT /management/v1/users/u1/username x-zitadel-orgid=o1",
-                "POST /management/v1/users/u1/_unlock x-zitadel-orgid=o1"
+                "POST /management/v1/users/u1/_reactivate x-zitadel-orgid=o1"
             ]
         );
         let kinds = requests(Interface::V2, &account, &wanted, None).unwrap();

@@ -248,12 +248,16 @@ async fn zitadels_no_is_understood() {
         // It was switched off by somebody else: what we want is so, and that is no refusal.
         bed.meddle("u1", &json!({ "state": "inactive" })).await;
         assert!(bed.holds(&bed.carry_out(&anna, std::slice::from_ref(&off)).await.unwrap(), &off), "{version}");
-        // It was locked by somebody else: nobody switched it on.
+        // It was locked by somebody else: it is not switched off any more, and nobody unlocks it.
         let inactive = bed.account("u1").await;
         bed.meddle("u1", &json!({ "state": "locked" })).await;
         let on = bed.change(&inactive, "active", &true.into());
-        let met = bed.carry_out(&inactive, std::slice::from_ref(&on)).await;
-        assert!(met.is_err() || met.is_ok_and(|account| !bed.holds(&account, &on)), "{version}");
+        assert!(bed.holds(&bed.carry_out(&inactive, std::slice::from_ref(&on)).await.unwrap(), &on), "{version}");
+        assert_eq!(bed.account("u1").await.fact("state"), Some("locked"), "{version}");
+        // Whoever leaves is switched off behind a lock too.
+        let locked = bed.account("u1").await;
+        let off = bed.change(&locked, "active", &false.into());
+        assert!(bed.holds(&bed.carry_out(&locked, std::slice::from_ref(&off)).await.unwrap(), &off), "{version}");
 
         for (attribute, value) in [("username", Value::text("n")), ("nickname", "n".into()), ("active", false.into())] {
             let gone = Account { id: Some("u9".into()), ..anna.clone() };

@@ -249,4 +249,16 @@ fn a_saved_plan_of_a_list_that_is_the_last_no_longer_is_not_carried_out() {
     world.on(TODAY, 0, &["apply", "--yes", "hr=newer.csv"]);
     world.on(TODAY, 0, &["apply", "--yes", "older.json"]);
     assert_eq!(world.on(TODAY, 0, &["apply", "--yes", "older.json"])["found_done"], 2);
+    // But not where another one came between.
+    world.on(TODAY, 0, &["apply", "--yes", "hr=newer.csv"]);
+    world.on(TODAY, 0, &["plan", "hr=older.csv", "--out", "older.json"]);
+    let mut between = newer.clone();
+    between[3] = named(4, "user4b");
+    world.write("between.csv", list(&between).as_bytes());
+    world.on(TODAY, 0, &["apply", "--yes", "hr=between.csv"]);
+    world.on(TODAY, 0, &["apply", "--yes", "hr=newer.csv"]);
+    let before = world.users("gitlab");
+    let told = world.told(2, &["apply", "--yes", "older.json"]);
+    assert!(told.contains("newer.csv says what holds now of hr"), "{told}");
+    assert_eq!(world.users("gitlab"), before);
 }

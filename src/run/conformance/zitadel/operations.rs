@@ -169,7 +169,7 @@ async fn compared(bed: &Bed, account: &Account, deed: &Deed, what: &str) -> bool
     // The account that is shown is the one that is held; no operation changes more of it than whether it is active.
     let held = after["users"][user.as_str()]["state"].as_str().unwrap();
     let mut attributes = account.attributes.clone();
-    attributes.insert(AttributeName::new("active"), ["active", "initial"].contains(&held).into());
+    attributes.insert(AttributeName::new("active"), ["active", "initial", "locked"].contains(&held).into());
     let seen = |shown: &Account| {
         assert_eq!((&shown.id, shown.fact("state")), (&account.id, Some(held)), "{what}");
         assert_eq!(shown.attributes, attributes, "{what}");
