@@ -457,6 +457,11 @@ impl Trouble {
                     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                     format!("among them {some}{more}; look at the input first; where it is right, let `apply` keep it for `approve`, or raise the limit in [limits]")
                 }
+                Tripped::Vanished { .. } => {
+                    "it may be another server, or an older state of it: look at its address and at its accounts first; where it \
+                     is right, let `apply` keep it for `approve`"
+                        .to_owned()
+                }
                 Tripped::Differing { .. } => {
                     "a column that was shifted, emptied or renamed looks like this: look at the input first".to_owned()
                 }

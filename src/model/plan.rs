@@ -58,6 +58,9 @@ pub(crate) struct Plan {
     /// Those of these ties that something speaks against.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(crate) doubts: Vec<Doubtful>,
+    /// At which systems accounts that people are tied to are not there any more.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub(crate) vanished: BTreeMap<SystemName, Vanished>,
     /// What sources showed that applying this plan will remember. Copies of the plan share this and the ties, which are most
     /// of a first one.
     pub(crate) seen: Arc<Vec<Seen>>,
@@ -83,6 +86,16 @@ pub(crate) struct Doubtful {
     pub(crate) found_by: AttributeName,
     /// What it has otherwise than the record, or another account has as the record does.
     pub(crate) against: AttributeName,
+}
+
+/// People who had an account at a system, and to whom it shows none now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Vanished {
+    /// How many of those who were looked at are tied to an account there.
+    pub(crate) of: u64,
+    /// Whose account is not shown.
+    pub(crate) people: Vec<PersonId>,
 }
 
 /// People without a token that a system accepts.
@@ -138,6 +151,7 @@ impl Plan {
             rejected: Vec::new(),
             links: Arc::default(),
             doubts: Vec::new(),
+            vanished: BTreeMap::new(),
             seen: Arc::default(),
             groups: None,
             sign_in: Vec::new(),

@@ -20,7 +20,7 @@ use crate::model::{
     links::Links,
     plan::{
         Call, Decision, Doubtful, FORMAT, Groups, Home, Input, Operation, Plan, PlannedChange, PlannedOperation,
-        Request, Seen, SignIn, Summary,
+        Request, Seen, SignIn, Summary, Vanished,
     },
     policy::{JoinLine, Policy},
     record::Rejected,
@@ -40,6 +40,7 @@ pub(crate) struct Frame {
     pub(crate) warnings: Vec<String>,
     pub(crate) links: Links,
     pub(crate) doubts: Vec<Doubtful>,
+    pub(crate) vanished: BTreeMap<SystemName, Vanished>,
     pub(crate) seen: Vec<Seen>,
     /// How many people the inputs speak of.
     pub(crate) people: u64,
@@ -231,6 +232,7 @@ pub(crate) fn assemble(
         rejected: frame.rejected,
         links: frame.links.into(),
         doubts: frame.doubts,
+        vanished: frame.vanished,
         seen: frame.seen.into(),
         groups,
         sign_in: frame.sign_in,

@@ -34,7 +34,7 @@ use crate::model::{
     id::{AccountId, PersonId, SystemName},
     links::{Link, Links},
     person::{Look, Person, Unseen, decided},
-    plan::{Doubtful, OpenCreation},
+    plan::{Doubtful, OpenCreation, Vanished},
     policy::Policy,
     record::Statement,
     refusal::RefusalKind,
@@ -708,7 +708,9 @@ pub(crate) struct Ties {
     pub(crate) links: Links,
     /// Of which of them somebody should be sure first.
     pub(crate) doubts: Vec<Doubtful>,
-    /// That in words, of a few of each system.
+    /// Who has none of the accounts that she is tied to any more.
+    pub(crate) vanished: BTreeMap<SystemName, Vanished>,
+    /// Both in words, of a few of each system.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -745,6 +747,7 @@ pub(crate) fn correlate<'a>(
     let accounts: usize = lists.iter().map(|list| list.len()).sum();
     let room = accounts.saturating_sub(material.links.len());
     let mut links = Links::with_room(room, room.min(everybody.statements.len()));
+    let mut vanished: BTreeMap<&SystemName, Vanished> = BTreeMap::new();
     for (person, said) in everybody.people() {
         let mut draft = everybody.draft(said, &index);
         for place in draft.accounts.iter().filter(|_| !contested.is_empty()) {
@@ -764,6 +767,14 @@ pub(crate) fn correlate<'a>(
                     };
                     format!("{system} account {account} could be any of {names}; say whose it {word}")
                 });
+            }
+        }
+        for system in known.tied_at(person, &index) {
+            let here = vanished.entry(system).or_default();
+            here.of += 1;
+            let is_shown = draft.accounts.iter().any(|place| index.name(*place) == system);
+            if !is_shown && !draft.unseen.contains_key(system) {
+                here.people.push(person.person());
             }
         }
         let mut statements: Vec<&Arc<Statement>> = everybody.said(said).collect();
@@ -793,8 +804,18 @@ pub(crate) fn correlate<'a>(
         let statements = statements.into_iter().cloned().collect();
         each(Found { id, statements, accounts, held: draft.held, unseen: draft.unseen });
     }
-    let (doubts, warnings) = doubts.told();
-    Ties { links, doubts, warnings }
+    let (doubts, mut warnings) = doubts.told();
+    vanished.retain(|_, here| !here.people.is_empty());
+    warnings.extend(vanished.iter().map(|(system, here)| {
+        let (gone, names) = (here.people.len(), few_of(&here.people, " and ", |person| person));
+        format!(
+            "{system}: {gone} of {} accounts that people are tied to are not there any more, those of {names}; where one is \
+             wanted, it is made anew",
+            here.of
+        )
+    }));
+    let vanished = vanished.into_iter().map(|(system, here)| (system.clone(), here)).collect();
+    Ties { links, doubts, vanished, warnings }
 }
 
 /// Sources that may name people first, each in its own order.

@@ -334,6 +334,15 @@ impl<'a> Known<'a> {
         let all = self.ties.of(digest_of(person)).filter_map(|at| self.links.get(at));
         all.filter(move |link| Name::from(link.person) == person)
     }
+
+    /// At which of the systems that were looked into somebody is tied to an account, each once.
+    pub(super) fn tied_at(&self, person: Name<'_>, index: &Index<'a>) -> Vec<&'a SystemName> {
+        let systems = self.ties(person).filter_map(|link| index.systems.binary_search(&link.system).ok());
+        let mut systems: Vec<usize> = systems.collect();
+        systems.sort_unstable();
+        systems.dedup();
+        systems.into_iter().map(|at| index.systems[at]).collect()
+    }
 }
 
 fn digest_of(person: Name<'_>) -> u32 {

@@ -305,6 +305,7 @@ pub(super) fn settle(
         warnings: [&shown.warnings[..], &said.warnings, &ties.warnings, &unfinished, &untold].concat(),
         links: ties.links,
         doubts: ties.doubts,
+        vanished: ties.vanished,
         seen,
         people,
         groups,

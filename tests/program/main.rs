@@ -40,6 +40,7 @@ mod owner_first;
 mod readme;
 mod rejected_records;
 mod requests;
+mod returning;
 mod rivals;
 mod route;
 mod rules_test;

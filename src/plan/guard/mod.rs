@@ -222,6 +222,10 @@ pub(crate) enum Tripped {
         "{count} of {people} people that the last list of {source_name} held are not in this one; `limits.missing` allows {allowed}"
     )]
     Missing { source_name: SystemName, count: u64, people: u64, allowed: u64, who: Vec<PersonId> },
+    #[error(
+        "{count} of {people} accounts at {system} that people are tied to are not there any more; `limits.missing` allows {allowed}"
+    )]
+    Vanished { system: SystemName, count: u64, people: u64, allowed: u64, who: Vec<PersonId> },
     #[error("{count} of {rows} rows of {file} cannot be used; `limits.rejected` allows {allowed}")]
     Rejected { source_name: SystemName, file: String, count: u64, rows: u64, allowed: u64 },
     #[error(
@@ -260,7 +264,7 @@ impl Tripped {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::People(excess) => excess.name(),
-            Self::Missing { .. } => "missing",
+            Self::Missing { .. } | Self::Vanished { .. } => "missing",
             Self::Rejected { .. } => "rejected",
             Self::Differing { .. } => "differing",
             Self::CutOff { .. } => "cut_off",
@@ -274,6 +278,7 @@ impl Tripped {
         match self {
             Self::People(Excess { count, allowed, .. })
             | Self::Missing { count, allowed, .. }
+            | Self::Vanished { count, allowed, .. }
             | Self::Rejected { count, allowed, .. }
             | Self::Differing { count, allowed, .. } => Some((*count, *allowed)),
             Self::CutOff { .. } | Self::EndsEarly { .. } | Self::Rule(_) => None,
@@ -283,7 +288,7 @@ impl Tripped {
     /// Everybody it is about, as far as it names people.
     pub(crate) fn who(&self) -> &[PersonId] {
         match self {
-            Self::People(Excess { who, .. }) | Self::Missing { who, .. } => who,
+            Self::People(Excess { who, .. }) | Self::Missing { who, .. } | Self::Vanished { who, .. } => who,
             Self::Rejected { .. }
             | Self::CutOff { .. }
             | Self::Differing { .. }
@@ -311,7 +316,22 @@ pub(crate) fn guard(
     let mut tripped: Vec<Tripped> = objections.into_iter().map(Tripped::Rule).collect();
     tripped.extend(excesses(&plan, limits, history).into_iter().map(Tripped::People));
     tripped.extend(plan.inputs.iter().flat_map(|input| of_input(input, limits)));
+    tripped.extend(of_accounts(&plan, limits));
     if tripped.is_empty() { Ok(approved(plan, limits)) } else { Err(tripped) }
+}
+
+/// Where a system shows too few of the accounts that it had: it may be another server, or what was put back from before.
+/// All waits then: whoever leaves would count as gone at a system that does not show her.
+fn of_accounts(plan: &Plan, limits: &Limits) -> Vec<Tripped> {
+    let Some(threshold) = limits.missing else { return Vec::new() };
+    let vanished = plan.vanished.iter().filter_map(|(system, here)| {
+        let allowed = allowed(threshold.share, here.of, threshold.at_least);
+        let count = here.people.len() as u64;
+        let who = || here.people.clone();
+        let (system, people) = (system.clone(), here.of);
+        (count > allowed).then(|| Tripped::Vanished { system, count, people, allowed, who: who() })
+    });
+    vanished.collect()
 }
 
 /// Where a plan, with what was done before it, would touch more people than a limit allows.

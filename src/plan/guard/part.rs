@@ -132,6 +132,7 @@ fn aside(plan: &Plan, kept_back: &BTreeSet<&CallId>) -> Plan {
         rejected: Vec::new(),
         links: Arc::default(),
         doubts: Vec::new(),
+        vanished: BTreeMap::new(),
         seen: Arc::new(seen.cloned().collect()),
         sign_in: Vec::new(),
         ..plan.clone()

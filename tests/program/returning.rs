@@ -1,0 +1,196 @@
+//! What is done at one system and not at the next is not forgotten: who comes back and leaves again, what is taken back, a key
+//! that was damaged meanwhile; and accounts that come or go while nobody looks.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use serde_json::{Value, json};
+
+use crate::common::World;
+
+const SETTINGS: &str = r#"
+[systems.hr]
+kind = "csv"
+key = "id"
+says = "state"
+coverage = "full"
+[systems.directory]
+kind = "scim"
+url = "https://directory.example.com/scim/v2"
+token = { env = "DIRECTORY_TOKEN" }
+[systems.portal]
+kind = "scim"
+url = "https://portal.example.com/scim/v2"
+token = { env = "PORTAL_TOKEN" }
+"#;
+
+const RULES: &str = r#"
+let both = ["directory", "portal"];
+owner(["username", "email", "first_name", "last_name", "active"], "hr");
+copies(["username", "email", "first_name", "last_name"], both);
+source("hr", |row| #{ key: row.id, username: row.username, email: row.email, first_name: row.name, last_name: "Berg",
+                      active: true });
+for system in both {
+    join(system, ["email", "username"]);
+    account(system, |person| person.active);
+}
+"#;
+
+/// A rule that holds an attribute at the portal.
+fn held(attribute: &str) -> String {
+    let line = "route(|change| if change.system == \"portal\" && change.attribute == \"";
+    format!("{line}{attribute}\" {{ hold(\"look first\") }});\n{RULES}")
+}
+
+const ANNA: &str = "0017,anna,anna@example.com,Anna";
+const BOB: &str = "0018,bob,bob@example.com,Bob";
+
+struct Nights(World);
+
+impl Nights {
+    fn new(says: &str) -> Self {
+        let mut world = World::new()
+            .file("homeward.toml", &SETTINGS.replacen("says = \"state\"", &format!("says = \"{says}\""), 1))
+            .file("rules/people.rhai", RULES)
+            .file("lab/directory.json", "{}")
+            .file("lab/portal.json", "{}");
+        world.start_lab(&[]);
+        Self(world)
+    }
+
+    fn rules(&self, rules: &str) {
+        self.0.write("rules/people.rhai", rules.as_bytes());
+    }
+
+    fn list(&self, rows: &[&str]) {
+        let list = rows.iter().map(|row| format!("{row}\n")).collect::<String>();
+        self.0.write("hr.csv", format!("id,username,email,name\n{list}").as_bytes());
+    }
+
+    /// Applies a list of these rows.
+    fn night(&self, exit: i32, rows: &[&str]) -> Value {
+        self.list(rows);
+        self.0.json(exit, &["apply", "--yes", "hr=hr.csv"])
+    }
+
+    /// `username active` of everybody at a system.
+    fn at(&self, system: &str) -> Vec<String> {
+        let users = self.ask(system, "GET", "/Users", &Value::Null);
+        let users = users["Resources"].as_array().cloned().unwrap_or_default();
+        let mut all: Vec<String> =
+            users.iter().map(|it| format!("{} {}", it["userName"].as_str().unwrap(), it["active"])).collect();
+        all.sort();
+        all
+    }
+
+    fn ask(&self, system: &str, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.0.ask(system, method, &format!("/scim/v2{path}"), &[], body);
+        assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.text);
+        if answer.text.is_empty() { Value::Null } else { answer.json() }
+    }
+}
+
+#[test]
+fn who_was_let_in_again_at_one_system_only_is_switched_off_when_she_leaves_again() {
+    let nights = Nights::new("state");
+    nights.night(0, &[ANNA, BOB]);
+    nights.night(0, &[BOB]);
+    assert_eq!(nights.at("directory"), ["anna false", "bob true"]);
+    nights.rules(&held("active"));
+    nights.night(4, &[ANNA, BOB]);
+    assert_eq!(
+        (nights.at("directory"), nights.at("portal")),
+        (vec!["anna true".to_owned(), "bob true".to_owned()], vec!["anna false".to_owned(), "bob true".to_owned()],)
+    );
+    nights.rules(RULES);
+    nights.night(0, &[BOB]);
+    for system in ["directory", "portal"] {
+        assert_eq!(nights.at(system), ["anna false", "bob true"], "{system}");
+    }
+}
+
+#[test]
+fn who_leaves_in_a_list_that_waits_leaves_with_the_next_one_that_is_carried_out() {
+    let nights = Nights::new("state");
+    nights.night(0, &[ANNA, BOB]);
+    nights.rules(&format!("guard(|plan| hold(\"look first\"));\n{RULES}"));
+    nights.night(6, &[BOB]);
+    nights.rules(RULES);
+    nights.night(0, &[BOB]);
+    for system in ["directory", "portal"] {
+        assert_eq!(nights.at(system), ["anna false", "bob true"], "{system}");
+    }
+}
+
+#[test]
+fn what_a_source_takes_back_is_taken_back_where_it_was_done() {
+    let nights = Nights::new("changes");
+    nights.night(0, &[ANNA, BOB]);
+    nights.night(0, &[ANNA, BOB]);
+    nights.rules(&held("username"));
+    nights.night(4, &["0017,anne,anna@example.com,Anna", BOB]);
+    assert_eq!(nights.at("directory"), ["anne true", "bob true"]);
+    nights.rules(RULES);
+    nights.night(0, &[ANNA, BOB]);
+    for system in ["directory", "portal"] {
+        assert_eq!(nights.at(system), ["anna true", "bob true"], "{system}");
+    }
+}
+
+#[test]
+fn a_key_that_was_damaged_while_something_was_open_is_no_other_person() {
+    let nights = Nights::new("state");
+    nights.night(0, &[ANNA, BOB]);
+    nights.rules(&held("username"));
+    nights.night(4, &["0017,anne,anne@example.com,Anna", BOB]);
+    nights.rules(RULES);
+    let before = (nights.at("directory"), nights.at("portal"));
+    nights.night(4, &["17,anne,anne@example.com,Anna", BOB]);
+    let plan = nights.0.json(0, &["plan", "hr=hr.csv"]);
+    assert_eq!(plan["rejected"][0]["code"], "key_changed", "{plan:#}");
+    assert_eq!((nights.at("directory"), nights.at("portal")), before);
+}
+
+#[test]
+fn an_account_that_came_meanwhile_may_be_hers_whose_address_was_handed_on() {
+    let nights = Nights::new("state");
+    let rules = RULES.replace("account(system, |person| person.active);", "");
+    nights.rules(&rules);
+    nights.night(0, &[ANNA, BOB]);
+    let hers = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "anna", "active": true,
+        "name": { "givenName": "Anna", "familyName": "Berg" }, "emails": [{ "value": "anna@example.com", "primary": true }] });
+    let made = nights.ask("portal", "POST", "/Users", &hers);
+    let (anne, alf) = ("0017,anne,anne@example.com,Anna", "0019,anna,anna@example.com,Alf");
+    let done = nights.night(4, &[anne, alf, BOB]);
+    assert_eq!(done["outcomes"], json!([]));
+    let account = nights.ask("portal", "GET", &format!("/Users/{}", made["id"].as_str().unwrap()), &Value::Null);
+    assert_eq!((&account["userName"], &account["name"]["givenName"]), (&json!("anna"), &json!("Anna")));
+    // A word settles it.
+    nights.0.json(0, &["link", "hr/0017", &format!("portal:{}", made["id"].as_str().unwrap())]);
+    nights.night(0, &[anne, alf, BOB]);
+    assert_eq!(nights.at("portal"), ["anne true"]);
+}
+
+#[test]
+fn a_system_that_shows_none_of_the_accounts_it_had_is_not_filled_anew_without_a_question() {
+    let nights = Nights::new("state");
+    let people: Vec<String> = (1..=8).map(|at| format!("{at},user{at},user{at}@example.com,U")).collect();
+    let rows: Vec<&str> = people.iter().map(String::as_str).collect();
+    nights.night(0, &rows);
+    let portal = nights.ask("portal", "GET", "/Users", &Value::Null);
+    let ids: Vec<&str> = portal["Resources"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+    // One account may go: it is told, and made anew.
+    nights.ask("portal", "DELETE", &format!("/Users/{}", ids[0]), &Value::Null);
+    nights.list(&rows);
+    let told = nights.0.homeward(&["--lab", "plan", "--recheck", "hr=hr.csv"]);
+    assert!(told.stderr.contains("portal: 1 of 8 accounts that people are tied to are not there any more"), "{told:?}");
+    for id in &ids[1..] {
+        nights.ask("portal", "DELETE", &format!("/Users/{id}"), &Value::Null);
+    }
+    let held = nights.0.homeward(&["--lab", "apply", "--yes", "--recheck", "hr=hr.csv"]);
+    assert_eq!(held.status, 6, "{held:?}");
+    assert!(
+        held.stderr.contains("8 of 8 accounts at portal that people are tied to are not there any more"),
+        "{held:?}"
+    );
+    assert_eq!(nights.at("portal"), Vec::<String>::new());
+}
