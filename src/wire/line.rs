@@ -193,6 +193,7 @@ impl Line {
             attempt: 0,
             doubt: false,
             taken: false,
+            strange: false,
             renewed: false,
             only_if: None,
             met: Vec::new(),

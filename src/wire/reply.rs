@@ -62,6 +62,11 @@ impl Reply {
         String::from_utf8_lossy(&self.body[..self.body.len().min(READABLE)]).into_owned()
     }
 
+    /// True for a body that is no JSON: whoever answers so is seldom the interface that was asked.
+    pub(crate) fn is_page(&self) -> bool {
+        !self.body.trim_ascii().is_empty() && self.json().is_none()
+    }
+
     /// True for 2xx.
     #[must_use]
     pub fn is_success(&self) -> bool {

@@ -31,6 +31,8 @@ pub struct Writer<'a> {
     pub(super) attempt: u32,
     pub(super) doubt: bool,
     pub(super) taken: bool,
+    /// True where the last thing sent was answered with a no that somebody on the way may have said.
+    pub(super) strange: bool,
     /// True where the last thing sent went with a token that was not accepted and that there is a newer one for.
     pub(super) renewed: bool,
     /// The version that what the call is about must have, for servers that keep versions.
@@ -60,6 +62,12 @@ impl<'a> Writer<'a> {
     /// True where the last thing sent was answered with a yes, whatever else the answer was.
     pub(crate) fn was_taken(&self) -> bool {
         self.taken
+    }
+
+    /// True where the last thing sent was answered with a no in a form that no interface has: something on the way, such as a
+    /// firewall, may have said it of an answer that came back.
+    pub(crate) fn was_answered_on_the_way(&self) -> bool {
+        self.strange
     }
 
     /// True where the last thing sent went with a person's token that was not accepted, and where there is a newer one now.
@@ -247,6 +255,7 @@ impl<'a> Writer<'a> {
     /// left.
     fn note(&mut self, answer: &Result<Reply, WireError>) {
         self.taken = answer.as_ref().is_ok_and(Reply::is_success);
+        self.strange = answer.as_ref().is_ok_and(|reply| (400..500).contains(&reply.status) && reply.is_page());
         let unclear = match answer {
             // 408 is what a proxy says when the server behind it has not answered in time.
             Ok(reply) => reply.status >= 500 || reply.status == 408,

@@ -573,3 +573,22 @@ fn an_account_that_was_seen_before_was_not_made_just_now() {
     assert!(linked("hr/1001").contains("gitlab  41       hers"), "{}", linked("hr/1001"));
     assert_eq!(linked("hr/1002"), "hr/1002 is linked to nothing yet.\n");
 }
+
+#[test]
+fn what_was_done_and_answered_on_the_way_by_a_page_that_refuses_is_recorded_as_done() {
+    for kind in KINDS {
+        for status in [403, 406] {
+            let scene = Scene::new(kind);
+            let upstream = scene.upstream.clone();
+            scene.lie(move |request| {
+                let done = forward(&upstream, request);
+                drop(done);
+                Answer::text(status, "text/html", "<html><body>Request blocked by policy</body></html>")
+            });
+            let ran = scene.world.homeward(&["apply", "hr=people.csv", "--yes"]);
+            assert_eq!(ran.status, 0, "{kind} {status}: {ran:?}");
+            let again = scene.world.homeward(&["resume"]);
+            assert_eq!(again.stdout, "Nothing to resume.\n", "{kind} {status}: {again:?}");
+        }
+    }
+}

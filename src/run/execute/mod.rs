@@ -839,8 +839,11 @@ async fn carry_out(
                 (outcome, _) => (outcome, None),
             }
         }
-        // Who points elsewhere has perhaps done first what was asked.
-        Err(refusal) if refusal.status.is_some_and(|status| (300..400).contains(&status)) => {
+        // Who points elsewhere, or is stopped on the way back, has perhaps done first what was asked.
+        Err(refusal)
+            if writer.was_answered_on_the_way()
+                || refusal.status.is_some_and(|status| (300..400).contains(&status)) =>
+        {
             check(call, Outcome::Refused(refusal), fleet).await
         }
         Err(refusal) => (Outcome::Refused(own::told(refusal, &call.system, member, &call.person).await), None),
