@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 use url::Url;
 
 use super::{
-    Allowance, Bound, Credential, Dialect, OwnToken, Rate, Reader, Reply, Route, WireError, Writer,
+    Allowance, Bound, Credential, Dialect, OwnToken, Rate, Reader, Refill, Reply, Route, WireError, Writer,
     address::is_astray,
     bounds::{self, MAX_BODY, MAX_HEADERS, MAX_WEIGHT, Room},
     breaker::{Breaker, Ended, Why},
@@ -577,7 +577,11 @@ impl<'a> Errand<'a> {
         let dialect = &self.line.reach.habits.dialect;
         // What one person's token is told is nothing that others meet.
         let is_hers = self.is_own && repeat::is_of_token(answer, dialect);
-        let told = answer.as_ref().ok().filter(|_| !is_hers).and_then(dialect.allowance).map(Allowance::sane);
+        let told = answer.as_ref().ok().filter(|_| !is_hers).and_then(dialect.allowance);
+        // A yes may be the last one for longer than anybody waits.
+        let last = told.filter(|told| matches!(told.refill, Refill::Window(_)) && told.remaining == 0);
+        let shut = last.map(|told| told.reset_in).filter(|reset_in| *reset_in > LONGEST_PAUSE);
+        let told = told.filter(|_| shut.is_none()).map(Allowance::sane);
         let counted = self.line.counted.as_ref().zip(counted);
         let is_counted = counted.is_some();
         let passing = repeat::passing(answer, dialect);
@@ -607,7 +611,10 @@ impl<'a> Errand<'a> {
                 (Met::Answer, if is_known { Ended::Stranger } else { Ended::Answered { knows_us: false } })
             }
             (Some(_), Ok(_)) => (Met::Answer, Ended::Failed),
-            (None, Ok(_)) => (Met::Answer, Ended::Answered { knows_us: true }),
+            (None, Ok(_)) => match shut {
+                Some(pause) => (Met::Answer, Ended::Paused(pause)),
+                None => (Met::Answer, Ended::Answered { knows_us: true }),
+            },
             (_, Err(WireError::Timeout { .. } | WireError::TooSlow { .. })) => (Met::Slow, Ended::Failed),
             (_, Err(WireError::Unsendable { .. } | WireError::NotRecorded { .. } | WireError::NotAsked { .. })) => {
                 (Met::Nothing, Ended::Unasked)
@@ -615,17 +622,15 @@ impl<'a> Errand<'a> {
             (None, Err(WireError::NoToken { .. })) if self.line.breaker().is_known() => (Met::Nothing, Ended::Stranger),
             (_, Err(_)) => (Met::Nothing, Ended::Failed),
         };
-        if let Met::TurnedAway(Some(pause)) | Met::Pause(pause) = met
-            && !pause.is_zero()
-        {
-            // Whoever waits for a plan shall know what for.
-            if pause < WORTH_TELLING {
-                info!(system = %self.line.reach.system, seconds = pause.as_secs(), "asked to wait");
-            } else {
-                warn!(system = %self.line.reach.system, seconds = pause.as_secs(), "asked to wait");
-            }
+        let asked = if let Met::TurnedAway(Some(pause)) | Met::Pause(pause) = met { Some(pause) } else { None };
+        let paused = pass.over(met, told);
+        // Whoever waits for a plan shall know what for.
+        let (system, pause) = (&self.line.reach.system, asked.or(paused).filter(|pause| !pause.is_zero()));
+        match pause.map(|pause| (pause.as_secs(), pause < WORTH_TELLING)) {
+            Some((seconds, true)) => info!(%system, seconds, "asked to wait"),
+            Some((seconds, false)) => warn!(%system, seconds, "asked to wait"),
+            None => {}
         }
-        pass.over(met, told);
         self.ended = ended;
     }
 }

@@ -123,8 +123,9 @@ impl Pace {
         Went { sent: now, answered: self.answered }
     }
 
-    /// A request is over.
-    pub(super) fn over(&mut self, went: Went, met: Met, told: Option<Allowance>, now: Instant) {
+    /// A request is over. Gives how long nothing is sent from now on, where that was not so before.
+    pub(super) fn over(&mut self, went: Went, met: Met, told: Option<Allowance>, now: Instant) -> Option<Duration> {
+        let paused_before = self.paused_until;
         let sent = went.sent;
         self.under_way = self.under_way.saturating_sub(1);
         for meter in [&mut self.set, &mut self.learned].into_iter().flatten() {
@@ -172,6 +173,8 @@ impl Pace {
             Met::Slow if is_new => self.cut(now, false),
             Met::Slow | Met::Nothing => {}
         }
+        let paused = self.paused_until.filter(|until| Some(*until) > paused_before)?;
+        Some(paused.saturating_duration_since(now))
     }
 
     /// Fewer side by side from now on; where nobody told when it is enough, one alone tries it.
@@ -276,11 +279,12 @@ impl Gate {
 }
 
 impl Pass<'_> {
-    /// The request is over.
-    pub(super) fn over(mut self, met: Met, told: Option<Allowance>) {
+    /// The request is over. Gives how long nothing is sent from now on, where that was not so before.
+    pub(super) fn over(mut self, met: Met, told: Option<Allowance>) -> Option<Duration> {
         self.is_over = true;
-        self.gate.pace().over(self.went, met, told, Instant::now());
+        let paused = self.gate.pace().over(self.went, met, told, Instant::now());
         self.gate.stir();
+        paused
     }
 }
 

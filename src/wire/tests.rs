@@ -334,6 +334,24 @@ async fn a_pause_that_is_longer_than_anybody_waits_closes_the_line() {
     assert_eq!((line.closed().unwrap().reason, server.asked()), (reason, 1));
 }
 
+#[tokio::test]
+async fn a_yes_that_is_the_last_one_for_longer_than_anybody_waits_closes_the_line() {
+    let server = Told::to(&[YES]).await;
+    let dialect = Dialect {
+        allowance: |_| {
+            let reset_in = Duration::from_hours(20);
+            Some(Allowance { limit: 20, remaining: 0, reset_in, refill: Refill::Window(reset_in) })
+        },
+        ..Dialect::default()
+    };
+    let line = server.line_with(Habits { dialect, ..Habits::default() });
+    assert_eq!(line.reader().get("/me", &[]).await.unwrap().status, 200);
+    let next = tokio::time::timeout(Duration::from_secs(5), async { line.reader().get("/me", &[]).await });
+    assert!(next.await.unwrap().is_err());
+    let reason = "chat is not asked any more in this run: it asks for a pause of 72000 s".to_owned();
+    assert_eq!((line.closed().unwrap().reason, server.asked()), (reason, 1));
+}
+
 /// A token of one person, for calls about the person of these tests.
 fn own() -> OwnToken {
     OwnToken::new(PersonId { system: "hr".into(), key: "1".into() }, TokenKind::Oauth, Secret::new("hers"), None)
