@@ -107,13 +107,20 @@ fn provider(text: &mut String, kind: &Kind) {
             Unique::Freed => "yes; the old value is free at once".to_owned(),
             Unique::Kept(why) => format!("yes; the old value stays taken: {why}"),
         };
+        let leaving = line.set.map_or("", |set| set.leaving);
+        let mut effects: Vec<&str> = Vec::new();
+        for effect in line.side_effect.split("; ").chain(leaving.split("; ")) {
+            if !effect.is_empty() && !effects.contains(&effect) {
+                effects.push(effect);
+            }
+        }
         let cells = [
             &format!("`{}`{required}", name(line)),
             &format!("`{}`", line.remote),
             &support(line.write),
             &support(line.clear),
             &unique,
-            line.side_effect,
+            effects.join("; ").as_str(),
         ];
         row(text, &cells);
     }

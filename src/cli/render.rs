@@ -268,6 +268,8 @@ struct Line {
     is_unseen: bool,
     /// True where its values tell nothing: her account could not be seen, or it is not known whom a record is about.
     is_told_together: bool,
+    /// True where it comes with an account that is to be made.
+    is_of_new: bool,
 }
 
 /// What is to become of what, what an operation is given, or of which attributes one thing holds.
@@ -295,6 +297,7 @@ impl From<&PlannedChange> for Line {
             is_unseen: is_unseen(change),
             is_told_together: is_unseen(change)
                 || change.decision == Decision::Hold && change.system == change.asked_by.system,
+            is_of_new: change.decision == Decision::Apply && change.account.is_none(),
         }
     }
 }
@@ -314,6 +317,7 @@ impl From<&PlannedOperation> for Line {
             side_effect: asked.side_effect.clone().unwrap_or_default(),
             is_unseen: false,
             is_told_together: false,
+            is_of_new: false,
         }
     }
 }
@@ -510,10 +514,17 @@ fn pad(text: &str, width: usize) -> String {
 
 /// A long plan: how many of what kind, with examples, and nothing that needs a person left out of the count.
 fn summed_up(text: &mut String, changes: &[&Line], width: Option<usize>) {
-    let mut kinds: BTreeMap<(Decision, String, String), Vec<&Line>> = BTreeMap::new();
+    let mut kinds: BTreeMap<(Decision, bool, String, String), Vec<&Line>> = BTreeMap::new();
+    // What changes of accounts that people work with is not to be lost among all that a new one comes with.
+    let mut made: BTreeSet<(&str, &PersonId)> = BTreeSet::new();
     for change in changes {
-        let name = if change.is_unseen { "(not seen)".to_owned() } else { change.name.clone() };
-        let key = (change.decision, change.system.clone(), name);
+        let name = match change {
+            Line { is_of_new: true, .. } if !made.insert((&change.system, &change.person)) => continue,
+            Line { is_of_new: true, .. } => "a new account".to_owned(),
+            Line { is_unseen: true, .. } => "(not seen)".to_owned(),
+            _ => change.name.clone(),
+        };
+        let key = (change.decision, change.is_of_new, change.system.clone(), name);
         kinds.entry(key).or_default().push(change);
     }
     let examples: Vec<&Line> = kinds.values().flat_map(|all| all.iter().take(EXAMPLES).copied()).collect();
@@ -522,7 +533,7 @@ fn summed_up(text: &mut String, changes: &[&Line], width: Option<usize>) {
     let value = width.map_or(VALUE, |width| (width.saturating_sub(people + 7) / 2).clamp(10, VALUE));
     let values = widest(&|change| before_and_after(change, value));
     let room = width.map_or(usize::MAX, |width| width.saturating_sub(people + values + 6));
-    for ((decision, system, attribute), all) in &kinds {
+    for ((decision, _, system, attribute), all) in &kinds {
         let number = thousands(all.len() as u64);
         let _ = writeln!(text, "{} {} {} {attribute}", number.bold(), word(*decision, 0), system.bold());
         for change in all.iter().take(EXAMPLES) {

@@ -90,6 +90,9 @@ pub struct SetCapability {
     pub named: &'static str,
     /// What somebody can be in it, weakest first: `guest`, `developer`. The one word `member` where there are no levels.
     pub levels: &'static [&'static str],
+    /// What else happens when somebody leaves it; what happens when she comes in is the row's own
+    /// [`AttributeCapability::side_effect`].
+    pub leaving: &'static str,
 }
 
 /// A call that rules may ask for and that is no attribute: a message, a revoked key.

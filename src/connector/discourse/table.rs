@@ -72,7 +72,10 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         own("user_field_18", FIELD),
         own("user_field_19", FIELD),
         own("user_field_20", FIELD),
-        AttributeCapability { set: Some(SetCapability { named: GROUP, levels: &[MEMBER] }), ..own(SET, "groups") },
+        AttributeCapability {
+            set: Some(SetCapability { named: GROUP, levels: &[MEMBER], leaving: "" }),
+            ..own(SET, "groups")
+        },
     ],
     operations: &[],
     lookups: &["username", "email"],

@@ -85,7 +85,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         own("bio"),
         AttributeCapability {
             remote: "access_level",
-            set: Some(SetCapability { named: GROUP, levels: LEVELS }),
+            set: Some(SetCapability { named: GROUP, levels: LEVELS, leaving: "" }),
             ..own(SET)
         },
         read_only("job_title", false, "job_title"),

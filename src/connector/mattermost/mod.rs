@@ -83,16 +83,24 @@ const CAPABILITIES: Capabilities = Capabilities {
             name: Set::Teams.attribute(),
             neutral: false,
             remote: "members of teams",
-            side_effect: "whoever joins a team joins its default channels; whoever leaves it leaves all its channels",
-            set: Some(SetCapability { named: Set::Teams.kind(), levels: &[MEMBER] }),
+            side_effect: "who joins a team joins its default channels",
+            set: Some(SetCapability {
+                named: Set::Teams.kind(),
+                levels: &[MEMBER],
+                leaving: "who leaves a team leaves all its channels",
+            }),
             ..PLAIN
         },
         AttributeCapability {
             name: Set::Channels.attribute(),
             neutral: false,
             remote: "members of channels",
-            side_effect: "everybody in the channel is told; a guest who leaves her last channel leaves the team",
-            set: Some(SetCapability { named: Set::Channels.kind(), levels: &[MEMBER] }),
+            side_effect: "everybody in the channel is told",
+            set: Some(SetCapability {
+                named: Set::Channels.kind(),
+                levels: &[MEMBER],
+                leaving: "everybody in the channel is told; a guest who leaves her last channel leaves the team",
+            }),
             ..PLAIN
         },
     ],

@@ -47,7 +47,11 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         AttributeCapability { clear: NEVER_EMPTY, ..own("language") },
         AttributeCapability { clear: Support::No("a quota is a size or the word `none`"), ..own("quota") },
         own("manager"),
-        AttributeCapability { remote: "groups", set: Some(SetCapability { named: GROUP, levels: LEVELS }), ..own(SET) },
+        AttributeCapability {
+            remote: "groups",
+            set: Some(SetCapability { named: GROUP, levels: LEVELS, leaving: "" }),
+            ..own(SET)
+        },
     ],
     operations: &[],
     lookups: &["username", "email", "display_name"],

@@ -49,7 +49,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         own("division", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:division"),
         own("manager", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"),
         AttributeCapability {
-            set: Some(SetCapability { named: GROUP, levels: &[MEMBER] }),
+            set: Some(SetCapability { named: GROUP, levels: &[MEMBER], leaving: "" }),
             ..own(SET, "members of groups")
         },
     ],

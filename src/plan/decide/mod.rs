@@ -711,7 +711,11 @@ pub(super) fn side_effect(
         return None;
     }
     let row = providers.capabilities(system)?.of(system, attribute)?;
-    (!row.side_effect.is_empty()).then(|| row.side_effect.to_owned())
+    let told = match row.set {
+        Some(set) if *value == Value::Empty => set.leaving,
+        _ => row.side_effect,
+    };
+    (!told.is_empty()).then(|| told.to_owned())
 }
 
 /// True where rules bring the attribute to this system, or it is one of its own.

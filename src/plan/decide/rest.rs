@@ -306,7 +306,7 @@ mod tests {
             Row { neutral: false, ..Row::plain("note", "n") },
             Row {
                 neutral: false,
-                set: Some(SetCapability { named: "room", levels: &["a"] }),
+                set: Some(SetCapability { named: "room", levels: &["a"], leaving: "" }),
                 ..Row::plain("rooms", "r")
             },
         ],
