@@ -2,6 +2,10 @@
 //!
 //! GitLab answers questions about one username or one address only, so these travel in the query of a read; there is no
 //! other way to ask. A walk over all accounts asks for nobody in particular.
+//!
+//! A walk may end early: a proxy that drops a header, or a page that comes back empty, makes a short list of a long one. So
+//! it counts as whole only where nothing that it shows says otherwise, and who is missing from it is asked for by id: gone
+//! is only whom GitLab does not know when asked for nobody else.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +16,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value as Json;
 
 use crate::{
-    connector::{ConnectorError, Standing},
+    connector::{ConnectorError, Standing, pages},
     model::{
         account::{Account, Facts, Observed, Wanted},
         accounts::AccountsById,
@@ -42,6 +46,9 @@ pub(super) const SIDE_BY_SIDE: usize = 4;
 /// Up to so many look-ups nobody asks whether a walk would be less work.
 const FEW: usize = 2 * SIDE_BY_SIDE;
 
+/// How often a list that does not add up is read in all.
+const WALKS: usize = 3;
+
 /// The address of one user; `None` for an id that GitLab cannot have given.
 pub(super) fn user_path(id: &AccountId) -> Option<String> {
     let id = id.as_str();
@@ -61,6 +68,15 @@ enum Look {
     Id(AccountId),
     Username(String),
     Address(String),
+}
+
+/// How far everybody was read.
+enum Walked {
+    Whole,
+    /// There are more than were shown.
+    Short,
+    /// There are so many that asking for each is less work.
+    TooFar,
 }
 
 /// What somebody wants to see, in lower case: GitLab compares names and addresses without regard to it.
@@ -129,9 +145,13 @@ impl<'a> Looker<'a> {
         let sought = Sought::of(wanted);
         let mut found = Found::default();
         let must_walk = needs_all(wanted);
-        if !(must_walk || may_pay(wanted)) || !self.walk(&sought, wanted.len(), must_walk, &mut found).await? {
-            let ids = wanted.ids.iter().filter(|id| !found.accounts.contains(id)).cloned().map(Look::Id);
-            self.look_up(ids.collect(), &mut found).await?;
+        let walked =
+            (must_walk || may_pay(wanted)) && self.read_all(&sought, wanted.len(), must_walk, &mut found).await?;
+        // Who is in no list is gone only where GitLab says so when asked for nobody else.
+        let missing: Vec<AccountId> = wanted.ids.iter().filter(|id| !found.accounts.contains(id)).cloned().collect();
+        self.look_up(missing.iter().cloned().map(Look::Id).collect(), &mut found).await?;
+        // A list that passed somebody over may pass over others.
+        if !walked || missing.iter().any(|id| found.accounts.contains(id)) {
             let names = wanted.texts("username").filter(|name| !found.usernames.contains(&name.to_lowercase()));
             self.look_up(names.map(|name| Look::Username(name.to_owned())).collect(), &mut found).await?;
         }
@@ -245,54 +265,87 @@ impl<'a> Looker<'a> {
 
     /// Reads everybody, unless the first page shows that asking for each is less work. True where everybody was read.
     ///
-    /// The first page is that of the newest: it tells how many there are, or at least the highest id there is. What lies
-    /// between is read from the beginning.
-    async fn walk(
+    /// Somebody who is deleted meanwhile makes a list too short as well, so it is read anew before it is not believed.
+    async fn read_all(
         &self,
         sought: &Sought<'_>,
         look_ups: usize,
         to_its_end: bool,
         found: &mut Found,
     ) -> Result<bool, ConnectorError> {
+        for _ in 0..WALKS {
+            match self.walk(sought, (!to_its_end).then_some(look_ups), found).await? {
+                Walked::Whole => return Ok(true),
+                Walked::TooFar => return Ok(false),
+                Walked::Short => {}
+            }
+        }
+        if to_its_end {
+            return Err(self.strange(
+                "lists that do not add up, three times over: it shows fewer accounts than there are, or they come and go \
+                 faster than they can be read",
+            ));
+        }
+        Ok(false)
+    }
+
+    /// Reads everybody once, or nobody where the first page shows that it takes more than so many requests.
+    ///
+    /// The first page is that of the newest: it tells how many there are, or at least the highest id there is. What lies
+    /// between is read from the beginning.
+    async fn walk(
+        &self,
+        sought: &Sought<'_>,
+        most: Option<usize>,
+        found: &mut Found,
+    ) -> Result<Walked, ConnectorError> {
         let newest = [("per_page", "100"), ("order_by", "id"), ("sort", "desc")];
         let reply = self.get(USERS, &newest).await?;
         let users: Vec<Json> = self.read(&reply)?;
         self.keep(&users, sought, found)?;
-        if users.len() < PAGE && reply.headers.get("link").and_then(|link| next_page(link)).is_none() {
-            return Ok(true);
-        }
-        let ids = || users.iter().filter_map(|user| user.get("id")?.as_u64());
-        let (Some(known), Some(highest)) = (ids().min(), ids().max()) else {
-            return Err(self.strange("users without ids"));
+        let ids = numbers(&users);
+        let told = reply.headers.get("x-total").and_then(|total| total.trim().parse::<usize>().ok());
+        let is_short = |shown: usize| told.is_some_and(|told| shown < told);
+        let (Some(known), Some(highest)) = (ids.first().copied(), ids.last().copied()) else {
+            // We are one of them ourselves.
+            return if users.is_empty() { Ok(Walked::Short) } else { Err(self.strange("users without ids")) };
         };
+        let mut shown = ids.len();
+        if users.len() < PAGE && reply.headers.get("link").and_then(|link| next_page(link)).is_none() {
+            let me = self.server.get("me").and_then(Value::as_text).and_then(|me| me.parse::<u64>().ok());
+            let is_whole = !is_short(shown) && me.is_none_or(|me| ids.contains(&me));
+            return Ok(if is_whole { Walked::Whole } else { Walked::Short });
+        }
         // Above 10,000 accounts the total is left out (1.3); the highest id is then at least as high.
-        let total = reply.headers.get("x-total").and_then(|total| total.trim().parse().ok());
-        let total = total.unwrap_or_else(|| usize::try_from(highest).unwrap_or(usize::MAX));
-        if !to_its_end && !walk_is_less(total - PAGE.min(total), look_ups) {
-            return Ok(false);
+        let total = told.unwrap_or_else(|| usize::try_from(highest).unwrap_or(usize::MAX));
+        if most.is_some_and(|most| !walk_is_less(total - PAGE.min(total), most)) {
+            return Ok(Walked::TooFar);
         }
         let first = [("pagination", "keyset"), ("order_by", "id"), ("sort", "asc"), ("per_page", "100")];
         let mut query: Vec<(String, String)> = first.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let mut last = 0;
-        loop {
+        for _ in 0..pages::MOST {
             let pairs: Vec<(&str, &str)> = query.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
             let reply = self.get(USERS, &pairs).await?;
             let users: Vec<Json> = self.read(&reply)?;
-            let ids = users.iter().filter_map(|user| user.get("id").and_then(Json::as_u64));
-            match (ids.max(), reply.headers.get("link").and_then(|link| next_page(link))) {
-                // A proxy that drops part of the query would send us round for ever.
-                (Some(highest), _) if highest <= last => {
-                    return Err(self.strange("the same page again instead of the next"));
-                }
-                (highest, next) => {
-                    self.keep(&users, sought, found)?;
-                    match (highest, next) {
-                        (Some(highest), Some(next)) if highest + 1 < known => (last, query) = (highest, next),
-                        _ => return Ok(true),
-                    }
-                }
+            let ids = numbers(&users);
+            let Some(highest) = ids.last().copied() else { return Ok(Walked::Short) };
+            // A proxy that drops part of the query would send us round for ever.
+            if highest <= last {
+                return Err(self.strange("the same page again instead of the next"));
             }
+            self.keep(&users, sought, found)?;
+            shown += ids.iter().filter(|id| (last + 1..known).contains(id)).count();
+            if highest.saturating_add(1) >= known {
+                return Ok(if is_short(shown) { Walked::Short } else { Walked::Whole });
+            }
+            // Without a next page this would be the last, yet higher ids were seen.
+            let Some(next) = reply.headers.get("link").and_then(|link| next_page(link)) else {
+                return Ok(Walked::Short);
+            };
+            (last, query) = (highest, next);
         }
+        Err(self.strange("a list without an end"))
     }
 
     /// Keeps those of a page who are sought.
@@ -318,7 +371,11 @@ impl<'a> Looker<'a> {
             Look::Id(id) => {
                 let Some(path) = user_path(id) else { return Ok(Vec::new()) };
                 let Some(reply) = self.there(&path, &[]).await? else { return Ok(Vec::new()) };
-                Ok(vec![self.full(&self.read(&reply)?)?])
+                let user: Json = self.read(&reply)?;
+                if user.get("id").and_then(Json::as_u64) != id.as_str().parse().ok() {
+                    return Err(self.strange("another account than the one that was asked for"));
+                }
+                Ok(vec![self.full(&user)?])
             }
             Look::Username(name) => {
                 let users: Vec<Json> = self.read(&self.get(USERS, &[("username", name)]).await?)?;
@@ -329,22 +386,47 @@ impl<'a> Looker<'a> {
                 // Exact matches come first (1.3), so what a page cuts off are similar names.
                 let users: Vec<Json> =
                     self.read(&self.get(USERS, &[("search", address), ("per_page", "100")]).await?)?;
-                let mut holders = Vec::new();
-                for user in &users {
-                    let mut account = self.full(user)?;
-                    if !same(user.get("email"), address) {
-                        // Found by a name that looks like an address, or else by an address that is not shown.
-                        let name = user.get("name").and_then(Json::as_str).unwrap_or_default();
-                        if name.to_lowercase().contains(&address.to_lowercase()) || !address.contains('@') {
-                            continue;
-                        }
-                        account.facts.insert("also_holds".to_owned(), Value::text(&address.to_lowercase()));
-                    }
-                    holders.push(account);
+                let is_it = |user: &&Json| same(user.get("email"), address);
+                if users.iter().any(|user| is_it(&user)) {
+                    return users.iter().filter(is_it).map(|user| self.full(user)).collect();
                 }
-                Ok(holders)
+                Ok(self.further_holder(&users, address).await?.into_iter().collect())
             }
         }
+    }
+
+    /// Whoever of these holds the address beside the primary one. A search finds parts of names too, and something in
+    /// between may leave out what is searched for; so what no field shows is asked for (`gitlab.md` 6).
+    async fn further_holder(&self, users: &[Json], address: &str) -> Result<Option<Account>, ConnectorError> {
+        let lower = address.to_lowercase();
+        // Found by a name that looks like an address.
+        let is_named_so = |user: &&Json| {
+            let name = user.get("name").and_then(Json::as_str).unwrap_or_default();
+            name.to_lowercase().contains(&lower)
+        };
+        let perhaps: Vec<&Json> = users.iter().filter(|user| !is_named_so(user)).collect();
+        // An address has one holder: so many were not found by it.
+        if !address.contains('@') || perhaps.len() > FEW {
+            return Ok(None);
+        }
+        for user in perhaps {
+            let mut account = self.full(user)?;
+            if same(user.get("public_email"), address) || self.keeps(&account, address).await? {
+                account.facts.insert("also_holds".to_owned(), Value::text(&lower));
+                return Ok(Some(account));
+            }
+        }
+        Ok(None)
+    }
+
+    /// True where the account's own list of addresses has this one.
+    async fn keeps(&self, account: &Account, address: &str) -> Result<bool, ConnectorError> {
+        let Some(path) = account.id.as_ref().and_then(user_path) else { return Ok(false) };
+        let Some(reply) = self.there(&format!("{path}/emails"), &[("per_page", "100")]).await? else {
+            return Ok(false);
+        };
+        let kept: Vec<Json> = self.read(&reply)?;
+        Ok(kept.iter().any(|kept| same(kept.get("email"), address)))
     }
 }
 
@@ -380,6 +462,11 @@ impl Found {
         }
         self.accounts.insert(&account);
     }
+}
+
+/// The ids on a page.
+fn numbers(users: &[Json]) -> BTreeSet<u64> {
+    users.iter().filter_map(|user| user.get("id").and_then(Json::as_u64)).collect()
 }
 
 fn is_admin(user: &Json) -> bool {
@@ -434,259 +521,4 @@ fn is_next(parameter: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::{super::served::Served, *};
-
-    fn user(id: u64, username: &str, email: &str) -> Json {
-        json!({ "id": id, "username": username, "name": username, "state": "active", "email": email, "is_admin": false })
-    }
-
-    fn wanted(ids: &[&str], usernames: &[&str], emails: &[&str]) -> Wanted {
-        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        Wanted {
-            ids: ids.iter().map(|id| (*id).into()).collect(),
-            holding: BTreeMap::from([
-                (AttributeName::new("username"), texts(usernames)),
-                (AttributeName::new("email"), texts(emails)),
-            ]),
-            ..Wanted::default()
-        }
-    }
-
-    fn gitlab() -> Served {
-        let served = Served::start();
-        served.answer("/api/v4/user", 200, &json!({ "id": 1, "username": "root", "is_admin": true }));
-        served.answer("/api/v4/version", 200, &json!({ "version": "17.11.1", "revision": "x" }));
-        served
-    }
-
-    async fn observe(served: &Served, wanted: &Wanted) -> Result<Observed, ConnectorError> {
-        let line = served.line();
-        let looker = Looker::new(line.reader(), TokenKind::Personal);
-        let facts = looker.server_facts().await?;
-        looker.observe(wanted, facts).await
-    }
-
-    fn ids(observed: &Observed) -> Vec<&str> {
-        observed.accounts.iter().filter_map(|account| account.id()).collect()
-    }
-
-    #[tokio::test]
-    async fn a_few_accounts_are_looked_up_each() {
-        let served = gitlab();
-        served.answer("/api/v4/users/42", 200, &user(42, "anna", "anna@example.test"));
-        served.answer("/api/v4/users/43", 404, &json!({ "message": "404 User Not Found" }));
-        served.answer("/api/v4/users?username=Bea", 200, &json!([user(7, "bea", "bea@example.test")]));
-        served.answer("/api/v4/users?username=nobody", 200, &json!([]));
-        let similar = json!([user(9, "carl", "carl@example.test"), user(8, "c", "notcarl@example.test")]);
-        served.answer("/api/v4/users?search=Carl%40example.test&per_page=100", 200, &similar);
-
-        let asked = wanted(&["42", "43", "not/an/id"], &["Bea", "nobody"], &["Carl@example.test", "ANNA@example.test"]);
-        let observed = observe(&served, &asked).await.unwrap();
-
-        assert_eq!(ids(&observed), ["42", "7", "8", "9"]);
-        let known = Facts::from([("me".to_owned(), "1".into()), ("version".to_owned(), "17.11.1".into())]);
-        assert_eq!(*observed.server, known);
-        assert_eq!(*observed.accounts.get(0).unwrap().account().server, known);
-        // Anna was found by her id, so nobody asked for her address.
-        assert!(!served.requests().iter().any(|request| request.contains("ANNA")), "{:?}", served.requests());
-    }
-
-    #[tokio::test]
-    async fn a_secondary_address_is_told_and_a_name_that_looks_like_one_is_not() {
-        let served = gitlab();
-        let holder = user(7, "anna", "new@example.test");
-        let mut namesake = user(8, "bea", "bea@example.test");
-        namesake["name"] = "Old@example.test".into();
-        served.answer("/api/v4/users?search=old%40example.test&per_page=100", 200, &json!([holder, namesake]));
-        served.answer("/api/v4/users?search=older%40example.test&per_page=100", 200, &json!([holder]));
-
-        let asked = wanted(&[], &[], &["old@example.test", "older@example.test"]);
-        let observed = observe(&served, &asked).await.unwrap();
-
-        assert_eq!(ids(&observed), ["7"]);
-        assert_eq!(
-            observed.accounts.get(0).unwrap().account().fact("also_holds"),
-            Some("old@example.test older@example.test")
-        );
-        let email = observed.accounts.get(0).unwrap().account().value(&AttributeName::new("email"));
-        assert_eq!(email, Value::text("new@example.test"));
-    }
-
-    #[tokio::test]
-    async fn many_accounts_are_read_page_by_page_on_the_host_we_know() {
-        let served = gitlab();
-        let people = |from: u64, to: u64| -> Json {
-            (from..=to).map(|n| user(n, &format!("p{n}"), &format!("p{n}@example.test"))).collect()
-        };
-        let newest = "/api/v4/users?per_page=100&order_by=id&sort=desc";
-        served.answer_with(newest, 200, &[("X-Total", "220")], &people(121, 220));
-        let first = "/api/v4/users?pagination=keyset&order_by=id&sort=asc&per_page=100";
-        let link = "<https://git.elsewhere.test/api/v4/users?pagination=keyset&id_after=100>; rel=\"next\", \
-                    <https://git.elsewhere.test/api/v4/users?x=1>; rel=\"first\"";
-        served.answer_with(first, 200, &[("Link", link)], &people(1, 100));
-        let link = "<https://git.elsewhere.test/api/v4/users?pagination=keyset&id_after=200>; rel=\"next\"";
-        served.answer_with("/api/v4/users?pagination=keyset&id_after=100", 200, &[("Link", link)], &people(101, 200));
-        served.answer(
-            "/api/v4/users?search=taken%40example.test&per_page=100",
-            200,
-            &json!([user(3, "p3", "p3@example.test")]),
-        );
-
-        let usernames: Vec<String> = (96..=105).map(|n| format!("P{n}")).collect();
-        let usernames: Vec<&str> = usernames.iter().map(String::as_str).collect();
-        let asked = wanted(&["2", "119"], &usernames, &["p110@example.test", "taken@example.test"]);
-        let observed = observe(&served, &asked).await.unwrap();
-
-        let expected = ["100", "101", "102", "103", "104", "105", "110", "119", "2", "3", "96", "97", "98", "99"];
-        assert_eq!(ids(&observed), expected);
-        assert_eq!(served.requests().len(), 6, "{:?}", served.requests());
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_looked_up_is_found_by_walking() {
-        let served = gitlab();
-        let newest = "/api/v4/users?per_page=100&order_by=id&sort=desc";
-        served.answer(newest, 200, &json!([user(5, "anna", "a@example.test"), user(6, "bea", "b@example.test")]));
-        let names = BTreeSet::from(["Bea".to_owned()]);
-        let asked = Wanted {
-            holding: BTreeMap::from([(AttributeName::new("display_name"), names.into())]),
-            ..Wanted::default()
-        };
-        assert_eq!(ids(&observe(&served, &asked).await.unwrap()), ["6"]);
-    }
-
-    #[tokio::test]
-    async fn a_walk_that_goes_round_ends() {
-        let served = gitlab();
-        let newest: Json = (900..1000).map(|n| user(n, &format!("p{n}"), &format!("p{n}@example.test"))).collect();
-        served.answer("/api/v4/users?per_page=100&order_by=id&sort=desc", 200, &newest);
-        let first = "/api/v4/users?pagination=keyset&order_by=id&sort=asc&per_page=100";
-        let link = "<http://x/api/v4/users>; rel=\"next\"";
-        served.answer_with(first, 200, &[("Link", link)], &json!([user(5, "anna", "a@example.test")]));
-        served.answer_with("/api/v4/users", 200, &[("Link", link)], &json!([user(5, "anna", "a@example.test")]));
-        let names = BTreeSet::from(["Bea".to_owned()]);
-        let asked = Wanted {
-            holding: BTreeMap::from([(AttributeName::new("display_name"), names.into())]),
-            ..Wanted::default()
-        };
-        let error = observe(&served, &asked).await.unwrap_err();
-        assert_eq!(error.to_string(), "gitlab answered the same page again instead of the next");
-    }
-
-    #[tokio::test]
-    async fn without_an_administrators_view_nothing_is_read() {
-        let served = Served::start();
-        served.answer("/api/v4/user", 200, &json!({ "id": 1, "username": "x" }));
-        let error = observe(&served, &Wanted::default()).await.unwrap_err();
-        assert_eq!(error.to_string(), format!("gitlab refused to be read (forbidden: {})", reply::NEEDS));
-
-        let served = gitlab();
-        served.answer("/api/v4/users/42", 200, &json!({ "id": 42, "username": "anna", "state": "active" }));
-        let error = observe(&served, &wanted(&["42"], &[], &[])).await.unwrap_err();
-        assert_eq!(error.to_string(), format!("gitlab refused to be read (forbidden: {})", reply::NEEDS));
-    }
-
-    #[tokio::test]
-    async fn half_an_answer_is_no_answer() {
-        let served = gitlab();
-        served.answer("/api/v4/users/42", 200, &user(42, "anna", "anna@example.test"));
-        served.answer("/api/v4/users?username=bea", 403, &json!({ "error": "insufficient_scope", "scope": "api" }));
-        let error = observe(&served, &wanted(&["42"], &["bea"], &[])).await.unwrap_err();
-        let expected =
-            "gitlab refused to be read (forbidden: the token's scope is too small: it needs the scope `api`)";
-        assert_eq!(error.to_string(), expected);
-    }
-
-    #[tokio::test]
-    async fn another_server_is_told_by_its_answers() {
-        let served = Served::start();
-        let error = observe(&served, &Wanted::default()).await.unwrap_err();
-        let expected = "gitlab refused to be read (not_found: GitLab has nothing at this address: is `url` right?)";
-        assert_eq!(error.to_string(), expected);
-        served.answer("/api/v4/user", 200, &json!({ "hello": 1 }));
-        let error = observe(&served, &Wanted::default()).await.unwrap_err();
-        assert_eq!(error.to_string(), "gitlab answered something that is no user: is `url` a GitLab's?");
-    }
-
-    #[tokio::test]
-    async fn our_standing_names_what_is_missing() {
-        let served = gitlab();
-        served.answer("/api/v4/users?per_page=1", 200, &json!([user(1, "root", "r@example.test")]));
-        let line = served.line();
-        let standing = Looker::new(line.reader(), TokenKind::Personal).standing().await.unwrap();
-        let good = Standing {
-            server: "GitLab 17.11.1".to_owned(),
-            we_are: "root (administrator)".to_owned(),
-            missing: Vec::new(),
-        };
-        assert_eq!(standing, good);
-
-        served.answer("/api/v4/personal_access_tokens/self", 200, &json!({ "scopes": ["read_api", "read_user"] }));
-        served.answer("/api/v4/users?per_page=1", 200, &json!([{ "id": 1, "username": "root", "state": "active" }]));
-        let standing = Looker::new(line.reader(), TokenKind::Personal).standing().await.unwrap();
-        let missing = vec![
-            format!("reading and changing accounts: {}", reply::NEEDS),
-            "changing accounts: the token's scope is too small, it needs the scope `api`".to_owned(),
-        ];
-        assert_eq!(standing, Standing { missing, ..good });
-
-        served.answer("/oauth/token/info", 200, &json!({ "scope": ["api"] }));
-        served.answer("/api/v4/user", 200, &json!({ "id": 9, "username": "anna", "is_admin": false }));
-        let standing = Looker::new(line.reader(), TokenKind::Oauth).standing().await.unwrap();
-        assert_eq!(standing.we_are, "anna (no administrator)");
-        assert_eq!(standing.missing.len(), 1);
-    }
-
-    #[test]
-    fn a_walk_pays_where_pages_are_fewer_than_look_ups() {
-        assert!(walk_is_less(120, 2));
-        assert!(!walk_is_less(201, 2));
-        assert!(!walk_is_less(usize::MAX, 1_000_000));
-        let ids = |count: usize, highest: usize| {
-            let ids = (highest - count..highest).map(|id| AccountId::from((id + 1).to_string()));
-            Wanted { ids: ids.collect(), ..Wanted::default() }
-        };
-        assert!(!may_pay(&ids(8, 10)), "a few are asked for anyhow");
-        assert!(may_pay(&ids(10, 10)));
-        assert!(!may_pay(&ids(10, 1_000)), "as many pages at least");
-        assert!(may_pay(&ids(20, 1_000)));
-        assert!(may_pay(&wanted(&[], &["a", "b", "c", "d", "e", "f", "g", "h", "i"], &[])), "nobody knows");
-    }
-
-    #[tokio::test]
-    async fn where_the_first_page_shows_too_many_each_is_asked_for() {
-        let served = gitlab();
-        let newest: Json = (5_901..=6_000).map(|n| user(n, &format!("p{n}"), &format!("p{n}@example.test"))).collect();
-        served.answer("/api/v4/users?per_page=100&order_by=id&sort=desc", 200, &newest);
-        let names: Vec<String> = (5_991..=6_010).map(|n| format!("p{n}")).collect();
-        for name in &names[10..] {
-            served.answer(&format!("/api/v4/users?username={name}"), 200, &json!([]));
-        }
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let observed = observe(&served, &wanted(&[], &names, &[])).await.unwrap();
-        assert_eq!(ids(&observed).len(), 10);
-        assert_eq!(served.requests().len(), 2 + 1 + 10, "{:?}", served.requests());
-    }
-
-    #[test]
-    fn the_next_page_is_found_in_any_order_and_form_of_the_header() {
-        let pairs = |query: &[(&str, &str)]| {
-            Some(query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<Vec<_>>())
-        };
-        let first = r#"<https://h/api/v4/users?page=1>; rel="first""#;
-        let next = r#"<https://h/sub/api/v4/users?a=1%2C2&cursor=x%3D%3D&b=c,d>; rel="next""#;
-        let expected = pairs(&[("a", "1,2"), ("cursor", "x=="), ("b", "c,d")]);
-        assert_eq!(next_page(next), expected);
-        assert_eq!(next_page(&format!("{first}, {next}")), expected);
-        assert_eq!(next_page(&format!("{next}, {first}")), expected);
-        assert_eq!(next_page("</users?id_after=7>; title=x; REL=next"), pairs(&[("id_after", "7")]));
-        assert_eq!(next_page(r#"</users?id_after=7#top>; rel="last next""#), pairs(&[("id_after", "7")]));
-        assert_eq!(next_page(r#"</users>; rel="next""#), pairs(&[]));
-        for none in [first, "", "<", "<https://h/?a=1", "rel=next", r#"<https://h/?a=1>; rel="prev""#, "<a>; next"] {
-            assert_eq!(next_page(none), None, "{none}");
-        }
-    }
-}
+mod tests;

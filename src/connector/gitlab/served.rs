@@ -26,6 +26,8 @@ pub(super) struct Served {
 #[derive(Default)]
 struct Script {
     answers: BTreeMap<String, String>,
+    /// What is answered the first time, where that is something else.
+    once: BTreeMap<String, String>,
     requests: Vec<String>,
 }
 
@@ -50,6 +52,12 @@ impl Served {
     pub(super) fn answer_with(&self, target: &str, status: u16, headers: &[(&str, &str)], body: &Json) {
         let text = answer(status, headers, body);
         self.script.lock().unwrap().answers.insert(target.to_owned(), text);
+    }
+
+    /// Answers so the next time, and then as it was told for always.
+    pub(super) fn answer_once(&self, target: &str, status: u16, headers: &[(&str, &str)], body: &Json) {
+        let text = answer(status, headers, body);
+        self.script.lock().unwrap().once.insert(target.to_owned(), text);
     }
 
     /// Path and query of every request so far.
@@ -92,7 +100,7 @@ fn serve(mut stream: &TcpStream, script: &Mutex<Script>) {
     let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let text = {
         let mut script = script.lock().unwrap();
-        let text = script.answers.get(&target).cloned();
+        let text = script.once.remove(&target).or_else(|| script.answers.get(&target).cloned());
         script.requests.push(target);
         text.unwrap_or_else(|| answer(404, &[], &json!({ "error": "404 Not Found" })))
     };
