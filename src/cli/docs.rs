@@ -114,13 +114,14 @@ fn provider(text: &mut String, kind: &Kind) {
                 effects.push(effect);
             }
         }
+        let effects = effects.join("; ");
         let cells = [
             &format!("`{}`{required}", name(line)),
             &format!("`{}`", line.remote),
             &support(line.write),
             &support(line.clear),
             &unique,
-            effects.join("; ").as_str(),
+            effects.as_str(),
         ];
         row(text, &cells);
     }

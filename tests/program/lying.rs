@@ -574,6 +574,136 @@ fn an_account_that_was_seen_before_was_not_made_just_now() {
     assert_eq!(linked("hr/1002"), "hr/1002 is linked to nothing yet.\n");
 }
 
+/// Where one account is asked for by its id; `None` where ids are asked for together.
+fn place(kind: &str, id: &str) -> Option<String> {
+    Some(match kind {
+        "gitlab" => format!("/api/v4/users/{id}"),
+        "zitadel" => format!("/v2/users/{id}"),
+        "nextcloud" => format!("/ocs/v2.php/cloud/users/{id}"),
+        "discourse" => format!("/admin/users/{id}.json"),
+        "scim" => format!("/Users/{id}"),
+        _ => return None,
+    })
+}
+
+/// Takes whoever has this username out of every list; a server that lies so says that there were fewer all along.
+fn hide(shown: &mut Value, username: &str) {
+    let is_hers = |one: &Value| one.to_string().contains(username);
+    match shown {
+        Value::Array(all) => {
+            all.retain(|one| !is_hers(one));
+            all.iter_mut().for_each(|one| hide(one, username));
+        }
+        Value::Object(fields) => {
+            fields.remove(username);
+            let shown = |fields: &Map<String, Value>| {
+                ["Resources", "result"].iter().find_map(|name| Some(fields.get(*name)?.as_array()?.len()))
+            };
+            let before = shown(fields);
+            fields.values_mut().for_each(|one| hide(one, username));
+            let gone = before.zip(shown(fields)).map_or(0, |(before, after)| before - after) as u64;
+            if let Some(total) = fields.get("totalResults").and_then(Value::as_u64) {
+                fields["totalResults"] = json!(total - gone);
+            }
+            if let Some(total) = fields.get("details").and_then(|details| details["totalResult"].as_str()) {
+                let total: u64 = total.parse().unwrap();
+                fields["details"]["totalResult"] = json!((total - gone).to_string());
+            }
+        }
+        _ => {}
+    }
+}
+
+impl Scene {
+    /// As HR has it from the first day on, with everybody's accounts known; then Wilhelmina's addresses are others, so that
+    /// nothing but its id leads to her account, which no list shows and of which `answer` tells.
+    fn known_by_id(kind: &'static str) -> Self {
+        let scene = Self::new(kind);
+        let ran = scene.world.homeward(&["apply", "hr=people.csv", "--yes"]);
+        assert_eq!(ran.status, 0, "{kind}: {ran:?}");
+        let name = if kind == "nextcloud" { "woldname" } else { "wnewname" };
+        let rows = scene
+            .world
+            .read("people.csv")
+            .replace("wilhelmina@example.com,woldname", &format!("wnew@example.com,{name}"));
+        scene.world.write("people.csv", rows.as_bytes());
+        scene
+    }
+
+    /// Answers so whenever Wilhelmina's account is asked for by its id, and shows her in no list.
+    fn answer_by_id(&self, answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) {
+        let (kind, upstream) = (self.kind, self.upstream.clone());
+        let place = place(kind, &self.id("hr/1001"));
+        self.liar.behave(move |request| {
+            let is_hers =
+                place.as_ref().map_or(request.path().ends_with("/users/ids"), |place| request.path().ends_with(place));
+            match is_hers {
+                true => answer(request),
+                false if request.is_read() => {
+                    crate::server::forward_changed(&upstream, request, |shown| hide(shown, "woldname"))
+                }
+                false => forward(&upstream, request),
+            }
+        });
+    }
+
+    /// The account that somebody is tied to.
+    fn id(&self, person: &str) -> String {
+        let told = self.world.homeward(&["link", person]).stdout;
+        let line = told.lines().find(|line| line.starts_with(self.kind)).unwrap();
+        line.split_whitespace().nth(1).unwrap().to_owned()
+    }
+}
+
+#[test]
+fn an_answer_about_one_account_that_is_about_another_or_no_answer_at_all_is_not_believed() {
+    let gateway = || json!({ "message": "no Route matched with those values" });
+    let own = |kind: &str| match kind {
+        "gitlab" => json!({ "message": "404 User Not Found" }),
+        "zitadel" => json!({ "code": 5, "message": "x", "details": [{ "id": "QUERY-Dfbg2" }] }),
+        "nextcloud" => json!({ "ocs": { "meta": { "status": "failure", "statuscode": 404 }, "data": [] } }),
+        "discourse" => json!({ "errors": ["x"], "error_type": "not_found" }),
+        _ => json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404" }),
+    };
+    for kind in ["gitlab", "mattermost", "zitadel", "nextcloud", "discourse", "scim"] {
+        let scene = Scene::known_by_id(kind);
+        let mut lies: Vec<(&str, Lie)> = Vec::new();
+        let (upstream, other) = (scene.upstream.clone(), scene.id("hr/1004"));
+        let another = place(kind, &other).unwrap_or_else(|| format!("/api/v4/users/{other}"));
+        let hers = place(kind, &scene.id("hr/1001")).unwrap_or_else(|| "/api/v4/users/ids".to_owned());
+        lies.push((
+            "another",
+            Box::new(move |request| {
+                let path = request.path().replace(&hers, &another);
+                let mut shown = object(&upstream, &path, request);
+                if kind == "mattermost" {
+                    // Of many who are asked for together, somebody whom nobody asked for.
+                    shown["id"] = json!("x".repeat(26));
+                }
+                Answer::json(200, &if kind == "mattermost" { json!([shown]) } else { shown })
+            }),
+        ));
+        if matches!(kind, "scim" | "discourse" | "gitlab") {
+            lies.push(("a gateway", Box::new(move |_| Answer::json(404, &gateway()))));
+            lies.push(("a page", Box::new(|_| Answer::text(404, "text/html", "<html>nginx</html>"))));
+        }
+        if kind == "zitadel" {
+            lies.push(("nobody", Box::new(|_| Answer::json(200, &json!({ "user": {} })))));
+        }
+        for (what, lie) in lies {
+            scene.answer_by_id(lie);
+            let ran = scene.world.homeward(&["plan", "hr=people.csv"]);
+            assert_eq!((ran.status, ran.stdout.as_str()), (5, ""), "{kind}: {what}: {ran:?}");
+        }
+        // What its own word says is believed.
+        if kind != "mattermost" {
+            scene.answer_by_id(move |_| Answer::json(404, &own(kind)));
+            let ran = scene.world.homeward(&["plan", "hr=people.csv"]);
+            assert_eq!(ran.status, 0, "{kind}: {ran:?}");
+        }
+    }
+}
+
 #[test]
 fn what_was_done_and_answered_on_the_way_by_a_page_that_refuses_is_recorded_as_done() {
     for kind in KINDS {

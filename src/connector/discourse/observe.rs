@@ -259,8 +259,12 @@ impl<'a> Looker<'a> {
     pub(super) async fn detail(&self, id: &AccountId) -> Result<Option<Json>, ConnectorError> {
         let Some(path) = user_path(id) else { return Ok(None) };
         let shown = self.there(&format!("{path}.json"), &[]).await?;
-        if shown.is_none() {
-            self.vouched().await?;
+        match &shown {
+            None => self.vouched().await?,
+            Some(user) if user.get("id").and_then(Json::as_u64) != id.as_str().parse().ok() => {
+                return Err(self.strange("another user than the one that was asked for"));
+            }
+            Some(_) => {}
         }
         Ok(shown)
     }
@@ -432,8 +436,11 @@ impl<'a> Looker<'a> {
     /// What stands at an address; `None` where Discourse says itself that nothing does.
     pub(super) async fn there(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Json>, ConnectorError> {
         let reply = self.wire.get_with(path, query, &self.headers).await?;
-        if reply.status == 404 && reply.json().is_some() {
-            return Ok(None);
+        if let (404, Some(no)) = (reply.status, reply.json()) {
+            if reply::is_own_no(&no) {
+                return Ok(None);
+            }
+            return Err(self.strange("a no that is not Discourse's own: is `url` right, and what stands in between?"));
         }
         self.answer(&reply).map(Some)
     }

@@ -135,6 +135,11 @@ fn code(reply: &Reply, body: Option<&Json>) -> Option<String> {
     is_word.then(|| word.to_owned())
 }
 
+/// True for a no in one of the shapes that Discourse gives it (`discourse.md` 2).
+pub(super) fn is_own_no(body: &Json) -> bool {
+    body.get("errors").is_some_and(Json::is_array) || body.get("failed").and_then(Json::as_str) == Some("FAILED")
+}
+
 /// Understands a no, as far as one answer alone can be.
 pub(super) fn refusal(reply: &Reply) -> Refusal {
     let body = reply.json();

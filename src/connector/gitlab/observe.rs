@@ -187,7 +187,7 @@ impl<'a> Looker<'a> {
     pub(super) async fn there(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Reply>, ConnectorError> {
         let reply = self.wire.get(path, query).await?;
         match reply.status {
-            404 if reply.json().is_some() => Ok(None),
+            404 if reply::is_own_no(reply.json().as_ref()) => Ok(None),
             _ if reply.is_success() => Ok(Some(reply)),
             _ => Err(self.refused(&reply)),
         }

@@ -90,6 +90,12 @@ impl From<&Reply> for Answer {
     }
 }
 
+/// True for a 404 in GitLab's own form: its text begins with the number in every language (`gitlab.md` 1.2).
+pub(super) fn is_own_no(body: Option<&Json>) -> bool {
+    let text = body.and_then(|body| body.get("message").or_else(|| body.get("error"))?.as_str());
+    text.is_some_and(|text| text.starts_with("404"))
+}
+
 /// Understands a no. `sent` is the body of the request, `null` for a read.
 pub(super) fn refusal(answer: &Answer, sent: &Json, token: TokenKind) -> Refusal {
     let (kind, reason) = understand(answer, sent, token);

@@ -275,6 +275,9 @@ impl Connector for Mattermost {
             return Err(reply::refusal(&reply));
         }
         let user: User = reply.read().map_err(|_| reply::unreadable(&reply))?;
+        if call.account.as_ref().is_some_and(|id| id.as_str() != user.id) {
+            return Err(reply::unreadable(&reply));
+        }
         // What the server is like was observed before; one answer says nothing of it.
         Ok(user.account(wire.system(), &Arc::new(Facts::new())))
     }
@@ -393,6 +396,9 @@ async fn look(call: &Call, wire: Reader<'_>) -> Look {
         return Look::Gone;
     }
     let Ok(user) = user.read::<User>() else { return Look::Unknown };
+    if user.id != id.as_str() {
+        return Look::Unknown;
+    }
     let ours = me.is_ok_and(|me| me.read::<User>().is_ok_and(|me| me.id == user.id));
     Look::Found { auth_service: user.auth_service, ours }
 }

@@ -163,6 +163,9 @@ pub(super) async fn perform(call: &Call, wire: &mut Writer<'_>) -> Result<Accoun
                 return Err(reply::refusal(&reply));
             }
             let user: User = reply.read().map_err(|_| reply::unreadable(&reply))?;
+            if user.id != id.as_str() {
+                return Err(reply::unreadable(&reply));
+            }
             let before = sessions(&path, reader).await?;
             let reply = wire.send().await.map_err(|error| unavailable(&error))?;
             if !reply.is_success() {

@@ -30,6 +30,10 @@ use crate::{
 /// How many ids or names one bulk call asks for. The server has no limit but the size of the body.
 pub(super) const BULK: usize = 1000;
 
+/// Where many are asked for by id, and where by username.
+const BY_ID: &str = "/api/v4/users/ids";
+const BY_USERNAME: &str = "/api/v4/users/usernames";
+
 /// Users on one page: the server's own cap (`mattermost.md` 1.4).
 const PER_PAGE: usize = 200;
 
@@ -286,20 +290,30 @@ async fn read_page(wire: Reader<'_>, page: usize) -> Result<Vec<User>, Connector
 }
 
 async fn look_up_in_bulk(asked: &Asked, found: &mut Found<'_>) -> Result<(), ConnectorError> {
-    look_up_by("/api/v4/users/ids", &asked.ids, found).await?;
+    look_up_by(BY_ID, &asked.ids, found).await?;
     // Whoever was found by id is not asked for by name.
-    look_up_by("/api/v4/users/usernames", &asked.without(found).usernames, found).await
+    look_up_by(BY_USERNAME, &asked.without(found).usernames, found).await
 }
 
-async fn look_up_by(path: &str, texts: &BTreeSet<String>, found: &mut Found<'_>) -> Result<(), ConnectorError> {
+async fn look_up_by(path: &str, asked: &BTreeSet<String>, found: &mut Found<'_>) -> Result<(), ConnectorError> {
     let wire = found.wire;
-    let texts: Vec<&String> = texts.iter().collect();
+    let texts: Vec<&String> = asked.iter().collect();
     let answers = try_join_all(texts.chunks(BULK).map(async |texts| {
         let reply = wire.search(path, &json!(texts)).await?;
         read_users(wire, &reply)
     }))
     .await?;
-    answers.into_iter().flatten().for_each(|user| found.add(user));
+    let users: Vec<User> = answers.into_iter().flatten().collect();
+    let is_it = |user: &User| {
+        if path == BY_ID { asked.contains(&user.id) } else { asked.contains(&value::lower(&user.username)) }
+    };
+    if !users.iter().all(is_it) {
+        let what = "another user than those that were asked for".to_owned();
+        return Err(ConnectorError::Strange { system: wire.system().clone(), what });
+    }
+    for user in users {
+        found.add(user);
+    }
     Ok(())
 }
 

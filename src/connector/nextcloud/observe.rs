@@ -230,6 +230,10 @@ impl<'a> Looker<'a> {
             return Err(self.refused(&answer));
         }
         match self.read(&answer.data)? {
+            // Ids are looked up in any letter case, and shown in their own.
+            Some(account) if account.id.as_ref().is_none_or(|it| it.as_str().to_lowercase() != id.to_lowercase()) => {
+                Err(self.strange("another account than the one that was asked for"))
+            }
             Some(account) => Ok(Shown::Somebody(Box::new(account))),
             None => Err(self.strange("only part of an account")),
         }

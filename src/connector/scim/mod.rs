@@ -193,6 +193,9 @@ impl Scim {
         let gone = || Refusal::new(RefusalKind::NotFound, "the server has no such account any more");
         let (user, version) = found.ok_or_else(gone)?;
         let account = looker.read(&user).map_err(unseen)?;
+        if account.id != call.account {
+            return Err(unseen(looker.strange("another account than the one that was asked for")));
+        }
         if !self.is_as_expected(&account, call) {
             return Err(reply::moved());
         }
@@ -230,7 +233,10 @@ impl Scim {
             format!("{}/{place}", call.path)
         };
         match looker.resource(&place).await {
-            Ok(Some((user, _))) => looker.read(&user).map_err(|_| unseen("the server said yes and shows no account")),
+            Ok(Some((user, _))) => {
+                let account = looker.read(&user).ok().filter(is_it);
+                account.ok_or_else(|| unseen("the server said yes and shows no account, or another one"))
+            }
             Ok(None) => Err(unseen("the server said yes, and the account is not there")),
             Err(_) => Err(unseen("the server said yes, but the account could not be looked at afterwards")),
         }

@@ -221,16 +221,25 @@ impl<'a> Looker<'a> {
     async fn versioned(&self, id: &AccountId) -> Result<Option<Versioned>, ConnectorError> {
         let Some(place) = path(self.users(), id.as_str()) else { return Ok(None) };
         match self.resource(&place).await? {
-            Some((user, version)) => Ok(Some((self.read(&user)?, version))),
+            Some((user, version)) => {
+                let account = self.read(&user)?;
+                // Letter case counts in ids (RFC 7643 3.1).
+                if account.id.as_ref() != Some(id) {
+                    return Err(self.strange("another account than the one that was asked for"));
+                }
+                Ok(Some((account, version)))
+            }
             None => Ok(None),
         }
     }
 
-    /// One resource and its version; `None` where there is none.
+    /// One resource and its version; `None` where the server itself says that there is none: a page or another's JSON is
+    /// the word of something that stands in between.
     pub(super) async fn resource(&self, place: &str) -> Result<Option<(Json, Option<String>)>, ConnectorError> {
         let reply = self.get(place, &[]).await?;
         match reply.status {
-            404 | 410 => Ok(None),
+            404 | 410 if reply.text().trim().is_empty() || Answer::from(&reply).is_of_scim() => Ok(None),
+            404 | 410 => Err(self.strange("a no that is not SCIM's: is `url` right, and what stands in between?")),
             _ if reply.is_success() => {
                 let found = reply.json().filter(Json::is_object);
                 let found = found.ok_or_else(|| self.strange("something that is no resource"))?;
@@ -536,7 +545,7 @@ impl<'a> Looker<'a> {
         ConnectorError::Refused { system: self.wire.system().clone(), refusal }
     }
 
-    fn strange(&self, what: &str) -> ConnectorError {
+    pub(super) fn strange(&self, what: &str) -> ConnectorError {
         ConnectorError::Strange { system: self.wire.system().clone(), what: what.to_owned() }
     }
 }

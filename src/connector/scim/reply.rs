@@ -14,6 +14,9 @@ use crate::{
 
 use super::resource::field;
 
+/// What marks a no of SCIM's own.
+const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
 /// As much of an answer as a no can be understood from.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
@@ -39,6 +42,19 @@ impl Answer {
 
     fn is(&self, code: &str) -> bool {
         self.code().is_some_and(|held| held.eq_ignore_ascii_case(code))
+    }
+
+    /// True for a no in the form that SCIM gives it (RFC 7644 3.12), or one that at least repeats its status.
+    pub(super) fn is_of_scim(&self) -> bool {
+        let Some(body) = &self.body else { return false };
+        let schemas = field(body, "schemas").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+        let is_error = |schema: &Json| schema.as_str().is_some_and(|schema| schema.eq_ignore_ascii_case(ERROR));
+        let status = match field(body, "status") {
+            Some(Json::String(text)) => text.parse().ok(),
+            Some(number) => number.as_u64(),
+            None => None,
+        };
+        schemas.iter().any(is_error) || status == Some(self.status.into())
     }
 
     /// True where the server does not understand a filter, or has none.
@@ -140,6 +156,27 @@ mod tests {
             ("UNIQUENESS", Taken),
         ] {
             assert_eq!(told(400, json!({ "scimType": word, "status": "400" })), (kind, Some(word.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_no_of_scims_own_is_told_from_that_of_something_in_between() {
+        let is_own = |body: Json| Answer { status: 404, body: Some(body), pause: None }.is_of_scim();
+        for own in [
+            json!({ "schemas": [ERROR.to_uppercase()], "detail": "x" }),
+            json!({ "status": "404" }),
+            json!({ "title": "Not Found", "Status": 404 }),
+        ] {
+            assert!(is_own(own.clone()), "{own}");
+        }
+        for other in [
+            json!({}),
+            json!({ "message": "no Route matched with those values" }),
+            json!({ "status": "500" }),
+            json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"] }),
+            json!([]),
+        ] {
+            assert!(!is_own(other.clone()), "{other}");
         }
     }
 

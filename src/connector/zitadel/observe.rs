@@ -378,7 +378,11 @@ impl<'a> Look<'a> {
         if !reply.is_success() {
             return Err(self.refused(reply));
         }
-        reply.read().map_err(|_| self.strange("a list of users that is none"))
+        let page: Page = reply.read().map_err(|_| self.strange("a list of users that is none"))?;
+        if page.result.iter().any(|user| user.id.is_empty()) {
+            return Err(self.strange("a user without an id"));
+        }
+        Ok(page)
     }
 
     /// The condition that holds for all lists but those by id: on v1 a header says it.
@@ -404,6 +408,12 @@ impl<'a> Look<'a> {
             return Err(ConnectorError::Refused { system: self.reader.system().clone(), refusal: no });
         }
         let one: One = reply.read().map_err(|_| self.strange("a user that is none"))?;
+        if one.user.id.is_empty() {
+            return Err(self.strange("a user without an id"));
+        }
+        if one.user.id != id {
+            return Err(self.strange("another user than the one that was asked for"));
+        }
         Ok(Some(one.user))
     }
 
