@@ -167,8 +167,8 @@ fn has_been_otherwise(
     is_known: &dyn Fn(&str) -> bool,
     store: Option<&dyn Store>,
 ) -> Result<bool, RunError> {
-    let (Some(since), Some(store)) = (since, store) else { return Ok(false) };
-    for run in store.later(since, &[source], &[Standing::Done, Standing::Partly])? {
+    let Some(store) = store else { return Ok(false) };
+    for run in store.later(since.unwrap_or_default(), &[source], &[Standing::Done, Standing::Partly])? {
         let Some(plan) = store.plan(run)? else { continue };
         if plan.inputs.iter().any(|input| input.system == *source && !is_known(&input.sha256)) {
             return Ok(true);

@@ -150,7 +150,7 @@ fn hold_back(told: &mut [Told], judged: Judged) {
     let by = |one: &Tripped| match one {
         Tripped::Rule(objection) => objection.origin.to_string(),
         Tripped::CutOff { .. } | Tripped::EndsEarly { .. } => "a list that may be cut off".to_owned(),
-        Tripped::Vanished { system, .. } => format!("`limits.missing`, for accounts at {system}"),
+        Tripped::Vanished { system, .. } => format!("`limits.missing`, for accounts that are gone at {system}"),
         limit => format!("`limits.{}`", limit.name()),
     };
     let mut outcomes: BTreeMap<SystemName, String> = BTreeMap::new();

@@ -58,7 +58,7 @@ pub(crate) struct Plan {
     /// Those of these ties that something speaks against.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(crate) doubts: Vec<Doubtful>,
-    /// At which systems accounts that people are tied to are not there any more.
+    /// At which systems people who had an account are given a new one, for it is not there any more.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub(crate) vanished: BTreeMap<SystemName, Vanished>,
     /// What sources showed that applying this plan will remember. Copies of the plan share this and the ties, which are most
@@ -88,13 +88,13 @@ pub(crate) struct Doubtful {
     pub(crate) against: AttributeName,
 }
 
-/// People who had an account at a system, and to whom it shows none now.
+/// People who had an account at a system, which shows it no more, and who are given a new one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Vanished {
     /// How many of those who were looked at are tied to an account there.
     pub(crate) of: u64,
-    /// Whose account is not shown.
+    /// Whose account is made anew.
     pub(crate) people: Vec<PersonId>,
 }
 

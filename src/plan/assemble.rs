@@ -9,6 +9,7 @@ use super::{
     behind::{leave_behind, to_go},
     decide::Decided,
     deeds::{self, DecidedDeed},
+    few_of,
     order::{Holders, Order, order},
     twins::{Known, hold_twins, is_creation, twins},
 };
@@ -207,6 +208,7 @@ pub(crate) fn assemble(
             after: waits.into_iter().map(|position| CallId::from(format!("c{}", position + 1))).collect(),
         });
     }
+    let (vanished, told) = made_anew(frame.vanished, &calls);
     let changes: Vec<PlannedChange> = decided.into_iter().map(|one| one.planned).collect();
     let operations: Vec<PlannedOperation> = deeds.into_iter().map(|one| one.planned).collect();
     let summary = Summary::count(frame.people, &changes, &operations, &calls, &frame.rejected);
@@ -225,18 +227,43 @@ pub(crate) fn assemble(
         inputs: frame.inputs,
         systems: frame.systems,
         summary,
-        warnings: frame.warnings,
+        warnings: [frame.warnings, told].concat(),
         changes,
         operations,
         calls,
         rejected: frame.rejected,
         links: frame.links.into(),
         doubts: frame.doubts,
-        vanished: frame.vanished,
+        vanished,
         seen: frame.seen.into(),
         groups,
         sign_in: frame.sign_in,
     }
+}
+
+/// Of those who have none of their accounts any more whoever would be given a new one, and that in words. Who leaves behind an
+/// account that is gone has nothing more to lose.
+fn made_anew(
+    vanished: BTreeMap<SystemName, Vanished>,
+    calls: &[Call],
+) -> (BTreeMap<SystemName, Vanished>, Vec<String>) {
+    let mut kept = BTreeMap::new();
+    let mut told = Vec::new();
+    for (system, here) in vanished {
+        let is_made = |call: &&Call| call.operation == Operation::Create && call.system == system;
+        let made: BTreeSet<&PersonId> = calls.iter().filter(is_made).map(|call| &call.person).collect();
+        let people: Vec<PersonId> = here.people.into_iter().filter(|person| made.contains(person)).collect();
+        if people.is_empty() {
+            continue;
+        }
+        let (gone, names) = (people.len(), few_of(&people, " and ", |person| person));
+        told.push(format!(
+            "{system}: {gone} of {} people who had an account there have none any more and are given a new one: {names}",
+            here.of
+        ));
+        kept.insert(system, Vanished { people, ..here });
+    }
+    (kept, told)
 }
 
 /// How many changes are to be made.

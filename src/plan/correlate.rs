@@ -48,7 +48,7 @@ pub(crate) struct Material<'a> {
     pub(crate) remembered: Vec<Arc<Statement>>,
     /// What sources said before of keys that they name otherwise now.
     pub(crate) former: Vec<Arc<Statement>>,
-    /// What was said last of those who are silent now and of whom something is open, in the order of source and key.
+    /// What was said of those who are silent now and of whom something is open, in the order of source and key.
     pub(crate) open_words: Vec<Arc<Statement>>,
     /// Ties from earlier runs.
     pub(crate) links: &'a Links,
@@ -68,7 +68,7 @@ pub(crate) struct Material<'a> {
     pub(crate) own: &'a BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
 }
 
-impl<'a> Material<'a> {
+impl Material<'_> {
     /// What was said last of whoever is not spoken of now: it counts though it could not be carried out yet.
     pub(super) fn said_last(&self) -> impl Iterator<Item = &Arc<Statement>> {
         let open = &self.open_words;
@@ -76,6 +76,7 @@ impl<'a> Material<'a> {
             let name = Name::own(said);
             open.binary_search_by(|open| Name::own(open).cmp(&name)).is_ok()
         };
+        // Of several words of one person none is known to be the one that will hold.
         self.remembered.iter().filter(move |said| !is_open(said)).chain(open)
     }
 }
@@ -708,9 +709,9 @@ pub(crate) struct Ties {
     pub(crate) links: Links,
     /// Of which of them somebody should be sure first.
     pub(crate) doubts: Vec<Doubtful>,
-    /// Who has none of the accounts that she is tied to any more.
+    /// To whom a system shows none of the accounts that she is tied to.
     pub(crate) vanished: BTreeMap<SystemName, Vanished>,
-    /// Both in words, of a few of each system.
+    /// That in words, of a few of each system.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -804,16 +805,7 @@ pub(crate) fn correlate<'a>(
         let statements = statements.into_iter().cloned().collect();
         each(Found { id, statements, accounts, held: draft.held, unseen: draft.unseen });
     }
-    let (doubts, mut warnings) = doubts.told();
-    vanished.retain(|_, here| !here.people.is_empty());
-    warnings.extend(vanished.iter().map(|(system, here)| {
-        let (gone, names) = (here.people.len(), few_of(&here.people, " and ", |person| person));
-        format!(
-            "{system}: {gone} of {} accounts that people are tied to are not there any more, those of {names}; where one is \
-             wanted, it is made anew",
-            here.of
-        )
-    }));
+    let (doubts, warnings) = doubts.told();
     let vanished = vanished.into_iter().map(|(system, here)| (system.clone(), here)).collect();
     Ties { links, doubts, vanished, warnings }
 }

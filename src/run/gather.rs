@@ -265,17 +265,30 @@ pub(crate) fn compared(
             }
         }
     }
-    if !memory.seen.is_empty() || !memory.open_words.is_empty() {
-        let spoken: Keys<'_> = said.statements.iter().map(|statement| (&statement.system, &*statement.key)).collect();
-        let silent = memory.seen.iter().filter(|seen| !spoken.has(&seen.system, &seen.key));
-        said.remembered.extend(silent.map(|seen| Arc::new(remembered(seen))));
-        // A list of everybody takes the place of all that its source has said and that waits.
-        let is_open = |seen: &&Seen| !spoken.has(&seen.system, &seen.key) && !said.whole.contains(&seen.system);
-        let silent = memory.open_words.iter().filter(is_open);
-        let open_words: Vec<Arc<Statement>> = silent.map(|seen| Arc::new(remembered(seen))).collect();
-        drop(spoken);
-        said.open_words = open_words;
+    if [&memory.seen, &memory.open_words, &memory.waiting_words].into_iter().all(Vec::is_empty) {
+        return said;
     }
+    let spoken: Keys<'_> = said.statements.iter().map(|statement| (&statement.system, &*statement.key)).collect();
+    let is_silent = |seen: &&Seen| !spoken.has(&seen.system, &seen.key);
+    let mut words = memory.open_words.as_slice();
+    for seen in memory.seen.iter().filter(is_silent) {
+        let mut before = remembered(seen);
+        // Both are in order of source and key.
+        words = &words[words.partition_point(|word| (&word.system, &word.key) < (&seen.system, &seen.key))..];
+        let of_her = words.partition_point(|word| (&word.system, &word.key) <= (&seen.system, &seen.key));
+        // Who has left by the last word is not let in again because she is still switched on somewhere.
+        if words[..of_her].last().is_some_and(|word| word.values.is(AttributeName::active(), false)) {
+            before.values.set(AttributeName::active(), Some(Value::Bool(false)));
+        }
+        said.remembered.push(Arc::new(before));
+    }
+    // A list of everybody takes the place of all that its source has said and that waits.
+    let counts = |seen: &&Seen| is_silent(seen) && !said.whole.contains(&seen.system);
+    let words = memory.open_words.iter().chain(&memory.waiting_words).filter(counts);
+    let mut words: Vec<Arc<Statement>> = words.map(|seen| Arc::new(remembered(seen))).collect();
+    words.sort_by(|a, b| (&a.system, &a.key).cmp(&(&b.system, &b.key)));
+    drop(spoken);
+    said.open_words = words;
     said
 }
 
@@ -538,8 +551,8 @@ impl Recall<'_> {
                     Some(before) => {
                         // What was asked for in the meantime and is taken back is asked for as well.
                         let mut differing = statement.values.differing(before);
-                        differing
-                            .extend(open.of(&statement.key).into_iter().flat_map(|it| statement.values.differing(it)));
+                        let said_since = open.of(&statement.key).iter();
+                        differing.extend(said_since.flat_map(|said| statement.values.differing(&said.values)));
                         differing.sort_unstable();
                         let is_new = |name: &&AttributeName| !spoken_of.contains(*name) && **name != active;
                         for name in statement.values.keys().filter(is_new) {
@@ -584,7 +597,7 @@ impl Recall<'_> {
                 said.former.push(Arc::new(remembered(&Seen { system, key, person: None, values: values.clone() })));
             }
             // What was open is said otherwise by now, or again.
-            let is_open = || open.of(&statement.key).is_some();
+            let is_open = || !open.of(&statement.key).is_empty();
             if (before != Some(&statement.values) || is_open()) && !statement.of_nobody {
                 said.seen.push(Seen {
                     system: statement.system.clone(),
@@ -749,23 +762,25 @@ impl<'m> OpenWords<'m> {
         Self(memory.open_words.iter().filter(|open| open.system == *system).collect())
     }
 
-    fn of(&self, key: &str) -> Option<&'m Values> {
-        let at = self.0.binary_search_by(|open| (*open.key).cmp(key)).ok()?;
-        Some(&self.0[at].values)
+    /// In the order in which they were said.
+    fn of(&self, key: &str) -> &[&'m Seen] {
+        let start = self.0.partition_point(|open| *open.key < *key);
+        let length = self.0[start..].partition_point(|open| *open.key == *key);
+        &self.0[start..start + length]
     }
 }
 
-/// What is remembered of a key, and what was said last where that is still open: of somebody who came back, or left, it may
+/// What is remembered of a key, and what was said since where that is still open: of somebody who came back, or left, it may
 /// be done at one system and not at the next.
 #[derive(Clone, Copy)]
 struct SaidBefore<'m> {
     remembered: &'m Values,
-    open: Option<&'m Values>,
+    open: &'m [&'m Seen],
 }
 
 impl<'m> SaidBefore<'m> {
     fn each(self) -> impl Iterator<Item = &'m Values> {
-        std::iter::once(self.remembered).chain(self.open)
+        std::iter::once(self.remembered).chain(self.open.iter().map(|open| &open.values))
     }
 
     /// True where nothing that was said lets her be there.

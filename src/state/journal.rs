@@ -192,7 +192,7 @@ mod tests {
             let settlement = Settlement {
                 links: &Links::default(),
                 seen: &[],
-                open_words: &[],
+                open_words: Some(&[]),
                 marks: &[],
                 standing: Standing::Done,
                 follow_ups: &FollowUps::default(),
@@ -281,7 +281,7 @@ mod tests {
         let settlement = Settlement {
             links: &Links::default(),
             seen: &[],
-            open_words: &[],
+            open_words: Some(&[]),
             marks: &[],
             standing: Standing::Done,
             follow_ups: &FollowUps::default(),
@@ -333,7 +333,7 @@ mod tests {
             let settlement = Settlement {
                 links: &Links::default(),
                 seen: &[seen(name)],
-                open_words: &[],
+                open_words: Some(&[]),
                 marks: &[],
                 standing: Standing::Done,
                 follow_ups: &FollowUps::default(),

@@ -159,8 +159,10 @@ pub(crate) struct Memory {
     pub(crate) corrections: Corrections,
     /// The last thing each source showed of each key.
     pub(crate) seen: Vec<Seen>,
-    /// What was said last of each key of which something waits or is still open, and is remembered as it was before.
+    /// What was said of keys of which something is still open, those of one key in the order in which they were said.
     pub(crate) open_words: Vec<Seen>,
+    /// The same of plans that wait, of which nothing was sent.
+    pub(crate) waiting_words: Vec<Seen>,
     /// Operations that were sent, by their marks.
     pub(crate) deeds: BTreeMap<String, Sent>,
     /// The last input of each source that was carried out.
@@ -435,8 +437,8 @@ pub(crate) enum Heard {
 pub(crate) struct Settlement<'a> {
     pub(crate) links: &'a Links,
     pub(crate) seen: &'a [Seen],
-    /// What was said of keys of which something else is remembered: it could not be carried out yet.
-    pub(crate) open_words: &'a [Seen],
+    /// What was said of those of whom something is left open; `None` where that is a later run's to say.
+    pub(crate) open_words: Option<&'a [Seen]>,
     /// Operations that need not be done any more.
     pub(crate) marks: &'a [&'a str],
     /// [`Standing::Done`] or [`Standing::Partly`].

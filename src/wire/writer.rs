@@ -255,7 +255,9 @@ impl<'a> Writer<'a> {
     /// left.
     fn note(&mut self, answer: &Result<Reply, WireError>) {
         self.taken = answer.as_ref().is_ok_and(Reply::is_success);
-        self.strange = answer.as_ref().is_ok_and(|reply| (400..500).contains(&reply.status) && reply.is_page());
+        // What a firewall says, and not what only the server itself or a limit on the way there would.
+        self.strange =
+            answer.as_ref().is_ok_and(|reply| matches!(reply.status, 403..=406 | 421 | 451) && reply.is_page());
         let unclear = match answer {
             // 408 is what a proxy says when the server behind it has not answered in time.
             Ok(reply) => reply.status >= 500 || reply.status == 408,

@@ -1,10 +1,10 @@
-//! Records of earlier runs that lead to an account which a record of now is found by, and which is nobody's yet.
+//! Words of earlier runs that lead to an account which a record of now is found by, and which is nobody's yet.
 //!
 //! Two rows of one list that lead to one account are held until somebody says whose it is. A list that names only some of the
-//! people, or a website that tells of one, settles nothing by being silent of the other: what was said of her still counts. So it does where a list gives her
-//! another address and hers to a newcomer: an account that came meanwhile may be hers.
-//! Who of them is right is not known here; nor what was not observed, so that somebody whose own account was not looked at may
-//! be taken for a rival, and a word settles it.
+//! people, or a website that tells of one, settles nothing by being silent of the other: what was said of her still counts.
+//! Nor does a list that gives one person another address and hers to a newcomer: an account that came meanwhile may be hers.
+//! Who of them is right is not known here; nor what was not observed, so that somebody whose own account was not looked at
+//! may be taken for a rival, and a word settles it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,13 +22,13 @@ use super::{
 };
 use crate::model::{attribute::AttributeName, id::SystemName, record::Statement};
 
-/// What leads to accounts beside the records of now: of each source two people at most, one of whom is another than whoever
-/// is asked about.
+/// What leads to accounts beside what is said now: of each source two people at most, one of whom is another than whoever is
+/// asked about.
 #[derive(Default)]
 pub(super) struct Rivals<'a> {
     of: BTreeMap<(Place, &'a SystemName), Vec<(Name<'a>, Name<'a>)>>,
-    /// Who is spoken of now and was found by what she had until now.
-    once: BTreeMap<Name<'a>, Place>,
+    /// What is found by the words that somebody had until now, who is spoken of otherwise now.
+    once: BTreeMap<Name<'a>, Vec<Place>>,
 }
 
 impl<'a> Rivals<'a> {
@@ -85,7 +85,7 @@ impl<'a> Rivals<'a> {
             let found = sight.look(said, sight.tied(said, held_by)).accounts;
             for place in found.iter().filter(|place| free.contains(place) && is_free(**place, &said.system)) {
                 if speaks {
-                    rivals.once.insert(person, *place);
+                    rivals.once.entry(person).or_default().push(*place);
                 }
                 let there = rivals.of.entry((*place, &said.system)).or_default();
                 if there.len() < 2 && there.iter().all(|(other, _)| *other != person) {
@@ -108,7 +108,8 @@ impl<'a> Rivals<'a> {
             return None;
         }
         // A second account would be made for her while somebody else is given the first.
-        if let Some(place) = self.once.get(&person).filter(|place| !accounts.contains(place)) {
+        let has_one = |place: &Place| accounts.iter().any(|hers| hers.system() == place.system());
+        if let Some(place) = self.once.get(&person).into_iter().flatten().find(|place| !has_one(place)) {
             let (system, id) = (index.name(*place), index.id(*place));
             let word = command("link", &person, system, id);
             return Some(format!(

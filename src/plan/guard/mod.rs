@@ -223,7 +223,7 @@ pub(crate) enum Tripped {
     )]
     Missing { source_name: SystemName, count: u64, people: u64, allowed: u64, who: Vec<PersonId> },
     #[error(
-        "{count} of {people} accounts at {system} that people are tied to are not there any more; `limits.missing` allows {allowed}"
+        "{count} of {people} people who had an account at {system} have none any more and would be given a new one; `limits.missing` allows {allowed}"
     )]
     Vanished { system: SystemName, count: u64, people: u64, allowed: u64, who: Vec<PersonId> },
     #[error("{count} of {rows} rows of {file} cannot be used; `limits.rejected` allows {allowed}")]

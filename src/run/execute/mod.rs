@@ -288,7 +288,8 @@ pub(crate) async fn execute(
     let baseline = plan.operations.iter().filter(|asked| asked.decision == Decision::Unchanged);
     let marks: Vec<&str> = baseline.map(|asked| asked.mark.as_str()).collect();
     let seen = shown(plan, &outcomes, &place, store, (run, was_aside))?;
-    let open_words = if was_aside || overtaken.is_some() { Vec::new() } else { open_words(&plan.seen, &seen) };
+    // What an older run leaves open of whom a newer one has spoken is that one's to say.
+    let open_words = overtaken.is_none().then(|| open_words(plan, &outcomes, &place));
     let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
     let follow_ups = expectations::left_behind(plan, &is_done, fleet, &memory.expectations, run, &now());
     let mut links = Arc::clone(&plan.links);
@@ -301,7 +302,7 @@ pub(crate) async fn execute(
     let settlement = Settlement {
         links: &links,
         seen: &seen,
-        open_words: &open_words,
+        open_words: open_words.as_deref(),
         marks: &marks,
         standing,
         follow_ups: &follow_ups,
@@ -316,10 +317,30 @@ pub(crate) async fn execute(
     Ok(Report { run, outcomes, found_done, sign_in })
 }
 
-/// What was said of whom something else is remembered; both are of the same keys in the same order.
-fn open_words(said: &[Seen], remembered: &[Seen]) -> Vec<Seen> {
-    let differ = said.iter().zip(remembered).filter(|(said, remembered)| said.values != remembered.values);
-    differ.map(|(said, _)| said.clone()).collect()
+/// What was said of whoever has something left open.
+fn open_words(plan: &Plan, outcomes: &[Option<Outcome>], place: &BTreeMap<&CallId, usize>) -> Vec<Seen> {
+    let open = left_open(plan, outcomes, place);
+    let is_open = |said: &&Seen| said.person.as_ref().is_some_and(|person| open.contains_key(person));
+    plan.seen.iter().filter(is_open).cloned().collect()
+}
+
+/// Of whom which attributes are asked for and not done.
+fn left_open<'p>(
+    plan: &'p Plan,
+    outcomes: &[Option<Outcome>],
+    place: &BTreeMap<&CallId, usize>,
+) -> BTreeMap<&'p PersonId, BTreeSet<&'p AttributeName>> {
+    let is_open = |change: &&PlannedChange| match change.decision {
+        Decision::Apply => !is_done(change, outcomes, place),
+        Decision::Hold => true,
+        Decision::Refuse => change.refusal != Some(RefusalKind::OwnedElsewhere),
+        Decision::Follow | Decision::Drop | Decision::Unchanged => false,
+    };
+    let mut open: BTreeMap<&PersonId, BTreeSet<&AttributeName>> = BTreeMap::new();
+    for change in plan.changes.iter().filter(is_open) {
+        open.entry(&change.person).or_default().insert(&change.attribute);
+    }
+    open
 }
 
 /// What is remembered of what sources showed. What was asked for and is not done yet is left as it was remembered before:
@@ -335,16 +356,7 @@ fn shown(
     if was_aside {
         return shown_aside(plan, outcomes, place, store, run);
     }
-    let is_open = |change: &&PlannedChange| match change.decision {
-        Decision::Apply => !is_done(change, outcomes, place),
-        Decision::Hold => true,
-        Decision::Refuse => change.refusal != Some(RefusalKind::OwnedElsewhere),
-        Decision::Follow | Decision::Drop | Decision::Unchanged => false,
-    };
-    let mut open: BTreeMap<&PersonId, BTreeSet<&AttributeName>> = BTreeMap::new();
-    for change in plan.changes.iter().filter(is_open) {
-        open.entry(&change.person).or_default().insert(&change.attribute);
-    }
+    let open = left_open(plan, outcomes, place);
     let mut seen = Arc::clone(&plan.seen);
     if open.is_empty() {
         return Ok(seen);
@@ -844,7 +856,12 @@ async fn carry_out(
             if writer.was_answered_on_the_way()
                 || refusal.status.is_some_and(|status| (300..400).contains(&status)) =>
         {
-            check(call, Outcome::Refused(refusal), fleet).await
+            match check(call, Outcome::Refused(refusal), fleet).await {
+                (Outcome::Refused(refusal), account) => {
+                    (Outcome::Refused(own::told(refusal, &call.system, member, &call.person).await), account)
+                }
+                came => came,
+            }
         }
         Err(refusal) => (Outcome::Refused(own::told(refusal, &call.system, member, &call.person).await), None),
     }

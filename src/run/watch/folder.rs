@@ -39,6 +39,9 @@ use crate::{
 mod fares;
 mod turn;
 
+/// For so long what falls due today waits for a list that is coming: one that somebody writes on for ever says nothing.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
+
 /// How long to leave a file alone whose systems or rules are not as they must be; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -97,6 +100,8 @@ pub(super) struct FolderFeed {
     warned: BTreeSet<String>,
     /// The day the rules saw last; `None` where only the store knows.
     day: Option<Date>,
+    /// Since when what falls due today waits for a list that is coming.
+    put_off: Option<Instant>,
     /// Why what falls due today cannot be seen.
     stale: Option<String>,
     last: Option<String>,
@@ -146,6 +151,7 @@ impl FolderFeed {
             left: None,
             warned: BTreeSet::new(),
             day: None,
+            put_off: None,
             stale: None,
             last: None,
             refused,
@@ -180,9 +186,13 @@ impl FolderFeed {
         }
         self.listen(service);
         let mut look = self.folder.look(service.clock.instant());
-        // A list that is here already says what falls due today by itself; without one, the last counts.
+        // A list of everybody that is here already says what falls due today, and perhaps otherwise than the last one.
         let comes = !look.ready.is_empty() || look.waiting.iter().any(|waiting| waiting.why.passes());
-        if self.turn.is_some() && !blocked && !comes && self.in_hand.is_empty() {
+        let puts_off = comes
+            && self.day != Some(service.clock.today())
+            && seat.project.lists_everybody(&self.name)
+            && self.may_put_off(service.clock.instant());
+        if self.turn.is_some() && !blocked && !puts_off {
             self.new_day(service, seat).await?;
         }
         if let Some(trouble) = &look.trouble {
@@ -191,6 +201,10 @@ impl FolderFeed {
         if self.turn.is_some() && !blocked && look.trouble.is_none() && self.in_hand.is_empty() {
             self.take(service, seat, &look).await?;
             blocked = self.is_blocked(service)?;
+            // Where it was not taken over, the last one counts; where it waits, so does what falls due.
+            if !blocked && !look.ready.is_empty() {
+                self.new_day(service, seat).await?;
+            }
             // What was taken just now stays behind nothing.
             look.ready.retain(|ready| self.in_hand.iter().all(|held| *held.claim.name() != ready.name));
         }
@@ -700,6 +714,11 @@ impl FolderFeed {
         self.left = Some(told);
     }
 
+    /// True while a list that is coming may be waited for.
+    fn may_put_off(&mut self, now: Instant) -> bool {
+        now.saturating_duration_since(*self.put_off.get_or_insert(now)) < LONGEST_WAIT
+    }
+
     /// What falls due on a day is done on that day, whether a new list comes or not: the last one is read again.
     async fn new_day(&mut self, service: &Service, seat: &mut Seat) -> Result<(), StateError> {
         let today = service.clock.today();
@@ -714,9 +733,11 @@ impl FolderFeed {
         // A day may have begun while nobody was watching: then the list knows what day its rules saw last.
         let last = self.day.map_or_else(|| accepted.today.clone(), |day| day.to_string());
         let again = format!("{}@{today}", accepted.sha256);
-        let is_seen = last == today.to_string() || service.store.about(&self.name, &again)?.is_some();
+        let is_seen = [&last, &accepted.today].contains(&&today.to_string())
+            || service.store.about(&self.name, &again)?.is_some();
         let taken_back = resume::taken_back_since(&service.store, accepted.run, &self.name)?;
         self.day = Some(today);
+        self.put_off = None;
         self.stale = None;
         if is_seen {
             return Ok(());

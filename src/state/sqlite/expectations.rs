@@ -202,7 +202,7 @@ mod tests {
         let settlement = Settlement {
             links: &Links::default(),
             seen: &[],
-            open_words: &[],
+            open_words: Some(&[]),
             marks: &[],
             standing: Standing::Done,
             follow_ups: left,

@@ -4,72 +4,15 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{
-    super::{Accepted, Settled, Settlement, Standing, StateError, journal},
-    MAIN,
-};
+use super::super::{Accepted, Settled, Settlement, Standing, StateError, journal};
 use crate::model::{
     id::{PersonId, SystemName},
-    plan::{Decision, Plan, Seen},
+    plan::{Decision, Plan},
 };
 
 /// So many people may have to be looked at again for a list to be believed; where there are more, everybody may be looked at
 /// as well.
 const MOST_TOUCHED: usize = 10_000;
-
-/// Takes note of what was said and is open when a run is over, in the place of what was of the same keys before.
-pub(super) fn keep_open_words(transaction: &Transaction<'_>, run: i64, said: &[Seen]) -> Result<(), StateError> {
-    transaction.execute(
-        "delete from open_words where run <= ?1 and exists (
-             select 1 from seen where seen.system = open_words.system and seen.key = open_words.key
-             and (seen.run = ?1 or seen.said = open_words.said)
-         )",
-        [run],
-    )?;
-    keep_words(transaction, run, said, "")
-}
-
-/// Takes note of what a plan was told that is begun or waits: it was said, whatever becomes of the plan. Of one that is begun
-/// only for whoever is remembered otherwise: nobody else can be mistaken for long, and there may be a million.
-pub(super) fn told(transaction: &Connection, run: i64, plan: &Plan, is_begun: bool) -> Result<(), StateError> {
-    let only = if is_begun { "and exists (select 1 from seen where system = ?1 and key = ?2)" } else { "" };
-    keep_words(transaction, run, &plan.seen, only)
-}
-
-/// Forgets what a plan was told that was let go of.
-pub(super) fn let_go(transaction: &Connection, run: i64) -> Result<(), StateError> {
-    transaction.execute("delete from open_words where run = ?1", [run])?;
-    Ok(())
-}
-
-fn keep_words(transaction: &Connection, run: i64, said: &[Seen], only: &str) -> Result<(), StateError> {
-    let mut statement = transaction.prepare_cached(&format!(
-        "insert into open_words (system, key, said, run) select ?1, ?2, ?3, ?4
-         where not exists (select 1 from seen where system = ?1 and key = ?2 and run > ?4) {only}
-         on conflict do update set said = excluded.said, run = excluded.run where excluded.run >= run"
-    ))?;
-    for one in said {
-        statement.execute(params![one.system.as_str(), one.key, serde_json::to_string(&one.values)?, run])?;
-    }
-    Ok(())
-}
-
-/// What was said of keys and is open, in their order.
-pub(super) fn open_words(connection: &Connection) -> Result<Vec<Seen>, StateError> {
-    // A store that was only looked into may be older than the table.
-    if !connection.table_exists(MAIN, "open_words")? {
-        return Ok(Vec::new());
-    }
-    let mut statement = connection.prepare("select system, key, said from open_words order by system, key")?;
-    let mut rows = statement.query([])?;
-    let mut words = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (system, key): (String, String) = (row.get(0)?, row.get(1)?);
-        let values = serde_json::from_str(&row.get::<_, String>(2)?)?;
-        words.push(Seen { system: system.into(), key: key.into(), person: None, values });
-    }
-    Ok(words)
-}
 
 /// Takes note of the lists of a run that is over.
 pub(super) fn keep(

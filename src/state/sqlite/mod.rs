@@ -37,6 +37,7 @@ mod schema;
 mod stands;
 mod ties;
 mod tokens;
+mod words;
 
 pub(crate) use self::home::{Place, place_of};
 use self::{
@@ -237,8 +238,8 @@ impl Store for Sqlite {
             let values = packer.pack(&serde_json::from_str(text(2)?)?);
             seen.push(Seen { system: shared(&mut last, text(0)?).clone(), key: text(1)?.into(), person: None, values });
         }
-        let (waiting, open_words) = (stands::waiting(&connection)?, lists::open_words(&connection)?);
-        Ok(Memory { seen, open_words, waiting, ..ties })
+        let (waiting, [open_words, waiting_words]) = (stands::waiting(&connection)?, words::all(&connection)?);
+        Ok(Memory { seen, open_words, waiting_words, waiting, ..ties })
     }
 
     fn ties(&self) -> Result<Memory, StateError> {
@@ -272,8 +273,20 @@ impl Store for Sqlite {
             }
         }
         let open = open::creations(&connection, &links)?;
-        let (seen, open_words, waiting) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Ok(Memory { links, corrections, seen, open_words, deeds, accepted, expectations, open, waiting, place })
+        let (seen, open_words, waiting_words, waiting) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+        Ok(Memory {
+            links,
+            corrections,
+            seen,
+            open_words,
+            waiting_words,
+            deeds,
+            accepted,
+            expectations,
+            open,
+            waiting,
+            place,
+        })
     }
 
     fn begin_judged(&self, beginning: &Beginning<'_>, now: &str) -> Result<Option<i64>, StateError> {
@@ -367,7 +380,10 @@ impl Store for Sqlite {
                     let told = approved.iter().map(|one| format!("approved by {} at {}", one.who, one.at));
                     (Standing::Approved, told.collect::<Vec<_>>().join(", "))
                 }
-                Word::Rejected => (Standing::Rejected, format!("rejected by {who} at {at}")),
+                Word::Rejected => {
+                    words::let_go(transaction, *run)?;
+                    (Standing::Rejected, format!("rejected by {who} at {at}"))
+                }
             };
             transaction.execute(
                 "update runs set standing = ?2, told = ?3, finished = ?4 where id = ?1",
@@ -562,7 +578,11 @@ impl Store for Sqlite {
                     let values = serde_json::to_string(&one.values)?;
                     statement.execute(params![one.system.as_str(), one.key, values, run])?;
                 }
-                lists::keep_open_words(transaction, run, open_words)?;
+                match open_words {
+                    _ if was_aside => words::remembered(transaction, seen)?,
+                    Some(open) => words::keep(transaction, run, seen, open)?,
+                    None => {}
+                }
             }
             {
                 let mut statement =
@@ -746,7 +766,7 @@ fn insert_run(
     if let Some(plan) = plan {
         if standing != Standing::Aside {
             stands::is_about(connection, run, plan)?;
-            lists::told(connection, run, plan, standing == Standing::Open)?;
+            words::told(connection, run, plan)?;
         }
         journal::write(connection, run, &Entry::Began { plan: plan.id.clone() })?;
     }

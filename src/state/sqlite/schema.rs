@@ -23,9 +23,11 @@ pub(super) const TABLES: &str = "
         system text not null, key text not null, said text not null, run integer not null default 0,
         primary key (system, key)
     ) without rowid, strict;
-    create table if not exists open_words (
-        system text not null, key text not null, said text not null, run integer not null, primary key (system, key)
+    create table if not exists words (
+        system text not null, key text not null, run integer not null, said text not null, primary key (system, key, run)
     ) without rowid, strict;
+    create index if not exists words_of on words (run);
+    drop table if exists open_words;
     create table if not exists deeds (
         mark text not null primary key, in_doubt integer not null, run integer not null default 0
     ) without rowid, strict;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde::Deserialize;
 
 use super::super::{Entry, Standing, StateError, Waits, journal};
-use super::{MAIN, lists, open, ties};
+use super::{MAIN, open, ties, words};
 use crate::model::{
     attribute::AttributeName,
     id::{PersonId, SystemName},
@@ -196,8 +196,8 @@ pub(super) fn put(
         )?;
         if changed > 0 {
             // Of what was begun, something may be done.
-            if *from != Standing::Open && matches!(to, Standing::Rejected | Standing::Superseded | Standing::Expired) {
-                lists::let_go(transaction, run)?;
+            if *from != Standing::Open && matches!(to, Standing::Superseded | Standing::Expired) {
+                words::let_go(transaction, run)?;
             }
             journal::write(transaction, run, &Entry::Stands { standing: to, told: told.to_owned(), news: false })?;
             return Ok(true);

@@ -30,7 +30,7 @@ fn what_is_settled_is_remembered_by_the_next_opening() {
         let settlement = Settlement {
             links: &links,
             seen: std::slice::from_ref(&seen),
-            open_words: &[],
+            open_words: Some(&[]),
             marks: &[],
             standing: Standing::Done,
             follow_ups: &FollowUps::default(),
@@ -212,7 +212,14 @@ fn calling() -> Entry {
 fn nothing_new() -> Settlement<'static> {
     static TIES: std::sync::LazyLock<Links> = std::sync::LazyLock::new(Links::default);
     static LATER: std::sync::LazyLock<FollowUps> = std::sync::LazyLock::new(FollowUps::default);
-    Settlement { links: &TIES, seen: &[], open_words: &[], marks: &[], standing: Standing::Done, follow_ups: &LATER }
+    Settlement {
+        links: &TIES,
+        seen: &[],
+        open_words: Some(&[]),
+        marks: &[],
+        standing: Standing::Done,
+        follow_ups: &LATER,
+    }
 }
 
 #[test]

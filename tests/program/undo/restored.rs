@@ -61,8 +61,8 @@ warning: what run 2 set off at gitlab may stay: 1 × GitLab writes to the old ad
 secondary one; 1 × a blocked account cannot sign in, here or to what signs in through GitLab; 4 × old addresses redirect \
 until somebody takes them; 4 × the personal namespace and projects move; 1 × the personal namespace takes the new name
 warning: what run 2 set off at mattermost may stay: 1 × mail to the old address; 4 × mail to the person; 4 × mentions of \
-the old name no longer notify; 1 × switching off ends all sessions; 1 × the new one counts as unverified; 1 × whoever is \
-mentioned is notified; 1 × who joins a team joins its default channels; 1 × who leaves a team leaves all its channels
+the old name no longer notify; 1 × switching off ends all sessions; 1 × the new one counts as unverified; 1 × who joins a \
+team joins its default channels; 1 × who leaves a team leaves all its channels; 1 × whoever is mentioned is notified
 warning: what run 2 set off at zitadel may stay: 4 × its tokens and sessions may end; 1 × switched off, its tokens end; \
 4 × the login names change with it; 1 × the new address counts as verified at once and gets no mail
 warning: hr says what is: with its next input it asks for 35 of these changes again; correct them there

@@ -13,8 +13,9 @@ use crate::{
 const FUTURE_DAYS: i32 = 14;
 
 impl FolderFeed {
-    /// True where a content that was used before is not to be used again: it is the last list, or says what happened and
-    /// not what is. A list of everybody that comes back after another one is news.
+    /// True where a content that was used before is not to be used again. A list of everybody that comes back after another
+    /// one is news; so is one of some people that is newer by its name than the last, and takes back what that one said.
+    /// Where only the time of arrival tells, it may have been sent twice.
     pub(super) fn is_known(
         &self,
         service: &Service,
@@ -28,9 +29,9 @@ impl FolderFeed {
         if accepted.sha256 == sha256 || seat.project.lists_everybody(&self.name) {
             return Ok(accepted.sha256 == sha256);
         }
-        // What came behind a later list takes back what that one said.
         let last: Option<OrderKey> = accepted.order.as_deref().and_then(|text| text.parse().ok());
-        Ok(last.is_none_or(|last| claim.order() <= last))
+        let is_dated = !matches!(claim.order(), OrderKey::Arrival(_));
+        Ok(!is_dated || last.is_none_or(|last| claim.order() <= last))
     }
 
     /// Why a list comes too late, where it is older than the last accepted one of everybody.
@@ -81,9 +82,9 @@ impl FolderFeed {
             );
             return Ok(Some(told));
         }
-        // What a list of some people left undone is tried again by itself.
+        // What a list of changes left undone is tried again by itself.
         let used = service.store.about(&self.name, sha256)?;
-        let used = used.filter(|run| run.standing == Standing::Done || is_full && run.standing == Standing::Partly);
+        let used = used.filter(|run| is_full && matches!(run.standing, Standing::Done | Standing::Partly));
         if let (Some(run), OrderKey::Arrival(_)) = (used, claim.order())
             && accepted.sha256 != sha256
         {
