@@ -27,6 +27,7 @@ use super::{
     pace::{Gate, Met, Pace},
     quota::{Counted, Turn},
     repeat::{self, LONGEST_PAUSE, Passing},
+    writer,
 };
 use crate::{
     model::{
@@ -192,8 +193,7 @@ impl Line {
             mark: None,
             attempt: 0,
             doubt: false,
-            taken: false,
-            strange: false,
+            last: writer::Last::default(),
             renewed: false,
             only_if: None,
             met: Vec::new(),

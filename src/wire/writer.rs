@@ -30,15 +30,25 @@ pub struct Writer<'a> {
     pub(super) mark: Option<&'a str>,
     pub(super) attempt: u32,
     pub(super) doubt: bool,
-    pub(super) taken: bool,
-    /// True where the last thing sent was answered with a no that somebody on the way may have said.
-    pub(super) strange: bool,
+    pub(super) last: Last,
     /// True where the last thing sent went with a token that was not accepted and that there is a newer one for.
     pub(super) renewed: bool,
     /// The version that what the call is about must have, for servers that keep versions.
     pub(super) only_if: Option<String>,
     /// What was handed in to be written and not waited for.
     pub(super) met: Vec<Receipt>,
+}
+
+/// How the last thing sent was answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Last {
+    /// With a yes.
+    Taken,
+    /// With a no in a form that no interface has.
+    OnTheWay,
+    /// Otherwise, or not at all.
+    #[default]
+    Other,
 }
 
 impl<'a> Writer<'a> {
@@ -61,13 +71,13 @@ impl<'a> Writer<'a> {
 
     /// True where the last thing sent was answered with a yes, whatever else the answer was.
     pub(crate) fn was_taken(&self) -> bool {
-        self.taken
+        self.last == Last::Taken
     }
 
     /// True where the last thing sent was answered with a no in a form that no interface has: something on the way, such as a
     /// firewall, may have said it of an answer that came back.
     pub(crate) fn was_answered_on_the_way(&self) -> bool {
-        self.strange
+        self.last == Last::OnTheWay
     }
 
     /// True where the last thing sent went with a person's token that was not accepted, and where there is a newer one now.
@@ -254,16 +264,19 @@ impl<'a> Writer<'a> {
     /// What an answer says of the call, all its tries taken together: only a yes takes away the doubt that an earlier try
     /// left.
     fn note(&mut self, answer: &Result<Reply, WireError>) {
-        self.taken = answer.as_ref().is_ok_and(Reply::is_success);
         // What a firewall says, and not what only the server itself or a limit on the way there would.
-        self.strange =
-            answer.as_ref().is_ok_and(|reply| matches!(reply.status, 403..=406 | 421 | 451) && reply.is_page());
+        let is_on_the_way = |reply: &Reply| matches!(reply.status, 403..=406 | 421 | 451) && reply.is_page();
+        self.last = match answer {
+            Ok(reply) if reply.is_success() => Last::Taken,
+            Ok(reply) if is_on_the_way(reply) => Last::OnTheWay,
+            _ => Last::Other,
+        };
         let unclear = match answer {
             // 408 is what a proxy says when the server behind it has not answered in time.
             Ok(reply) => reply.status >= 500 || reply.status == 408,
             Err(error) => !error.never_sent(),
         };
-        self.doubt = !self.taken && (self.doubt || unclear);
+        self.doubt = !self.was_taken() && (self.doubt || unclear);
     }
 
     /// True where the next request goes as soon as others are over, and where nobody would have to be asked whether it did.
