@@ -9,6 +9,7 @@ use super::{
     accounts::Accounts,
     attribute::{AttributeName, Value},
     id::{AccountId, SystemName},
+    refusal::Refusal,
     texts::Texts,
 };
 
@@ -85,6 +86,9 @@ pub struct Observed {
     pub server: Arc<Facts>,
     /// What an operator should read: deprecations, missing rights. No values of people.
     pub warnings: Vec<String>,
+    /// Accounts asked for by id of which the provider tells neither that they are there nor that they are not, each with
+    /// why, and what to do. Whoever has one of them is not taken for somebody without an account.
+    pub hidden: BTreeMap<AccountId, Refusal>,
 }
 
 /// Which accounts somebody needs to see. A connector may show more, never fewer.

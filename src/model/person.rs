@@ -21,17 +21,19 @@ pub(crate) struct Person {
     pub(crate) accounts: BTreeMap<SystemName, Arc<Account>>,
     /// Why nothing may be decided for this person, where correlation found more than one answer.
     pub(crate) held: Option<String>,
-    /// The systems where her account could be seen with her own token only, and why it was not: nothing is decided there.
+    /// The systems where she may have an account that was not seen, and why: nothing is decided there.
     pub(crate) unseen: BTreeMap<SystemName, Unseen>,
 }
 
-/// Why the account of a person was not seen where it can be seen with her own token only.
+/// Why the account of a person was not seen: it can be seen with her own token only, or is not shown to us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unseen {
     /// What kind of no it is: a token that opens nothing, or a server that does not answer.
     pub(crate) kind: RefusalKind,
     /// Whose turn it is, and what to do.
     pub(crate) reason: String,
+    /// True where she is known to have an account there, so that who asks for it and sees none is misled.
+    pub(crate) is_hers: bool,
 }
 
 /// One thing that was looked at of a person, and can be looked at again of somebody else.

@@ -37,7 +37,7 @@ use crate::model::{
     plan::{Doubtful, OpenCreation, Vanished},
     policy::Policy,
     record::Statement,
-    refusal::RefusalKind,
+    refusal::{Refusal, RefusalKind},
 };
 
 /// What correlation works on.
@@ -66,6 +66,8 @@ pub(crate) struct Material<'a> {
     pub(crate) whole: BTreeSet<SystemName>,
     /// At systems where everybody is seen with her own token: what it opened, under each name she is known by.
     pub(crate) own: &'a BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
+    /// Accounts that are not shown to us, although they may be there, and why.
+    pub(crate) hidden: &'a BTreeMap<SystemName, BTreeMap<AccountId, Refusal>>,
 }
 
 impl Material<'_> {
@@ -187,11 +189,30 @@ impl Draft {
         }
     }
 
+    /// Takes note of a tie to an account that is not shown: where it may be there all the same, nothing is decided of her
+    /// at that system.
+    fn hide(&mut self, person: &Name<'_>, link: Link<'_>, material: &Material<'_>) {
+        let hidden = material.hidden.get(link.system).and_then(|hidden| hidden.get(&AccountId::from(link.account)));
+        let Some(refusal) = hidden else { return };
+        let (system, account) = (link.system, link.account);
+        let reason = format!(
+            "{system} does not show us account {account}, which is hers: {}; where it is hers no more, say so, as in {}",
+            refusal.reason,
+            command("unlink", person, system, account)
+        );
+        self.unseen.insert(system.clone(), Unseen { kind: refusal.kind, reason, is_hers: true });
+    }
+
+    /// The systems where an account of hers is not shown to us.
+    fn hidden<'d>(&'d self, material: &Material<'_>) -> impl Iterator<Item = &'d SystemName> {
+        self.unseen.keys().filter(|system| material.hidden.contains_key(*system))
+    }
+
     /// What her token opened at a system, by its name and its number, seems to be somebody else's: nothing is taken there,
     /// and the others go on.
     fn not_hers(&mut self, system: &SystemName, number: usize, reason: String) {
         self.accounts.retain(|other| other.system() != number);
-        self.unseen.insert(system.clone(), Unseen { kind: RefusalKind::Forbidden, reason });
+        self.unseen.insert(system.clone(), Unseen { kind: RefusalKind::Forbidden, reason, is_hers: false });
     }
 
     /// Takes an account, or holds where another one of that system is there already.
@@ -285,7 +306,7 @@ impl Sight<'_, '_> {
                 // A source may know her by several names.
                 Some(place) if material.sources.contains(link.system) => found.put(place),
                 Some(place) => found.take(place, "another tie", &person, index),
-                None => {}
+                None => found.hide(&person, link, material),
             }
         }
         let own = Name::own(statement);
@@ -308,13 +329,18 @@ impl Sight<'_, '_> {
             let hers: Vec<Link<'_>> = tied.into_iter().flat_map(|person| known.ties(person)).collect();
             by_own_tokens(&mut found, statement, &hers, self, &is_apart);
         }
-        let shut = |system: &SystemName| material.own.contains_key(system);
+        // Whoever has an account that is not shown to us is not found another one.
+        let hidden: Vec<SystemName> = found.hidden(material).cloned().collect();
+        let shut = |system: &SystemName| material.own.contains_key(system) || hidden.contains(system);
         let whose = tied.unwrap_or(own);
         by_joins(&mut found, (statement, &whose), self, &shut, &anothers);
         if index.has_identities() {
             let strange = |place: Place| known.of(place).filter(|holder| anothers(place) && Some(*holder) != tied);
             let is_hers = |place: Place| tied.is_some() && known.of(place) == tied;
             by_identities(&mut found, (statement, &whose), index, &is_apart, &strange, &is_hers);
+        }
+        if !hidden.is_empty() {
+            found.accounts.retain(|place| !hidden.contains(index.name(*place)));
         }
         found
     }

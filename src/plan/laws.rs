@@ -234,6 +234,7 @@ fn plan_of(case: &Case) -> Plan {
         accounts: &observed,
         sources: &["hr".into(), "website".into()],
         own: &BTreeMap::new(),
+        hidden: &BTreeMap::new(),
     };
     let mut people = Vec::new();
     let ties = correlate(&material, &case.policy, &Plain, &mut |found| people.push(found.person()));

@@ -30,6 +30,7 @@ use crate::{
         plan::SignIn,
         policy::{CopyLine, Policy},
         record::Statement,
+        refusal::Refusal,
         texts::Texts,
     },
     plan::{
@@ -47,6 +48,8 @@ pub(crate) struct Shown {
     pub(crate) accounts: BTreeMap<SystemName, Accounts>,
     /// What people's own tokens opened, by each name of theirs.
     pub(crate) own: BTreeMap<SystemName, BTreeMap<PersonId, Opened>>,
+    /// Accounts that are not shown to us, although they may be there, and why.
+    pub(crate) hidden: BTreeMap<SystemName, BTreeMap<AccountId, Refusal>>,
     /// Who has to sign in before her own token opens anything.
     pub(crate) sign_in: Vec<SignIn>,
     pub(crate) warnings: Vec<String>,
@@ -142,7 +145,7 @@ pub(super) async fn open(
                     if must_sign_in(refusal) {
                         waiting.insert(bearer.person.clone());
                     }
-                    Opened::Nothing(Unseen { kind: refusal.kind, reason: refusal.reason.clone() })
+                    Opened::Nothing(Unseen { kind: refusal.kind, reason: refusal.reason.clone(), is_hers: false })
                 }
                 None => continue,
             };
@@ -533,6 +536,9 @@ pub(super) async fn look(
             if !seen.warnings.contains(&warning) {
                 seen.warnings.push(warning);
             }
+        }
+        if !observed.hidden.is_empty() {
+            seen.hidden.entry(system.clone()).or_default().extend(observed.hidden);
         }
         seen.accounts.entry(system.clone()).or_default().add_new(observed.accounts);
         let before = asked.entry(system.clone()).or_default();

@@ -204,6 +204,7 @@ pub(super) fn settle(
         accounts: &shown.accounts,
         sources: &sources,
         own: &shown.own,
+        hidden: &shown.hidden,
     };
     let attributes = Arc::new(policy.owned());
     let group = desk.limits.groups.as_ref().map(|groups| groups.attribute.clone());

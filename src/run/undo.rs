@@ -319,6 +319,11 @@ pub(crate) async fn undo(
         .collect();
     let mut decided = restore(&left, &accounts, &*fleet);
     for planned in decided.iter_mut().map(|one| &mut one.planned) {
+        let hidden = shown.hidden.get(&planned.system).zip(planned.account.as_ref());
+        if let Some(refusal) = hidden.and_then(|(hidden, id)| hidden.get(id)) {
+            let reason = format!("{} does not show us this account: {}", planned.system, refusal.reason);
+            (planned.decision, planned.refusal, planned.reason) = (Decision::Hold, Some(refusal.kind), reason);
+        }
         let opened = shown.own.get(&planned.system).and_then(|people| people.get(&planned.person));
         if let Some(Opened::Nothing(why)) = opened {
             // Nobody has seen what is there now.

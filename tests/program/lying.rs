@@ -705,6 +705,61 @@ fn an_answer_about_one_account_that_is_about_another_or_no_answer_at_all_is_not_
 }
 
 #[test]
+fn whoever_has_an_account_that_is_not_shown_is_neither_forgotten_nor_given_another() {
+    let scene = Scene::known_by_id("nextcloud");
+    let before = state(&scene.world, "nextcloud");
+    let hidden = json!({ "ocs": { "meta": { "status": "failure", "statuscode": 998 }, "data": [] } });
+    let is_hers = |change: &Value| change["person"] == "hr/1001" && change["system"] == "nextcloud";
+    let told = |plan: &Value| -> Vec<Value> {
+        plan["changes"].as_array().unwrap().iter().filter(|change| is_hers(change)).cloned().collect()
+    };
+    for leaves in [false, true] {
+        if leaves {
+            let rows = scene.world.read("people.csv");
+            scene.world.write("people.csv", rows.replace("woldname,Active", "woldname,Left").as_bytes());
+        }
+        let hidden = hidden.clone();
+        scene.answer_by_id(move |_| Answer::json(404, &hidden));
+        let ran = scene.world.homeward(&["plan", "hr=people.csv", "--format", "json"]);
+        let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let changes = told(&plan);
+        assert!(!changes.is_empty(), "{leaves}: {plan:#}");
+        assert!(changes.iter().all(|change| change["decision"] == "hold"), "{leaves}: {changes:#?}");
+        let reason = changes[0]["reason"].as_str().unwrap();
+        assert!(
+            reason.starts_with("nextcloud does not show us account woldname, which is hers: our account there"),
+            "{reason}"
+        );
+        assert!(reason.ends_with("`homeward unlink hr/1001 nextcloud:woldname`"), "{reason}");
+        scene.world.homeward(&["apply", "hr=people.csv", "--yes"]);
+        assert_eq!(state(&scene.world, "nextcloud"), before, "{leaves}");
+    }
+    // A rule that asks whether she has an account there is not told that she has none.
+    let rules = scene.world.read("rules/people.rhai");
+    let asking = rules.replace("|person| person.active", "|person| if person.nextcloud != () { person.active }");
+    assert_ne!(asking, rules);
+    let lines = asking.lines().filter(|line| !line.contains("copies("));
+    scene.world.write("rules/people.rhai", lines.collect::<Vec<_>>().join("\n").as_bytes());
+    let ran = scene.world.homeward(&["plan", "hr=people.csv", "--format", "json"]);
+    let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let changes = told(&plan);
+    assert_eq!(changes.len(), 1, "{plan:#}");
+    assert_eq!(
+        (&changes[0]["attribute"], &changes[0]["decision"], &changes[0]["after"]),
+        (&json!("active"), &json!("hold"), &json!(false)),
+        "{changes:#?}"
+    );
+    scene.world.write("rules/people.rhai", rules.as_bytes());
+    // Shown again, she is switched off.
+    let upstream = scene.upstream.clone();
+    scene.liar.behave(move |request| forward(&upstream, request));
+    let ran = scene.world.homeward(&["apply", "hr=people.csv", "--yes"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert_ne!(state(&scene.world, "nextcloud"), before);
+    assert_eq!(scene.world.user("nextcloud", "id", "woldname")["enabled"], json!(false));
+}
+
+#[test]
 fn what_was_done_and_answered_on_the_way_by_a_page_that_refuses_is_recorded_as_done() {
     for kind in KINDS {
         for status in [403, 406] {

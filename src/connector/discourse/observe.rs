@@ -199,7 +199,7 @@ impl<'a> Looker<'a> {
         for account in found.into_accounts() {
             accounts.push(&self.whole(account, &sought).await?);
         }
-        Ok(Observed { accounts, server: self.server, warnings: Vec::new() })
+        Ok(Observed { accounts, server: self.server, ..Observed::default() })
     }
 
     /// The account of the person whose own key this is.
@@ -210,7 +210,7 @@ impl<'a> Looker<'a> {
         facts.extend(self.wire.own_token().map(|kind| ("token_kind".to_owned(), kind.word().into())));
         self.server = Arc::new(facts);
         let account = self.shown_to_herself(&me)?;
-        Ok(Observed { accounts: vec![account].into(), server: self.server, warnings: Vec::new() })
+        Ok(Observed { accounts: vec![account].into(), server: self.server, ..Observed::default() })
     }
 
     /// True where the key is a person's own, and nothing is seen but what she sees of herself.

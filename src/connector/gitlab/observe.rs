@@ -136,7 +136,7 @@ impl<'a> Looker<'a> {
         let server = Arc::new(server);
         let account = reply::account(self.wire.system(), &me, &server);
         let account = account.ok_or_else(|| self.strange("a user without id or state"))?;
-        Ok(Observed { accounts: vec![account].into(), server, warnings: Vec::new() })
+        Ok(Observed { accounts: vec![account].into(), server, ..Observed::default() })
     }
 
     /// The accounts somebody needs, on a server of which this is known.
@@ -159,7 +159,7 @@ impl<'a> Looker<'a> {
         // search finds: it is taken all the same.
         let addresses = wanted.texts("email").filter(|address| !found.addresses.contains(&address.to_lowercase()));
         self.look_up(addresses.map(|address| Look::Address(address.to_owned())).collect(), &mut found).await?;
-        Ok(Observed { accounts: found.accounts.into_accounts(), server: self.server, warnings: Vec::new() })
+        Ok(Observed { accounts: found.accounts.into_accounts(), server: self.server, ..Observed::default() })
     }
 
     /// One account by its id; `None` where there is none.

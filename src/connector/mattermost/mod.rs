@@ -176,7 +176,7 @@ impl Connector for Mattermost {
         let server = Arc::new(server);
         let mut accounts = reading::accounts(wanted, &server, *wire).await?;
         places.seat(wanted, &mut accounts, *wire).await?;
-        Ok(Observed { accounts, server, warnings: us.missing.clone() })
+        Ok(Observed { accounts, server, warnings: us.missing.clone(), ..Observed::default() })
     }
 
     async fn observe_self(&self, wire: &Reader<'_>) -> Result<Observed, ConnectorError> {

@@ -144,7 +144,7 @@ pub(super) async fn own(wire: Reader<'_>) -> Result<Observed, ConnectorError> {
         server.insert("version".to_owned(), version.as_str().into());
     }
     let server = Arc::new(server);
-    Ok(Observed { accounts: vec![user.account(wire.system(), &server)].into(), server, warnings: Vec::new() })
+    Ok(Observed { accounts: vec![user.account(wire.system(), &server)].into(), server, ..Observed::default() })
 }
 
 /// The wanted accounts, by id.

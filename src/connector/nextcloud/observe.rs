@@ -24,7 +24,7 @@ use crate::{
         accounts::AccountsById,
         attribute::{AttributeName, Value},
         id::AccountId,
-        refusal::RefusalKind,
+        refusal::{Refusal, RefusalKind},
         texts::Texts,
     },
     wire::{Reader, Reply},
@@ -56,6 +56,10 @@ const FEW: usize = 20;
 
 /// So many pages in a row may show nobody new.
 const IDLE: usize = 2;
+
+/// What helps where an account is not shown to us.
+const HIDDEN: &str = "our account there may not see it: an administrator sees everybody, a group admin only the members of \
+                      her groups, and a delegated one everybody but administrators";
 
 /// One observation.
 pub(super) struct Looker<'a> {
@@ -152,7 +156,7 @@ impl<'a> Looker<'a> {
         facts.extend(groups.iter().map(|group| (membership::fact(group), Value::text(group))));
         looker.server = Arc::new(facts);
         let account = looker.read(&me)?.ok_or_else(|| looker.strange("only part of our own account"))?;
-        Ok(Observed { accounts: vec![account].into(), server: looker.server, warnings: Vec::new() })
+        Ok(Observed { accounts: vec![account].into(), server: looker.server, ..Observed::default() })
     }
 
     /// Who we are and what we may do.
@@ -193,18 +197,20 @@ impl<'a> Looker<'a> {
             is_whole = looker.walk(&sought, needs_all, &mut place, &mut found).await?;
         }
         let hidden = looker.look_up(&sought, &mut found).await?;
+        let count = hidden.len();
         if !is_whole && !searches_all && sought.open(&found).any(|(name, _)| is_passed_over(name)) {
             is_whole = looker.walk(&sought, true, &mut place, &mut found).await?;
         }
         looker.search(&sought, is_whole, &mut found).await?;
-        let warnings = (hidden > 0).then(|| {
-            let (accounts, are) = if hidden == 1 { ("account", "is") } else { ("accounts", "are") };
-            format!("{}: {hidden} {accounts} asked for by id {are} not shown to our account there", wire.system())
+        let warnings = (count > 0).then(|| {
+            let (accounts, are) = if count == 1 { ("account", "is") } else { ("accounts", "are") };
+            format!("{count} {accounts} asked for by id {are} not shown to our account there")
         });
         Ok(Observed {
             accounts: found.into_accounts(),
             server: looker.server,
             warnings: warnings.into_iter().collect(),
+            hidden: hidden.into_iter().map(|id| (id, Refusal::new(RefusalKind::Forbidden, HIDDEN))).collect(),
         })
     }
 
@@ -260,17 +266,24 @@ impl<'a> Looker<'a> {
         Ok(false)
     }
 
-    /// Asks for each id that is not found yet. Tells how many are hidden.
-    async fn look_up(&self, sought: &Sought<'_>, found: &mut AccountsById) -> Result<usize, ConnectorError> {
+    /// Asks for each id that is not found yet. Tells which are hidden.
+    async fn look_up(
+        &self,
+        sought: &Sought<'_>,
+        found: &mut AccountsById,
+    ) -> Result<BTreeSet<AccountId>, ConnectorError> {
         let missing: Vec<&AccountId> = sought.ids.iter().filter(|id| !found.contains(id)).collect();
         let asked: Vec<_> = missing.iter().map(|id| self.one(id.as_str())).collect();
         let shown: Vec<Shown> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
-        let mut hidden = 0;
-        for shown in shown {
+        let ids: Vec<AccountId> = missing.into_iter().cloned().collect();
+        let mut hidden = BTreeSet::new();
+        for (id, shown) in ids.into_iter().zip(shown) {
             match shown {
                 Shown::Somebody(account) => found.insert(&account),
                 Shown::Nobody => {}
-                Shown::Hidden => hidden += 1,
+                Shown::Hidden => {
+                    hidden.insert(id);
+                }
             }
         }
         Ok(hidden)

@@ -195,7 +195,7 @@ impl<'a> Looker<'a> {
         if !range.is_empty() {
             accounts.edit(|account| groups.show(account, &range));
         }
-        Ok((Observed { accounts, server: looker.server, warnings: Vec::new() }, versions))
+        Ok((Observed { accounts, server: looker.server, ..Observed::default() }, versions))
     }
 
     /// The account of whoever the token is for (RFC 7644 3.11).
@@ -214,7 +214,7 @@ impl<'a> Looker<'a> {
         }
         let user = reply.json().ok_or_else(|| looker.strange("something that is no user"))?;
         let account = looker.read(&user)?;
-        Ok(Observed { accounts: vec![account].into(), server: looker.server, warnings: Vec::new() })
+        Ok(Observed { accounts: vec![account].into(), server: looker.server, ..Observed::default() })
     }
 
     /// One account by its id, and its version; `None` where the server says that there is none.

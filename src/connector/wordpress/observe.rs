@@ -200,7 +200,7 @@ impl<'a> Looker<'a> {
         let asked: Vec<_> = missing.iter().map(|id| looker.account(id)).collect();
         let seen: Vec<Option<Account>> = stream::iter(asked).buffered(SIDE_BY_SIDE).try_collect().await?;
         found.extend(seen.into_iter().flatten());
-        Ok(Observed { accounts: found.into_accounts(), server: looker.server, warnings: Vec::new() })
+        Ok(Observed { accounts: found.into_accounts(), server: looker.server, ..Observed::default() })
     }
 
     /// One account by its id; `None` where WordPress says that there is none.

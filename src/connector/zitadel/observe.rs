@@ -316,7 +316,7 @@ pub(super) async fn observe(
     let facts = server.facts();
     let account = |user: User| user.account(reader.system(), server.interface, &facts);
     let accounts = users.into_values().map(account).collect();
-    Ok(Observed { accounts, server: facts, warnings })
+    Ok(Observed { accounts, server: facts, warnings, ..Observed::default() })
 }
 
 /// Pages in a row that may bring nobody new, because we may not read those on them.

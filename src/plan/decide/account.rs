@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Desk, Told, is_account_line, knows, why};
+use super::{Decided, Desk, Told, is_account_line, knows, why};
 use crate::model::{
     account::Account,
     attribute::{AttributeName, Value},
@@ -54,6 +54,24 @@ impl Desk<'_> {
                     self.switch(&account, &Value::Bool(*wanted), &line, &asked_by, reason);
                 }
             }
+        }
+        self.misled(active, owner.as_ref(), &asked_by);
+    }
+
+    /// Holds the switch of an account that is known to be hers and was not seen, where an `account` line has nothing to say:
+    /// whether it would, had it seen the account, nobody knows.
+    fn misled(&mut self, active: &AttributeName, owner: Option<&SystemName>, asked_by: &AskedBy) {
+        let person = self.person;
+        for system in person.unseen.iter().filter(|(_, unseen)| unseen.is_hers).map(|(system, _)| system) {
+            let is_here = |one: &Decided| one.planned.system == *system && one.planned.attribute == *active;
+            if self.ownership.accounts.contains_key(system) || self.decided.iter().any(is_here) {
+                continue;
+            }
+            let Some(origin) = self.policy.accounts.get(system) else { continue };
+            let system_says = owner.unwrap_or(&asked_by.system).clone();
+            let line = Owned { system: system_says, origin: origin.clone(), looked_at: Vec::new() };
+            let after = person.decided(&line.system, active).unwrap_or(Value::Bool(false));
+            self.hold_unseen(system, active, &after, &line, asked_by);
         }
     }
 

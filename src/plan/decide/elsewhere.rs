@@ -182,7 +182,7 @@ impl Desk<'_> {
             let reason = || format!("`{attribute}` goes to {system} ({origin}), and this person has no account there");
             let (decision, kind, reason) = unseen.map_or_else(
                 || (Decision::Refuse, RefusalKind::NotFound, reason()),
-                |Unseen { kind, reason }| (Decision::Hold, kind, reason),
+                |Unseen { kind, reason, .. }| (Decision::Hold, kind, reason),
             );
             self.put(system, attribute, value, decision, owned, asked_by.clone(), reason, |planned| {
                 planned.refusal = Some(kind);

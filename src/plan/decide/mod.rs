@@ -565,7 +565,7 @@ impl<'a> Desk<'a> {
         owned: &Owned,
         asked_by: &AskedBy,
     ) -> bool {
-        let Some(Unseen { kind, reason }) = self.person.unseen.get(system).cloned() else { return false };
+        let Some(Unseen { kind, reason, .. }) = self.person.unseen.get(system).cloned() else { return false };
         self.put(system, attribute, value, Decision::Hold, Some(owned), asked_by.clone(), reason, |planned| {
             planned.refusal = Some(kind);
         });

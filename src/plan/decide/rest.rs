@@ -470,7 +470,11 @@ mod tests {
                 let chat = chat.filter(|_| !is_unseen);
                 let lists: Vec<Accounts> = [chat, git].into_iter().flatten().map(|one| vec![one].into()).collect();
                 let unseen = || {
-                    let unseen = Unseen { kind: RefusalKind::NotFound, reason: "her token is missing".to_owned() };
+                    let unseen = Unseen {
+                        kind: RefusalKind::NotFound,
+                        reason: "her token is missing".to_owned(),
+                        is_hers: false,
+                    };
                     is_unseen.then(|| ("chat".into(), unseen)).into_iter().collect()
                 };
                 let held = || is_held.then(|| "two could be meant".to_owned());

@@ -102,6 +102,21 @@ impl World {
         ids.iter().find_map(|id| self.accounts.get(&(call.system.clone(), id.clone())))
     }
 
+    /// Takes note of whose accounts are not shown any more: whether they are gone nobody knows.
+    fn hide(&mut self, plan: &Plan, system: &SystemName, hidden: &BTreeMap<AccountId, Refusal>) {
+        if hidden.is_empty() {
+            return;
+        }
+        for call in plan.calls.iter().filter(|call| call.system == *system) {
+            let place = (call.person.clone(), system.clone());
+            let mut ids = call.account.iter().chain(self.linked.get(&place).into_iter().flatten());
+            if let Some(refusal) = ids.find_map(|id| hidden.get(id)) {
+                let reason = format!("{system} does not show us her account: {}", refusal.reason);
+                self.unseen.insert((system.clone(), call.person.clone()), Refusal { reason, ..refusal.clone() });
+            }
+        }
+    }
+
     /// Whose an account is, where that is somebody else than a creation is for.
     pub(super) fn other(&self, call: &Call, id: &AccountId) -> Option<&PersonId> {
         self.tied.get(&(call.system.clone(), id.clone())).filter(|person| **person != call.person)
@@ -198,6 +213,7 @@ pub(super) async fn read_again(
     for (system, answer) in answers {
         match answer {
             Ok(observed) => {
+                world.hide(plan, system, &observed.hidden);
                 world.servers.insert(system.clone(), observed.server);
                 observed.accounts.into_iter().for_each(|account| world.learn(account));
             }
