@@ -592,7 +592,9 @@ fn hide(shown: &mut Value, username: &str) {
     match shown {
         Value::Array(all) => {
             all.retain(|one| !is_hers(one));
-            all.iter_mut().for_each(|one| hide(one, username));
+            for one in all {
+                hide(one, username);
+            }
         }
         Value::Object(fields) => {
             fields.remove(username);

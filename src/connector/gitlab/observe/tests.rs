@@ -118,6 +118,9 @@ fn thirty() -> Wanted {
     wanted(&["150"], &names.iter().map(String::as_str).collect::<Vec<_>>(), &[])
 }
 
+/// The headers of a page, and who is on it.
+type Page<'a> = (&'a [(&'a str, &'a str)], Json);
+
 const NEWEST: &str = "/api/v4/users?per_page=100&order_by=id&sort=desc";
 const OLDEST: &str = "/api/v4/users?pagination=keyset&order_by=id&sort=asc&per_page=100";
 
@@ -129,7 +132,6 @@ fn people(from: u64, to: u64) -> Json {
 async fn whoever_a_list_that_ends_early_does_not_show_is_asked_for() {
     let next = ("Link", "<https://x/api/v4/users?pagination=keyset&id_after=100>; rel=\"next\"");
     let total = ("X-Total", "250");
-    type Page<'a> = (&'a [(&'a str, &'a str)], Json);
     let cases: [(&str, Page<'_>, Page<'_>, Page<'_>); 6] = [
         ("no next link", (&[total], people(151, 250)), (&[], people(1, 100)), (&[], json!([]))),
         ("no total and no next link", (&[], people(151, 250)), (&[], people(1, 100)), (&[], json!([]))),
