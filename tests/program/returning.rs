@@ -62,8 +62,7 @@ impl Nights {
     }
 
     fn list(&self, rows: &[&str]) {
-        let list = rows.iter().map(|row| format!("{row}\n")).collect::<String>();
-        self.0.write("hr.csv", format!("id,username,email,name\n{list}").as_bytes());
+        self.0.write("hr.csv", format!("id,username,email,name\n{}\n", rows.join("\n")).as_bytes());
     }
 
     /// Applies a list of these rows.
