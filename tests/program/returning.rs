@@ -107,11 +107,58 @@ fn who_was_let_in_again_at_one_system_only_is_switched_off_when_she_leaves_again
     }
 }
 
+/// Rules by which every plan waits.
+fn waiting() -> String {
+    format!("guard(|plan| hold(\"look first\"));\n{RULES}")
+}
+
+#[test]
+fn a_leaving_that_waited_or_was_rejected_is_not_forgotten() {
+    for is_rejected in [false, true] {
+        let nights = Nights::new("state");
+        nights.night(0, &[ANNA, BOB]);
+        nights.night(0, &[BOB]);
+        nights.rules(&held("active"));
+        nights.night(4, &[ANNA, BOB]);
+        nights.rules(&waiting());
+        nights.night(6, &[BOB]);
+        if is_rejected {
+            nights.0.json(0, &["reject", "4"]);
+        }
+        nights.rules(RULES);
+        nights.night(0, &[BOB]);
+        assert_eq!(nights.at("directory"), ["anna false", "bob true"], "{is_rejected}");
+    }
+}
+
+#[test]
+fn a_list_that_only_waited_takes_nothing_back() {
+    for is_rejected in [false, true] {
+        let nights = Nights::new("changes");
+        nights.night(0, &[ANNA, BOB]);
+        nights.night(0, &[ANNA, BOB]);
+        nights.rules(&waiting());
+        nights.night(6, &["0017,wrong,anna@example.com,Anna", BOB]);
+        if is_rejected {
+            nights.0.json(0, &["reject", "3"]);
+        }
+        nights.rules(RULES);
+        // Somebody else changes her meanwhile, of which HR says nothing.
+        let people = nights.ask("directory", "GET", "/Users", &Value::Null);
+        let hers = people["Resources"].as_array().unwrap().iter().find(|it| it["userName"] == "anna").unwrap();
+        let renamed = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{ "op": "replace", "path": "userName", "value": "annika" }] });
+        nights.ask("directory", "PATCH", &format!("/Users/{}", hers["id"].as_str().unwrap()), &renamed);
+        nights.night(0, &[ANNA, BOB]);
+        assert_eq!(nights.at("directory"), ["annika true", "bob true"], "{is_rejected}");
+    }
+}
+
 #[test]
 fn who_leaves_in_a_list_that_waits_leaves_with_the_next_one_that_is_carried_out() {
     let nights = Nights::new("state");
     nights.night(0, &[ANNA, BOB]);
-    nights.rules(&format!("guard(|plan| hold(\"look first\"));\n{RULES}"));
+    nights.rules(&waiting());
     nights.night(6, &[BOB]);
     nights.rules(RULES);
     nights.night(0, &[BOB]);
