@@ -49,7 +49,6 @@ const CALLS: &[&str] = &[
     "POST /users 201",
     "POST /users 400",
     "POST /users 409",
-    "POST /users/{id}/activate 201",
     "POST /users/{id}/block 201",
     "POST /users/{id}/unblock 201",
     "PUT /groups/{id}/members/{user_id} 200",
