@@ -317,6 +317,7 @@ pub(super) async fn serve(given: &Invocation<'_>, wanted: &arguments::Lab) -> Re
     if wanted.detach {
         return detach(given, wanted, &folder.join("lab.json"));
     }
+    tell_astray(given, &config);
     let lab = lab::start(&benches(&config, &given.kinds)?, wanted.people.unwrap_or_default(), given.simulations)
         .await
         .map_err(lab_trouble)?;

@@ -71,14 +71,14 @@ pub(crate) struct Material<'a> {
 }
 
 impl Material<'_> {
-    /// What was said last of whoever is not spoken of now: it counts though it could not be carried out yet.
+    /// What was said of whoever is not spoken of now: what is still open counts in the place of what is remembered.
     pub(super) fn said_last(&self) -> impl Iterator<Item = &Arc<Statement>> {
         let open = &self.open_words;
         let is_open = |said: &&Arc<Statement>| {
             let name = Name::own(said);
             open.binary_search_by(|open| Name::own(open).cmp(&name)).is_ok()
         };
-        // Of several words of one person none is known to be the one that will hold.
+        // Of several open words of one person none is known to be the one that will hold.
         self.remembered.iter().filter(move |said| !is_open(said)).chain(open)
     }
 }

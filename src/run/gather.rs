@@ -126,7 +126,7 @@ pub(crate) struct Said {
     pub(crate) remembered: Vec<Arc<Statement>>,
     /// What was remembered of keys that are spoken of now and had other names.
     pub(crate) former: Vec<Arc<Statement>>,
-    /// Of those of them of which something is still open what was said last. Nothing is carried out by it.
+    /// What was said of keys that are not spoken of now and of which something waits or is open. Nothing is carried out by it.
     pub(crate) open_words: Vec<Arc<Statement>>,
     pub(crate) rejected: Vec<Rejected>,
     pub(crate) inputs: Vec<Input>,
