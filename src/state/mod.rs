@@ -540,6 +540,10 @@ pub(crate) trait Store: Send + Sync {
     /// The runs that broke off, were approved and not carried out, or left calls undone, oldest first.
     fn unfinished(&self) -> Result<Vec<RunSummary>, StateError>;
 
+    /// The runs that were begun and leave something open, oldest first: calls, or what is held or refused of somebody whom
+    /// no later run has settled.
+    fn left_open(&self) -> Result<Vec<i64>, StateError>;
+
     /// The runs after this one that have an input of one of these sources and stand as one of these, oldest first.
     fn later(&self, run: i64, sources: &[&SystemName], standings: &[Standing]) -> Result<Vec<i64>, StateError>;
 

@@ -3,9 +3,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::{
+    process::Stdio,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
 use serde_json::{Value, json};
 
-use crate::common::World;
+use crate::{
+    common::World,
+    server::{Answer, Server, forward},
+};
 
 const SETTINGS: &str = r#"
 [systems.hr]
@@ -240,4 +253,86 @@ fn a_system_that_shows_none_of_the_accounts_it_had_is_not_filled_anew_without_a_
     assert_eq!(held.status, 6, "{held:?}");
     assert!(held.stderr.contains("8 of 8 people who had an account at portal have none any more"), "{held:?}");
     assert_eq!(nights.at("portal"), Vec::<String>::new());
+}
+
+#[test]
+fn approving_a_part_does_not_settle_what_the_same_list_left_open_of_her_elsewhere() {
+    let nights = Nights::new("state");
+    let settings = std::fs::read_to_string(nights.0.path("homeward.toml")).unwrap();
+    let only_there = |rules: &str| {
+        rules.replace(
+            "copies([\"username\", \"email\", \"first_name\", \"last_name\"], both);",
+            "copies([\"username\", \"email\", \"last_name\"], both);\ncopies(\"first_name\", \"directory\");",
+        )
+    };
+    nights.rules(&only_there(RULES));
+    nights.night(0, &[ANNA, BOB]);
+    // Anna leaves, which a rule holds at the portal, and one name too many sets aside at the directory.
+    let limits = "[limits]\nattributes = { first_name = { share = \"0%\", at_least = 0 } }\n";
+    nights.0.write("homeward.toml", format!("{settings}{limits}").as_bytes());
+    nights.rules(&only_there(&held("active")));
+    let robert = "0018,bob,robert@example.com,Robert";
+    nights.night(6, &[robert]);
+    assert_eq!(
+        (nights.at("directory"), nights.at("portal")),
+        (vec!["anna true".into(), "bob true".into()], vec!["anna true".into(), "bob true".into()])
+    );
+    let runs = nights.0.json(0, &["runs"]);
+    let aside =
+        runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap()["run"].to_string();
+    nights.0.json(0, &["approve", &aside, "--yes"]);
+    assert_eq!(nights.at("directory"), ["anna false", "bob true"]);
+    // It is told until it is done.
+    nights.night(4, &[robert]);
+    nights.rules(&only_there(RULES));
+    nights.night(0, &[robert]);
+    assert_eq!(nights.at("portal"), ["anna false", "bob true"]);
+}
+
+#[test]
+fn a_run_that_goes_on_later_takes_no_account_of_somebody_who_has_its_names_by_now() {
+    let Nights(world) = Nights::new("state");
+    let (directory, upstream) = (world.url("directory"), world.url("portal"));
+    let server = Server::before(&upstream);
+    let settings = SETTINGS
+        .replace("https://directory.example.com", &directory)
+        .replace("https://portal.example.com", &server.url)
+        + "concurrency = 1\n";
+    world.write("homeward.toml", settings.as_bytes());
+    let (hers, its) = (world.token("directory"), world.token("portal"));
+    let nights = Nights(world.variable("DIRECTORY_TOKEN", &hers).variable("PORTAL_TOKEN", &its));
+    nights.rules(&format!("temporary(\"username\", [\"directory\", \"portal\"]);\n{RULES}"));
+    let applied = |exit: i32, rows: &[&str]| {
+        nights.list(rows);
+        let ran = nights.0.homeward(&["apply", "--yes", "hr=hr.csv"]);
+        assert_eq!(ran.status, exit, "{ran:?}");
+    };
+    applied(0, &[BOB]);
+    // Anna's account is made, and the run is killed before it has looked, or has made Cid's.
+    let (tell, is_made) = mpsc::channel();
+    let (tell, was_asked, behind) = (Mutex::new(tell), AtomicBool::new(false), upstream.clone());
+    server.behave(move |request| {
+        if was_asked.load(Ordering::SeqCst) {
+            let _ = tell.lock().unwrap().send(());
+            return Answer::Silence;
+        }
+        was_asked.store(!request.is_read(), Ordering::SeqCst);
+        forward(&behind, request)
+    });
+    nights.list(&[ANNA, BOB, "0019,cid,cid@example.com,Cid"]);
+    let mut apply = nights.0.command();
+    apply.args(["apply", "--yes", "hr=hr.csv"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut apply = apply.spawn().unwrap();
+    is_made.recv_timeout(Duration::from_secs(30)).unwrap();
+    apply.kill().unwrap();
+    apply.wait().unwrap();
+    server.behave(move |request| forward(&upstream, request));
+    // The next list finds it; the one after that gives each the name of the other.
+    applied(0, &[ANNA, "0018,bob,bob@example.com,Robert"]);
+    let of = |person: &str| nights.0.homeward(&["link", person]).stdout;
+    let before = (of("hr/0017"), of("hr/0018"));
+    applied(0, &["0017,bob,bob@example.com,Anna", "0018,anna,anna@example.com,Robert"]);
+    let resumed = nights.0.homeward(&["resume"]);
+    assert!(resumed.stdout.contains("by now"), "{resumed:?}");
+    assert_eq!((of("hr/0017"), of("hr/0018")), before);
 }

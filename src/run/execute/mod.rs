@@ -7,6 +7,7 @@
 mod owners;
 mod proof;
 mod queue;
+mod remembered;
 mod world;
 
 use std::{
@@ -22,6 +23,7 @@ use self::{
     owners::Owners,
     proof::{check, differing, holds, is_unique, judge, look, names, prove, unmet},
     queue::Queue,
+    remembered::{open_words, shown},
     world::{World, read_again},
 };
 use super::{
@@ -30,6 +32,7 @@ use super::{
     expectations,
     fleet::Fleet,
     own,
+    resume::CARRIED_OUT,
     sign_in::of_outcomes,
 };
 use crate::{
@@ -39,7 +42,7 @@ use crate::{
         capability::{Change, Replay, Verdict},
         id::{AccountId, CallId, PersonId, SystemName},
         links::{Link, Links},
-        plan::{Call, Decision, OpenCreation, Operation, Plan, PlannedChange, PlannedOperation, Request, Seen, SignIn},
+        plan::{Call, Decision, OpenCreation, Operation, Plan, PlannedOperation, Request, SignIn},
         refusal::{Refusal, RefusalKind},
     },
     plan::{
@@ -106,7 +109,8 @@ pub(crate) async fn execute(
     let mut world = read_again(plan, fleet, &memory.links, objections.to_look_for(plan), &owners).await;
     let asked = asked_for(plan);
     let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
-    let broken_off = broken_off(plan, &world, fleet, (&progress, &unproved), &objections);
+    let is_last = store.later_of(run, "", &CARRIED_OUT)?.is_empty();
+    let broken_off = broken_off(plan, &world, fleet, (&progress, &unproved), &objections, is_last);
     for call in &plan.calls {
         if let Some(account) = broken_off.get(&call.id) {
             world.made(call, account);
@@ -315,140 +319,6 @@ pub(crate) async fn execute(
     let home = |system: &SystemName| fleet.keyed(system).map(|(_, keyring)| keyring.home().to_owned());
     let sign_in = of_outcomes(plan, outcomes.iter().map(|(id, outcome)| (id, outcome)), &home);
     Ok(Report { run, outcomes, found_done, sign_in })
-}
-
-/// What was said of whoever has something left open.
-fn open_words(plan: &Plan, outcomes: &[Option<Outcome>], place: &BTreeMap<&CallId, usize>) -> Vec<Seen> {
-    let open = left_open(plan, outcomes, place);
-    let is_open = |said: &&Seen| said.person.as_ref().is_some_and(|person| open.contains_key(person));
-    plan.seen.iter().filter(is_open).cloned().collect()
-}
-
-/// Of whom which attributes are asked for and not done.
-fn left_open<'p>(
-    plan: &'p Plan,
-    outcomes: &[Option<Outcome>],
-    place: &BTreeMap<&CallId, usize>,
-) -> BTreeMap<&'p PersonId, BTreeSet<&'p AttributeName>> {
-    let is_open = |change: &&PlannedChange| match change.decision {
-        Decision::Apply => !is_done(change, outcomes, place),
-        Decision::Hold => true,
-        Decision::Refuse => change.refusal != Some(RefusalKind::OwnedElsewhere),
-        Decision::Follow | Decision::Drop | Decision::Unchanged => false,
-    };
-    let mut open: BTreeMap<&PersonId, BTreeSet<&AttributeName>> = BTreeMap::new();
-    for change in plan.changes.iter().filter(is_open) {
-        open.entry(&change.person).or_default().insert(&change.attribute);
-    }
-    open
-}
-
-/// What is remembered of what sources showed. What was asked for and is not done yet is left as it was remembered before:
-/// then a source that says only changes says it again, and nothing is lost. Only a request that belongs elsewhere is
-/// answered for good.
-fn shown(
-    plan: &Plan,
-    outcomes: &[Option<Outcome>],
-    place: &BTreeMap<&CallId, usize>,
-    store: &dyn Store,
-    (run, was_aside): (i64, bool),
-) -> Result<Arc<Vec<Seen>>, RunError> {
-    if was_aside {
-        return shown_aside(plan, outcomes, place, store, run);
-    }
-    let open = left_open(plan, outcomes, place);
-    let mut seen = Arc::clone(&plan.seen);
-    if open.is_empty() {
-        return Ok(seen);
-    }
-    let halfway = halfway(plan, outcomes, place);
-    let before = store.memory()?.seen;
-    let before: BTreeMap<(&SystemName, &str), &Seen> =
-        before.iter().map(|one| ((&one.system, &*one.key), one)).collect();
-    for one in Arc::make_mut(&mut seen) {
-        // A first sight said nothing, so nothing of it can be left open.
-        let Some(before) = before.get(&(&one.system, &*one.key)) else { continue };
-        if let Some((person, open)) = one.person.as_ref().and_then(|person| open.get_key_value(person)) {
-            let before = |name: &AttributeName| before.values.get(name).filter(|_| !halfway.contains(&(person, name)));
-            one.values.set_all(open.iter().map(|attribute| (*attribute, before(attribute))));
-        }
-    }
-    Ok(seen)
-}
-
-/// What was begun and not finished, such as a name on its way through another one: it is neither as it was nor as it was to be,
-/// and whatever is said of it next is news.
-fn halfway<'p>(
-    plan: &'p Plan,
-    outcomes: &[Option<Outcome>],
-    place: &BTreeMap<&CallId, usize>,
-) -> BTreeSet<(&'p PersonId, &'p AttributeName)> {
-    let done = plan.calls.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Some(Outcome::Done));
-    let begun: BTreeSet<(&SystemName, &AccountId, &AttributeName)> = done
-        .filter_map(|(call, _)| Some((call, call.account.as_ref()?)))
-        .flat_map(|(call, account)| call.intends.keys().map(move |attribute| (&call.system, account, attribute)))
-        .collect();
-    plan.changes
-        .iter()
-        .filter(|change| change.decision == Decision::Apply && !is_done(change, outcomes, place))
-        .filter(|change| {
-            change.account.as_ref().is_some_and(|it| begun.contains(&(&change.system, it, &change.attribute)))
-        })
-        .map(|change| (&change.person, &change.attribute))
-        .collect()
-}
-
-/// The same of what was set aside: of what it has done, and of nothing else. The rest of the list has its own end.
-fn shown_aside(
-    plan: &Plan,
-    outcomes: &[Option<Outcome>],
-    place: &BTreeMap<&CallId, usize>,
-    store: &dyn Store,
-    run: i64,
-) -> Result<Arc<Vec<Seen>>, RunError> {
-    let mut done: BTreeMap<&PersonId, BTreeSet<&AttributeName>> = BTreeMap::new();
-    for change in plan.changes.iter().filter(|change| is_done(change, outcomes, place)) {
-        done.entry(&change.person).or_default().insert(&change.attribute);
-    }
-    // What is done at one system and not at another one is still asked for.
-    for change in plan.changes.iter().filter(|change| change.decision == Decision::Apply) {
-        if let Some(done) = done.get_mut(&change.person).filter(|_| !is_done(change, outcomes, place)) {
-            done.remove(&change.attribute);
-        }
-    }
-    // Nor is anything over that another run has left undone, such as the one this was set aside of.
-    let others = if done.is_empty() { Vec::new() } else { store.unfinished()? };
-    for other in others.into_iter().filter(|other| other.id != run) {
-        let Some((other, entries)) = store.run(other.id)? else { continue };
-        let progress = Progress::of(&entries);
-        let is_left = |call: &CallId| !progress.get(call).is_some_and(Progress::is_done);
-        for change in other.changes.iter().filter(|change| change.call.as_ref().is_some_and(is_left)) {
-            if let Some(done) = done.get_mut(&change.person) {
-                done.remove(&change.attribute);
-            }
-        }
-    }
-    let halfway = halfway(plan, outcomes, place);
-    for (person, attribute) in &halfway {
-        done.entry(person).or_default().insert(attribute);
-    }
-    let before = store.memory()?.seen;
-    let before: BTreeMap<(&SystemName, &str), &Seen> =
-        before.iter().map(|one| ((&one.system, &*one.key), one)).collect();
-    let remembered = plan.seen.iter().filter_map(|said| {
-        let person = said.person.as_ref()?;
-        let done = done.get(person).filter(|done| !done.is_empty())?;
-        let mut values = before.get(&(&said.system, &*said.key))?.values.clone();
-        let said_of = |name: &AttributeName| said.values.get(name).filter(|_| !halfway.contains(&(person, name)));
-        values.set_all(done.iter().map(|attribute| (*attribute, said_of(attribute))));
-        Some(Seen { values, ..said.clone() })
-    });
-    Ok(Arc::new(remembered.collect()))
-}
-
-fn is_done(change: &PlannedChange, outcomes: &[Option<Outcome>], place: &BTreeMap<&CallId, usize>) -> bool {
-    let outcome = change.call.as_ref().and_then(|call| place.get(call)).and_then(|at| outcomes[*at].as_ref());
-    matches!(outcome, Some(Outcome::Done))
 }
 
 /// What a server says that it has made, and cannot have.
@@ -684,23 +554,26 @@ fn broken_off(
     fleet: &Fleet,
     (progress, unproved): (&BTreeMap<CallId, Progress>, &BTreeMap<CallId, Unproved>),
     objections: &Objections<'_>,
+    is_last: bool,
 ) -> BTreeMap<CallId, AccountId> {
     let made = |call: &Call| {
         let names = names(call, fleet);
-        // What no two accounts can hold was free before it was sent, whoever had an account of this id once.
+        // What no two accounts can hold was free before it was sent, whoever had an account of this id once. Who has it
+        // after a later run may have been given it by that one.
         let are_unique = !names.is_empty() && names.keys().all(|name| is_unique(call, name, fleet));
         // What was answered with a yes may have been changed since; of what was not, all has to be as it was sent.
         let is_enough = are_unique && matches!(unproved.get(&call.id), Some(Unproved::Answered | Unproved::SaidDone));
         let is_it =
             |account: &Account| holds(account, &names, fleet) && (is_enough || unmet(call, account, fleet).is_empty());
-        if let Some(account) = world.linked(call).filter(|account| is_it(account)) {
-            return Some((call.id.clone(), account.id.clone()?));
+        // Where she has an account by now, another one with these names is somebody else's.
+        if let Some(account) = world.linked(call) {
+            return Some((call.id.clone(), account.id.clone().filter(|_| is_it(account))?));
         }
         let (name, value) = names.first_key_value()?;
         let is_hers = |id: &&AccountId| {
             let account = world.accounts.get(&(call.system.clone(), (*id).clone()));
             account.is_some_and(is_it)
-                && (are_unique || world.other(call, id).is_none())
+                && (are_unique && is_last || world.other(call, id).is_none())
                 && !objections.deny(link(call, id))
         };
         let id = world.holders(call, name, value, fleet).find(is_hers)?;

@@ -457,6 +457,10 @@ impl Store for Sqlite {
         summaries(&self.connection(), chosen, [])
     }
 
+    fn left_open(&self) -> Result<Vec<i64>, StateError> {
+        words::left_open(&self.connection())
+    }
+
     fn later(&self, run: i64, sources: &[&SystemName], standings: &[Standing]) -> Result<Vec<i64>, StateError> {
         stands::later(&self.connection(), run, sources, standings)
     }

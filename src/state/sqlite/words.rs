@@ -70,6 +70,15 @@ pub(super) fn let_go(transaction: &Connection, run: i64) -> Result<(), StateErro
     Ok(())
 }
 
+/// As [`Store::left_open`](super::super::Store::left_open).
+pub(super) fn left_open(connection: &Connection) -> Result<Vec<i64>, StateError> {
+    let mut statement = connection.prepare(
+        "select id from runs where standing in ('open', 'approved', 'partly')
+             or standing = 'done' and id in (select run from words) order by id",
+    )?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 /// Words of runs that were begun, and of those that wait; both by source and key, those of one key in the order in which they
 /// were said.
 pub(super) fn all(connection: &Connection) -> Result<[Vec<Seen>; 2], StateError> {
