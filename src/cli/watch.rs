@@ -14,7 +14,7 @@ use crate::{
         self, resume,
         watch::{Fares, Met, Orders, WatchError},
     },
-    state::{Accepted, RunSummary, Standing, Store, lock, sqlite::Sqlite},
+    state::{Accepted, RunSummary, Standing, Store, Word, lock, sqlite::Sqlite},
 };
 
 impl From<WatchError> for Trouble {
@@ -183,7 +183,9 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         }
     }
     for run in &unsettled {
-        text.push_str(&waiting(given, run));
+        let (said, needed) = (store.said(run.id)?, config.limits.approvals);
+        let agreed = said.iter().filter(|one| one.word == Word::Approved && one.plan == run.plan).count();
+        text.push_str(&waiting(given, run, (agreed, needed)));
     }
     for one in &unfinished {
         let again = given.again();
@@ -203,11 +205,12 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     Ok(exit)
 }
 
-fn waiting(given: &Invocation<'_>, run: &RunSummary) -> String {
+fn waiting(given: &Invocation<'_>, run: &RunSummary, (agreed, needed): (usize, u32)) -> String {
     let told = run.told.as_deref().unwrap_or_default();
     let how = if run.standing.is_held() {
         let again = given.again();
-        format!("; settle it with `{again} approve {0}` or `{again} reject {0}`", run.id)
+        let so_far = if needed > 1 { format!(" ({agreed} of {needed} approvals)") } else { String::new() };
+        format!("{so_far}; settle it with `{again} approve {0}` or `{again} reject {0}`", run.id)
     } else {
         String::new()
     };

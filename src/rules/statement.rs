@@ -82,14 +82,17 @@ impl Reader<'_> {
         }
         let of_nobody = said.is_none();
         let (mut key, mut values) = (None, BTreeMap::new());
-        for (name, value) in said.unwrap_or_default() {
+        let said = said.unwrap_or_default();
+        let has_key = said.contains_key("key");
+        for (name, value) in said {
             let at_key = |fault| (fault, Some(name.to_string()));
             if name == "key" {
                 key = read_key(value).map_err(at_key)?;
                 continue;
             }
             let Some(attribute) = self.names.get(name.as_str()) else {
-                let near = self.known.near_attribute(&name);
+                // What has no key is likely to have it under another name.
+                let near = self.known.near_attribute(&name).or_else(|| (!has_key).then(|| "key".to_owned()));
                 return Err(at_key(Fault::UnknownAttribute { name: name.to_string(), near }));
             };
             if let Some(levels) = self.known.levels(attribute) {

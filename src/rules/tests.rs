@@ -312,6 +312,7 @@ fn what_a_record_lacks_is_named_with_its_place_and_the_record() {
 #[test]
 fn what_a_source_function_may_not_return_is_named_with_its_key() {
     for (returned, wanted) in [
+        ("#{ id: row.id }", "unknown attribute `id` on hr.csv:7; did you mean `key`?"),
         ("#{ key: row.id, emial: row.id }", "unknown attribute `emial` on hr.csv:7; did you mean `email`?"),
         (
             "#{ key: row.id, active: row.id }",

@@ -220,6 +220,8 @@ fn two_people_approve_what_two_must_and_what_is_too_old_is_planned_again() {
     let first = approve("Ada");
     assert_eq!(first.status, 4);
     assert!(first.stderr.contains("1 of 2 approvals: somebody else has to approve it too"), "{}", first.stderr);
+    let status = world.homeward(&["--lab", "status"]);
+    assert!(status.stdout.contains("(1 of 2 approvals); settle it with"), "{}", status.stdout);
     let same = approve(" ADA ");
     assert_eq!(same.status, 2);
     assert!(same.stderr.contains("was approved by ADA already"), "{}", same.stderr);

@@ -234,14 +234,17 @@ fn map(
     speech: &mut Speech,
 ) {
     let report = |code, at: &Spot, message, hint| tell(examiner, code, Some(at), line, message, hint);
-    if entries.iter().all(|entry| entry.key != "key") {
+    let has_key = entries.iter().any(|entry| entry.key == "key");
+    if !has_key {
         let hint = near("key", entries.iter().map(|entry| entry.key.as_str()))
-            .map(|near| format!("is `{near}` meant to be `key`?"));
+            .map(|near| format!("is `{near}` meant to be `key`?"))
+            .or_else(|| Some("write `key: …`, with the column that tells one person from the next".to_owned()));
         report("no_key", spot, "this map has no `key`, so nobody knows whom it is about".to_owned(), hint);
     }
     for entry in entries.iter().filter(|entry| entry.key != "key") {
         let Some(attribute) = known.attribute(&entry.key) else {
-            let hint = known.near_attribute(&entry.key).map(|near| mean(&near));
+            let near = known.near_attribute(&entry.key).or_else(|| (!has_key).then(|| "key".to_owned()));
+            let hint = near.map(|near| mean(&near));
             report("unknown_attribute", &entry.at, format!("unknown attribute `{}`", entry.key), hint);
             continue;
         };
