@@ -190,6 +190,7 @@ mod tests {
         }
         for run in [runs[0], runs[2]] {
             let settlement = Settlement {
+                plan: &Plan::empty(),
                 links: &Links::default(),
                 seen: &[],
                 open_words: Some(&[]),
@@ -279,6 +280,7 @@ mod tests {
         assert!(store.run(1).unwrap().is_none());
         // With all of it gone, what comes next still builds on what was there.
         let settlement = Settlement {
+            plan: &Plan::empty(),
             links: &Links::default(),
             seen: &[],
             open_words: Some(&[]),
@@ -331,6 +333,7 @@ mod tests {
         };
         for (run, name) in [(runs[1], "new"), (runs[0], "old")] {
             let settlement = Settlement {
+                plan: &Plan::empty(),
                 links: &Links::default(),
                 seen: &[seen(name)],
                 open_words: Some(&[]),

@@ -435,6 +435,8 @@ pub(crate) enum Heard {
 /// What a run leaves behind when it is over.
 #[derive(Clone, Debug)]
 pub(crate) struct Settlement<'a> {
+    /// The plan that was carried out.
+    pub(crate) plan: &'a Plan,
     pub(crate) links: &'a Links,
     pub(crate) seen: &'a [Seen],
     /// What was said of those of whom something is left open; `None` where that is a later run's to say.

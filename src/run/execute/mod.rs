@@ -304,6 +304,7 @@ pub(crate) async fn execute(
         links = Arc::new(links.iter().filter(|link| !is_void(*link)).collect());
     }
     let settlement = Settlement {
+        plan,
         links: &links,
         seen: &seen,
         open_words: open_words.as_deref(),

@@ -200,6 +200,7 @@ mod tests {
         let plan = crate::model::plan::Plan::empty();
         let run = store.begin(&plan, &Occasion::default(), "2026-11-20T00:00:00Z").unwrap();
         let settlement = Settlement {
+            plan: &plan,
             links: &Links::default(),
             seen: &[],
             open_words: Some(&[]),

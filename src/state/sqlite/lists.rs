@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::super::{Accepted, Settled, Settlement, Standing, StateError, journal};
 use crate::model::{
     id::{PersonId, SystemName},
-    plan::{Decision, Plan},
+    plan::Decision,
 };
 
 /// So many people may have to be looked at again for a list to be believed; where there are more, everybody may be looked at
@@ -22,11 +22,11 @@ pub(super) fn keep(
     now: &str,
 ) -> Result<(), StateError> {
     // Of a plan that somebody gave and somebody else approved nobody knows when it was made.
-    let of_run = "select document, started, feed is null and exists (select 1 from approvals where run = runs.id)
+    let of_run = "select started, feed is null and exists (select 1 from approvals where run = runs.id)
                   from runs where id = ?1";
-    let (document, started, is_of_any_time): (String, String, bool) =
-        transaction.query_row(of_run, [run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let plan: Plan = serde_json::from_str(&document)?;
+    let (started, is_of_any_time): (String, bool) =
+        transaction.query_row(of_run, [run], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let plan = settlement.plan;
     let is_settled =
         settlement.standing == Standing::Done && plan.leaves_nothing() && settlement.follow_ups.made.is_empty();
     let dropped = plan.changes.iter().filter(|change| change.decision == Decision::Drop).map(|change| &change.person);
@@ -35,14 +35,14 @@ pub(super) fn keep(
     let place = journal::last(transaction)?;
     // Whoever is not listed was spoken of for the last time.
     let gone = plan.inputs.iter().filter_map(|input| Some(input.list.as_ref()?.missing.len() as u64)).sum();
-    for input in plan.inputs {
-        let Some(list) = input.list else { continue };
+    for input in &plan.inputs {
+        let Some(list) = &input.list else { continue };
         // Between the making of the plan and now, others may have done something that it does not know of.
-        let settled = match list.believed.filter(|_| is_settled) {
+        let settled = match list.believed.as_ref().filter(|_| is_settled) {
             Some(believed) if !has_moved(transaction, believed.after, run)? => Some(Settled {
-                basis: believed.basis,
-                list: believed.list,
-                since: believed.since.unwrap_or_else(|| started.clone()),
+                basis: believed.basis.clone(),
+                list: believed.list.clone(),
+                since: believed.since.clone().unwrap_or_else(|| started.clone()),
                 touched: touched.clone(),
                 people: plan.summary.people.saturating_sub(gone),
                 place,
@@ -53,13 +53,13 @@ pub(super) fn keep(
             run,
             at: now.to_owned(),
             today: plan.today.clone(),
-            file: input.file,
-            sha256: input.sha256,
+            file: input.file.clone(),
+            sha256: input.sha256.clone(),
             records: input.records,
             final_line_end: list.final_line_end,
-            columns: list.columns,
-            tail: list.tail,
-            order: list.order,
+            columns: list.columns.clone(),
+            tail: list.tail.clone(),
+            order: list.order.clone(),
             believed: settled,
         };
         transaction.execute(

@@ -29,6 +29,7 @@ use crate::model::{
 };
 
 mod expectations;
+mod heads;
 mod home;
 mod lists;
 mod notes;
@@ -562,7 +563,7 @@ impl Store for Sqlite {
     }
 
     fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError> {
-        let Settlement { links, seen, open_words, marks, standing, follow_ups } = settlement;
+        let Settlement { plan: _, links, seen, open_words, marks, standing, follow_ups } = settlement;
         self.whole(|transaction| {
             ties::write(transaction, run, links)?;
             {
@@ -642,7 +643,7 @@ impl Store for Sqlite {
         let mut verified = journal::verify(&connection)?;
         // A run says at its end what became of it; one of before there was such an entry does not begin with one either.
         let mut statement = connection.prepare(
-            "select id, standing, plan, document = '', first.entry, last.entry from runs
+            "select id, standing, plan, octet_length(document) = 0, first.entry, last.entry from runs
              join journal as first on first.run = id and first.number = 1
              left join journal as last on last.run = id and last.number = (
                  select max(number) from journal
@@ -675,7 +676,7 @@ impl Store for Sqlite {
         let runs = {
             let mut statement = transaction.prepare(
                 "select id from runs where finished < ?1 and standing not in ('open', 'waiting', 'held', 'aside', 'approved')
-                 and (document <> '' or exists (select 1 from journal where run = id))",
+                 and (octet_length(document) > 0 or exists (select 1 from journal where run = id))",
             )?;
             let rows = statement.query_map([before], |row| row.get(0))?;
             rows.filter(|run| run.as_ref().map_or(true, |run| !keep.contains(run))).collect::<Result<Vec<i64>, _>>()?
@@ -683,6 +684,7 @@ impl Store for Sqlite {
         let entries = journal::prune(&transaction, &runs)?;
         let chosen = serde_json::to_string(&runs)?;
         expectations::prune(&transaction, &chosen)?;
+        heads::prune(&transaction, &chosen)?;
         transaction.execute(
             "update runs set document = '', told = coalesce(told || '; ', '') || 'its plan and journal were removed'
              where id in (select value from json_each(?1))",
@@ -712,10 +714,7 @@ impl Store for Sqlite {
     }
 
     fn plan(&self, run: i64) -> Result<Option<Plan>, StateError> {
-        let sql = "select document from runs where id = ?1";
-        let document: Option<String> = self.connection().query_row(sql, [run], |row| row.get(0)).optional()?;
-        let document = document.filter(|document| !document.is_empty());
-        Ok(document.map(|document| serde_json::from_str(&document)).transpose()?)
+        plan_of(&self.connection(), run)
     }
 
     fn entries(&self, run: i64) -> Result<Vec<Entry>, StateError> {
@@ -738,6 +737,15 @@ fn bind(transaction: &Transaction<'_>) -> Result<(), StateError> {
         journal::write_text(transaction, row.get(0)?, &row.get::<_, String>(1)?)?;
     }
     Ok(())
+}
+
+/// The plan of a run, if there is one, read where it lies.
+fn plan_of(connection: &Connection, run: i64) -> Result<Option<Plan>, StateError> {
+    let mut statement = connection.prepare_cached("select document from runs where id = ?1")?;
+    let mut rows = statement.query([run])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let document = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+    if document.is_empty() { Ok(None) } else { Ok(Some(serde_json::from_str(document)?)) }
 }
 
 fn insert_run(
@@ -768,6 +776,7 @@ fn insert_run(
     )?;
     let run = connection.last_insert_rowid();
     if let Some(plan) = plan {
+        heads::keep(connection, run, plan)?;
         if standing != Standing::Aside {
             stands::is_about(connection, run, plan)?;
             words::told(connection, run, plan)?;

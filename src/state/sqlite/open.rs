@@ -8,11 +8,11 @@ use super::super::{
     StateError, journal,
     progress::{Progress, Unproved, unproved},
 };
-use super::MAIN;
+use super::{MAIN, plan_of};
 use crate::model::{
     id::{CallId, PersonId, SystemName},
     links::Links,
-    plan::{OpenCreation, Operation, Plan},
+    plan::{OpenCreation, Operation},
 };
 
 /// The creations of unfinished runs of which nobody knows what became, but for people who are tied to an account there.
@@ -21,17 +21,17 @@ pub(super) fn creations(connection: &Connection, links: &Links) -> Result<Vec<Op
     if !connection.column_exists(MAIN, "runs", "standing")? {
         return Ok(Vec::new());
     }
-    // Of what was finished in part the journal tells a doubt. One that broke off again ends otherwise than by telling how it
+    // How long a plan is tells that it is there, without reading it: it may be of a million people. Of what was finished in part the journal tells a doubt. One that broke off again ends otherwise than by telling how it
     // stands, and so does one that was approved and broke off.
-    let sql = "select id, document from runs where document <> '' and standing in ('open', 'approved', 'partly') and (
+    let sql =
+        "select id from runs where octet_length(document) > 0 and standing in ('open', 'approved', 'partly') and (
                    instr((select entry from journal where run = runs.id order by number desc limit 1), '\"stands\"') = 0
                    or standing = 'partly' and exists (
                        select 1 from journal where run = runs.id and instr(entry, 'in_doubt') > 0)) order by id";
     let mut statement = connection.prepare(sql)?;
-    let mut rows = statement.query([])?;
+    let runs: Vec<i64> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut open: Vec<OpenCreation> = Vec::new();
-    while let Some(row) = rows.next()? {
-        let run = row.get(0)?;
+    for run in runs {
         let entries = journal::entries(connection, run)?;
         let (progress, yes) = (Progress::of(&entries), unproved(&entries));
         let is_unproved = |call: &CallId| yes.get(call).is_some_and(|yes| *yes != Unproved::SaidUndone);
@@ -39,7 +39,7 @@ pub(super) fn creations(connection: &Connection, links: &Links) -> Result<Vec<Op
         if !progress.keys().any(is_open) {
             continue;
         }
-        let plan: Plan = serde_json::from_str(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let Some(plan) = plan_of(connection, run)? else { continue };
         let calls = plan.calls.into_iter().filter(|call| call.operation == Operation::Create && is_open(&call.id));
         open.extend(calls.map(|call| OpenCreation {
             run,

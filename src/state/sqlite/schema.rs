@@ -36,6 +36,9 @@ pub(super) const TABLES: &str = "
         standing text not null default 'done', feed text, input text not null default '', sha256 text, told text,
         calls integer not null default 0
     ) strict;
+    create table if not exists heads (
+        run integer primary key, head text not null
+    ) strict;
     create table if not exists accepted (
         system text not null primary key, list text not null
     ) without rowid, strict;

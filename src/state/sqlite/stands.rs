@@ -54,7 +54,7 @@ pub(super) fn waiting(connection: &Connection) -> Result<Waiting, StateError> {
         return Ok(waiting);
     }
     let sql = format!(
-        "select document, standing = 'aside' from runs where document <> '' and
+        "select document, standing = 'aside' from runs where octet_length(document) > 0 and
          (standing = 'aside' or standing in ('approved', 'open', 'partly') and {WAS_SET_ASIDE})"
     );
     let mut statement = connection.prepare(&sql)?;
@@ -130,7 +130,7 @@ pub(super) fn later(
          and standing in (select value from json_each(?3)) order by run"
     } else {
         "select distinct runs.id from runs, json_each(runs.document, '$.inputs') as input
-         where runs.id > ?1 and document <> '' and json_extract(input.value, '$.system') in (select value from json_each(?2))
+         where runs.id > ?1 and octet_length(document) > 0 and json_extract(input.value, '$.system') in (select value from json_each(?2))
          and standing in (select value from json_each(?3)) order by runs.id"
     };
     let (sources, standings) = (serde_json::to_string(&sources)?, serde_json::to_string(&standings)?);

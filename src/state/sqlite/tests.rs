@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     links::{Link, Links},
-    plan::{Believed, Input, List},
+    plan::{Believed, Home, Input, List, SignIn},
     tally::removing,
     values::Values,
 };
@@ -28,6 +28,7 @@ fn what_is_settled_is_remembered_by_the_next_opening() {
         let entry = Entry::Calling { call: "c1".into(), attempt: 1, method: "PUT".into(), path: "/x".into() };
         store.append(run, &entry).unwrap();
         let settlement = Settlement {
+            plan: &plan,
             links: &links,
             seen: std::slice::from_ref(&seen),
             open_words: Some(&[]),
@@ -176,6 +177,34 @@ fn a_store_of_a_newer_version_is_left_alone() {
     assert!(matches!(Sqlite::open(&path), Err(StateError::Newer { found: 99, known: FORMAT })));
 }
 
+#[test]
+fn who_has_to_sign_in_is_known_of_runs_of_before_plans_had_heads_as_of_others() {
+    let store = Sqlite::in_memory().unwrap();
+    let home = Home { kind: "mattermost".to_owned(), url: "https://chat.example.com".to_owned(), per_person: true };
+    let people = [PersonId::parse("hr/1").unwrap()].into();
+    let sign_in = SignIn { system: "chat".into(), at: home.url.clone(), people };
+    let input = Input {
+        system: "hr".into(),
+        file: "people.csv".to_owned(),
+        sha256: String::new(),
+        records: 0,
+        rejected: 0,
+        list: None,
+        same_as: None,
+    };
+    let plan = Plan {
+        inputs: vec![input],
+        systems: [("chat".into(), home)].into(),
+        sign_in: vec![sign_in.clone()],
+        ..Plan::empty()
+    };
+    store.begin(&plan, &Occasion::default(), "2026-11-20T10:00:00Z").unwrap();
+    let said = store.newest_sign_ins().unwrap();
+    assert_eq!((&said[0].sources, &said[0].sign_in, said[0].per_person), (&["hr".into()].into(), &vec![sign_in], true));
+    store.connection().execute("delete from heads", []).unwrap();
+    assert_eq!(store.newest_sign_ins().unwrap(), said);
+}
+
 /// A run that takes a list over, made when the journal ended here, is begun, and others do something meanwhile; then it is
 /// done. Whether the list is believed after that, and after what others do then.
 fn is_believed(meanwhile: impl Fn(&Sqlite, i64), then: impl Fn(&Sqlite, i64)) -> (bool, bool) {
@@ -196,7 +225,7 @@ fn is_believed(meanwhile: impl Fn(&Sqlite, i64), then: impl Fn(&Sqlite, i64)) ->
     meanwhile(&store, other);
     let run = store.begin(&plan, &Occasion::default(), "2026-11-20T11:00:00Z").unwrap();
     store.append(run, &calling()).unwrap();
-    store.settle(run, &nothing_new(), "2026-11-20T11:00:01Z").unwrap();
+    store.settle(run, &Settlement { plan: &plan, ..nothing_new() }, "2026-11-20T11:00:01Z").unwrap();
     let is_so = || store.memory().unwrap().accepted[&"hr".into()].believed.is_some();
     let before = is_so();
     then(&store, other);
@@ -210,9 +239,11 @@ fn calling() -> Entry {
 }
 
 fn nothing_new() -> Settlement<'static> {
+    static NOTHING: std::sync::LazyLock<Plan> = std::sync::LazyLock::new(Plan::empty);
     static TIES: std::sync::LazyLock<Links> = std::sync::LazyLock::new(Links::default);
     static LATER: std::sync::LazyLock<FollowUps> = std::sync::LazyLock::new(FollowUps::default);
     Settlement {
+        plan: &NOTHING,
         links: &TIES,
         seen: &[],
         open_words: Some(&[]),

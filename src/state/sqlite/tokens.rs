@@ -1,15 +1,15 @@
 //! Sealed tokens of people, as rows. What is inside is not this file's to read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rusqlite::params;
 
-use super::{MAIN, Sqlite};
+use super::{
+    MAIN, Sqlite,
+    heads::{self, Head},
+};
 use crate::{
-    model::{
-        id::SystemName,
-        plan::{Home, Input, SignIn},
-    },
+    model::{id::SystemName, plan::SignIn},
     state::{StateError, vault::SealedToken},
 };
 
@@ -17,6 +17,7 @@ use crate::{
 const LOOKED_AT: u32 = 20;
 
 /// What one run said of who has to sign in.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LastSaid {
     pub(crate) run: i64,
     /// When it began.
@@ -72,27 +73,17 @@ impl Sqlite {
     /// What the newest runs said of who has to sign in, the newest first.
     pub(crate) fn newest_sign_ins(&self) -> Result<Vec<LastSaid>, StateError> {
         let connection = self.connection();
-        let mut statement = connection.prepare(
-            "select id, started, json_extract(document, '$.inputs'), json_extract(document, '$.systems'),
-                 json_extract(document, '$.sign_in')
-             from runs where document <> '' order by id desc limit ?1",
-        )?;
-        let mut rows = statement.query([LOOKED_AT])?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (inputs, systems): (String, String) = (row.get(2)?, row.get(3)?);
-            let inputs: Vec<Input> = serde_json::from_str(&inputs)?;
-            let systems: BTreeMap<SystemName, Home> = serde_json::from_str(&systems)?;
-            let sign_in: Option<String> = row.get(4)?;
-            all.push(LastSaid {
-                run: row.get(0)?,
-                started: row.get(1)?,
-                sources: inputs.into_iter().map(|input| input.system).collect(),
-                sign_in: sign_in.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default(),
-                per_person: systems.values().any(|home| home.per_person),
-            });
-        }
-        Ok(all)
+        let mut statement = connection
+            .prepare("select id, started from runs where octet_length(document) > 0 order by id desc limit ?1")?;
+        let rows = statement.query_map([LOOKED_AT], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.map(|row| {
+            let (run, started) = row?;
+            let Head { inputs, systems, sign_in } = heads::of(&connection, run)?;
+            let sources = inputs.into_iter().map(|input| input.system).collect();
+            let per_person = systems.values().any(|home| home.per_person);
+            Ok(LastSaid { run, started, sources, sign_in, per_person })
+        })
+        .collect()
     }
 
     /// Keeps a sealed token; one that was there is replaced.

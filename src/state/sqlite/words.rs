@@ -16,6 +16,9 @@ use crate::model::{
 /// Takes note of what a plan was told that is begun or waits, of everybody whom its sources spoke of before. Whoever is new
 /// is nobody's rival yet, and there may be a million of them.
 pub(super) fn told(transaction: &Connection, run: i64, plan: &Plan) -> Result<(), StateError> {
+    if !transaction.prepare_cached("select 1 from seen limit 1")?.exists([])? {
+        return Ok(());
+    }
     let mut known = transaction.prepare_cached("select 1 from seen where system = ?1 and key = ?2")?;
     let mut statement = transaction.prepare_cached(ADD)?;
     for one in plan.seen.iter() {
