@@ -215,7 +215,11 @@ impl<'a> Looker<'a> {
             return Err(self.refused(&answer));
         }
         let user = answer.body.ok_or_else(|| self.strange("something that is no user"))?;
-        self.full(&user).map(Some)
+        let account = self.full(&user)?;
+        if account.id.as_ref() != Some(id) {
+            return Err(self.strange("another account than the one that was asked for"));
+        }
+        Ok(Some(account))
     }
 
     /// How many accounts there are; also the proof that we are shown them.

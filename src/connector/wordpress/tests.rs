@@ -411,6 +411,12 @@ async fn nobody_is_gone_before_wordpress_says_so() {
     });
     let refusal = refused(observed(&served, &wanted(&["77"], &[], &[])).await.unwrap_err());
     assert_eq!(refusal.kind, RefusalKind::Forbidden);
+    // Nor is another account, whoever is in it.
+    let served = Served::site(crowd(9), move |asked| {
+        forgetful(asked).or_else(|| (asked.path.ends_with("/77")).then(|| Told::json(200, &crowd(9)[3])))
+    });
+    let error = observed(&served, &wanted(&["77"], &[], &[])).await.unwrap_err();
+    assert!(matches!(&error, ConnectorError::Strange { what, .. } if what.contains("another account")), "{error}");
 }
 
 #[tokio::test]
