@@ -147,9 +147,14 @@ fn not_overtaken(
     for input in &plan.inputs {
         let Some(list) = &input.list else { continue };
         let Some(newest) = accepted(&input.system)? else { continue };
-        // What is left of its own list may be sent again. The same bytes may have come once more behind another list.
+        // What is left of its own list may be sent again. The same bytes may have come once more behind another list; and the
+        // list it was compared with says what holds now where it was taken over once more since.
+        let is_base = list.compared_with.as_deref() == Some(newest.sha256.as_str())
+            && list.compared_run.is_none_or(|run| run == newest.run);
         let is_known = |sha256: &str| sha256 == input.sha256 || list.compared_with.as_deref() == Some(sha256);
-        if is_known(&newest.sha256) && !has_been_otherwise(&input.system, list.compared_run, &is_known, store)? {
+        if (is_base || newest.sha256 == input.sha256)
+            && !has_been_otherwise(&input.system, list.compared_run, &is_known, store)?
+        {
             continue;
         }
         let (system, shown, run) = (&input.system, render::harmless(&newest.file), newest.run);

@@ -558,6 +558,9 @@ pub(crate) trait Store: Send + Sync {
     /// The last run about this input of this source that has a say about it: not one that broke off.
     fn about(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError>;
 
+    /// The last run that carried out this input of this source, at least in part, whatever was said of it since.
+    fn used(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError>;
+
     /// The accounts that people are tied to by this run.
     fn tied_by(&self, run: i64) -> Result<Links, StateError>;
 

@@ -54,11 +54,16 @@ fn item_14_a_list_of_everybody_that_comes_back_after_another_one_waits_for_someb
     let ran = once("three.csv", "One");
     let told = "`three.csv` says what `one.csv` said in run 2, before `two.csv` in run 3";
     assert!(ran.status == 4 && ran.stderr.contains(told), "{}", ran.stderr);
-    let ran = feed.world.homeward(&["--lab", "approve", "4", "--by", "Olga", "--yes"]);
-    assert!(ran.stdout.contains("Done: 2 of 2 calls (run 4)."), "{}{}", ran.stdout, ran.stderr);
+    // Whoever rejects it has not agreed to it for the next time.
+    feed.world.homeward(&["--lab", "reject", "4"]);
+    let told = told.replace("three.csv", "four.csv");
+    let ran = once("four.csv", "One");
+    assert!(ran.status == 4 && ran.stderr.contains(&told), "{}", ran.stderr);
+    let ran = feed.world.homeward(&["--lab", "approve", "5", "--by", "Olga", "--yes"]);
+    assert!(ran.stdout.contains("Done: 2 of 2 calls (run 5)."), "{}{}", ran.stdout, ran.stderr);
     let ran = feed.world.homeward(&["--lab", "watch", "--once", "--apply"]);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
-    assert_eq!(feed.runs(), ["one.csv done", "two.csv done", "three.csv done"]);
+    assert_eq!(feed.runs(), ["one.csv done", "two.csv done", "three.csv rejected", "four.csv done"]);
 }
 
 #[test]

@@ -22,7 +22,8 @@ use super::{
 /// The route of one user; `None` for an id that WordPress cannot have given.
 pub(super) fn route(id: &AccountId) -> Option<String> {
     let id = id.as_str();
-    (!id.is_empty() && !id.starts_with('0') && id.bytes().all(|byte| byte.is_ascii_digit())).then(|| format!("{USERS}/{id}"))
+    (!id.is_empty() && !id.starts_with('0') && id.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| format!("{USERS}/{id}"))
 }
 
 /// The requests that carry out these changes of one account.

@@ -480,6 +480,11 @@ impl Store for Sqlite {
         Ok(summaries(&self.connection(), chosen, params![feed.as_str(), sha256])?.pop())
     }
 
+    fn used(&self, feed: &SystemName, sha256: &str) -> Result<Option<RunSummary>, StateError> {
+        let chosen = "where feed = ?1 and sha256 = ?2 and standing in ('done', 'partly') order by id desc limit 1";
+        Ok(summaries(&self.connection(), chosen, params![feed.as_str(), sha256])?.pop())
+    }
+
     fn tied_by(&self, run: i64) -> Result<crate::model::links::Links, StateError> {
         ties::by(&self.connection(), run)
     }

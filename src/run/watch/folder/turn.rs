@@ -6,7 +6,7 @@ use super::FolderFeed;
 use crate::{
     run::watch::{Service, passage::Seat},
     source::drop_folder::{Claim, names::OrderKey, settings::Order},
-    state::{Standing, StateError, Store},
+    state::{StateError, Store},
 };
 
 /// How far ahead of today the date in a name may be: some lists are for the week to come.
@@ -83,8 +83,7 @@ impl FolderFeed {
             return Ok(Some(told));
         }
         // What a list of changes left undone is tried again by itself.
-        let used = service.store.about(&self.name, sha256)?;
-        let used = used.filter(|run| is_full && matches!(run.standing, Standing::Done | Standing::Partly));
+        let used = service.store.used(&self.name, sha256)?.filter(|_| is_full);
         if let (Some(run), OrderKey::Arrival(_)) = (used, claim.order())
             && accepted.sha256 != sha256
         {
