@@ -7,6 +7,7 @@ use std::{
     os::fd::AsFd,
     path::PathBuf,
     process::ExitCode,
+    sync::OnceLock,
 };
 
 use crate::{
@@ -172,17 +173,25 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind], s
         simulations,
         root: arguments.global.directory.clone().unwrap_or_default(),
     };
-    match here(&given).and_then(|()| dispatch(&arguments.command, &given)) {
-        Ok(exit) => exit.into(),
+    let exit = match here(&given).and_then(|()| dispatch(&arguments.command, &given)) {
+        Ok(exit) => exit,
         Err(trouble) => {
             if given.json() {
                 print_document(&trouble.as_json());
             }
             trouble.tell();
-            trouble.exit.into()
+            trouble.exit
         }
-    }
+    };
+    let Some(error) = UNWRITTEN.get() else { return exit.into() };
+    let hint = "what was done is done all the same: `homeward runs` shows it".to_owned();
+    let trouble = Trouble::new(Exit::Fault, format!("the result could not be written: {error}"), Some(hint));
+    trouble.tell();
+    if exit == Exit::Done { trouble.exit.into() } else { exit.into() }
 }
+
+/// Why a result that somebody waits for could not be written.
+static UNWRITTEN: OnceLock<std::io::Error> = OnceLock::new();
 
 /// What the program knew must not lie about after it fell: no core is written of it. One byte is too little for a core,
 /// and tells a handler of cores to do nothing; a limit of none is one that handlers need not keep.
@@ -250,7 +259,12 @@ fn waiting() -> Result<tokio::runtime::Runtime, Trouble> {
 /// Prints a result. A reader that has gone away (`| head`) is no fault of ours.
 fn print(text: &str) {
     let text = if std::io::stdout().is_terminal() { render::at_rest(text) } else { text.into() };
-    let _ = writeln!(anstream::stdout(), "{text}");
+    let written = writeln!(anstream::stdout(), "{text}");
+    if let Err(error) = written.and_then(|()| anstream::stdout().flush())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        let _ = UNWRITTEN.set(error);
+    }
 }
 
 /// A result for machines: an object whose first key says which kind of result it is, and which version of that.

@@ -14,7 +14,7 @@ use crate::{
         self, resume,
         watch::{Fares, Met, Orders, WatchError},
     },
-    state::{Accepted, RunSummary, Standing, Store, Word, lock, sqlite::Sqlite},
+    state::{Accepted, RunSummary, Standing, StateError, Store, Word, lock, sqlite::Sqlite},
 };
 
 impl From<WatchError> for Trouble {
@@ -136,12 +136,18 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     let is_settled = unfinished.is_empty() && !unsettled.iter().any(|run| run.standing.is_held());
     let exit = if is_well && is_settled { Exit::Done } else { Exit::Refused };
     if given.json() {
+        let waiting = unsettled.iter().map(|run| {
+            let mut waiting = serde_json::to_value(run)?;
+            waiting["approvals"] = json!({ "given": agreed(&store, run)?, "needed": config.limits.approvals });
+            Ok::<_, StateError>(waiting)
+        });
+        let waiting: Vec<serde_json::Value> = waiting.collect::<Result<_, _>>()?;
         let mut fields = json!({
             "watching": is_watched, "well": is_well, "feeds": feeds,
             "accepted": accepted.iter().map(|(name, list)| (name.to_string(), json!({
                 "file": list.file, "at": list.at, "records": list.records, "run": list.run, "sha256": list.sha256,
             }))).collect::<BTreeMap<_, _>>(),
-            "waiting": unsettled, "unfinished": unfinished, "expectations": outlook::documents(&expected, given.judges_by()),
+            "waiting": waiting, "unfinished": unfinished, "expectations": outlook::documents(&expected, given.judges_by()),
         });
         if !waits.is_empty() {
             fields["sign_in"] = json!(waits);
@@ -183,9 +189,7 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         }
     }
     for run in &unsettled {
-        let (said, needed) = (store.said(run.id)?, config.limits.approvals);
-        let agreed = said.iter().filter(|one| one.word == Word::Approved && one.plan == run.plan).count();
-        text.push_str(&waiting(given, run, (agreed, needed)));
+        text.push_str(&waiting(given, run, (agreed(&store, run)?, config.limits.approvals)));
     }
     for one in &unfinished {
         let again = given.again();
@@ -203,6 +207,12 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     }
     print(text.trim_end());
     Ok(exit)
+}
+
+/// How many have approved the plan of a run.
+fn agreed(store: &Sqlite, run: &RunSummary) -> Result<usize, StateError> {
+    let said = store.said(run.id)?;
+    Ok(said.iter().filter(|one| one.word == Word::Approved && one.plan == run.plan).count())
 }
 
 fn waiting(given: &Invocation<'_>, run: &RunSummary, (agreed, needed): (usize, u32)) -> String {

@@ -150,6 +150,7 @@ fn item_39_what_is_rejected_goes_to_the_error_folder_with_the_reason_and_the_nex
     assert_eq!(feed.runs(), ["first.csv done", "2.csv rejected", "3.csv done"]);
     let told = feed.put_away("error", "2.csv").1;
     assert!(told["reason"].as_str().unwrap().starts_with("rejected by Ada at "), "{told}");
+    assert_eq!((&told["result"], &told["run"]), (&json!("rejected"), &json!(2)));
     assert_eq!(feed.people().keys().filter(|name| ["one", "two"].contains(&name.as_str())).count(), 1);
     feed.assert_tidy("after it was rejected");
     let again = feed.try_to_settle("approve", 2);
@@ -160,4 +161,8 @@ fn item_39_what_is_rejected_goes_to_the_error_folder_with_the_reason_and_the_nex
     feed.drop("2.csv", &list(&format!("{}{bad}", row(1, "one"))));
     feed.once();
     assert_eq!(feed.runs()[3..], ["2.csv held"]);
+    // What somebody has decided is no trouble.
+    feed.settle("reject", 4);
+    feed.once();
+    assert_eq!((feed.runs()[3].as_str(), &feed.status()["well"]), ("2.csv rejected", &json!(true)));
 }

@@ -222,6 +222,8 @@ fn two_people_approve_what_two_must_and_what_is_too_old_is_planned_again() {
     assert!(first.stderr.contains("1 of 2 approvals: somebody else has to approve it too"), "{}", first.stderr);
     let status = world.homeward(&["--lab", "status"]);
     assert!(status.stdout.contains("(1 of 2 approvals); settle it with"), "{}", status.stdout);
+    let waiting = world.json(4, &["status"])["waiting"][0]["approvals"].clone();
+    assert_eq!(waiting, json!({ "given": 1, "needed": 2 }));
     let same = approve(" ADA ");
     assert_eq!(same.status, 2);
     assert!(same.stderr.contains("was approved by ADA already"), "{}", same.stderr);

@@ -341,6 +341,22 @@ fn a_reader_that_goes_away_is_no_fault() {
 }
 
 #[test]
+fn a_result_that_cannot_be_written_is_a_fault_and_what_was_done_is_done() {
+    let world = starter();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for arguments in [
+        &["--lab", "plan", "hr=people.csv", "--format", "json"][..],
+        &["schema"],
+        &["--lab", "apply", "--yes", "hr=people.csv"],
+    ] {
+        let output = world.command().args(arguments).stdout(full()).stderr(Stdio::piped()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
+        assert!(told.contains("the result could not be written: No space left on device"), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
 fn ownership_is_a_table_data_or_a_diagram() {
     let world = starter();
     insta::assert_snapshot!(shown(&world, &["owners"]), @r"

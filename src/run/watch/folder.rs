@@ -440,7 +440,9 @@ impl FolderFeed {
                     return self.is_last(service, &sha256);
                 }
                 Standing::Rejected | Standing::Refused if is_its_own => {
-                    self.refuse(service, held.claim, Some(&sha256), run.told.as_deref().unwrap_or_default());
+                    let why = run.told.as_deref().unwrap_or_default();
+                    let rejected = (run.standing == Standing::Rejected).then_some(run.id);
+                    self.refuse(service, held.claim, Some(&sha256), why, rejected);
                     return Ok(false);
                 }
                 Standing::Superseded if is_its_own => {
@@ -569,7 +571,7 @@ impl FolderFeed {
                 Ok(true)
             }
             Came::Refused { why } => {
-                self.refuse(service, held.claim, Some(&sha256), &why);
+                self.refuse(service, held.claim, Some(&sha256), &why, None);
                 Ok(false)
             }
             Came::Later { why } => {
@@ -688,14 +690,20 @@ impl FolderFeed {
         }
     }
 
-    fn refuse(&mut self, service: &Service, claim: Claim, sha256: Option<&str>, why: &str) {
+    /// Puts a file into `error`. That somebody has rejected its plan, in a run, is a decision and no trouble.
+    fn refuse(&mut self, service: &Service, claim: Claim, sha256: Option<&str>, why: &str, rejected: Option<i64>) {
         let now = service.clock.now();
+        let result = if rejected.is_some() { "rejected" } else { "refused" };
         let reason = json!({
-            "format": "homeward.result/1", "file": claim.name().to_string(), "sha256": sha256, "result": "refused",
-            "reason": why, "taken": claim.taken().to_string(), "archived": now.to_string(),
+            "format": "homeward.result/1", "file": claim.name().to_string(), "sha256": sha256, "result": result,
+            "reason": why, "run": rejected, "taken": claim.taken().to_string(), "archived": now.to_string(),
         });
-        warn!(feed = %self.name, file = %claim.name(), "refused: {why}");
-        self.refused = Some(refusal(&claim.name().to_string(), why));
+        if rejected.is_some() {
+            info!(feed = %self.name, file = %claim.name(), "{why}");
+        } else {
+            warn!(feed = %self.name, file = %claim.name(), "refused: {why}");
+            self.refused = Some(refusal(&claim.name().to_string(), why));
+        }
         if let Err(fault) = claim.refuse(now, sha256, &reason) {
             self.leave_behind(&fault);
         }
