@@ -39,6 +39,11 @@ impl RecordOrigin {
     pub(crate) fn by_absence(file: &str) -> Self {
         Self { file: format!("{file}{BY_ABSENCE}").into(), line: 0 }
     }
+
+    /// True where that is all that is said of her.
+    pub(crate) fn is_by_absence(&self) -> bool {
+        self.line == 0 && not_listed_in(&self.file).is_some()
+    }
 }
 
 /// The file that does not list somebody, where it is shown so that this is why something is said of her.

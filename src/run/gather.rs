@@ -276,9 +276,14 @@ pub(crate) fn compared(
         // Both are in order of source and key.
         words = &words[words.partition_point(|word| (&word.system, &word.key) < (&seen.system, &seen.key))..];
         let of_her = words.partition_point(|word| (&word.system, &word.key) <= (&seen.system, &seen.key));
-        // Who has left by the last word is not let in again because she is still switched on somewhere.
-        if words[..of_her].last().is_some_and(|word| word.values.is(AttributeName::active(), false)) {
-            before.values.set(AttributeName::active(), Some(Value::Bool(false)));
+        // What was said last is what she is, where an account is made of it. Who has left by that is not let in again because
+        // she is still switched on somewhere; whoever would be let in by it waits for that.
+        if let Some(word) = words[..of_her].last() {
+            let active = AttributeName::active();
+            before.values = word.values.clone();
+            if !word.values.is(active, false) {
+                before.values.set(active, seen.values.get(active));
+            }
         }
         said.remembered.push(Arc::new(before));
     }
@@ -541,7 +546,8 @@ impl Recall<'_> {
                 statement.values.set(&active, Some(Value::Bool(true)));
             }
             let is_first = says_changes && !statement.of_nobody && before.is_none();
-            if says_changes && !statement.of_nobody {
+            // Of who is not listed nothing is said but that she is gone: what was is no news, whatever was done of it.
+            if says_changes && !statement.of_nobody && !statement.origin.is_by_absence() {
                 statement.quiet = match before {
                     // First sight is a baseline: the source has not changed anything yet.
                     None => {

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    sync::Arc,
 };
 
 use serde::{
@@ -149,6 +150,9 @@ pub(crate) enum Sent {
     /// The run of this number was about to send it, and what became of it was never written down.
     InDoubt(i64),
 }
+
+/// Of whom runs leave something open, by run: sources and keys.
+pub(crate) type LeftOpen = BTreeMap<i64, BTreeSet<(SystemName, Arc<str>)>>;
 
 /// What is remembered of people, for a run to begin with.
 #[derive(Clone, Debug, Default)]
@@ -542,9 +546,9 @@ pub(crate) trait Store: Send + Sync {
     /// The runs that broke off, were approved and not carried out, or left calls undone, oldest first.
     fn unfinished(&self) -> Result<Vec<RunSummary>, StateError>;
 
-    /// The runs that were begun and leave something open, oldest first: calls, or what is held or refused of somebody whom
-    /// no later run has settled.
-    fn left_open(&self) -> Result<Vec<i64>, StateError>;
+    /// The runs that were begun and leave something open, each with the sources and keys of whom: nothing of them was settled
+    /// by a later run.
+    fn left_open(&self) -> Result<LeftOpen, StateError>;
 
     /// The runs after this one that have an input of one of these sources and stand as one of these, oldest first.
     fn later(&self, run: i64, sources: &[&SystemName], standings: &[Standing]) -> Result<Vec<i64>, StateError>;

@@ -109,8 +109,8 @@ pub(crate) async fn execute(
     let mut world = read_again(plan, fleet, &memory.links, objections.to_look_for(plan), &owners).await;
     let asked = asked_for(plan);
     let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
-    let is_last = store.later_of(run, "", &CARRIED_OUT)?.is_empty();
-    let broken_off = broken_off(plan, &world, fleet, (&progress, &unproved), &objections, is_last);
+    let touched = touched_since(store, run)?;
+    let broken_off = broken_off(plan, &world, fleet, (&progress, &unproved), &objections, touched.as_ref());
     for call in &plan.calls {
         if let Some(account) = broken_off.get(&call.id) {
             world.made(call, account);
@@ -291,7 +291,12 @@ pub(crate) async fn execute(
     // What a baseline shows was so before anybody asked: it is never asked for.
     let baseline = plan.operations.iter().filter(|asked| asked.decision == Decision::Unchanged);
     let marks: Vec<&str> = baseline.map(|asked| asked.mark.as_str()).collect();
-    let seen = shown(plan, &outcomes, &place, store, (run, was_aside))?;
+    // Whoever speaks of her later has said what she is now: of a part that is overtaken nothing is news.
+    let seen = if was_aside && overtaken.is_some() {
+        Arc::default()
+    } else {
+        shown(plan, &outcomes, &place, store, (run, was_aside))?
+    };
     // What an older run leaves open of whom a newer one has spoken is that one's to say.
     let open_words = overtaken.is_none().then(|| open_words(plan, &outcomes, &place));
     let is_done = |call: &CallId| place.get(call).is_some_and(|at| outcomes[*at] == Some(Outcome::Done));
@@ -547,6 +552,16 @@ fn without_effect(call: &Call, so_far: Option<&Progress>, world: &World, fleet: 
     })
 }
 
+/// The accounts that runs after this one have changed, or were about to; `None` where nobody knows any more.
+fn touched_since(store: &dyn Store, run: i64) -> Result<Option<BTreeSet<(SystemName, AccountId)>>, RunError> {
+    let mut touched = BTreeSet::new();
+    for later in store.later_of(run, "", &CARRIED_OUT)? {
+        let Some(plan) = store.plan(later)? else { return Ok(None) };
+        touched.extend(plan.calls.into_iter().filter_map(|call| Some((call.system, call.account?))));
+    }
+    Ok(Some(touched))
+}
+
 /// The accounts that creations of this run have made, where it broke off after they were sent and before a look proved it:
 /// each holds all that it should begin with.
 fn broken_off(
@@ -555,12 +570,15 @@ fn broken_off(
     fleet: &Fleet,
     (progress, unproved): (&BTreeMap<CallId, Progress>, &BTreeMap<CallId, Unproved>),
     objections: &Objections<'_>,
-    is_last: bool,
+    touched: Option<&BTreeSet<(SystemName, AccountId)>>,
 ) -> BTreeMap<CallId, AccountId> {
+    let is_untouched = |call: &Call, id: &AccountId| {
+        touched.is_some_and(|touched| !touched.contains(&(call.system.clone(), id.clone())))
+    };
     let made = |call: &Call| {
         let names = names(call, fleet);
-        // What no two accounts can hold was free before it was sent, whoever had an account of this id once. Who has it
-        // after a later run may have been given it by that one.
+        // What no two accounts can hold was free before it was sent, whoever had an account of this id once; an account that
+        // a later run has changed may have been given it by that one.
         let are_unique = !names.is_empty() && names.keys().all(|name| is_unique(call, name, fleet));
         // What was answered with a yes may have been changed since; of what was not, all has to be as it was sent.
         let is_enough = are_unique && matches!(unproved.get(&call.id), Some(Unproved::Answered | Unproved::SaidDone));
@@ -574,7 +592,7 @@ fn broken_off(
         let is_hers = |id: &&AccountId| {
             let account = world.accounts.get(&(call.system.clone(), (*id).clone()));
             account.is_some_and(is_it)
-                && (are_unique && is_last || world.other(call, id).is_none())
+                && (are_unique && is_untouched(call, id) || world.other(call, id).is_none())
                 && !objections.deny(link(call, id))
         };
         let id = world.holders(call, name, value, fleet).find(is_hers)?;

@@ -130,14 +130,18 @@ fn shown_aside(
     // Nor is anything over that another run has left open, such as the one this was set aside of.
     let here: BTreeSet<(&PersonId, &SystemName, Option<&AccountId>, &AttributeName)> =
         plan.changes.iter().map(place_of).collect();
-    let others = if done.is_empty() { Vec::new() } else { store.left_open()? };
-    for other in others.into_iter().filter(|other| *other != run) {
+    let others = if done.is_empty() { BTreeMap::new() } else { store.left_open()? };
+    for (other, keys) in others.into_iter().filter(|(other, _)| *other != run) {
         let Some((other, entries)) = store.run(other)? else { continue };
+        let is_open_of = |said: &&Seen| keys.contains(&(said.system.clone(), Arc::clone(&said.key)));
+        let people: BTreeSet<&PersonId> =
+            other.seen.iter().filter(is_open_of).filter_map(|said| said.person.as_ref()).collect();
         let progress = Progress::of(&entries);
         let is_done = |call: &CallId| progress.get(call).is_some_and(Progress::is_done);
-        for change in
-            other.changes.iter().filter(|change| is_open(change, is_done) && !here.contains(&place_of(change)))
-        {
+        let is_left = |change: &&PlannedChange| {
+            people.contains(&change.person) && is_open(change, is_done) && !here.contains(&place_of(change))
+        };
+        for change in other.changes.iter().filter(is_left) {
             if let Some(done) = done.get_mut(&change.person) {
                 done.remove(&change.attribute);
             }

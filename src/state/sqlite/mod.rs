@@ -15,8 +15,8 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{
-    Accepted, Aside, Beginning, Correction, Counted, Entry, Heard, Memory, Notice, Occasion, Pruned, RunSummary, Said,
-    Sent, Settlement, Standing, StateError, Store, Waits, Word,
+    Accepted, Aside, Beginning, Correction, Counted, Entry, Heard, LeftOpen, Memory, Notice, Occasion, Pruned,
+    RunSummary, Said, Sent, Settlement, Standing, StateError, Store, Waits, Word,
     expectation::{Expectation, Expecting, Sight},
     journal::{self, Flaw, Verified},
     scribe::{Note, Receipt, Scribe},
@@ -458,7 +458,7 @@ impl Store for Sqlite {
         summaries(&self.connection(), chosen, [])
     }
 
-    fn left_open(&self) -> Result<Vec<i64>, StateError> {
+    fn left_open(&self) -> Result<LeftOpen, StateError> {
         words::left_open(&self.connection())
     }
 
@@ -681,7 +681,8 @@ impl Store for Sqlite {
         let runs = {
             let mut statement = transaction.prepare(
                 "select id from runs where finished < ?1 and standing not in ('open', 'waiting', 'held', 'aside', 'approved')
-                 and (octet_length(document) > 0 or exists (select 1 from journal where run = id))",
+                 and (octet_length(document) > 0 or exists (select 1 from journal where run = id))
+                 and not exists (select 1 from words where run = id)",
             )?;
             let rows = statement.query_map([before], |row| row.get(0))?;
             rows.filter(|run| run.as_ref().map_or(true, |run| !keep.contains(run))).collect::<Result<Vec<i64>, _>>()?

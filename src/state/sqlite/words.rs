@@ -6,7 +6,10 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::{super::StateError, MAIN, shared};
+use super::{
+    super::{LeftOpen, StateError},
+    MAIN, shared,
+};
 use crate::model::{
     id::SystemName,
     plan::{Plan, Seen},
@@ -74,12 +77,18 @@ pub(super) fn let_go(transaction: &Connection, run: i64) -> Result<(), StateErro
 }
 
 /// As [`Store::left_open`](super::super::Store::left_open).
-pub(super) fn left_open(connection: &Connection) -> Result<Vec<i64>, StateError> {
+pub(super) fn left_open(connection: &Connection) -> Result<LeftOpen, StateError> {
     let mut statement = connection.prepare(
-        "select id from runs where standing in ('open', 'approved', 'partly')
-             or standing = 'done' and id in (select run from words) order by id",
+        "select run, system, key from words join runs on runs.id = run
+         where standing in ('open', 'approved', 'partly', 'done')",
     )?;
-    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    let mut rows = statement.query([])?;
+    let mut open = LeftOpen::new();
+    while let Some(row) = rows.next()? {
+        let key = (SystemName::from(row.get::<_, String>(1)?), row.get(2)?);
+        open.entry(row.get(0)?).or_default().insert(key);
+    }
+    Ok(open)
 }
 
 /// Words of runs that were begun, and of those that wait; both by source and key, those of one key in the order in which they
