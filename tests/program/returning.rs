@@ -94,6 +94,30 @@ impl Nights {
         all
     }
 
+    /// The addresses of everybody at a system.
+    fn addresses(&self, system: &str) -> Vec<String> {
+        let users = self.ask(system, "GET", "/Users", &Value::Null);
+        let users = users["Resources"].as_array().cloned().unwrap_or_default();
+        let address = |it: &Value| it["emails"][0]["value"].as_str().unwrap().to_owned();
+        let mut all: Vec<String> = users.iter().map(address).collect();
+        all.sort();
+        all
+    }
+
+    /// The number of the run that was set aside.
+    fn aside(&self) -> String {
+        let runs = self.0.json(0, &["runs"]);
+        let aside = runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside");
+        aside.unwrap()["run"].to_string()
+    }
+
+    /// The settings, and these limits.
+    fn limits(&self, says: &str, limits: &str) {
+        let settings = SETTINGS.replacen("says = \"state\"", &format!("says = \"{says}\""), 1);
+        let settings = settings.replacen("kind = \"scim\"", "kind = \"scim\"\nconcurrency = 1", 1);
+        self.0.write("homeward.toml", format!("{settings}{limits}").as_bytes());
+    }
+
     fn ask(&self, system: &str, method: &str, path: &str, body: &Value) -> Value {
         let answer = self.0.ask(system, method, &format!("/scim/v2{path}"), &[], body);
         assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.text);
@@ -257,14 +281,14 @@ fn a_system_that_shows_none_of_the_accounts_it_had_is_not_filled_anew_without_a_
 
 #[test]
 fn approving_a_part_does_not_settle_what_the_same_list_left_open_of_her_elsewhere() {
+    for is_pruned in [false, true] {
+        approved_in_part(is_pruned);
+    }
+}
+
+fn approved_in_part(is_pruned: bool) {
     let nights = Nights::new("state");
     let settings = std::fs::read_to_string(nights.0.path("homeward.toml")).unwrap();
-    let only_there = |rules: &str| {
-        rules.replace(
-            "copies([\"username\", \"email\", \"first_name\", \"last_name\"], both);",
-            "copies([\"username\", \"email\", \"last_name\"], both);\ncopies(\"first_name\", \"directory\");",
-        )
-    };
     nights.rules(&only_there(RULES));
     nights.night(0, &[ANNA, BOB]);
     // Anna leaves, which a rule holds at the portal, and one name too many sets aside at the directory.
@@ -277,9 +301,11 @@ fn approving_a_part_does_not_settle_what_the_same_list_left_open_of_her_elsewher
         (nights.at("directory"), nights.at("portal")),
         (vec!["anna true".into(), "bob true".into()], vec!["anna true".into(), "bob true".into()])
     );
-    let runs = nights.0.json(0, &["runs"]);
-    let aside =
-        runs["runs"].as_array().unwrap().iter().find(|run| run["standing"] == "aside").unwrap()["run"].to_string();
+    let aside = nights.aside();
+    if is_pruned {
+        // What is left open of somebody is not finished.
+        nights.0.json(0, &["runs", "--prune", "1ms", "--yes"]);
+    }
     nights.0.json(0, &["approve", &aside, "--yes"]);
     assert_eq!(nights.at("directory"), ["anna false", "bob true"]);
     // It is told until it is done.
@@ -335,4 +361,127 @@ fn a_run_that_goes_on_later_takes_no_account_of_somebody_who_has_its_names_by_no
     let resumed = nights.0.homeward(&["resume"]);
     assert!(resumed.stdout.contains("by now"), "{resumed:?}");
     assert_eq!((of("hr/0017"), of("hr/0018")), before);
+}
+
+/// Rules by which only the directory is told of first names.
+fn only_there(rules: &str) -> String {
+    rules.replace(
+        "copies([\"username\", \"email\", \"first_name\", \"last_name\"], both);",
+        "copies([\"username\", \"email\", \"last_name\"], both);\ncopies(\"first_name\", \"directory\");",
+    )
+}
+
+/// Rules by which nobody is to have an account at the portal.
+fn only_at_the_directory(rules: &str) -> String {
+    let line = "account(system, |person| person.active);";
+    rules.replace(line, &format!("if system == \"directory\" {{ {line} }}"))
+}
+
+const NO_NAME: &str = "[limits]\nwindow = \"0\"\nattributes = { first_name = { share = \"0%\", at_least = 0 } }\n";
+const NO_LEAVING: &str = "[limits]\nwindow = \"0\"\nattributes = { active = { share = \"0%\", at_least = 0 } }\n";
+
+#[test]
+fn a_part_that_is_finished_late_takes_back_nothing_that_was_said_since() {
+    let nights = Nights::new("state");
+    // Only the directory has a word for who is there, so the limit sets that part aside.
+    let rules = only_at_the_directory(RULES);
+    nights.rules(&rules);
+    let cid = |name: &str| format!("0019,cid,cid@example.com,{name}");
+    nights.night(0, &[ANNA, BOB, &cid("Cid")]);
+    let hers = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "cid", "active": true,
+        "name": { "givenName": "Cid", "familyName": "Berg" }, "emails": [{ "value": "cid@example.com", "primary": true }] });
+    nights.ask("portal", "POST", "/Users", &hers);
+    nights.limits("state", NO_LEAVING);
+    nights.night(6, &[&cid("Cyd")]);
+    // One of the two is switched off, and nobody knows of the other.
+    let faults = json!([{ "kind": "closed", "when": "before", "of": "writes", "at": 2, "times": 50 }]);
+    nights.0.lab("directory", "POST", "chaos", &json!({ "faults": faults }));
+    nights.0.homeward(&["--lab", "approve", &nights.aside(), "--yes"]);
+    nights.0.lab("directory", "DELETE", "chaos", &Value::Null);
+    nights.limits("state", "");
+    let gone = |name: &str| nights.at("directory").contains(&format!("{name} false"));
+    assert!(gone("anna") || gone("bob"), "{:?}", nights.at("directory"));
+    nights.night(0, &[ANNA, BOB, &cid("Cyd")]);
+    assert_eq!(nights.at("directory"), ["anna true", "bob true", "cid true"]);
+    nights.0.homeward(&["--lab", "resume"]);
+    nights.night(0, &[&cid("Cyd")]);
+    assert_eq!(nights.at("directory"), ["anna false", "bob false", "cid true"]);
+}
+
+#[test]
+fn whoever_is_not_listed_any_more_is_asked_for_nothing_but_to_leave() {
+    let nights = Nights::new("changes");
+    nights.night(0, &[ANNA, BOB]);
+    nights.night(0, &[ANNA, BOB]);
+    nights.rules(&held("email"));
+    nights.night(4, &["0017,anna,anne@example.com,Anna", BOB]);
+    nights.rules(RULES);
+    nights.night(0, &[BOB]);
+    assert_eq!(
+        (nights.at("directory"), nights.at("portal")),
+        (vec!["anna false".to_owned(), "bob true".to_owned()], vec!["anna false".to_owned(), "bob true".to_owned()])
+    );
+    assert_eq!(nights.addresses("directory"), ["anne@example.com", "bob@example.com"]);
+    assert_eq!(nights.addresses("portal"), ["anna@example.com", "bob@example.com"]);
+}
+
+#[test]
+fn an_account_that_another_source_makes_holds_what_was_said_last() {
+    let nights = Nights::new("state");
+    let website = "[systems.website]\nkind = \"csv\"\nkey = \"id\"\nsays = \"changes\"\n";
+    nights.0.write("homeward.toml", format!("{SETTINGS}{website}").as_bytes());
+    let more = "owner(\"nickname\", \"website\");\ncopies(\"nickname\", both);\n\
+                source(\"website\", |row| #{ key: row.id, email: row.email, nickname: row.nick });\n";
+    let rules = RULES.replace("source(\"hr\"", &format!("{more}source(\"hr\""));
+    let polled = |exit: i32, nick: &str| {
+        nights.0.write("web.csv", format!("id,email,nick\n7,anna@example.com,{nick}\n").as_bytes());
+        nights.0.json(exit, &["apply", "--yes", "website=web.csv"]);
+    };
+    // At first nobody has an account at the portal.
+    nights.rules(&only_at_the_directory(&rules));
+    nights.night(0, &[ANNA, BOB]);
+    polled(0, "Annie");
+    nights.rules(&held("email").replace(RULES, &rules));
+    nights.night(4, &["0017,anne,anne@example.com,Anna", BOB]);
+    assert_eq!(nights.addresses("directory"), ["anne@example.com", "bob@example.com"]);
+    assert_eq!(nights.addresses("portal"), Vec::<String>::new());
+    nights.rules(&rules);
+    polled(0, "Ann");
+    assert_eq!(nights.at("portal"), ["anne true"]);
+    assert_eq!(nights.addresses("portal"), ["anne@example.com"]);
+}
+
+#[test]
+fn what_a_run_of_long_ago_left_open_of_others_keeps_nothing_of_hers_open() {
+    let nights = Nights::new("changes");
+    nights.rules(&only_there(RULES));
+    let anna = |name: &str, address: &str| format!("0017,anna,{address}@example.com,{name}");
+    nights.night(0, &[ANNA, BOB]);
+    nights.night(0, &[ANNA, BOB]);
+    // Her address is held at one system, and a call for Bob fails: the run is never finished, and both are done later.
+    nights.rules(&only_there(&held("email")));
+    let faults = json!([{ "kind": "overloaded", "when": "before", "of": "writes", "at": 1, "times": 50 }]);
+    nights.0.lab("directory", "POST", "chaos", &json!({ "faults": faults }));
+    let robert = "0018,bob,bob@example.com,Robert";
+    nights.list(&[&anna("Anna", "anna1"), robert]);
+    nights.0.homeward(&["--lab", "apply", "--yes", "hr=hr.csv"]);
+    nights.0.lab("directory", "DELETE", "chaos", &Value::Null);
+    nights.rules(&only_there(RULES));
+    nights.night(0, &[&anna("Anna", "anna1"), robert]);
+    nights.night(0, &[&anna("Anna", "anna1"), robert]);
+    // Much later a part of a list is approved, and the directory is given another address by hand.
+    nights.limits("changes", NO_NAME);
+    let again = [&*anna("Anne", "anna2"), robert];
+    nights.night(6, &again);
+    nights.0.json(0, &["approve", &nights.aside(), "--yes"]);
+    assert_eq!(nights.addresses("directory"), ["anna2@example.com", "bob@example.com"]);
+    let users = nights.ask("directory", "GET", "/Users", &Value::Null);
+    let hers = users["Resources"].as_array().unwrap().iter().find(|it| it["userName"] == "anna").unwrap();
+    let change = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "replace", "path": "emails[type eq \"work\"].value", "value": "own@example.com" }] });
+    nights.ask("directory", "PATCH", &format!("/Users/{}", hers["id"].as_str().unwrap()), &change);
+    // The same list says nothing new.
+    nights.limits("changes", "");
+    nights.night(0, &again);
+    assert_eq!(nights.addresses("directory"), ["bob@example.com", "own@example.com"]);
 }
