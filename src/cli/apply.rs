@@ -75,6 +75,9 @@ pub(super) async fn apply(given: &Invocation<'_>, wanted: &arguments::Apply) -> 
         None if wanted.recheck => stage.prepare(given, plan::Ask::Everybody, None).await?,
         None => stage.prepare(given, plan::Ask::ToApply, None).await?,
     };
+    if !is_saved {
+        stage.tell_faults(given);
+    }
     plan::notes(given, &prepared);
     let past = if prepared.same.is_empty() { stage.past()? } else { Past::default() };
     let judged = judge(&prepared.plan, &stage.project.rules, &stage.project.limits, &past);

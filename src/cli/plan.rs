@@ -20,6 +20,7 @@ use crate::{
         plan::Plan,
     },
     plan::guard::Tripped,
+    rules::lint::Finding,
     run::{
         RunError,
         belief::{Belief, unchanged},
@@ -82,6 +83,16 @@ pub(super) enum Ask {
 }
 
 impl Stage {
+    /// Tells what is wrong with the rules for certain, though a plan was made by them.
+    pub(super) fn tell_faults(&self, given: &Invocation<'_>) {
+        let wrong = if given.talks() { self.project.rules.faults() } else { Vec::new() };
+        if let Some(Finding { message, place, .. }) = wrong.first() {
+            let place = place.as_ref().map(|place| format!("{}: ", place.origin)).unwrap_or_default();
+            let count = render::count(wrong.len() as u64, "error");
+            tell(&format!("warning: `homeward check` finds {count} in these rules: {place}{message}"));
+        }
+    }
+
     /// The store, opened for writing. A lab has its own, so that nothing simulated is remembered of the real world.
     pub(super) fn store(&self) -> Result<Sqlite, Trouble> {
         // A plan that was made of one store is not to be begun in another.
@@ -265,6 +276,7 @@ pub(super) async fn plan(given: &Invocation<'_>, wanted: &arguments::Plan) -> Re
     let mut stage = stage(given, &wanted.inputs).await?;
     let ask = if wanted.recheck { Ask::Everybody } else { Ask::ToShow };
     let prepared = stage.prepare(given, ask, out.as_deref()).await?;
+    stage.tell_faults(given);
     notes(given, &prepared);
     // What asks for nothing adds to nothing that runs did before, and counting that takes longer than all the rest.
     let past = if prepared.same.is_empty() { stage.past() } else { Ok(Past::default()) };

@@ -74,7 +74,15 @@ pub(super) async fn watch(given: &Invocation<'_>, wanted: &arguments::Watch) -> 
         pace: wanted.pace,
     };
     let once = orders.once;
-    let worst = crate::run::watch::watch(orders).await?;
+    let is_running = lock::is_watched(&orders.state);
+    let again = given.again();
+    let worst = crate::run::watch::watch(orders).await.map_err(|error| match error {
+        WatchError::Listen { address, cause } if is_running => {
+            let hint = format!("a service of this project is running already: `{again} status` shows how it fares");
+            Trouble::new(Exit::Usage, format!("{address} cannot be listened at: {cause}"), Some(hint))
+        }
+        error => error.into(),
+    })?;
     Ok(match worst.filter(|_| once) {
         None => Exit::Done,
         Some(Met::Held) => Exit::Refused,

@@ -357,6 +357,25 @@ fn a_result_that_cannot_be_written_is_a_fault_and_what_was_done_is_done() {
 }
 
 #[test]
+fn a_plan_says_what_check_would_call_an_error() {
+    let world = starter();
+    let rules = world.read("rules/people.rhai");
+    let wrong = rules.replace("|person| person.active)", "|person| person.active == \"true\")");
+    assert_ne!(rules, wrong);
+    let told = |arguments: &[&str]| {
+        let ran = world.homeward(arguments);
+        assert_eq!(ran.status, 0, "{ran:?}");
+        ran.stderr.contains("in these rules: rules/people.rhai:")
+    };
+    for arguments in [&["--lab", "plan", "hr=people.csv"][..], &["--lab", "apply", "--yes", "hr=people.csv"]] {
+        world.write("rules/people.rhai", wrong.as_bytes());
+        assert!(told(arguments), "{arguments:?}");
+        world.write("rules/people.rhai", rules.as_bytes());
+        assert!(!told(arguments), "{arguments:?}");
+    }
+}
+
+#[test]
 fn ownership_is_a_table_data_or_a_diagram() {
     let world = starter();
     insta::assert_snapshot!(shown(&world, &["owners"]), @r"

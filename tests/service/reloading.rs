@@ -49,6 +49,9 @@ fn broken_rules_and_broken_configuration_leave_the_old_ones_in_force() {
     world.write("homeward.toml", good.replace("127.0.0.1:0", &address.to_string()).as_bytes());
     service.signal("HUP");
     service.says(&format!("{address} cannot be listened at"));
+    let second = world.homeward(&["--lab", "watch", "--once"]);
+    assert_eq!(second.status, 2);
+    assert!(second.stderr.contains("a service of this project is running already"), "{}", second.stderr);
 
     // Nothing to watch is a mistake, too.
     let nothing = good.replace("folder = \"drop/hr\"\n", "").replace("folder = \"drop/offices\"\n", "");

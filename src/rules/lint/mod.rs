@@ -139,6 +139,13 @@ impl RuleSet {
         Examined { findings, speech }
     }
 
+    /// What is wrong for certain with scripts that could be loaded, whatever lists they are to read.
+    pub(crate) fn faults(&self) -> Vec<Finding> {
+        let mut findings = self.examine(&Samples::default(), true).findings;
+        findings.retain(|finding| finding.severity() == Severity::Error);
+        findings
+    }
+
     /// The texts of all scripts and modules, by file.
     pub(crate) fn texts(&self) -> BTreeMap<Arc<str>, Arc<str>> {
         let scripts = self.scripts.iter().chain(self.modules.values()).map(|script| &script.source);
