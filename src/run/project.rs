@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
@@ -179,7 +179,42 @@ fn folders(config: &Config) -> Result<BTreeMap<SystemName, drop_folder::settings
             .map_err(|error| config.fault(name, error.key, error.to_string(), error.hint.clone()))?;
         folders.extend(settings.map(|settings| (name.clone(), settings)));
     }
+    one_feed_each(config, &folders)?;
     Ok(folders)
+}
+
+/// Two feeds of one folder would take each other's files: which source a file belongs to would be chance.
+fn one_feed_each(
+    config: &Config,
+    folders: &BTreeMap<SystemName, drop_folder::settings::Settings>,
+) -> Result<(), ConfigErrors> {
+    let place = |name: &SystemName| config.place(name, "folder").map_or(0, |span| span.start);
+    let mut written: Vec<_> = folders.iter().collect();
+    written.sort_by_key(|(name, _)| place(name));
+    let mut taken: BTreeMap<PathBuf, &SystemName> = BTreeMap::new();
+    for (name, settings) in written {
+        if let Some(first) = taken.insert(plain(&settings.folder), name) {
+            let message = format!("{name} watches the folder that {first} watches");
+            let hint = "one folder, one feed: give each source a folder of its own".to_owned();
+            return Err(config.fault(name, Some("folder"), message, Some(hint)));
+        }
+    }
+    Ok(())
+}
+
+/// A path from the root on and without `..`, as two ways to write one path have in common. No link is followed.
+fn plain(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut plain = PathBuf::new();
+    for part in whole.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 fn websites(config: &Config) -> Result<BTreeMap<SystemName, wordpress::settings::Settings>, ConfigErrors> {

@@ -565,6 +565,32 @@ fn an_encoding_nobody_knows() {
     "#);
 }
 
+#[test]
+fn two_sources_that_watch_one_folder() {
+    let source =
+        |name: &str, folder: &str| format!("[systems.{name}]\nkind = \"csv\"\nkey = \"id\"\nfolder = \"{folder}\"\n");
+    let world = config(&format!("{}{}", source("offices", "./drop/old/../hr/"), source("hr", "drop/hr")));
+    insta::assert_snapshot!(told(&world, &["check"]), @r#"
+    -- stderr
+      × hr watches the folder that offices watches
+       ╭─[homeward.toml:8:10]
+     7 │ key = "id"
+     8 │ folder = "drop/hr"
+       ·          ─────────
+       ╰────
+      help: one folder, one feed: give each source a folder of its own
+    -- exit 2
+    "#);
+    let check = |folder: &str| {
+        world.write("homeward.toml", format!("{}{}", source("hr", "drop/hr"), source("offices", folder)).as_bytes());
+        world.homeward(&["check"]).stderr
+    };
+    let absolute = check(world.path("drop/hr").to_str().unwrap());
+    assert!(absolute.contains("offices watches the folder that hr watches"), "{absolute}");
+    let inside = check("drop/hr/offices");
+    assert!(!inside.contains("watches the folder"), "{inside}");
+}
+
 // Rules.
 #[test]
 fn names_with_a_slip_of_the_finger_are_all_told_at_once() {
