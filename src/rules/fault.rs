@@ -83,7 +83,7 @@ pub(crate) enum Fault {
     #[error("the record has no column `{name}`")]
     UnknownColumn { name: String, near: Option<String>, all: Vec<String> },
     #[error("`person` has nothing called `{name}`")]
-    UnknownOfPerson { name: String, near: Option<String> },
+    UnknownOfPerson { name: String, near: Option<String>, systems: Vec<String> },
     #[error("an account of `{system}` has nothing called `{name}`")]
     UnknownOfAccount { system: SystemName, name: String, near: Option<String> },
     #[error("{what} has nothing called `{name}`")]
@@ -503,7 +503,9 @@ impl Fault {
             Self::UnknownVariable { name, .. } => {
                 Some(format!("text is written in quotes: \"{name}\"; a function sees its arguments and constants only"))
             }
-            Self::UnknownOfPerson { .. } => Some("a person has attributes and systems".to_owned()),
+            Self::UnknownOfPerson { systems, .. } => {
+                Some(format!("a person has attributes and systems; configured under [systems]: {}", list(systems)))
+            }
             Self::UnknownOfAccount { .. } => Some("an account has attributes, facts and `id`".to_owned()),
             Self::WrongArguments { takes: Some(takes), name, .. } => Some(format!("`{name}` takes {takes}")),
             Self::WrongArguments { got, .. } if got.contains(NOTHING) => Some(

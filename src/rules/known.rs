@@ -24,6 +24,8 @@ pub(crate) struct Known {
 /// One configured system.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KnownSystem {
+    /// What kind of system it is.
+    pub(crate) kind: String,
     /// Records come from it.
     pub(crate) is_source: bool,
     /// Calls go to it.
@@ -74,6 +76,14 @@ impl Known {
         Fault::UnknownSystem { name: name.to_owned(), near: self.near_system(name), all }
     }
 
+    /// The fault of asking a person for what she does not have.
+    pub(super) fn unknown_of_person(&self, name: &str) -> Fault {
+        let systems: Vec<String> = self.systems.keys().map(ToString::to_string).collect();
+        let names = || self.attributes().into_iter().chain(systems.clone()).collect::<Vec<_>>();
+        let near = self.of_kind(name).or_else(|| near(name, names().iter().map(String::as_str)));
+        Fault::UnknownOfPerson { name: name.to_owned(), near, systems }
+    }
+
     /// The levels of a set; `None` where the attribute is none.
     pub(super) fn levels(&self, set: &AttributeName) -> Option<&[String]> {
         self.systems.get(&set.system()?)?.sets.get(set.local()).map(Vec::as_slice)
@@ -81,7 +91,14 @@ impl Known {
 
     /// The system that was probably meant.
     pub(super) fn near_system(&self, name: &str) -> Option<String> {
-        near(name, self.systems.keys().map(SystemName::as_str))
+        self.of_kind(name).or_else(|| near(name, self.systems.keys().map(SystemName::as_str)))
+    }
+
+    /// The one system of this kind: whoever says `gitlab` means the system that is one, whatever it is called here.
+    fn of_kind(&self, kind: &str) -> Option<String> {
+        let mut of_kind = self.systems.iter().filter(|(_, system)| system.kind == kind);
+        let (name, None) = (of_kind.next()?.0, of_kind.next()) else { return None };
+        Some(name.to_string())
     }
 }
 

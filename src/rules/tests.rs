@@ -20,6 +20,7 @@ fn texts(names: &[&str]) -> Vec<String> {
 
 fn provider(attributes: &[&str], own: &[&str], facts: &[&str], lookups: &[&str]) -> KnownSystem {
     KnownSystem {
+        kind: String::new(),
         is_source: false,
         is_provider: true,
         attributes: texts(&[attributes, own].concat()),

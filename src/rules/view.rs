@@ -155,10 +155,7 @@ impl PersonView {
             }
             return Ok(view.map_or(Dynamic::UNIT, Dynamic::from));
         }
-        let mut all = self.0.known.attributes();
-        all.extend(self.0.known.systems.keys().map(ToString::to_string));
-        let near = near(name, all.iter().map(String::as_str));
-        Err(raise(Fault::UnknownOfPerson { name: name.to_owned(), near }))
+        Err(raise(self.0.known.unknown_of_person(name)))
     }
 }
 

@@ -247,6 +247,7 @@ fn known(config: &Config, kinds: &[Kind]) -> Known {
         let rows = table.map(|table| table.attributes).unwrap_or_default();
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
         let known = KnownSystem {
+            kind: system.kind.clone(),
             is_source: system.says.is_some(),
             is_provider: table.is_some(),
             attributes: rows.iter().map(|row| row.name.to_owned()).collect(),

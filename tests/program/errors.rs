@@ -1441,6 +1441,41 @@ fn a_person_has_no_such_thing() {
 }
 
 #[test]
+fn a_system_that_is_called_otherwise_than_its_kind() {
+    let rules = RULES.replace("\"gitlab\"", "\"git\"");
+    let rules = rules.replacen("\"git\")", "\"git\", |person| person.gitlab?.username == person.zitadel?.username)", 1);
+    let world = config(&CONFIG.replace("[systems.gitlab]", "[systems.git]")).file("rules/people.rhai", &rules);
+    let wrong = "`person` has nothing called `gitlab`; did you mean `git`?";
+    let unknown = "`person` has nothing called `zitadel`; a person has attributes and systems; configured under \
+                   [systems]: `git`, `hr`, `mattermost`";
+    let checked: serde_json::Value =
+        serde_json::from_str(&world.homeward(&["--format", "json", "check"]).stdout).unwrap();
+    let said = |finding: &serde_json::Value| {
+        format!("{}; {}", finding["message"].as_str().unwrap(), finding["hint"].as_str().unwrap_or_default())
+    };
+    let said: Vec<String> = checked["findings"].as_array().unwrap().iter().map(said).collect();
+    assert!(said.iter().any(|it| it == wrong) && said.iter().any(|it| it == unknown), "{said:#?}");
+    insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv"]), @r#"
+    -- stderr
+      × `person` has nothing called `gitlab` (on people.csv:2)
+       ╭─[rules/people.rhai:1:42]
+     1 │ owner("username", "git", |person| person.gitlab?.username == person.zitadel?.username);
+       ·                                          ──────
+     2 │ owner("email", "hr");
+       ╰────
+      help: did you mean `git`?
+    -- exit 2
+    "#);
+    let world = world.file("rules/people.rhai", &rules.replace("join(\"git\"", "join(\"gitlab\""));
+    let ran = world.homeward(&["check"]);
+    assert!(
+        ran.stderr.contains("unknown system `gitlab`") && ran.stderr.contains("did you mean `git`?"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn a_condition_that_is_no_condition() {
     let world = rules(&RULES.replace("\"gitlab\");\nowner", "\"gitlab\", |person| \"yes\");\nowner"));
     insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv"]), @r#"

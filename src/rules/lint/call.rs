@@ -190,8 +190,8 @@ impl<'a> Examiner<'a> {
     pub(super) fn system(&self, on: &Reading<'_>, name: &str, at: &Expr) -> Option<&'a KnownSystem> {
         let found = self.known.systems.get(&SystemName::from(name));
         if found.is_none() {
-            let hint = self.known.near_system(name).map(|near| mean(&near));
-            self.report(on.unit, "unknown_system", start(at), format!("unknown system `{name}`"), hint);
+            let wrong = RuleError::new(self.known.unknown_system(name), None);
+            self.report(on.unit, wrong.code(), start(at), wrong.to_string(), wrong.hint());
         }
         found
     }

@@ -6,6 +6,7 @@ use crate::model::{attribute::AttributeName, id::SystemName};
 
 use super::{
     super::{
+        fault::RuleError,
         known::{Known, has},
         reference::{OF_CALL, OF_CHANGE, OF_OPERATION, OF_PLAN, OF_PLANNED, OF_REFUSAL},
         words::{near, signature},
@@ -131,12 +132,8 @@ fn of_person(name: &str, known: &Known) -> Result<Thing, Absent> {
     if known.systems.contains_key(&system) {
         return Ok(Thing::Account(system).or_nothing());
     }
-    let mut all = known.attributes();
-    all.extend(known.systems.keys().map(ToString::to_string));
-    let near = near(name, all.iter().map(String::as_str));
-    let hint = near.map_or_else(|| "a person has attributes and systems".to_owned(), |near| mean(&near));
-    let message = format!("`person` has nothing called `{name}`");
-    Err(Absent { code: "unknown_property", message, hint: Some(hint) })
+    let wrong = RuleError::new(known.unknown_of_person(name), None);
+    Err(Absent { code: wrong.code(), message: wrong.to_string(), hint: wrong.hint() })
 }
 
 fn of_account(system: &SystemName, name: &str, known: &Known) -> Result<Thing, Absent> {
