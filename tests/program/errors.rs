@@ -10,7 +10,7 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::common::World;
+use crate::common::{Ran, World};
 
 const CONFIG: &str = r#"[systems.hr]
 kind = "csv"
@@ -1336,6 +1336,11 @@ fn a_function_nobody_knows() {
             `guard`, `test`, `cases`; a text has `trim`, `lower`, `upper`, `replace`, `split`, `before`, `after` and more
     -- exit 2
     "#);
+    // Who checks first is told the same.
+    let help = |ran: Ran| ran.stderr.rsplit_once("  help: ").unwrap().1.trim_end().to_owned();
+    let planned = help(world.homeward(&["--lab", "plan", "hr=people.csv"]));
+    assert!(planned.contains("a text has `trim`, `lower`"), "{planned}");
+    assert_eq!(help(world.homeward(&["check"])), planned);
 }
 
 #[test]

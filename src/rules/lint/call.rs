@@ -6,7 +6,7 @@ use crate::model::{capability::Takes, id::SystemName};
 
 use super::{
     super::{
-        fault::RuleError,
+        fault::{Fault, RuleError},
         known::KnownSystem,
         script::is_unnamed,
         text,
@@ -40,8 +40,11 @@ impl<'a> Examiner<'a> {
             all.extend(words::names().map(|word| -> &str { word }));
         }
         let near = near(name, all);
-        let message = format!("unknown function `{name}`");
-        self.report(on.unit, "unknown_function", position, message, near.map(|near| mean(&near)));
+        // What a module has is not known by the words of the rules.
+        let hint = near.as_deref().map(mean);
+        let wrong = RuleError::new(Fault::UnknownFunction { name: name.to_owned(), near }, None);
+        let hint = if is_module { hint } else { wrong.hint() };
+        self.report(on.unit, wrong.code(), position, wrong.to_string(), hint);
     }
 
     pub(super) fn operator(&self, on: &mut Reading<'_>, call: &FnCallExpr, position: Position) -> Thing {
