@@ -511,6 +511,10 @@ impl Fault {
             Self::WrongArguments { got, .. } if got.contains(NOTHING) => Some(
                 "something here is (): nothing is known of it; compare it (`== true`), or use `?.` and `??`".to_owned(),
             ),
+            Self::WrongType { wanted, what, .. } if wanted == ONE_NAME && what.contains("`owner`") => {
+                Some("an attribute has one owner; others get it with a `copies` line".to_owned())
+            }
+            Self::WrongType { wanted, .. } if wanted == ONE_NAME => Some("one line for each system".to_owned()),
             Self::WrongType { wanted, got, .. } if wanted == TRUTH && got == NOTHING => {
                 Some("() means that nothing is known: compare it, as in `person.active == true`".to_owned())
             }
@@ -701,6 +705,8 @@ fn declarations() -> Vec<String> {
 
 /// How messages call a truth value.
 pub(super) const TRUTH: &str = "true or false";
+/// How messages call the name of what there can be only one of.
+pub(super) const ONE_NAME: &str = "one name in quotes";
 /// How messages call `()`.
 pub(super) const NOTHING: &str = "nothing (`()`)";
 

@@ -627,6 +627,9 @@ source("hr", #{});
 join("gitlab", "department");
 account("website");
 temporary("note", "gitlab");
+join(["gitlab", "zitadel"], "email");
+account(["gitlab"]);
+owner("email", ["gitlab", "zitadel"]);
 "#;
     assert_eq!(
         faults(text),
@@ -645,6 +648,9 @@ temporary("note", "gitlab");
             "rules/people.rhai:13:16 [\"department\"] accounts of `gitlab` cannot be found by `department`; they can be found by `username`, `email`",
             "rules/people.rhai:14:9 [\"website\"] `website` is not a provider; a provider is a system with accounts, such as one with `kind = \"gitlab\"`",
             "rules/people.rhai:15:11 [\"note\"] unknown attribute `note`; an attribute of one system is written with its name in front: `gitlab.note`",
+            "rules/people.rhai:16:1 [join] the system in `join` must be one name in quotes, but is a list; one line for each system",
+            "rules/people.rhai:17:1 [account] the system in `account` must be one name in quotes, but is a list; one line for each system",
+            "rules/people.rhai:18:1 [owner] the system in `owner` must be one name in quotes, but is a list; an attribute has one owner; others get it with a `copies` line",
         ]
     );
 }

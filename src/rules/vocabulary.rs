@@ -19,7 +19,7 @@ use crate::model::{
 };
 
 use super::{
-    fault::{Fault, Place, Role, RuleError, type_name},
+    fault::{Fault, ONE_NAME, Place, Role, RuleError, type_name},
     known::{Known, KnownSystem, has},
     sandbox::{MAX_DECLARATIONS, raise},
     script::Source,
@@ -385,6 +385,10 @@ impl Line<'_> {
     }
 
     fn system(&self, value: Dynamic) -> Result<(SystemName, KnownSystem), RuleError> {
+        if value.is_array() {
+            let (what, got) = (self.what("the system"), type_name(value.type_name()));
+            return Err(self.error(Fault::WrongType { what, wanted: ONE_NAME.to_owned(), got }));
+        }
         let name = self.name(value, "the system")?;
         self.known_system(&name)
     }
