@@ -526,6 +526,9 @@ impl Fault {
             Self::OwnedTwice { .. } => {
                 Some("an attribute has one owner: keep one of these lines, or give the first a condition".to_owned())
             }
+            Self::DeclaredTwice { word: "test" | "cases", .. } => {
+                Some("a test is known by its name: give one of the two another".to_owned())
+            }
             Self::DeclaredTwice { .. } => Some("say it all in one line".to_owned()),
             Self::NoKey => {
                 Some("`key` must be the source's own immutable key for the person, such as a number".to_owned())

@@ -563,7 +563,7 @@ given();
        ·   ╰── here
      4 │ cases([#{ nam: "y" }], |row| assert(row));
        ╰────
-      help: say it all in one line
+      help: a test is known by its name: give one of the two another
 
       × the name of a row in `cases` must be text in quotes, but is nothing (`()`)
        ╭─[rules/tests/a.rhai:4:1]
