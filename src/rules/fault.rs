@@ -120,7 +120,7 @@ pub(crate) enum Fault {
     ModuleCycle { name: String },
     #[error("there is nothing called `{name}` here")]
     UnknownProperty { name: String },
-    #[error("`{name}` cannot take {got}")]
+    #[error("`{name}` {}", if got.is_empty() { "is given no arguments".to_owned() } else { format!("cannot take {got}") })]
     WrongArguments { name: String, takes: Option<&'static str>, got: String },
     #[error("{what} must be {wanted}, but is {got}")]
     WrongType { what: String, wanted: String, got: String },
@@ -508,6 +508,7 @@ impl Fault {
             }
             Self::UnknownOfAccount { .. } => Some("an account has attributes, facts and `id`".to_owned()),
             Self::WrongArguments { takes: Some(takes), name, .. } => Some(format!("`{name}` takes {takes}")),
+            Self::WrongArguments { got, .. } if got.is_empty() => Some("look at what it is declared with".to_owned()),
             Self::WrongArguments { got, .. } if got.contains(NOTHING) => Some(
                 "something here is (): nothing is known of it; compare it (`== true`), or use `?.` and `??`".to_owned(),
             ),

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     sandbox::{self, Meter},
-    words::words,
+    words::{Word, words},
 };
 
 /// A property of something that rules are handed.
@@ -142,12 +142,11 @@ pub(crate) fn brought() -> BTreeMap<String, BTreeSet<String>> {
     let ours: BTreeSet<&str> = words().into_iter().map(|word| word.name).collect();
     let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for signature in sandbox::engine(&Meter::new()).gen_fn_signatures(true) {
-        let Some((name, rest)) = signature.split_once('(') else { continue };
+        let Some((name, takes)) = named(&signature) else { continue };
         if ours.contains(name) || name.contains('$') {
             continue;
         }
-        let takes = rest.split_once(") ->").map_or(rest.trim_end(), |(takes, _)| takes);
-        let takes: Vec<String> = takes.strip_suffix(')').unwrap_or(takes).split(", ").map(plain).collect();
+        let takes: Vec<String> = takes.split(", ").map(plain).collect();
         // Rules have one kind of number and one of decimal.
         if takes.iter().any(|kind| OF_THE_HOST.contains(&kind.as_str())) {
             continue;
@@ -155,6 +154,26 @@ pub(crate) fn brought() -> BTreeMap<String, BTreeSet<String>> {
         all.entry(name.to_owned()).or_default().insert(format!("({})", takes.join(", ")));
     }
     all
+}
+
+/// How many arguments each word can be given: those of its forms, and of what the language has under this name.
+pub(super) fn arities() -> BTreeMap<&'static str, BTreeSet<usize>> {
+    let of_word = |word: Word| (word.name, forms(word.signature).map(|form| form.len()).collect());
+    let mut all: BTreeMap<&str, BTreeSet<usize>> = words().into_iter().map(of_word).collect();
+    for signature in sandbox::engine(&Meter::new()).gen_fn_signatures(true) {
+        let Some((name, takes)) = named(&signature) else { continue };
+        if let Some(arities) = all.get_mut(name) {
+            arities.insert(takes.split(", ").filter(|parameter| !parameter.is_empty()).count());
+        }
+    }
+    all
+}
+
+/// The name of a function of the language, and what stands between its brackets.
+fn named(signature: &str) -> Option<(&str, &str)> {
+    let (name, rest) = signature.split_once('(')?;
+    let takes = rest.split_once(") ->").map_or(rest.trim_end(), |(takes, _)| takes);
+    Some((name, takes.strip_suffix(')').unwrap_or(takes)))
 }
 
 /// Kinds of numbers that functions of the language take and no rule can get hold of.
@@ -183,15 +202,19 @@ fn plain(parameter: &str) -> String {
 pub(crate) fn definitions(properties: &[Property]) -> String {
     let mut text = String::from("module static;\n");
     for word in words() {
-        for takes in word.signature.split(" or (") {
-            let takes = takes.trim_start_matches('(').trim_end_matches(')');
-            let _ = write!(text, "\n/// {}\nfn {}({}) -> ?;\n", word.meaning, word.name, parameters(takes).join(", "));
+        for form in forms(word.signature) {
+            let _ = write!(text, "\n/// {}\nfn {}({}) -> ?;\n", word.meaning, word.name, form.join(", "));
         }
     }
     for Property { of, name, gives, meaning } in properties {
         let _ = write!(text, "\n/// {meaning}\nfn get {name}({of}: {}) -> {};\n", kind(of), kind(gives));
     }
     text
+}
+
+/// What a word takes in each of its forms.
+fn forms(signature: &'static str) -> impl Iterator<Item = Vec<String>> {
+    signature.split(" or (").map(|form| parameters(form.trim_start_matches('(').trim_end_matches(')')))
 }
 
 /// What a word takes, as parameters with types.
@@ -243,6 +266,23 @@ mod tests {
         );
         assert_eq!(parameters("system, operation, #{ a: 1, b: 2 }"), ["system: ?", "operation: ?", "arguments: Map"]);
         assert_eq!(parameters(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_word_can_be_given_what_its_forms_say_and_what_the_language_takes_under_its_name() {
+        let arities = arities();
+        for (word, takes) in [
+            ("hold", &[1][..]),
+            ("owner", &[2, 3]),
+            ("lower", &[1]),
+            ("given", &[0, 1]),
+            ("perform", &[2, 3]),
+            ("cases", &[2]),
+        ] {
+            assert_eq!(arities[word].iter().copied().collect::<Vec<_>>(), takes, "{word}");
+        }
+        // The language clears lists.
+        assert!(arities["clear"].contains(&1), "{arities:?}");
     }
 
     #[test]

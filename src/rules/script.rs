@@ -514,7 +514,6 @@ impl Script {
         let got =
             arguments.strip_suffix(')').unwrap_or(arguments).split(", ").filter(|it| !it.is_empty()).map(type_name);
         let got = got.collect::<Vec<_>>().join(" and ");
-        let got = if got.is_empty() { "no arguments".to_owned() } else { got };
         let takes = words::signature(name);
         if let Some((alias, _)) = name.split_once("::") {
             let modules = self.shelf.borrow();

@@ -1412,6 +1412,17 @@ fn a_rule_that_divides_text() {
 }
 
 #[test]
+fn a_word_without_its_arguments() {
+    let world = rules(&RULES.replace("row.email }", "lower() }"));
+    for arguments in [&["--lab", "plan", "hr=people.csv"][..], &["check"]] {
+        let ran = world.homeward(arguments);
+        assert!(ran.stderr.contains("× `lower` is given no arguments"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("help: `lower` takes (text)"), "{}", ran.stderr);
+        assert_eq!(ran.status, 2);
+    }
+}
+
+#[test]
 fn a_rule_that_says_no_itself() {
     let world = rules(&RULES.replace("row.email }", "{ throw \"no way\" } }"));
     insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv"]), @r#"

@@ -114,6 +114,8 @@ pub(super) struct Examiner<'a> {
     pub(super) samples: &'a Samples,
     /// Functions that the language itself brings.
     pub(super) brought: BTreeSet<String>,
+    /// How many arguments each word takes.
+    pub(super) arities: BTreeMap<&'static str, BTreeSet<usize>>,
     found: RefCell<Vec<Finding>>,
     /// How often something was found, again or not: what was told about a part needs no second word about the whole.
     told: Cell<usize>,
@@ -164,8 +166,9 @@ impl<'a> Examiner<'a> {
         // What is asked about is no function that could be told from its name.
         let asking = ["type_of", "is_def_var", "is_def_fn", "is_shared"].map(str::to_owned);
         let brought = reference::brought().into_keys().chain(asking).collect();
+        let arities = reference::arities();
         let (found, told, quiet, read) = <(RefCell<_>, Cell<_>, Cell<_>, RefCell<_>)>::default();
-        Self { units, modules: names, known, samples, brought, found, told, quiet, read }
+        Self { units, modules: names, known, samples, brought, arities, found, told, quiet, read }
     }
 
     pub(super) fn take(&self) -> Vec<Finding> {
@@ -623,6 +626,7 @@ impl<'a> Examiner<'a> {
             "count" => self.count(on, &arguments[1..], &things[1..]),
             _ => {}
         }
+        self.fits(on, &call.name, things.len(), position);
         if view::gives(&call.name).is_none() && !on.is_loading {
             self.exists(on, on.unit, &call.name, things.len(), position);
         }
@@ -721,8 +725,11 @@ impl<'a> Examiner<'a> {
         // A map may hold a function of its own.
         let may_hold =
             |part: &Thing| matches!(part, Thing::Anything | Thing::SomeMap | Thing::Map(..) | Thing::Part(..));
-        if view::gives(&call.name).is_none() && !thing.parts().iter().any(may_hold) {
-            self.exists(on, on.unit, &call.name, things.len(), position);
+        if !thing.parts().iter().any(may_hold) {
+            self.fits(on, &call.name, things.len() + 1, position);
+            if view::gives(&call.name).is_none() {
+                self.exists(on, on.unit, &call.name, things.len(), position);
+            }
         }
         let may_be_its_own = |part: &Thing| matches!(part, Thing::SomeMap | Thing::Map(..) | Thing::Part(..));
         let is_ours = !on.unit.bodies.contains_key(&(call.name.to_string(), things.len()));

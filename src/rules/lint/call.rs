@@ -25,7 +25,7 @@ impl<'a> Examiner<'a> {
         let is_module = !std::ptr::eq(there, on.unit);
         if takes.peek().is_some() {
             if takes.all(|takes| takes != arguments) {
-                let message = format!("`{name}` does not take {arguments} arguments");
+                let message = format!("`{name}` does not take {}", counted(arguments));
                 self.report(on.unit, "wrong_arguments", position, message, None);
             }
             return;
@@ -45,6 +45,19 @@ impl<'a> Examiner<'a> {
         let wrong = RuleError::new(Fault::UnknownFunction { name: name.to_owned(), near }, None);
         let hint = if is_module { hint } else { wrong.hint() };
         self.report(on.unit, wrong.code(), position, wrong.to_string(), hint);
+    }
+
+    /// Whether a word is given as many arguments as it takes; what stands before its dot is one of them.
+    pub(super) fn fits(&self, on: &Reading<'_>, word: &str, given: usize, position: Position) {
+        // What is loaded was run, and a variable of this name may hold a function.
+        let Some(takes) = self.arities.get(word).filter(|_| !on.is_loading && !on.vars.contains_key(word)) else {
+            return;
+        };
+        if !takes.contains(&given) {
+            let hint = words::signature(word).map(|signature| format!("`{word}` takes {signature}"));
+            let message = format!("`{word}` is given {}", counted(given));
+            self.report(on.unit, "wrong_arguments", position, message, hint);
+        }
     }
 
     pub(super) fn operator(&self, on: &mut Reading<'_>, call: &FnCallExpr, position: Position) -> Thing {
@@ -253,5 +266,14 @@ impl<'a> Examiner<'a> {
             let message = format!("`{operation}` needs `{}`", missing.name);
             self.report(on.unit, "missing_argument", start(at), message, None);
         }
+    }
+}
+
+/// So many arguments, as a message says it.
+fn counted(arguments: usize) -> String {
+    match arguments {
+        0 => "no arguments".to_owned(),
+        1 => "one argument".to_owned(),
+        more => format!("{more} arguments"),
     }
 }

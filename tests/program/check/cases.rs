@@ -408,6 +408,36 @@ guard(|plan| {
         ..CASE
     },
     Case {
+        name: "words that are given too little or too much",
+        files: &[(
+            "rules/case.rhai",
+            r#"route(|change| if change.attribute == "locale" { hold() });
+route(|change| if change.attribute == "email" { drop() });
+route(|change| if change.attribute == "username" { to("gitlab", "mattermost") });
+refused("gitlab", |change, refusal| { let hold = "later"; if refusal.kind == "taken" { return hold(hold) } });
+guard(|plan| {
+    if plan.today.lower("de") == "x" { return hold("a") }
+    if plan.today.slug("de") == "x" { return hold("b") }
+    if plan.count() > 1 { return hold("c") }
+    if plan.calls.drop(|one| one.system == "gitlab").len() > 1 { return hold("d") }
+    if trim() == "x" { return hold("e", "f") }
+    let of = #{ lower: |a, b, c| a };
+    if of.lower(1, 2) == "x" { return hold("g") }
+});
+"#,
+        )],
+        found: &[
+            "rules/case.rhai:1:50 wrong_arguments",
+            "rules/case.rhai:2:49 wrong_arguments",
+            "rules/case.rhai:3:52 wrong_arguments",
+            "rules/case.rhai:6:19 wrong_arguments",
+            "rules/case.rhai:8:13 wrong_arguments",
+            "rules/case.rhai:10:8 wrong_arguments",
+            "rules/case.rhai:10:31 wrong_arguments",
+        ],
+        ..CASE
+    },
+    Case {
         name: "what nothing uses",
         files: &[
             (
