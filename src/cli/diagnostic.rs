@@ -367,12 +367,8 @@ impl From<RunError> for Trouble {
                 let hint = near.unwrap_or_else(|| "mend this file, or remove it: a lab can start empty".to_owned());
                 Self::new(Exit::Usage, format!("{file} cannot be used: {cause}"), Some(hint))
             }
-            RunError::NoMeaning { ref system, ref key } => {
-                let row = if plain_name(key) { format!("row.{key}") } else { format!("row[\"{key}\"]") };
-                let hint = format!(
-                    "add to a file in the folder of the rules:\nsource(\"{system}\", |row| #{{ key: {row}, email: row.email }});"
-                );
-                Self::new(Exit::Usage, text, Some(hint))
+            RunError::NoMeaning { ref system, ref key, ref columns } => {
+                Self::new(Exit::Usage, text, Some(meaning(system, key, columns)))
             }
             RunError::Refused(ref refused) => Self::new(Exit::Refused, text, Some(refused.hint())),
             RunError::Unheard(ref refused) => Self::new(Exit::Unread, text, Some(refused.hint())),
@@ -480,6 +476,26 @@ impl Trouble {
         });
         Self { exit: Exit::Limit, faults: told.collect() }
     }
+}
+
+/// A `source` line to begin with, made of the columns that are there.
+fn meaning(system: &SystemName, key: &str, columns: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let letters = |text: &str| text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let row = |column: &str| if plain_name(column) { format!("row.{column}") } else { format!("row[{column:?}]") };
+    let mut entries = vec![format!("key: {}", row(key))];
+    for attribute in ["username", "email", "first_name", "last_name"] {
+        let column = columns.iter().find(|column| *column != key && letters(column) == letters(attribute));
+        entries.extend(column.map(|column| format!("{attribute}: {}", row(column))));
+    }
+    let line = format!("source(\"{system}\", |row| #{{ {} }});", entries.join(", "));
+    let mut names: Vec<String> =
+        columns.iter().take(SHOWN).map(|column| ["`", &harmless(column), "`"].concat()).collect();
+    if columns.len() > SHOWN {
+        names.push(format!("{} more", columns.len() - SHOWN));
+    }
+    let there = if names.is_empty() { String::new() } else { format!("; its columns are {}", names.join(", ")) };
+    format!("add to a file in the folder of the rules{there}:\n{line}")
 }
 
 fn plain_name(name: &str) -> bool {

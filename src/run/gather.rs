@@ -217,7 +217,7 @@ pub(crate) fn hear(
         let system = one.system();
         let Some(source) = sources.get(system) else { continue };
         if !rules.has_source(system) {
-            return Err(RunError::NoMeaning { system: system.clone(), key: source.key.clone() });
+            return Err(no_meaning(one, source));
         }
         let passage = Passage { system, key: &source.key, rules, strict: true };
         all.push(match one {
@@ -241,6 +241,20 @@ pub(crate) fn hear(
         });
     }
     Ok(all)
+}
+
+/// That the rules do not say what these records mean, with what a rule could make of them: the columns that are there.
+fn no_meaning(given: &Given, source: &Source) -> RunError {
+    let system = given.system().clone();
+    let columns = match (given, &source.csv) {
+        (Given::File(file), Some(settings)) => {
+            let read = csv_file::read(&file.path, &file.shown, &system, settings, &mut |_| ());
+            read.map(|read| read.columns).unwrap_or_default()
+        }
+        (Given::File(_), None) => Vec::new(),
+        (Given::Heard(told), _) => told.read.columns.clone(),
+    };
+    RunError::NoMeaning { system, key: source.key.clone(), columns }
 }
 
 /// Compares what was heard with what was heard before, and takes note of everything.

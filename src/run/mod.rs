@@ -77,7 +77,12 @@ pub(crate) enum RunError {
     NoSimulator { system: SystemName, kind: String, known: Vec<String> },
     /// A source without a `source` line in the rules: nobody could say what its records mean.
     #[error("the rules have no `source(\"{system}\", …)` line, so nobody can tell what its records mean")]
-    NoMeaning { system: SystemName, key: String },
+    NoMeaning {
+        system: SystemName,
+        key: String,
+        /// The columns of its list by the names that rules know them by; none where it was not read.
+        columns: Vec<String>,
+    },
     /// An input is not what it should be.
     #[error(transparent)]
     Refused(#[from] FileRefused),

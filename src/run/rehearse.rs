@@ -293,7 +293,7 @@ impl Rehearsing<'_> {
         };
         if !self.rules.has_source(system) {
             let key = source.key.clone();
-            return Err(unplanned(RunError::NoMeaning { system: system.clone(), key }));
+            return Err(unplanned(RunError::NoMeaning { system: system.clone(), key, columns: Vec::new() }));
         }
         let (path, shown) = match &scenario.saying {
             Saying::File(file) => (self.file(file)?, file.clone()),

@@ -1513,10 +1513,28 @@ fn a_source_without_a_line() {
     insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv"]), @r#"
     -- stderr
       × the rules have no `source("hr", …)` line, so nobody can tell what its records mean
-      help: add to a file in the folder of the rules:
+      help: add to a file in the folder of the rules; its columns are `id`, `email`:
             source("hr", |row| #{ key: row.id, email: row.email });
     -- exit 2
     "#);
+    // Of a list that is known by other names, they are those that are there; of no row is anything shown.
+    let world = world.file("homeward.toml", &CONFIG.replace("key = \"id\"", "key = \"Personalnummer\"")).file(
+        "people.csv",
+        "Personalnummer,Nachname,Vorname,E-Mail,a,b,c,d,e,f,g,h,i\n7,Meyer,Mia,mia@example.com,1,2,3,4,5,6,7,8,9\n",
+    );
+    let named = told(&world, &["check", "hr=people.csv"]);
+    insta::assert_snapshot!(named, @r#"
+    -- stderr
+      × the rules have no `source("hr", …)` line, so nobody can tell what its records mean
+      help: add to a file in the folder of the rules; its columns are `Personalnummer`, `Nachname`, `Vorname`, `E-Mail`,
+            `a`, `b`, `c`, `d`, `e`, `f`, `g`, `h`, 1 more:
+            source("hr", |row| #{ key: row.Personalnummer, email: row["E-Mail"] });
+    -- exit 2
+    "#);
+    let line = named.split_once("source(\"hr\", |row|").unwrap().1.lines().next().unwrap();
+    let world = world.file("rules/people.rhai", &format!("owner(\"email\", \"hr\");\nsource(\"hr\", |row|{line}\n"));
+    assert_eq!(world.homeward(&["check", "hr=people.csv"]).status, 0);
+    let world = rules("owner(\"email\", \"hr\");\n");
     insta::assert_snapshot!(told(&world, &["check"]), @r#"
     Usable: 3 systems, 1 owner line, 4 warnings.
     Certified: no attribute can go back and forth.
