@@ -4,6 +4,8 @@
 
 use std::{fmt, ops::Range, path::PathBuf, sync::Arc};
 
+use super::quantity::Share;
+
 /// Everything that is wrong with one file, in the order of the file.
 #[derive(Debug, thiserror::Error)]
 #[error("{file} has {}", counted(errors.len()))]
@@ -165,6 +167,8 @@ pub(super) enum Fault {
         found: &'static str,
         /// What a table there would hold.
         keys: Vec<String>,
+        /// What is written in the place of a table, where it is a share: no secret is one.
+        share: Option<Share>,
     },
     #[error("`{key}` must be {limit}")]
     OutOfRange { key: String, limit: String },
@@ -240,9 +244,10 @@ impl Fault {
                 let is_item = key.chars().all(|c| c.is_ascii_digit());
                 if is_item { "write it in quotes".to_owned() } else { format!("write it as `{key} = \"…\"`") }
             }
-            Self::WrongType { key, expected, keys, .. } if expected == "a table" && !keys.is_empty() => {
+            Self::WrongType { key, expected, keys, share, .. } if expected == "a table" && !keys.is_empty() => {
+                let share = share.map_or_else(|| "\"2%\"".to_owned(), |share| format!("\"{share}\""));
                 let sample = |key: &str| match key {
-                    "share" => "\"2%\"",
+                    "share" => share.as_str(),
                     "at_least" => "5",
                     "looks" => "3",
                     "time" => "\"10s\"",

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{
     document::{Places, Way},
     error::{ConfigError, Fault, Within, nearest},
+    quantity::Share,
 };
 
 /// Something that is not as it should be.
@@ -159,6 +160,7 @@ fn misfit(way: &Way, span: Option<Range<usize>>, fault: Fault) -> Misfit {
 }
 
 fn wrong_type(key: String, expected: &str, found: &Value, schema: &Value) -> Fault {
+    let share = found.as_str().and_then(Share::parse);
     let found = match found {
         Value::Null => "nothing",
         Value::Bool(_) => "true or false",
@@ -169,7 +171,7 @@ fn wrong_type(key: String, expected: &str, found: &Value, schema: &Value) -> Fau
     };
     let keys = schema.get("properties").and_then(Value::as_object);
     let keys = keys.into_iter().flat_map(|keys| keys.keys().cloned()).collect();
-    Fault::WrongType { key, expected: expected.to_owned(), found, keys }
+    Fault::WrongType { key, expected: expected.to_owned(), found, keys, share }
 }
 
 /// The words a schema allows, where it allows only words.

@@ -143,7 +143,11 @@ fn a_value_where_a_table_belongs_is_told_what_the_table_holds() {
     let text = "[systems.hr]\nkind = \"table\"\nkey = \"id\"\nsays = \"state\"\n[limits]\nremovals = \"5%\"\n";
     assert_eq!(
         faults(text),
-        ["\"5%\" | `removals` is a text, but must be a table | such as `removals = { share = \"2%\", at_least = 5 }`"]
+        ["\"5%\" | `removals` is a text, but must be a table | such as `removals = { share = \"5%\", at_least = 5 }`"]
+    );
+    assert_eq!(
+        faults(&text.replace("\"5%\"", "5")),
+        ["5 | `removals` is a number, but must be a table | such as `removals = { share = \"2%\", at_least = 5 }`"]
     );
 }
 
