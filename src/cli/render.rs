@@ -606,16 +606,31 @@ pub(super) fn second(time: &str) -> String {
     time.split_once('.').map_or_else(|| time.to_owned(), |(whole, _)| format!("{whole}Z"))
 }
 
+/// How many blanks stand between two columns.
+const BETWEEN: u16 = 2;
+
 /// A table without lines, as other well-mannered tools print them.
 pub(super) fn aligned(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     for at in 0..header.len() {
         if let Some(column) = table.column_mut(at) {
-            column.set_padding((0, 2));
+            column.set_padding((0, BETWEEN));
         }
     }
     table
+}
+
+/// Cuts what stands in the last column of an [`aligned`] table to what is left of the terminal; where next to nothing is left,
+/// the words begin all the same.
+pub(super) fn shorten_last<const N: usize>(header: &[&str; N], rows: &mut [[String; N]], width: usize) {
+    const LEAST: usize = 10;
+    let widest = |at: usize| rows.iter().map(|row| row[at].width()).chain([header[at].width()]).max().unwrap_or(0);
+    let taken: usize = (0..N.saturating_sub(1)).map(|at| widest(at) + usize::from(BETWEEN)).sum();
+    let room = width.saturating_sub(taken).max(LEAST);
+    for last in rows.iter_mut().filter_map(|row| row.last_mut()) {
+        *last = shortened(last, room);
+    }
 }
 
 /// What became of one call, as a line; nothing where it is done.

@@ -153,14 +153,14 @@ fn show(given: &Invocation<'_>, runs: Vec<RunSummary>) {
     if runs.is_empty() {
         return print("No runs yet.");
     }
-    let mut table = render::aligned(&["run", "started", "stands", "input", "calls", "done", "plan", "note"]);
-    for run in runs {
+    let header = ["run", "started", "stands", "input", "calls", "done", "plan", "note"];
+    let row = |run: RunSummary| {
         let plan = run.plan.chars().skip("sha256:".len()).take(12).collect();
         let input = match &run.feed {
             Some(feed) => format!("{feed}: {}", run.input),
             None => run.input.clone(),
         };
-        table.add_row([
+        [
             run.id.to_string(),
             render::second(&run.started),
             run.standing.word().to_owned(),
@@ -169,8 +169,14 @@ fn show(given: &Invocation<'_>, runs: Vec<RunSummary>) {
             run.done.to_string(),
             plan,
             render::harmless(run.told.as_deref().unwrap_or_default()),
-        ]);
+        ]
+    };
+    let mut rows: Vec<_> = runs.into_iter().map(row).collect();
+    if let Some(width) = width(&std::io::stdout()) {
+        render::shorten_last(&header, &mut rows, width);
     }
+    let mut table = render::aligned(&header);
+    table.add_rows(rows);
     print(&render::drawn(&table));
 }
 

@@ -558,3 +558,28 @@ fn help_says_what_a_plan_needs() {
     -- exit 0
     "#);
 }
+
+#[test]
+fn a_long_note_of_a_run_stays_within_the_terminal() {
+    let mut world = starter();
+    let config = world.read("homeward.toml").replace("# folder", "quiet = { looks = 1, time = \"1ms\" }\nfolder");
+    world.write("homeward.toml", config.as_bytes());
+    world.write("drop/hr/a.csv", b"nobody\n1\n");
+    world.start_lab(&[]);
+    assert_eq!(world.homeward(&["--lab", "watch", "--once"]).status, 4);
+    let whole: serde_json::Value =
+        serde_json::from_str(&world.homeward(&["--lab", "--format", "json", "runs"]).stdout).unwrap();
+    let whole = whole["runs"][0]["told"].as_str().unwrap();
+    assert!(whole.len() > 120, "{whole}");
+    let world = world.variable("COLUMNS", "90");
+    let text = shown(&world, &["--lab", "runs"]);
+    insta::assert_snapshot!(text, @r"
+    run  started               stands   input      calls  done  plan  note
+    1    [TIME..............]  refused  hr: a.csv  0      0           a.csv: no header was fo…
+    -- stderr
+    -- exit 0
+    ");
+    assert!(world.homeward(&["--lab", "runs", "1"]).stdout.contains(whole));
+    let world = world.variable("COLUMNS", "900");
+    assert!(world.homeward(&["--lab", "runs"]).stdout.contains(whole));
+}
