@@ -149,6 +149,9 @@ fn undisturbed(system: &str, cause: &str) -> Trouble {
     Trouble::new(Exit::Fault, format!("the simulator of {system} could not be told about faults: {cause}"), None)
 }
 
+/// What to do where what the lab notes cannot be written.
+const RIGHTS: &str = "the lab writes down where it is: check the rights of this folder";
+
 fn notice(file: &Path) -> Option<Notice> {
     serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
 }
@@ -161,13 +164,19 @@ fn detach(given: &Invocation<'_>, wanted: &arguments::Lab, file: &Path) -> Resul
         process::{Command, Stdio},
     };
     let failed = |cause: String| Trouble::new(Exit::Fault, format!("the lab did not start: {cause}"), None);
-    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let program = std::env::current_exe().map_err(|error| failed(format!("this program is not found: {error}")))?;
     // Not our own standard error: who waits for its end would wait for the lab's.
     let log = file.with_file_name("lab.log");
-    let _ = file.parent().map(fs::create_dir_all);
-    let said = fs::File::create(&log).map_err(|error| failed(error.to_string()))?;
+    let unusable = |path: &Path, error: std::io::Error| {
+        let message = format!("the lab did not start: {} cannot be written: {error}", path.display());
+        Trouble::new(Exit::Usage, message, Some(RIGHTS.to_owned()))
+    };
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).map_err(|error| unusable(folder, error))?;
+    }
+    let said = fs::File::create(&log).map_err(|error| unusable(&log, error))?;
     let folder = given.global.directory.iter().flat_map(|folder| [std::ffi::OsStr::new("-C"), folder.as_os_str()]);
-    let mut child = Command::new(program)
+    let mut child = Command::new(&program)
         .args(folder)
         .arg("-c")
         .arg(&given.global.config)
@@ -177,7 +186,7 @@ fn detach(given: &Invocation<'_>, wanted: &arguments::Lab, file: &Path) -> Resul
         .stderr(said)
         .process_group(0)
         .spawn()
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(format!("{}: {error}", program.display())))?;
     let mut lines = child.stdout.take().map(BufReader::new);
     let mut first = String::new();
     if let Some(lines) = &mut lines {
@@ -323,8 +332,7 @@ pub(super) async fn serve(given: &Invocation<'_>, wanted: &arguments::Lab) -> Re
         .map_err(lab_trouble)?;
     let file = folder.join("lab.json");
     let unusable = |error: std::io::Error| {
-        let hint = "the lab writes down where it is: check the rights of this folder".to_owned();
-        Trouble::new(Exit::Usage, format!("{} cannot be written: {error}", file.display()), Some(hint))
+        Trouble::new(Exit::Usage, format!("{} cannot be written: {error}", file.display()), Some(RIGHTS.to_owned()))
     };
     fs::create_dir_all(&folder).map_err(unusable)?;
     // A new lab remembers nothing, so neither may what was remembered of the last one.

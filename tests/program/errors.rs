@@ -2061,6 +2061,25 @@ fn a_lab_runs_once() {
 }
 
 #[test]
+fn a_lab_that_cannot_write_where_it_is() {
+    let world = project().file(".homeward", "a file in the place of the folder");
+    insta::assert_snapshot!(told(&world, &["lab", "--detach"]), @r"
+    -- stderr
+      × the lab did not start: .homeward cannot be written: File exists
+      help: the lab writes down where it is: check the rights of this folder
+    -- exit 2
+    ");
+    std::fs::remove_file(world.path(".homeward")).unwrap();
+    std::fs::create_dir_all(world.path(".homeward/lab.log")).unwrap();
+    insta::assert_snapshot!(told(&world, &["lab", "--detach"]), @r"
+    -- stderr
+      × the lab did not start: .homeward/lab.log cannot be written: Is a directory
+      help: the lab writes down where it is: check the rights of this folder
+    -- exit 2
+    ");
+}
+
+#[test]
 fn a_seed_with_an_unknown_key() {
     let world = project().file("lab/gitlab.json", r#"{"usrs": []}"#);
     insta::assert_snapshot!(told(&world, &["--lab", "plan", "hr=people.csv"]), @r"
