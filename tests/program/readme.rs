@@ -59,21 +59,55 @@ fn a_newcomer_gets_from_init_to_an_explained_plan_with_the_commands_of_the_page(
     assert_eq!((quiet.status, quiet.stderr.as_str()), (0, ""));
 }
 
+/// The second example of rules: sets and operations, with a `source` line in the place of the first one's.
+fn sets_and_operations(page: &str) -> String {
+    let rules = page.split("```rhai\n").find(|block| block.starts_with("range(")).unwrap();
+    rules.split_once("```").unwrap().0.to_owned()
+}
+
 #[test]
-fn the_rules_and_the_configuration_of_the_page_load_together() {
+fn the_rules_and_the_configuration_of_the_page_are_good_together_with_either_source() {
     let page = page();
-    let gitlab = "\n[systems.gitlab]\nkind = \"gitlab\"\nurl = \"https://git.example.com\"\ntoken = { env = \"GITLAB_TOKEN\" }\n";
-    let world = World::new()
-        .file("homeward.toml", &format!("{}{gitlab}", block(&page, "Configuration", "toml")))
-        .file("rules/people.rhai", &block(&page, "Rules", "rhai"));
-    let Ran { status, stdout, stderr } = world.homeward(&["check"]);
-    assert_eq!(status, 0, "{stdout}\n{stderr}");
+    let rules = block(&page, "Rules", "rhai");
+    let (before, source) = rules.split_once("source(\"hr\"").unwrap();
+    let other = format!("{before}{}{}", sets_and_operations(&page), source.split_once("\n});\n").unwrap().1);
+    for rules in [rules.clone(), other] {
+        let world = World::new()
+            .file("homeward.toml", &block(&page, "Configuration", "toml"))
+            .file("rules/people.rhai", &rules)
+            .file(
+                "hr.csv",
+                "employee_id,username,email,first_name,last_name,status,hire_date,department\n\
+                 7,mia,mia@example.com,Mia,Meyer,Active,01.02.2024,Platform\n",
+            );
+        let Ran { status, stdout, stderr } = world.homeward(&["check", "--deny-warnings"]);
+        assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}\n{rules}");
+        assert!(stdout.starts_with("Good: 3 systems"), "{stdout}");
+        // What the remark beside `says` tells.
+        let config = world.read("homeward.toml").replace("says = \"changes\"", "says = \"state\"");
+        world.write("homeward.toml", config.as_bytes());
+        let warned = world.homeward(&["check"]);
+        assert!(warned.stderr.contains("would_revert"), "{}", warned.stderr);
+    }
+}
+
+#[test]
+fn a_fault_is_set_as_the_page_says() {
+    let page = page();
+    let command = page.split_once("`curl -H '").unwrap().1.split_once("' ADDRESS/_lab/chaos`").unwrap().0;
+    let (header, body) = command.split_once("' -d '").unwrap();
+    let world = World::with_lab_of("gitlab", &serde_json::json!({ "users": [] }));
+    let set = |headers: &[(&str, &str)]| {
+        let body = serde_json::Value::String(body.to_owned());
+        world.ask("gitlab", "POST", "/_lab/chaos", headers, &body).status
+    };
+    let header = header.split_once(": ").unwrap();
+    assert_eq!((set(&[header]), set(&[])), (200, 415));
 }
 
 #[test]
 fn the_sets_and_operations_of_the_page_load_beside_a_source() {
-    let rules = page().split("```rhai\n").find(|block| block.starts_with("range(")).unwrap().to_owned();
-    let rules = rules.split_once("```").unwrap().0.to_owned();
+    let rules = sets_and_operations(&page());
     let systems = ["gitlab", "mattermost"].map(|kind| {
         format!("[systems.{kind}]\nkind = \"{kind}\"\nurl = \"https://{kind}.example.com\"\ntoken = {{ env = \"TOKEN\" }}\n\n")
     });
@@ -82,7 +116,7 @@ fn the_sets_and_operations_of_the_page_load_beside_a_source() {
     let world = World::new()
         .file("homeward.toml", &config)
         .file("rules/people.rhai", &format!("{rules}{join}"))
-        .file("hr.csv", "employee_id,email,department,status,first_name\n1,a@example.com,Platform,New,Anna\n");
+        .file("hr.csv", "employee_id,username,email,department,status,first_name,last_name\n1,anna,a@example.com,Platform,New,Anna,Berg\n");
     let Ran { status, stdout, stderr } = world.homeward(&["--lab", "plan", "hr=hr.csv"]);
     assert_eq!(status, 0, "{stdout}\n{stderr}");
     assert!(stdout.contains("post_message"), "{stdout}");
