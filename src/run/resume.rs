@@ -37,7 +37,7 @@ pub(crate) const UNFINISHED: [Standing; 3] = [Standing::Open, Standing::Approved
 /// later input waits for somebody comes after that.
 pub(crate) fn unfinished(store: &dyn Store) -> Result<Vec<Resumable>, RunError> {
     let mut runs = Vec::new();
-    let open: BTreeSet<i64> = store.ties()?.open.iter().map(|open| open.run).collect();
+    let open: BTreeSet<i64> = store.open_creations()?.iter().map(|open| open.run).collect();
     for run in store.unfinished()? {
         let left = left(store, run.id)?;
         let overtaken = overtaken(store, run.id)?;

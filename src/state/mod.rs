@@ -546,6 +546,9 @@ pub(crate) trait Store: Send + Sync {
     /// The runs that broke off, were approved and not carried out, or left calls undone, oldest first.
     fn unfinished(&self) -> Result<Vec<RunSummary>, StateError>;
 
+    /// Accounts that runs may have made, and nobody knows: [`Memory::open`].
+    fn open_creations(&self) -> Result<Vec<OpenCreation>, StateError>;
+
     /// The runs that were begun and leave something open, each with the sources and keys of whom: nothing of them was settled
     /// by a later run.
     fn left_open(&self) -> Result<LeftOpen, StateError>;

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::model::{
     id::{PersonId, SystemName},
-    plan::{Plan, Seen},
+    plan::{OpenCreation, Plan, Seen},
     tally::{Tally, Touch, tallies},
     values::Packer,
 };
@@ -273,7 +273,7 @@ impl Store for Sqlite {
                 list.believed = None;
             }
         }
-        let open = open::creations(&connection, &links)?;
+        let open = open::creations(&connection, Some(&links))?;
         let (seen, open_words, waiting_words, waiting) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
         Ok(Memory {
             links,
@@ -456,6 +456,10 @@ impl Store for Sqlite {
     fn unfinished(&self) -> Result<Vec<RunSummary>, StateError> {
         let chosen = "where standing in ('open', 'approved', 'partly') order by id";
         summaries(&self.connection(), chosen, [])
+    }
+
+    fn open_creations(&self) -> Result<Vec<OpenCreation>, StateError> {
+        open::creations(&self.connection(), None)
     }
 
     fn left_open(&self) -> Result<LeftOpen, StateError> {

@@ -8,15 +8,16 @@ use super::super::{
     StateError, journal,
     progress::{Progress, Unproved, unproved},
 };
-use super::{MAIN, plan_of};
+use super::{MAIN, plan_of, ties};
 use crate::model::{
     id::{CallId, PersonId, SystemName},
     links::Links,
     plan::{OpenCreation, Operation},
 };
 
-/// The creations of unfinished runs of which nobody knows what became, but for people who are tied to an account there.
-pub(super) fn creations(connection: &Connection, links: &Links) -> Result<Vec<OpenCreation>, StateError> {
+/// The creations of unfinished runs of which nobody knows what became, but for people who are tied to an account there. All
+/// ties are read for that where there are any such creations, unless they are known.
+pub(super) fn creations(connection: &Connection, links: Option<&Links>) -> Result<Vec<OpenCreation>, StateError> {
     // A store that was only looked into may be older than this.
     if !connection.column_exists(MAIN, "runs", "standing")? {
         return Ok(Vec::new());
@@ -50,6 +51,13 @@ pub(super) fn creations(connection: &Connection, links: &Links) -> Result<Vec<Op
         }));
     }
     if !open.is_empty() {
+        let read;
+        let links = if let Some(links) = links {
+            links
+        } else {
+            read = ties::all(connection)?;
+            &read
+        };
         // She may be known as somebody else's record by now.
         let meant: BTreeMap<(&SystemName, &str), &PersonId> =
             links.iter().map(|link| ((link.system, link.account), link.person)).collect();

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde::Deserialize;
 
 use super::super::{Entry, Standing, StateError, Waits, journal};
-use super::{MAIN, open, ties, words};
+use super::{MAIN, open, words};
 use crate::model::{
     attribute::AttributeName,
     id::{PersonId, SystemName},
@@ -218,7 +218,7 @@ pub(super) fn redone(transaction: &Connection, by: i64, now: &str) -> Result<(),
     if earlier.is_empty() {
         return Ok(());
     }
-    let open = open::creations(transaction, &ties::all(transaction)?)?;
+    let open = open::creations(transaction, None)?;
     for run in earlier.into_iter().filter(|run| !open.iter().any(|one| one.run == *run)) {
         put(transaction, run, &[Standing::Open], Standing::Redone, &format!("done again by run {by}"), now)?;
     }
