@@ -184,10 +184,12 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, own: &[Kind], s
         }
     };
     let Some(error) = UNWRITTEN.get() else { return exit.into() };
-    let hint = "what was done is done all the same: `homeward runs` shows it".to_owned();
+    let hint =
+        format!("write it elsewhere; what a run has done is done all the same, and `{} runs` shows it", given.again());
     let trouble = Trouble::new(Exit::Fault, format!("the result could not be written: {error}"), Some(hint));
     trouble.tell();
-    if exit == Exit::Done { trouble.exit.into() } else { exit.into() }
+    // Whoever goes by these reads the result.
+    if matches!(exit, Exit::Done | Exit::Pending) { trouble.exit.into() } else { exit.into() }
 }
 
 /// Why a result that somebody waits for could not be written.

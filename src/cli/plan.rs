@@ -88,8 +88,7 @@ impl Stage {
         let wrong = if given.talks() { self.project.rules.faults() } else { Vec::new() };
         if let Some(Finding { message, place, .. }) = wrong.first() {
             let place = place.as_ref().map(|place| format!("{}: ", place.origin)).unwrap_or_default();
-            let count = render::count(wrong.len() as u64, "error");
-            tell(&format!("warning: `homeward check` finds {count} in these rules: {place}{message}"));
+            tell(&format!("warning: `{} check` finds fault with these rules: {place}{message}", given.again()));
         }
     }
 

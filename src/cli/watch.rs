@@ -28,7 +28,7 @@ impl From<WatchError> for Trouble {
             ),
             WatchError::Listen { address, cause } => Self::new(
                 Exit::Usage,
-                format!("{address} cannot be listened at: {cause}"),
+                not_listening(&address, &cause),
                 Some("choose another port, or end what listens there".to_owned()),
             ),
             WatchError::Faulty { errors, first } => Self::new(
@@ -47,6 +47,10 @@ impl From<WatchError> for Trouble {
             WatchError::System(cause) => Self::new(Exit::Fault, format!("the service cannot run: {cause}"), None),
         }
     }
+}
+
+fn not_listening(address: &str, cause: &str) -> String {
+    format!("{address} cannot be listened at: {cause}")
 }
 
 /// Serves until it is told to stop.
@@ -78,8 +82,10 @@ pub(super) async fn watch(given: &Invocation<'_>, wanted: &arguments::Watch) -> 
     let again = given.again();
     let worst = crate::run::watch::watch(orders).await.map_err(|error| match error {
         WatchError::Listen { address, cause } if is_running => {
-            let hint = format!("a service of this project is running already: `{again} status` shows how it fares");
-            Trouble::new(Exit::Usage, format!("{address} cannot be listened at: {cause}"), Some(hint))
+            let hint = format!(
+                "a service of this project is running already, and `{again} status` shows how it fares; else choose another port"
+            );
+            Trouble::new(Exit::Usage, not_listening(&address, &cause), Some(hint))
         }
         error => error.into(),
     })?;
@@ -146,7 +152,7 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
     if given.json() {
         let waiting = unsettled.iter().map(|run| {
             let mut waiting = serde_json::to_value(run)?;
-            waiting["approvals"] = json!({ "given": agreed(&store, run)?, "needed": config.limits.approvals });
+            waiting["approvals"] = json!({ "given": approvals(&store, run)?, "needed": config.limits.approvals });
             Ok::<_, StateError>(waiting)
         });
         let waiting: Vec<serde_json::Value> = waiting.collect::<Result<_, _>>()?;
@@ -197,7 +203,7 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
         }
     }
     for run in &unsettled {
-        text.push_str(&waiting(given, run, (agreed(&store, run)?, config.limits.approvals)));
+        text.push_str(&waiting(given, run, (approvals(&store, run)?, config.limits.approvals)));
     }
     for one in &unfinished {
         let again = given.again();
@@ -218,16 +224,16 @@ pub(super) fn status(given: &Invocation<'_>) -> Result<Exit, Trouble> {
 }
 
 /// How many have approved the plan of a run.
-fn agreed(store: &Sqlite, run: &RunSummary) -> Result<usize, StateError> {
+fn approvals(store: &Sqlite, run: &RunSummary) -> Result<usize, StateError> {
     let said = store.said(run.id)?;
     Ok(said.iter().filter(|one| one.word == Word::Approved && one.plan == run.plan).count())
 }
 
-fn waiting(given: &Invocation<'_>, run: &RunSummary, (agreed, needed): (usize, u32)) -> String {
+fn waiting(given: &Invocation<'_>, run: &RunSummary, (given_so_far, needed): (usize, u32)) -> String {
     let told = run.told.as_deref().unwrap_or_default();
     let how = if run.standing.is_held() {
         let again = given.again();
-        let so_far = if needed > 1 { format!(" ({agreed} of {needed} approvals)") } else { String::new() };
+        let so_far = if needed > 1 { format!(" ({given_so_far} of {needed} approvals)") } else { String::new() };
         format!("{so_far}; settle it with `{again} approve {0}` or `{again} reject {0}`", run.id)
     } else {
         String::new()

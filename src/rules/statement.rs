@@ -22,7 +22,7 @@ use super::{
     action::Performance,
     fault::{Fault, NOTHING, TRUTH, type_name},
     known::Known,
-    words::near,
+    words::{MEANT_AS_KEY, near},
 };
 
 /// What `clear()` returns.
@@ -91,8 +91,8 @@ impl Reader<'_> {
                 continue;
             }
             let Some(attribute) = self.names.get(name.as_str()) else {
-                // What has no key is likely to have it under another name.
-                let near = self.known.near_attribute(&name).or_else(|| (!has_key).then(|| "key".to_owned()));
+                let is_key = !has_key && MEANT_AS_KEY.contains(&&*name.to_lowercase());
+                let near = self.known.near_attribute(&name).or_else(|| is_key.then(|| "key".to_owned()));
                 return Err(at_key(Fault::UnknownAttribute { name: name.to_string(), near }));
             };
             if let Some(levels) = self.known.levels(attribute) {
@@ -120,7 +120,8 @@ impl Reader<'_> {
         let (system, origin) = (system.clone(), record.origin.clone());
         let (deeds, quiet) = (deeds.into(), Few::default());
         let values = self.packer.borrow_mut().pack(&values);
-        Ok(Some(Statement { system, key, values, origin, fresh: true, deeds, of_nobody, quiet }))
+        let (fresh, unsettled) = (true, false);
+        Ok(Some(Statement { system, key, values, origin, fresh, deeds, of_nobody, unsettled, quiet }))
     }
 
     /// The members of a set: each of the range is in it with a level, or is not.

@@ -28,6 +28,10 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     WORDS.iter().map(|word| word.0)
 }
 
+/// What somebody may have called the key of a record, in small letters.
+pub(super) const MEANT_AS_KEY: [&str; 11] =
+    ["id", "uid", "uuid", "guid", "nr", "no", "number", "person", "person_id", "employee_id", "identifier"];
+
 /// The candidate somebody who wrote `word` probably meant.
 pub(super) fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let plain = |text: &str| text.to_lowercase().replace([' ', '-', '.'], "_");

@@ -290,14 +290,13 @@ pub(crate) fn compared(
         // Both are in order of source and key.
         words = &words[words.partition_point(|word| (&word.system, &word.key) < (&seen.system, &seen.key))..];
         let of_her = words.partition_point(|word| (&word.system, &word.key) <= (&seen.system, &seen.key));
-        // What was said last is what she is, where an account is made of it. Who has left by that is not let in again because
-        // she is still switched on somewhere; whoever would be let in by it waits for that.
         if let Some(word) = words[..of_her].last() {
-            let active = AttributeName::active();
-            before.values = word.values.clone();
-            if !word.values.is(active, false) {
-                before.values.set(active, seen.values.get(active));
+            // Who has left by the last word is not let in again because she is still switched on somewhere.
+            if word.values.is(AttributeName::active(), false) {
+                before.values.set(AttributeName::active(), Some(Value::Bool(false)));
             }
+            // What she was called may be somebody else's name by now, and what she is to be called nobody has let pass.
+            before.unsettled = joined.iter().any(|name| word.values.text(name) != seen.values.text(name));
         }
         said.remembered.push(Arc::new(before));
     }
@@ -321,6 +320,7 @@ pub(super) fn remembered(seen: &Seen) -> Statement {
         fresh: false,
         deeds: Few::default(),
         of_nobody: false,
+        unsettled: false,
         quiet: Few::default(),
     }
 }
@@ -671,6 +671,7 @@ impl Recall<'_> {
             fresh: true,
             deeds: Few::default(),
             of_nobody: false,
+            unsettled: false,
             quiet,
         }
     }

@@ -77,7 +77,7 @@ const COUNTS: [Standing; 6] =
     [Standing::Done, Standing::Partly, Standing::Open, Standing::Approved, Standing::Held, Standing::Waiting];
 
 /// What was carried out, at least in part, or is to be.
-pub(super) const CARRIED_OUT: [Standing; 4] = [Standing::Done, Standing::Partly, Standing::Open, Standing::Approved];
+const CARRIED_OUT: [Standing; 4] = [Standing::Done, Standing::Partly, Standing::Open, Standing::Approved];
 
 /// A run after this one that took it back, or has a later input of the same source and was carried out or is to be. What that
 /// one says now may be the opposite of what this one still has to do, and look as if nothing had happened.

@@ -346,6 +346,7 @@ fn a_result_that_cannot_be_written_is_a_fault_and_what_was_done_is_done() {
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
     for arguments in [
         &["--lab", "plan", "hr=people.csv", "--format", "json"][..],
+        &["--lab", "plan", "hr=people.csv", "--detailed-exitcode"],
         &["schema"],
         &["--lab", "apply", "--yes", "hr=people.csv"],
     ] {
@@ -353,6 +354,7 @@ fn a_result_that_cannot_be_written_is_a_fault_and_what_was_done_is_done() {
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
         assert!(told.contains("the result could not be written: No space left on device"), "{arguments:?}: {told}");
+        assert!(told.contains("write it elsewhere"), "{arguments:?}: {told}");
     }
 }
 
@@ -365,7 +367,7 @@ fn a_plan_says_what_check_would_call_an_error() {
     let told = |arguments: &[&str]| {
         let ran = world.homeward(arguments);
         assert_eq!(ran.status, 0, "{ran:?}");
-        ran.stderr.contains("in these rules: rules/people.rhai:")
+        ran.stderr.contains("finds fault with these rules: rules/people.rhai:")
     };
     for arguments in [&["--lab", "plan", "hr=people.csv"][..], &["--lab", "apply", "--yes", "hr=people.csv"]] {
         world.write("rules/people.rhai", wrong.as_bytes());

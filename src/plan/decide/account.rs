@@ -144,6 +144,16 @@ impl Desk<'_> {
             );
             return;
         }
+        if let Some(said) = self.person.statements.iter().find(|said| said.unsettled) {
+            let reason = format!(
+                "{} has given her another name since, and that is not carried out: an account is made once it is",
+                said.system
+            );
+            let active = AttributeName::active();
+            let by = asked_by.clone();
+            self.put(system, active, &Value::Bool(true), Decision::Hold, Some(line), by, reason, |_| {});
+            return;
+        }
         let mut start = Vec::new();
         let mut refused = false;
         for row in table.attributes.iter().filter(|row| {

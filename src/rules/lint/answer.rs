@@ -11,7 +11,7 @@ use super::{
         fault::Place,
         known::Known,
         vocabulary::{Declared, Function},
-        words::near,
+        words::{MEANT_AS_KEY, near},
     },
     Finding, Speech,
     body::{Answer, Examiner, mean},
@@ -243,7 +243,8 @@ fn map(
     }
     for entry in entries.iter().filter(|entry| entry.key != "key") {
         let Some(attribute) = known.attribute(&entry.key) else {
-            let near = known.near_attribute(&entry.key).or_else(|| (!has_key).then(|| "key".to_owned()));
+            let is_key = !has_key && MEANT_AS_KEY.contains(&&*entry.key.to_lowercase());
+            let near = known.near_attribute(&entry.key).or_else(|| is_key.then(|| "key".to_owned()));
             let hint = near.map(|near| mean(&near));
             report("unknown_attribute", &entry.at, format!("unknown attribute `{}`", entry.key), hint);
             continue;

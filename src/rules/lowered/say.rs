@@ -46,6 +46,7 @@ pub(super) fn statement<'r>(
         fresh: true,
         deeds: Few::default(),
         of_nobody: false,
+        unsettled: false,
         quiet: Few::default(),
     }))
 }

@@ -32,7 +32,6 @@ use super::{
     expectations,
     fleet::Fleet,
     own,
-    resume::CARRIED_OUT,
     sign_in::of_outcomes,
 };
 use crate::{
@@ -109,8 +108,7 @@ pub(crate) async fn execute(
     let mut world = read_again(plan, fleet, &memory.links, objections.to_look_for(plan), &owners).await;
     let asked = asked_for(plan);
     let (progress, unproved) = (Progress::of(&entries), unproved(&entries));
-    let touched = touched_since(store, run)?;
-    let broken_off = broken_off(plan, &world, fleet, (&progress, &unproved), &objections, touched.as_ref());
+    let broken_off = broken_off(plan, &world, fleet, (&progress, &unproved), &objections);
     for call in &plan.calls {
         if let Some(account) = broken_off.get(&call.id) {
             world.made(call, account);
@@ -552,16 +550,6 @@ fn without_effect(call: &Call, so_far: Option<&Progress>, world: &World, fleet: 
     })
 }
 
-/// The accounts that runs after this one have changed, or were about to; `None` where nobody knows any more.
-fn touched_since(store: &dyn Store, run: i64) -> Result<Option<BTreeSet<(SystemName, AccountId)>>, RunError> {
-    let mut touched = BTreeSet::new();
-    for later in store.later_of(run, "", &CARRIED_OUT)? {
-        let Some(plan) = store.plan(later)? else { return Ok(None) };
-        touched.extend(plan.calls.into_iter().filter_map(|call| Some((call.system, call.account?))));
-    }
-    Ok(Some(touched))
-}
-
 /// The accounts that creations of this run have made, where it broke off after they were sent and before a look proved it:
 /// each holds all that it should begin with.
 fn broken_off(
@@ -570,15 +558,10 @@ fn broken_off(
     fleet: &Fleet,
     (progress, unproved): (&BTreeMap<CallId, Progress>, &BTreeMap<CallId, Unproved>),
     objections: &Objections<'_>,
-    touched: Option<&BTreeSet<(SystemName, AccountId)>>,
 ) -> BTreeMap<CallId, AccountId> {
-    let is_untouched = |call: &Call, id: &AccountId| {
-        touched.is_some_and(|touched| !touched.contains(&(call.system.clone(), id.clone())))
-    };
     let made = |call: &Call| {
         let names = names(call, fleet);
-        // What no two accounts can hold was free before it was sent, whoever had an account of this id once; an account that
-        // a later run has changed may have been given it by that one.
+        // What no two accounts can hold was free before it was sent.
         let are_unique = !names.is_empty() && names.keys().all(|name| is_unique(call, name, fleet));
         // What was answered with a yes may have been changed since; of what was not, all has to be as it was sent.
         let is_enough = are_unique && matches!(unproved.get(&call.id), Some(Unproved::Answered | Unproved::SaidDone));
@@ -592,7 +575,8 @@ fn broken_off(
         let is_hers = |id: &&AccountId| {
             let account = world.accounts.get(&(call.system.clone(), (*id).clone()));
             account.is_some_and(is_it)
-                && (are_unique && is_untouched(call, id) || world.other(call, id).is_none())
+                // Whoever is tied to it may have been given these names since.
+                && world.other(call, id).is_none()
                 && !objections.deny(link(call, id))
         };
         let id = world.holders(call, name, value, fleet).find(is_hers)?;

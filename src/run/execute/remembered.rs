@@ -1,4 +1,4 @@
-//! What is remembered of what sources said once a plan was carried out: what was done, and nothing that was not.
+//! What is remembered of what sources said once a plan was carried out: nothing that is still open.
 //!
 //! Where the words are kept, and what a later plan makes of them, is not known here.
 
@@ -132,10 +132,17 @@ fn shown_aside(
         plan.changes.iter().map(place_of).collect();
     let others = if done.is_empty() { BTreeMap::new() } else { store.left_open()? };
     for (other, keys) in others.into_iter().filter(|(other, _)| *other != run) {
-        let Some((other, entries)) = store.run(other)? else { continue };
         let is_open_of = |said: &&Seen| keys.contains(&(said.system.clone(), Arc::clone(&said.key)));
         let people: BTreeSet<&PersonId> =
-            other.seen.iter().filter(is_open_of).filter_map(|said| said.person.as_ref()).collect();
+            plan.seen.iter().filter(is_open_of).filter_map(|said| said.person.as_ref()).collect();
+        if people.is_disjoint(&done.keys().copied().collect()) {
+            continue;
+        }
+        let Some((other, entries)) = store.run(other)? else {
+            // What nobody knows any more may be any of it.
+            done.retain(|person, _| !people.contains(person));
+            continue;
+        };
         let progress = Progress::of(&entries);
         let is_done = |call: &CallId| progress.get(call).is_some_and(Progress::is_done);
         let is_left = |change: &&PlannedChange| {

@@ -28,6 +28,9 @@ use crate::{
 /// How long to wait for another process that writes to the same system: its lock tells nobody when it goes.
 const LOCKED_PAUSE: Duration = Duration::from_millis(200);
 
+/// So long nobody is told of it, and the plan is taken for what holds.
+const LOCKED_LONGEST: Duration = Duration::from_secs(10);
+
 /// A project with its systems open, for the use of one thread: rules stay where they were compiled.
 pub(super) struct Seat {
     pub(super) project: Project,
@@ -290,11 +293,18 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
     let plan = guarded.plan();
     let systems: BTreeSet<SystemName> = plan.calls.iter().map(|call| call.system.clone()).collect();
     let _turns = service.turns(&systems).await;
+    let begun = service.clock.instant();
     let _locks = loop {
         match Locks::take(&service.orders.state, &systems) {
             Ok(locks) => break locks,
             Err(StateError::Locked { .. }) if service.stops() => return Ok(Came::Stopped),
-            Err(StateError::Locked { .. }) => tokio::time::sleep(LOCKED_PAUSE).await,
+            Err(locked @ StateError::Locked { .. }) => {
+                if service.clock.instant().saturating_duration_since(begun) > LOCKED_LONGEST {
+                    // Whoever has it changes what was planned from: it is planned anew.
+                    return Ok(Came::Later { why: locked.to_string() });
+                }
+                tokio::time::sleep(LOCKED_PAUSE).await;
+            }
             Err(error) => return Err(error),
         }
     };
@@ -328,10 +338,11 @@ async fn carry_out(service: &Service, seat: &Seat, guarded: &GuardedPlan, run: i
             }
             holds::note(&service.store, plan, run, service.clock.now())?;
             service.expects()?;
+            // What moved between the plan and now is planned from what is there by then.
             let passes = |outcome: &Outcome| match outcome {
                 Outcome::Refused(refusal) => refusal.kind.may_pass(),
-                Outcome::InDoubt(_) => true,
-                Outcome::Done | Outcome::Moved(_) | Outcome::Skipped(_) => false,
+                Outcome::InDoubt(_) | Outcome::Moved(_) => true,
+                Outcome::Done | Outcome::Skipped(_) => false,
             };
             Ok(Came::Done { in_passing: report.outcomes.iter().any(|(_, outcome)| passes(outcome)) })
         }

@@ -22,7 +22,8 @@ pub(super) fn creations(connection: &Connection, links: Option<&Links>) -> Resul
     if !connection.column_exists(MAIN, "runs", "standing")? {
         return Ok(Vec::new());
     }
-    // How long a plan is tells that it is there, without reading it: it may be of a million people. Of what was finished in part the journal tells a doubt. One that broke off again ends otherwise than by telling how it
+    // How long a plan is tells that it is there, without reading it: it may be of a million people.
+    // Of what was finished in part the journal tells a doubt. One that broke off again ends otherwise than by telling how it
     // stands, and so does one that was approved and broke off.
     let sql =
         "select id from runs where octet_length(document) > 0 and standing in ('open', 'approved', 'partly') and (
