@@ -216,8 +216,9 @@ pub(crate) struct Statement {
     pub(crate) deeds: Few<Deed>,
     /// True where the record speaks of no person and only asks for operations.
     pub(crate) of_nobody: bool,
-    /// True of what is remembered where the source has given her another name since, and not all of that is carried out.
-    pub(crate) unsettled: bool,
+    /// Of what is remembered: names she is found by, and whether she is active, where the source has said otherwise since and
+    /// not all of that is carried out.
+    pub(crate) unsettled: Few<AttributeName>,
     /// In order, attributes that are shown and not said: a source that says changes showed the same the last time.
     pub(crate) quiet: Few<AttributeName>,
 }

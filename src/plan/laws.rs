@@ -172,7 +172,7 @@ fn case(people: &[Somebody], temporary: bool) -> Case {
             fresh: true,
             deeds: Few::default(),
             of_nobody: false,
-            unsettled: false,
+            unsettled: Few::default(),
             quiet: Few::default(),
         }));
         if let Some(name) = one.there.filter(|name| used.insert(*name)) {

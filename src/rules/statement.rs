@@ -120,7 +120,7 @@ impl Reader<'_> {
         let (system, origin) = (system.clone(), record.origin.clone());
         let (deeds, quiet) = (deeds.into(), Few::default());
         let values = self.packer.borrow_mut().pack(&values);
-        let (fresh, unsettled) = (true, false);
+        let (fresh, unsettled) = (true, Few::default());
         Ok(Some(Statement { system, key, values, origin, fresh, deeds, of_nobody, unsettled, quiet }))
     }
 

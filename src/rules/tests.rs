@@ -120,7 +120,7 @@ fn person(statements: &[(&str, &[(&str, Value)])], accounts: Vec<(SystemName, Ar
             fresh: true,
             deeds: Few::default(),
             of_nobody: false,
-            unsettled: false,
+            unsettled: Few::default(),
             quiet: Few::default(),
         })
     };

@@ -284,20 +284,25 @@ pub(crate) fn compared(
     }
     let spoken: Keys<'_> = said.statements.iter().map(|statement| (&statement.system, &*statement.key)).collect();
     let is_silent = |seen: &&Seen| !spoken.has(&seen.system, &seen.key);
+    let active = AttributeName::active();
     let mut words = memory.open_words.as_slice();
     for seen in memory.seen.iter().filter(is_silent) {
         let mut before = remembered(seen);
         // Both are in order of source and key.
         words = &words[words.partition_point(|word| (&word.system, &word.key) < (&seen.system, &seen.key))..];
         let of_her = words.partition_point(|word| (&word.system, &word.key) <= (&seen.system, &seen.key));
-        if let Some(word) = words[..of_her].last() {
-            // Who has left by the last word is not let in again because she is still switched on somewhere.
-            if word.values.is(AttributeName::active(), false) {
-                before.values.set(AttributeName::active(), Some(Value::Bool(false)));
-            }
-            // What she was called may be somebody else's name by now, and what she is to be called nobody has let pass.
-            before.unsettled = joined.iter().any(|name| word.values.text(name) != seen.values.text(name));
-        }
+        // What she was called may be somebody else's name by now, and what she is to be called nobody has let pass; and who came
+        // or left at one system is neither let in at the next one nor switched off there because another source spoke of her.
+        let is_unsettled = |name: &AttributeName| {
+            words[..of_her].iter().any(|word| {
+                if name == active {
+                    word.values.is(active, false) != seen.values.is(active, false)
+                } else {
+                    word.values.text(name) != seen.values.text(name)
+                }
+            })
+        };
+        before.unsettled = joined.iter().copied().chain([active]).filter(|name| is_unsettled(name)).cloned().collect();
         said.remembered.push(Arc::new(before));
     }
     // A list of everybody takes the place of all that its source has said and that waits.
@@ -320,7 +325,7 @@ pub(super) fn remembered(seen: &Seen) -> Statement {
         fresh: false,
         deeds: Few::default(),
         of_nobody: false,
-        unsettled: false,
+        unsettled: Few::default(),
         quiet: Few::default(),
     }
 }
@@ -671,7 +676,7 @@ impl Recall<'_> {
             fresh: true,
             deeds: Few::default(),
             of_nobody: false,
-            unsettled: false,
+            unsettled: Few::default(),
             quiet,
         }
     }

@@ -446,6 +446,62 @@ fn whoever_is_not_listed_any_more_is_asked_for_nothing_but_to_leave() {
 }
 
 #[test]
+fn what_is_done_at_one_system_only_is_known_when_whoever_left_comes_back() {
+    let nights = Nights::new("changes");
+    nights.night(0, &[ANNA, BOB]);
+    nights.night(0, &[ANNA, BOB]);
+    nights.rules(&held("email"));
+    nights.night(4, &["0017,anna,anne@example.com,Anna", BOB]);
+    nights.rules(RULES);
+    nights.night(0, &[BOB]);
+    nights.night(0, &[BOB]);
+    assert_eq!(nights.addresses("directory"), ["anne@example.com", "bob@example.com"]);
+    // She is as she was before, and the directory holds what was said in between.
+    nights.night(0, &[ANNA, BOB]);
+    for system in ["directory", "portal"] {
+        assert_eq!(nights.at(system), ["anna true", "bob true"]);
+        assert_eq!(nights.addresses(system), ["anna@example.com", "bob@example.com"]);
+    }
+    let idle = nights.night(0, &[ANNA, BOB]);
+    assert_eq!(idle["outcomes"], json!([]), "{idle}");
+}
+
+#[test]
+fn another_source_switches_nobody_on_or_off_while_her_own_has_said_otherwise_since() {
+    let nights = Nights::new("state");
+    let website = "[systems.website]\nkind = \"csv\"\nkey = \"id\"\nsays = \"changes\"\n";
+    nights.0.write("homeward.toml", format!("{SETTINGS}{website}").as_bytes());
+    let more = "owner(\"nickname\", \"website\");\ncopies(\"nickname\", both);\n\
+                source(\"website\", |row| #{ key: row.id, email: row.email, nickname: row.nick });\n";
+    let rules = RULES.replace("source(\"hr\"", &format!("{more}source(\"hr\""));
+    let polled = |nick: &str| {
+        nights.0.write("web.csv", format!("id,email,nick\n7,anna@example.com,{nick}\n").as_bytes());
+        nights.0.json(0, &["apply", "--yes", "website=web.csv"]);
+    };
+    let both = || (nights.at("directory")[0].clone(), nights.at("portal")[0].clone());
+    let of = |directory: &str, portal: &str| (format!("anna {directory}"), format!("anna {portal}"));
+    nights.rules(&rules);
+    nights.night(0, &[ANNA, BOB]);
+    polled("Annie");
+    // She leaves, and the portal has to wait.
+    nights.rules(&held("active").replace(RULES, &rules));
+    nights.night(4, &[BOB]);
+    nights.rules(&rules);
+    polled("Ann");
+    assert_eq!(both(), of("false", "true"));
+    nights.night(0, &[BOB]);
+    assert_eq!(both(), of("false", "false"));
+    // She comes back, and the portal has to wait.
+    nights.rules(&held("active").replace(RULES, &rules));
+    nights.night(4, &[ANNA, BOB]);
+    nights.rules(&rules);
+    polled("Anni");
+    assert_eq!(both(), of("true", "false"));
+    nights.night(0, &[ANNA, BOB]);
+    assert_eq!(both(), of("true", "true"));
+}
+
+#[test]
 fn no_account_is_made_for_another_source_under_names_that_are_not_settled() {
     let nights = Nights::new("state");
     let website = "[systems.website]\nkind = \"csv\"\nkey = \"id\"\nsays = \"changes\"\n";

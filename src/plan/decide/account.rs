@@ -46,6 +46,8 @@ impl Desk<'_> {
                 }
                 None if *wanted => self.create(system, &line, &asked_by),
                 None => {}
+                // Her own source will say so again, and is the one to carry it out.
+                Some(_) if self.is_unsettled(&line.system) => {}
                 // A provider without a switch has the account as wanted as it can be.
                 Some(_) if *wanted && !self.switches_accounts(system) => {}
                 Some(account) => {
@@ -73,6 +75,12 @@ impl Desk<'_> {
             let after = person.decided(&line.system, active).unwrap_or(Value::Bool(false));
             self.hold_unseen(system, active, &after, &line, asked_by);
         }
+    }
+
+    /// True where this source has come to another word since of whether she is there, which is not carried out everywhere.
+    fn is_unsettled(&self, source: &SystemName) -> bool {
+        let active = AttributeName::active();
+        self.person.statements.iter().any(|said| said.system == *source && said.unsettled.contains(active))
     }
 
     pub(super) fn switches_accounts(&self, system: &SystemName) -> bool {
@@ -144,12 +152,15 @@ impl Desk<'_> {
             );
             return;
         }
-        if let Some(said) = self.person.statements.iter().find(|said| said.unsettled) {
-            let reason = format!(
-                "{} has given her another name since, and that is not carried out: an account is made once it is",
-                said.system
-            );
+        if let Some(said) = self.person.statements.iter().find(|said| !said.unsettled.is_empty()) {
             let active = AttributeName::active();
+            let what = if said.unsettled.iter().any(|name| name != active) {
+                "given her another name"
+            } else {
+                "said otherwise whether she is there"
+            };
+            let reason =
+                format!("{} has {what} since, and that is not carried out: an account is made once it is", said.system);
             let by = asked_by.clone();
             self.put(system, active, &Value::Bool(true), Decision::Hold, Some(line), by, reason, |_| {});
             return;

@@ -408,7 +408,7 @@ mod tests {
                     fresh,
                     deeds: asks.then_some(deed).into_iter().collect(),
                     of_nobody,
-                    unsettled: false,
+                    unsettled: Few::default(),
                     quiet: quiet.into_iter().map(AttributeName::new).collect::<Few<_>>(),
                 })
             },

@@ -46,7 +46,7 @@ pub(super) fn statement<'r>(
         fresh: true,
         deeds: Few::default(),
         of_nobody: false,
-        unsettled: false,
+        unsettled: Few::default(),
         quiet: Few::default(),
     }))
 }

@@ -572,7 +572,7 @@ impl Store for Sqlite {
     }
 
     fn settle(&self, run: i64, settlement: &Settlement<'_>, now: &str) -> Result<(), StateError> {
-        let Settlement { plan: _, links, seen, open_words, marks, standing, follow_ups } = settlement;
+        let Settlement { plan, links, seen, open_words, marks, standing, follow_ups } = settlement;
         self.whole(|transaction| {
             ties::write(transaction, run, links)?;
             {
@@ -594,7 +594,7 @@ impl Store for Sqlite {
                 }
                 match open_words {
                     _ if was_aside => words::remembered(transaction, seen)?,
-                    Some(open) => words::keep(transaction, run, seen, open)?,
+                    Some(open) => words::keep(transaction, (run, plan), seen, open)?,
                     None => {}
                 }
             }

@@ -1,8 +1,10 @@
 //! What sources said that is not carried out yet: it counts for who is who and for who is there, while it is remembered as it
 //! was before. What any of it means is not known here.
 //!
-//! A word stays until a run leaves nothing open of its key, beside whatever is said after it: where somebody came back at one
+//! A word stays until a run is told of its key and leaves nothing open of it, beside whatever is said after it: where somebody came back at one
 //! system and leaves again, neither of the two words tells by itself what may be done.
+
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -36,15 +38,29 @@ pub(super) fn told(transaction: &Connection, run: i64, plan: &Plan) -> Result<()
 const ADD: &str = "insert into words (system, key, run, said) values (?1, ?2, ?3, ?4)
                    on conflict do update set said = excluded.said";
 
-/// Takes note of what a run leaves open of those it spoke of: all that was said of the others until then is over.
-pub(super) fn keep(transaction: &Transaction<'_>, run: i64, seen: &[Seen], open: &[Seen]) -> Result<(), StateError> {
+/// Takes note of what a run leaves open of those it spoke of: all that was said of the others until then is over. Of whoever
+/// is only missing nothing was said but that: what is done at one system and not at the next one is known when she comes back.
+pub(super) fn keep(
+    transaction: &Transaction<'_>,
+    (run, plan): (i64, &Plan),
+    seen: &[Seen],
+    open: &[Seen],
+) -> Result<(), StateError> {
     let is_open =
         |one: &Seen| open.binary_search_by(|open| (&open.system, &open.key).cmp(&(&one.system, &one.key))).is_ok();
     // A first list of everybody settles a million keys of which nothing was open.
     let is_any = transaction.prepare_cached("select 1 from words limit 1")?.exists([])?;
     let mut over = transaction.prepare_cached("delete from words where system = ?1 and key = ?2 and run <= ?3")?;
+    let mut gone = transaction.prepare_cached(
+        "update words set said = json_set(said, '$.active', json('false')) where system = ?1 and key = ?2 and run <= ?3",
+    )?;
+    let lists = plan.inputs.iter().filter_map(|input| Some((&input.system, input.list.as_ref()?)));
+    let missing: BTreeSet<(&SystemName, &str)> =
+        lists.flat_map(|(system, list)| list.missing.iter().map(move |key| (system, key.as_str()))).collect();
     for one in seen.iter().filter(|one| is_any && !is_open(one)) {
-        over.execute(params![one.system.as_str(), one.key, run])?;
+        let is_missing = missing.contains(&(&one.system, &*one.key));
+        let settled = if is_missing { &mut gone } else { &mut over };
+        settled.execute(params![one.system.as_str(), one.key, run])?;
     }
     let mut again =
         transaction.prepare_cached("delete from words where system = ?1 and key = ?2 and run < ?3 and said = ?4")?;
